@@ -1,0 +1,8 @@
+//! What Defender Antivirus needs from the network: types, the embedded data, and its parser.
+
+mod types;
+
+pub use types::{
+    Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo,
+    HostPattern, Method, ProbeUrl, Scheme, Trust, UrlError,
+};

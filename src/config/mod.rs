@@ -1,0 +1,164 @@
+//! The configuration: valid by construction. `raw.rs` knows the file's syntax, `check.rs` turns it into
+//! these types or into every problem at once. What follows from a configuration is decided in `plan.rs`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+
+use crate::catalog::{BlockPage, Component, Evidence, Expectation, Geo, Method, ProbeUrl};
+
+/// What a user may set. `Config::default()` probes everything documented.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Time between two probes of a target.
+    pub interval: Duration,
+    /// The longest that a probe may take.
+    pub timeout: Duration,
+    /// Probes under way at once.
+    pub concurrency: usize,
+    /// Whose regional hosts and storage accounts are probed.
+    pub geos: Vec<Geo>,
+    /// Optional components that are probed too.
+    pub groups: Vec<Component>,
+    /// Settings for one component.
+    pub components: BTreeMap<Component, ComponentConfig>,
+    /// How names are resolved.
+    pub resolver: ResolverConfig,
+    /// Where connections go instead, by host and port, as curl's `--connect-to`.
+    pub connect_to: BTreeMap<HostPort, ConnectTo>,
+    /// Roots trusted besides the system's and Microsoft's.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Endpoints added, or expectations changed.
+    pub endpoints: Vec<EndpointOverride>,
+    /// Marks of block pages besides the catalog's.
+    pub block_pages: Vec<BlockPage>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            concurrency: 32,
+            geos: vec![Geo::Us, Geo::Eu, Geo::Uk],
+            groups: Vec::new(),
+            components: BTreeMap::new(),
+            resolver: ResolverConfig::default(),
+            connect_to: BTreeMap::new(),
+            extra_roots: Vec::new(),
+            endpoints: Vec::new(),
+            block_pages: Vec::new(),
+        }
+    }
+}
+
+/// What may differ for one component.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ComponentConfig {
+    /// `Some(false)` turns it off.
+    pub enabled: Option<bool>,
+    /// Overrides [`Config::interval`].
+    pub interval: Option<Duration>,
+    /// Overrides [`Config::timeout`].
+    pub timeout: Option<Duration>,
+}
+
+/// Which address families are asked for and connected to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Both, IPv4 first.
+    #[default]
+    Any,
+    /// A records alone.
+    Ipv4,
+    /// AAAA records alone.
+    Ipv6,
+}
+
+/// How names are resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResolverConfig {
+    /// DNS servers; empty: the system's, with its hosts file.
+    pub servers: Vec<SocketAddr>,
+    /// Which addresses are used.
+    pub family: Family,
+    /// Names with fixed addresses, in lower case. DNS isn't asked for them.
+    pub overrides: BTreeMap<String, Vec<IpAddr>>,
+}
+
+/// A host and port, the host in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostPort {
+    /// A name, or an address (IPv6 in brackets).
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Where a connection goes instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectTo {
+    /// To this address; DNS isn't asked.
+    Address(SocketAddr),
+    /// To this name, which is resolved in place of the endpoint's.
+    Name(HostPort),
+}
+
+/// An endpoint of the configuration: a URL that the catalog has (then what is set here replaces it) or a new one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointOverride {
+    /// The component that it belongs to.
+    pub component: Component,
+    /// The URL; with the component it names the endpoint.
+    pub url: ProbeUrl,
+    /// Replaces the expected statuses.
+    pub expect: Option<Expectation>,
+    /// Replaces the request method.
+    pub method: Option<Method>,
+    /// Replaces the evidence.
+    pub evidence: Option<Vec<Evidence>>,
+    /// Replaces the need that it serves.
+    pub serves: Option<String>,
+    /// `Some(false)` leaves it out.
+    pub enabled: Option<bool>,
+    /// Its own interval.
+    pub interval: Option<Duration>,
+    /// Its own timeout.
+    pub timeout: Option<Duration>,
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {key}: {problem}")]
+pub struct Problem {
+    /// The file, as it was named on the command line.
+    pub file: String,
+    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`.
+    pub key: String,
+    /// The value, the limit it breaks, and what is accepted.
+    pub problem: String,
+}
+
+/// Everything that is wrong, all at once.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.0.iter().enumerate() {
+            let newline = if n == 0 { "" } else { "\n" };
+            write!(f, "{newline}{problem}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! defender-exporter: tells whether a network lets Microsoft Defender Antivirus work.
+//!
+//! The modules read in the order in which data flows through them.
+
+mod words;
+
+pub mod catalog;
+pub mod config;
+
+pub mod plan;
+
+pub mod observation;
+
+pub mod verdict;
+
+pub mod state;
+
+pub mod clock;

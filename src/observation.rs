@@ -1,0 +1,310 @@
+//! What one probe learned: stages with their times, facts, and the failure if there was one.
+//! No judgement lives here (see `verdict`), and no Prometheus (see `metrics`).
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::plan::TargetId;
+use crate::words::words;
+
+words! {
+    /// The steps of a probe, in order and disjoint in time.
+    Stage {
+        /// From the question to the addresses.
+        Resolve = "resolve",
+        /// The TCP handshake.
+        Connect = "connect",
+        /// The proxy's answer to CONNECT; no route has a proxy yet.
+        Tunnel = "tunnel",
+        /// The TLS handshake, certificate verification included.
+        Tls = "tls",
+        /// From the request to the first byte of the answer's head, complete.
+        Request = "request",
+        /// The body.
+        Transfer = "transfer",
+    }
+}
+
+words! {
+    /// Why a probe failed: closed, so that it can be a label. Details are in [`Failure::detail`].
+    FailureReason {
+        /// The name does not exist (RFC 8020).
+        Nxdomain = "nxdomain",
+        /// The name exists without an address (RFC 2308).
+        NoData = "no_data",
+        /// The name server failed (RFC 1035 RCODE 2).
+        Servfail = "servfail",
+        /// The name server or the host refused.
+        Refused = "refused",
+        /// Nothing came in time.
+        Timeout = "timeout",
+        /// DNS answered with an address that leads nowhere (0.0.0.0, 127/8, `::`, `::1`).
+        Sinkhole = "sinkhole",
+        /// No route to the address, or a local firewall forbids it.
+        Unreachable = "unreachable",
+        /// The connection was reset.
+        Reset = "reset",
+        /// The connection was closed before the answer was complete.
+        Closed = "closed",
+        /// The peer ended the TLS handshake with an alert.
+        Alert = "alert",
+        /// The peer does not speak TLS.
+        NotTls = "not_tls",
+        /// The peer breaks the protocol of the stage.
+        Protocol = "protocol",
+        /// A certificate of the chain has expired.
+        Expired = "expired",
+        /// A certificate of the chain is not valid yet.
+        NotYetValid = "not_yet_valid",
+        /// The chain ends at no trusted root.
+        UnknownIssuer = "unknown_issuer",
+        /// The certificate is for another name.
+        NameMismatch = "name_mismatch",
+        /// The certificate is malformed, badly signed or not for servers.
+        Invalid = "invalid",
+        /// More bytes than the probe accepts.
+        TooLarge = "too_large",
+        /// A redirect to a host that the genuine service never redirects to.
+        RedirectOffSite = "redirect_off_site",
+        /// A proxy on the way demands authentication (407).
+        AuthRequired = "auth_required",
+        /// A filter's or a captive portal's page instead of the answer.
+        BlockPage = "block_page",
+        /// The expected status with content that the genuine service does not send.
+        WrongContent = "wrong_content",
+        /// A status that the genuine service does not answer with, where nothing else proves the answer.
+        Status = "status",
+        /// This program or its machine failed, not the network.
+        Internal = "internal",
+    }
+}
+
+/// Every pair of stage and reason that can occur: the series that are seeded at 0.
+pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
+    use FailureReason as R;
+    use Stage as S;
+    &[
+        (S::Resolve, R::Nxdomain),
+        (S::Resolve, R::NoData),
+        (S::Resolve, R::Servfail),
+        (S::Resolve, R::Refused),
+        (S::Resolve, R::Timeout),
+        (S::Resolve, R::Sinkhole),
+        (S::Resolve, R::Unreachable),
+        (S::Resolve, R::Protocol),
+        (S::Resolve, R::Internal),
+        (S::Connect, R::Refused),
+        (S::Connect, R::Timeout),
+        (S::Connect, R::Unreachable),
+        (S::Connect, R::Reset),
+        (S::Connect, R::Internal),
+        (S::Tls, R::Timeout),
+        (S::Tls, R::Closed),
+        (S::Tls, R::Reset),
+        (S::Tls, R::Alert),
+        (S::Tls, R::NotTls),
+        (S::Tls, R::Protocol),
+        (S::Tls, R::Expired),
+        (S::Tls, R::NotYetValid),
+        (S::Tls, R::UnknownIssuer),
+        (S::Tls, R::NameMismatch),
+        (S::Tls, R::Invalid),
+        (S::Tls, R::Internal),
+        (S::Request, R::Timeout),
+        (S::Request, R::Closed),
+        (S::Request, R::Reset),
+        (S::Request, R::Protocol),
+        (S::Request, R::TooLarge),
+        (S::Request, R::RedirectOffSite),
+        (S::Request, R::AuthRequired),
+        (S::Request, R::BlockPage),
+        (S::Request, R::WrongContent),
+        (S::Request, R::Status),
+        (S::Request, R::Internal),
+        (S::Transfer, R::Timeout),
+        (S::Transfer, R::Closed),
+        (S::Transfer, R::Reset),
+        (S::Transfer, R::Protocol),
+        (S::Transfer, R::TooLarge),
+        (S::Transfer, R::BlockPage),
+        (S::Transfer, R::WrongContent),
+        (S::Transfer, R::Internal),
+    ]
+};
+
+/// How far a stage came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageOutcome {
+    /// It ended well.
+    Done,
+    /// The probe failed in it.
+    Failed,
+    /// The probe ended before it.
+    #[default]
+    NotReached,
+    /// This probe has no such stage (no name to resolve, no TLS).
+    NotApplicable,
+}
+
+/// Outcome and time of each stage. Redirected probes add up the times of their hops.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timings([(StageOutcome, Duration); Stage::ALL.len()]);
+
+impl Timings {
+    /// Adds the time of a stage that ended well or failed.
+    pub fn record(&mut self, stage: Stage, outcome: StageOutcome, took: Duration) {
+        let (known, total) = &mut self.0[stage as usize];
+        *known = outcome;
+        *total += took;
+    }
+
+    /// Marks a stage that this probe doesn't have, unless an earlier hop had it.
+    pub fn not_applicable(&mut self, stage: Stage) {
+        let (known, _) = &mut self.0[stage as usize];
+        if *known == StageOutcome::NotReached {
+            *known = StageOutcome::NotApplicable;
+        }
+    }
+
+    /// How far the stage came.
+    #[must_use]
+    pub const fn outcome(&self, stage: Stage) -> StageOutcome {
+        self.0[stage as usize].0
+    }
+
+    /// The time spent in the stage; none where it wasn't reached or doesn't apply.
+    #[must_use]
+    pub fn get(&self, stage: Stage) -> Option<Duration> {
+        match self.0[stage as usize] {
+            (StageOutcome::Done | StageOutcome::Failed, took) => Some(took),
+            _ => None,
+        }
+    }
+
+    /// The probe's duration: the sum of its stages.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.0.iter().map(|(_, took)| *took).sum()
+    }
+}
+
+/// A certificate that a server presented. Texts are cleaned and cut: they come from the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateFacts {
+    /// Distinguished name of the holder (RFC 4514 order as printed by OpenSSL tools).
+    pub subject: String,
+    /// Distinguished name of the issuer.
+    pub issuer: String,
+    /// Start of validity.
+    pub not_before: SystemTime,
+    /// End of validity.
+    pub not_after: SystemTime,
+}
+
+/// What the TLS stage learned, whatever its outcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TlsFacts {
+    /// Whether the chain was verified for this name at the time of the probe.
+    pub verified: bool,
+    /// `TLSv1.2` or `TLSv1.3`, once agreed.
+    pub version: Option<&'static str>,
+    /// The cipher suite, by its IANA name, once agreed.
+    pub cipher: Option<&'static str>,
+    /// The presented chain, leaf first; a certificate that can't be read is left out.
+    pub chain: Vec<CertificateFacts>,
+    /// Distinguished name of the root that the verified chain ends at.
+    pub root: Option<String>,
+}
+
+/// What the answer's head and body were.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HttpFacts {
+    /// The status of the last answer.
+    pub status: u16,
+    /// The `Server` header, cleaned and cut.
+    pub server: Option<String>,
+    /// The `Location` header, cleaned and cut.
+    pub location: Option<String>,
+    /// Bytes of body read.
+    pub body_bytes: u64,
+    /// Redirects followed.
+    pub redirects: u8,
+}
+
+/// Everything learned, kept whether or not the probe failed. TLS and addresses are those of the endpoint's own host, not of a redirect's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Time and outcome of each stage.
+    pub timings: Timings,
+    /// The addresses that DNS gave, in its order; empty where DNS wasn't asked.
+    pub addresses: Vec<IpAddr>,
+    /// The address that was connected to.
+    pub peer: Option<SocketAddr>,
+    /// What TLS showed.
+    pub tls: Option<TlsFacts>,
+    /// What HTTP answered.
+    pub http: Option<HttpFacts>,
+}
+
+/// Why the probe isn't a success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The stage that it happened in.
+    pub stage: Stage,
+    /// The closed reason.
+    pub reason: FailureReason,
+    /// For a person: never a label; cleaned and cut.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A failure with its detail cleaned for display.
+    #[must_use]
+    pub fn new(stage: Stage, reason: FailureReason, detail: impl AsRef<str>) -> Self {
+        Self { stage, reason, detail: clean(detail.as_ref()) }
+    }
+}
+
+/// The result of one probe of one target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// What was probed.
+    pub target: TargetId,
+    /// When the probe ended, wall clock.
+    pub at: SystemTime,
+    /// What was learned.
+    pub facts: Facts,
+    /// None: a genuine answer.
+    pub failure: Option<Failure>,
+}
+
+impl Observation {
+    /// Whether a genuine answer came, of whatever status.
+    #[must_use]
+    pub const fn success(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+/// The longest text kept of what a server sent, in characters.
+pub const MAX_TEXT: usize = 256;
+
+/// Makes text from the network fit to show: control characters become spaces, and it is cut at [`MAX_TEXT`].
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut cleaned: String =
+        text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).take(MAX_TEXT).collect();
+    if text.chars().nth(MAX_TEXT).is_some() {
+        cleaned.push('…');
+    }
+    cleaned
+}
+
+/// Control and bidirectional-override characters could forge a log line or a page.
+fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}

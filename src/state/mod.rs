@@ -1,0 +1,97 @@
+//! What is known now. One owner folds events; everyone else reads an immutable [`Snapshot`].
+
+mod histogram;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::catalog::Component;
+use crate::observation::{FailureReason, Observation, Stage};
+use crate::plan::{Plan, Target, TargetId};
+use crate::verdict::Verdict;
+
+pub use histogram::Histogram;
+
+/// What is known of one target.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TargetState {
+    /// Probes that ended.
+    pub probes: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// The last probe.
+    pub last: Option<Arc<Observation>>,
+    /// The last probe that failed, kept after the endpoint recovered.
+    pub last_failure: Option<Arc<Observation>>,
+    /// When the last success ended.
+    pub last_success: Option<SystemTime>,
+}
+
+/// The words that tell one latency histogram from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LatencyKey {
+    /// Whose endpoints.
+    pub component: Component,
+    /// By which route.
+    pub route: String,
+    /// Which stage.
+    pub stage: Stage,
+}
+
+/// The words that tell one counter of failures from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FailureKey {
+    /// Whose endpoints.
+    pub component: Component,
+    /// By which route.
+    pub route: String,
+    /// Where it failed.
+    pub stage: Stage,
+    /// Why it failed.
+    pub reason: FailureReason,
+}
+
+/// How well a component works by one route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentState {
+    /// Which component.
+    pub component: Component,
+    /// By which route.
+    pub route: String,
+    /// None until each of its endpoints has been probed once.
+    pub verdict: Option<Verdict>,
+}
+
+/// Everything known at one moment. Never changes; a newer one replaces it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// What is probed.
+    pub plan: Arc<Plan>,
+    /// One for each of `plan.targets`, in its order.
+    pub targets: Vec<Arc<TargetState>>,
+    /// One for each component and route.
+    pub components: Vec<ComponentState>,
+    /// Latencies of the stages that ended well or failed; all that can occur are present from the start.
+    pub latencies: Arc<BTreeMap<LatencyKey, Histogram>>,
+    /// Failures by reason; all that can occur are present from the start, at 0.
+    pub failures: Arc<BTreeMap<FailureKey, u64>>,
+    /// Probes left out because the one before was still under way; 0 from the start.
+    pub overruns: Arc<BTreeMap<Component, u64>>,
+    /// When the configuration in use was loaded.
+    pub config_loaded: SystemTime,
+}
+
+impl Snapshot {
+    /// Whether every target has been probed at least once.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.targets.iter().all(|target| target.probes > 0)
+    }
+
+    /// The targets with what is known of them.
+    pub fn iter(&self) -> impl Iterator<Item = (TargetId, &Target, &TargetState)> {
+        let known = self.plan.targets.iter().zip(&self.targets).enumerate();
+        known.map(|(n, (target, state))| (TargetId(n), target, state.as_ref()))
+    }
+}
