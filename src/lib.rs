@@ -7,7 +7,12 @@ mod words;
 pub mod catalog;
 pub mod config;
 
+pub mod engine;
 pub mod plan;
+pub mod schedule;
+
+pub mod probe;
+pub mod trust;
 
 pub mod observation;
 

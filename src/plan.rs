@@ -60,3 +60,11 @@ pub struct ComponentPlan {
     /// The interval of its targets that have none of their own.
     pub interval: Duration,
 }
+
+impl Plan {
+    /// The target of an id that this plan gave out.
+    #[must_use]
+    pub fn target(&self, id: TargetId) -> &Target {
+        &self.targets[id.0]
+    }
+}

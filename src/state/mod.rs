@@ -1,6 +1,7 @@
 //! What is known now. One owner folds events; everyone else reads an immutable [`Snapshot`].
 
 mod histogram;
+mod owner;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::plan::{Plan, Target, TargetId};
 use crate::verdict::Verdict;
 
 pub use histogram::Histogram;
+pub use owner::run;
 
 /// What is known of one target.
 #[derive(Clone, Debug, Default, PartialEq)]

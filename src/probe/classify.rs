@@ -1,0 +1,170 @@
+//! Error → reason. Pure, and the only place where an error of a library gets its word.
+
+use std::io;
+use std::net::IpAddr;
+
+use hickory_resolver::net::{DnsError, NetError, NoRecords};
+use hickory_resolver::proto::op::ResponseCode;
+use rustls::InvalidMessage;
+
+use crate::observation::{FailureReason as Reason, Stage};
+
+/// How a stage can fail, before it has a word.
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    /// The resolver's error.
+    #[error("{0}")]
+    Dns(#[from] NetError),
+    /// No address of the wanted family.
+    #[error("the answer has no address of the configured family")]
+    NoAddress,
+    /// An address that leads nowhere.
+    #[error("DNS answered {0}, an address that leads nowhere: a filter's sinkhole")]
+    Sinkhole(IpAddr),
+    /// The socket's error.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The verifier refused the chain.
+    #[error("certificate: {0}")]
+    Certificate(webpki::Error),
+    /// The name can't be put into a TLS handshake.
+    #[error("{0:?} is no name for a TLS server")]
+    ServerName(String),
+    /// The HTTP connection's error.
+    #[error("{}", chain_of(.0))]
+    Http(#[from] hyper::Error),
+    /// The request can't be written.
+    #[error("request: {0}")]
+    Request(#[from] hyper::http::Error),
+    /// More body than is accepted.
+    #[error("the body is longer than {limit} bytes")]
+    TooLarge {
+        /// The cap, in bytes.
+        limit: u64,
+    },
+}
+
+/// The reason of an error that ended `stage`.
+#[must_use]
+pub fn classify(stage: Stage, error: &StageError) -> Reason {
+    match error {
+        StageError::Dns(error) => dns(error),
+        StageError::NoAddress => Reason::NoData,
+        StageError::Sinkhole(_) => Reason::Sinkhole,
+        StageError::Io(error) => io_error(stage, error),
+        StageError::Certificate(error) => certificate(error),
+        StageError::ServerName(_) | StageError::Request(_) => Reason::Internal,
+        StageError::Http(error) => http(stage, error),
+        StageError::TooLarge { .. } => Reason::TooLarge,
+    }
+}
+
+fn dns(error: &NetError) -> Reason {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, .. })) => match response_code {
+            ResponseCode::NXDomain => Reason::Nxdomain,
+            _ => Reason::NoData,
+        },
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::ServFail)) => Reason::Servfail,
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => Reason::Refused,
+        NetError::Timeout => Reason::Timeout,
+        NetError::NoConnections => Reason::Unreachable,
+        NetError::Io(error) => match io_error(Stage::Resolve, error) {
+            // A name server that hangs up on TCP has broken its protocol.
+            Reason::Closed | Reason::Reset => Reason::Protocol,
+            other => other,
+        },
+        NetError::Busy => Reason::Internal,
+        _ => Reason::Protocol,
+    }
+}
+
+fn io_error(stage: Stage, error: &io::Error) -> Reason {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return self::tls(tls);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused if stage != Stage::Tls => Reason::Refused,
+        io::ErrorKind::TimedOut => Reason::Timeout,
+        // A local firewall answers connect(2) with EPERM or EACCES.
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::NetworkDown
+        | io::ErrorKind::PermissionDenied
+            if matches!(stage, Stage::Resolve | Stage::Connect) =>
+        {
+            Reason::Unreachable
+        }
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted if stage != Stage::Resolve => {
+            Reason::Reset
+        }
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe if stage != Stage::Connect => closed(stage),
+        io::ErrorKind::InvalidData if stage != Stage::Connect => Reason::Protocol,
+        _ => Reason::Internal,
+    }
+}
+
+/// Name resolution knows no "closed": a name server that hangs up has broken its protocol.
+fn closed(stage: Stage) -> Reason {
+    if stage == Stage::Resolve { Reason::Protocol } else { Reason::Closed }
+}
+
+fn tls(error: &rustls::Error) -> Reason {
+    match error {
+        rustls::Error::AlertReceived(_) => Reason::Alert,
+        // The first bytes of something else make an unknown record type or version.
+        rustls::Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => Reason::NotTls,
+        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Reason::Invalid,
+        rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => Reason::Internal,
+        _ => Reason::Protocol,
+    }
+}
+
+fn certificate(error: &webpki::Error) -> Reason {
+    match error {
+        webpki::Error::CertExpired { .. } => Reason::Expired,
+        webpki::Error::CertNotValidYet { .. } => Reason::NotYetValid,
+        webpki::Error::UnknownIssuer => Reason::UnknownIssuer,
+        webpki::Error::CertNotValidForName(_) => Reason::NameMismatch,
+        _ => Reason::Invalid,
+    }
+}
+
+fn http(stage: Stage, error: &hyper::Error) -> Reason {
+    if error.is_parse_too_large() {
+        return Reason::TooLarge;
+    }
+    if error.is_incomplete_message() || error.is_closed() {
+        return Reason::Closed;
+    }
+    match io_source(error) {
+        Some(source) => io_error(stage, source),
+        None if error.is_canceled() => Reason::Closed,
+        None => Reason::Protocol,
+    }
+}
+
+/// The socket's error behind one of hyper.
+fn io_source(error: &hyper::Error) -> Option<&io::Error> {
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        if let Some(io) = source.downcast_ref::<io::Error>() {
+            return Some(io);
+        }
+        next = source.source();
+    }
+    None
+}
+
+/// An error with its causes: hyper's own text leaves them out.
+fn chain_of(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}

@@ -1,0 +1,127 @@
+//! Stages request and transfer: one HTTP/1.1 exchange over a connection that is then dropped.
+
+use std::future::Future;
+use std::pin::pin;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, USER_AGENT};
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::classify::StageError;
+use crate::catalog::{Method, ProbeUrl, Scheme};
+
+/// The most that the head of an answer may take, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// The most that a body may take, in bytes; it is read whole, so that the transfer's time is the service's.
+pub(super) const MAX_BODY: u64 = 1024 * 1024;
+
+/// How the exporter introduces itself.
+const AGENT: &str = concat!("defender-exporter/", env!("CARGO_PKG_VERSION"));
+
+type Connection<S> = http1::Connection<TokioIo<S>, Empty<Bytes>>;
+
+/// A connection with an answer's head read and its body still to come.
+pub(super) struct Exchange<S: AsyncRead + AsyncWrite + Unpin> {
+    connection: Connection<S>,
+    connected: bool,
+    sender: http1::SendRequest<Empty<Bytes>>,
+}
+
+/// The head of an answer.
+pub(super) struct Head {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+}
+
+impl Head {
+    /// A header's first value as text; one that isn't visible ASCII counts as absent.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
+    /// Takes over a connection. No bytes are sent yet.
+    pub(super) async fn new(stream: S) -> Result<Self, StageError> {
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
+        Ok(Self { connection, connected: true, sender })
+    }
+
+    /// Sends the request and waits for the head of the answer.
+    pub(super) async fn request(
+        &mut self,
+        method: Method,
+        url: &ProbeUrl,
+    ) -> Result<(Head, Incoming), StageError> {
+        let request = request(method, url)?;
+        let answer = self.sender.send_request(request);
+        let response = drive(&mut self.connection, &mut self.connected, answer).await?;
+        let (parts, body) = Response::into_parts(response);
+        Ok((Head { status: parts.status, headers: parts.headers }, body))
+    }
+
+    /// Reads the body to its end, at most [`MAX_BODY`] bytes of it.
+    pub(super) async fn transfer(&mut self, body: Incoming, into: &mut Vec<u8>) -> Result<(), StageError> {
+        let read = read_body(body, into);
+        drive(&mut self.connection, &mut self.connected, read).await
+    }
+}
+
+async fn read_body(mut body: Incoming, into: &mut Vec<u8>) -> Result<(), StageError> {
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue }; // trailers are of no use
+        if (into.len() + data.len()) as u64 > MAX_BODY {
+            return Err(StageError::TooLarge { limit: MAX_BODY });
+        }
+        into.extend_from_slice(&data);
+    }
+    Ok(())
+}
+
+/// Polls the connection beside what waits for it: no task is spawned, so dropping the probe ends everything.
+async fn drive<S, F>(connection: &mut Connection<S>, connected: &mut bool, work: F) -> F::Output
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future,
+{
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            output = &mut work => return output,
+            // An error of the connection reaches `work` by itself, with its cause.
+            _ended = &mut *connection, if *connected => *connected = false,
+        }
+    }
+}
+
+fn request(method: Method, url: &ProbeUrl) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+    let method = match method {
+        Method::Get => hyper::Method::GET,
+        Method::Head => hyper::Method::HEAD,
+    };
+    Request::builder()
+        .method(method)
+        .uri(url.path_and_query())
+        .header(HOST, authority(url))
+        .header(USER_AGENT, AGENT)
+        .header(ACCEPT, "*/*")
+        .header(CONNECTION, "close")
+        .body(Empty::new())
+}
+
+/// The Host header: the port only where it isn't the scheme's own (RFC 9110, section 7.2).
+fn authority(url: &ProbeUrl) -> String {
+    match (url.scheme(), url.port()) {
+        (Scheme::Http, 80) | (Scheme::Https, 443) => url.host().to_owned(),
+        (_, port) => format!("{}:{port}", url.host()),
+    }
+}

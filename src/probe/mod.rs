@@ -1,0 +1,214 @@
+//! One probe of one target: a straight line of stages, each in its file. It never judges and never fails:
+//! it returns an [`Observation`] with everything learned. What an observation means is `verdict`'s business.
+
+mod classify;
+mod connect;
+mod genuine;
+mod http;
+mod resolve;
+mod stage;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use classify::{StageError, classify};
+
+use crate::catalog::{Endpoint, ProbeUrl, Scheme};
+use crate::clock::Clock;
+use crate::config::{Config, ConnectTo, HostPort};
+use crate::observation::{Facts, Failure, HttpFacts, Observation, Stage, clean};
+use crate::plan::{Plan, TargetId};
+use crate::trust::Roots;
+use http::{Exchange, Head};
+use stage::Run;
+
+/// Why probes can't be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ProberError {
+    /// The resolver refuses its configuration.
+    #[error("the resolver can't be set up: {0}")]
+    Resolver(#[from] hickory_resolver::net::NetError),
+    /// The TLS library refuses its configuration.
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Makes probes; holds what they share, and nothing that one leaves for the next.
+pub struct Prober {
+    plan: Arc<Plan>,
+    names: resolve::Names,
+    connect_to: BTreeMap<HostPort, ConnectTo>,
+    tls: tls::Tls,
+    clock: Clock,
+}
+
+/// How one hop of a probe ended.
+enum Hop {
+    Answered,
+    Redirected(ProbeUrl),
+}
+
+impl Prober {
+    /// A prober for the targets of `plan`.
+    ///
+    /// # Errors
+    /// When the resolver or the TLS library refuses the configuration.
+    pub fn new(
+        plan: Arc<Plan>,
+        config: &Config,
+        roots: Arc<Roots>,
+        clock: Clock,
+    ) -> Result<Self, ProberError> {
+        let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
+        Ok(Self {
+            names: resolve::Names::new(&config.resolver, patience)?,
+            connect_to: config.connect_to.clone(),
+            tls: tls::Tls::new(roots, clock)?,
+            plan,
+            clock,
+        })
+    }
+
+    /// Probes a target of the plan once; ends at its timeout at the latest.
+    pub async fn probe(&self, id: TargetId) -> Observation {
+        let target = self.plan.target(id);
+        let mut run = Run::new(target.timeout);
+        let failure = self.run(&mut run, &target.endpoint).await.err();
+        if let Some(failure) = &failure {
+            mark_failed(&mut run.facts, failure);
+        }
+        Observation { target: id, at: self.clock.now(), facts: run.facts, failure }
+    }
+
+    /// The endpoint's own URL, then the redirects that the catalog allows.
+    async fn run(&self, run: &mut Run, endpoint: &Endpoint) -> Result<(), Failure> {
+        let mut url = endpoint.url.clone();
+        for hop in 0..=endpoint.follow_redirects {
+            match self.hop(run, endpoint, &url, hop).await? {
+                Hop::Answered => break,
+                Hop::Redirected(next) => url = next,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hop(&self, run: &mut Run, endpoint: &Endpoint, url: &ProbeUrl, hop: u8) -> Result<Hop, Failure> {
+        let address = self.resolve(run, url).await?;
+        let stream = run.stage(Stage::Connect, connect::connect(address)).await?;
+        run.facts.timings.not_applicable(Stage::Tunnel);
+        match url.scheme() {
+            Scheme::Http => {
+                run.facts.timings.not_applicable(Stage::Tls);
+                self.exchange(run, endpoint, url, hop, stream).await
+            }
+            Scheme::Https => {
+                let recorder = self.tls.recorder();
+                let handshake = self.tls.handshake(name_of(url), stream, Arc::clone(&recorder));
+                let result = run.stage(Stage::Tls, handshake).await;
+                if hop == 0 {
+                    run.facts.tls = tls::facts(&recorder, result.as_ref().ok());
+                }
+                self.exchange(run, endpoint, url, hop, result?).await
+            }
+        }
+    }
+
+    /// Where to connect to: an address of the configuration, or what DNS says.
+    async fn resolve(&self, run: &mut Run, url: &ProbeUrl) -> Result<SocketAddr, Failure> {
+        let wanted = HostPort { host: url.host().to_owned(), port: url.port() };
+        let elsewhere = self.connect_to.get(&wanted);
+        let (host, port) = match elsewhere {
+            Some(ConnectTo::Address(address)) => return Ok(known(run, *address)),
+            Some(ConnectTo::Name(name)) => (name.host.as_str(), name.port),
+            None => (name_of(url), url.port()),
+        };
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(known(run, SocketAddr::new(address, port)));
+        }
+        let mut found = Vec::new();
+        let lookup = async {
+            let resolved = self.names.resolve(host).await?;
+            found.clone_from(&resolved.addresses);
+            match resolve::sinkhole(&resolved.addresses) {
+                Some(address) if resolved.by_dns && elsewhere.is_none() => Err(StageError::Sinkhole(address)),
+                _ => resolved.addresses.first().copied().ok_or(StageError::NoAddress),
+            }
+        };
+        let result = run.stage(Stage::Resolve, lookup).await;
+        if run.facts.peer.is_none() {
+            run.facts.addresses = found;
+        }
+        let address = SocketAddr::new(result?, port);
+        run.facts.peer.get_or_insert(address);
+        Ok(address)
+    }
+
+    async fn exchange<S>(
+        &self,
+        run: &mut Run,
+        endpoint: &Endpoint,
+        url: &ProbeUrl,
+        hop: u8,
+        stream: S,
+    ) -> Result<Hop, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut body = Vec::new();
+        let request = async {
+            let mut exchange = Exchange::new(stream).await?;
+            let (head, incoming) = exchange.request(endpoint.method, url).await?;
+            Ok((exchange, head, incoming))
+        };
+        let (mut exchange, head, incoming) = run.stage(Stage::Request, request).await?;
+        run.facts.http = Some(http_facts(&head, hop));
+        genuine::check_head(&self.plan, url, &head)?;
+        if hop < endpoint.follow_redirects
+            && let Some(next) = genuine::check_redirect(&self.plan, url, &head)?
+        {
+            return Ok(Hop::Redirected(next));
+        }
+        let transferred = run.stage(Stage::Transfer, exchange.transfer(incoming, &mut body)).await;
+        if let Some(http) = &mut run.facts.http {
+            http.body_bytes = body.len() as u64;
+        }
+        transferred?;
+        genuine::check(&self.plan, endpoint, url, &head, &body)?;
+        Ok(Hop::Answered)
+    }
+}
+
+/// An address that DNS isn't asked for.
+fn known(run: &mut Run, address: SocketAddr) -> SocketAddr {
+    run.facts.timings.not_applicable(Stage::Resolve);
+    run.facts.peer.get_or_insert(address);
+    address
+}
+
+/// The host without the brackets of an IPv6 address.
+fn name_of(url: &ProbeUrl) -> &str {
+    url.host().trim_start_matches('[').trim_end_matches(']')
+}
+
+fn http_facts(head: &Head, redirects: u8) -> HttpFacts {
+    HttpFacts {
+        status: head.status.as_u16(),
+        server: head.header("server").map(clean),
+        location: head.header("location").map(clean),
+        body_bytes: 0,
+        redirects,
+    }
+}
+
+/// A stage can end well and its answer still be refused, by what it says: then the probe failed in it.
+fn mark_failed(facts: &mut Facts, failure: &Failure) {
+    use crate::observation::StageOutcome;
+    if facts.timings.outcome(failure.stage) == StageOutcome::Done {
+        facts.timings.record(failure.stage, StageOutcome::Failed, Duration::ZERO);
+    }
+}

@@ -1,0 +1,131 @@
+//! When each target is due. Pure: the caller says what time it is.
+//!
+//! Every target has a stable offset within its interval, so that probes are spread evenly and a restart finds the
+//! same order. The first round is compressed into a few seconds, so that a new process soon has something to say.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::plan::{Plan, Target, TargetId};
+
+/// The longest time over which the first round is spread.
+const FIRST_ROUND: Duration = Duration::from_secs(3);
+
+/// The targets by the time at which they are due next.
+#[derive(Debug)]
+pub struct Schedule {
+    queue: BinaryHeap<Reverse<(Instant, TargetId)>>,
+    slots: Vec<Slot>,
+    start: Instant,
+}
+
+#[derive(Debug)]
+struct Slot {
+    interval: Duration,
+    offset: Duration,
+    busy: bool,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// This target is to be probed; it is busy until [`Schedule::finished`].
+    Probe(TargetId),
+    /// This target is still busy with its last probe: nothing is to be done but to count it.
+    Overrun(TargetId),
+}
+
+impl Schedule {
+    /// Every target of the plan, its first probe soon after `start`.
+    #[must_use]
+    pub fn new(plan: &Plan, start: Instant) -> Self {
+        let offsets = offsets(&plan.targets);
+        let slots: Vec<Slot> = plan
+            .targets
+            .iter()
+            .zip(&offsets)
+            .map(|(target, part)| Slot {
+                interval: target.interval,
+                offset: target.interval.mul_f64(*part),
+                busy: false,
+            })
+            .collect();
+        let queue = plan
+            .targets
+            .iter()
+            .zip(offsets)
+            .enumerate()
+            .map(|(n, (target, part))| Reverse((start + first_round(target).mul_f64(part), TargetId(n))))
+            .collect();
+        Self { queue, slots, start }
+    }
+
+    /// When the next target is due; none without targets.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.queue.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes the next target that is due at `now`, and plans its next time.
+    pub fn due(&mut self, now: Instant) -> Option<Due> {
+        let Reverse((at, id)) = *self.queue.peek().filter(|Reverse((at, _))| *at <= now)?;
+        self.queue.pop();
+        let slot = &mut self.slots[id.0];
+        self.queue.push(Reverse((slot.next(self.start, at, now), id)));
+        if slot.busy {
+            return Some(Due::Overrun(id));
+        }
+        slot.busy = true;
+        Some(Due::Probe(id))
+    }
+
+    /// Says that the probe of a target has ended.
+    pub fn finished(&mut self, id: TargetId) {
+        self.slots[id.0].busy = false;
+    }
+}
+
+impl Slot {
+    /// The first regular time that is at least half an interval after the last one and lies in the future: what a
+    /// suspended machine has missed is missed.
+    fn next(&self, start: Instant, last: Instant, now: Instant) -> Instant {
+        let earliest = (last + self.interval / 2).max(now).duration_since(start);
+        let rounds =
+            earliest.saturating_sub(self.offset).as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        let regular =
+            start + self.offset + self.interval.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
+        if regular > now { regular } else { regular + self.interval }
+    }
+}
+
+/// The time over which the first probes of targets like this one are spread.
+fn first_round(target: &Target) -> Duration {
+    FIRST_ROUND.min(target.timeout / 2).min(target.interval)
+}
+
+/// Each target's place within its interval, as a part of it: targets are put in the order of a hash of their name,
+/// so that neighbours of the catalog don't follow each other, and spaced evenly.
+fn offsets(targets: &[Target]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..targets.len()).collect();
+    order.sort_by_cached_key(|n| (place(&targets[*n]), *n));
+    let mut offsets = vec![0.0; targets.len()];
+    for (rank, n) in order.into_iter().enumerate() {
+        // Plans hold at most 100,000 targets: both numbers are exact.
+        #[allow(clippy::cast_precision_loss)]
+        let part = rank as f64 / targets.len() as f64;
+        offsets[n] = part;
+    }
+    offsets
+}
+
+/// FNV-1a over what names a target: the same in every build and on every machine, which `std`'s hasher doesn't promise.
+fn place(target: &Target) -> u64 {
+    let words =
+        [target.endpoint.component.as_str(), target.endpoint.url.as_str(), target.route.name.as_str()];
+    words.iter().flat_map(|word| word.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
