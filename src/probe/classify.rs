@@ -99,7 +99,10 @@ fn io_error(stage: Stage, error: &io::Error) -> Reason {
             Reason::Reset
         }
         io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe if stage != Stage::Connect => closed(stage),
-        io::ErrorKind::InvalidData if stage != Stage::Connect => Reason::Protocol,
+        // hyper calls a malformed chunk invalid input.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if stage != Stage::Connect => {
+            Reason::Protocol
+        }
         _ => Reason::Internal,
     }
 }

@@ -48,7 +48,7 @@ impl Snapshot {
     pub fn apply(&mut self, event: Event) {
         match event {
             Event::Overrun(component) => {
-                *Arc::make_mut(&mut self.overruns).entry(component).or_default() += 1
+                *Arc::make_mut(&mut self.overruns).entry(component).or_default() += 1;
             }
             Event::Observed(observation) => self.observe(*observation),
         }
