@@ -1,7 +1,9 @@
 //! What Defender Antivirus needs from the network: types, the embedded data, and its parser.
 
+mod parse;
 mod types;
 
+pub use parse::{CatalogError, EndpointProblem, embedded, parse};
 pub use types::{
     Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo,
     HostPattern, Method, ProbeUrl, Scheme, Trust, UrlError,

@@ -112,6 +112,29 @@ impl Expectation {
     }
 }
 
+impl<'de> Deserialize<'de> for Expectation {
+    /// `any`, a status, or a list of statuses.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected `any`, a status or a list of statuses")]
+        enum Raw {
+            One(u16),
+            Many(Vec<u16>),
+            Word(Any),
+        }
+        #[derive(Deserialize)]
+        enum Any {
+            #[serde(rename = "any")]
+            Any,
+        }
+        Ok(match Raw::deserialize(deserializer)? {
+            Raw::One(status) => Self::OneOf(vec![status]),
+            Raw::Many(statuses) => Self::OneOf(statuses),
+            Raw::Word(Any::Any) => Self::Any,
+        })
+    }
+}
+
 impl fmt::Display for Expectation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

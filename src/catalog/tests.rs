@@ -1,0 +1,124 @@
+//! The catalog against the source document, and the parser against catalogs that are wrong.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+const DOCUMENT: &str = include_str!("../../tests/data/source-document-patterns.tsv");
+
+/// Component → pattern → ports, as the source document has them.
+fn documented() -> BTreeMap<(String, String), Vec<u16>> {
+    let rows = DOCUMENT.lines().filter(|line| !line.starts_with('#'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let ports = cells[1].split(',').map(|port| port.parse().unwrap()).collect();
+        ((cells[0].to_owned(), cells[2].to_owned()), ports)
+    })
+    .collect()
+}
+
+#[test]
+fn the_embedded_catalog_is_good() {
+    let catalog = parse(include_str!("endpoints.yaml")).unwrap();
+    assert_eq!(catalog.components.len(), Component::ALL.len());
+}
+
+#[test]
+fn the_catalog_has_every_pattern_of_the_source_document_and_no_other() {
+    let documented = documented();
+    assert_eq!(documented.keys().filter(|(component, _)| component == "submission").count(), 20);
+    let extra = [Geo::Au, Geo::Ch, Geo::In];
+    let catalog = embedded();
+    let optional = |component| catalog.components.iter().any(|c| c.component == component && c.optional);
+    let mut found = BTreeMap::new();
+    for endpoint in catalog.endpoints.iter().filter(|e| !optional(e.component)) {
+        if !endpoint.geo.is_some_and(|geo| extra.contains(&geo)) {
+            found.insert((endpoint.component.to_string(), endpoint.pattern.clone()), endpoint.ports.clone());
+        }
+    }
+    let patterns: Vec<_> = documented.keys().collect();
+    assert_eq!(found.keys().collect::<Vec<_>>(), patterns);
+    for (key, ports) in &documented {
+        assert!(
+            ports.iter().all(|port| found[key].contains(port)),
+            "{key:?}: {ports:?} but {:?}",
+            found[key]
+        );
+    }
+}
+
+#[test]
+fn what_is_unconfirmed_is_not_shipped() {
+    for endpoint in &embedded().endpoints {
+        let host = endpoint.url.host();
+        assert!(!host.starts_with("asia.cp.wd") && !host.starts_with("eastus.cp.wd"), "{host}");
+    }
+}
+
+/// A catalog with one component and this probe.
+fn with(probe: &str) -> String {
+    let component =
+        "{ component: maps, purpose: p, needs: [], services: [{ pattern: a.example, ports: [443], probes: [";
+    format!("redirect_hosts: []\nblock_pages: []\ncomponents:\n  - {component}{probe}] }}] }}\n")
+}
+
+fn check(probe: &str, expected: &str) {
+    let error = parse(&with(probe)).expect_err(probe).to_string();
+    assert!(error.contains(expected), "{probe}: {error}");
+}
+
+#[test]
+fn wrong_catalogs_say_what_is_wrong() {
+    let good = "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public }";
+    parse(&with(good)).unwrap();
+    check(&format!("{good}, {good}"), "maps: https://a.example/: stands twice");
+    check("{ url: 'a.example', expect: 200, basis: tool, trust: public }", "not a URL");
+    check("{ url: 'ftp://a.example/', expect: 200, basis: tool, trust: public }", "scheme \"ftp\"");
+    check(
+        "{ url: 'https://u:p@a.example/', expect: 200, basis: tool, trust: public }",
+        "user name or password",
+    );
+    check("{ url: 'https://a.example/', expect: [], basis: tool, trust: public }", "at least one");
+    check("{ url: 'https://a.example/', expect: 700, basis: tool, trust: public }", "100 to 599");
+    check("{ url: 'https://a.example/', expect: many, basis: tool, trust: public }", "any");
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, trust: plain }",
+        "trust plain does not fit",
+    );
+    check(
+        "{ url: 'http://a.example/', expect: 200, basis: tool, trust: plain }",
+        "plain HTTP needs evidence",
+    );
+    check("{ url: 'https://{}.example/', expect: 200, basis: tool, trust: public }", "placeholder");
+    check("{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, serves: x }", "\"x\"");
+    check("{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, colour: red }", "colour");
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, evidence: [{ header: { name: X-Y } }] }",
+        "lower case",
+    );
+}
+
+#[test]
+fn host_patterns_match_whole_labels() {
+    let cases = [
+        ("*.microsoft.com", "www.microsoft.com", true),
+        ("*.microsoft.com", "microsoft.com", true),
+        ("*.microsoft.com", "WWW.Microsoft.com.", true),
+        ("*.microsoft.com", "notmicrosoft.com", false),
+        ("*.microsoft.com", "microsoft.com.evil.example", false),
+        ("go.microsoft.com", "go.microsoft.com", true),
+        ("go.microsoft.com", "www.go.microsoft.com", false),
+        ("*.é.com", "aé.com", false),
+    ];
+    for (pattern, host, expected) in cases {
+        assert_eq!(HostPattern(pattern.to_owned()).matches(host), expected, "{pattern} {host}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in ".{0,400}") {
+        let _ = parse(&text);
+        let _ = parse(&with(&text));
+    }
+}
