@@ -23,6 +23,7 @@ use crate::words::words;
 
 pub use check::parse;
 pub use load::load;
+pub(crate) use text::said;
 
 /// What a user may set. `Config::default()` probes everything documented.
 #[derive(Clone, Debug, PartialEq)]
