@@ -1,6 +1,16 @@
 //! The configuration: valid by construction. `raw.rs` knows the file's syntax, `check.rs` turns it into
 //! these types or into every problem at once. What follows from a configuration is decided in `plan.rs`.
 
+mod check;
+mod endpoints;
+mod load;
+mod raw;
+mod text;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +18,12 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use crate::catalog::{BlockPage, Component, Evidence, Expectation, Geo, Method, ProbeUrl};
+use crate::catalog::{BlockPage, Component, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme};
+use crate::words::words;
+
+pub use check::parse;
+pub use load::load;
+pub(crate) use text::said;
 
 /// What a user may set. `Config::default()` probes everything documented.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,17 +81,18 @@ pub struct ComponentConfig {
     pub timeout: Option<Duration>,
 }
 
-/// Which address families are asked for and connected to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Family {
-    /// Both, IPv4 first.
-    #[default]
-    Any,
-    /// A records alone.
-    Ipv4,
-    /// AAAA records alone.
-    Ipv6,
+words! {
+    /// Which address families are asked for and connected to.
+    #[derive(Default)]
+    Family {
+        /// Both, IPv4 first.
+        #[default]
+        Any = "any",
+        /// A records alone.
+        Ipv4 = "ipv4",
+        /// AAAA records alone.
+        Ipv6 = "ipv6",
+    }
 }
 
 /// How names are resolved.
@@ -137,16 +153,34 @@ pub struct EndpointOverride {
     pub timeout: Option<Duration>,
 }
 
+/// What makes two URLs the same request, however they are written.
+pub(crate) type Request<'a> = (Scheme, &'a str, u16, &'a str);
+
+/// The request that a URL stands for: `https://host` and `https://host:443/` are one.
+pub(crate) fn request_of(url: &ProbeUrl) -> Request<'_> {
+    (url.scheme(), url.host(), url.port(), url.path_and_query())
+}
+
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {key}: {problem}")]
 pub struct Problem {
     /// The file, as it was named on the command line.
     pub file: String,
-    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`.
+    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; for an error of
+    /// YAML's syntax, line and column; empty for the file as a whole.
     pub key: String,
     /// The value, the limit it breaks, and what is accepted.
     pub problem: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.file)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.problem)
+    }
 }
 
 /// Everything that is wrong, all at once.

@@ -1,0 +1,159 @@
+//! `endpoints` and `block_pages`: lists whose entries are written as the catalog writes them.
+
+use std::collections::HashSet;
+
+use hyper::header::HeaderName;
+
+use super::raw::{Mapping, Node};
+use super::text::{INTERVAL, TIMEOUT, host_pattern, quoted};
+use super::{EndpointOverride, request_of};
+use crate::catalog::{BlockPage, BodyKind, Component, Evidence, Expectation, HostPattern, Method, ProbeUrl};
+
+/// `endpoints`; two entries for one URL of a component are refused.
+pub(super) fn overrides(node: Node<'_>) -> Option<Vec<EndpointOverride>> {
+    let mut overrides = Vec::new();
+    let mut seen = HashSet::new();
+    for node in node.list()? {
+        let Some((path, mapping)) = entry(node) else { continue };
+        let (report, component_url) = (mapping.report(), override_entry(mapping));
+        let Some(found) = component_url else { continue };
+        let (scheme, host, port, rest) = request_of(&found.url);
+        if !seen.insert((found.component, scheme, host.to_owned(), port, rest.to_owned())) {
+            let problem = format!("{} {} is listed twice", found.component, found.url);
+            report.add(format!("{path}.url"), problem);
+        }
+        overrides.push(found);
+    }
+    Some(overrides)
+}
+
+fn entry(node: Node<'_>) -> Option<(String, Mapping<'_>)> {
+    let path = node.path().to_owned();
+    node.mapping().map(|mapping| (path, mapping))
+}
+
+/// One entry; `None` where component or URL are missing or wrong. Every key is read either way.
+fn override_entry(mut mapping: Mapping<'_>) -> Option<EndpointOverride> {
+    let component =
+        mapping.require("component").and_then(|node| node.word(Component::ALL, Component::as_str));
+    let url = mapping.require("url").and_then(|node| probe_url(&node));
+    let expect = mapping.take("expect").and_then(expectation);
+    let method = mapping.take("method").and_then(|node| node.word(Method::ALL, Method::as_str));
+    let evidence = mapping.take("evidence").and_then(|node| node.distinct(evidence));
+    let serves = mapping.take("serves").and_then(|node| node.text().map(str::to_owned));
+    let enabled = mapping.take("enabled").and_then(|node| node.boolean());
+    let interval = mapping.take("interval").and_then(|node| node.duration(&INTERVAL));
+    let timeout = mapping.take("timeout").and_then(|node| node.duration(&TIMEOUT));
+    mapping.finish();
+    let (component, url) = (component?, url?);
+    Some(EndpointOverride { component, url, expect, method, evidence, serves, enabled, interval, timeout })
+}
+
+/// A URL to probe. One with an `@` is not repeated in messages: a password may stand before it.
+fn probe_url(node: &Node<'_>) -> Option<ProbeUrl> {
+    let text = node.text()?;
+    let why = match ProbeUrl::parse(text) {
+        // The parser passes over some of it, which would then stand in a label.
+        Ok(_) if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            "white space in it".to_owned()
+        }
+        Ok(url) if url.port() == 0 => "port 0".to_owned(),
+        Ok(url) => return Some(url),
+        Err(error) => error.to_string(),
+    };
+    let shown = if text.contains('@') { "the URL".to_owned() } else { quoted(text) };
+    node.problem(format!("{shown} can't be probed: {why}"));
+    None
+}
+
+/// `any`, a status, or a list of statuses.
+fn expectation(node: Node<'_>) -> Option<Expectation> {
+    const ACCEPTED: &str = "any, a status or a list of statuses";
+    if let Some(text) = node.value().as_str() {
+        if text != "any" {
+            node.problem(format!("{} is not {ACCEPTED}", quoted(text)));
+            return None;
+        }
+        return Some(Expectation::Any);
+    }
+    if node.value().is_array() {
+        return node.filled_distinct("status", |entry| status(&entry)).map(Expectation::OneOf);
+    }
+    status(&node).map(|status| Expectation::OneOf(vec![status]))
+}
+
+fn status(node: &Node<'_>) -> Option<u16> {
+    node.integer(100, 599).and_then(|status| u16::try_from(status).ok())
+}
+
+/// One piece of evidence. Serde would pass over an unknown key below `header` (a misspelt `prefix` would make
+/// every value genuine), so that is read by hand.
+fn evidence(node: Node<'_>) -> Option<Evidence> {
+    if node.value().get("header").is_some() {
+        return header_evidence(node.mapping()?);
+    }
+    match serde_json::from_value(node.value().clone()) {
+        Ok(evidence) => sound(evidence).map_err(|why| node.problem(why)).ok(),
+        Err(error) => {
+            node.problem(format!("is not a piece of evidence: {error}"));
+            None
+        }
+    }
+}
+
+fn header_evidence(mut mapping: Mapping<'_>) -> Option<Evidence> {
+    let header = mapping.take("header").and_then(Node::mapping);
+    mapping.finish();
+    let mut header = header?;
+    let name = header.require("name").and_then(|node| node.parsed(header_name));
+    let prefix = header.take("prefix").map(|node| node.text().map(str::to_owned));
+    header.finish();
+    Some(Evidence::Header { name: name?, prefix: prefix.unwrap_or(Some(String::new()))? })
+}
+
+/// What the types alone let through.
+fn sound(evidence: Evidence) -> Result<Evidence, String> {
+    match evidence {
+        Evidence::Redirect(HostPattern(pattern)) => match host_pattern(&pattern) {
+            Ok(pattern) => Ok(Evidence::Redirect(HostPattern(pattern))),
+            Err(why) => Err(format!("redirect: {} {why}", quoted(&pattern))),
+        },
+        Evidence::Body(BodyKind::Xml(text) | BodyKind::Text(text)) if text.trim().is_empty() => {
+            Err("body: an empty text proves nothing".to_owned())
+        }
+        sound => Ok(sound),
+    }
+}
+
+/// A header name (RFC 9110, section 5.1), in lower case.
+fn header_name(text: &str) -> Result<String, String> {
+    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is not a header's name")?;
+    Ok(name.as_str().to_owned())
+}
+
+/// `block_pages`.
+pub(super) fn block_pages(node: Node<'_>) -> Option<Vec<BlockPage>> {
+    node.distinct(|node| entry(node).and_then(|(path, mapping)| block_page(&path, mapping)))
+}
+
+fn block_page(path: &str, mut mapping: Mapping<'_>) -> Option<BlockPage> {
+    let report = mapping.report();
+    let text = |node: Node<'_>| node.text().map(str::to_owned);
+    let name = mapping.require("name").and_then(text);
+    let header = mapping.take("header").map(|node| node.parsed(header_name));
+    let header_contains = mapping.take("header_contains").map(text);
+    let body_contains = mapping.take("body_contains").map(text);
+    mapping.finish();
+    if header.is_none() && body_contains.is_none() {
+        report.add(path.to_owned(), "has no mark: header or body_contains is needed".to_owned());
+    }
+    if header.is_none() && header_contains.is_some() {
+        report.add(format!("{path}.header_contains"), "needs the header that it is about".to_owned());
+    }
+    Some(BlockPage {
+        name: name?,
+        header: header.flatten(),
+        header_contains: header_contains.flatten(),
+        body_contains: body_contains.flatten(),
+    })
+}

@@ -1,0 +1,47 @@
+//! Reading the configuration and the files it names from disk, under a cap. What is in them isn't judged here.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use super::raw::{MAX_BYTES, Report};
+use super::{Config, Problems, parse};
+
+/// Reads the configuration file; paths in it are relative to its folder.
+///
+/// # Errors
+/// Every problem of the file: unreadable, too long, not UTF-8, not YAML, or not a valid configuration.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    let name = path.display().to_string();
+    let refuse = |problem: String| {
+        let report = Report::new(&name);
+        report.add(String::new(), problem);
+        report.into_problems()
+    };
+    let bytes = read_capped(path, MAX_BYTES).map_err(refuse)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        refuse(format!("is not UTF-8: byte {} can't be read", error.utf8_error().valid_up_to() + 1))
+    })?;
+    parse(&name, &text, path.parent().unwrap_or(Path::new("")))
+}
+
+/// The bytes of a file, or why there are none, for a person.
+pub(super) fn read_capped(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| why(&error))?;
+    file.take(max + 1).read_to_end(&mut bytes).map_err(|error| why(&error))?;
+    if bytes.len() as u64 > max {
+        return Err(format!("is longer than {} KiB", max / 1024));
+    }
+    Ok(bytes)
+}
+
+/// The usual causes in the same words on every system.
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "can't be read: there is no such file".to_owned(),
+        ErrorKind::PermissionDenied => "can't be read: permission denied".to_owned(),
+        ErrorKind::IsADirectory => "can't be read: it is a folder".to_owned(),
+        _ => format!("can't be read: {error}"),
+    }
+}

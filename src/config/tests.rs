@@ -1,0 +1,177 @@
+//! Tests of the configuration: files with their expected outcome, the shipped sample, and arbitrary text.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::text::said;
+use super::*;
+
+const SAMPLE: &str = include_str!("../../deploy/defender-exporter.yaml");
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
+}
+
+/// Reads every `*.yaml` of a folder and compares the outcome with the `*.txt` beside it.
+/// With `UPDATE_EXPECTED` set, the texts are written anew, to be reviewed.
+fn check(folder: &str, outcome: fn(&str, &str, &Path) -> String) {
+    let folder = data().join(folder);
+    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    assert!(!files.is_empty());
+    let mut different = Vec::new();
+    for path in files {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let found = outcome(name, &fs::read_to_string(&path).unwrap(), &folder) + "\n";
+        let expected = path.with_extension("txt");
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&expected, &found).unwrap();
+        }
+        if fs::read_to_string(&expected).unwrap_or_default() != found {
+            different.push(format!("{name} gave\n{found}"));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn bad_files_report_every_problem() {
+    check("bad", |name, text, folder| match parse(name, text, folder) {
+        Ok(config) => panic!("{name} was accepted: {config:?}"),
+        Err(problems) => problems.to_string(),
+    });
+}
+
+#[test]
+fn good_files_become_this_configuration() {
+    check("good", |name, text, folder| {
+        let mut config = parse(name, text, folder).unwrap();
+        let roots = std::mem::take(&mut config.extra_roots).len();
+        format!("{config:#?}\nextra roots: {roots}")
+    });
+}
+
+#[test]
+fn the_sample_equals_the_defaults() {
+    assert_eq!(parse("sample", SAMPLE, Path::new("")), Ok(Config::default()));
+}
+
+#[test]
+fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
+    let text: String =
+        SAMPLE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
+    let config = parse("sample", &text, &data().join("pem")).unwrap();
+    let Config { groups, components, resolver, connect_to, extra_roots, endpoints, block_pages, .. } =
+        &config;
+    assert!(
+        !groups.is_empty() && !connect_to.is_empty() && !extra_roots.is_empty() && !block_pages.is_empty()
+    );
+    assert!(!resolver.servers.is_empty() && !resolver.overrides.is_empty());
+    assert!(components.values().any(|settings| settings.enabled.is_some()));
+    assert!(components.values().any(|settings| settings.interval.is_some() && settings.timeout.is_some()));
+    let full = endpoints.iter().find(|entry| entry.evidence.is_some()).unwrap();
+    assert!(full.expect.is_some() && full.method.is_some() && full.enabled.is_some());
+    assert!(full.interval.is_some() && full.timeout.is_some());
+}
+
+/// What [`load`] says of a file with these bytes, its path left out.
+fn load_problem(bytes: Option<&[u8]>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.yaml");
+    if let Some(bytes) = bytes {
+        fs::write(&path, bytes).unwrap();
+    }
+    let Problems(problems) = load(&path).unwrap_err();
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].file, path.display().to_string());
+    assert_eq!(problems[0].key, "");
+    problems[0].problem.clone()
+}
+
+#[test]
+fn files_that_cannot_be_read_are_one_problem() {
+    let long = vec![b'#'; 1024 * 1024 + 1];
+    let cases: [(Option<&[u8]>, &str); 3] = [
+        (None, "can't be read: there is no such file"),
+        (Some(b"interval: \xff"), "is not UTF-8: byte 11 can't be read"),
+        (Some(&long), "is longer than 1024 KiB"),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(load_problem(bytes), expected);
+    }
+    let longest = parse("x", &"#".repeat(1024 * 1024), Path::new(""));
+    assert_eq!(longest, Ok(Config::default()));
+    assert!(parse("x", &"#".repeat(1024 * 1024 + 1), Path::new("")).is_err());
+}
+
+#[test]
+fn roots_are_found_beside_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = fs::read(data().join("pem/corporate-root.pem")).unwrap();
+    fs::write(folder.path().join("root.pem"), [root.clone(), root].concat()).unwrap();
+    let path = folder.path().join("x.yaml");
+    fs::write(&path, "\u{feff}tls: { extra_roots: [root.pem] }\r\n").unwrap();
+    assert_eq!(load(&path).unwrap().extra_roots.len(), 1);
+}
+
+#[test]
+fn long_and_invisible_text_is_cut_and_escaped() {
+    let text = format!("geos: [\"\u{202e}{}\"]", "x".repeat(500));
+    let problems = parse("f", &text, Path::new("")).unwrap_err().to_string();
+    let expected =
+        format!("f: geos[0]: \"\\u{{202e}}{}\"… is not one of us, eu, uk, au, ch, in", "x".repeat(79));
+    assert_eq!(problems, expected);
+}
+
+/// A valid file with one piece of it replaced.
+fn mutated() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just(String::new()),
+        "[\\PC\n\t]{0,8}",
+        prop::sample::select(vec![
+            "{", "[", "-", ": ", "&a", "*a", "~", "!x", "\n  ", "'", "\"", "0", "-1", "1e999"
+        ])
+        .prop_map(str::to_owned),
+    ];
+    let everything = fs::read_to_string(data().join("good/everything.yaml")).unwrap();
+    (any::<prop::sample::Index>(), 0..12_usize, piece).prop_map(move |(at, cut, piece)| {
+        let mut chars: Vec<char> = everything.chars().collect();
+        let at = at.index(chars.len());
+        let end = (at + cut).min(chars.len());
+        chars.splice(at..end, piece.chars());
+        chars.into_iter().collect()
+    })
+}
+
+fn well_told(text: &str) -> Result<(), TestCaseError> {
+    if let Err(Problems(problems)) = parse("f", text, &data().join("good")) {
+        prop_assert!(!problems.is_empty());
+        for problem in problems {
+            prop_assert!(!problem.to_string().contains('\n'), "{problem}");
+            prop_assert!(!problem.problem.is_empty());
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "(?s).{0,200}") {
+        well_told(&text)?;
+    }
+
+    #[test]
+    fn mutated_files_never_panic(text in mutated()) {
+        well_told(&text)?;
+    }
+
+    #[test]
+    fn said_durations_are_read_back(millis in 100..86_400_000_u64) {
+        let duration = Duration::from_millis(millis);
+        prop_assert_eq!(humantime::parse_duration(&said(duration)), Ok(duration));
+    }
+}
