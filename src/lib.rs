@@ -15,4 +15,6 @@ pub mod verdict;
 
 pub mod state;
 
+pub mod metrics;
+
 pub mod clock;
