@@ -17,4 +17,6 @@ pub mod state;
 
 pub mod metrics;
 
+pub mod web;
+
 pub mod clock;
