@@ -1,9 +1,12 @@
 //! The answers over real sockets, as a scraper and a browser get them.
 
+use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::routing::get;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -189,4 +192,26 @@ async fn stopping_does_not_wait_for_open_connections() {
     assert!(start.elapsed() < Duration::from_secs(1));
     TcpStream::connect(server.address).await.expect_err("nobody listens");
     drop((silent, idle, half));
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_an_endless_answer() {
+    let (asked, was_asked) = oneshot::channel();
+    let asked = Arc::new(Mutex::new(Some(asked)));
+    let endless = Router::new().route(
+        "/",
+        get(move || {
+            let asked = asked.lock().expect("one request").take();
+            asked.map(|asked| asked.send(()));
+            pending::<()>()
+        }),
+    );
+    let listener = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
+    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");
+    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sends");
+    let stop = async {
+        was_asked.await.expect("the request arrives");
+    };
+    let served = tokio::time::timeout(Duration::from_secs(1), serve(listener, endless, stop));
+    served.await.expect("in time");
 }
