@@ -20,4 +20,8 @@ pub mod verdict;
 
 pub mod state;
 
+pub mod metrics;
+
+pub mod web;
+
 pub mod clock;

@@ -1,0 +1,221 @@
+//! A snapshot made by hand for tests of the output: one endpoint that works, one that fails in TLS with part of
+//! the facts known, one never probed. The values are invented; no server answered them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::build_info::BuildInfo;
+use super::collector::Scrape;
+use super::process::ProcessStats;
+use crate::catalog::{
+    Basis, Component, ComponentSpec, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme, Trust,
+};
+use crate::observation::{
+    CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
+};
+use crate::plan::{ComponentPlan, Plan, Route, Target, TargetId};
+use crate::state::{ComponentState, FailureKey, Histogram, LatencyKey, Snapshot, TargetState};
+use crate::verdict::Verdict;
+
+/// Tuesday, 2026-11-24, 00:00:00 UTC, and some seconds.
+fn at(seconds: f64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs_f64(1_795_478_400.0 + seconds)
+}
+
+/// What the golden files show.
+pub(crate) fn scrape() -> Scrape {
+    Scrape { snapshot: Arc::new(snapshot()), build: build(), process: process() }
+}
+
+/// A build that no build has.
+pub(crate) fn build() -> BuildInfo {
+    BuildInfo { version: "0.0.0-test", revision: "abcdef0", rustc: "rustc 1.89.0 (test)" }
+}
+
+fn process() -> ProcessStats {
+    ProcessStats {
+        cpu_seconds: Some(12.34),
+        resident_bytes: Some(20_971_520),
+        virtual_bytes: Some(1_073_741_824),
+        open_fds: Some(21),
+        max_fds: Some(1024),
+        start_time_seconds: Some(1_795_478_390.25),
+        threads: Some(3),
+    }
+}
+
+pub(crate) fn snapshot() -> Snapshot {
+    Snapshot {
+        plan: Arc::new(plan()),
+        targets: [works(), fails(), TargetState::default()].map(Arc::new).into(),
+        components: vec![
+            component_state(Component::Maps, Some(Verdict::Degraded)),
+            component_state(Component::Update, Some(Verdict::Bad)),
+            component_state(Component::Crl, None),
+        ],
+        latencies: Arc::new(latencies()),
+        failures: Arc::new(failures()),
+        overruns: Arc::new(BTreeMap::from([(Component::Maps, 0), (Component::Update, 2)])),
+        config_loaded: at(-5.0),
+    }
+}
+
+fn plan() -> Plan {
+    Plan {
+        targets: vec![
+            target(Component::Maps, "*.wdcp.microsoft.com", "https://wdcp.microsoft.com/", &[503]),
+            target(
+                Component::Update,
+                "*.update.microsoft.com",
+                "https://fe2.update.microsoft.com:8443/v6/",
+                &[200],
+            ),
+            target(
+                Component::Crl,
+                "http://www.microsoft.com/pkiops/crl/",
+                "http://www.microsoft.com/pkiops/crl/a%20b.crl",
+                &[200],
+            ),
+        ],
+        components: vec![
+            component_plan(Component::Maps, 30),
+            component_plan(Component::Update, 60),
+            component_plan(Component::Crl, 60),
+        ],
+        routes: vec![Route::direct()],
+        redirect_hosts: vec![],
+        block_pages: vec![],
+    }
+}
+
+/// A target by the direct route.
+pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u16]) -> Target {
+    let url = ProbeUrl::parse(url).expect("a test's own URL");
+    let trust = if url.scheme() == Scheme::Https { Trust::Microsoft } else { Trust::SignedObject };
+    let endpoint = Endpoint {
+        component,
+        pattern: pattern.to_owned(),
+        ports: vec![443],
+        url,
+        method: Method::Get,
+        expect: Expectation::OneOf(expect.to_vec()),
+        basis: Basis::Community,
+        evidence: vec![Evidence::Status],
+        trust,
+        geo: None,
+        serves: None,
+        follow_redirects: 0,
+        interval: None,
+        timeout: None,
+    };
+    let (interval, timeout) = (Duration::from_secs(60), Duration::from_secs(10));
+    Target { endpoint, route: Route::direct(), interval, timeout }
+}
+
+fn component_plan(component: Component, seconds: u64) -> ComponentPlan {
+    let spec = ComponentSpec { component, optional: false, purpose: String::new(), needs: vec![] };
+    ComponentPlan { spec, interval: Duration::from_secs(seconds) }
+}
+
+fn component_state(component: Component, verdict: Option<Verdict>) -> ComponentState {
+    ComponentState { component, route: "direct".to_owned(), verdict }
+}
+
+fn works() -> TargetState {
+    let mut facts = Facts { tls: Some(trusted()), ..Facts::default() };
+    for (stage, micros) in [
+        (Stage::Resolve, 1500),
+        (Stage::Connect, 12_000),
+        (Stage::Tls, 30_250),
+        (Stage::Request, 20_000),
+        (Stage::Transfer, 250),
+    ] {
+        facts.timings.record(stage, StageOutcome::Done, Duration::from_micros(micros));
+    }
+    facts.timings.not_applicable(Stage::Tunnel);
+    facts.addresses =
+        ["192.0.2.10", "192.0.2.11", "2001:db8::10"].map(|ip| ip.parse().expect("an address")).into();
+    facts.http = Some(HttpFacts { status: 503, body_bytes: 120, ..HttpFacts::default() });
+    let last = Observation { target: TargetId(0), at: at(30.5), facts, failure: None };
+    TargetState {
+        probes: 12,
+        failures: 1,
+        last: Some(Arc::new(last)),
+        last_failure: None,
+        last_success: Some(at(30.5)),
+    }
+}
+
+fn fails() -> TargetState {
+    let mut facts = Facts::default();
+    facts.timings.record(Stage::Resolve, StageOutcome::Done, Duration::from_millis(2));
+    facts.timings.record(Stage::Connect, StageOutcome::Done, Duration::from_millis(3));
+    facts.timings.record(Stage::Tls, StageOutcome::Failed, Duration::from_millis(40));
+    facts.timings.not_applicable(Stage::Tunnel);
+    facts.addresses = vec!["192.0.2.20".parse().expect("an address")];
+    facts.tls = Some(TlsFacts {
+        chain: vec![certificate(
+            "fe2.update.microsoft.com",
+            "O=\"Example\\Inspection\", CN=프록시 \"CA\"",
+            10,
+        )],
+        ..TlsFacts::default()
+    });
+    let failure = Failure::new(Stage::Tls, FailureReason::UnknownIssuer, "not a label");
+    let last = Arc::new(Observation { target: TargetId(1), at: at(31.0), facts, failure: Some(failure) });
+    TargetState {
+        probes: 7,
+        failures: 7,
+        last_failure: Some(last.clone()),
+        last: Some(last),
+        last_success: None,
+    }
+}
+
+fn trusted() -> TlsFacts {
+    TlsFacts {
+        verified: true,
+        version: Some("TLSv1.3"),
+        cipher: Some("TLS_AES_256_GCM_SHA384"),
+        chain: vec![
+            certificate("wdcp.microsoft.com", "CN=Example Issuing CA", 300),
+            certificate("Example Issuing CA", "CN=Example Root", 100),
+        ],
+        root: Some("CN=Example Root".to_owned()),
+    }
+}
+
+fn certificate(subject: &str, issuer: &str, days: u32) -> CertificateFacts {
+    CertificateFacts {
+        subject: format!("CN={subject}"),
+        issuer: issuer.to_owned(),
+        not_before: at(-86_400.0),
+        not_after: at(f64::from(days) * 86_400.0),
+    }
+}
+
+fn latencies() -> BTreeMap<LatencyKey, Histogram> {
+    let key = |component, stage| LatencyKey { component, route: "direct".to_owned(), stage };
+    let mut connect = Histogram::default();
+    for seconds in [0.0, 0.003, 0.012, 0.012, 0.013, 0.4, 45.0] {
+        connect.observe(seconds);
+    }
+    BTreeMap::from([
+        (key(Component::Maps, Stage::Connect), connect),
+        (key(Component::Maps, Stage::Tls), Histogram::default()),
+    ])
+}
+
+fn failures() -> BTreeMap<FailureKey, u64> {
+    let key = |stage, reason| FailureKey {
+        component: Component::Update,
+        route: "direct".to_owned(),
+        stage,
+        reason,
+    };
+    BTreeMap::from([
+        (key(Stage::Resolve, FailureReason::Nxdomain), 0),
+        (key(Stage::Tls, FailureReason::UnknownIssuer), 7),
+    ])
+}

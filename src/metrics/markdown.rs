@@ -1,0 +1,48 @@
+//! METRICS.md, made of the table and of the closed vocabularies of its labels.
+
+use std::fmt::{self, Write};
+
+use super::table::{Metric, Spec};
+use crate::catalog::Component;
+use crate::observation::{FAILURE_PAIRS, Stage};
+
+/// What comes before the table.
+const INTRODUCTION: &str = include_str!("introduction.md");
+
+/// The text of METRICS.md.
+#[must_use]
+pub fn markdown() -> String {
+    let mut out = INTRODUCTION.to_owned();
+    // Writing to a String can't fail.
+    let _ = write_metrics(&mut out).and_then(|()| write_words(&mut out));
+    out
+}
+
+fn write_metrics(out: &mut String) -> fmt::Result {
+    out.push_str("\n## The metrics\n\n| name | kind | labels | meaning |\n|---|---|---|---|\n");
+    for Spec { name, kind, labels, help, .. } in Metric::ALL.iter().map(|metric| metric.spec()) {
+        let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+        writeln!(out, "| `{name}` | {} | {} | {help} |", kind.as_str(), labels.join(", "))?;
+    }
+    Ok(())
+}
+
+fn write_words(out: &mut String) -> fmt::Result {
+    out.push_str("\n## The words of the labels\n\n");
+    writeln!(out, "`component`: {}.\n", list(Component::ALL.iter().map(|word| word.as_str())))?;
+    writeln!(out, "`phase` and `stage`: {}.\n", list(Stage::ALL.iter().map(|word| word.as_str())))?;
+    writeln!(out, "`family`: {}.\n", list(["ipv4", "ipv6"].into_iter()))?;
+    out.push_str("`reason`, by the stage that it can occur in:\n\n| stage | reasons |\n|---|---|\n");
+    for stage in Stage::ALL {
+        let reasons = FAILURE_PAIRS.iter().filter(|(of, _)| of == stage).map(|(_, reason)| reason.as_str());
+        let reasons = list(reasons);
+        if !reasons.is_empty() {
+            writeln!(out, "| `{stage}` | {reasons} |")?;
+        }
+    }
+    Ok(())
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

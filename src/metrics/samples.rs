@@ -1,0 +1,228 @@
+//! Which samples a metric has in a snapshot. Pure; writing them out is `collector.rs`' business.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use super::collector::Scrape;
+use super::table::Metric;
+use crate::clock::unix_seconds;
+use crate::observation::{Facts, HttpFacts, Observation, Stage, TlsFacts};
+use crate::plan::Target;
+use crate::state::{Histogram, TargetState};
+use crate::verdict::Verdict;
+
+/// One series' value now.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sample<'a> {
+    /// Values of the metric's labels, in the order of its declaration.
+    pub(super) labels: Vec<Cow<'a, str>>,
+    /// What it is.
+    pub(super) value: Value<'a>,
+}
+
+/// The value of a sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value<'a> {
+    /// A count, or 0 and 1.
+    Whole(u64),
+    /// A measure.
+    Real(f64),
+    /// A distribution.
+    Histogram(&'a Histogram),
+    /// Nothing beside the labels.
+    Info,
+}
+
+impl<'a> Value<'a> {
+    const fn truth(truth: bool) -> Self {
+        Self::Whole(truth as u64)
+    }
+
+    fn time(at: SystemTime) -> Self {
+        Self::Real(unix_seconds(at))
+    }
+
+    fn sample(self, labels: impl IntoIterator<Item = &'a str>) -> Sample<'a> {
+        Sample { labels: labels.into_iter().map(Cow::Borrowed).collect(), value: self }
+    }
+}
+
+/// Every sample of `metric`; none: the metric isn't shown at all.
+pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
+    let process = &scrape.process;
+    match metric {
+        Metric::BuildInfo => build_info(scrape),
+        Metric::EndpointInfo => endpoint_info(scrape),
+        Metric::ProbeSuccess => per_probe(scrape, |probe| Some(Value::truth(probe.success()))),
+        Metric::ProbeDuration => {
+            per_probe(scrape, |probe| Some(Value::Real(probe.facts.timings.total().as_secs_f64())))
+        }
+        Metric::ProbePhaseDuration => per_target(scrape, phase_durations),
+        Metric::ProbeFailureReason => per_target(scrape, failure_reason),
+        Metric::Probes => per_target(scrape, |state| vec![(vec![], Value::Whole(state.probes))]),
+        Metric::ProbeFailures => per_target(scrape, |state| vec![(vec![], Value::Whole(state.failures))]),
+        Metric::ProbeFailuresByReason => failures_by_reason(scrape),
+        Metric::ProbeLatency => latencies(scrape),
+        Metric::ProbeLastTimestamp => per_probe(scrape, |probe| Some(Value::time(probe.at))),
+        Metric::ProbeLastSuccessTimestamp => per_target(scrape, |state| {
+            state.last_success.map(|at| (vec![], Value::time(at))).into_iter().collect()
+        }),
+        Metric::ProbeOverruns => overruns(scrape),
+        Metric::ProbeInterval => intervals(scrape),
+        Metric::HttpStatusCode => per_answer(scrape, |_, http| Value::Whole(http.status.into())),
+        Metric::HttpStatusExpected => {
+            per_answer(scrape, |target, http| Value::truth(target.endpoint.expect.allows(http.status)))
+        }
+        Metric::DnsAddresses => per_target(scrape, dns_addresses),
+        Metric::TlsVerified => per_handshake(scrape, |tls| Some(Value::truth(tls.verified))),
+        Metric::TlsInfo => per_target(scrape, tls_info),
+        Metric::TlsLeafNotAfter => {
+            per_handshake(scrape, |tls| tls.chain.first().map(|leaf| Value::time(leaf.not_after)))
+        }
+        Metric::TlsChainNotAfter => {
+            per_handshake(scrape, |tls| tls.chain.iter().map(|link| link.not_after).min().map(Value::time))
+        }
+        Metric::ComponentAvailable => component_available(scrape),
+        // Only a configuration that loaded is ever in use.
+        Metric::ConfigLastReloadSuccessful => vec![Value::truth(true).sample([])],
+        Metric::ConfigLastReloadSuccessTimestamp => {
+            vec![Value::time(scrape.snapshot.config_loaded).sample([])]
+        }
+        Metric::ProcessCpu => single(process.cpu_seconds.map(Value::Real)),
+        Metric::ProcessResidentMemory => single(process.resident_bytes.map(Value::Whole)),
+        Metric::ProcessVirtualMemory => single(process.virtual_bytes.map(Value::Whole)),
+        Metric::ProcessOpenFds => single(process.open_fds.map(Value::Whole)),
+        Metric::ProcessMaxFds => single(process.max_fds.map(Value::Whole)),
+        Metric::ProcessStartTime => single(process.start_time_seconds.map(Value::Real)),
+        Metric::ProcessThreads => single(process.threads.map(Value::Whole)),
+    }
+}
+
+fn single(value: Option<Value<'_>>) -> Vec<Sample<'_>> {
+    value.map(|value| value.sample([])).into_iter().collect()
+}
+
+/// A value with the labels that follow `component`, `endpoint` and `route`.
+type Labelled<'a> = (Vec<&'a str>, Value<'a>);
+
+fn identity(target: &Target) -> [&str; 3] {
+    [target.endpoint.component.as_str(), target.endpoint.url.as_str(), &target.route.name]
+}
+
+fn per_target<'a>(scrape: &'a Scrape, of: impl Fn(&'a TargetState) -> Vec<Labelled<'a>>) -> Vec<Sample<'a>> {
+    let mut samples = Vec::new();
+    for (_, target, state) in scrape.snapshot.iter() {
+        let labelled = of(state).into_iter();
+        samples.extend(labelled.map(|(more, value)| value.sample(identity(target).into_iter().chain(more))));
+    }
+    samples
+}
+
+/// One sample for each target whose last probe has a value.
+fn per_probe<'a>(scrape: &'a Scrape, of: impl Fn(&'a Observation) -> Option<Value<'a>>) -> Vec<Sample<'a>> {
+    per_target(scrape, |state| {
+        let value = state.last.as_deref().and_then(&of);
+        value.map(|value| (vec![], value)).into_iter().collect()
+    })
+}
+
+fn per_handshake<'a>(scrape: &'a Scrape, of: impl Fn(&'a TlsFacts) -> Option<Value<'a>>) -> Vec<Sample<'a>> {
+    per_probe(scrape, |probe| probe.facts.tls.as_ref().and_then(&of))
+}
+
+/// One sample for each target whose last probe got an HTTP answer.
+fn per_answer<'a>(scrape: &'a Scrape, of: impl Fn(&Target, &HttpFacts) -> Value<'a>) -> Vec<Sample<'a>> {
+    let answered = scrape.snapshot.iter().filter_map(|(_, target, state)| Some((target, last_facts(state)?)));
+    let with_http = answered.filter_map(|(target, facts)| Some((target, facts.http.as_ref()?)));
+    with_http.map(|(target, http)| of(target, http).sample(identity(target))).collect()
+}
+
+fn last_facts(state: &TargetState) -> Option<&Facts> {
+    state.last.as_deref().map(|probe| &probe.facts)
+}
+
+fn phase_durations(state: &TargetState) -> Vec<Labelled<'_>> {
+    let Some(facts) = last_facts(state) else { return vec![] };
+    let reached = Stage::ALL.iter().filter_map(|stage| Some((stage, facts.timings.get(*stage)?)));
+    reached.map(|(stage, took)| (vec![stage.as_str()], Value::Real(took.as_secs_f64()))).collect()
+}
+
+fn failure_reason(state: &TargetState) -> Vec<Labelled<'_>> {
+    let failure = state.last.as_deref().and_then(|probe| probe.failure.as_ref());
+    let labels = failure.map(|failure| vec![failure.stage.as_str(), failure.reason.as_str()]);
+    labels.map(|labels| (labels, Value::Whole(1))).into_iter().collect()
+}
+
+/// Both families, so that a missing one is a 0; nothing where DNS gave no address.
+fn dns_addresses(state: &TargetState) -> Vec<Labelled<'_>> {
+    let addresses = last_facts(state).map_or(&[][..], |facts| &facts.addresses);
+    if addresses.is_empty() {
+        return vec![];
+    }
+    let count = |of: fn(&IpAddr) -> bool| Value::Whole(addresses.iter().filter(|ip| of(ip)).count() as u64);
+    vec![(vec!["ipv4"], count(IpAddr::is_ipv4)), (vec!["ipv6"], count(IpAddr::is_ipv6))]
+}
+
+fn tls_info(state: &TargetState) -> Vec<Labelled<'_>> {
+    let Some(tls) = last_facts(state).and_then(|facts| facts.tls.as_ref()) else { return vec![] };
+    let issuer = tls.chain.first().map_or("", |leaf| &leaf.issuer);
+    let root = tls.root.as_deref().unwrap_or_default();
+    vec![(vec![tls.version.unwrap_or_default(), tls.cipher.unwrap_or_default(), issuer, root], Value::Info)]
+}
+
+fn build_info(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let build = scrape.build;
+    vec![Value::Info.sample([build.version, build.revision, build.rustc])]
+}
+
+/// One for each endpoint, however many routes it is probed by.
+fn endpoint_info(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let mut seen = BTreeSet::new();
+    let endpoints = scrape.snapshot.plan.targets.iter().map(|target| &target.endpoint);
+    let distinct = endpoints.filter(|endpoint| seen.insert((endpoint.component, endpoint.url.as_str())));
+    let info = distinct.map(|endpoint| {
+        let (component, url) = (endpoint.component.as_str(), &endpoint.url);
+        let mut sample = Value::Info.sample([component, url.as_str(), &endpoint.pattern, url.host()]);
+        sample.labels.push(url.port().to_string().into());
+        sample
+    });
+    info.collect()
+}
+
+fn failures_by_reason(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let counted = scrape.snapshot.failures.iter().map(|(key, count)| {
+        let labels = [key.component.as_str(), &key.route, key.stage.as_str(), key.reason.as_str()];
+        Value::Whole(*count).sample(labels)
+    });
+    counted.collect()
+}
+
+fn latencies(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let histograms = scrape.snapshot.latencies.iter().map(|(key, histogram)| {
+        Value::Histogram(histogram).sample([key.component.as_str(), &key.route, key.stage.as_str()])
+    });
+    histograms.collect()
+}
+
+fn overruns(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let counted = scrape.snapshot.overruns.iter();
+    counted.map(|(component, count)| Value::Whole(*count).sample([component.as_str()])).collect()
+}
+
+fn intervals(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let components = scrape.snapshot.plan.components.iter();
+    let interval = components.map(|component| {
+        Value::Real(component.interval.as_secs_f64()).sample([component.spec.component.as_str()])
+    });
+    interval.collect()
+}
+
+fn component_available(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let judged = scrape.snapshot.components.iter().filter_map(|state| Some((state, state.verdict?)));
+    let available = judged.map(|(state, verdict)| {
+        Value::truth(verdict != Verdict::Bad).sample([state.component.as_str(), &state.route])
+    });
+    available.collect()
+}

@@ -1,0 +1,248 @@
+//! Every metric, declared once: its name as users see it, kind, unit, labels and help.
+//! Where the values come from is `samples.rs`; how METRICS.md is made of this is `markdown.rs`.
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises; its name ends in `_total`.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Counts by size, with classic and native buckets.
+    Histogram,
+    /// Always 1; the labels say it. Its name ends in `_info`.
+    Info,
+}
+
+impl Kind {
+    /// The word for it in METRICS.md.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Info => "info",
+        }
+    }
+
+    /// What the kind adds to the end of a name.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Counter => "_total",
+            Self::Info => "_info",
+            Self::Gauge | Self::Histogram => "",
+        }
+    }
+}
+
+/// The base units in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Durations, and timestamps since the Unix epoch.
+    Seconds,
+    /// Memory.
+    Bytes,
+}
+
+impl Unit {
+    /// The word at the end of the names that have this unit.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
+/// One metric's declaration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// The name that queries use, suffixes included.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// Its unit, if it has one; also part of the name.
+    pub unit: Option<Unit>,
+    /// Its labels, in the order in which samples give their values.
+    pub labels: &'static [&'static str],
+    /// What it says: one line without backslashes, since not every format escapes it.
+    pub help: &'static str,
+}
+
+impl Spec {
+    /// The name without the suffixes of kind and unit, which OpenMetrics libraries add themselves.
+    #[must_use]
+    pub fn stem(&self) -> &'static str {
+        let name = self.name.strip_suffix(self.kind.suffix()).unwrap_or(self.name);
+        let unit = self.unit.and_then(|unit| name.strip_suffix(unit.as_str())?.strip_suffix('_'));
+        unit.unwrap_or(name)
+    }
+}
+
+/// Declares [`Metric`] from rows of variant, name, kind, unit, labels and help.
+macro_rules! metrics {
+    ($($variant:ident: $name:literal, $kind:ident, $unit:expr, [$($label:literal),*], $help:literal;)+) => {
+        /// Every metric that the exporter has.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric { $(#[doc = concat!("`", $name, "`")] $variant),+ }
+
+        impl Metric {
+            /// Every metric, in the order of the output.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// Its declaration.
+            #[must_use]
+            pub const fn spec(self) -> &'static Spec {
+                match self {
+                    $(Self::$variant => &Spec {
+                        name: $name,
+                        kind: Kind::$kind,
+                        unit: $unit,
+                        labels: &[$($label),*],
+                        help: $help,
+                    }),+
+                }
+            }
+        }
+    };
+}
+
+const SECONDS: Option<Unit> = Some(Unit::Seconds);
+const BYTES: Option<Unit> = Some(Unit::Bytes);
+
+metrics! {
+    BuildInfo: "defender_exporter_build_info", Info, None, ["version", "revision", "rustc"],
+        "The running exporter: its version, the revision it was built from, and the compiler.";
+    EndpointInfo: "defender_endpoint_info", Info, None, ["component", "endpoint", "pattern", "host", "port"],
+        "What is probed for which documented pattern; the pattern is written as in Microsoft's document.";
+
+    ProbeSuccess: "defender_probe_success", Gauge, None, ["component", "endpoint", "route"],
+        "Whether the last probe got a genuine answer, of whatever status (1) or not (0). Absent before the first probe.";
+    ProbeDuration: "defender_probe_duration_seconds", Gauge, SECONDS, ["component", "endpoint", "route"],
+        "How long the last probe took: the sum of its phases.";
+    ProbePhaseDuration: "defender_probe_phase_duration_seconds", Gauge, SECONDS,
+        ["component", "endpoint", "route", "phase"],
+        "How long each phase of the last probe took, the failed one included. Absent for phases not reached or not applicable.";
+    ProbeFailureReason: "defender_probe_failure_reason", Gauge, None,
+        ["component", "endpoint", "route", "stage", "reason"],
+        "Always 1: where and why the last probe failed. Absent while the probe succeeds.";
+    Probes: "defender_probes_total", Counter, None, ["component", "endpoint", "route"],
+        "Probes that ended, well or not.";
+    ProbeFailures: "defender_probe_failures_total", Counter, None, ["component", "endpoint", "route"],
+        "Probes that failed.";
+    ProbeFailuresByReason: "defender_probe_failures_by_reason_total", Counter, None,
+        ["component", "route", "stage", "reason"],
+        "Probes that failed, by stage and reason; every pair that can occur is present from the start.";
+    ProbeLatency: "defender_probe_latency_seconds", Histogram, SECONDS, ["component", "route", "phase"],
+        "Durations of the phases of all probes, failed phases included, in classic and native buckets.";
+    ProbeLastTimestamp: "defender_probe_last_timestamp_seconds", Gauge, SECONDS, ["component", "endpoint", "route"],
+        "When the last probe ended. Absent before the first probe.";
+    ProbeLastSuccessTimestamp: "defender_probe_last_success_timestamp_seconds", Gauge, SECONDS,
+        ["component", "endpoint", "route"],
+        "When the last successful probe ended. Absent until one succeeds.";
+    ProbeOverruns: "defender_probe_overruns_total", Counter, None, ["component"],
+        "Probes left out because the one before was still under way when they were due.";
+    ProbeInterval: "defender_probe_interval_seconds", Gauge, SECONDS, ["component"],
+        "The configured time between two probes of an endpoint that has no interval of its own.";
+
+    HttpStatusCode: "defender_http_status_code", Gauge, None, ["component", "endpoint", "route"],
+        "The HTTP status of the last probe's answer. Absent when none came.";
+    HttpStatusExpected: "defender_http_status_expected", Gauge, None, ["component", "endpoint", "route"],
+        "Whether that status is one that the genuine service answers with (1) or not (0). Absent when no answer came.";
+    DnsAddresses: "defender_dns_addresses", Gauge, None, ["component", "endpoint", "route", "family"],
+        "How many addresses DNS gave to the last probe. Absent when it gave none or was not asked.";
+    TlsVerified: "defender_tls_verified", Gauge, None, ["component", "endpoint", "route"],
+        "Whether the presented chain was verified for the name (1) or not (0), also when the probe failed. Absent without TLS.";
+    TlsInfo: "defender_tls_info", Info, None,
+        ["component", "endpoint", "route", "version", "cipher", "issuer", "root"],
+        "What TLS agreed on, the issuer of the presented leaf, and the root that its chain was verified to; empty where not known.";
+    TlsLeafNotAfter: "defender_tls_leaf_not_after_timestamp_seconds", Gauge, SECONDS,
+        ["component", "endpoint", "route"],
+        "When the presented leaf certificate expires.";
+    TlsChainNotAfter: "defender_tls_chain_not_after_timestamp_seconds", Gauge, SECONDS,
+        ["component", "endpoint", "route"],
+        "When the first certificate of the presented chain expires.";
+    ComponentAvailable: "defender_component_available", Gauge, None, ["component", "route"],
+        "Whether the component works (1, also when degraded) or not (0). Absent until each of its endpoints was probed once.";
+
+    ConfigLastReloadSuccessful: "defender_config_last_reload_successful", Gauge, None, [],
+        "Whether the last attempt to load the configuration succeeded (1) or not (0).";
+    ConfigLastReloadSuccessTimestamp: "defender_config_last_reload_success_timestamp_seconds", Gauge, SECONDS, [],
+        "When the configuration in use was loaded.";
+
+    ProcessCpu: "process_cpu_seconds_total", Counter, SECONDS, [],
+        "User and system CPU time of the exporter.";
+    ProcessResidentMemory: "process_resident_memory_bytes", Gauge, BYTES, [],
+        "Resident memory of the exporter.";
+    ProcessVirtualMemory: "process_virtual_memory_bytes", Gauge, BYTES, [],
+        "Virtual memory of the exporter.";
+    ProcessOpenFds: "process_open_fds", Gauge, None, [],
+        "Open file descriptors of the exporter.";
+    ProcessMaxFds: "process_max_fds", Gauge, None, [],
+        "How many file descriptors the exporter may open. Absent when unlimited.";
+    ProcessStartTime: "process_start_time_seconds", Gauge, SECONDS, [],
+        "When the exporter started, since the Unix epoch.";
+    ProcessThreads: "process_threads", Gauge, None, [],
+        "Threads of the exporter.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Labels that Prometheus, its service discovery or its users set on the target.
+    const FORBIDDEN: &[&str] = &["service", "type", "region", "env", "cluster", "instance", "job"];
+
+    fn is_label_name(name: &str) -> bool {
+        let rest_is_word = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        rest_is_word && name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains("__")
+    }
+
+    fn check_all(rule: impl Fn(&Spec) -> bool) {
+        let broken: Vec<_> =
+            Metric::ALL.iter().map(|m| m.spec()).filter(|s| !rule(s)).map(|s| s.name).collect();
+        assert!(broken.is_empty(), "{broken:?}");
+    }
+
+    #[test]
+    fn names_are_valid_and_unique() {
+        check_all(|spec| is_label_name(spec.name));
+        check_all(|spec| spec.name.starts_with("defender_") || spec.name.starts_with("process_"));
+        // OpenMetrics calls a family by its name without `_total` and `_info`: these must differ too.
+        let families: BTreeSet<_> =
+            Metric::ALL.iter().map(|m| m.spec()).map(|s| s.name.trim_end_matches(s.kind.suffix())).collect();
+        assert_eq!(families.len(), Metric::ALL.len());
+    }
+
+    #[test]
+    fn help_is_one_plain_line() {
+        check_all(|spec| !spec.help.contains(['\\', '\n', '\r']) && spec.help.ends_with('.'));
+    }
+
+    #[test]
+    fn the_name_says_kind_and_unit() {
+        check_all(|spec| spec.name.ends_with("_total") == (spec.kind == Kind::Counter));
+        check_all(|spec| spec.name.ends_with("_info") == (spec.kind == Kind::Info));
+        check_all(|spec| {
+            let name = spec.name.trim_end_matches(spec.kind.suffix());
+            let named = [Unit::Seconds, Unit::Bytes].into_iter().find(|unit| name.ends_with(unit.as_str()));
+            named == spec.unit
+        });
+        check_all(|spec| {
+            let unit = spec.unit.map(|unit| format!("_{}", unit.as_str())).unwrap_or_default();
+            format!("{}{unit}{}", spec.stem(), spec.kind.suffix()) == spec.name
+        });
+    }
+
+    #[test]
+    fn labels_are_valid_and_nobody_elses() {
+        check_all(|spec| spec.labels.iter().all(|label| is_label_name(label) && !FORBIDDEN.contains(label)));
+        check_all(|spec| spec.labels.iter().collect::<BTreeSet<_>>().len() == spec.labels.len());
+        check_all(|spec| spec.kind != Kind::Histogram || !spec.labels.contains(&"le"));
+    }
+}

@@ -1,0 +1,284 @@
+//! The output as a whole: golden files, rules of the formats, and hostile label values.
+//! After an intended change, `UPDATE_GOLDEN=1 cargo test --lib metrics` writes the files anew.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model as model;
+use proptest::prelude::*;
+use prost::Message;
+
+use super::samples::samples;
+use super::{Format, Kind, Metric, Scrape, encode, fixture, markdown};
+use crate::observation::TlsFacts;
+use crate::plan::Route;
+use crate::state::{Snapshot, TargetState};
+
+/// Compares with a file of the repository, or writes it where that is asked for.
+fn check_golden(file: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, actual).expect("the repository can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        expected == actual,
+        "{file} differs; if that is intended: UPDATE_GOLDEN=1 cargo test --lib metrics\n{actual}"
+    );
+}
+
+fn text(format: Format, scrape: Scrape) -> String {
+    String::from_utf8(encode(format, scrape).expect("encodes")).expect("UTF-8")
+}
+
+fn families(scrape: Scrape) -> Vec<model::MetricFamily> {
+    let bytes = encode(Format::Protobuf, scrape).expect("encodes");
+    let mut rest = bytes.as_slice();
+    let mut families = Vec::new();
+    while !rest.is_empty() {
+        families.push(model::MetricFamily::decode_length_delimited(&mut rest).expect("decodes"));
+    }
+    families
+}
+
+fn changed(change: impl FnOnce(&mut Snapshot)) -> Scrape {
+    let mut snapshot = fixture::snapshot();
+    change(&mut snapshot);
+    Scrape { snapshot: Arc::new(snapshot), ..fixture::scrape() }
+}
+
+#[test]
+fn metrics_md_is_current() {
+    check_golden("METRICS.md", &markdown());
+}
+
+#[test]
+fn openmetrics_is_as_recorded() {
+    let actual = text(Format::OpenMetrics, fixture::scrape());
+    check_golden("tests/data/exposition/openmetrics.txt", &actual);
+    assert!(actual.ends_with("\n# EOF\n"));
+}
+
+#[test]
+fn text_is_as_recorded() {
+    check_golden("tests/data/exposition/text.prom", &text(Format::Text, fixture::scrape()));
+}
+
+#[test]
+fn every_metric_has_a_sample_somewhere_and_each_its_labels() {
+    let scrape = fixture::scrape();
+    for metric in Metric::ALL {
+        let (spec, samples) = (metric.spec(), samples(*metric, &scrape));
+        assert!(!samples.is_empty(), "{}", spec.name);
+        let distinct: BTreeSet<_> = samples.iter().map(|sample| sample.labels.clone()).collect();
+        assert_eq!(distinct.len(), samples.len(), "{} repeats a series", spec.name);
+        assert!(samples.iter().all(|sample| sample.labels.len() == spec.labels.len()), "{}", spec.name);
+    }
+}
+
+#[test]
+fn every_format_has_every_metric_once() {
+    let names: Vec<String> = families(fixture::scrape()).into_iter().map(|family| family.name).collect();
+    let declared: Vec<&str> = Metric::ALL.iter().map(|metric| metric.spec().name).collect();
+    assert_eq!(names, declared);
+    for format in [Format::Text, Format::OpenMetrics] {
+        let text = text(format, fixture::scrape());
+        for spec in Metric::ALL.iter().map(|metric| metric.spec()) {
+            let family = match format {
+                Format::OpenMetrics => spec.name.trim_end_matches(spec.kind.suffix()),
+                _ => spec.name,
+            };
+            let types = text.lines().filter(|line| line.starts_with(&format!("# TYPE {family} "))).count();
+            assert_eq!(types, 1, "{format:?} {family}");
+        }
+    }
+}
+
+#[test]
+fn a_metric_without_samples_is_not_mentioned() {
+    let mut scrape = changed(|snapshot| {
+        snapshot.targets.fill_with(Arc::default);
+        snapshot.components.iter_mut().for_each(|component| component.verdict = None);
+    });
+    scrape.process = super::ProcessStats::default();
+    for format in [Format::Text, Format::OpenMetrics] {
+        let text = text(format, scrape.clone());
+        for absent in ["probe_success", "failure_reason ", "tls_", "http_", "component_available", "process_"]
+        {
+            assert!(!text.contains(absent), "{absent} in\n{text}");
+        }
+        assert!(text.contains("defender_probes_total{component=\"crl\""), "{text}");
+    }
+}
+
+#[test]
+fn an_endpoint_with_two_routes_is_described_once() {
+    let scrape = changed(|snapshot| {
+        let plan = Arc::make_mut(&mut snapshot.plan);
+        let mut proxied = plan.targets[0].clone();
+        proxied.route = Route { name: "machine-proxy".to_owned() };
+        plan.targets.push(proxied);
+        snapshot.targets.push(Arc::new(TargetState::default()));
+    });
+    assert_eq!(samples(Metric::EndpointInfo, &scrape).len(), 3);
+    assert_eq!(samples(Metric::Probes, &scrape).len(), 4);
+}
+
+#[test]
+fn native_buckets_hold_every_observation() {
+    let families = families(fixture::scrape());
+    let latency = families.iter().find(|family| family.name == Metric::ProbeLatency.spec().name);
+    let histograms: Vec<_> = latency
+        .into_iter()
+        .flat_map(|family| &family.metric)
+        .filter_map(|metric| metric.histogram.as_ref())
+        .collect();
+    assert_eq!(histograms.iter().map(|histogram| histogram.sample_count).collect::<Vec<_>>(), [7, 0]);
+    for histogram in histograms {
+        assert_eq!(counts(histogram).iter().sum::<u64>() + histogram.zero_count, histogram.sample_count);
+        let last = histogram.bucket.last().expect("+Inf");
+        assert_eq!((last.upper_bound, last.cumulative_count), (f64::INFINITY, histogram.sample_count));
+        assert!(histogram.bucket.is_sorted_by_key(|bucket| bucket.cumulative_count));
+        assert!(histogram.zero_threshold > 0.0, "else an empty native histogram looks like a classic one");
+    }
+}
+
+/// Own counts of the buckets, from the deltas.
+fn counts(histogram: &model::Histogram) -> Vec<u64> {
+    let cumulated = histogram.positive_delta.iter().scan(0, |count, delta| {
+        *count += delta;
+        Some(u64::try_from(*count).expect("no bucket is below zero"))
+    });
+    cumulated.collect()
+}
+
+#[test]
+fn native_buckets_lie_where_the_values_are() {
+    let families = families(fixture::scrape());
+    let latency =
+        families.iter().find(|family| family.name == Metric::ProbeLatency.spec().name).expect("there");
+    let histogram = latency.metric[0].histogram.as_ref().expect("a histogram");
+    let mut indices = Vec::new();
+    let mut next = 0;
+    for span in &histogram.positive_span {
+        let first = next + span.offset;
+        next = first + i32::try_from(span.length).expect("few");
+        indices.extend(first..next);
+    }
+    let base = 2_f64.powf(2_f64.powi(-histogram.schema));
+    let bounds: Vec<(f64, f64)> = indices.iter().map(|i| (base.powi(i - 1), base.powi(*i))).collect();
+    let found = |value: f64| bounds.iter().position(|(low, high)| *low < value && value <= *high);
+    let counts = counts(histogram);
+    assert_eq!((counts.len(), histogram.zero_count), (bounds.len(), 1));
+    for value in [0.003, 0.012, 0.013, 0.4, 45.0] {
+        assert!(found(value).is_some_and(|at| counts[at] > 0), "{value} in {bounds:?}");
+    }
+}
+
+/// The value of `issuer` in the first sample of a text that has one, unescaped by the formats' rules.
+fn issuer_in(text: &str) -> String {
+    let start = text.find("issuer=\"").expect("there") + "issuer=\"".len();
+    let mut value = String::new();
+    let mut rest = text[start..].chars();
+    loop {
+        match rest.next().expect("the value ends") {
+            '"' => return value,
+            '\n' => panic!("a raw newline ends the sample"),
+            '\\' => match rest.next().expect("an escape has two characters") {
+                'n' => value.push('\n'),
+                other => value.push(other),
+            },
+            c => value.push(c),
+        }
+    }
+}
+
+/// A scrape whose first TLS issuer is `issuer`.
+fn with_issuer(issuer: &str) -> Scrape {
+    changed(|snapshot| {
+        let state = Arc::make_mut(&mut snapshot.targets[0]);
+        let probe = Arc::make_mut(state.last.as_mut().expect("probed"));
+        let tls = probe.facts.tls.get_or_insert_with(TlsFacts::default);
+        issuer.clone_into(&mut tls.chain[0].issuer);
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn hostile_labels_come_back_unchanged(issuer in r#"([\\"\n{}=, ]|\PC|.){0,40}"#) {
+        for format in [Format::Text, Format::OpenMetrics] {
+            let text = text(format, with_issuer(&issuer));
+            prop_assert_eq!(&issuer_in(&text), &issuer, "{:?}", format);
+            prop_assert_eq!(text.lines().count(), self::text(format, with_issuer("a")).lines().count());
+        }
+        let info = families(with_issuer(&issuer)).into_iter().find(|family| family.name == "defender_tls_info");
+        let labels = &info.expect("there").metric[0].label;
+        prop_assert_eq!(&labels.iter().find(|label| label.name == "issuer").expect("there").value, &issuer);
+    }
+}
+
+#[test]
+fn only_infos_say_what_a_server_sent() {
+    let text = text(Format::Text, fixture::scrape());
+    for line in text.lines().filter(|line| line.contains("프록시")) {
+        assert!(line.starts_with("defender_tls_info{"), "{line}");
+    }
+    assert!(!text.contains("not a label"));
+    let infos = Metric::ALL.iter().filter(|metric| metric.spec().kind == Kind::Info).count();
+    assert_eq!(infos, 3);
+}
+
+/// What a change of the state does to the series, metric by metric.
+#[test]
+fn series_follow_the_state() {
+    let scrape = fixture::scrape();
+    let check = |metric, expected: &[&str]| {
+        let shown: Vec<String> = samples(metric, &scrape)
+            .into_iter()
+            .map(|sample| format!("{} {:?}", sample.labels.join("|"), sample.value))
+            .collect();
+        assert_eq!(shown, expected, "{metric:?}");
+    };
+    let maps = "maps|https://wdcp.microsoft.com/|direct";
+    let update = "update|https://fe2.update.microsoft.com:8443/v6/|direct";
+    check(Metric::ProbeSuccess, &[&format!("{maps} Whole(1)"), &format!("{update} Whole(0)")]);
+    check(Metric::ProbeFailureReason, &[&format!("{update}|tls|unknown_issuer Whole(1)")]);
+    check(
+        Metric::ProbePhaseDuration,
+        &[
+            &format!("{maps}|resolve Real(0.0015)"),
+            &format!("{maps}|connect Real(0.012)"),
+            &format!("{maps}|tls Real(0.03025)"),
+            &format!("{maps}|request Real(0.02)"),
+            &format!("{maps}|transfer Real(0.00025)"),
+            &format!("{update}|resolve Real(0.002)"),
+            &format!("{update}|connect Real(0.003)"),
+            &format!("{update}|tls Real(0.04)"),
+        ],
+    );
+    check(Metric::ProbeLastSuccessTimestamp, &[&format!("{maps} Real(1795478430.5)")]);
+    check(Metric::HttpStatusExpected, &[&format!("{maps} Whole(1)")]);
+    check(Metric::TlsVerified, &[&format!("{maps} Whole(1)"), &format!("{update} Whole(0)")]);
+    check(
+        Metric::DnsAddresses,
+        &[
+            &format!("{maps}|ipv4 Whole(2)"),
+            &format!("{maps}|ipv6 Whole(1)"),
+            &format!("{update}|ipv4 Whole(1)"),
+            &format!("{update}|ipv6 Whole(0)"),
+        ],
+    );
+    let day = |days: u32| 1_795_478_400.0 + f64::from(days) * 86_400.0;
+    check(
+        Metric::TlsLeafNotAfter,
+        &[&format!("{maps} Real({:?})", day(300)), &format!("{update} Real({:?})", day(10))],
+    );
+    check(
+        Metric::TlsChainNotAfter,
+        &[&format!("{maps} Real({:?})", day(100)), &format!("{update} Real({:?})", day(10))],
+    );
+    check(Metric::ComponentAvailable, &["maps|direct Whole(1)", "update|direct Whole(0)"]);
+    check(Metric::ProbeInterval, &["maps Real(30.0)", "update Real(60.0)", "crl Real(60.0)"]);
+}

@@ -1,0 +1,13 @@
+//! Serving over HTTP: metrics, health, a landing page. What the metrics say is `metrics`' business.
+
+mod listen;
+mod page;
+mod routes;
+mod serve;
+
+#[cfg(test)]
+mod tests;
+
+pub use listen::{BindError, ListenAddress, ListenAddressError, bind};
+pub use routes::{App, TelemetryPath, TelemetryPathError, router};
+pub use serve::serve;

@@ -1,0 +1,178 @@
+//! What is answered at which path. Answers are read from the newest snapshot; no request starts a probe.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::watch;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+use super::page;
+use crate::metrics::{self, BuildInfo, Format, ProcessStats, Scrape};
+use crate::state::Snapshot;
+
+/// What the answers are made from.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The newest snapshot.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// Which build is running.
+    pub build: BuildInfo,
+    /// Where the metrics are.
+    pub telemetry_path: TelemetryPath,
+}
+
+/// The path of the metrics, one that collides with no other route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryPath(String);
+
+/// A text that can't be the path of the metrics.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} can't be the path of the metrics: {problem}; an example is /metrics")]
+pub struct TelemetryPathError {
+    text: String,
+    problem: &'static str,
+}
+
+impl TelemetryPath {
+    fn problem(path: &str) -> Option<&'static str> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        if !path.starts_with('/') {
+            Some("it doesn't begin with /")
+        } else if path == "/" {
+            Some("the landing page is there")
+        } else if path.starts_with("/-/") || path.starts_with("/api/") || path == "/probe" {
+            Some("the exporter's other answers are there")
+        } else if !path.bytes().all(plain) {
+            Some("only letters, digits and -._~/ are accepted")
+        } else {
+            None
+        }
+    }
+}
+
+impl FromStr for TelemetryPath {
+    type Err = TelemetryPathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match Self::problem(text) {
+            Some(problem) => Err(TelemetryPathError { text: text.to_owned(), problem }),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl Default for TelemetryPath {
+    fn default() -> Self {
+        Self("/metrics".to_owned())
+    }
+}
+
+impl fmt::Display for TelemetryPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Every route of the exporter.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(landing))
+        .route(&app.telemetry_path.0, get(show_metrics))
+        .route("/-/healthy", get(|| async { "OK\n" }))
+        .route("/-/ready", get(ready))
+        // The texts repeat themselves so much that the fastest level is nearly as small as the others.
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(map_response(harden))
+        .with_state(Arc::new(app))
+}
+
+/// No answer has anything to run, to load or to be framed.
+async fn harden(mut response: Response) -> Response {
+    const HEADERS: [(HeaderName, &str); 3] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn landing(State(app): State<Arc<App>>) -> Html<String> {
+    Html(page::landing(app.build.version, &app.telemetry_path.0))
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let snapshot = app.snapshot.borrow().clone();
+    if snapshot.is_ready() {
+        return "OK\n".into_response();
+    }
+    let probed = snapshot.targets.iter().filter(|target| target.probes > 0).count();
+    let reason = format!("not ready: {probed} of {} endpoints were probed so far\n", snapshot.targets.len());
+    (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+async fn show_metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let format = Format::negotiate(&accept(&headers));
+    let snapshot = app.snapshot.borrow().clone();
+    let build = app.build;
+    // Reading /proc and writing some hundred kilobytes would hold up the probes of the same thread.
+    let encoded = tokio::task::spawn_blocking(move || {
+        metrics::encode(format, Scrape { snapshot, build, process: ProcessStats::read() })
+    });
+    match encoded.await {
+        Ok(Ok(body)) => {
+            ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], body).into_response()
+        }
+        Ok(Err(error)) => broken(&error),
+        Err(error) => broken(&error),
+    }
+}
+
+/// Several `Accept` headers are one list (RFC 9110, section 5.3).
+fn accept(headers: &HeaderMap) -> String {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.collect::<Vec<_>>().join(",")
+}
+
+fn broken(error: &(dyn std::error::Error + 'static)) -> Response {
+    tracing::error!(error, "a scrape can't be answered");
+    (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can't be written; the log says why\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telemetry_paths() {
+        for good in ["/metrics", "/a/b-c_d.e~f", "/m"] {
+            assert_eq!(good.parse::<TelemetryPath>().map(|path| path.to_string()).as_deref(), Ok(good));
+        }
+        for (bad, problem) in [
+            ("", "begin with /"),
+            ("metrics", "begin with /"),
+            ("/", "landing page"),
+            ("/-/ready", "other answers"),
+            ("/probe", "other answers"),
+            ("/{x}", "only letters"),
+            ("/a b", "only letters"),
+            ("/a?b", "only letters"),
+        ] {
+            let error = bad.parse::<TelemetryPath>().expect_err(bad).to_string();
+            assert!(error.contains(problem), "{bad}: {error}");
+        }
+    }
+}

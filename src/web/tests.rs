@@ -1,0 +1,217 @@
+//! The answers over real sockets, as a scraper and a browser get them.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Method, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::{App, bind, router, serve};
+use crate::metrics::fixture;
+use crate::state::{Snapshot, TargetState};
+
+/// A server on a port of its own.
+struct Server {
+    address: SocketAddr,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let (snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
+        let telemetry_path = "/telemetry".parse().expect("a valid path");
+        let router = router(App { snapshot, build: fixture::build(), telemetry_path });
+        let listener = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(serve(listener, router, async move {
+            let _ = stopped.await;
+        }));
+        Self { address, snapshots, stop, served }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let client = Client::builder().no_gzip().no_proxy().build().expect("a client");
+        let mut request = client.request(method, format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.expect("an answer");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        (status, headers, answer.bytes().await.expect("a body").to_vec())
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, HeaderMap, String) {
+        let (status, headers, body) = self.ask(Method::GET, path, &[]).await;
+        (status, headers, String::from_utf8(body).expect("text"))
+    }
+}
+
+#[tokio::test]
+async fn each_format_by_accept() {
+    let server = Server::start().await;
+    let protobuf =
+        "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+    let cases: &[(&str, &str, &[u8])] = &[
+        ("*/*", "text/plain; version=0.0.4; charset=utf-8", b"# HELP defender_exporter_build_info "),
+        (
+            "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            b"# HELP defender_exporter_build ",
+        ),
+        (
+            protobuf,
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+            b"\x0a\x1cdefender_exporter_build_info\x12",
+        ),
+    ];
+    for (accept, content_type, start) in cases {
+        let (status, headers, body) = server.ask(Method::GET, "/telemetry", &[("accept", accept)]).await;
+        assert_eq!(
+            (status, &headers["content-type"]),
+            (StatusCode::OK, &content_type.parse().expect("valid"))
+        );
+        // Before the first field of a protobuf answer stands its length, in two bytes.
+        let found = (0..=2).any(|skip| body[skip..].starts_with(start));
+        assert!(found, "{accept}: {:?}", String::from_utf8_lossy(&body[..60]));
+        let vary: Vec<_> =
+            headers.get_all("vary").iter().map(|value| value.to_str().expect("text")).collect();
+        assert!(vary.contains(&"accept") && vary.contains(&"accept-encoding"), "{vary:?}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_those_of_the_newest_snapshot() {
+    let server = Server::start().await;
+    let success = "defender_probe_success{component=\"maps\"";
+    assert!(server.get("/telemetry").await.2.contains(success));
+    server.snapshots.send_modify(|snapshot| {
+        Arc::make_mut(snapshot).targets.fill_with(Arc::default);
+    });
+    let text = server.get("/telemetry").await.2;
+    assert!(!text.contains(success) && text.contains("defender_probes_total{"), "{text}");
+}
+
+#[tokio::test]
+async fn gzip_where_it_is_accepted() {
+    let server = Server::start().await;
+    let (_, headers, packed) = server.ask(Method::GET, "/telemetry", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(headers["content-encoding"], "gzip");
+    assert!(packed.starts_with(&[0x1f, 0x8b]));
+    let (_, headers, plain) = server.ask(Method::GET, "/telemetry", &[]).await;
+    assert!(!headers.contains_key("content-encoding"));
+    assert!(packed.len() * 3 < plain.len(), "{} of {}", packed.len(), plain.len());
+
+    let client = Client::builder().no_proxy().build().expect("a client that asks for gzip");
+    let answer = client.get(format!("http://{}/telemetry", server.address)).send().await.expect("an answer");
+    let text = answer.text().await.expect("unpacks");
+    assert!(text.starts_with("# HELP defender_exporter_build_info "), "{text}");
+}
+
+#[tokio::test]
+async fn ready_after_the_first_round() {
+    let server = Server::start().await;
+    let (status, _, reason) = server.get("/-/ready").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reason, "not ready: 2 of 3 endpoints were probed so far\n");
+    server.snapshots.send_modify(|snapshot| {
+        let probed = TargetState { probes: 1, ..TargetState::default() };
+        Arc::make_mut(snapshot).targets[2] = Arc::new(probed);
+    });
+    let (status, _, body) = server.get("/-/ready").await;
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "OK\n"));
+}
+
+#[tokio::test]
+async fn statuses() {
+    let server = Server::start().await;
+    let cases = [
+        (Method::GET, "/-/healthy", 200),
+        (Method::HEAD, "/-/healthy", 200),
+        (Method::GET, "/", 200),
+        (Method::HEAD, "/", 200),
+        (Method::HEAD, "/telemetry", 200),
+        (Method::POST, "/telemetry", 405),
+        (Method::PUT, "/", 405),
+        (Method::DELETE, "/-/ready", 405),
+        (Method::GET, "/metrics", 404),
+        (Method::GET, "/telemetry/", 404),
+        (Method::GET, "/../etc/passwd", 404),
+        (Method::POST, "/nowhere", 404),
+    ];
+    for (method, path, expected) in cases {
+        let (status, headers, body) = server.ask(method.clone(), path, &[("accept-encoding", "gzip")]).await;
+        assert_eq!(status.as_u16(), expected, "{method} {path}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{method} {path}");
+        assert!(method != Method::HEAD || body.is_empty(), "{path}");
+        assert_eq!(headers.contains_key("allow"), expected == 405, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn the_landing_page_loads_nothing() {
+    let server = Server::start().await;
+    let (_, headers, page) = server.get("/").await;
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+    let policy = headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
+    assert!(page.contains("<a href=\"/telemetry\">") && page.contains("Version 0.0.0-test."), "{page}");
+    for loading in ["<script", "<link", "<img", "<style", "style=", "http://", "https://"] {
+        assert!(!page.contains(loading), "{loading} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_open_connections() {
+    let server = Server::start().await;
+    let silent = TcpStream::connect(server.address).await.expect("connects");
+    let mut idle = TcpStream::connect(server.address).await.expect("connects");
+    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sends");
+    assert!(idle.read(&mut [0; 1024]).await.expect("an answer") > 0);
+    let mut half = TcpStream::connect(server.address).await.expect("connects");
+    half.write_all(b"GET /-/healthy HTTP/1.1\r\nhost:").await.expect("sends");
+
+    let start = Instant::now();
+    server.stop.send(()).expect("it serves");
+    tokio::time::timeout(Duration::from_secs(1), server.served).await.expect("in time").expect("no panic");
+    assert!(start.elapsed() < Duration::from_secs(1));
+    TcpStream::connect(server.address).await.expect_err("nobody listens");
+    drop((silent, idle, half));
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_an_endless_answer() {
+    let (asked, was_asked) = oneshot::channel();
+    let asked = Arc::new(Mutex::new(Some(asked)));
+    let endless = Router::new().route(
+        "/",
+        get(move || {
+            let asked = asked.lock().expect("one request").take();
+            asked.map(|asked| asked.send(()));
+            pending::<()>()
+        }),
+    );
+    let listener = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
+    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");
+    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sends");
+    let stop = async {
+        was_asked.await.expect("the request arrives");
+    };
+    let served = tokio::time::timeout(Duration::from_secs(1), serve(listener, endless, stop));
+    served.await.expect("in time");
+}
