@@ -1,0 +1,289 @@
+//! A DNS server on loopback, UDP and TCP on one port, that answers each name as ordered.
+//! The orders change while it runs; every question is written down.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_proto::op::{Message, MessageType, Metadata, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::task::JoinSet;
+
+/// How a name is answered.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// With these addresses: A questions get the IPv4 ones, AAAA the IPv6 ones, NODATA where there are none.
+    Addresses(Vec<IpAddr>),
+    /// With a CNAME to this name and its addresses, as content networks do.
+    Alias(&'static str, Vec<IpAddr>),
+    /// The name does not exist.
+    Nxdomain,
+    /// The name exists, without an address.
+    NoData,
+    /// RCODE 2.
+    Servfail,
+    /// RCODE 5.
+    Refused,
+    /// Not at all.
+    Silence,
+    /// Late.
+    Delay(Duration, Box<Answer>),
+    /// With the question's id, then bytes that are no message.
+    Garbage,
+    /// Over UDP with the TC bit alone, over TCP in full.
+    Truncated(Vec<IpAddr>),
+    /// With the TC bit alone, over TCP too.
+    TruncatedBoth,
+    /// With these addresses and another question's id.
+    WrongId(Vec<IpAddr>),
+}
+
+impl Answer {
+    /// One address.
+    pub fn address(address: impl Into<IpAddr>) -> Self {
+        Self::Addresses(vec![address.into()])
+    }
+
+    /// This answer, late.
+    pub fn after(self, delay: Duration) -> Self {
+        Self::Delay(delay, Box::new(self))
+    }
+}
+
+/// How a question came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a datagram.
+    Udp,
+    /// Over a connection.
+    Tcp,
+}
+
+/// A question that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The name, in lower case, without the dot at the end.
+    pub name: String,
+    /// A, AAAA, ….
+    pub record_type: RecordType,
+    /// UDP or TCP.
+    pub transport: Transport,
+}
+
+struct Zone {
+    answers: HashMap<String, Answer>,
+    default: Answer,
+    asked: Vec<Question>,
+}
+
+/// The server. It ends on drop.
+pub struct Dns {
+    addr: SocketAddr,
+    zone: Arc<Mutex<Zone>>,
+    /// The serving tasks; none while it is stopped.
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl Dns {
+    /// Starts on a free port. Names without an order get NXDOMAIN.
+    pub async fn start() -> Self {
+        let zone = Zone { answers: HashMap::new(), default: Answer::Nxdomain, asked: Vec::new() };
+        let zone = Arc::new(Mutex::new(zone));
+        let (udp, tcp) = bind_pair().await;
+        let addr = udp.local_addr().unwrap();
+        let tasks = tokio::sync::Mutex::new(serve(udp, tcp, &zone));
+        Self { addr, zone, tasks }
+    }
+
+    /// Where it listens, UDP and TCP.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Orders how a name is answered from now on.
+    pub fn set(&self, name: &str, answer: Answer) {
+        self.zone().answers.insert(name.to_ascii_lowercase(), answer);
+    }
+
+    /// Orders how names without an order of their own are answered.
+    pub fn set_default(&self, answer: Answer) {
+        self.zone().default = answer;
+    }
+
+    /// Every question so far, in order of arrival.
+    pub fn asked(&self) -> Vec<Question> {
+        self.zone().asked.clone()
+    }
+
+    /// How often a name was asked for, over both transports and all record types.
+    pub fn count(&self, name: &str) -> usize {
+        self.zone().asked.iter().filter(|question| question.name.eq_ignore_ascii_case(name)).count()
+    }
+
+    /// Closes the port: UDP questions meet ICMP "port unreachable", connections are refused.
+    pub async fn stop(&self) {
+        self.tasks.lock().await.shutdown().await;
+    }
+
+    /// Opens the same port again.
+    pub async fn restart(&self) {
+        let mut tasks = self.tasks.lock().await;
+        tasks.shutdown().await;
+        let udp = UdpSocket::bind(self.addr).await.unwrap();
+        *tasks = serve(udp, listen(self.addr).unwrap(), &self.zone);
+    }
+
+    fn zone(&self) -> std::sync::MutexGuard<'_, Zone> {
+        self.zone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A port that is free for UDP may be taken for TCP: then another is tried.
+async fn bind_pair() -> (UdpSocket, TcpListener) {
+    for _ in 0..64 {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        if let Ok(tcp) = listen(udp.local_addr().unwrap()) {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for both UDP and TCP");
+}
+
+fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(64)
+}
+
+fn serve(udp: UdpSocket, tcp: TcpListener, zone: &Arc<Mutex<Zone>>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve_udp(Arc::new(udp), Arc::clone(zone)));
+    tasks.spawn(serve_tcp(tcp, Arc::clone(zone)));
+    tasks
+}
+
+async fn serve_udp(socket: Arc<UdpSocket>, zone: Arc<Mutex<Zone>>) {
+    let mut answers = JoinSet::new(); // aborted with this task
+    let mut buffer = [0; 4096];
+    loop {
+        // An ICMP error of an earlier answer shows up here: the asker had gone.
+        let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
+        let (question, socket, zone) = (buffer[..length].to_vec(), Arc::clone(&socket), Arc::clone(&zone));
+        answers.spawn(async move {
+            if let Some(bytes) = answer(&question, Transport::Udp, &zone).await {
+                drop(socket.send_to(&bytes, from).await); // the asker may have gone
+            }
+        });
+        while answers.try_join_next().is_some() {}
+    }
+}
+
+async fn serve_tcp(listener: TcpListener, zone: Arc<Mutex<Zone>>) {
+    let mut connections = JoinSet::new(); // aborted with this task
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        connections.spawn(serve_connection(stream, Arc::clone(&zone)));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// RFC 1035, section 4.2.2: each message after its length in two bytes.
+async fn serve_connection(mut stream: TcpStream, zone: Arc<Mutex<Zone>>) {
+    while let Ok(length) = stream.read_u16().await {
+        let mut question = vec![0; usize::from(length)];
+        if stream.read_exact(&mut question).await.is_err() {
+            return;
+        }
+        let Some(bytes) = answer(&question, Transport::Tcp, &zone).await else { continue };
+        let mut framed = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+        framed.extend(bytes);
+        if stream.write_all(&framed).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes the question down, waits as ordered, and makes the answer; none: silence.
+async fn answer(question: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Option<Vec<u8>> {
+    let query = Message::from_vec(question).ok()?;
+    let asked = query.queries.first()?;
+    let name = asked.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
+    let mut order = {
+        let mut zone = zone.lock().unwrap_or_else(PoisonError::into_inner);
+        zone.asked.push(Question { name: name.clone(), record_type: asked.query_type(), transport });
+        zone.answers.get(&name).unwrap_or(&zone.default).clone()
+    };
+    while let Answer::Delay(delay, then) = order {
+        tokio::time::sleep(delay).await;
+        order = *then;
+    }
+    bytes(&query, &order, transport)
+}
+
+fn bytes(query: &Message, order: &Answer, transport: Transport) -> Option<Vec<u8>> {
+    let message = match order {
+        Answer::Addresses(addresses) => with_addresses(query, None, addresses),
+        Answer::Alias(alias, addresses) => with_addresses(query, Some(alias), addresses),
+        Answer::NoData => negative(query, ResponseCode::NoError),
+        Answer::Nxdomain => negative(query, ResponseCode::NXDomain),
+        Answer::Servfail => bare(query, ResponseCode::ServFail),
+        Answer::Refused => bare(query, ResponseCode::Refused),
+        Answer::Silence | Answer::Delay(..) => return None, // delays were waited for
+        Answer::Garbage => return Some(garbage(query.metadata.id)),
+        Answer::Truncated(addresses) if transport == Transport::Tcp => with_addresses(query, None, addresses),
+        Answer::Truncated(_) | Answer::TruncatedBoth => bare(query, ResponseCode::NoError).truncate(),
+        Answer::WrongId(addresses) => {
+            let mut message = with_addresses(query, None, addresses);
+            message.metadata.id ^= 0xffff;
+            message
+        }
+    };
+    Some(message.to_vec().unwrap())
+}
+
+fn bare(query: &Message, code: ResponseCode) -> Message {
+    let mut message = Message::response(query.metadata.id, query.metadata.op_code);
+    message.metadata = Metadata::response_from_request(&query.metadata);
+    message.metadata.message_type = MessageType::Response;
+    message.metadata.recursion_available = true;
+    message.metadata.response_code = code;
+    message.add_queries(query.queries.iter().cloned());
+    message
+}
+
+/// NXDOMAIN or NODATA, with the SOA record that RFC 2308 asks for.
+fn negative(query: &Message, code: ResponseCode) -> Message {
+    let mut message = bare(query, code);
+    let zone = Name::from_ascii("lab.").unwrap();
+    let soa = SOA::new(zone.clone(), zone, 1, 3600, 600, 86400, 60);
+    message.add_authority(Record::from_rdata(Name::root(), 60, RData::SOA(soa)));
+    message
+}
+
+fn with_addresses(query: &Message, alias: Option<&str>, addresses: &[IpAddr]) -> Message {
+    let asked = &query.queries[0]; // `answer` has seen it
+    let mut message = bare(query, ResponseCode::NoError);
+    let owner = alias.map_or_else(|| asked.name().clone(), |alias| Name::from_ascii(alias).unwrap());
+    if alias.is_some() {
+        let to = RData::CNAME(CNAME(owner.clone()));
+        message.add_answer(Record::from_rdata(asked.name().clone(), 60, to));
+    }
+    let wanted = addresses.iter().filter_map(|address| match (asked.query_type(), address) {
+        (RecordType::A, IpAddr::V4(v4)) => Some(RData::A(A(*v4))),
+        (RecordType::AAAA, IpAddr::V6(v6)) => Some(RData::AAAA(AAAA(*v6))),
+        _ => None,
+    });
+    message.add_answers(wanted.map(|data| Record::from_rdata(owner.clone(), 60, data)));
+    if message.answers.is_empty() { negative(query, ResponseCode::NoError) } else { message }
+}
+
+/// A header that promises an answer, and then no such thing.
+fn garbage(id: u16) -> Vec<u8> {
+    let [high, low] = id.to_be_bytes();
+    vec![high, low, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff]
+}

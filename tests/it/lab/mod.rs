@@ -1,0 +1,132 @@
+//! A small Internet on loopback: a DNS server, a PKI, a TLS origin and a plain one, with faults to order that change
+//! while it runs. It needs no root and no fixed ports, and everything ends with the `Lab`.
+//!
+//! What goes wrong is data: `dns::Answer`, `pki::Flaw`, `faults::*`, `blackhole::*`. The lab knows the exporter's
+//! configuration and catalog types and nothing else of it.
+
+// The lab offers each fault whether or not a scenario orders it today.
+#![allow(dead_code)]
+
+pub mod blackhole;
+pub mod dns;
+pub mod faults;
+pub mod genuine;
+pub mod http;
+pub mod origin;
+pub mod pki;
+pub mod reply;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use defender_exporter::catalog::{ProbeUrl, Scheme};
+use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
+use tempfile::TempDir;
+
+use dns::Dns;
+use origin::Origin;
+use pki::Pki;
+
+/// The moment at which a lab's certificates are sound: 2026-11-24, 00:00 UTC. Goes with `Clock::Fixed`.
+pub fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400)
+}
+
+/// The small Internet.
+pub struct Lab {
+    /// Its names.
+    pub dns: Dns,
+    /// Its certificates.
+    pub pki: Arc<Pki>,
+    /// What answers `https` URLs, for every host.
+    pub tls: Origin,
+    /// What answers `http` URLs, for every host.
+    pub plain: Origin,
+    files: TempDir,
+}
+
+impl Lab {
+    /// Starts everything, sound; at [`now`].
+    pub async fn start() -> Self {
+        Self::start_at(now()).await
+    }
+
+    /// Starts everything, with certificates that are sound at another moment: for a process that reads the real clock.
+    pub async fn start_at(moment: SystemTime) -> Self {
+        let pki = Arc::new(Pki::new(moment));
+        let files = TempDir::new().unwrap();
+        std::fs::write(files.path().join("roots.pem"), pki.roots_pem()).unwrap();
+        Self {
+            dns: Dns::start().await,
+            tls: Origin::start_tls(Ipv4Addr::LOCALHOST, Arc::clone(&pki)),
+            plain: Origin::start_plain(Ipv4Addr::LOCALHOST),
+            pki,
+            files,
+        }
+    }
+
+    /// The origin that answers for a URL.
+    pub const fn origin(&self, url: &ProbeUrl) -> &Origin {
+        match url.scheme() {
+            Scheme::Https => &self.tls,
+            Scheme::Http => &self.plain,
+        }
+    }
+
+    /// The genuine roots in a PEM file.
+    pub fn roots_file(&self) -> PathBuf {
+        self.files.path().join("roots.pem")
+    }
+
+    /// A folder for a test's own files, which goes with the lab.
+    pub fn files(&self) -> &Path {
+        self.files.path()
+    }
+
+    /// Where connections for these URLs go instead: to the lab's origins.
+    pub fn connect_to<'a>(
+        &self,
+        urls: impl IntoIterator<Item = &'a ProbeUrl>,
+    ) -> BTreeMap<HostPort, ConnectTo> {
+        let entry = |url: &ProbeUrl| (host_port(url), ConnectTo::Address(self.origin(url).addr()));
+        urls.into_iter().map(entry).collect()
+    }
+
+    /// The defaults, with the lab's DNS, roots and origins in place of the Internet's.
+    pub fn config<'a>(&self, urls: impl IntoIterator<Item = &'a ProbeUrl>) -> Config {
+        Config {
+            resolver: ResolverConfig { servers: vec![self.dns.addr()], ..ResolverConfig::default() },
+            connect_to: self.connect_to(urls),
+            extra_roots: self.pki.roots(),
+            ..Config::default()
+        }
+    }
+
+    /// The same as the text of a configuration file, to which a test may add its own keys.
+    pub fn config_yaml<'a>(&self, urls: impl IntoIterator<Item = &'a ProbeUrl>) -> String {
+        let entry = |(from, to)| match to {
+            ConnectTo::Address(to) => format!("  \"{from}\": \"{to}\"\n"),
+            ConnectTo::Name(name) => unreachable!("the lab's origins have addresses, not {name}"),
+        };
+        let connect_to: String = self.connect_to(urls).into_iter().map(entry).collect();
+        format!(
+            "resolver:\n  servers: [\"{}\"]\ntls:\n  extra_roots: [\"{}\"]\nconnect_to:\n{connect_to}",
+            self.dns.addr(),
+            self.roots_file().display(),
+        )
+    }
+}
+
+/// The key of a URL in `connect_to`.
+pub fn host_port(url: &ProbeUrl) -> HostPort {
+    HostPort { host: url.host().to_owned(), port: url.port() }
+}
+
+/// A `connect_to` entry that sends a URL somewhere else, such as into a black hole.
+pub fn divert(url: &ProbeUrl, to: SocketAddr) -> (HostPort, ConnectTo) {
+    (host_port(url), ConnectTo::Address(to))
+}

@@ -1,0 +1,10 @@
+//! Integration tests in one binary: the lab (a small Internet on loopback) and what is tried in it.
+//! Nothing here needs the Internet, root, or a port of its own.
+
+// A test that can't be set up has failed: unwrapping says where.
+#![allow(clippy::unwrap_used)]
+// This crate is a binary: `pub` marks what a module offers to the others.
+#![allow(unreachable_pub)]
+
+mod lab;
+mod lab_selftest;
