@@ -51,6 +51,42 @@ impl Hanging {
     }
 }
 
+/// A port that resets connections before their clients have seen that they are connected.
+pub struct Resetting(std::net::TcpListener);
+
+impl Resetting {
+    /// Takes a free port.
+    pub fn new() -> Self {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    /// Where connections are reset.
+    pub fn addr(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    /// Runs a client and resets its connections. On loopback a connection is made while the client asks for it, and the
+    /// client learns of it at its next poll at the earliest; it is accepted and reset before that.
+    /// That holds for what `client` does itself, not for tasks that it spawns.
+    pub async fn while_running<T>(&self, client: impl Future<Output = T>) -> T {
+        let resetting = async {
+            loop {
+                while let Ok((stream, _)) = self.0.accept() {
+                    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased; // the client first, then the reset, in every turn
+            seen = client => seen,
+            () = resetting => unreachable!("it resets without end"),
+        }
+    }
+}
+
 /// Connections that nobody accepts and that fill a listener's backlog: Linux drops the SYN of any other.
 pub struct Jam(Vec<TcpStream>);
 

@@ -11,7 +11,7 @@ use super::reply::{End, FOR_EVER, Reply, Response, Step};
 pub enum Accept {
     /// Serves it.
     Normal,
-    /// Resets it.
+    /// Resets it, once the client has seen that it is connected (`blackhole::Resetting` doesn't wait for that).
     Reset,
     /// Closes it.
     Close,
@@ -91,8 +91,8 @@ impl From<Response> for Fault {
 /// What large bodies are sent in, in bytes.
 const PIECE: usize = 16 * 1024;
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
-/// Before a reset, so that what was sent has been read.
-const MOMENT: Duration = Duration::from_millis(30);
+/// Before a reset, so that what came before it has been seen.
+pub const MOMENT: Duration = Duration::from_millis(30);
 
 fn script(steps: impl Into<Vec<Step>>) -> Reply {
     Reply::Script(steps.into())

@@ -1,7 +1,9 @@
 //! HTTP/1.1 by hand, so that it can be wrong: reads request heads, and plays the replies to them.
 
+use std::net::Shutdown;
 use std::ops::ControlFlow;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -126,13 +128,15 @@ async fn send(wire: &mut impl Wire, bytes: &[u8]) -> std::io::Result<()> {
     wire.flush().await
 }
 
-/// Ends a connection in one of the three ways.
+/// Ends a connection in one of the three ways. After a FIN it goes on reading: closing a socket with bytes unread,
+/// or when more come, would send a RST as well.
 pub async fn end(mut wire: impl Wire, how: End) {
     match how {
         End::Close => drop(wire.shutdown().await), // the peer may have gone
-        End::Cut => {}
-        End::Reset => wire.tcp().set_zero_linger().unwrap(),
+        End::Cut => drop(SockRef::from(wire.tcp()).shutdown(Shutdown::Write)), // 〃
+        End::Reset => return wire.tcp().set_zero_linger().unwrap(),
     }
+    until_gone(&mut wire).await;
 }
 
 /// Reads and forgets until the peer ends the connection.

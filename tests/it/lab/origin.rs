@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::blackhole::Jam;
-use super::faults::{Accept, Fault, Handshake};
+use super::faults::{Accept, Fault, Handshake, MOMENT};
 use super::http::{self, Request};
 use super::pki::{Authority, Flaw, Pki};
 use super::reply::{End, Reply, Response};
@@ -222,7 +222,10 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         settings.accept
     };
     match order {
-        Accept::Reset => http::end(stream, End::Reset).await,
+        Accept::Reset => {
+            tokio::time::sleep(MOMENT).await;
+            http::end(stream, End::Reset).await;
+        }
         Accept::Close => http::end(stream, End::Close).await,
         Accept::Silent => http::until_gone(&mut stream).await,
         Accept::Normal if shared.pki.is_none() => {

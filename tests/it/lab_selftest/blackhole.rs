@@ -1,4 +1,4 @@
-//! Each way of not connecting.
+//! Each way of not connecting, and the ends of servers.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -8,7 +8,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::client::{Ending, PATIENCE, get};
-use crate::lab::blackhole::{Hanging, Refusing, UNREACHABLE};
+use crate::lab::Lab;
+use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
+use crate::lab::faults::MOMENT;
 use crate::lab::origin::Origin;
 use crate::lab::reply::Response;
 
@@ -31,6 +33,31 @@ async fn hangs() {
     // Longer than a second: the first repetition of the SYN finds the backlog full, too.
     let connecting = timeout(Duration::from_millis(1300), TcpStream::connect(hanging.addr())).await;
     assert!(connecting.is_err(), "{connecting:?}");
+}
+
+#[tokio::test]
+async fn resets_while_connecting() {
+    let resetting = Resetting::new();
+    for _ in 0..100 {
+        let connecting = resetting.while_running(TcpStream::connect(resetting.addr())).await;
+        assert_eq!(connecting.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
+}
+
+#[tokio::test]
+async fn everything_ends_with_the_lab() {
+    let lab = Lab::start().await;
+    let servers = [lab.tls.addr(), lab.plain.addr(), lab.dns.addr()];
+    let mut held = Vec::new();
+    for addr in servers {
+        held.push(TcpStream::connect(addr).await.unwrap());
+    }
+    sleep(MOMENT).await; // until they are accepted
+    drop(lab);
+    for (addr, stream) in servers.into_iter().zip(held) {
+        assert!(timeout(PATIENCE, stream.readable()).await.is_ok(), "{addr} holds a connection");
+        assert!(TcpStream::connect(addr).await.is_err(), "{addr} still listens");
+    }
 }
 
 #[tokio::test]
