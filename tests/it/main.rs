@@ -1,9 +1,14 @@
-//! The integration tests: the exporter against a small Internet on loopback. No root, no fixed port, no real Internet.
+//! Integration tests in one binary: the lab (a small Internet on loopback) and what is tried in it.
+//! Nothing here needs the Internet, root, or a port of its own.
 
-// A test that can't go on says so by panicking; nothing here is a library.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+// A test that can't be set up has failed: unwrapping says where.
+#![allow(clippy::unwrap_used)]
+// This crate is a binary: `pub` marks what a module offers to the others.
+#![allow(unreachable_pub)]
 
 mod lab;
+mod lab_selftest;
 mod probe_failures;
 mod probe_success;
 mod probe_timings;
+mod scenario;

@@ -10,10 +10,10 @@ use defender_exporter::observation::Stage as S;
 use defender_exporter::observation::{FAILURE_PAIRS, Observation, Stage, StageOutcome};
 use tokio::task::JoinSet;
 
-use crate::lab::dns::{Answer, Dns};
-use crate::lab::origin::{Origin, Script, Step, response};
-use crate::lab::pki::{self, Leaf};
-use crate::lab::{Blackhole, Scenario, refusing, unreachable};
+use crate::scenario::dns::{Answer, Dns};
+use crate::scenario::origin::{Origin, Script, Step, response};
+use crate::scenario::pki::{self, Leaf};
+use crate::scenario::{Blackhole, Scenario, refusing, unreachable};
 
 const HOST: &str = "maps.genuine.example";
 const TLS: &str = "https://maps.genuine.example/";

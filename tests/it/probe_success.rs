@@ -4,10 +4,10 @@ use defender_exporter::catalog::{BodyKind, Evidence, Expectation, HostPattern, M
 use defender_exporter::config::Family;
 use defender_exporter::observation::Observation;
 
-use crate::lab::Scenario;
-use crate::lab::dns::{Answer, Dns};
-use crate::lab::origin::{Origin, Script, Step, response};
-use crate::lab::pki::{self, Leaf};
+use crate::scenario::Scenario;
+use crate::scenario::dns::{Answer, Dns};
+use crate::scenario::origin::{Origin, Script, Step, response};
+use crate::scenario::pki::{self, Leaf};
 
 const HOST: &str = "maps.genuine.example";
 const TLS: &str = "https://maps.genuine.example/";

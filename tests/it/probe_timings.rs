@@ -5,10 +5,10 @@ use std::time::Duration;
 use defender_exporter::config::{ConnectTo, HostPort};
 use defender_exporter::observation::{Stage, StageOutcome};
 
-use crate::lab::Scenario;
-use crate::lab::dns::{Answer, Dns};
-use crate::lab::origin::{Origin, Script, Step, response};
-use crate::lab::pki::{self, Leaf};
+use crate::scenario::Scenario;
+use crate::scenario::dns::{Answer, Dns};
+use crate::scenario::origin::{Origin, Script, Step, response};
+use crate::scenario::pki::{self, Leaf};
 
 const DELAY: Duration = Duration::from_millis(200);
 /// What a busy machine may add to a stage.

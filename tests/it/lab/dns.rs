@@ -1,155 +1,289 @@
-//! A name server on UDP and TCP, with an answer to order for each name. Messages are written by hand (RFC 1035), so
-//! that broken ones can be.
+//! A DNS server on loopback, UDP and TCP on one port, that answers each name as ordered.
+//! The orders change while it runs; every question is written down.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use hickory_proto::op::{Message, MessageType, Metadata, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
-
-const A: u16 = 1;
-const AAAA: u16 = 28;
-const SERVFAIL: u8 = 2;
-const NXDOMAIN: u8 = 3;
-const REFUSED: u8 = 5;
 
 /// How a name is answered.
 #[derive(Clone, Debug)]
 pub enum Answer {
+    /// With these addresses: A questions get the IPv4 ones, AAAA the IPv6 ones, NODATA where there are none.
     Addresses(Vec<IpAddr>),
+    /// With a CNAME to this name and its addresses, as content networks do.
+    Alias(&'static str, Vec<IpAddr>),
+    /// The name does not exist.
     Nxdomain,
+    /// The name exists, without an address.
     NoData,
+    /// RCODE 2.
     Servfail,
+    /// RCODE 5.
     Refused,
+    /// Not at all.
     Silence,
-    /// The right header, then bytes that can't be a message.
+    /// Late.
+    Delay(Duration, Box<Answer>),
+    /// With the question's id, then bytes that are no message.
     Garbage,
-    /// Cut short on UDP, whole on TCP.
+    /// Over UDP with the TC bit alone, over TCP in full.
     Truncated(Vec<IpAddr>),
-    After(Duration, Box<Answer>),
+    /// With the TC bit alone, over TCP too.
+    TruncatedBoth,
+    /// With these addresses and another question's id.
+    WrongId(Vec<IpAddr>),
 }
 
-/// The server; it ends with the value.
+impl Answer {
+    /// One address.
+    pub fn address(address: impl Into<IpAddr>) -> Self {
+        Self::Addresses(vec![address.into()])
+    }
+
+    /// This answer, late.
+    pub fn after(self, delay: Duration) -> Self {
+        Self::Delay(delay, Box::new(self))
+    }
+}
+
+/// How a question came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a datagram.
+    Udp,
+    /// Over a connection.
+    Tcp,
+}
+
+/// A question that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The name, in lower case, without the dot at the end.
+    pub name: String,
+    /// A, AAAA, ….
+    pub record_type: RecordType,
+    /// UDP or TCP.
+    pub transport: Transport,
+}
+
+struct Zone {
+    answers: HashMap<String, Answer>,
+    default: Answer,
+    asked: Vec<Question>,
+}
+
+/// The server. It ends on drop.
 pub struct Dns {
-    pub address: SocketAddr,
-    answers: Arc<Mutex<HashMap<String, Answer>>>,
-    _tasks: JoinSet<()>,
+    addr: SocketAddr,
+    zone: Arc<Mutex<Zone>>,
+    /// The serving tasks; none while it is stopped.
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 impl Dns {
-    /// Every name that isn't set is NXDOMAIN.
+    /// Starts on a free port. Names without an order get NXDOMAIN.
     pub async fn start() -> Self {
-        let (udp, tcp) = loop {
-            let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
-                break (Arc::new(udp), tcp);
-            }
-        };
-        let address = udp.local_addr().unwrap();
-        let answers = Arc::new(Mutex::new(HashMap::new()));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(serve_udp(udp, Arc::clone(&answers)));
-        tasks.spawn(serve_tcp(tcp, Arc::clone(&answers)));
-        Self { address, answers, _tasks: tasks }
+        let zone = Zone { answers: HashMap::new(), default: Answer::Nxdomain, asked: Vec::new() };
+        let zone = Arc::new(Mutex::new(zone));
+        let (udp, tcp) = bind_pair().await;
+        let addr = udp.local_addr().unwrap();
+        let tasks = tokio::sync::Mutex::new(serve(udp, tcp, &zone));
+        Self { addr, zone, tasks }
     }
 
+    /// Where it listens, UDP and TCP.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Orders how a name is answered from now on.
     pub fn set(&self, name: &str, answer: Answer) {
-        self.answers.lock().unwrap().insert(name.to_ascii_lowercase(), answer);
+        self.zone().answers.insert(name.to_ascii_lowercase(), answer);
+    }
+
+    /// Orders how names without an order of their own are answered.
+    pub fn set_default(&self, answer: Answer) {
+        self.zone().default = answer;
+    }
+
+    /// Every question so far, in order of arrival.
+    pub fn asked(&self) -> Vec<Question> {
+        self.zone().asked.clone()
+    }
+
+    /// How often a name was asked for, over both transports and all record types.
+    pub fn count(&self, name: &str) -> usize {
+        self.zone().asked.iter().filter(|question| question.name.eq_ignore_ascii_case(name)).count()
+    }
+
+    /// Closes the port: UDP questions meet ICMP "port unreachable", connections are refused.
+    pub async fn stop(&self) {
+        self.tasks.lock().await.shutdown().await;
+    }
+
+    /// Opens the same port again.
+    pub async fn restart(&self) {
+        let mut tasks = self.tasks.lock().await;
+        tasks.shutdown().await;
+        let udp = UdpSocket::bind(self.addr).await.unwrap();
+        *tasks = serve(udp, listen(self.addr).unwrap(), &self.zone);
+    }
+
+    fn zone(&self) -> std::sync::MutexGuard<'_, Zone> {
+        self.zone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn serve_udp(socket: Arc<UdpSocket>, answers: Arc<Mutex<HashMap<String, Answer>>>) {
+/// A port that is free for UDP may be taken for TCP: then another is tried.
+async fn bind_pair() -> (UdpSocket, TcpListener) {
+    for _ in 0..64 {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        if let Ok(tcp) = listen(udp.local_addr().unwrap()) {
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for both UDP and TCP");
+}
+
+fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(64)
+}
+
+fn serve(udp: UdpSocket, tcp: TcpListener, zone: &Arc<Mutex<Zone>>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let mut buffer = [0; 1500];
-    while let Ok((len, peer)) = socket.recv_from(&mut buffer).await {
-        let query = buffer[..len].to_vec();
-        let (socket, answers) = (Arc::clone(&socket), Arc::clone(&answers));
-        tasks.spawn(async move {
-            if let Some(reply) = reply(&query, &answers, false).await {
-                socket.send_to(&reply, peer).await.unwrap();
+    tasks.spawn(serve_udp(Arc::new(udp), Arc::clone(zone)));
+    tasks.spawn(serve_tcp(tcp, Arc::clone(zone)));
+    tasks
+}
+
+async fn serve_udp(socket: Arc<UdpSocket>, zone: Arc<Mutex<Zone>>) {
+    let mut answers = JoinSet::new(); // aborted with this task
+    let mut buffer = [0; 4096];
+    loop {
+        // An ICMP error of an earlier answer shows up here: the asker had gone.
+        let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
+        let (question, socket, zone) = (buffer[..length].to_vec(), Arc::clone(&socket), Arc::clone(&zone));
+        answers.spawn(async move {
+            if let Some(bytes) = answer(&question, Transport::Udp, &zone).await {
+                drop(socket.send_to(&bytes, from).await); // the asker may have gone
             }
         });
+        while answers.try_join_next().is_some() {}
     }
 }
 
-async fn serve_tcp(listener: TcpListener, answers: Arc<Mutex<HashMap<String, Answer>>>) {
-    while let Ok((mut stream, _)) = listener.accept().await {
-        let Ok(len) = stream.read_u16().await else { continue };
-        let mut query = vec![0; usize::from(len)];
-        if stream.read_exact(&mut query).await.is_err() {
-            continue;
-        }
-        if let Some(reply) = reply(&query, &answers, true).await {
-            let len = u16::try_from(reply.len()).unwrap();
-            let _gone = stream.write_all(&[&len.to_be_bytes(), reply.as_slice()].concat()).await;
-        }
-    }
-}
-
-async fn reply(query: &[u8], answers: &Mutex<HashMap<String, Answer>>, tcp: bool) -> Option<Vec<u8>> {
-    let (name, kind, end) = question(query)?;
-    let mut answer = answers.lock().unwrap().get(&name).cloned().unwrap_or(Answer::Nxdomain);
-    while let Answer::After(delay, then) = answer {
-        tokio::time::sleep(delay).await;
-        answer = *then;
-    }
-    let of =
-        |code, truncated, addresses: &[IpAddr]| Some(message(query, end, kind, code, truncated, addresses));
-    match answer {
-        Answer::Addresses(addresses) => of(0, false, &addresses),
-        Answer::Truncated(addresses) if tcp => of(0, false, &addresses),
-        Answer::Truncated(_) => of(0, true, &[]),
-        Answer::Nxdomain => of(NXDOMAIN, false, &[]),
-        Answer::NoData => of(0, false, &[]),
-        Answer::Servfail => of(SERVFAIL, false, &[]),
-        Answer::Refused => of(REFUSED, false, &[]),
-        Answer::Garbage => {
-            Some([&query[..2], &[0x81, 0x80, 0, 1, 0, 9, 0, 0, 0, 0, 0xff, 0xff][..]].concat())
-        }
-        Answer::Silence | Answer::After(..) => None,
-    }
-}
-
-/// The name asked for, the record type, and where the question ends.
-fn question(query: &[u8]) -> Option<(String, u16, usize)> {
-    let mut labels = Vec::new();
-    let mut at = 12;
+async fn serve_tcp(listener: TcpListener, zone: Arc<Mutex<Zone>>) {
+    let mut connections = JoinSet::new(); // aborted with this task
     loop {
-        let len = usize::from(*query.get(at)?);
-        at += 1;
-        if len == 0 {
-            break;
-        }
-        labels.push(String::from_utf8_lossy(query.get(at..at + len)?).to_ascii_lowercase());
-        at += len;
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        connections.spawn(serve_connection(stream, Arc::clone(&zone)));
+        while connections.try_join_next().is_some() {}
     }
-    let kind = u16::from_be_bytes([*query.get(at)?, *query.get(at + 1)?]);
-    Some((labels.join("."), kind, at + 4))
 }
 
-fn message(query: &[u8], end: usize, kind: u16, code: u8, truncated: bool, addresses: &[IpAddr]) -> Vec<u8> {
-    let records: Vec<&IpAddr> = addresses
-        .iter()
-        .filter(|address| matches!((address, kind), (IpAddr::V4(_), A) | (IpAddr::V6(_), AAAA)))
-        .collect();
-    let mut reply = query[..2].to_vec();
-    reply.extend([0x81 | if truncated { 2 } else { 0 }, 0x80 | code, 0, 1, 0]);
-    reply.push(u8::try_from(records.len()).unwrap());
-    reply.extend([0; 4]);
-    reply.extend(&query[12..end]);
-    for address in records {
-        reply.extend([0xc0, 0x0c]); // the name of the question
-        reply.extend(kind.to_be_bytes());
-        reply.extend([0, 1, 0, 0, 0, 60]); // class IN, a minute
-        let data = match address {
-            IpAddr::V4(v4) => v4.octets().to_vec(),
-            IpAddr::V6(v6) => v6.octets().to_vec(),
-        };
-        reply.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
-        reply.extend(data);
+/// RFC 1035, section 4.2.2: each message after its length in two bytes.
+async fn serve_connection(mut stream: TcpStream, zone: Arc<Mutex<Zone>>) {
+    while let Ok(length) = stream.read_u16().await {
+        let mut question = vec![0; usize::from(length)];
+        if stream.read_exact(&mut question).await.is_err() {
+            return;
+        }
+        let Some(bytes) = answer(&question, Transport::Tcp, &zone).await else { continue };
+        let mut framed = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+        framed.extend(bytes);
+        if stream.write_all(&framed).await.is_err() {
+            return;
+        }
     }
-    reply
+}
+
+/// Writes the question down, waits as ordered, and makes the answer; none: silence.
+async fn answer(question: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Option<Vec<u8>> {
+    let query = Message::from_vec(question).ok()?;
+    let asked = query.queries.first()?;
+    let name = asked.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
+    let mut order = {
+        let mut zone = zone.lock().unwrap_or_else(PoisonError::into_inner);
+        zone.asked.push(Question { name: name.clone(), record_type: asked.query_type(), transport });
+        zone.answers.get(&name).unwrap_or(&zone.default).clone()
+    };
+    while let Answer::Delay(delay, then) = order {
+        tokio::time::sleep(delay).await;
+        order = *then;
+    }
+    bytes(&query, &order, transport)
+}
+
+fn bytes(query: &Message, order: &Answer, transport: Transport) -> Option<Vec<u8>> {
+    let message = match order {
+        Answer::Addresses(addresses) => with_addresses(query, None, addresses),
+        Answer::Alias(alias, addresses) => with_addresses(query, Some(alias), addresses),
+        Answer::NoData => negative(query, ResponseCode::NoError),
+        Answer::Nxdomain => negative(query, ResponseCode::NXDomain),
+        Answer::Servfail => bare(query, ResponseCode::ServFail),
+        Answer::Refused => bare(query, ResponseCode::Refused),
+        Answer::Silence | Answer::Delay(..) => return None, // delays were waited for
+        Answer::Garbage => return Some(garbage(query.metadata.id)),
+        Answer::Truncated(addresses) if transport == Transport::Tcp => with_addresses(query, None, addresses),
+        Answer::Truncated(_) | Answer::TruncatedBoth => bare(query, ResponseCode::NoError).truncate(),
+        Answer::WrongId(addresses) => {
+            let mut message = with_addresses(query, None, addresses);
+            message.metadata.id ^= 0xffff;
+            message
+        }
+    };
+    Some(message.to_vec().unwrap())
+}
+
+fn bare(query: &Message, code: ResponseCode) -> Message {
+    let mut message = Message::response(query.metadata.id, query.metadata.op_code);
+    message.metadata = Metadata::response_from_request(&query.metadata);
+    message.metadata.message_type = MessageType::Response;
+    message.metadata.recursion_available = true;
+    message.metadata.response_code = code;
+    message.add_queries(query.queries.iter().cloned());
+    message
+}
+
+/// NXDOMAIN or NODATA, with the SOA record that RFC 2308 asks for.
+fn negative(query: &Message, code: ResponseCode) -> Message {
+    let mut message = bare(query, code);
+    let zone = Name::from_ascii("lab.").unwrap();
+    let soa = SOA::new(zone.clone(), zone, 1, 3600, 600, 86400, 60);
+    message.add_authority(Record::from_rdata(Name::root(), 60, RData::SOA(soa)));
+    message
+}
+
+fn with_addresses(query: &Message, alias: Option<&str>, addresses: &[IpAddr]) -> Message {
+    let asked = &query.queries[0]; // `answer` has seen it
+    let mut message = bare(query, ResponseCode::NoError);
+    let owner = alias.map_or_else(|| asked.name().clone(), |alias| Name::from_ascii(alias).unwrap());
+    if alias.is_some() {
+        let to = RData::CNAME(CNAME(owner.clone()));
+        message.add_answer(Record::from_rdata(asked.name().clone(), 60, to));
+    }
+    let wanted = addresses.iter().filter_map(|address| match (asked.query_type(), address) {
+        (RecordType::A, IpAddr::V4(v4)) => Some(RData::A(A(*v4))),
+        (RecordType::AAAA, IpAddr::V6(v6)) => Some(RData::AAAA(AAAA(*v6))),
+        _ => None,
+    });
+    message.add_answers(wanted.map(|data| Record::from_rdata(owner.clone(), 60, data)));
+    if message.answers.is_empty() { negative(query, ResponseCode::NoError) } else { message }
+}
+
+/// A header that promises an answer, and then no such thing.
+fn garbage(id: u16) -> Vec<u8> {
+    let [high, low] = id.to_be_bytes();
+    vec![high, low, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff]
 }

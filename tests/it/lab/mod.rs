@@ -1,171 +1,132 @@
-//! A small Internet on loopback, with faults to order. Everything in it is made here; nothing was captured.
+//! A small Internet on loopback: a DNS server, a PKI, a TLS origin and a plain one, with faults to order that change
+//! while it runs. It needs no root and no fixed ports, and everything ends with the `Lab`.
+//!
+//! What goes wrong is data: `dns::Answer`, `pki::Flaw`, `faults::*`, `blackhole::*`. The lab knows the exporter's
+//! configuration and catalog types and nothing else of it.
 
+// The lab offers each fault whether or not a scenario orders it today.
+#![allow(dead_code)]
+
+pub mod blackhole;
 pub mod dns;
+pub mod faults;
+pub mod genuine;
+pub mod http;
 pub mod origin;
 pub mod pki;
+pub mod reply;
+mod tls;
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use defender_exporter::catalog::{
-    Basis, BlockPage, Component, ComponentSpec, Endpoint, Evidence, Expectation, HostPattern, Method,
-    ProbeUrl, Scheme, Trust,
-};
-use defender_exporter::clock::Clock;
-use defender_exporter::config::{Config, ConnectTo, HostPort};
-use defender_exporter::observation::Observation;
-use defender_exporter::plan::{ComponentPlan, Plan, Route, Target, TargetId};
-use defender_exporter::probe::Prober;
-use defender_exporter::trust::Roots;
+use defender_exporter::catalog::{ProbeUrl, Scheme};
+use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
+use tempfile::TempDir;
 
-/// The moment at which the lab's certificates are verified: 2026-11-24T00:00:00Z.
+use dns::Dns;
+use origin::Origin;
+use pki::Pki;
+
+/// The moment at which a lab's certificates are sound: 2026-11-24, 00:00 UTC. Goes with `Clock::Fixed`.
 pub fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400)
 }
 
-/// One probe to make, with what is usual filled in.
-pub struct Scenario {
-    pub url: String,
-    pub evidence: Vec<Evidence>,
-    pub expect: Expectation,
-    pub method: Method,
-    pub follow_redirects: u8,
-    pub timeout: Duration,
-    pub config: Config,
-    pub roots: Arc<Roots>,
+/// The small Internet.
+pub struct Lab {
+    /// Its names.
+    pub dns: Dns,
+    /// Its certificates.
+    pub pki: Arc<Pki>,
+    /// What answers `https` URLs, for every host.
+    pub tls: Origin,
+    /// What answers `http` URLs, for every host.
+    pub plain: Origin,
+    files: TempDir,
 }
 
-impl Scenario {
-    /// A GET of `url` that a 200 satisfies, with the lab's roots.
-    pub fn new(url: &str) -> Self {
+impl Lab {
+    /// Starts everything, sound; at [`now`].
+    pub async fn start() -> Self {
+        Self::start_at(now()).await
+    }
+
+    /// Starts everything, with certificates that are sound at another moment: for a process that reads the real clock.
+    pub async fn start_at(moment: SystemTime) -> Self {
+        let pki = Arc::new(Pki::new(moment));
+        let files = TempDir::new().unwrap();
+        std::fs::write(files.path().join("roots.pem"), pki.roots_pem()).unwrap();
         Self {
-            url: url.to_owned(),
-            evidence: Vec::new(),
-            expect: Expectation::OneOf(vec![200]),
-            method: Method::Get,
-            follow_redirects: 0,
-            timeout: Duration::from_millis(700),
-            config: Config::default(),
-            roots: pki::roots(),
+            dns: Dns::start().await,
+            tls: Origin::start_tls(Ipv4Addr::LOCALHOST, Arc::clone(&pki)),
+            plain: Origin::start_plain(Ipv4Addr::LOCALHOST),
+            pki,
+            files,
         }
     }
 
-    pub fn evidence(mut self, evidence: Evidence) -> Self {
-        self.evidence.push(evidence);
-        self
-    }
-
-    /// Connections for the URL's host and port go to `address`.
-    pub fn at(mut self, address: SocketAddr) -> Self {
-        let url = ProbeUrl::parse(&self.url).unwrap();
-        let from = HostPort { host: url.host().to_owned(), port: url.port() };
-        self.config.connect_to.insert(from, ConnectTo::Address(address));
-        self
-    }
-
-    /// Names are asked of this server.
-    pub fn dns(mut self, server: SocketAddr) -> Self {
-        self.config.resolver.servers = vec![server];
-        self
-    }
-
-    pub async fn probe(&self) -> Observation {
-        let plan = Arc::new(self.plan());
-        let prober = Prober::new(plan, &self.config, Arc::clone(&self.roots), Clock::Fixed(now())).unwrap();
-        prober.probe(TargetId(0)).await
-    }
-
-    fn plan(&self) -> Plan {
-        let url = ProbeUrl::parse(&self.url).unwrap();
-        let trust = if url.scheme() == Scheme::Https { Trust::Microsoft } else { Trust::Plain };
-        let endpoint = Endpoint {
-            component: Component::Maps,
-            pattern: url.host().to_owned(),
-            ports: vec![url.port()],
-            url,
-            method: self.method,
-            expect: self.expect.clone(),
-            basis: Basis::Inferred,
-            evidence: self.evidence.clone(),
-            trust,
-            geo: None,
-            serves: None,
-            follow_redirects: self.follow_redirects,
-            interval: None,
-            timeout: None,
-        };
-        let spec = ComponentSpec {
-            component: Component::Maps,
-            optional: false,
-            purpose: String::new(),
-            needs: Vec::new(),
-        };
-        let target = Target {
-            endpoint,
-            route: Route::direct(),
-            interval: Duration::from_secs(60),
-            timeout: self.timeout,
-        };
-        Plan {
-            targets: vec![target],
-            components: vec![ComponentPlan { spec, interval: Duration::from_secs(60) }],
-            routes: vec![Route::direct()],
-            redirect_hosts: vec![HostPattern("*.genuine.example".to_owned())],
-            block_pages: vec![
-                BlockPage {
-                    name: "the lab's filter".to_owned(),
-                    header: Some("x-lab-filter".to_owned()),
-                    header_contains: None,
-                    body_contains: None,
-                },
-                BlockPage {
-                    name: "the lab's portal".to_owned(),
-                    header: None,
-                    header_contains: None,
-                    body_contains: Some("Blocked by the lab's portal".to_owned()),
-                },
-            ],
+    /// The origin that answers for a URL.
+    pub const fn origin(&self, url: &ProbeUrl) -> &Origin {
+        match url.scheme() {
+            Scheme::Https => &self.tls,
+            Scheme::Http => &self.plain,
         }
     }
-}
 
-/// An address on which nothing listens.
-pub async fn refusing() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
-}
-
-/// The loopback network's broadcast address: Linux answers connect(2) with ENETUNREACH.
-pub fn unreachable() -> SocketAddr {
-    "127.255.255.255:9".parse().unwrap()
-}
-
-/// A listener whose queue is full: further SYNs are dropped, as by a firewall. It lasts as long as the value.
-pub struct Blackhole {
-    listener: socket2::Socket,
-    _queued: Vec<socket2::Socket>,
-}
-
-impl Blackhole {
-    pub fn new() -> Self {
-        use socket2::{Domain, Socket, Type};
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-        listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap();
-        let queued = (0..3)
-            .map(|_| {
-                let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-                client.set_nonblocking(true).unwrap();
-                let _in_progress = client.connect(&address);
-                client
-            })
-            .collect();
-        Self { listener, _queued: queued }
+    /// The genuine roots in a PEM file.
+    pub fn roots_file(&self) -> PathBuf {
+        self.files.path().join("roots.pem")
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.listener.local_addr().unwrap().as_socket().unwrap()
+    /// A folder for a test's own files, which goes with the lab.
+    pub fn files(&self) -> &Path {
+        self.files.path()
     }
+
+    /// Where connections for these URLs go instead: to the lab's origins.
+    pub fn connect_to<'a>(
+        &self,
+        urls: impl IntoIterator<Item = &'a ProbeUrl>,
+    ) -> BTreeMap<HostPort, ConnectTo> {
+        let entry = |url: &ProbeUrl| (host_port(url), ConnectTo::Address(self.origin(url).addr()));
+        urls.into_iter().map(entry).collect()
+    }
+
+    /// The defaults, with the lab's DNS, roots and origins in place of the Internet's.
+    pub fn config<'a>(&self, urls: impl IntoIterator<Item = &'a ProbeUrl>) -> Config {
+        Config {
+            resolver: ResolverConfig { servers: vec![self.dns.addr()], ..ResolverConfig::default() },
+            connect_to: self.connect_to(urls),
+            extra_roots: self.pki.roots(),
+            ..Config::default()
+        }
+    }
+
+    /// The same as the text of a configuration file, to which a test may add its own keys.
+    pub fn config_yaml<'a>(&self, urls: impl IntoIterator<Item = &'a ProbeUrl>) -> String {
+        let entry = |(from, to)| match to {
+            ConnectTo::Address(to) => format!("  \"{from}\": \"{to}\"\n"),
+            ConnectTo::Name(name) => unreachable!("the lab's origins have addresses, not {name}"),
+        };
+        let connect_to: String = self.connect_to(urls).into_iter().map(entry).collect();
+        format!(
+            "resolver:\n  servers: [\"{}\"]\ntls:\n  extra_roots: [\"{}\"]\nconnect_to:\n{connect_to}",
+            self.dns.addr(),
+            self.roots_file().display(),
+        )
+    }
+}
+
+/// The key of a URL in `connect_to`.
+pub fn host_port(url: &ProbeUrl) -> HostPort {
+    HostPort { host: url.host().to_owned(), port: url.port() }
+}
+
+/// A `connect_to` entry that sends a URL somewhere else, such as into a black hole.
+pub fn divert(url: &ProbeUrl, to: SocketAddr) -> (HostPort, ConnectTo) {
+    (host_port(url), ConnectTo::Address(to))
 }

@@ -1,204 +1,286 @@
-//! An HTTP server, with or without TLS, that follows a script: what it writes is bytes, so that it can be wrong.
+//! An origin server on loopback, plain or TLS, with any number of virtual hosts and faults to order.
+//! Orders change while it runs; connections and requests are written down.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use rustls::sign::CertifiedKey;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
+use tokio::task::JoinSet;
 
-/// What a connection does, step by step. After the last step it closes.
-#[derive(Clone, Debug)]
-pub enum Step {
-    Wait(Duration),
-    Write(Vec<u8>),
-    /// A byte each time.
-    Drip(Vec<u8>, Duration),
-    /// The same bytes until the peer goes away.
-    Endless(Vec<u8>),
-    /// Reads once, whatever comes.
-    Read,
-    /// Says nothing more, and stays.
-    Hang,
-    /// Ends with a TCP reset.
-    Reset,
-    Close,
+use super::blackhole::Jam;
+use super::faults::{Accept, Fault, Handshake, MOMENT};
+use super::http::{self, Request};
+use super::pki::{Authority, Flaw, Pki};
+use super::reply::{End, Reply, Response};
+use super::tls;
+
+/// The host that stands for all: its orders hold where a host has none of its own.
+pub const ALL_HOSTS: &str = "*";
+
+/// What is wrong with a host at the moment.
+#[derive(Default)]
+struct Faults {
+    handshake: Option<Handshake>,
+    certificate: Option<(Authority, Flaw)>,
+    reply: Option<Reply>,
 }
 
-/// What the origin does with a connection.
-#[derive(Clone)]
-pub struct Script {
-    /// Before anything is understood, on the bare connection.
-    pub raw: Vec<Step>,
-    /// The answer to a request, chosen by its head.
-    pub answer: Arc<dyn Fn(&str) -> Vec<Step> + Send + Sync>,
+struct Settings {
+    accept: Accept,
+    faults: HashMap<String, Faults>,
+    authorities: HashMap<String, Authority>,
+    /// Per host, path prefixes in the order of their setting.
+    routes: HashMap<String, Vec<(String, Reply)>>,
+    identities: HashMap<(String, Authority, Flaw), Arc<CertifiedKey>>,
+    connections: usize,
+    requests: Vec<Request>,
 }
 
-impl Script {
-    /// Answers every request with these steps.
-    pub fn answer(steps: Vec<Step>) -> Self {
-        Self { raw: Vec::new(), answer: Arc::new(move |_| steps.clone()) }
-    }
-
-    /// Does this on the bare connection; if it doesn't end there, goes on with an empty 200.
-    pub fn raw(steps: Vec<Step>) -> Self {
-        Self { raw: steps, answer: Arc::new(|_| vec![Step::Write(response(200, &[], b""))]) }
-    }
+/// What the tasks of an origin share.
+pub(super) struct Shared {
+    pki: Option<Arc<Pki>>,
+    settings: Mutex<Settings>,
 }
 
-/// The bytes of a response.
-pub fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {status} Lab\r\nContent-Length: {}\r\n", body.len());
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str("\r\n");
-    [head.as_bytes(), body].concat()
+/// Whether connections come in.
+enum Door {
+    /// They do; dropping the tasks ends all connections.
+    Open(Arc<TcpListener>, JoinSet<()>),
+    /// They are refused; the socket keeps the port ours.
+    Shut(TcpSocket),
+    /// They hang.
+    Jammed(Arc<TcpListener>, Jam),
 }
 
-/// A running origin; it ends with the value.
+/// The server. It ends on drop.
 pub struct Origin {
-    pub address: SocketAddr,
-    tls: Option<Arc<ServerConfig>>,
-    script: Arc<Mutex<Script>>,
-    heads: Arc<Mutex<Vec<String>>>,
-    task: Option<JoinHandle<()>>,
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    door: tokio::sync::Mutex<Option<Door>>,
 }
 
 impl Origin {
-    pub async fn start(tls: Option<Arc<ServerConfig>>, script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut origin =
-            Self { address, tls, script: Arc::new(Mutex::new(script)), heads: Arc::default(), task: None };
-        origin.serve(listener);
-        origin
+    /// Starts a server that speaks TLS, with leaves of this PKI (Microsoft 2011 unless ordered otherwise).
+    pub fn start_tls(at: impl Into<std::net::IpAddr>, pki: Arc<Pki>) -> Self {
+        Self::start(SocketAddr::new(at.into(), 0), Some(pki))
     }
 
-    /// The heads of the requests so far.
-    pub fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
+    /// Starts a server that speaks plain HTTP.
+    pub fn start_plain(at: impl Into<std::net::IpAddr>) -> Self {
+        Self::start(SocketAddr::new(at.into(), 0), None)
     }
 
-    /// Closes the port: connections are refused.
-    pub async fn stop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-            let _cancelled = task.await;
-        }
-    }
-
-    /// Opens the same port again.
-    pub fn restart(&mut self) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(self.address).unwrap();
-        self.serve(socket.listen(128).unwrap());
-    }
-
-    fn serve(&mut self, listener: TcpListener) {
-        let (tls, script, heads) = (self.tls.clone(), Arc::clone(&self.script), Arc::clone(&self.heads));
-        self.task = Some(tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let script = script.lock().unwrap().clone();
-                connections.spawn(converse(stream, tls.clone(), script, Arc::clone(&heads)));
-            }
-        }));
-    }
-}
-
-impl Drop for Origin {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
-    }
-}
-
-async fn converse(
-    mut stream: TcpStream,
-    tls: Option<Arc<ServerConfig>>,
-    script: Script,
-    heads: Arc<Mutex<Vec<String>>>,
-) {
-    stream.set_nodelay(true).unwrap(); // or what is written late shows in the wrong stage
-    let linger = socket2::SockRef::from(&stream).try_clone().unwrap();
-    let reset = move || linger.set_linger(Some(Duration::ZERO)).unwrap();
-    if !follow(&mut stream, &script.raw, &reset).await {
-        return;
-    }
-    match tls {
-        None => answer(stream, &script, &heads, &reset).await,
-        Some(config) => {
-            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
-                answer(stream, &script, &heads, &reset).await;
-            }
-        }
-    }
-}
-
-async fn answer<S>(mut stream: S, script: &Script, heads: &Mutex<Vec<String>>, reset: &impl Fn())
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
-        }
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let steps = (script.answer)(&head);
-    heads.lock().unwrap().push(head);
-    if follow(&mut stream, &steps, reset).await {
-        let _gone = stream.shutdown().await;
-    }
-}
-
-/// Follows the steps; false where they end the connection.
-async fn follow<S>(stream: &mut S, steps: &[Step], reset: &impl Fn()) -> bool
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    for step in steps {
-        let gone = match step {
-            Step::Wait(time) => {
-                tokio::time::sleep(*time).await;
-                false
-            }
-            Step::Write(bytes) => stream.write_all(bytes).await.is_err() || stream.flush().await.is_err(),
-            Step::Drip(bytes, every) => drip(stream, bytes, *every).await,
-            Step::Endless(bytes) => loop {
-                if stream.write_all(bytes).await.is_err() {
-                    break true;
-                }
-            },
-            Step::Read => stream.read(&mut [0; 4096]).await.is_err(),
-            Step::Hang => std::future::pending().await,
-            Step::Reset => {
-                reset();
-                true
-            }
-            Step::Close => true,
+    fn start(at: SocketAddr, pki: Option<Arc<Pki>>) -> Self {
+        let settings = Settings {
+            accept: Accept::Normal,
+            faults: HashMap::new(),
+            authorities: HashMap::new(),
+            routes: HashMap::new(),
+            identities: HashMap::new(),
+            connections: 0,
+            requests: Vec::new(),
         };
-        if gone {
-            return false;
+        let shared = Arc::new(Shared { pki, settings: Mutex::new(settings) });
+        let listener = bind(at).listen(BACKLOG).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let door = tokio::sync::Mutex::new(Some(open(Arc::new(listener), &shared)));
+        Self { addr, shared, door }
+    }
+
+    /// Where it listens, or listened before it was stopped.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Orders the reply to requests for a host whose path starts with `prefix`; the longest prefix wins.
+    pub fn set(&self, host: &str, prefix: &str, reply: impl Into<Reply>) {
+        let mut settings = self.shared.settings();
+        let routes = settings.routes.entry(host.to_owned()).or_default();
+        routes.retain(|(known, _)| known != prefix);
+        routes.push((prefix.to_owned(), reply.into()));
+    }
+
+    /// Orders which authority issues a host's sound certificate.
+    pub fn set_authority(&self, host: &str, authority: Authority) {
+        self.shared.settings().authorities.insert(host.to_owned(), authority);
+    }
+
+    /// Orders what happens to new connections before a byte is read, for all hosts: they aren't known yet.
+    pub fn set_accept(&self, accept: Accept) {
+        self.shared.settings().accept = accept;
+    }
+
+    /// Orders a fault for a host; faults of different kinds add up, of the same kind the last one counts.
+    pub fn break_host(&self, host: &str, fault: impl Into<Fault>) {
+        let mut settings = self.shared.settings();
+        let faults = settings.faults.entry(host.to_owned()).or_default();
+        match fault.into() {
+            Fault::Handshake(handshake) => faults.handshake = Some(handshake),
+            Fault::Certificate(authority, flaw) => faults.certificate = Some((authority, flaw)),
+            Fault::Reply(reply) => faults.reply = Some(reply),
         }
     }
-    true
+
+    /// Takes back the faults of all hosts and the order for new connections. What was [`Self::set`] stays.
+    pub fn heal(&self) {
+        let mut settings = self.shared.settings();
+        settings.faults.clear();
+        settings.accept = Accept::Normal;
+    }
+
+    /// How many connections were accepted.
+    pub fn connections(&self) -> usize {
+        self.shared.settings().connections
+    }
+
+    /// The requests so far, in order of arrival.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.settings().requests.clone()
+    }
+
+    /// Ends all connections and refuses new ones.
+    pub async fn stop(&self) {
+        let mut door = self.door.lock().await;
+        shut(door.take()).await;
+        *door = Some(Door::Shut(bind(self.addr)));
+    }
+
+    /// Ends all connections and lets new ones hang in their TCP handshake (Linux: the backlog is full).
+    pub async fn jam(&self) {
+        let mut door = self.door.lock().await;
+        let listener = match door.take() {
+            Some(Door::Open(listener, mut tasks)) => {
+                tasks.shutdown().await;
+                listener
+            }
+            other => {
+                shut(other).await;
+                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
+            }
+        };
+        let jam = Jam::new(&listener).await;
+        *door = Some(Door::Jammed(listener, jam));
+    }
+
+    /// Opens the same port again, whether stopped or jammed. A connection that hung is made when its SYN is next
+    /// repeated, on Linux a second after its first.
+    pub async fn restart(&self) {
+        let mut door = self.door.lock().await;
+        let listener = match door.take() {
+            Some(Door::Jammed(listener, jam)) => {
+                jam.release(&listener, BACKLOG).await;
+                listener
+            }
+            Some(Door::Shut(socket)) => Arc::new(socket.listen(BACKLOG).unwrap()),
+            open => {
+                shut(open).await;
+                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
+            }
+        };
+        *door = Some(open(listener, &self.shared));
+    }
 }
 
-async fn drip<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8], every: Duration) -> bool {
-    for byte in bytes {
-        if stream.write_all(&[*byte]).await.is_err() || stream.flush().await.is_err() {
-            return true;
-        }
-        tokio::time::sleep(every).await;
+const BACKLOG: u32 = 1024;
+
+fn bind(addr: SocketAddr) -> TcpSocket {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
+    socket.set_reuseaddr(true).unwrap(); // connections of before may linger
+    socket.bind(addr).unwrap();
+    socket
+}
+
+fn open(listener: Arc<TcpListener>, shared: &Arc<Shared>) -> Door {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(accept(Arc::clone(&listener), Arc::clone(shared)));
+    Door::Open(listener, tasks)
+}
+
+/// Ends the tasks and waits for it, so that the port is free afterwards.
+async fn shut(door: Option<Door>) {
+    if let Some(Door::Open(_, mut tasks)) = door {
+        tasks.shutdown().await;
     }
-    false
+}
+
+async fn accept(listener: Arc<TcpListener>, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new(); // aborted with this task
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        connections.spawn(serve(stream, Arc::clone(&shared)));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
+    stream.set_nodelay(true).unwrap();
+    let order = {
+        let mut settings = shared.settings();
+        settings.connections += 1;
+        settings.accept
+    };
+    match order {
+        Accept::Reset => {
+            tokio::time::sleep(MOMENT).await;
+            http::end(stream, End::Reset).await;
+        }
+        Accept::Close => http::end(stream, End::Close).await,
+        Accept::Silent => http::until_gone(&mut stream).await,
+        Accept::Normal if shared.pki.is_none() => {
+            http::serve(stream, None, |request| shared.reply(request)).await;
+        }
+        Accept::Normal => {
+            if let Some((stream, sni)) = tls::shake_hands(stream, &shared).await {
+                http::serve(stream, sni.as_deref(), |request| shared.reply(request)).await;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to do after the ClientHello that names `host`.
+    pub(super) fn handshake(&self, host: &str) -> Handshake {
+        self.settings().fault(host, |faults| faults.handshake.clone()).unwrap_or(Handshake::Normal)
+    }
+
+    /// The chain and key to present for `host`; made on first use.
+    pub(super) fn identity(&self, host: &str) -> Arc<CertifiedKey> {
+        let pki = self.pki.as_ref().unwrap(); // only TLS origins present anything
+        let mut settings = self.settings();
+        let sound = settings.authorities.get(host).or_else(|| settings.authorities.get(ALL_HOSTS));
+        let sound = (sound.copied().unwrap_or(Authority::Microsoft2011), Flaw::None);
+        let (authority, flaw) = settings.fault(host, |faults| faults.certificate).unwrap_or(sound);
+        let identities = &mut settings.identities;
+        let key = (host.to_owned(), authority, flaw);
+        Arc::clone(identities.entry(key).or_insert_with(|| pki.identity(host, authority, flaw)))
+    }
+
+    fn reply(&self, request: Request) -> Reply {
+        let mut settings = self.settings();
+        let fault = settings.fault(&request.host, |faults| faults.reply.clone());
+        let reply = fault.or_else(|| settings.route(&request.host, &request.path));
+        settings.requests.push(request);
+        reply.unwrap_or_else(|| Response::new(404).body("The lab has no such page.\n").into())
+    }
+}
+
+impl Settings {
+    fn fault<T>(&self, host: &str, part: impl Fn(&Faults) -> Option<T>) -> Option<T> {
+        [host, ALL_HOSTS].iter().filter_map(|host| self.faults.get(*host)).find_map(part)
+    }
+
+    fn route(&self, host: &str, path: &str) -> Option<Reply> {
+        let routes = [host, ALL_HOSTS].into_iter().filter_map(|host| self.routes.get(host));
+        let longest = |routes: &Vec<(String, Reply)>| {
+            let fitting = routes.iter().filter(|(prefix, _)| path.starts_with(prefix));
+            fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, reply)| reply.clone())
+        };
+        routes.into_iter().find_map(longest)
+    }
 }

@@ -1,0 +1,146 @@
+//! HTTP/1.1 by hand, so that it can be wrong: reads request heads, and plays the replies to them.
+
+use std::net::Shutdown;
+use std::ops::ControlFlow;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::reply::{End, Reply, Step};
+
+/// The longest request head that is read.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// A request as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The name that TLS asked for; none without TLS, or without SNI.
+    pub sni: Option<String>,
+    /// The `Host` header without its port, in lower case.
+    pub host: String,
+    /// The method.
+    pub method: String,
+    /// The request target.
+    pub path: String,
+    /// The whole head, with the empty line at its end.
+    pub head: String,
+}
+
+impl Request {
+    fn parse(sni: Option<&str>, head: String) -> Self {
+        let mut line = head.lines().next().unwrap_or_default().split(' ').map(str::to_owned);
+        let (method, path) = (line.next().unwrap_or_default(), line.next().unwrap_or_default());
+        let mut request = Self { sni: sni.map(str::to_owned), host: String::new(), method, path, head };
+        let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
+        request.host = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name.to_owned(),
+            _ => host,
+        };
+        request
+    }
+
+    /// The value of the first header with this name, in whatever case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        headers.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+    }
+
+    /// Whether the client wants the connection closed after the answer.
+    fn is_last(&self) -> bool {
+        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+    }
+}
+
+/// A connection, plain or TLS, with the TCP stream beneath it.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
+    /// The TCP stream, for what only TCP can do.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Wire for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// Answers request after request with what `choose` says, until either side ends the connection.
+pub async fn serve(mut wire: impl Wire, sni: Option<&str>, choose: impl Fn(Request) -> Reply + Send) {
+    while let Some(head) = read_head(&mut wire).await {
+        let request = Request::parse(sni, head);
+        let (method, last) = (request.method.clone(), request.is_last());
+        let reply = choose(request);
+        for step in reply.script(&method) {
+            match play(&mut wire, step).await {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(how)) => return end(wire, how).await,
+                Err(_) => return, // the peer has gone
+            }
+        }
+        if last && matches!(reply, Reply::Response(_)) {
+            return end(wire, End::Close).await;
+        }
+    }
+}
+
+/// None when the peer has gone or sends no head.
+async fn read_head(wire: &mut impl Wire) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && head.len() < MAX_HEAD {
+        head.push(wire.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+async fn play(wire: &mut impl Wire, step: Step) -> std::io::Result<ControlFlow<End>> {
+    match step {
+        Step::Send(bytes) => send(wire, &bytes).await?,
+        Step::Wait(delay) => tokio::time::sleep(delay).await,
+        Step::Drip(bytes, every) => {
+            for byte in bytes {
+                send(wire, &[byte]).await?;
+                tokio::time::sleep(every).await;
+            }
+        }
+        Step::Repeat(bytes, times) => {
+            for _ in 0..times {
+                send(wire, &bytes).await?;
+            }
+        }
+        Step::Hang => {
+            until_gone(wire).await;
+            return Ok(ControlFlow::Break(End::Cut));
+        }
+        Step::End(how) => return Ok(ControlFlow::Break(how)),
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+async fn send(wire: &mut impl Wire, bytes: &[u8]) -> std::io::Result<()> {
+    wire.write_all(bytes).await?;
+    wire.flush().await
+}
+
+/// Ends a connection in one of the three ways. After a FIN it goes on reading: closing a socket with bytes unread,
+/// or when more come, would send a RST as well.
+pub async fn end(mut wire: impl Wire, how: End) {
+    match how {
+        End::Close => drop(wire.shutdown().await), // the peer may have gone
+        End::Cut => drop(SockRef::from(wire.tcp()).shutdown(Shutdown::Write)), // 〃
+        End::Reset => return wire.tcp().set_zero_linger().unwrap(),
+    }
+    until_gone(&mut wire).await;
+}
+
+/// Reads and forgets until the peer ends the connection.
+pub async fn until_gone(wire: &mut impl Wire) {
+    let mut forgotten = [0; 1024];
+    while matches!(wire.read(&mut forgotten).await, Ok(1..)) {}
+}

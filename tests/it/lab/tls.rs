@@ -1,0 +1,73 @@
+//! The server's side of a TLS handshake, sound or as ordered: which fault holds depends on the host that SNI names.
+
+use std::sync::Arc;
+
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
+
+use super::faults::Handshake;
+use super::http;
+use super::origin::Shared;
+
+/// Reads the ClientHello and does what is ordered for its host. None: there is no TLS connection to go on with.
+pub(super) async fn shake_hands(
+    stream: TcpStream,
+    shared: &Shared,
+) -> Option<(TlsStream<TcpStream>, Option<String>)> {
+    let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.ok()?;
+    let sni = start.client_hello().server_name().map(str::to_ascii_lowercase);
+    // RFC 6066 knows no SNI for addresses: the certificate is for the one that was connected to.
+    let host = sni.clone().unwrap_or_else(|| start.io.local_addr().unwrap().ip().to_string());
+    let versions: &[&SupportedProtocolVersion] = match shared.handshake(&host) {
+        Handshake::Normal => ALL_VERSIONS,
+        Handshake::Delay(delay) => {
+            tokio::time::sleep(delay).await;
+            ALL_VERSIONS
+        }
+        Handshake::Only(version) => &[version],
+        Handshake::Silent => {
+            http::until_gone(&mut start.io).await;
+            return None;
+        }
+        Handshake::End(how) => {
+            http::end(start.io, how).await;
+            return None;
+        }
+        Handshake::Raw(bytes) => {
+            start.io.write_all(&bytes).await.ok()?;
+            http::until_gone(&mut start.io).await;
+            return None;
+        }
+    };
+    Some((finish(start, versions, shared.identity(&host)).await?, sni))
+}
+
+/// None when the client would not.
+async fn finish(
+    start: StartHandshake<TcpStream>,
+    versions: &[&'static SupportedProtocolVersion],
+    identity: Arc<CertifiedKey>,
+) -> Option<TlsStream<TcpStream>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Always(identity)));
+    start.into_stream(Arc::new(config)).await.ok()
+}
+
+/// Presents one chain, even one that no server should.
+#[derive(Debug)]
+struct Always(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Always {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}

@@ -1,0 +1,97 @@
+//! A client with no opinion: it connects, shakes hands, asks, and tells what it saw.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use defender_exporter::clock::Clock;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::lab::{self, Lab};
+
+/// When nothing has come for so long, nothing will.
+pub const PATIENCE: Duration = Duration::from_millis(400);
+/// Whoever sends more than this sends without end.
+const ENOUGH: usize = 256 * 1024;
+
+/// How a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In order.
+    Closed,
+    /// FIN without close_notify.
+    Cut,
+    /// RST.
+    Reset,
+    /// Not: the server had nothing more to say.
+    Silent,
+    /// Not: the server had ever more to say.
+    Endless,
+}
+
+/// A TLS handshake at the lab's moment, trusting the genuine roots alone.
+pub async fn shake_hands(lab: &Lab, host: &str) -> io::Result<TlsStream<TcpStream>> {
+    connector(lab.pki.roots())
+        .connect(ServerName::try_from(host.to_owned()).unwrap(), TcpStream::connect(lab.tls.addr()).await?)
+        .await
+}
+
+fn connector(trusted: Vec<CertificateDer<'static>>) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_details(provider, Arc::new(Clock::Fixed(lab::now())))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+/// The first bytes of a handshake, as a client sends them.
+pub fn client_hello(host: &str) -> Vec<u8> {
+    let config = Arc::clone(connector(Vec::new()).config());
+    let mut client = ClientConnection::new(config, ServerName::try_from(host.to_owned()).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+/// A GET over plain TCP.
+pub async fn get(addr: SocketAddr, host: &str, path: &str) -> (String, Ending) {
+    converse(TcpStream::connect(addr).await.unwrap(), &request("GET", host, path)).await
+}
+
+/// The bytes of a request, the last one on its connection.
+pub fn request(method: &str, host: &str, path: &str) -> Vec<u8> {
+    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+/// Says something, and listens until it ends, goes quiet, or is too much.
+pub async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, say: &[u8]) -> (String, Ending) {
+    let mut heard = Vec::new();
+    // A server that ended the connection already may make this fail; reading tells how.
+    drop(stream.write_all(say).await);
+    drop(stream.flush().await);
+    let ending = loop {
+        match timeout(PATIENCE, stream.read_buf(&mut heard)).await {
+            Err(_) => break Ending::Silent,
+            Ok(Ok(0)) => break Ending::Closed,
+            Ok(Ok(_)) if heard.len() > ENOUGH => break Ending::Endless,
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => break Ending::Cut,
+            Ok(Err(error)) => {
+                assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+                break Ending::Reset;
+            }
+        }
+    };
+    (String::from_utf8_lossy(&heard).into_owned(), ending)
+}
