@@ -1,17 +1,25 @@
 //! defender-exporter: tells whether a network lets Microsoft Defender Antivirus work.
 //!
-//! The modules read in the order in which data flows through them.
+//! The modules read in the order in which data flows through them; nothing points back.
 
 mod words;
 
+pub mod cli;
+
+pub mod app;
+
 pub mod catalog;
+
 pub mod config;
 
-pub mod engine;
 pub mod plan;
+
 pub mod schedule;
 
+pub mod engine;
+
 pub mod probe;
+
 pub mod trust;
 
 pub mod observation;
@@ -23,5 +31,9 @@ pub mod state;
 pub mod metrics;
 
 pub mod web;
+
+pub mod advice;
+
+pub mod commands;
 
 pub mod clock;

@@ -1,1 +1,131 @@
-fn main() {}
+//! The program: parses flags, starts, and is the only place that exits the process.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser as _;
+use defender_exporter::app::{self, Setup};
+use defender_exporter::cli::{Cli, Command, LogFormat};
+use defender_exporter::clock::Clock;
+use defender_exporter::commands::{catalog, check, explain};
+use defender_exporter::web;
+use tracing_subscriber::EnvFilter;
+
+/// Bad usage or a bad configuration.
+const EXIT_USAGE: u8 = 3;
+
+/// Tasks that hang at the end of the process get this long.
+const LAST_GRACE: Duration = Duration::from_millis(100);
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print(); // nowhere to complain to
+            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match execute(&cli) {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// Does what was asked; the error is what the user reads.
+fn execute(cli: &Cli) -> Result<ExitCode, String> {
+    init_log(&cli.log_level, cli.log_format)?;
+    let file = cli.config_file.as_deref();
+    if cli.config_check {
+        let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
+        println!("the configuration is good: {} targets", plan.targets.len());
+        return Ok(ExitCode::SUCCESS);
+    }
+    match &cli.command {
+        Some(Command::Explain { code }) => {
+            print!("{}", explain::render(code).map_err(|error| error.to_string())?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Catalog { format }) => {
+            let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
+            let endpoints: Vec<_> = plan.targets.iter().map(|target| &target.endpoint).collect();
+            print!("{}", catalog::render(&endpoints, *format));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Check { format }) => in_runtime(async {
+            let snapshot = app::check_once(set_up(cli)?).await;
+            print!("{}", check::render(&snapshot, *format));
+            Ok(ExitCode::from(check::exit_code(&snapshot)))
+        }),
+        None => in_runtime(serve(cli)),
+    }
+}
+
+async fn serve(cli: &Cli) -> Result<ExitCode, String> {
+    let stop = stop_signal()?;
+    let setup = set_up(cli)?;
+    let mut listeners = Vec::new();
+    for address in &cli.listen {
+        let listener = web::bind(address).await.map_err(|error| error.to_string())?;
+        if let Ok(local) = listener.local_addr() {
+            tracing::info!("serving http://{local}{}", cli.telemetry_path);
+        }
+        listeners.push(listener);
+    }
+    tracing::info!(targets = setup.plan.targets.len(), "probing");
+    app::run(setup, listeners, cli.telemetry_path.clone(), stop).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set_up(cli: &Cli) -> Result<Setup, String> {
+    app::set_up(cli.config_file.as_deref(), Clock::System).map_err(|error| error.to_string())
+}
+
+fn in_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime can't be started: {error}"))?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(LAST_GRACE);
+    result
+}
+
+fn init_log(level: &str, format: LogFormat) -> Result<(), String> {
+    let filter = EnvFilter::try_new(level).map_err(|error| format!("--log.level: {level:?}: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+/// Completes at SIGINT or SIGTERM. Installed before anything else starts: a process with number 1 has no default.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let install =
+        |kind| signal(kind).map_err(|error| format!("a signal handler can't be installed: {error}"));
+    let mut interrupt = install(SignalKind::interrupt())?;
+    let mut terminate = install(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Completes at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

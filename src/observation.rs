@@ -199,9 +199,16 @@ pub struct CertificateFacts {
     /// Distinguished name of the issuer.
     pub issuer: String,
     /// Start of validity.
+    #[serde(serialize_with = "rfc3339")]
     pub not_before: SystemTime,
     /// End of validity.
+    #[serde(serialize_with = "rfc3339")]
     pub not_after: SystemTime,
+}
+
+/// A time as people and programs read it; one before 1970 is written as 1970.
+fn rfc3339<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_seconds((*at).max(SystemTime::UNIX_EPOCH)))
 }
 
 /// What the TLS stage learned, whatever its outcome.

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::{ComponentState, FailureKey, Histogram, LatencyKey, Snapshot, TargetState};
 use crate::catalog::{Component, Scheme};
 use crate::engine::Event;
-use crate::observation::{FAILURE_PAIRS, Observation, Stage};
+use crate::observation::{FAILURE_PAIRS, Failure, Observation, Stage};
 use crate::plan::{Plan, Target, TargetId};
 use crate::verdict::{self, Verdict};
 
@@ -161,10 +161,10 @@ fn log_change(before: &Snapshot, event: &Event) {
         return;
     }
     let (endpoint, route) = (target.endpoint.url.as_str(), target.route.name.as_str());
-    match &observation.failure {
-        Some(failure) => tracing::warn!(
-            endpoint, route, stage = %failure.stage, reason = %failure.reason, detail = failure.detail, "endpoint fails"
-        ),
-        None => tracing::info!(endpoint, route, "endpoint answers again"),
-    }
+    let Some(failure) = &observation.failure else {
+        tracing::info!(endpoint, route, "endpoint answers again");
+        return;
+    };
+    let Failure { stage, reason, detail } = failure;
+    tracing::warn!(endpoint, route, %stage, %reason, detail, "endpoint fails");
 }

@@ -1,0 +1,123 @@
+//! Wiring and shutdown, nothing else: configuration → plan → engine → state → web.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::catalog;
+use crate::clock::Clock;
+use crate::config::{self, Config, Problems};
+use crate::engine;
+use crate::metrics::BuildInfo;
+use crate::plan::{self, Plan};
+use crate::probe::{Prober, ProberError};
+use crate::state::{self, Snapshot};
+use crate::trust::{Roots, RootsError};
+use crate::web::{self, App, TelemetryPath};
+
+/// Events that may wait for the owner of the state before probes wait for it.
+const EVENT_QUEUE: usize = 1024;
+
+/// The longest that stopping may take; the servers give open answers less than that.
+const GRACE: Duration = Duration::from_millis(800);
+
+/// Why the exporter can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] Problems),
+    /// An extra root is no certificate.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    /// The libraries refuse to be set up.
+    #[error(transparent)]
+    Prober(#[from] ProberError),
+}
+
+/// A configuration with what follows from it, ready to probe.
+pub struct Setup {
+    /// What is probed.
+    pub plan: Arc<Plan>,
+    /// Makes the probes.
+    pub prober: Arc<Prober>,
+    /// Probes at once.
+    pub concurrency: usize,
+    /// Where wall time comes from.
+    pub clock: Clock,
+}
+
+/// Reads the configuration and plans what it asks for. Must be called inside the runtime.
+///
+/// # Errors
+/// With every problem of the configuration at once.
+pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
+    let (config, plan) = load(file)?;
+    let plan = Arc::new(plan);
+    let roots = Roots::load(&config.extra_roots)?;
+    let prober = Arc::new(Prober::new(Arc::clone(&plan), &config, roots, clock)?);
+    Ok(Setup { plan, prober, concurrency: config.concurrency, clock })
+}
+
+/// The configuration and its plan.
+///
+/// # Errors
+/// With every problem at once.
+pub fn load(file: Option<&Path>) -> Result<(Config, Plan), Problems> {
+    let config = match file {
+        Some(file) => config::load(file)?,
+        None => Config::default(),
+    };
+    let name = file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());
+    let plan = plan::plan_for(catalog::embedded(), &config, &name)?;
+    Ok((config, plan))
+}
+
+/// Probes and serves until `shutdown` completes. Ends within a second of it, whatever hangs.
+pub async fn run(
+    setup: Setup,
+    listeners: Vec<TcpListener>,
+    path: TelemetryPath,
+    shutdown: impl Future<Output = ()>,
+) {
+    let Setup { plan, prober, concurrency, clock } = setup;
+    let first = Snapshot::new(Arc::clone(&plan), clock.now());
+    let (publish, snapshot) = watch::channel(Arc::new(first.clone()));
+    let (events, inbox) = mpsc::channel(EVENT_QUEUE);
+    let (stop, stopped) = watch::channel(false);
+
+    let mut servers = JoinSet::new();
+    let router = web::router(App { snapshot, build: BuildInfo::current(), telemetry_path: path });
+    for listener in listeners {
+        servers.spawn(web::serve(listener, router.clone(), until(stopped.clone())));
+    }
+    tokio::spawn(state::run(first, inbox, publish));
+    engine::run(plan, prober, clock, concurrency, events, shutdown).await;
+
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    if tokio::time::timeout(GRACE, servers.join_all()).await.is_err() {
+        tracing::debug!("open connections were cut");
+    }
+}
+
+/// Completes once the flag is raised.
+async fn until(mut flag: watch::Receiver<bool>) {
+    // An error means that the sender is gone: then it's time to stop as well.
+    let _raised = flag.wait_for(|raised| *raised).await;
+}
+
+/// One round of probes, folded.
+pub async fn check_once(setup: Setup) -> Snapshot {
+    let Setup { plan, prober, concurrency, clock } = setup;
+    let mut snapshot = Snapshot::new(Arc::clone(&plan), clock.now());
+    for observation in engine::round(&plan, prober, clock, concurrency).await {
+        snapshot.apply(engine::Event::Observed(Box::new(observation)));
+    }
+    snapshot
+}

@@ -1,0 +1,74 @@
+//! Flags and commands, in the manner of the Prometheus exporters.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::commands::{catalog, check};
+use crate::web::{ListenAddress, TelemetryPath};
+
+/// Tells whether a network lets Microsoft Defender Antivirus work: probes every endpoint that Microsoft documents and
+/// exposes reachability, latency and TLS as Prometheus metrics.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "defender-exporter", version)]
+pub struct Cli {
+    /// What to do; without a command: probe and serve the metrics until stopped.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The configuration file; without one, everything documented is probed.
+    #[arg(long = "config.file", value_name = "FILE", global = true)]
+    pub config_file: Option<PathBuf>,
+
+    /// Check the configuration and exit: 0 if it is good, 3 if not.
+    #[arg(long = "config.check")]
+    pub config_check: bool,
+
+    /// Address to serve on; may be given several times.
+    #[arg(long = "web.listen-address", value_name = "[HOST]:PORT", default_value = ":10207")]
+    pub listen: Vec<ListenAddress>,
+
+    /// Path of the metrics.
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
+    pub telemetry_path: TelemetryPath,
+
+    /// error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true)]
+    pub log_level: String,
+
+    /// How log lines are written, to standard error.
+    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+}
+
+/// What the program can do besides running.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Probe everything once: exit 0 if all is well, 1 if something is degraded, 2 if MAPS is lost, 3 on bad usage or
+    /// configuration.
+    Check {
+        /// How the result is written.
+        #[arg(long, value_enum, default_value_t = check::Format::Table)]
+        format: check::Format,
+    },
+    /// Print what is probed.
+    Catalog {
+        /// How it is written.
+        #[arg(long, value_enum, default_value_t = catalog::Format::Table)]
+        format: catalog::Format,
+    },
+    /// Say what a failure reason or an HRESULT means, and what to change.
+    Explain {
+        /// Such as nxdomain, tls.expired, 0x80072F8F, 12175 or validate.
+        code: String,
+    },
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,5 @@
+//! The commands besides running: each renders text from data, and prints nothing itself.
+
+pub mod catalog;
+pub mod check;
+pub mod explain;
