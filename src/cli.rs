@@ -32,9 +32,10 @@ pub struct Cli {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
 
-    /// error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug.
-    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info", global = true)]
-    pub log_level: String,
+    /// error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug; info, for commands
+    /// warn, if not given.
+    #[arg(long = "log.level", value_name = "LEVEL", global = true)]
+    pub log_level: Option<String>,
 
     /// How log lines are written, to standard error.
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]

@@ -1,6 +1,7 @@
 //! The program: parses flags, starts, and is the only place that exits the process.
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
 
 /// Does what was asked; the error is what the user reads.
 fn execute(cli: &Cli) -> Result<ExitCode, String> {
-    init_log(&cli.log_level, cli.log_format)?;
+    init_log(cli)?;
     let file = cli.config_file.as_deref();
     if cli.config_check {
         let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
@@ -94,11 +95,14 @@ fn in_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Result<Ex
     result
 }
 
-fn init_log(level: &str, format: LogFormat) -> Result<(), String> {
+/// Logs to standard error; commands say what they have to say on standard output, so they log warnings alone.
+fn init_log(cli: &Cli) -> Result<(), String> {
+    let usual = if cli.command.is_some() { "warn" } else { "info" };
+    let level = cli.log_level.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(level).map_err(|error| format!("--log.level: {level:?}: {error}"))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => builder.with_target(false).init(),
+    match cli.log_format {
+        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.json().init(),
     }
     Ok(())

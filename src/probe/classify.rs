@@ -13,7 +13,7 @@ use crate::observation::{FailureReason as Reason, Stage};
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     /// The resolver's error.
-    #[error("{0}")]
+    #[error("{}", dns_words(.0))]
     Dns(#[from] NetError),
     /// No address of the wanted family.
     #[error("the answer has no address of the configured family")]
@@ -76,6 +76,23 @@ fn dns(error: &NetError) -> Reason {
         },
         NetError::Busy => Reason::Internal,
         _ => Reason::Protocol,
+    }
+}
+
+/// The resolver's error for a person: the library prints its whole query.
+fn dns_words(error: &NetError) -> String {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(NoRecords { query, response_code, .. })) => {
+            let name = query.name();
+            match response_code {
+                ResponseCode::NXDomain => format!("{name} does not exist (NXDOMAIN)"),
+                _ => format!("{name} has no address ({response_code})"),
+            }
+        }
+        NetError::Dns(DnsError::ResponseCode(code)) => format!("the name server answered: {code}"),
+        NetError::NoConnections => "no name server is configured or reachable".to_owned(),
+        NetError::Timeout => "the name server did not answer in time".to_owned(),
+        other => other.to_string(),
     }
 }
 
