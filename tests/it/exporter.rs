@@ -1,0 +1,201 @@
+//! The program as a user runs it: a real process, the lab's Internet behind `connect_to`, scrapes over HTTP.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use defender_exporter::catalog::{ProbeUrl, embedded};
+
+use crate::lab::Lab;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_defender-exporter");
+
+/// A running exporter; it is killed with the value.
+struct Exporter {
+    child: Child,
+    address: String,
+}
+
+impl Exporter {
+    fn start(config: &Path) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = log.find_map(|line| line.ok().filter(|line| line.contains("serving http://"))).unwrap();
+        std::thread::spawn(move || log.for_each(drop)); // or the program would block on a full pipe
+        let address = line.rsplit("http://").next().unwrap().trim_end_matches("/metrics").to_owned();
+        Self { child, address }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("http://{}{path}", self.address)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Scrapes until it holds, for 20 seconds at most.
+    async fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let (_, metrics) = self.get("/metrics").await;
+            if holds(&metrics) {
+                return metrics;
+            }
+            assert!(Instant::now() < deadline, "{what} never held:\n{metrics}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended by itself
+        let _ = self.child.wait();
+    }
+}
+
+/// The values of a metric, with its labels.
+fn samples<'a>(metrics: &'a str, name: &str) -> Vec<(&'a str, f64)> {
+    let prefix = format!("{name}{{");
+    let lines = metrics.lines().filter(|line| line.starts_with(&prefix));
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(labels, value)| (labels, value.parse().unwrap()))
+        .collect()
+}
+
+fn successes(metrics: &str) -> usize {
+    samples(metrics, "defender_probe_success").iter().filter(|(_, value)| *value > 0.5).count()
+}
+
+/// The lab with the default catalog's Internet, and a configuration that leads there.
+async fn internet(rhythm: &str) -> (Lab, PathBuf, usize) {
+    let lab = Lab::start_at(SystemTime::now()).await;
+    let optional: Vec<_> = embedded().components.iter().filter(|c| c.optional).map(|c| c.component).collect();
+    let geos = ["us", "eu", "uk"];
+    let default: Vec<_> = embedded()
+        .endpoints
+        .iter()
+        .filter(|e| !optional.contains(&e.component) && e.geo.is_none_or(|geo| geos.contains(&geo.as_str())))
+        .collect();
+    let urls: Vec<ProbeUrl> = lab.serve_all(default.iter().copied());
+    let file = lab.files().join("exporter.yaml");
+    std::fs::write(&file, format!("{rhythm}\n{}", lab.config_yaml(&urls))).unwrap();
+    (lab, file, default.len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_genuine_internet_everything_succeeds() {
+    let (_lab, file, all) = internet("").await;
+    let exporter = Exporter::start(&file);
+    assert_eq!(exporter.get("/-/healthy").await.0, 200);
+    let metrics = exporter.until("success everywhere", |metrics| successes(metrics) == all).await;
+    assert!(samples(&metrics, "defender_http_status_expected").iter().all(|(_, value)| *value > 0.5));
+    assert!(samples(&metrics, "defender_component_available").iter().all(|(_, value)| *value > 0.5));
+    assert_eq!(samples(&metrics, "defender_probe_failure_reason"), []);
+    assert_eq!(exporter.get("/-/ready").await.0, 200);
+    let check = run(&["check", "--config.file", file.to_str().unwrap()]);
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_turns_its_series_and_what_heals_clears_them() {
+    let (lab, file, all) = internet("interval: 2s\ntimeout: 1s").await;
+    let exporter = Exporter::start(&file);
+    exporter.until("success everywhere", |metrics| successes(metrics) == all).await;
+
+    lab.tls.stop().await;
+    let refused = r#"stage="connect",reason="refused""#;
+    let failing = |metrics: &str| {
+        let reasons = samples(metrics, "defender_probe_failure_reason");
+        !reasons.is_empty()
+            && samples(metrics, "defender_component_available")
+                .iter()
+                .any(|(labels, value)| labels.contains("maps") && *value < 0.5)
+    };
+    let metrics = exporter.until("MAPS lost", failing).await;
+    let reasons = samples(&metrics, "defender_probe_failure_reason");
+    assert!(
+        reasons.iter().all(|(labels, _)| labels.contains(refused) && labels.contains("https://")),
+        "{reasons:?}"
+    );
+
+    lab.tls.restart().await;
+    let healed = |metrics: &str| {
+        successes(metrics) == all && samples(metrics, "defender_probe_failure_reason").is_empty()
+    };
+    exporter.until("all clear", healed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_stops_within_a_second_while_probes_hang() {
+    let (lab, file, _) = internet("").await;
+    lab.dns.set_default(crate::lab::dns::Answer::Silence);
+    let hanging = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, hanging.split("connect_to:").next().unwrap()).unwrap();
+    let mut exporter = Exporter::start(&file);
+    tokio::time::sleep(Duration::from_secs(1)).await; // probes are under way, none can end yet
+    let start = Instant::now();
+    let (status, _) = exporter.get("/metrics").await;
+    assert_eq!(status, 200);
+    assert!(start.elapsed() < Duration::from_millis(500), "a scrape took {:?}", start.elapsed());
+    assert_eq!(exporter.get("/-/ready").await.0, 503);
+    let start = Instant::now();
+    let killed = Command::new("kill").arg(exporter.child.id().to_string()).status().unwrap(); // SIGTERM
+    assert!(killed.success());
+    let ended = exporter.child.wait().unwrap();
+    assert!(start.elapsed() < Duration::from_secs(1), "stopping took {:?}", start.elapsed());
+    assert_eq!(ended.code(), Some(0));
+}
+
+fn run(args: &[&str]) -> Output {
+    Command::new(PROGRAM).args(args).output().unwrap()
+}
+
+#[tokio::test]
+async fn bad_usage_and_bad_configuration_exit_with_3_and_one_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.yaml");
+    std::fs::write(&bad, "interval: 0s\ncolour: red\n").unwrap();
+    let bad = bad.to_str().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let cases: [(&[&str], &[&str]); 7] = [
+        (&["--no-such-flag"], &["--no-such-flag"]),
+        (&["--config.file", "/no/such/file.yaml"], &["/no/such/file.yaml"]),
+        (&["--config.check", "--config.file", bad], &["interval", "0s", "colour"]),
+        (&["check", "--config.file", bad], &["interval", "0s", "colour"]),
+        (&["--web.listen-address", "nonsense"], &["nonsense"]),
+        (&["--web.listen-address", &taken], &[&taken]),
+        (&["explain", "nonsense"], &["nonsense", "nxdomain"]),
+    ];
+    for (args, expected) in cases {
+        let output = run(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {said}");
+        assert!(expected.iter().all(|word| said.contains(word)), "{args:?}: {said}");
+        assert!(!said.contains("panicked"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn commands_answer_without_a_network() {
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/defender-exporter.yaml");
+    for (args, expected) in [
+        (vec!["--version"], "defender-exporter"),
+        (vec!["--help"], "--web.listen-address"),
+        (vec!["catalog"], "*.wdcp.microsoft.com"),
+        (vec!["catalog", "--format", "urls"], "https://wdcp.microsoft.com/\n"),
+        (vec!["explain", "0x80072F8F"], "WinHTTP"),
+        (vec!["--config.check", "--config.file", sample], "54 targets"),
+    ] {
+        let output = run(&args);
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(expected), "{args:?}: {said}");
+    }
+}
