@@ -66,11 +66,11 @@ fn hresult(text: &str) -> Option<u32> {
     if text.eq_ignore_ascii_case("800722F0D") {
         return Some(0x8007_2F0D);
     }
-    if let Ok(signed) = text.parse::<i32>() {
-        return Some(match u32::try_from(signed) {
-            Ok(number @ 12_000..13_000) => 0x8007_0000 + number,
-            _ => signed.cast_unsigned(),
-        });
+    if let Ok(number @ 12_000..13_000) = text.parse::<u32>() {
+        return Some(0x8007_0000 + number);
+    }
+    if text.starts_with('-') {
+        return text.parse::<i32>().ok().map(i32::cast_unsigned);
     }
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     u32::from_str_radix(digits, 16).ok()

@@ -205,7 +205,9 @@ fn endpoint(
     geo: Option<Geo>,
     value: Option<&str>,
 ) -> Result<Endpoint, EndpointProblem> {
-    if probe.url.contains(PLACEHOLDER) != value.is_some() {
+    if probe.url.contains(PLACEHOLDER) != value.is_some()
+        || (service.pattern.contains(PLACEHOLDER) && value.is_none())
+    {
         return Err(EndpointProblem::Placeholder);
     }
     let fill = |text: &str| text.replace(PLACEHOLDER, value.unwrap_or_default());
@@ -264,5 +266,4 @@ fn check_needs(component: &RawComponent, endpoints: &[Endpoint]) -> Result<(), C
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -1,5 +1,7 @@
 //! `catalog`: what is probed, for people, programs, spreadsheets and firewall teams.
 
+use std::collections::BTreeSet;
+
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 
@@ -27,8 +29,15 @@ pub fn render(endpoints: &[&Endpoint], format: Format) -> String {
         Format::Table => table(endpoints),
         Format::Json => json(endpoints),
         Format::Csv => csv(endpoints),
-        Format::Urls => endpoints.iter().flat_map(|endpoint| [endpoint.url.as_str(), "\n"]).collect(),
+        Format::Urls => urls(endpoints),
     }
+}
+
+/// Each URL once: some serve two components.
+fn urls(endpoints: &[&Endpoint]) -> String {
+    let mut seen = BTreeSet::new();
+    let urls = endpoints.iter().map(|endpoint| endpoint.url.as_str()).filter(|url| seen.insert(*url));
+    urls.flat_map(|url| [url, "\n"]).collect()
 }
 
 fn row(endpoint: &Endpoint) -> [String; 8] {

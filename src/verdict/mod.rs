@@ -60,3 +60,50 @@ pub fn component<'a>(
         _ => Some(Verdict::Degraded),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Component, embedded};
+
+    use Verdict::{Bad, Degraded, Good};
+
+    /// The verdict of a component whose endpoints with these words in their URL have these verdicts, the others good.
+    fn check(of: Component, cases: &[(&str, Option<Verdict>)], expected: Option<Verdict>) {
+        let spec = embedded().components.iter().find(|c| c.component == of).unwrap();
+        let endpoints = embedded().endpoints.iter().filter(|e| e.component == of);
+        let verdict_of = |endpoint: &Endpoint| {
+            let case = cases.iter().find(|(words, _)| endpoint.url.as_str().contains(words));
+            case.map_or(Some(Good), |(_, verdict)| *verdict)
+        };
+        let verdict = component(spec, endpoints.map(|endpoint| (endpoint, verdict_of(endpoint))));
+        assert_eq!(verdict, expected, "{of}: {cases:?}");
+    }
+
+    #[test]
+    fn a_component_works_while_each_need_has_an_endpoint_that_answers() {
+        use Component::{Adl, Crl, Maps, Submission, Update};
+        check(Maps, &[], Some(Good));
+        check(Maps, &[("wdcp.microsoft.com/", None)], None);
+        check(Maps, &[("x.cp.wd", Some(Bad))], Some(Degraded));
+        check(Maps, &[("wdcp", Some(Bad))], Some(Bad)); // the path of cp.wd has the word too
+        check(Maps, &[("//wdcp", Some(Bad))], Some(Degraded));
+        check(Maps, &[("microsoft.com", Some(Degraded))], Some(Degraded));
+        check(Update, &[("sls", Some(Bad))], Some(Bad));
+        check(Update, &[("https://sls.", Some(Bad))], Some(Degraded));
+        check(Update, &[("ctldl", Some(Bad))], Some(Degraded));
+        check(Update, &[("http://", Some(Bad))], Some(Bad));
+        check(Adl, &[("definitionupdates", Some(Bad))], Some(Bad));
+        check(Adl, &[("go.microsoft.com", Some(Bad))], Some(Degraded));
+        check(Crl, &[("crl.microsoft.com", Some(Bad))], Some(Bad));
+        check(Crl, &[("/certs/", Some(Bad))], Some(Degraded));
+        check(Submission, &[("ussus", Some(Bad))], Some(Degraded));
+        check(Submission, &[("blob", Some(Bad))], Some(Bad));
+    }
+
+    #[test]
+    fn a_component_without_needs_is_bad_when_nothing_answers() {
+        check(Component::PkiExtended, &[("http", Some(Bad))], Some(Bad));
+        check(Component::PkiExtended, &[("crl3", Some(Bad))], Some(Degraded));
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const DOCUMENT: &str = include_str!("../../tests/data/source-document-patterns.tsv");
+const DOCUMENT: &str = include_str!("../../../tests/data/source-document-patterns.tsv");
 
 /// Component → pattern → ports, as the source document has them.
 fn documented() -> BTreeMap<(String, String), Vec<u16>> {
@@ -19,7 +19,7 @@ fn documented() -> BTreeMap<(String, String), Vec<u16>> {
 
 #[test]
 fn the_embedded_catalog_is_good() {
-    let catalog = parse(include_str!("endpoints.yaml")).unwrap();
+    let catalog = parse(include_str!("../endpoints.yaml")).unwrap();
     assert_eq!(catalog.components.len(), Component::ALL.len());
 }
 

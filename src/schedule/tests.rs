@@ -1,0 +1,94 @@
+//! The schedule, driven by a clock of the test's own.
+
+use super::*;
+use crate::catalog;
+use crate::config::Config;
+use crate::plan::plan;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn default_plan() -> Plan {
+    plan(catalog::embedded(), &Config::default()).unwrap()
+}
+
+/// Runs the schedule for a time in steps of 10 ms; each probe takes `lasting`. Gives what was due, with its time.
+fn run(plan: &Plan, time: Duration, lasting: Duration) -> Vec<(Duration, Due)> {
+    let start = Instant::now();
+    let mut schedule = Schedule::new(plan, start);
+    let mut busy: Vec<(Instant, TargetId)> = Vec::new();
+    let mut seen = Vec::new();
+    for step in 0..=time.as_millis() / 10 {
+        let now = start + Duration::from_millis(u64::try_from(step).unwrap() * 10);
+        busy.retain(|(until, id)| {
+            if *until <= now {
+                schedule.finished(*id);
+            }
+            *until > now
+        });
+        while let Some(due) = schedule.due(now) {
+            if let Due::Probe(id) = due {
+                busy.push((now + lasting, id));
+            }
+            seen.push((now - start, due));
+        }
+    }
+    seen
+}
+
+#[test]
+fn the_first_round_takes_three_seconds_at_most() {
+    let plan = default_plan();
+    let first = run(&plan, 3 * SECOND, SECOND);
+    let mut ids: Vec<_> = first.iter().map(|(_, due)| *due).collect();
+    assert_eq!(ids.len(), plan.targets.len());
+    ids.dedup();
+    assert!(ids.iter().all(|due| matches!(due, Due::Probe(_))));
+}
+
+#[test]
+fn probes_are_spread_evenly_and_none_waits_more_than_one_and_a_half_intervals() {
+    let plan = default_plan();
+    let seen = run(&plan, 300 * SECOND, SECOND);
+    let mut per_second = vec![0; 301];
+    let mut last: Vec<Option<Duration>> = vec![None; plan.targets.len()];
+    for (at, due) in seen {
+        let Due::Probe(TargetId(n)) = due else { panic!("{due:?} although probes end in time") };
+        if let Some(before) = last[n].replace(at) {
+            let gap = at.saturating_sub(before);
+            assert!(gap >= 29 * SECOND && gap <= 91 * SECOND, "{gap:?}");
+        }
+        per_second[usize::try_from(at.as_secs()).unwrap()] += 1;
+    }
+    let most = per_second[100..].iter().max().unwrap();
+    assert!(*most <= 2, "{most} probes in a second, of {} a minute", plan.targets.len());
+}
+
+#[test]
+fn a_probe_that_is_still_running_is_an_overrun_and_is_not_doubled() {
+    let mut plan = default_plan();
+    plan.targets.truncate(1);
+    let seen = run(&plan, 600 * SECOND, 150 * SECOND);
+    let probes = seen.iter().filter(|(_, due)| matches!(due, Due::Probe(_))).count();
+    let overruns = seen.iter().filter(|(_, due)| matches!(due, Due::Overrun(_))).count();
+    assert!((3..=5).contains(&probes) && (5..=8).contains(&overruns), "{probes} probes, {overruns} overruns");
+}
+
+#[test]
+fn what_a_suspended_machine_missed_is_missed() {
+    let plan = default_plan();
+    let start = Instant::now();
+    let mut schedule = Schedule::new(&plan, start);
+    let drain = |schedule: &mut Schedule, now| {
+        let mut count = 0;
+        while let Some(due) = schedule.due(now) {
+            count += 1;
+            if let Due::Probe(id) = due {
+                schedule.finished(id);
+            }
+        }
+        count
+    };
+    assert_eq!(drain(&mut schedule, start + 3 * SECOND), plan.targets.len());
+    let woken = start + Duration::from_secs(86_400);
+    assert_eq!(drain(&mut schedule, woken), plan.targets.len(), "one probe each, not a day of them");
+}
