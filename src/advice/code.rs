@@ -63,9 +63,6 @@ fn failures(text: &str) -> Option<Vec<(Stage, FailureReason)>> {
 
 /// WinHTTP's own numbers are 0x80070000 + the number; a Microsoft page misprints 0x80072F0D as 800722F0D.
 fn hresult(text: &str) -> Option<u32> {
-    if text.eq_ignore_ascii_case("800722F0D") {
-        return Some(0x8007_2F0D);
-    }
     if let Ok(number @ 12_000..13_000) = text.parse::<u32>() {
         return Some(0x8007_0000 + number);
     }
@@ -73,6 +70,9 @@ fn hresult(text: &str) -> Option<u32> {
         return text.parse::<i32>().ok().map(i32::cast_unsigned);
     }
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    if digits.eq_ignore_ascii_case("800722F0D") {
+        return Some(0x8007_2F0D);
+    }
     u32::from_str_radix(digits, 16).ok()
 }
 
@@ -90,7 +90,9 @@ mod tests {
             }
         }
         assert_eq!(parse_code("12175"), Ok(Code::Hresult(0x8007_2F8F)));
-        assert_eq!(parse_code("800722F0D"), Ok(Code::Hresult(0x8007_2F0D)));
+        for text in ["800722F0D", "0x800722F0D"] {
+            assert_eq!(parse_code(text), Ok(Code::Hresult(0x8007_2F0D)), "the misprint {text}");
+        }
     }
 
     #[test]

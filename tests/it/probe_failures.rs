@@ -29,12 +29,12 @@ type Pair = (Stage, R);
 async fn every_pair_has_a_scenario() {
     let mut seen: BTreeSet<Pair> = BTreeSet::new();
     let mut tasks = JoinSet::new();
-    names(&mut tasks).await;
+    names(&mut tasks);
     connections(&mut tasks).await;
-    handshakes(&mut tasks).await;
-    certificates(&mut tasks).await;
-    answers(&mut tasks).await;
-    bodies(&mut tasks).await;
+    handshakes(&mut tasks);
+    certificates(&mut tasks);
+    answers(&mut tasks);
+    bodies(&mut tasks);
     while let Some(pair) = tasks.join_next().await {
         seen.insert(pair.unwrap());
     }
@@ -74,7 +74,7 @@ fn keeps_its_evidence(name: &str, observation: &Observation, failed: Stage) {
     }
 }
 
-async fn names(tasks: &mut JoinSet<Pair>) {
+fn names(tasks: &mut JoinSet<Pair>) {
     let v4 = |text: &str| Answer::Addresses(vec![text.parse().unwrap()]);
     let cases = [
         ("nxdomain", Answer::Nxdomain, R::Nxdomain),
@@ -136,7 +136,7 @@ fn spawn(
     });
 }
 
-async fn handshakes(tasks: &mut JoinSet<Pair>) {
+fn handshakes(tasks: &mut JoinSet<Pair>) {
     let alert = vec![0x15, 3, 3, 0, 2, 2, 40]; // fatal, handshake_failure (RFC 8446, section 6)
     let broken = vec![0x16, 3, 3, 0, 8, 2, 0, 0, 4, 3, 3, 0, 0]; // a ServerHello that ends too soon
     let cases = [
@@ -164,7 +164,7 @@ async fn handshakes(tasks: &mut JoinSet<Pair>) {
     }
 }
 
-async fn certificates(tasks: &mut JoinSet<Pair>) {
+fn certificates(tasks: &mut JoinSet<Pair>) {
     let cases = [
         (Leaf::Expired, R::Expired),
         (Leaf::NotYetValid, R::NotYetValid),
@@ -187,7 +187,7 @@ async fn certificates(tasks: &mut JoinSet<Pair>) {
     }
 }
 
-async fn answers(tasks: &mut JoinSet<Pair>) {
+fn answers(tasks: &mut JoinSet<Pair>) {
     let ok = || response(200, &[], b"hello");
     let long = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "a".repeat(200_000));
     let cases: [(&str, Vec<Step>, R); 11] = [
@@ -244,7 +244,7 @@ async fn answers(tasks: &mut JoinSet<Pair>) {
     );
 }
 
-async fn bodies(tasks: &mut JoinSet<Pair>) {
+fn bodies(tasks: &mut JoinSet<Pair>) {
     let head = |rest: &str| Step::Write(format!("HTTP/1.1 200 OK\r\n{rest}\r\n\r\n").into_bytes());
     let known = "Content-Length: 1000";
     let chunked = "Transfer-Encoding: chunked";

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -28,13 +28,16 @@ pub enum Step {
     Close,
 }
 
+/// The answer to a request, chosen by its head.
+type Answer = Arc<dyn Fn(&str) -> Vec<Step> + Send + Sync>;
+
 /// What the origin does with a connection.
 #[derive(Clone)]
 pub struct Script {
     /// Before anything is understood, on the bare connection.
     pub raw: Vec<Step>,
     /// The answer to a request, chosen by its head.
-    pub answer: Arc<dyn Fn(&str) -> Vec<Step> + Send + Sync>,
+    pub answer: Answer,
 }
 
 impl Script {
@@ -53,7 +56,7 @@ impl Script {
 pub fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {status} Lab\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head = format!("{head}{name}: {value}\r\n");
     }
     head.push_str("\r\n");
     [head.as_bytes(), body].concat()
@@ -81,22 +84,6 @@ impl Origin {
     /// The heads of the requests so far.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
-    }
-
-    /// Closes the port: connections are refused.
-    pub async fn stop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-            let _cancelled = task.await;
-        }
-    }
-
-    /// Opens the same port again.
-    pub fn restart(&mut self) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(self.address).unwrap();
-        self.serve(socket.listen(128).unwrap());
     }
 
     fn serve(&mut self, listener: TcpListener) {

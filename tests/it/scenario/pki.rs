@@ -56,11 +56,6 @@ pub fn root() -> CertificateDer<'static> {
     PKI.root.der().clone()
 }
 
-/// The trusted root as PEM.
-pub fn root_pem() -> String {
-    PKI.root.pem()
-}
-
 /// A set of roots with the lab's alone.
 pub fn roots() -> Arc<Roots> {
     Roots::only(&[root()]).unwrap()
