@@ -199,3 +199,44 @@ fn commands_answer_without_a_network() {
         assert!(said.contains(expected), "{args:?}: {said}");
     }
 }
+
+/// Resident memory of a process, in MiB.
+#[cfg(target_os = "linux")]
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// Every TLS host misbehaves at once, in a new way each time: reasons are named, memory stays flat, plain HTTP goes on.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_servers_cost_no_memory_and_disturb_no_neighbour() {
+    use crate::lab::faults;
+    use crate::lab::origin::ALL_HOSTS;
+    let (lab, file, all) = internet("interval: 2s\ntimeout: 1s").await;
+    let exporter = Exporter::start(&file);
+    exporter.until("success everywhere", |metrics| successes(metrics) == all).await;
+    let before = resident(exporter.child.id());
+    let faults = [
+        (faults::silent(), r#"stage="request",reason="timeout""#),
+        (faults::garbage_head(), r#"stage="request",reason="protocol""#),
+        (faults::flood_1xx(103), r#"stage="request",reason="timeout""#),
+        (faults::big_body(100_000_000), r#"stage="transfer",reason="too_large""#),
+        (faults::endless_body(), r#"stage="transfer",reason="too_large""#),
+    ];
+    for (fault, reason) in faults {
+        lab.tls.break_host(ALL_HOSTS, fault);
+        let turned = |metrics: &str| {
+            let reasons = samples(metrics, "defender_probe_failure_reason");
+            !reasons.is_empty() && reasons.iter().all(|(labels, _)| labels.contains(reason))
+        };
+        let metrics = exporter.until(reason, turned).await;
+        let plain = samples(&metrics, "defender_probe_success");
+        let disturbed: Vec<_> =
+            plain.iter().filter(|(labels, value)| labels.contains("\"http://") && *value < 0.5).collect();
+        assert!(disturbed.is_empty(), "{reason}: {disturbed:?}");
+    }
+    let after = resident(exporter.child.id());
+    assert!(after < before + 32, "{before} MiB before, {after} MiB after");
+}

@@ -56,3 +56,23 @@ async fn each_delay_shows_in_its_stage() {
         check(delayed).await;
     }
 }
+
+/// A listener whose queue is full drops SYNs; once it is open again, Linux' repeat after a second comes through.
+#[tokio::test]
+async fn a_delay_in_connecting_shows_in_connect() {
+    let lab = crate::lab::Lab::start().await;
+    lab.plain.jam().await;
+    let mut scenario = Scenario::new("http://maps.genuine.example/").at(lab.plain.addr());
+    scenario.timeout = Duration::from_secs(5);
+    scenario.expect = defender_exporter::catalog::Expectation::Any;
+    let opened = async {
+        tokio::time::sleep(DELAY).await;
+        lab.plain.restart().await;
+    };
+    let (observation, ()) = tokio::join!(scenario.probe(), opened);
+    assert_eq!(observation.failure, None);
+    let timings = &observation.facts.timings;
+    let connect = timings.get(Stage::Connect).unwrap();
+    assert!(connect >= Duration::from_millis(900) && connect < Duration::from_millis(1500), "{connect:?}");
+    assert!(timings.get(Stage::Request).unwrap() < SLACK, "{timings:?}");
+}
