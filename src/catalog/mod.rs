@@ -2,9 +2,11 @@
 
 mod parse;
 mod types;
+mod url;
 
 pub use parse::{CatalogError, EndpointProblem, embedded, parse};
 pub use types::{
     Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo,
-    HostPattern, Method, ProbeUrl, Scheme, Trust, UrlError,
+    HostPattern, Method, Trust,
 };
+pub use url::{ProbeUrl, Scheme, UrlError};

@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::types::{
     Basis, BlockPage, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo, HostPattern,
-    Method, ProbeUrl, Scheme, Trust, UrlError,
+    Method, Trust,
 };
+use super::url::{ProbeUrl, Scheme, UrlError};
 
 /// The place in pattern and URLs that `each` fills.
 const PLACEHOLDER: &str = "{}";

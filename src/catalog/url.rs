@@ -1,0 +1,128 @@
+//! A URL that can be probed: parsed once, with its text as it was written.
+
+use std::fmt;
+
+use serde::Serialize;
+use url::Url;
+
+/// Whether the probe speaks TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+/// A URL that can be probed, parsed once, with the text as the catalog writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProbeUrl {
+    text: String,
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    path_and_query: String,
+}
+
+/// Why a text is no URL to probe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not a URL at all.
+    #[error("not a URL: {0}")]
+    Syntax(#[from] url::ParseError),
+    /// Neither `http` nor `https`.
+    #[error("scheme {0:?} is not http or https")]
+    Scheme(String),
+    /// A user name or password inside the URL would end up in labels.
+    #[error("a user name or password in a URL is not accepted")]
+    Credentials,
+    /// A fragment is never sent.
+    #[error("a fragment (#…) is never sent to a server")]
+    Fragment,
+    /// Longer than a label value may be.
+    #[error("{0} characters, at most {max} are accepted", max = ProbeUrl::MAX_LEN)]
+    Length(usize),
+}
+
+impl ProbeUrl {
+    /// The longest URL accepted, in bytes: it becomes a label value.
+    pub const MAX_LEN: usize = 1024;
+
+    /// Parses an absolute `http` or `https` URL.
+    ///
+    /// # Errors
+    /// When the text isn't one, carries credentials or a fragment, or is longer than [`Self::MAX_LEN`].
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        if text.len() > Self::MAX_LEN {
+            return Err(UrlError::Length(text.len()));
+        }
+        let url = Url::parse(text)?;
+        let scheme = match url.scheme() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            other => return Err(UrlError::Scheme(other.to_owned())),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(UrlError::Credentials);
+        }
+        if url.fragment().is_some() {
+            return Err(UrlError::Fragment);
+        }
+        let host = url.host_str().ok_or(url::ParseError::EmptyHost)?.to_owned();
+        let port = url.port_or_known_default().unwrap_or(0); // both schemes have a default
+        let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+        Ok(Self { text: text.to_owned(), scheme, host, port, path_and_query })
+    }
+
+    /// The URL as it was written: the value of the label `endpoint`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Plain or over TLS.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The host, in lower case; an IPv6 address has its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, explicit or the scheme's own.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What goes on the request line.
+    #[must_use]
+    pub fn path_and_query(&self) -> &str {
+        &self.path_and_query
+    }
+
+    /// Resolves a `Location` header against this URL (RFC 9110, section 10.2.2).
+    ///
+    /// # Errors
+    /// As [`Self::parse`]; a fragment is dropped, since only a browser would use it.
+    pub fn join(&self, location: &str) -> Result<Self, UrlError> {
+        let mut next = Url::parse(&self.text)?.join(location)?;
+        next.set_fragment(None);
+        Self::parse(next.as_str())
+    }
+}
+
+impl fmt::Display for ProbeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl Serialize for ProbeUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
