@@ -35,6 +35,16 @@ pub enum CatalogError {
     /// A component is described twice.
     #[error("{0} is described twice")]
     DuplicateComponent(Component),
+    /// A service without ports or probes, or with port 0.
+    #[error(
+        "{component}: {pattern}: a service has at least one port, none of them 0, and at least one probe"
+    )]
+    Service {
+        /// Whose.
+        component: Component,
+        /// Which.
+        pattern: String,
+    },
     /// A need that no endpoint serves, or a service to a need that isn't one.
     #[error("{component}: {need:?} is needed by the component or served by an endpoint, but not both")]
     Need {
@@ -165,6 +175,7 @@ fn endpoints_of(component: &RawComponent) -> Result<Vec<Endpoint>, CatalogError>
     let mut endpoints = Vec::new();
     let mut seen = BTreeSet::new();
     for service in &component.services {
+        check_service(component.component, service)?;
         for (geo, value) in values(service) {
             for probe in &service.probes {
                 let wrong = |problem| CatalogError::Endpoint {
@@ -181,6 +192,15 @@ fn endpoints_of(component: &RawComponent) -> Result<Vec<Endpoint>, CatalogError>
         }
     }
     Ok(endpoints)
+}
+
+/// What is written must lead to a probe.
+fn check_service(component: Component, service: &RawService) -> Result<(), CatalogError> {
+    let ports = !service.ports.is_empty() && !service.ports.contains(&0);
+    if ports && !service.probes.is_empty() && service.each.values().all(|values| !values.is_empty()) {
+        return Ok(());
+    }
+    Err(CatalogError::Service { component, pattern: service.pattern.clone() })
 }
 
 /// What fills the placeholder, with its region; once nothing where there is no `each`.

@@ -13,3 +13,4 @@ mod probe_failures;
 mod probe_success;
 mod probe_timings;
 mod scenario;
+mod tidy;

@@ -99,6 +99,36 @@ fn wrong_catalogs_say_what_is_wrong() {
 }
 
 #[test]
+fn services_lead_to_probes_and_components_stand_once() {
+    let of = |service: &str| {
+        let component = format!("{{ component: maps, purpose: p, needs: [], services: [{service}] }}");
+        format!("redirect_hosts: []\nblock_pages: []\ncomponents:\n  - {component}\n")
+    };
+    let probe = "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public }";
+    let good = format!("{{ pattern: a.example, ports: [443], probes: [{probe}] }}");
+    parse(&of(&good)).unwrap();
+    for bad in [
+        format!("{{ pattern: a.example, ports: [], probes: [{probe}] }}"),
+        format!("{{ pattern: a.example, ports: [0], probes: [{probe}] }}"),
+        "{ pattern: a.example, ports: [443], probes: [] }".to_owned(),
+        format!("{{ pattern: a.example, ports: [443], each: {{ us: [] }}, probes: [{probe}] }}"),
+    ] {
+        let error = parse(&of(&bad)).expect_err(&bad).to_string();
+        assert!(error.contains("maps: a.example: a service has"), "{bad}: {error}");
+    }
+    let twice = of(&good);
+    let component = twice.lines().last().unwrap();
+    let error = parse(&format!("{twice}{component}\n")).unwrap_err().to_string();
+    assert!(error.contains("maps is described twice"), "{error}");
+}
+
+#[test]
+fn samples_may_not_be_excluded_from_inspection() {
+    let submission = embedded().components.iter().find(|c| c.component == Component::Submission).unwrap();
+    assert!(submission.purpose.contains("Do not exclude *.blob.core.windows.net from network inspection"));
+}
+
+#[test]
 fn host_patterns_match_whole_labels() {
     let cases = [
         ("*.microsoft.com", "www.microsoft.com", true),

@@ -1,0 +1,87 @@
+//! The invariants of ARCHITECTURE.md that can be read off the sources.
+
+use std::path::{Path, PathBuf};
+
+/// The sources, tests among them left out, with their paths from the crate's root.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root).unwrap().to_owned(), text));
+            }
+        }
+    }
+    assert!(found.len() > 30, "the sources are not where they were");
+    found
+}
+
+/// Holds that `word` stands in no source outside `homes`.
+fn check(word: &str, homes: &[&str]) {
+    for (path, text) in sources() {
+        let at_home = homes.iter().any(|home| path.starts_with(home));
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let line = code.lines().find(|line| line.contains(word) && !line.trim_start().starts_with("//"));
+        assert!(
+            at_home || line.is_none(),
+            "{}: {word:?} belongs to {homes:?}: {}",
+            path.display(),
+            line.unwrap()
+        );
+    }
+}
+
+#[test]
+fn each_room_keeps_its_own() {
+    check("SystemTime::now", &["src/clock.rs"]);
+    check("prometheus_client", &["src/metrics"]);
+    check("axum", &["src/web"]);
+    check("process::exit", &[]);
+    check("Instant::now", &["src/engine.rs", "src/probe"]);
+    check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);
+}
+
+#[test]
+fn every_file_says_what_lives_in_it_and_is_of_a_readable_size() {
+    for (path, text) in sources() {
+        assert!(text.starts_with("//!"), "{} does not begin with //!", path.display());
+        assert!(text.lines().count() <= 400, "{} has over 400 lines", path.display());
+    }
+}
+
+#[test]
+fn the_pure_modules_do_no_io() {
+    for pure in [
+        "src/verdict/mod.rs",
+        "src/plan.rs",
+        "src/schedule.rs",
+        "src/probe/classify.rs",
+        "src/probe/genuine.rs",
+    ] {
+        let (_, text) = sources().into_iter().find(|(path, _)| path.ends_with(pure)).unwrap();
+        for word in ["async fn", ".await", "std::fs", "std::net::Tcp", "tokio::net"] {
+            assert!(!text.contains(word), "{pure} has {word:?}");
+        }
+    }
+}
+
+#[test]
+fn the_architecture_names_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let named = text.split('`').filter(|word| word.starts_with("src/") || word.starts_with("tests/"));
+    let missing: Vec<_> = named.filter(|word| !word.contains('*') && !root.join(word).exists()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn unsafe_is_forbidden() {
+    let manifest = include_str!("../../Cargo.toml");
+    assert!(manifest.contains("unsafe_code = \"forbid\""));
+}
