@@ -10,9 +10,9 @@ use crate::scenario::dns::{Answer, Dns};
 use crate::scenario::origin::{Origin, Script, Step, response};
 use crate::scenario::pki::{self, Leaf};
 
-const DELAY: Duration = Duration::from_millis(200);
+const DELAY: Duration = Duration::from_millis(400);
 /// What a busy machine may add to a stage.
-const SLACK: Duration = Duration::from_millis(120);
+const SLACK: Duration = Duration::from_millis(300);
 
 async fn check(delayed: Stage) {
     let delay = |stage| Step::Wait(if stage == delayed { DELAY } else { Duration::ZERO });

@@ -45,7 +45,7 @@ impl Scenario {
             expect: Expectation::OneOf(vec![200]),
             method: Method::Get,
             follow_redirects: 0,
-            timeout: Duration::from_millis(700),
+            timeout: Duration::from_millis(1500),
             config: Config::default(),
             roots: pki::roots(),
         }
