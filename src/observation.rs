@@ -54,7 +54,7 @@ words! {
         NotTls = "not_tls",
         /// The peer breaks the protocol of the stage.
         Protocol = "protocol",
-        /// A certificate of the chain has expired.
+        /// A certificate of the chain, or a signed list, has expired.
         Expired = "expired",
         /// A certificate of the chain is not valid yet.
         NotYetValid = "not_yet_valid",
@@ -62,7 +62,20 @@ words! {
         UnknownIssuer = "unknown_issuer",
         /// The certificate is for another name.
         NameMismatch = "name_mismatch",
-        /// The certificate is malformed, badly signed or not for servers.
+        /// The chain lacks an intermediate that could not be fetched from where it says (RFC 5280, section 4.2.2.1).
+        IncompleteChain = "incomplete_chain",
+        /// A signature does not fit the key of its issuer.
+        BadSignature = "bad_signature",
+        /// A key or digest that is too weak to be believed: RSA under 2048 bits, SHA-1, MD5.
+        WeakKey = "weak_key",
+        /// The chain ends at a root that this machine trusts and that is none of the genuine service's: a TLS inspector.
+        Intercepted = "intercepted",
+        /// A certificate of the chain has been revoked by its issuer.
+        Revoked = "revoked",
+        /// Whether a certificate is revoked can't be found out. Never a probe's failure: a client that checks
+        /// revocation isn't connected because of it, while others are.
+        RevocationUnknown = "revocation_unknown",
+        /// The certificate is malformed or not for servers.
         Invalid = "invalid",
         /// More bytes than the probe accepts.
         TooLarge = "too_large",
@@ -110,6 +123,11 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
         (S::Tls, R::NotYetValid),
         (S::Tls, R::UnknownIssuer),
         (S::Tls, R::NameMismatch),
+        (S::Tls, R::IncompleteChain),
+        (S::Tls, R::BadSignature),
+        (S::Tls, R::WeakKey),
+        (S::Tls, R::Intercepted),
+        (S::Tls, R::Revoked),
         (S::Tls, R::Invalid),
         (S::Tls, R::Internal),
         (S::Request, R::Timeout),
@@ -128,6 +146,8 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
         (S::Transfer, R::Reset),
         (S::Transfer, R::Protocol),
         (S::Transfer, R::TooLarge),
+        (S::Transfer, R::Expired),
+        (S::Transfer, R::BadSignature),
         (S::Transfer, R::BlockPage),
         (S::Transfer, R::WrongContent),
         (S::Transfer, R::Internal),

@@ -101,7 +101,7 @@ mod tests {
         let cases = [
             ("tls.expired", vec![(Stage::Tls, R::Expired)]),
             ("TLS/Expired", vec![(Stage::Tls, R::Expired)]),
-            ("expired", vec![(Stage::Tls, R::Expired)]),
+            ("expired", vec![(Stage::Tls, R::Expired), (Stage::Transfer, R::Expired)]),
             ("refused", vec![(Stage::Resolve, R::Refused), (Stage::Connect, R::Refused)]),
         ];
         for (text, pairs) in cases {
