@@ -18,6 +18,8 @@ pub mod schedule;
 
 pub mod engine;
 
+pub mod names;
+
 pub mod probe;
 
 pub mod trust;

@@ -1,26 +1,20 @@
 //! Error → reason. Pure, and the only place where an error of a library gets its word.
 
 use std::io;
-use std::net::IpAddr;
 
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use rustls::InvalidMessage;
 
+use crate::names::NameError;
 use crate::observation::{FailureReason as Reason, Stage};
 
 /// How a stage can fail, before it has a word.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// The resolver's error.
-    #[error("{}", dns_words(.0))]
-    Dns(#[from] NetError),
-    /// No address of the wanted family.
-    #[error("the answer has no address of the configured family")]
-    NoAddress,
-    /// An address that leads nowhere.
-    #[error("DNS answered {0}, an address that leads nowhere: a filter's sinkhole")]
-    Sinkhole(IpAddr),
+    /// The name leads nowhere.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The socket's error.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -48,9 +42,9 @@ pub enum StageError {
 #[must_use]
 pub fn classify(stage: Stage, error: &StageError) -> Reason {
     match error {
-        StageError::Dns(error) => dns(error),
-        StageError::NoAddress => Reason::NoData,
-        StageError::Sinkhole(_) => Reason::Sinkhole,
+        StageError::Name(NameError::Dns(error)) => dns(error),
+        StageError::Name(NameError::NoAddress) => Reason::NoData,
+        StageError::Name(NameError::Sinkhole(_)) => Reason::Sinkhole,
         StageError::Io(error) => io_error(stage, error),
         StageError::Certificate(error) => certificate(error),
         StageError::ServerName(_) | StageError::Request(_) => Reason::Internal,
@@ -76,23 +70,6 @@ fn dns(error: &NetError) -> Reason {
         },
         NetError::Busy => Reason::Internal,
         _ => Reason::Protocol,
-    }
-}
-
-/// The resolver's error for a person: the library prints its whole query.
-fn dns_words(error: &NetError) -> String {
-    match error {
-        NetError::Dns(DnsError::NoRecordsFound(NoRecords { query, response_code, .. })) => {
-            let name = query.name();
-            match response_code {
-                ResponseCode::NXDomain => format!("{name} does not exist (NXDOMAIN)"),
-                _ => format!("{name} has no address ({response_code})"),
-            }
-        }
-        NetError::Dns(DnsError::ResponseCode(code)) => format!("the name server answered: {code}"),
-        NetError::NoConnections => "no name server is configured or reachable".to_owned(),
-        NetError::Timeout => "the name server did not answer in time".to_owned(),
-        other => other.to_string(),
     }
 }
 

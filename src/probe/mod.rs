@@ -5,12 +5,10 @@ mod classify;
 mod connect;
 mod genuine;
 mod http;
-mod resolve;
 mod stage;
 mod tls;
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +18,8 @@ pub use classify::{StageError, classify};
 
 use crate::catalog::{Endpoint, ProbeUrl, Scheme};
 use crate::clock::Clock;
-use crate::config::{Config, ConnectTo, HostPort};
+use crate::config::Config;
+use crate::names::{Destination, Destinations, without_brackets};
 use crate::observation::{Facts, Failure, HttpFacts, Observation, Stage, clean};
 use crate::plan::{Plan, TargetId};
 use crate::trust::Roots;
@@ -41,8 +40,7 @@ pub enum ProberError {
 /// Makes probes; holds what they share, and nothing that one leaves for the next.
 pub struct Prober {
     plan: Arc<Plan>,
-    names: resolve::Names,
-    connect_to: BTreeMap<HostPort, ConnectTo>,
+    destinations: Arc<Destinations>,
     tls: tls::Tls,
     clock: Clock,
 }
@@ -66,12 +64,17 @@ impl Prober {
     ) -> Result<Self, ProberError> {
         let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
         Ok(Self {
-            names: resolve::Names::new(&config.resolver, patience)?,
-            connect_to: config.connect_to.clone(),
+            destinations: Arc::new(Destinations::new(config, patience)?),
             tls: tls::Tls::new(roots, clock)?,
             plan,
             clock,
         })
+    }
+
+    /// Where its connections go, for whoever connects beside it.
+    #[must_use]
+    pub fn destinations(&self) -> Arc<Destinations> {
+        Arc::clone(&self.destinations)
     }
 
     /// Probes a target of the plan once; ends at its timeout at the latest.
@@ -120,30 +123,21 @@ impl Prober {
 
     /// Where to connect to: an address of the configuration, or what DNS says.
     async fn resolve(&self, run: &mut Run, url: &ProbeUrl) -> Result<SocketAddr, Failure> {
-        let wanted = HostPort { host: url.host().to_owned(), port: url.port() };
-        let elsewhere = self.connect_to.get(&wanted);
-        let (host, port) = match elsewhere {
-            Some(ConnectTo::Address(address)) => return Ok(known(run, *address)),
-            Some(ConnectTo::Name(name)) => (name.host.as_str(), name.port),
-            None => (name_of(url), url.port()),
+        let lookup = match self.destinations.of(url.host(), url.port()) {
+            Destination::Known(address) => return Ok(known(run, address)),
+            Destination::Named(lookup) => lookup,
         };
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(known(run, SocketAddr::new(address, port)));
-        }
-        let mut found = Vec::new();
+        let mut addresses = Vec::new();
         let lookup = async {
-            let resolved = self.names.resolve(host).await?;
-            found.clone_from(&resolved.addresses);
-            match resolve::sinkhole(&resolved.addresses) {
-                Some(address) if resolved.by_dns && elsewhere.is_none() => Err(StageError::Sinkhole(address)),
-                _ => resolved.addresses.first().copied().ok_or(StageError::NoAddress),
-            }
+            let found = lookup.ask().await?;
+            addresses.clone_from(&found.addresses);
+            Ok(found.address()?)
         };
         let result = run.stage(Stage::Resolve, lookup).await;
         if run.facts.peer.is_none() {
-            run.facts.addresses = found;
+            run.facts.addresses = addresses;
         }
-        let address = SocketAddr::new(result?, port);
+        let address = result?;
         run.facts.peer.get_or_insert(address);
         Ok(address)
     }
@@ -190,9 +184,9 @@ fn known(run: &mut Run, address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The host without the brackets of an IPv6 address.
+/// The name that TLS is asked for.
 fn name_of(url: &ProbeUrl) -> &str {
-    url.host().trim_start_matches('[').trim_end_matches(']')
+    without_brackets(url.host())
 }
 
 fn http_facts(head: &Head, redirects: u8) -> HttpFacts {

@@ -43,7 +43,7 @@ fn each_room_keeps_its_own() {
     check("prometheus_client", &["src/metrics"]);
     check("axum", &["src/web"]);
     check("process::exit", &[]);
-    check("Instant::now", &["src/engine.rs", "src/probe"]);
+    check("Instant::now", &["src/engine.rs", "src/names.rs", "src/probe"]);
     check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);
 }
 
