@@ -32,6 +32,8 @@ pub enum Handshake {
     End(End),
     /// Sends these bytes and then nothing, until the peer goes.
     Raw(Vec<u8>),
+    /// Sends these bytes one at a time, and then nothing, until the peer goes.
+    Drip(Vec<u8>, Duration),
     /// Shakes hands in this version alone.
     Only(&'static rustls::SupportedProtocolVersion),
 }
@@ -50,6 +52,13 @@ impl Handshake {
     /// A record that is TLS, holding a ServerHello that is cut short.
     pub fn bad_server_hello() -> Self {
         Self::Raw(vec![22, 3, 3, 0, 6, 2, 0, 0, 2, 3, 3])
+    }
+
+    /// The beginning of a long record that promises a ServerHello, a byte every so often.
+    pub fn drip(every: Duration) -> Self {
+        let mut bytes = vec![22, 3, 3, 0x0f, 0xff, 2, 0, 0x0f, 0xfb, 3, 3];
+        bytes.resize(200, 9);
+        Self::Drip(bytes, every)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::Shutdown;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -103,12 +104,7 @@ async fn play(wire: &mut impl Wire, step: Step) -> std::io::Result<ControlFlow<E
     match step {
         Step::Send(bytes) => send(wire, &bytes).await?,
         Step::Wait(delay) => tokio::time::sleep(delay).await,
-        Step::Drip(bytes, every) => {
-            for byte in bytes {
-                send(wire, &[byte]).await?;
-                tokio::time::sleep(every).await;
-            }
-        }
+        Step::Drip(bytes, every) => drip(wire, &bytes, every).await?,
         Step::Repeat(bytes, times) => {
             for _ in 0..times {
                 send(wire, &bytes).await?;
@@ -121,6 +117,15 @@ async fn play(wire: &mut impl Wire, step: Step) -> std::io::Result<ControlFlow<E
         Step::End(how) => return Ok(ControlFlow::Break(how)),
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// Sends a byte every so often.
+pub async fn drip(wire: &mut impl Wire, bytes: &[u8], every: Duration) -> std::io::Result<()> {
+    for byte in bytes {
+        send(wire, &[*byte]).await?;
+        tokio::time::sleep(every).await;
+    }
+    Ok(())
 }
 
 async fn send(wire: &mut impl Wire, bytes: &[u8]) -> std::io::Result<()> {

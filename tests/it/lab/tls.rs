@@ -43,6 +43,11 @@ pub(super) async fn shake_hands(
             http::until_gone(&mut start.io).await;
             return None;
         }
+        Handshake::Drip(bytes, every) => {
+            http::drip(&mut start.io, &bytes, every).await.ok()?;
+            http::until_gone(&mut start.io).await;
+            return None;
+        }
     };
     Some((finish(start, versions, shared.identity(&host)).await?, sni))
 }

@@ -32,7 +32,7 @@ async fn accepts_as_ordered() {
 #[tokio::test]
 async fn shakes_hands_as_ordered() {
     let bytes_of = |handshake| match handshake {
-        Handshake::Raw(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Handshake::Raw(bytes) | Handshake::Drip(bytes, _) => String::from_utf8_lossy(&bytes).into_owned(),
         other => panic!("{other:?} sends no bytes of its own"),
     };
     let raw = |handshake: Handshake| (handshake.clone(), (bytes_of(handshake), Ending::Silent));
@@ -43,6 +43,7 @@ async fn shakes_hands_as_ordered() {
         raw(Handshake::alert(40)),
         raw(Handshake::plain_http()),
         raw(Handshake::bad_server_hello()),
+        raw(Handshake::drip(Duration::from_millis(1))),
     ];
     let lab = Lab::start().await;
     for (order, expected) in cases {
