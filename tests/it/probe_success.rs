@@ -1,127 +1,141 @@
 //! Genuine answers: scenario in, success out, with what was learned.
 
-use defender_exporter::catalog::{BodyKind, Evidence, Expectation, HostPattern, Method};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use defender_exporter::catalog::{BodyKind, Evidence, HostPattern, Method};
 use defender_exporter::config::Family;
 use defender_exporter::observation::Observation;
 
+use crate::lab::Lab;
+use crate::lab::dns::Answer;
+use crate::lab::faults::Handshake;
+use crate::lab::genuine;
+use crate::lab::origin::ALL_HOSTS;
+use crate::lab::pki::Authority;
+use crate::lab::reply::Response;
 use crate::scenario::Scenario;
-use crate::scenario::dns::{Answer, Dns};
-use crate::scenario::origin::{Origin, Script, Step, response};
-use crate::scenario::pki::{self, Leaf};
 
 const HOST: &str = "maps.genuine.example";
 const TLS: &str = "https://maps.genuine.example/";
 const PLAIN: &str = "http://maps.genuine.example/";
-/// The shape that three parsers of the version feed agree on; the values are made up.
-const FEED: &str = r#"<?xml version="1.0"?><versions><engine>1.1.1.1</engine><platform>4.18.1.1</platform><signatures date="2026-11-23 10:00:00Z">1.400.1.0</signatures></versions>"#;
 
-async fn check(
-    scenario: Scenario,
-    tls: bool,
-    status: u16,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> Observation {
-    let script = Script::answer(vec![Step::Write(response(status, headers, body))]);
-    let origin = Origin::start(tls.then(|| pki::server(Leaf::Good, &[HOST])), script).await;
-    let observation = scenario.at(origin.address).probe().await;
-    assert_eq!(observation.failure, None);
-    assert_eq!(observation.facts.http.as_ref().unwrap().status, status);
+/// Makes both origins answer so, and holds that all the evidence is found in it.
+async fn check(lab: &Lab, url: &str, evidence: &[Evidence], response: Response) -> Observation {
+    lab.tls.set(HOST, "/", response.clone());
+    lab.plain.set(HOST, "/", response.clone());
+    let mut scenario = Scenario::new(lab, url);
+    scenario.target.endpoint.evidence = evidence.to_vec();
+    let observation = scenario.probe().await;
+    assert_eq!(observation.failure, None, "{url} {evidence:?} {response:?}");
     observation
 }
 
 #[tokio::test]
 async fn evidence_of_each_kind_holds() {
+    let lab = Lab::start().await;
+    let authority = Authority::Microsoft2011;
+    let crl = lab.pki.crl(authority);
+    let feed = genuine::version_feed("1.1.1.1", "4.18.1.1", "1.400.1.0", "2026-11-23 10:00:00Z");
+    let ok = || Response::new(200);
+    let cases = [
+        (BodyKind::Crl, ok().body(crl.clone())),
+        (BodyKind::Certificate, ok().body(lab.pki.intermediate(authority).to_vec())),
+        (BodyKind::Cabinet, ok().body(genuine::cabinet())),
+        (BodyKind::Xml("versions".to_owned()), ok().body(feed)),
+        (BodyKind::Text("OK".to_owned()), ok().body("\r\nOK\r\n")),
+        // A proof in the body outweighs a mark of a filter that only passed the answer on.
+        (BodyKind::Crl, ok().header("X-Lab-Filter", "passed").body(crl)),
+    ];
+    for (kind, response) in cases {
+        check(&lab, PLAIN, &[Evidence::Body(kind)], response).await;
+    }
+    check(&lab, PLAIN, &[Evidence::Status], ok()).await;
     let header =
         |name: &str, prefix: &str| Evidence::Header { name: name.to_owned(), prefix: prefix.to_owned() };
-    let plain = |kind| Scenario::new(PLAIN).evidence(Evidence::Body(kind));
-    check(plain(BodyKind::Crl), false, 200, &[], &pki::crl()).await;
-    check(plain(BodyKind::Certificate), false, 200, &[], &pki::root()).await;
-    check(plain(BodyKind::Cabinet), false, 200, &[], b"MSCF\0\0\0\0").await;
-    check(plain(BodyKind::Xml("versions".to_owned())), false, 200, &[], FEED.as_bytes()).await;
-    check(plain(BodyKind::Text("OK".to_owned())), false, 200, &[], b"\r\nOK\r\n").await;
-    check(Scenario::new(PLAIN).evidence(Evidence::Status), false, 200, &[], b"").await;
-    // A proof in the body outweighs a mark of a filter that only passed the answer on.
-    check(plain(BodyKind::Crl), false, 200, &[("X-Lab-Filter", "passed")], &pki::crl()).await;
-    let blob = Scenario::new(TLS)
-        .evidence(header("x-ms-request-id", ""))
-        .evidence(header("server", "Windows-Azure-Blob/"));
-    check(blob, true, 400, &[("x-ms-request-id", "1"), ("Server", "Windows-Azure-Blob/1.0")], b"").await;
-    let redirect =
-        Scenario::new(PLAIN).evidence(Evidence::Redirect(HostPattern("*.genuine.example".to_owned())));
-    check(redirect, false, 302, &[("Location", "https://www.genuine.example/")], b"").await;
+    let blob = Response::new(400).header("x-ms-request-id", "1").header("Server", "Windows-Azure-Blob/1.0");
+    check(&lab, TLS, &[header("x-ms-request-id", ""), header("server", "Windows-Azure-Blob/")], blob).await;
+    let to_www = Evidence::Redirect(HostPattern("*.genuine.example".to_owned()));
+    check(&lab, PLAIN, &[to_www], Response::redirect(302, "https://www.genuine.example/")).await;
 }
 
 #[tokio::test]
 async fn any_status_over_a_verified_chain_is_genuine() {
+    let lab = Lab::start().await;
     for status in [200, 403, 404, 500, 503] {
-        let observation = check(Scenario::new(TLS), true, status, &[], b"").await;
-        let tls = observation.facts.tls.unwrap();
+        let facts = check(&lab, TLS, &[], Response::new(status)).await.facts;
+        assert_eq!(facts.http.unwrap().status, status);
+        let tls = facts.tls.unwrap();
         assert!(tls.verified);
-        assert_eq!(tls.version, Some("TLSv1_3"));
         assert!(tls.root.unwrap().contains("Lab Microsoft Root 2011"));
         assert_eq!(tls.chain.len(), 2);
     }
 }
 
 #[tokio::test]
+async fn both_versions_of_tls_are_spoken_and_told() {
+    let lab = Lab::start().await;
+    let versions = [(&rustls::version::TLS12, "TLSv1_2"), (&rustls::version::TLS13, "TLSv1_3")];
+    for (version, name) in versions {
+        lab.tls.break_host(ALL_HOSTS, Handshake::Only(version));
+        let tls = check(&lab, TLS, &[], Response::new(200)).await.facts.tls.unwrap();
+        assert_eq!(tls.version, Some(name));
+    }
+}
+
+#[tokio::test]
 async fn the_request_is_one_of_a_plain_client() {
-    let script = Script::answer(vec![Step::Write(response(200, &[], b""))]);
-    let origin = Origin::start(None, script).await;
-    let mut scenario = Scenario::new("http://maps.genuine.example:8080/a?b=c").at(origin.address);
-    scenario.method = Method::Head;
+    let lab = Lab::start().await;
+    let mut scenario = Scenario::new(&lab, "http://maps.genuine.example:8080/a?b=c");
+    scenario.target.endpoint.method = Method::Head;
     scenario.probe().await;
-    let heads = origin.heads();
-    assert_eq!(heads.len(), 1, "one attempt per probe");
-    assert!(heads[0].starts_with("HEAD /a?b=c HTTP/1.1\r\n"), "{heads:?}");
-    assert!(heads[0].contains("\r\nhost: maps.genuine.example:8080\r\n"), "{heads:?}");
-    assert!(heads[0].contains("\r\nuser-agent: defender-exporter/"), "{heads:?}");
+    let requests = lab.plain.requests();
+    assert_eq!((requests.len(), lab.plain.connections()), (1, 1), "one attempt per probe");
+    let head = &requests[0].head;
+    assert!(head.starts_with("HEAD /a?b=c HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\nhost: maps.genuine.example:8080\r\n"), "{head}");
+    assert!(head.contains("\r\nuser-agent: defender-exporter/"), "{head}");
 }
 
 #[tokio::test]
 async fn redirects_are_followed_where_the_catalog_says_so() {
-    let script = Script {
-        raw: Vec::new(),
-        answer: std::sync::Arc::new(|head| {
-            let answer = if head.starts_with("GET /link") {
-                response(302, &[("Location", "/target")], b"")
-            } else {
-                response(200, &[], b"OK")
-            };
-            vec![Step::Write(answer)]
-        }),
-    };
     for (follow, status, requests) in [(0, 302, 1), (1, 200, 2)] {
-        let origin = Origin::start(Some(pki::server(Leaf::Good, &[HOST])), script.clone()).await;
-        let mut scenario = Scenario::new("https://maps.genuine.example/link").at(origin.address);
-        scenario.follow_redirects = follow;
+        let lab = Lab::start().await;
+        lab.tls.set(HOST, "/link", Response::redirect(302, "/target"));
+        lab.tls.set(HOST, "/target", Response::new(200).body("OK"));
+        let mut scenario = Scenario::new(&lab, "https://maps.genuine.example/link");
+        scenario.target.endpoint.follow_redirects = follow;
         let observation = scenario.probe().await;
         assert_eq!(observation.failure, None);
         let http = observation.facts.http.unwrap();
-        assert_eq!((http.status, origin.heads().len()), (status, requests));
+        assert_eq!((http.status, lab.tls.requests().len()), (status, requests));
     }
 }
 
 #[tokio::test]
 async fn configured_loopback_addresses_are_no_sinkhole() {
-    let origin = Origin::start(None, Script::answer(vec![Step::Write(response(200, &[], b""))])).await;
-    let url = format!("http://maps.genuine.example:{}/", origin.address.port());
-    let mut scenario = Scenario::new(&url);
-    scenario.config.resolver.overrides.insert(HOST.to_owned(), vec![origin.address.ip()]);
-    assert_eq!(scenario.probe().await.failure, None);
+    let lab = Lab::start().await;
+    let port = lab.plain.addr().port();
+    let url = format!("http://maps.genuine.example:{port}/");
+    let mut overridden = Scenario::new(&lab, &url).by_name();
+    overridden.config.resolver.overrides.insert(HOST.to_owned(), vec![lab.plain.addr().ip()]);
+    lab.dns.set("origin.lab", Answer::address(lab.plain.addr().ip()));
+    for scenario in [overridden, Scenario::new(&lab, PLAIN).through("origin.lab", port)] {
+        assert_eq!(scenario.probe().await.failure, None);
+    }
+    assert_eq!(lab.dns.count(HOST), 0, "what is configured is not asked for");
 }
 
 #[tokio::test]
 async fn the_family_decides_which_addresses_count() {
-    let dns = Dns::start().await;
-    let both = ["203.0.113.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
-    dns.set(HOST, Answer::Addresses(both.to_vec()));
+    let lab = Lab::start().await;
+    let both: [IpAddr; 2] = ["203.0.113.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+    lab.dns.set(HOST, Answer::Addresses(both.to_vec()));
     for (family, expected) in
-        [(Family::Any, both.to_vec()), (Family::Ipv4, both[..1].to_vec()), (Family::Ipv6, both[1..].to_vec())]
+        [(Family::Any, &both[..]), (Family::Ipv4, &both[..1]), (Family::Ipv6, &both[1..])]
     {
-        let mut scenario = Scenario::new(TLS).dns(dns.address);
-        scenario.expect = Expectation::Any;
-        scenario.timeout = std::time::Duration::from_millis(200);
+        let mut scenario = Scenario::new(&lab, TLS).by_name();
+        scenario.target.timeout = Duration::from_millis(200);
         scenario.config.resolver.family = family;
         let observation = scenario.probe().await;
         assert_eq!(observation.facts.addresses, expected, "{family:?}");

@@ -2,48 +2,38 @@
 
 use std::time::Duration;
 
-use defender_exporter::config::{ConnectTo, HostPort};
 use defender_exporter::observation::{Stage, StageOutcome};
 
+use crate::lab::Lab;
+use crate::lab::dns::Answer;
+use crate::lab::faults::Handshake;
+use crate::lab::reply::Response;
 use crate::scenario::Scenario;
-use crate::scenario::dns::{Answer, Dns};
-use crate::scenario::origin::{Origin, Script, Step, response};
-use crate::scenario::pki::{self, Leaf};
 
+const HOST: &str = "maps.genuine.example";
 const DELAY: Duration = Duration::from_millis(400);
 /// What a busy machine may add to a stage.
 const SLACK: Duration = Duration::from_millis(300);
 
 async fn check(delayed: Stage) {
-    let delay = |stage| Step::Wait(if stage == delayed { DELAY } else { Duration::ZERO });
-    let whole = response(200, &[], b"0123456789");
-    let (head, body) = whole.split_at(whole.len() - 10);
-    let steps = vec![
-        delay(Stage::Request),
-        Step::Write(head.to_vec()),
-        delay(Stage::Transfer),
-        Step::Write(body.to_vec()),
-    ];
-    let mut script = Script::answer(steps);
-    script.raw = vec![delay(Stage::Tls)];
-    let origin = Origin::start(Some(pki::server(Leaf::Good, &["maps.genuine.example"])), script).await;
-
-    let dns = Dns::start().await;
-    let known = Answer::Addresses(vec![origin.address.ip()]);
-    let pause = if delayed == Stage::Resolve { DELAY } else { Duration::ZERO };
-    dns.set("origin.lab.example", Answer::After(pause, Box::new(known)));
-    let mut scenario = Scenario::new("https://maps.genuine.example/").dns(dns.address);
-    scenario.timeout = Duration::from_secs(5);
-    let from = HostPort { host: "maps.genuine.example".to_owned(), port: 443 };
-    let to = HostPort { host: "origin.lab.example".to_owned(), port: origin.address.port() };
-    scenario.config.connect_to.insert(from, ConnectTo::Name(to));
+    let lab = Lab::start().await;
+    let delay = |stage| if stage == delayed { DELAY } else { Duration::ZERO };
+    let known = Answer::address(lab.tls.addr().ip());
+    lab.dns.set("origin.lab", known.after(delay(Stage::Resolve)));
+    lab.tls.break_host(HOST, Handshake::Delay(delay(Stage::Tls)));
+    let response = Response::new(200).body("0123456789");
+    let response = response.before_head(delay(Stage::Request)).before_body(delay(Stage::Transfer));
+    lab.tls.set(HOST, "/", response);
+    let scenario = Scenario::new(&lab, "https://maps.genuine.example/");
+    let mut scenario = scenario.through("origin.lab", lab.tls.addr().port());
+    scenario.target.timeout = Duration::from_secs(5);
 
     let observation = scenario.probe().await;
     assert_eq!(observation.failure, None);
     let timings = &observation.facts.timings;
     for stage in Stage::ALL.iter().copied().filter(|stage| *stage != Stage::Tunnel) {
         let took = timings.get(stage).unwrap();
-        let least = if stage == delayed { DELAY } else { Duration::ZERO };
+        let least = delay(stage);
         assert!(took >= least && took < least + SLACK, "{delayed} is delayed, {stage} took {took:?}");
     }
     assert_eq!(timings.outcome(Stage::Tunnel), StageOutcome::NotApplicable);
@@ -60,11 +50,11 @@ async fn each_delay_shows_in_its_stage() {
 /// A listener whose queue is full drops SYNs; once it is open again, Linux' repeat after a second comes through.
 #[tokio::test]
 async fn a_delay_in_connecting_shows_in_connect() {
-    let lab = crate::lab::Lab::start().await;
+    let lab = Lab::start().await;
+    lab.plain.set(HOST, "/", Response::new(200));
     lab.plain.jam().await;
-    let mut scenario = Scenario::new("http://maps.genuine.example/").at(lab.plain.addr());
-    scenario.timeout = Duration::from_secs(5);
-    scenario.expect = defender_exporter::catalog::Expectation::Any;
+    let mut scenario = Scenario::new(&lab, "http://maps.genuine.example/");
+    scenario.target.timeout = Duration::from_secs(5);
     let opened = async {
         tokio::time::sleep(DELAY).await;
         lab.plain.restart().await;

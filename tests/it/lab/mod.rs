@@ -123,7 +123,12 @@ impl Lab {
 
 /// The key of a URL in `connect_to`.
 pub fn host_port(url: &ProbeUrl) -> HostPort {
-    HostPort { host: url.host().to_owned(), port: url.port() }
+    named(url.host(), url.port())
+}
+
+/// A host and port.
+pub fn named(host: &str, port: u16) -> HostPort {
+    HostPort { host: host.to_owned(), port }
 }
 
 /// A `connect_to` entry that sends a URL somewhere else, such as into a black hole.

@@ -1,0 +1,264 @@
+//! What can go wrong, stage by stage: a table for each. Checking them is `mod.rs`' work.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use defender_exporter::catalog::{BodyKind, Evidence};
+use defender_exporter::observation::FailureReason as R;
+use defender_exporter::observation::Stage as S;
+
+use super::Pair;
+use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
+use crate::lab::dns::Answer;
+use crate::lab::faults::{self, Fault, Handshake};
+use crate::lab::pki::Flaw;
+use crate::lab::reply::{End, Reply, Response};
+
+const EVERY: Duration = Duration::from_millis(100);
+
+/// An address that nobody can be met at, for as long as this lives.
+pub enum Dead {
+    /// It refuses.
+    Refusing(Refusing),
+    /// There is no way to it.
+    Unreachable,
+    /// It swallows what is sent.
+    Hanging(Hanging),
+    /// It resets.
+    Resetting(Resetting),
+}
+
+impl Dead {
+    /// Where that is.
+    pub fn addr(&self) -> SocketAddr {
+        match self {
+            Self::Refusing(refusing) => refusing.addr(),
+            Self::Unreachable => UNREACHABLE,
+            Self::Hanging(hanging) => hanging.addr(),
+            Self::Resetting(resetting) => resetting.addr(),
+        }
+    }
+}
+
+/// What is wrong for the host that is probed.
+pub enum Wrong {
+    /// DNS answers so.
+    Name(Answer),
+    /// This is where DNS servers should be.
+    NameServer(Dead),
+    /// This is where connections go.
+    Connection(Dead),
+    /// The origin does so.
+    Origin(Fault),
+}
+
+/// What is wrong, and the failure that it must make.
+pub struct Case {
+    /// For a person.
+    pub name: String,
+    /// Of the URL that is probed.
+    pub scheme: &'static str,
+    /// What the probe meets.
+    pub wrong: Wrong,
+    /// What the catalog demands of a genuine answer.
+    pub evidence: Option<Evidence>,
+    /// How many redirects the catalog allows.
+    pub follow_redirects: u8,
+    /// The failure.
+    pub expected: Pair,
+}
+
+impl Case {
+    fn new(name: &str, scheme: &'static str, wrong: Wrong, expected: Pair) -> Self {
+        Self { name: name.to_owned(), scheme, wrong, evidence: None, follow_redirects: 0, expected }
+    }
+
+    /// An origin that does so; over TLS and without.
+    fn of_both(name: &str, reply: &Reply, expected: Pair) -> [Self; 2] {
+        ["https", "http"].map(|scheme| Self::new(name, scheme, Wrong::Origin(reply.clone().into()), expected))
+    }
+
+    /// An answer over plain HTTP that lacks this evidence.
+    fn lacking(evidence: Evidence, response: Response, expected: Pair) -> Self {
+        let case = Self::new(&format!("no {evidence:?}"), "http", Wrong::Origin(response.into()), expected);
+        Self { evidence: Some(evidence), ..case }
+    }
+}
+
+/// Every case.
+pub async fn all() -> Vec<Case> {
+    let mut all = names();
+    all.extend(connections().await);
+    all.extend(handshakes());
+    all.extend(certificates());
+    all.extend(answers());
+    all.extend(refusals());
+    all.extend(bodies());
+    all.extend(contents());
+    all
+}
+
+fn names() -> Vec<Case> {
+    let v4 = |text: &str| Answer::Addresses(vec![text.parse().unwrap()]);
+    let late = Answer::NoData.after(Duration::from_secs(5));
+    let answers = [
+        ("NXDOMAIN", Answer::Nxdomain, R::Nxdomain),
+        ("no data", Answer::NoData, R::NoData),
+        ("SERVFAIL", Answer::Servfail, R::Servfail),
+        ("REFUSED", Answer::Refused, R::Refused),
+        ("silence", Answer::Silence, R::Timeout),
+        ("too late", late, R::Timeout),
+        ("another question's id", Answer::WrongId(vec!["203.0.113.7".parse().unwrap()]), R::Timeout),
+        ("garbage", Answer::Garbage, R::Protocol),
+        ("0.0.0.0", v4("0.0.0.0"), R::Sinkhole),
+        ("127.0.0.1", v4("127.0.0.1"), R::Sinkhole),
+        ("::", v4("::"), R::Sinkhole),
+        ("a sinkhole by an alias", Answer::Alias("sinkhole.lab", vec!["::1".parse().unwrap()]), R::Sinkhole),
+        ("a sinkhole over TCP", Answer::Truncated(vec!["127.0.0.2".parse().unwrap()]), R::Sinkhole),
+        ("truncated over TCP, too", Answer::TruncatedBoth, R::Protocol),
+    ];
+    let answers = answers.map(|(name, answer, reason)| (name, Wrong::Name(answer), reason));
+    let refusing = Wrong::NameServer(Dead::Refusing(Refusing::new()));
+    let servers = [
+        ("no name server at the address", refusing, R::Timeout),
+        ("no route to the name server", Wrong::NameServer(Dead::Unreachable), R::Unreachable),
+    ];
+    let all = answers.into_iter().chain(servers);
+    all.map(|(name, wrong, reason)| Case::new(name, "https", wrong, (S::Resolve, reason))).collect()
+}
+
+async fn connections() -> Vec<Case> {
+    let cases = [
+        ("a closed port", "https", Dead::Refusing(Refusing::new()), R::Refused),
+        ("no route", "https", Dead::Unreachable, R::Unreachable),
+        ("a dropped SYN", "https", Dead::Hanging(Hanging::new().await), R::Timeout),
+        ("a dropped SYN", "http", Dead::Hanging(Hanging::new().await), R::Timeout),
+        ("a reset at once", "https", Dead::Resetting(Resetting::new()), R::Reset),
+        ("a reset at once", "http", Dead::Resetting(Resetting::new()), R::Reset),
+    ];
+    cases
+        .map(|(name, scheme, dead, reason)| {
+            Case::new(name, scheme, Wrong::Connection(dead), (S::Connect, reason))
+        })
+        .into()
+}
+
+fn handshakes() -> Vec<Case> {
+    let cases = [
+        ("silence", Handshake::Silent, R::Timeout),
+        ("a hello a byte at a time", Handshake::drip(EVERY), R::Timeout),
+        ("the end after the hello", Handshake::End(End::Close), R::Closed),
+        ("a reset after the hello", Handshake::End(End::Reset), R::Reset),
+        ("plain HTTP", Handshake::plain_http(), R::NotTls),
+        ("garbage", Handshake::Raw(b"\x00\xff\x01 lab \x80".to_vec()), R::NotTls),
+        ("an alert", Handshake::alert(40), R::Alert),
+        ("half a ServerHello", Handshake::bad_server_hello(), R::Protocol),
+    ];
+    cases
+        .map(|(name, handshake, reason)| {
+            Case::new(name, "https", Wrong::Origin(handshake.into()), (S::Tls, reason))
+        })
+        .into()
+}
+
+/// What each flaw of a certificate chain is called.
+const FLAWS: [(Flaw, R); 10] = [
+    (Flaw::Expired, R::Expired),
+    (Flaw::ExpiredIntermediate, R::Expired),
+    (Flaw::NotYetValid, R::NotYetValid),
+    (Flaw::WrongName, R::NameMismatch),
+    (Flaw::SelfSigned, R::UnknownIssuer),
+    (Flaw::UnknownRoot, R::UnknownIssuer),
+    (Flaw::WithoutIntermediate, R::UnknownIssuer),
+    (Flaw::NotForServers, R::Invalid),
+    (Flaw::BadSignature, R::Invalid),
+    (Flaw::Malformed, R::Invalid),
+];
+
+fn certificates() -> Vec<Case> {
+    FLAWS
+        .map(|(flaw, reason)| {
+            Case::new(&format!("{flaw:?}"), "https", Wrong::Origin(flaw.into()), (S::Tls, reason))
+        })
+        .into()
+}
+
+/// Replies whose head never comes, or is no head.
+fn answers() -> Vec<Case> {
+    let cases = [
+        ("no answer", faults::silent(), R::Timeout),
+        ("a head a byte at a time", faults::drip_head(EVERY), R::Timeout),
+        ("100 without end", faults::flood_1xx(100), R::Timeout),
+        ("103 without end", faults::flood_1xx(103), R::Timeout),
+        ("the end", faults::end(End::Close), R::Closed),
+        ("a cut", faults::end(End::Cut), R::Closed),
+        ("a reset", faults::end(End::Reset), R::Reset),
+        ("garbage", faults::garbage_head(), R::Protocol),
+        ("two lengths", faults::two_lengths(), R::Protocol),
+        ("a huge head", faults::huge_head(200_000), R::TooLarge),
+        ("endless headers", faults::endless_headers(), R::TooLarge),
+    ];
+    cases.iter().flat_map(|(name, reply, reason)| Case::of_both(name, reply, (S::Request, *reason))).collect()
+}
+
+/// Heads that say no, or send elsewhere.
+fn refusals() -> Vec<Case> {
+    let filtered = Response::new(403).header("X-Lab-Filter", "yes");
+    let cases = [
+        ("407", faults::proxy_authentication(), R::AuthRequired),
+        ("511", Response::new(511).into(), R::BlockPage),
+        ("a filter's header", filtered.into(), R::BlockPage),
+    ];
+    let both =
+        cases.iter().flat_map(|(name, reply, reason)| Case::of_both(name, reply, (S::Request, *reason)));
+    let away = || Wrong::Origin(Response::redirect(302, "http://portal.example/").into());
+    let off_site = (S::Request, R::RedirectOffSite);
+    let header = Evidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
+    let others = [
+        Case::new("a captive portal", "http", away(), off_site),
+        Case { follow_redirects: 2, ..Case::new("a redirect off site", "https", away(), off_site) },
+        Case::lacking(Evidence::Status, Response::new(404), (S::Request, R::Status)),
+        Case::lacking(header, Response::new(200), (S::Request, R::WrongContent)),
+    ];
+    both.chain(others).collect()
+}
+
+/// Bodies that don't come, or don't end.
+fn bodies() -> Vec<Case> {
+    let promised = Response::new(200).body("late").before_body(Duration::from_secs(5));
+    let cases = [
+        ("no body", promised.into(), R::Timeout),
+        ("half a body", faults::silent_mid_body(), R::Timeout),
+        ("a body a byte at a time", faults::drip_body(&[b'a'; 1000], EVERY), R::Timeout),
+        ("the end in the body", faults::end_mid_body(End::Close), R::Closed),
+        ("a cut in the body", faults::end_mid_body(End::Cut), R::Closed),
+        ("a reset in the body", faults::end_mid_body(End::Reset), R::Reset),
+        ("a bad chunk", faults::bad_chunk(), R::Protocol),
+        ("100 MB", faults::big_body(100_000_000), R::TooLarge),
+        ("an endless body", faults::endless_body(), R::TooLarge),
+    ];
+    cases
+        .iter()
+        .flat_map(|(name, reply, reason)| Case::of_both(name, reply, (S::Transfer, *reason)))
+        .collect()
+}
+
+/// Bodies that are something else.
+fn contents() -> Vec<Case> {
+    let portal = Response::new(200).body("<html>Blocked by the LAB'S portal</html>");
+    let blocked = (S::Transfer, R::BlockPage);
+    let welcome = || Response::new(200).body("<html><body>Welcome</body></html>");
+    let kinds = [
+        BodyKind::Crl,
+        BodyKind::Certificate,
+        BodyKind::Cabinet,
+        BodyKind::Xml("versions".to_owned()),
+        BodyKind::Text("OK".to_owned()),
+    ];
+    let mut cases: Vec<_> = kinds
+        .map(|kind| Case::lacking(Evidence::Body(kind), welcome(), (S::Transfer, R::WrongContent)))
+        .into();
+    cases.push(Case::lacking(Evidence::Body(BodyKind::Crl), portal.clone(), blocked));
+    cases.extend(Case::of_both("a portal's page", &portal.into(), blocked));
+    cases
+}

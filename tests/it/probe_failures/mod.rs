@@ -1,0 +1,135 @@
+//! Every failure reason, produced on real sockets: scenario in, stage and reason out. The scenarios are in `cases.rs`.
+
+mod cases;
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use defender_exporter::catalog::{Expectation, ProbeUrl};
+use defender_exporter::observation::{
+    FAILURE_PAIRS, FailureReason, Observation, Stage, StageOutcome, TlsFacts,
+};
+use tokio::task::JoinSet;
+
+use crate::lab::blackhole::Refusing;
+use crate::lab::faults::Fault;
+use crate::lab::pki::Flaw;
+use crate::lab::reply::Response;
+use crate::lab::{Lab, divert};
+use crate::scenario::Scenario;
+use cases::{Case, Dead, Wrong};
+
+/// What a busy machine may add to a probe's timeout.
+const SLACK: Duration = Duration::from_millis(400);
+
+type Pair = (Stage, FailureReason);
+
+#[tokio::test]
+async fn every_pair_has_a_scenario() {
+    let lab = Arc::new(Lab::start().await);
+    let mut seen: BTreeSet<Pair> = BTreeSet::new();
+    let mut checks = JoinSet::new(); // at once, each on its own host: many of them wait
+    for (n, case) in cases::all().await.into_iter().enumerate() {
+        seen.insert(case.expected);
+        checks.spawn(check(Arc::clone(&lab), format!("case{n}.genuine.example"), case));
+    }
+    while let Some(check) = checks.join_next().await {
+        check.unwrap();
+    }
+    let missing: Vec<_> = FAILURE_PAIRS
+        .iter()
+        .filter(|pair| pair.1 != FailureReason::Internal && !seen.contains(pair))
+        .collect();
+    assert!(missing.is_empty(), "no scenario produces {missing:?}");
+    let unknown: Vec<_> = seen.iter().filter(|pair| !FAILURE_PAIRS.contains(pair)).collect();
+    assert!(unknown.is_empty(), "no counter is seeded for {unknown:?}");
+}
+
+/// Probes, and holds the observation to what is expected and to what every failure keeps.
+async fn check(lab: Arc<Lab>, host: String, case: Case) {
+    let name = format!("{} over {}", case.name, case.scheme);
+    let mut scenario = Scenario::new(&lab, &format!("{}://{host}/", case.scheme));
+    scenario.target.endpoint.evidence.extend(case.evidence);
+    scenario.target.endpoint.follow_redirects = case.follow_redirects;
+    let limit = scenario.target.timeout + SLACK;
+
+    let scenario = spoil(&lab, scenario, &case.wrong);
+    let start = Instant::now();
+    let observation = match &case.wrong {
+        Wrong::Connection(Dead::Resetting(resetting)) => {
+            resetting.while_running(Box::pin(scenario.probe())).await
+        }
+        _ => scenario.probe().await,
+    };
+    let took = start.elapsed();
+
+    let failure =
+        observation.failure.as_ref().unwrap_or_else(|| panic!("{name}: no failure: {observation:?}"));
+    assert_eq!((failure.stage, failure.reason), case.expected, "{name}: {failure:?}");
+    assert!(took < limit, "{name}: took {took:?}");
+    keeps_its_evidence(&name, &observation, failure.stage);
+    if let Wrong::Origin(Fault::Certificate(_, flaw)) = case.wrong {
+        keeps_its_chain(&name, &host, &observation.facts.tls.unwrap(), flaw);
+    }
+}
+
+/// Makes the lab wrong for the scenario's host, or leads the scenario to where it is.
+fn spoil(lab: &Lab, mut scenario: Scenario, wrong: &Wrong) -> Scenario {
+    let url = scenario.target.endpoint.url.clone();
+    match wrong {
+        Wrong::Name(answer) => {
+            lab.dns.set(url.host(), answer.clone());
+            scenario.by_name()
+        }
+        Wrong::NameServer(dead) => {
+            scenario.config.resolver.servers = vec![dead.addr()];
+            scenario.by_name()
+        }
+        Wrong::Connection(dead) => scenario.at(dead.addr()),
+        Wrong::Origin(fault) => {
+            lab.origin(&url).break_host(url.host(), fault.clone());
+            scenario
+        }
+    }
+}
+
+/// Stages before the failure are done or don't apply, with a time where they are done; the failed one has a time.
+fn keeps_its_evidence(name: &str, observation: &Observation, failed: Stage) {
+    for stage in Stage::ALL.iter().copied() {
+        let outcome = observation.facts.timings.outcome(stage);
+        let good = match stage.cmp(&failed) {
+            Ordering::Less => matches!(outcome, StageOutcome::Done | StageOutcome::NotApplicable),
+            Ordering::Equal => outcome == StageOutcome::Failed,
+            // The answer's head can be refused after its body was read.
+            Ordering::Greater if failed == Stage::Request => true,
+            Ordering::Greater => outcome == StageOutcome::NotReached,
+        };
+        assert!(good, "{name}: {stage} is {outcome:?} although {failed} failed");
+    }
+}
+
+/// A chain that was refused is told all the same.
+fn keeps_its_chain(name: &str, host: &str, tls: &TlsFacts, flaw: Flaw) {
+    let holder = if flaw == Flaw::WrongName { "elsewhere.lab" } else { host };
+    assert!(!tls.verified, "{name}: {tls:?}");
+    assert!(flaw == Flaw::Malformed || tls.chain[0].subject.contains(holder), "{name}: {tls:?}");
+}
+
+#[tokio::test]
+async fn a_redirect_that_fails_keeps_the_first_hop() {
+    let lab = Lab::start().await;
+    let mut scenario = Scenario::new(&lab, "https://maps.genuine.example/");
+    let next = ProbeUrl::parse("https://cdn.genuine.example/x").unwrap();
+    lab.tls.set("maps.genuine.example", "/", Response::redirect(302, next.as_str()));
+    scenario.target.endpoint.follow_redirects = 1;
+    scenario.target.endpoint.expect = Expectation::OneOf(vec![200]);
+    let refusing = Refusing::new();
+    scenario.config.connect_to.extend([divert(&next, refusing.addr())]);
+    let observation = scenario.probe().await;
+    let failure = observation.failure.unwrap();
+    assert_eq!((failure.stage, failure.reason), (Stage::Connect, FailureReason::Refused));
+    assert!(observation.facts.tls.unwrap().verified);
+    assert_eq!(observation.facts.http.unwrap().status, 302);
+}

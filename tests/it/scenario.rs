@@ -1,0 +1,108 @@
+//! One probe of one endpoint in the lab, as data: which URL, what counts as genuine, and how far to go for it.
+//! What the probe meets there is the lab's own data (`dns::Answer`, `faults::*`, `blackhole::*`).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use defender_exporter::catalog::{
+    Basis, BlockPage, Component, ComponentSpec, Endpoint, Expectation, HostPattern, Method, ProbeUrl, Scheme,
+    Trust,
+};
+use defender_exporter::clock::Clock;
+use defender_exporter::config::{Config, ConnectTo};
+use defender_exporter::observation::Observation;
+use defender_exporter::plan::{ComponentPlan, Plan, Route, Target, TargetId};
+use defender_exporter::probe::Prober;
+use defender_exporter::trust::Roots;
+
+use crate::lab::{self, Lab};
+
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// One probe to make, with what is usual filled in.
+pub struct Scenario {
+    /// The endpoint and its limits; tests change what they are about.
+    pub target: Target,
+    /// Leads into the lab.
+    pub config: Config,
+}
+
+impl Scenario {
+    /// A GET of `url` at the lab's origin that a 200 satisfies, within one and a half seconds.
+    pub fn new(lab: &Lab, url: &str) -> Self {
+        let url = ProbeUrl::parse(url).unwrap();
+        let config = lab.config([&url]);
+        let trust = if url.scheme() == Scheme::Https { Trust::Microsoft } else { Trust::Plain };
+        let endpoint = Endpoint {
+            component: Component::Maps,
+            pattern: url.host().to_owned(),
+            ports: vec![url.port()],
+            url,
+            method: Method::Get,
+            expect: Expectation::OneOf(vec![200]),
+            basis: Basis::Inferred,
+            evidence: Vec::new(),
+            trust,
+            geo: None,
+            serves: None,
+            follow_redirects: 0,
+            interval: None,
+            timeout: None,
+        };
+        let timeout = Duration::from_millis(1500);
+        Self { target: Target { endpoint, route: Route::direct(), interval: INTERVAL, timeout }, config }
+    }
+
+    /// Connects to this address in place of the lab's origin.
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.config.connect_to.extend([lab::divert(&self.target.endpoint.url, address)]);
+        self
+    }
+
+    /// Connects to where the URL's own name leads: DNS is asked for it.
+    pub fn by_name(mut self) -> Self {
+        self.config.connect_to.remove(&lab::host_port(&self.target.endpoint.url));
+        self
+    }
+
+    /// Connects to where another name leads, as `connect_to` offers it: DNS is asked for that one.
+    pub fn through(mut self, name: &str, port: u16) -> Self {
+        let to = ConnectTo::Name(lab::named(name, port));
+        self.config.connect_to.insert(lab::host_port(&self.target.endpoint.url), to);
+        self
+    }
+
+    /// Probes once, at the lab's moment, trusting the lab's genuine roots alone.
+    pub async fn probe(&self) -> Observation {
+        let roots = Roots::only(&self.config.extra_roots).unwrap();
+        let prober =
+            Prober::new(Arc::new(self.plan()), &self.config, roots, Clock::Fixed(lab::now())).unwrap();
+        prober.probe(TargetId(0)).await
+    }
+
+    fn plan(&self) -> Plan {
+        let spec = ComponentSpec {
+            component: Component::Maps,
+            optional: false,
+            purpose: String::new(),
+            needs: Vec::new(),
+        };
+        let mark = |name: &str, header: Option<&str>, body: Option<&str>| BlockPage {
+            name: name.to_owned(),
+            header: header.map(str::to_owned),
+            header_contains: None,
+            body_contains: body.map(str::to_owned),
+        };
+        Plan {
+            targets: vec![self.target.clone()],
+            components: vec![ComponentPlan { spec, interval: INTERVAL }],
+            routes: vec![Route::direct()],
+            redirect_hosts: vec![HostPattern("*.genuine.example".to_owned())],
+            block_pages: vec![
+                mark("the lab's filter", Some("x-lab-filter"), None),
+                mark("the lab's portal", None, Some("Blocked by the lab's portal")),
+            ],
+        }
+    }
+}
