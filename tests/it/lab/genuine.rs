@@ -4,7 +4,8 @@
 use defender_exporter::catalog::{BodyKind, Endpoint, Evidence, Expectation, ProbeUrl, Trust};
 
 use super::Lab;
-use super::pki::Authority;
+use super::pki::crl::Crl;
+use super::pki::{Authority, Issuer};
 use super::reply::Response;
 
 /// Where the lab's redirects lead.
@@ -43,7 +44,7 @@ impl Lab {
             response = match evidence {
                 Evidence::Status => response,
                 Evidence::Header { name, prefix } => response.header(name, &format!("{prefix}lab")),
-                Evidence::Body(kind) => response.body(self.object(kind)),
+                Evidence::Body(kind) => response.body(self.object(kind, url)),
                 Evidence::Redirect(to) => {
                     let host = to.0.trim_start_matches("*.");
                     self.certify(host, Trust::Public);
@@ -77,10 +78,10 @@ impl Lab {
         self.tls.set_authority(host, authority);
     }
 
-    fn object(&self, kind: &BodyKind) -> Vec<u8> {
+    fn object(&self, kind: &BodyKind, url: &ProbeUrl) -> Vec<u8> {
         match kind {
-            BodyKind::Crl => self.pki.crl(Authority::Microsoft2011),
-            BodyKind::Certificate => self.pki.intermediate(Authority::Microsoft2011).to_vec(),
+            BodyKind::Crl => self.pki.sign_crl(signer(url), &Crl::sound(self.pki.now())),
+            BodyKind::Certificate => self.pki.certificate(signer(url)).to_vec(),
             BodyKind::Cabinet => cabinet(),
             BodyKind::Xml(root) if root.eq_ignore_ascii_case("versions") => {
                 version_feed("1.1.1.1", "4.18.1.1", "1.1.1.0", "2026-11-23 20:00:00Z").into_bytes()
@@ -89,6 +90,17 @@ impl Lab {
             BodyKind::Text(text) => text.clone().into_bytes(),
         }
     }
+}
+
+/// Who stands behind a signed object, by the name of its file; the one behind most of the lab's leaves otherwise.
+pub fn signer(url: &ProbeUrl) -> Issuer {
+    let file = url.path_and_query().rsplit('/').next().unwrap_or_default();
+    let named = [
+        ("MicRooCerAut2011", Issuer::Root(Authority::Microsoft2011)),
+        ("DigiCertGlobalRootG2", Issuer::Root(Authority::DigicertG2)),
+    ];
+    let found = named.into_iter().find(|(name, _)| file.starts_with(name));
+    found.map_or(Issuer::Intermediate(Authority::Microsoft2011), |(_, issuer)| issuer)
 }
 
 fn expected(endpoint: &Endpoint) -> u16 {

@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::reply::{End, Reply, Step};
 
-/// The longest request head that is read.
+/// The longest request head that is read, and the longest body.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// A request as it came.
@@ -27,13 +27,16 @@ pub struct Request {
     pub path: String,
     /// The whole head, with the empty line at its end.
     pub head: String,
+    /// The body that `Content-Length` tells of.
+    pub body: Vec<u8>,
 }
 
 impl Request {
     fn parse(sni: Option<&str>, head: String) -> Self {
         let mut line = head.lines().next().unwrap_or_default().split(' ').map(str::to_owned);
         let (method, path) = (line.next().unwrap_or_default(), line.next().unwrap_or_default());
-        let mut request = Self { sni: sni.map(str::to_owned), host: String::new(), method, path, head };
+        let (sni, host) = (sni.map(str::to_owned), String::new());
+        let mut request = Self { sni, host, method, path, head, body: Vec::new() };
         let host = request.header("host").unwrap_or_default().to_ascii_lowercase();
         request.host = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name.to_owned(),
@@ -74,8 +77,7 @@ impl Wire for TlsStream<TcpStream> {
 
 /// Answers request after request with what `choose` says, until either side ends the connection.
 pub async fn serve(mut wire: impl Wire, sni: Option<&str>, choose: impl Fn(Request) -> Reply + Send) {
-    while let Some(head) = read_head(&mut wire).await {
-        let request = Request::parse(sni, head);
+    while let Some(request) = read(&mut wire, sni).await {
         let (method, last) = (request.method.clone(), request.is_last());
         let reply = choose(request);
         for step in reply.script(&method) {
@@ -89,6 +91,15 @@ pub async fn serve(mut wire: impl Wire, sni: Option<&str>, choose: impl Fn(Reque
             return end(wire, End::Close).await;
         }
     }
+}
+
+/// None when the peer has gone or sends no request.
+async fn read(wire: &mut impl Wire, sni: Option<&str>) -> Option<Request> {
+    let mut request = Request::parse(sni, read_head(wire).await?);
+    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    request.body.resize(usize::min(length, MAX_HEAD), 0);
+    wire.read_exact(&mut request.body).await.ok()?;
+    Some(request)
 }
 
 /// None when the peer has gone or sends no head.

@@ -9,12 +9,15 @@
 
 pub mod blackhole;
 pub mod dns;
+mod door;
 pub mod faults;
+pub mod gate;
 pub mod genuine;
 pub mod http;
 pub mod origin;
 pub mod pki;
 pub mod reply;
+pub mod revocation;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -28,6 +31,7 @@ use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
 use tempfile::TempDir;
 
 use dns::Dns;
+use gate::Gate;
 use origin::Origin;
 use pki::Pki;
 
@@ -46,6 +50,8 @@ pub struct Lab {
     pub tls: Origin,
     /// What answers `http` URLs, for every host.
     pub plain: Origin,
+    /// Before the plain origin, for the hosts that certificates point at.
+    gates: BTreeMap<String, Gate>,
     files: TempDir,
 }
 
@@ -57,16 +63,25 @@ impl Lab {
 
     /// Starts everything, with certificates that are sound at another moment: for a process that reads the real clock.
     pub async fn start_at(moment: SystemTime) -> Self {
-        let pki = Arc::new(Pki::new(moment));
+        Self::start_with(Pki::new(moment)).await
+    }
+
+    /// Starts everything, with these certificates.
+    pub async fn start_with(pki: Pki) -> Self {
+        let pki = Arc::new(pki);
         let files = TempDir::new().unwrap();
         std::fs::write(files.path().join("roots.pem"), pki.roots_pem()).unwrap();
-        Self {
+        let plain = Origin::start_plain(Ipv4Addr::LOCALHOST);
+        let lab = Self {
             dns: Dns::start().await,
             tls: Origin::start_tls(Ipv4Addr::LOCALHOST, Arc::clone(&pki)),
-            plain: Origin::start_plain(Ipv4Addr::LOCALHOST),
+            gates: revocation::gates(&pki, plain.addr()),
+            plain,
             pki,
             files,
-        }
+        };
+        lab.serve_pki();
+        lab
     }
 
     /// The origin that answers for a URL.
@@ -87,13 +102,20 @@ impl Lab {
         self.files.path()
     }
 
-    /// Where connections for these URLs go instead: to the lab's origins.
+    /// Where connections for these URLs go instead, to the lab's origins; and those for the hosts that certificates
+    /// point at, to their gates.
     pub fn connect_to<'a>(
         &self,
         urls: impl IntoIterator<Item = &'a ProbeUrl>,
     ) -> BTreeMap<HostPort, ConnectTo> {
         let entry = |url: &ProbeUrl| (host_port(url), ConnectTo::Address(self.origin(url).addr()));
-        urls.into_iter().map(entry).collect()
+        urls.into_iter().map(entry).chain(self.connect_to_gates()).collect()
+    }
+
+    /// Where connections for the hosts that certificates point at go instead.
+    pub fn connect_to_gates(&self) -> impl Iterator<Item = (HostPort, ConnectTo)> {
+        let from = |host: &String| HostPort { host: host.clone(), port: 80 };
+        self.gates.iter().map(move |(host, gate)| (from(host), ConnectTo::Address(gate.addr())))
     }
 
     /// The defaults, with the lab's DNS, roots and origins in place of the Internet's.

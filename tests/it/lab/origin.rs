@@ -6,10 +6,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::sign::CertifiedKey;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
-use super::blackhole::Jam;
+use super::door::Door;
 use super::faults::{Accept, Fault, Handshake, MOMENT};
 use super::http::{self, Request};
 use super::pki::{Authority, Flaw, Pki};
@@ -44,21 +43,10 @@ pub(super) struct Shared {
     settings: Mutex<Settings>,
 }
 
-/// Whether connections come in.
-enum Door {
-    /// They do; dropping the tasks ends all connections.
-    Open(Arc<TcpListener>, JoinSet<()>),
-    /// They are refused; the socket keeps the port ours.
-    Shut(TcpSocket),
-    /// They hang.
-    Jammed(Arc<TcpListener>, Jam),
-}
-
 /// The server. It ends on drop.
 pub struct Origin {
-    addr: SocketAddr,
     shared: Arc<Shared>,
-    door: tokio::sync::Mutex<Option<Door>>,
+    door: Door,
 }
 
 impl Origin {
@@ -83,15 +71,14 @@ impl Origin {
             requests: Vec::new(),
         };
         let shared = Arc::new(Shared { pki, settings: Mutex::new(settings) });
-        let listener = bind(at).listen(BACKLOG).unwrap();
-        let addr = listener.local_addr().unwrap();
-        let door = tokio::sync::Mutex::new(Some(open(Arc::new(listener), &shared)));
-        Self { addr, shared, door }
+        let serving = Arc::clone(&shared);
+        let door = Door::open(at, move |stream| serve(stream, Arc::clone(&serving)));
+        Self { shared, door }
     }
 
     /// Where it listens, or listened before it was stopped.
     pub const fn addr(&self) -> SocketAddr {
-        self.addr
+        self.door.addr()
     }
 
     /// Orders the reply to requests for a host whose path starts with `prefix`; the longest prefix wins.
@@ -142,75 +129,18 @@ impl Origin {
 
     /// Ends all connections and refuses new ones.
     pub async fn stop(&self) {
-        let mut door = self.door.lock().await;
-        shut(door.take()).await;
-        *door = Some(Door::Shut(bind(self.addr)));
+        self.door.shut().await;
     }
 
     /// Ends all connections and lets new ones hang in their TCP handshake (Linux: the backlog is full).
     pub async fn jam(&self) {
-        let mut door = self.door.lock().await;
-        let listener = match door.take() {
-            Some(Door::Open(listener, mut tasks)) => {
-                tasks.shutdown().await;
-                listener
-            }
-            other => {
-                shut(other).await;
-                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
-            }
-        };
-        let jam = Jam::new(&listener).await;
-        *door = Some(Door::Jammed(listener, jam));
+        self.door.jam().await;
     }
 
     /// Opens the same port again, whether stopped or jammed. A connection that hung is made when its SYN is next
     /// repeated, on Linux a second after its first.
     pub async fn restart(&self) {
-        let mut door = self.door.lock().await;
-        let listener = match door.take() {
-            Some(Door::Jammed(listener, jam)) => {
-                jam.release(&listener, BACKLOG).await;
-                listener
-            }
-            Some(Door::Shut(socket)) => Arc::new(socket.listen(BACKLOG).unwrap()),
-            open => {
-                shut(open).await;
-                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
-            }
-        };
-        *door = Some(open(listener, &self.shared));
-    }
-}
-
-const BACKLOG: u32 = 1024;
-
-fn bind(addr: SocketAddr) -> TcpSocket {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
-    socket.set_reuseaddr(true).unwrap(); // connections of before may linger
-    socket.bind(addr).unwrap();
-    socket
-}
-
-fn open(listener: Arc<TcpListener>, shared: &Arc<Shared>) -> Door {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(accept(Arc::clone(&listener), Arc::clone(shared)));
-    Door::Open(listener, tasks)
-}
-
-/// Ends the tasks and waits for it, so that the port is free afterwards.
-async fn shut(door: Option<Door>) {
-    if let Some(Door::Open(_, mut tasks)) = door {
-        tasks.shutdown().await;
-    }
-}
-
-async fn accept(listener: Arc<TcpListener>, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new(); // aborted with this task
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        connections.spawn(serve(stream, Arc::clone(&shared)));
-        while connections.try_join_next().is_some() {}
+        self.door.reopen().await;
     }
 }
 
@@ -229,11 +159,11 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         Accept::Close => http::end(stream, End::Close).await,
         Accept::Silent => http::until_gone(&mut stream).await,
         Accept::Normal if shared.pki.is_none() => {
-            http::serve(stream, None, |request| shared.reply(request)).await;
+            http::serve(stream, None, |request| shared.reply(&request)).await;
         }
         Accept::Normal => {
             if let Some((stream, sni)) = tls::shake_hands(stream, &shared).await {
-                http::serve(stream, sni.as_deref(), |request| shared.reply(request)).await;
+                http::serve(stream, sni.as_deref(), |request| shared.reply(&request)).await;
             }
         }
     }
@@ -261,12 +191,16 @@ impl Shared {
         Arc::clone(identities.entry(key).or_insert_with(|| pki.identity(host, authority, flaw)))
     }
 
-    fn reply(&self, request: Request) -> Reply {
-        let mut settings = self.settings();
-        let fault = settings.fault(&request.host, |faults| faults.reply.clone());
-        let reply = fault.or_else(|| settings.route(&request.host, &request.path));
-        settings.requests.push(request);
-        reply.unwrap_or_else(|| Response::new(404).body("The lab has no such page.\n").into())
+    fn reply(&self, request: &Request) -> Reply {
+        let reply = {
+            let mut settings = self.settings();
+            let fault = settings.fault(&request.host, |faults| faults.reply.clone());
+            let reply = fault.or_else(|| settings.route(&request.host, &request.path));
+            settings.requests.push(request.clone());
+            reply
+        };
+        let nothing = || Response::new(404).body("The lab has no such page.\n").into();
+        reply.unwrap_or_else(nothing).to(request)
     }
 }
 

@@ -1,7 +1,11 @@
 //! What an origin says after a request, as data: a well-formed response, or a script of bytes, pauses and endings
 //! for everything that is not. Playing them is `http.rs`' work.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use super::http::Request;
 
 /// How a connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +157,31 @@ pub enum Reply {
     Response(Response),
     /// Anything else.
     Script(Vec<Step>),
+    /// What this makes of the request.
+    Answer(Answer),
+}
+
+/// Makes a reply of a request.
+#[derive(Clone)]
+pub struct Answer(Arc<dyn Fn(&Request) -> Reply + Send + Sync>);
+
+impl Answer {
+    /// By this rule.
+    pub fn new(rule: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self(Arc::new(rule))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
 }
 
 impl From<Response> for Reply {
@@ -162,11 +191,20 @@ impl From<Response> for Reply {
 }
 
 impl Reply {
+    /// The reply to this request, once its rule has been asked.
+    pub fn to(self, request: &Request) -> Self {
+        match self {
+            Self::Answer(Answer(rule)) => rule(request).to(request),
+            known => known,
+        }
+    }
+
     /// The steps that answer a request with this method.
     pub fn script(&self, method: &str) -> Vec<Step> {
         match self {
             Self::Response(response) => response.script(method),
             Self::Script(steps) => steps.clone(),
+            Self::Answer(_) => unreachable!("its rule was asked when the reply was chosen"),
         }
     }
 }

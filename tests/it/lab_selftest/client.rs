@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::clock::Clock;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -67,6 +68,15 @@ pub fn client_hello(host: &str) -> Vec<u8> {
 /// A GET over plain TCP.
 pub async fn get(addr: SocketAddr, host: &str, path: &str) -> (String, Ending) {
     converse(TcpStream::connect(addr).await.unwrap(), &request("GET", host, path)).await
+}
+
+/// The body that a GET for this URL gets from this address, whatever its bytes.
+pub async fn download(addr: SocketAddr, url: &ProbeUrl) -> Vec<u8> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.get(format!("http://{addr}{}", url.path_and_query())).header("Host", url.host());
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200, "{url}");
+    response.bytes().await.unwrap().to_vec()
 }
 
 /// The bytes of a request, the last one on its connection.

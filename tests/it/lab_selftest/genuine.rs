@@ -1,16 +1,16 @@
 //! The answers that the lab derives from the catalog, seen by a client that doesn't judge them.
 
-use std::net::SocketAddr;
-
 use defender_exporter::catalog::{
     Basis, BodyKind, Component, Endpoint, Evidence, Expectation, HostPattern, Method, ProbeUrl, Trust,
 };
 use defender_exporter::config::ConnectTo;
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
-use super::client::{converse, get, request, shake_hands};
-use crate::lab::Lab;
+use super::client::{converse, download, get, request, shake_hands};
 use crate::lab::genuine::{REDIRECTED, cabinet, version_feed};
+use crate::lab::pki::pointers::CRL_HOST;
+use crate::lab::pki::{Authority, Issuer};
+use crate::lab::{Lab, host_port};
 
 fn endpoint(url: &str, expect: &[u16], evidence: &[Evidence]) -> Endpoint {
     Endpoint {
@@ -91,9 +91,7 @@ async fn a_crl_survives_the_way_through_http() {
     let lab = Lab::start().await;
     let crl = endpoint("http://crl.lab/ca.crl", &[200], &[Evidence::Body(BodyKind::Crl)]);
     lab.serve(&crl);
-    let client = reqwest::Client::builder().no_proxy().resolve("crl.lab", lab.plain.addr()).build().unwrap();
-    let url = format!("http://crl.lab:{}/ca.crl", lab.plain.addr().port());
-    let body = client.get(url).send().await.unwrap().bytes().await.unwrap();
+    let body = download(lab.plain.addr(), &crl.url).await;
     assert!(CertificateRevocationList::from_der(&body).is_ok_and(|(rest, _)| rest.is_empty()));
 }
 
@@ -108,12 +106,38 @@ async fn the_configuration_leads_into_the_lab() {
         ConnectTo::Address(address) => *address,
         ConnectTo::Name(name) => panic!("{name} is no address"),
     };
-    let found: Vec<SocketAddr> = config.connect_to.values().map(address).collect();
-    assert_eq!(found, [lab.plain.addr(), lab.tls.addr()], "in the order of the hosts");
+    let found = |url: &ProbeUrl| address(&config.connect_to[&host_port(url)]);
+    assert_eq!(urls.each_ref().map(found), [lab.tls.addr(), lab.plain.addr()]);
+    let pointed_at = ProbeUrl::parse(&format!("http://{CRL_HOST}/")).unwrap();
+    assert_eq!(found(&pointed_at), lab.gate(CRL_HOST).addr(), "what certificates point at comes with it");
     let yaml = lab.config_yaml(&urls);
     assert!(yaml.contains(&format!("  \"maps.lab:443\": \"{}\"\n", lab.tls.addr())), "{yaml}");
     let pem = std::fs::read_to_string(lab.roots_file()).unwrap();
     assert_eq!(pem.matches("BEGIN CERTIFICATE").count(), lab.pki.roots().len());
+}
+
+#[tokio::test]
+async fn signed_objects_are_of_those_that_they_are_named_for() {
+    let of = |name: &str, body| endpoint(&format!("http://www.lab/{name}"), &[200], &[Evidence::Body(body)]);
+    let cases = [
+        (
+            "pkiops/Microsoft%20Update%20Secure%20Server%20CA%202.1",
+            Issuer::Intermediate(Authority::Microsoft2011),
+        ),
+        ("pki/MicRooCerAut2011_2011_03_22", Issuer::Root(Authority::Microsoft2011)),
+        ("DigiCertGlobalRootG2", Issuer::Root(Authority::DigicertG2)),
+    ];
+    let lab = Lab::start().await;
+    for (name, issuer) in cases {
+        let crl = of(&format!("{name}.crl"), BodyKind::Crl);
+        let certificate = of(&format!("{name}.crt"), BodyKind::Certificate);
+        lab.serve_all([&crl, &certificate]);
+        let der = download(lab.plain.addr(), &certificate.url).await;
+        assert_eq!(der, lab.pki.certificate(issuer).as_ref(), "{name}");
+        let der = download(lab.plain.addr(), &crl.url).await;
+        let (_, crl) = CertificateRevocationList::from_der(&der).unwrap();
+        assert!(crl.issuer().to_string().contains(issuer.name()), "{name}: {}", crl.issuer());
+    }
 }
 
 #[test]

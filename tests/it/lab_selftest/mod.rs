@@ -1,9 +1,13 @@
 //! The lab is what it claims to be, seen by plain clients and not by the exporter:
 //! when a scenario fails, the exporter is to blame. Waits are bounded throughout.
 
+mod aia;
 mod blackhole;
 mod client;
+mod crl;
 mod dns;
+mod gate;
 mod genuine;
+mod judge;
 mod origin;
 mod pki;

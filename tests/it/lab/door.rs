@@ -1,0 +1,122 @@
+//! A listening port that can be opened, shut and jammed while it runs. What happens to connections is its owner's affair.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use super::blackhole::Jam;
+
+const BACKLOG: u32 = 1024;
+
+type Serve = Arc<dyn Fn(TcpStream) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// Whether connections come in.
+enum State {
+    /// They do; dropping the tasks ends all connections.
+    Open(Arc<TcpListener>, JoinSet<()>),
+    /// They are refused; the socket keeps the port ours.
+    Shut(TcpSocket),
+    /// They hang.
+    Jammed(Arc<TcpListener>, Jam),
+}
+
+/// The port. It is gone on drop, with its connections.
+pub struct Door {
+    addr: SocketAddr,
+    serve: Serve,
+    state: Mutex<Option<State>>,
+}
+
+impl Door {
+    /// Listens, and serves each connection with what `serve` makes of it.
+    pub fn open<F>(at: SocketAddr, serve: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let serve: Serve = Arc::new(move |stream| Box::pin(serve(stream)));
+        let listener = bind(at).listen(BACKLOG).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let state = Mutex::new(Some(open(Arc::new(listener), &serve)));
+        Self { addr, serve, state }
+    }
+
+    /// Where it listens, or listened before it was shut.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Ends all connections and refuses new ones.
+    pub async fn shut(&self) {
+        let mut state = self.state.lock().await;
+        end(state.take()).await;
+        *state = Some(State::Shut(bind(self.addr)));
+    }
+
+    /// Ends all connections and lets new ones hang in their TCP handshake (Linux: the backlog is full).
+    pub async fn jam(&self) {
+        let mut state = self.state.lock().await;
+        let listener = match state.take() {
+            Some(State::Open(listener, mut tasks)) => {
+                tasks.shutdown().await;
+                listener
+            }
+            other => {
+                end(other).await;
+                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
+            }
+        };
+        let jam = Jam::new(&listener).await;
+        *state = Some(State::Jammed(listener, jam));
+    }
+
+    /// Opens the same port again, whether shut or jammed. A connection that hung is made when its SYN is next
+    /// repeated, on Linux a second after its first.
+    pub async fn reopen(&self) {
+        let mut state = self.state.lock().await;
+        let listener = match state.take() {
+            Some(State::Jammed(listener, jam)) => {
+                jam.release(&listener, BACKLOG).await;
+                listener
+            }
+            Some(State::Shut(socket)) => Arc::new(socket.listen(BACKLOG).unwrap()),
+            open => {
+                end(open).await;
+                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
+            }
+        };
+        *state = Some(open(listener, &self.serve));
+    }
+}
+
+fn bind(addr: SocketAddr) -> TcpSocket {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
+    socket.set_reuseaddr(true).unwrap(); // connections of before may linger
+    socket.bind(addr).unwrap();
+    socket
+}
+
+fn open(listener: Arc<TcpListener>, serve: &Serve) -> State {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(accept(Arc::clone(&listener), Arc::clone(serve)));
+    State::Open(listener, tasks)
+}
+
+/// Ends the tasks and waits for it, so that the port is free afterwards.
+async fn end(state: Option<State>) {
+    if let Some(State::Open(_, mut tasks)) = state {
+        tasks.shutdown().await;
+    }
+}
+
+async fn accept(listener: Arc<TcpListener>, serve: Serve) {
+    let mut connections = JoinSet::new(); // aborted with this task
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        connections.spawn(serve(stream));
+        while connections.try_join_next().is_some() {}
+    }
+}

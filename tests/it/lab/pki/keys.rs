@@ -1,0 +1,43 @@
+//! Keys: ECDSA ones are made, RSA ones are taken from `tests/data/lab` (ring makes none).
+
+use std::sync::LazyLock;
+
+use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+
+static RSA_2048: LazyLock<Vec<PrivatePkcs8KeyDer<'static>>> =
+    LazyLock::new(|| read(include_bytes!("../../../data/lab/rsa-2048.pem")));
+
+fn read(pem: &[u8]) -> Vec<PrivatePkcs8KeyDer<'static>> {
+    PrivatePkcs8KeyDer::pem_slice_iter(pem).collect::<Result<_, _>>().unwrap()
+}
+
+/// Whose RSA key of 2048 bits, in the order of the file.
+#[derive(Clone, Copy)]
+pub(super) enum Owner {
+    MicrosoftRoot,
+    Microsoft,
+    MicrosoftNext,
+    DigicertRoot,
+    Digicert,
+    TlsRoot,
+    Tls,
+    Leaves,
+    Stranger,
+}
+
+/// An RSA key of 2048 bits.
+pub(super) fn rsa(owner: Owner) -> KeyPair {
+    KeyPair::from_pkcs8_der_and_sign_algo(&RSA_2048[owner as usize], &PKCS_RSA_SHA256).unwrap()
+}
+
+/// A key of the same kind that belongs to nobody.
+pub(super) fn another_like(key: &KeyPair) -> KeyPair {
+    if is_rsa(key) { rsa(Owner::Stranger) } else { KeyPair::generate_for(key.algorithm()).unwrap() }
+}
+
+/// Whether it is an RSA key.
+pub(super) fn is_rsa(key: &impl PublicKeyData) -> bool {
+    key.algorithm() == &PKCS_RSA_SHA256
+}

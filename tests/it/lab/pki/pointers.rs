@@ -1,0 +1,114 @@
+//! Where certificates say that their revocation is told and their issuer's certificate is to be had: the extensions
+//! cRLDistributionPoints and authorityInfoAccess (RFC 5280, sections 4.2.1.13 and 4.2.2.1).
+
+use rcgen::{CertificateParams, CrlDistributionPoint, CustomExtension};
+use yasna::Tag;
+use yasna::models::ObjectIdentifier;
+
+use super::crl::Scope;
+use super::{Authority, Issuer};
+
+/// Serves the lists.
+pub const CRL_HOST: &str = "crl.pki.lab";
+/// Serves the same lists, for authorities that name two hosts.
+pub const CRL2_HOST: &str = "crl2.pki.lab";
+/// Serves the certificates of issuers.
+pub const AIA_HOST: &str = "aia.pki.lab";
+/// Answers OCSP.
+pub const OCSP_HOST: &str = "ocsp.pki.lab";
+
+const AUTHORITY_INFO_ACCESS: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 1, 1];
+const OCSP: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 48, 1];
+const CA_ISSUERS: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 48, 2];
+
+/// What the certificates of one issuer point at. Any text may stand in a URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pointers {
+    /// Distribution points; each with its alternatives for one and the same list.
+    pub crls: Vec<Vec<String>>,
+    /// `caIssuers`.
+    pub issuers: Vec<String>,
+    /// OCSP responders.
+    pub ocsp: Vec<String>,
+    /// Whether the issuer's list is for the first distribution point alone, and says so.
+    pub partitioned: bool,
+}
+
+impl Pointers {
+    /// None at all.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// What certificates in this role carry, on the lab's hosts: Microsoft's older authorities a list without OCSP,
+    /// DigiCert's two points and OCSP, TLS G2's a partition with two alternatives and OCSP, an inspector's nothing.
+    pub fn usual(issuer: Issuer) -> Self {
+        let slug = issuer.slug();
+        let on = |host: &str, path: &str| format!("http://{host}/{path}");
+        let crl = |host| on(host, &format!("{slug}.crl"));
+        let issuers = vec![on(AIA_HOST, &format!("{slug}.crt"))];
+        let ocsp = vec![on(OCSP_HOST, &slug)];
+        let (Issuer::Root(authority) | Issuer::Intermediate(authority)) = issuer;
+        match (authority, issuer) {
+            (Authority::Inspector, _) => Self::none(),
+            (Authority::DigicertG2, _) => {
+                let crls = [CRL_HOST, CRL2_HOST].map(|host| vec![crl(host)]).to_vec();
+                Self { crls, issuers, ocsp, partitioned: false }
+            }
+            (Authority::TlsG2, Issuer::Intermediate(_)) => {
+                let partition = format!("partition/{slug}.7.crl");
+                let crls = vec![[CRL_HOST, CRL2_HOST].map(|host| on(host, &partition)).to_vec()];
+                Self { crls, issuers, ocsp, partitioned: true }
+            }
+            _ => Self { crls: vec![vec![crl(CRL_HOST)]], issuers, ocsp: Vec::new(), partitioned: false },
+        }
+    }
+
+    /// These lists alone, each a point of its own.
+    pub fn lists<const N: usize>(urls: [&str; N]) -> Self {
+        Self { crls: urls.map(|url| vec![url.to_owned()]).to_vec(), ..Self::none() }
+    }
+
+    /// Every URL of a list.
+    pub fn crl_urls(&self) -> impl Iterator<Item = &String> {
+        self.crls.iter().flatten()
+    }
+
+    /// Every URL.
+    pub fn urls(&self) -> impl Iterator<Item = &String> {
+        self.crl_urls().chain(&self.issuers).chain(&self.ocsp)
+    }
+
+    /// What the issuer's list must say that it is for.
+    pub(super) fn scope(&self) -> Option<Scope> {
+        let first = self.crls.first().filter(|_| self.partitioned)?;
+        Some(Scope { names: first.clone(), ..Scope::default() })
+    }
+
+    /// Writes the extensions.
+    pub(super) fn put_into(&self, params: &mut CertificateParams) {
+        params.crl_distribution_points =
+            self.crls.iter().map(|uris| CrlDistributionPoint { uris: uris.clone() }).collect();
+        if !(self.issuers.is_empty() && self.ocsp.is_empty()) {
+            let extension = CustomExtension::from_oid_content(&AUTHORITY_INFO_ACCESS, self.info_access());
+            params.custom_extensions.push(extension);
+        }
+    }
+
+    fn info_access(&self) -> Vec<u8> {
+        let ocsp = self.ocsp.iter().map(|url| (OCSP, url));
+        let issuers = self.issuers.iter().map(|url| (CA_ISSUERS, url));
+        yasna::construct_der(|writer| {
+            writer.write_sequence(|writer| {
+                for (method, url) in ocsp.chain(issuers) {
+                    writer.next().write_sequence(|writer| {
+                        writer.next().write_oid(&ObjectIdentifier::from_slice(&method));
+                        // uniformResourceIdentifier
+                        let write = |writer: yasna::DERWriter<'_>| writer.write_ia5_string(url);
+                        writer.next().write_tagged_implicit(Tag::context(6), write);
+                    });
+                }
+            });
+        })
+    }
+}
