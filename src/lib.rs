@@ -22,6 +22,8 @@ pub mod names;
 
 pub mod probe;
 
+pub mod fetch;
+
 pub mod trust;
 
 pub mod observation;

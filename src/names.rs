@@ -265,10 +265,14 @@ fn build(
 
 /// Addresses that lead nowhere, which filters answer in place of the real ones.
 fn sinkhole(addresses: &[IpAddr]) -> Option<IpAddr> {
-    addresses.iter().copied().find(|address| {
-        let address = address.to_canonical();
-        address.is_unspecified() || address.is_loopback()
-    })
+    addresses.iter().copied().find(|address| leads_nowhere(*address))
+}
+
+/// Whether an address is nobody's, or this machine's own: no service on the Internet has it.
+#[must_use]
+pub fn leads_nowhere(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_unspecified() || address.is_loopback()
 }
 
 #[cfg(test)]

@@ -98,6 +98,15 @@ impl ProbeUrl {
         self.port
     }
 
+    /// What the `Host` header says: the port only where it isn't the scheme's own (RFC 9110, section 7.2).
+    #[must_use]
+    pub fn authority(&self) -> String {
+        match (self.scheme, self.port) {
+            (Scheme::Http, 80) | (Scheme::Https, 443) => self.host.clone(),
+            (_, port) => format!("{}:{port}", self.host),
+        }
+    }
+
     /// What goes on the request line.
     #[must_use]
     pub fn path_and_query(&self) -> &str {

@@ -1,5 +1,6 @@
 //! Error → reason. Pure, and the only place where an error of a library gets its word.
 
+use std::error::Error;
 use std::io;
 
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
@@ -27,6 +28,9 @@ pub enum StageError {
     /// The HTTP connection's error.
     #[error("{}", chain_of(.0))]
     Http(#[from] hyper::Error),
+    /// The error of a fetch.
+    #[error("{}", fetch_words(.0))]
+    Fetch(#[from] reqwest::Error),
     /// The request can't be written.
     #[error("request: {0}")]
     Request(#[from] hyper::http::Error),
@@ -49,6 +53,7 @@ pub fn classify(stage: Stage, error: &StageError) -> Reason {
         StageError::Certificate(error) => certificate(error),
         StageError::ServerName(_) | StageError::Request(_) => Reason::Internal,
         StageError::Http(error) => http(stage, error),
+        StageError::Fetch(error) => fetch(stage, error),
         StageError::TooLarge { .. } => Reason::TooLarge,
     }
 }
@@ -136,32 +141,44 @@ fn http(stage: Stage, error: &hyper::Error) -> Reason {
     if error.is_incomplete_message() || error.is_closed() {
         return Reason::Closed;
     }
-    match io_source(error) {
+    match cause::<io::Error>(error) {
         Some(source) => io_error(stage, source),
         None if error.is_canceled() => Reason::Closed,
         None => Reason::Protocol,
     }
 }
 
-/// The socket's error behind one of hyper.
-fn io_source(error: &hyper::Error) -> Option<&io::Error> {
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        if let Some(io) = source.downcast_ref::<io::Error>() {
-            return Some(io);
-        }
-        next = source.source();
+fn fetch(stage: Stage, error: &reqwest::Error) -> Reason {
+    if let Some(error) = cause::<hyper::Error>(error) {
+        return http(stage, error);
     }
-    None
+    match cause::<io::Error>(error) {
+        Some(source) => io_error(stage, source),
+        None => Reason::Internal, // the library refuses what it was asked for
+    }
+}
+
+/// An error and its causes.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// The error of a kind among an error and its causes.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 /// An error with its causes: hyper's own text leaves them out.
-fn chain_of(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
+fn chain_of(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
+/// What went wrong, without the layers of libraries around it.
+fn fetch_words(error: &reqwest::Error) -> String {
+    match (cause::<hyper::Error>(error), cause::<io::Error>(error)) {
+        (Some(http), _) => chain_of(http),
+        (None, Some(io)) => io.to_string(),
+        (None, None) => chain_of(error),
     }
-    text
 }

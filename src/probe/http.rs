@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::classify::StageError;
-use crate::catalog::{Method, ProbeUrl, Scheme};
+use crate::catalog::{Method, ProbeUrl};
 
 /// The most that the head of an answer may take, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -22,7 +22,7 @@ const MAX_HEAD: usize = 64 * 1024;
 pub(super) const MAX_BODY: u64 = 1024 * 1024;
 
 /// How the exporter introduces itself.
-const AGENT: &str = concat!("defender-exporter/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("defender-exporter/", env!("CARGO_PKG_VERSION"));
 
 type Connection<S> = http1::Connection<TokioIo<S>, Empty<Bytes>>;
 
@@ -111,17 +111,9 @@ fn request(method: Method, url: &ProbeUrl) -> Result<Request<Empty<Bytes>>, hype
     Request::builder()
         .method(method)
         .uri(url.path_and_query())
-        .header(HOST, authority(url))
+        .header(HOST, url.authority())
         .header(USER_AGENT, AGENT)
         .header(ACCEPT, "*/*")
         .header(CONNECTION, "close")
         .body(Empty::new())
-}
-
-/// The Host header: the port only where it isn't the scheme's own (RFC 9110, section 7.2).
-fn authority(url: &ProbeUrl) -> String {
-    match (url.scheme(), url.port()) {
-        (Scheme::Http, 80) | (Scheme::Https, 443) => url.host().to_owned(),
-        (_, port) => format!("{}:{port}", url.host()),
-    }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use classify::{StageError, classify};
+pub(crate) use http::AGENT;
 
 use crate::catalog::{Endpoint, ProbeUrl, Scheme};
 use crate::clock::Clock;

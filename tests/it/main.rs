@@ -7,6 +7,7 @@
 #![allow(unreachable_pub)]
 
 mod exporter;
+mod fetch;
 mod lab;
 mod lab_selftest;
 mod probe_failures;

@@ -42,8 +42,9 @@ fn each_room_keeps_its_own() {
     check("SystemTime::now", &["src/clock.rs"]);
     check("prometheus_client", &["src/metrics"]);
     check("axum", &["src/web"]);
+    check("reqwest", &["src/fetch.rs", "src/probe/classify.rs"]);
     check("process::exit", &[]);
-    check("Instant::now", &["src/engine.rs", "src/names.rs", "src/probe"]);
+    check("Instant::now", &["src/engine.rs", "src/fetch.rs", "src/names.rs", "src/probe"]);
     check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);
 }
 

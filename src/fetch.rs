@@ -1,0 +1,279 @@
+//! Fetches what isn't timed: revocation lists, OCSP answers, issuers' certificates. One attempt, and nothing kept from
+//! one fetch for the next. What the bytes mean is the caller's business.
+//!
+//! Plain HTTP alone: what is fetched is signed, and a list that is needed to judge a chain can't itself wait for a
+//! chain to be judged (RFC 5280, section 8).
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
+};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use tokio::time::{Instant, timeout_at};
+use tower::util::MapResponseLayer;
+
+use crate::catalog::{ProbeUrl, Scheme};
+use crate::names::{Destinations, leads_nowhere, without_brackets};
+use crate::observation::{Failure, FailureReason as Reason, Stage};
+use crate::probe::{AGENT, StageError, classify};
+
+/// Redirects followed.
+const MAX_REDIRECTS: usize = 3;
+
+/// The longest validator that is kept, in bytes.
+const MAX_VALIDATOR: usize = 1024;
+
+/// Fetches by one route: directly.
+pub struct Fetcher {
+    destinations: Arc<Destinations>,
+}
+
+/// What is to be fetched.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// From where. An `https` URL is refused.
+    pub url: &'a ProbeUrl,
+    /// The most that the body may take, in bytes.
+    pub limit: u64,
+    /// The longest that the fetch may take, redirects included.
+    pub timeout: Duration,
+    /// Content type and bytes of a POST; none: GET.
+    pub body: Option<(&'static str, Bytes)>,
+    /// What a GET's answer of before was marked with: if it hasn't changed, it isn't sent again.
+    pub known: Option<&'a Validators>,
+}
+
+/// What came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// Nothing new since the [`Validators`] that were given.
+    NotModified,
+    /// An answer with status 200.
+    Body {
+        /// The body, as it was sent.
+        bytes: Bytes,
+        /// What it is marked with.
+        validators: Validators,
+    },
+}
+
+/// What a server marks an answer with, to tell whether it has changed (RFC 9110, section 8.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
+
+impl Validators {
+    fn of(headers: &HeaderMap) -> Self {
+        let short = |name| headers.get(name).filter(|value| value.len() <= MAX_VALIDATOR).cloned();
+        Self { etag: short(ETAG), last_modified: short(LAST_MODIFIED) }
+    }
+
+    fn conditions(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let etag = self.etag.clone().map(|etag| (IF_NONE_MATCH, etag));
+        etag.into_iter().chain(self.last_modified.clone().map(|at| (IF_MODIFIED_SINCE, at)))
+    }
+}
+
+/// What the head of an answer calls for.
+enum Next {
+    Read,
+    NotModified,
+    Redirected(ProbeUrl),
+}
+
+/// How one hop of a fetch ended.
+enum Hop {
+    Fetched(Fetched),
+    Redirected(ProbeUrl),
+}
+
+impl Fetcher {
+    /// A fetcher that connects to the servers themselves.
+    #[must_use]
+    pub const fn direct(destinations: Arc<Destinations>) -> Self {
+        Self { destinations }
+    }
+
+    /// Fetches once; ends at its timeout at the latest.
+    ///
+    /// # Errors
+    /// With the stage and reason that a probe would have failed with.
+    pub async fn fetch(&self, wanted: Wanted<'_>) -> Result<Fetched, Failure> {
+        let deadline = Deadline { at: Instant::now() + wanted.timeout, limit: wanted.timeout };
+        let mut url = wanted.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let hop = self.hop(&wanted, &url, deadline).await;
+            match hop.map_err(|failure| where_redirected(failure, &wanted, &url))? {
+                Hop::Fetched(fetched) => return Ok(fetched),
+                Hop::Redirected(next) => url = next,
+            }
+        }
+        Err(broken(format!("more than {MAX_REDIRECTS} redirects, the last one to {url}")))
+    }
+
+    async fn hop(&self, wanted: &Wanted<'_>, url: &ProbeUrl, deadline: Deadline) -> Result<Hop, Failure> {
+        must_be_plain(url)?;
+        let found = async { Ok(self.destinations.find(url.host(), url.port()).await?) };
+        let address = deadline.bound(|| Stage::Resolve, found).await?;
+        must_not_be_this_machine(url, address)?;
+
+        let connected = Arc::new(AtomicBool::new(false));
+        let stage = || if connected.load(Ordering::Relaxed) { Stage::Request } else { Stage::Connect };
+        let answer = async { Ok(request(&client(&connected)?, wanted, url, address).send().await?) };
+        let response = deadline.bound(stage, answer).await?;
+        match next(wanted, url, &response)? {
+            Next::NotModified => Ok(Hop::Fetched(Fetched::NotModified)),
+            Next::Redirected(next) => Ok(Hop::Redirected(next)),
+            Next::Read => {
+                let validators = Validators::of(response.headers());
+                let bytes = deadline.bound(|| Stage::Transfer, read(response, wanted.limit)).await?;
+                Ok(Hop::Fetched(Fetched::Body { bytes, validators }))
+            }
+        }
+    }
+}
+
+/// When a fetch must end.
+#[derive(Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    /// Waits for the end of some work, or of the time. `stage` is asked where it failed.
+    async fn bound<T>(
+        self,
+        stage: impl Fn() -> Stage,
+        work: impl Future<Output = Result<T, StageError>>,
+    ) -> Result<T, Failure> {
+        let ended = timeout_at(self.at, work).await;
+        let stage = stage();
+        match ended {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Failure::new(stage, classify(stage, &error), error.to_string())),
+            Err(_) => {
+                let limit = humantime::format_duration(self.limit);
+                let detail = format!("no end of {stage}: the fetch's timeout of {limit} has passed");
+                Err(Failure::new(stage, Reason::Timeout, detail))
+            }
+        }
+    }
+}
+
+/// A client for one request, which notes that it has connected: a deadline must tell in which stage it passed.
+/// It keeps no connection, and so never repeats a request.
+fn client(connected: &Arc<AtomicBool>) -> Result<Client, reqwest::Error> {
+    let connected = Arc::clone(connected);
+    Client::builder()
+        .user_agent(AGENT)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(0)
+        .no_gzip() // a small answer must not become a large one
+        .connector_layer(MapResponseLayer::new(move |connection| {
+            connected.store(true, Ordering::Relaxed);
+            connection
+        }))
+        .build()
+}
+
+/// The request goes to the very address, in place of the URL's host: so the library has no name to resolve, port and
+/// address family are those that were decided on, and only the `Host` header knows the name.
+fn request(client: &Client, wanted: &Wanted<'_>, url: &ProbeUrl, address: SocketAddr) -> RequestBuilder {
+    let there = format!("http://{address}{}", url.path_and_query());
+    let request = if let Some((content_type, bytes)) = &wanted.body {
+        client.post(there).header(CONTENT_TYPE, *content_type).body(bytes.clone())
+    } else {
+        client.get(there).headers(wanted.known.into_iter().flat_map(Validators::conditions).collect())
+    };
+    request.header(HOST, url.authority()).header(ACCEPT_ENCODING, "identity").header(CONNECTION, "close")
+}
+
+/// What to do after the head of an answer.
+fn next(wanted: &Wanted<'_>, url: &ProbeUrl, response: &Response) -> Result<Next, Failure> {
+    let refused = |reason, detail: &str| Err(Failure::new(Stage::Request, reason, detail));
+    match response.status() {
+        StatusCode::OK => Ok(Next::Read),
+        StatusCode::NOT_MODIFIED if wanted.known.is_some() => Ok(Next::NotModified),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => refused(
+            Reason::AuthRequired,
+            "407 Proxy Authentication Required: a proxy on the way demands authentication",
+        ),
+        status if is_redirect(status, wanted) => redirect(url, response).map(Next::Redirected),
+        status => refused(Reason::Status, &format!("status {}, and not 200", status.as_u16())),
+    }
+}
+
+/// A POST is repeated as it is (RFC 9110, section 15.4, allows that); 303 would make a GET of it, without its question.
+fn is_redirect(status: StatusCode, wanted: &Wanted<'_>) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 307 | 308) || (status == 303 && wanted.body.is_none())
+}
+
+fn redirect(url: &ProbeUrl, response: &Response) -> Result<ProbeUrl, Failure> {
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let status = response.status().as_u16();
+    let location = location.ok_or_else(|| broken(format!("status {status} without a Location")))?;
+    url.join(location)
+        .map_err(|error| broken(format!("a redirect that can't be followed: {error}: {location:?}")))
+}
+
+/// Reads the body to its end, at most `limit` bytes of it.
+async fn read(mut response: Response, limit: u64) -> Result<Bytes, StageError> {
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(StageError::TooLarge { limit });
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if (bytes.len() + chunk.len()) as u64 > limit {
+            return Err(StageError::TooLarge { limit });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes.shrink_to_fit(); // it may be kept for days
+    Ok(bytes.into())
+}
+
+fn must_be_plain(url: &ProbeUrl) -> Result<(), Failure> {
+    match url.scheme() {
+        Scheme::Http => Ok(()),
+        Scheme::Https => {
+            Err(broken("https: what judges a chain is fetched over plain HTTP alone".to_owned()))
+        }
+    }
+}
+
+/// The URL may be a stranger's, out of a certificate or a redirect: it must not reach the services of this machine.
+/// Names are held to that where they are resolved, and the configuration may send a connection anywhere.
+fn must_not_be_this_machine(url: &ProbeUrl, address: SocketAddr) -> Result<(), Failure> {
+    let literal = without_brackets(url.host()).parse::<IpAddr>();
+    if literal == Ok(address.ip()) && leads_nowhere(address.ip()) {
+        let detail = format!("{} is an address of this machine, where no public service is", address.ip());
+        return Err(Failure::new(Stage::Resolve, Reason::Sinkhole, detail));
+    }
+    Ok(())
+}
+
+/// The server breaks the rules of a fetch.
+fn broken(detail: String) -> Failure {
+    Failure::new(Stage::Request, Reason::Protocol, detail)
+}
+
+fn where_redirected(failure: Failure, wanted: &Wanted<'_>, url: &ProbeUrl) -> Failure {
+    if url == wanted.url {
+        return failure;
+    }
+    let Failure { stage, reason, detail } = failure;
+    Failure::new(stage, reason, format!("{detail}, after a redirect to {url}"))
+}
