@@ -1,11 +1,14 @@
 //! The program as a user runs it: a real process, the lab's Internet behind `connect_to`, scrapes over HTTP.
 
+mod outages;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use defender_exporter::catalog::{ProbeUrl, embedded};
+use defender_exporter::catalog::{Endpoint, ProbeUrl, embedded};
+use defender_exporter::config::Config;
 
 use crate::lab::Lab;
 
@@ -72,20 +75,22 @@ fn successes(metrics: &str) -> usize {
     samples(metrics, "defender_probe_success").iter().filter(|(_, value)| *value > 0.5).count()
 }
 
+/// What the defaults probe, in the catalog's order.
+fn endpoints() -> Vec<&'static Endpoint> {
+    let optional = |component| embedded().components.iter().any(|c| c.component == component && c.optional);
+    let geos = Config::default().geos;
+    let probed = |e: &&Endpoint| !optional(e.component) && e.geo.is_none_or(|geo| geos.contains(&geo));
+    embedded().endpoints.iter().filter(probed).collect()
+}
+
 /// The lab with the default catalog's Internet, and a configuration that leads there.
 async fn internet(rhythm: &str) -> (Lab, PathBuf, usize) {
     let lab = Lab::start_at(SystemTime::now()).await;
-    let optional: Vec<_> = embedded().components.iter().filter(|c| c.optional).map(|c| c.component).collect();
-    let geos = ["us", "eu", "uk"];
-    let default: Vec<_> = embedded()
-        .endpoints
-        .iter()
-        .filter(|e| !optional.contains(&e.component) && e.geo.is_none_or(|geo| geos.contains(&geo.as_str())))
-        .collect();
-    let urls: Vec<ProbeUrl> = lab.serve_all(default.iter().copied());
+    let endpoints = endpoints();
+    let urls: Vec<ProbeUrl> = lab.serve_all(endpoints.iter().copied());
     let file = lab.files().join("exporter.yaml");
     std::fs::write(&file, format!("{rhythm}\n{}", lab.config_yaml(&urls))).unwrap();
-    (lab, file, default.len())
+    (lab, file, endpoints.len())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,35 +105,6 @@ async fn with_a_genuine_internet_everything_succeeds() {
     assert_eq!(exporter.get("/-/ready").await.0, 200);
     let check = run(&["check", "--config.file", file.to_str().unwrap()]);
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_breaks_turns_its_series_and_what_heals_clears_them() {
-    let (lab, file, all) = internet("interval: 2s\ntimeout: 1s").await;
-    let exporter = Exporter::start(&file);
-    exporter.until("success everywhere", |metrics| successes(metrics) == all).await;
-
-    lab.tls.stop().await;
-    let refused = r#"stage="connect",reason="refused""#;
-    let failing = |metrics: &str| {
-        let reasons = samples(metrics, "defender_probe_failure_reason");
-        !reasons.is_empty()
-            && samples(metrics, "defender_component_available")
-                .iter()
-                .any(|(labels, value)| labels.contains("maps") && *value < 0.5)
-    };
-    let metrics = exporter.until("MAPS lost", failing).await;
-    let reasons = samples(&metrics, "defender_probe_failure_reason");
-    assert!(
-        reasons.iter().all(|(labels, _)| labels.contains(refused) && labels.contains("https://")),
-        "{reasons:?}"
-    );
-
-    lab.tls.restart().await;
-    let healed = |metrics: &str| {
-        successes(metrics) == all && samples(metrics, "defender_probe_failure_reason").is_empty()
-    };
-    exporter.until("all clear", healed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,12 +80,19 @@ struct Zone {
     asked: Vec<Question>,
 }
 
+/// Whether questions come in.
+enum Door {
+    /// They do; these tasks answer them.
+    Open(JoinSet<()>),
+    /// They don't; the sockets keep the port ours.
+    Shut(UdpSocket, TcpSocket),
+}
+
 /// The server. It ends on drop.
 pub struct Dns {
     addr: SocketAddr,
     zone: Arc<Mutex<Zone>>,
-    /// The serving tasks; none while it is stopped.
-    tasks: tokio::sync::Mutex<JoinSet<()>>,
+    door: tokio::sync::Mutex<Door>,
 }
 
 impl Dns {
@@ -95,8 +102,8 @@ impl Dns {
         let zone = Arc::new(Mutex::new(zone));
         let (udp, tcp) = bind_pair().await;
         let addr = udp.local_addr().unwrap();
-        let tasks = tokio::sync::Mutex::new(serve(udp, tcp, &zone));
-        Self { addr, zone, tasks }
+        let door = tokio::sync::Mutex::new(Door::Open(serve(udp, tcp, &zone)));
+        Self { addr, zone, door }
     }
 
     /// Where it listens, UDP and TCP.
@@ -126,15 +133,22 @@ impl Dns {
 
     /// Closes the port: UDP questions meet ICMP "port unreachable", connections are refused.
     pub async fn stop(&self) {
-        self.tasks.lock().await.shutdown().await;
+        let mut door = self.door.lock().await;
+        if let Door::Open(tasks) = &mut *door {
+            tasks.shutdown().await;
+            *door = Door::Shut(deaf(self.addr).await, bind(self.addr).unwrap());
+        }
     }
 
     /// Opens the same port again.
     pub async fn restart(&self) {
-        let mut tasks = self.tasks.lock().await;
-        tasks.shutdown().await;
-        let udp = UdpSocket::bind(self.addr).await.unwrap();
-        *tasks = serve(udp, listen(self.addr).unwrap(), &self.zone);
+        self.stop().await;
+        let mut door = self.door.lock().await;
+        if let Door::Shut(deaf, tcp) = std::mem::replace(&mut *door, Door::Open(JoinSet::new())) {
+            drop(deaf);
+            let udp = UdpSocket::bind(self.addr).await.unwrap();
+            *door = Door::Open(serve(udp, tcp.listen(BACKLOG).unwrap(), &self.zone));
+        }
     }
 
     fn zone(&self) -> std::sync::MutexGuard<'_, Zone> {
@@ -153,11 +167,24 @@ async fn bind_pair() -> (UdpSocket, TcpListener) {
     panic!("no port is free for both UDP and TCP");
 }
 
+const BACKLOG: u32 = 64;
+
 fn listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
+    bind(addr)?.listen(BACKLOG)
+}
+
+fn bind(addr: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
+    socket.set_reuseaddr(true)?; // connections of before may linger
     socket.bind(addr)?;
-    socket.listen(64)
+    Ok(socket)
+}
+
+/// A socket that is connected, to itself, hears nobody else: what others send meets a closed port.
+async fn deaf(addr: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind(addr).await.unwrap();
+    socket.connect(addr).await.unwrap();
+    socket
 }
 
 fn serve(udp: UdpSocket, tcp: TcpListener, zone: &Arc<Mutex<Zone>>) -> JoinSet<()> {

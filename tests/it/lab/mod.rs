@@ -130,11 +130,16 @@ impl Lab {
 
     /// The same as the text of a configuration file, to which a test may add its own keys.
     pub fn config_yaml<'a>(&self, urls: impl IntoIterator<Item = &'a ProbeUrl>) -> String {
-        let entry = |(from, to)| match to {
+        self.yaml(&self.connect_to(urls))
+    }
+
+    /// That text, with connections going where they are told.
+    pub fn yaml(&self, connect_to: &BTreeMap<HostPort, ConnectTo>) -> String {
+        let entry = |(from, to): (&HostPort, &ConnectTo)| match to {
             ConnectTo::Address(to) => format!("  \"{from}\": \"{to}\"\n"),
-            ConnectTo::Name(name) => unreachable!("the lab's origins have addresses, not {name}"),
+            ConnectTo::Name(to) => format!("  \"{from}\": \"{to}\"\n"),
         };
-        let connect_to: String = self.connect_to(urls).into_iter().map(entry).collect();
+        let connect_to: String = connect_to.iter().map(entry).collect();
         format!(
             "resolver:\n  servers: [\"{}\"]\ntls:\n  extra_roots: [\"{}\"]\nconnect_to:\n{connect_to}",
             self.dns.addr(),
