@@ -36,6 +36,8 @@ pub enum Handshake {
     Drip(Vec<u8>, Duration),
     /// Shakes hands in this version alone.
     Only(&'static rustls::SupportedProtocolVersion),
+    /// Demands a certificate of the client, in this version alone.
+    DemandsCertificate(&'static rustls::SupportedProtocolVersion),
 }
 
 impl Handshake {

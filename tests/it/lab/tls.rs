@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rustls::server::{Acceptor, ClientHello, ResolvesServerCert};
+use rustls::server::{Acceptor, ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
+use rustls::{ALL_VERSIONS, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -23,13 +23,15 @@ pub(super) async fn shake_hands(
     let sni = start.client_hello().server_name().map(str::to_ascii_lowercase);
     // RFC 6066 knows no SNI for addresses: the certificate is for the one that was connected to.
     let host = sni.clone().unwrap_or_else(|| start.io.local_addr().unwrap().ip().to_string());
-    let versions: &[&SupportedProtocolVersion] = match shared.handshake(&host) {
+    let order = shared.handshake(&host);
+    let demanding = matches!(order, Handshake::DemandsCertificate(_));
+    let versions: &[&SupportedProtocolVersion] = match order {
         Handshake::Normal => ALL_VERSIONS,
         Handshake::Delay(delay) => {
             tokio::time::sleep(delay).await;
             ALL_VERSIONS
         }
-        Handshake::Only(version) => &[version],
+        Handshake::Only(version) | Handshake::DemandsCertificate(version) => &[version],
         Handshake::Silent => {
             http::until_gone(&mut start.io).await;
             return None;
@@ -49,21 +51,28 @@ pub(super) async fn shake_hands(
             return None;
         }
     };
-    Some((finish(start, versions, shared.identity(&host)).await?, sni))
+    Some((finish(start, versions, demanding, shared.identity(&host)).await?, sni))
 }
 
 /// None when the client would not.
 async fn finish(
     start: StartHandshake<TcpStream>,
     versions: &[&'static SupportedProtocolVersion],
+    demanding: bool,
     identity: Arc<CertifiedKey>,
 ) -> Option<TlsStream<TcpStream>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Always(identity)));
+    let config =
+        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions).unwrap();
+    let config = if demanding {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(identity.cert.last().cloned()); // whichever: no client has any
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        config.with_client_cert_verifier(verifier.build().unwrap())
+    } else {
+        config.with_no_client_auth()
+    };
+    let config = config.with_cert_resolver(Arc::new(Always(identity)));
     start.into_stream(Arc::new(config)).await.ok()
 }
 

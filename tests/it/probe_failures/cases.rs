@@ -152,6 +152,7 @@ fn handshakes() -> Vec<Case> {
         ("plain HTTP", Handshake::plain_http(), R::NotTls),
         ("garbage", Handshake::Raw(b"\x00\xff\x01 lab \x80".to_vec()), R::NotTls),
         ("an alert", Handshake::alert(40), R::Alert),
+        ("a demand for a certificate", Handshake::DemandsCertificate(&rustls::version::TLS12), R::Alert),
         ("half a ServerHello", Handshake::bad_server_hello(), R::Protocol),
     ];
     cases
