@@ -17,6 +17,7 @@ pub mod http;
 pub mod origin;
 pub mod pki;
 pub mod reply;
+pub mod responder;
 pub mod revocation;
 mod tls;
 

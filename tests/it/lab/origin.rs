@@ -33,6 +33,10 @@ struct Settings {
     /// Per host, path prefixes in the order of their setting.
     routes: HashMap<String, Vec<(String, Reply)>>,
     identities: HashMap<(String, Authority, Flaw), Arc<CertifiedKey>>,
+    /// What is presented for a host whatever its authority and faults.
+    presented: HashMap<String, Arc<CertifiedKey>>,
+    /// OCSP answers, in DER.
+    staples: HashMap<String, Vec<u8>>,
     connections: usize,
     requests: Vec<Request>,
 }
@@ -67,6 +71,8 @@ impl Origin {
             authorities: HashMap::new(),
             routes: HashMap::new(),
             identities: HashMap::new(),
+            presented: HashMap::new(),
+            staples: HashMap::new(),
             connections: 0,
             requests: Vec::new(),
         };
@@ -92,6 +98,16 @@ impl Origin {
     /// Orders which authority issues a host's sound certificate.
     pub fn set_authority(&self, host: &str, authority: Authority) {
         self.shared.settings().authorities.insert(host.to_owned(), authority);
+    }
+
+    /// Orders the chain and the key that are presented for a host, whatever else is ordered.
+    pub fn present(&self, host: &str, identity: Arc<CertifiedKey>) {
+        self.shared.settings().presented.insert(host.to_owned(), identity);
+    }
+
+    /// Orders the OCSP answer that goes with a host's certificate (RFC 6066, section 8), of any bytes.
+    pub fn set_staple(&self, host: &str, answer: Vec<u8>) {
+        self.shared.settings().staples.insert(host.to_owned(), answer);
     }
 
     /// Orders what happens to new connections before a byte is read, for all hosts: they aren't known yet.
@@ -179,16 +195,26 @@ impl Shared {
         self.settings().fault(host, |faults| faults.handshake.clone()).unwrap_or(Handshake::Normal)
     }
 
-    /// The chain and key to present for `host`; made on first use.
+    /// What to present for `host`: chain, key, and the OCSP answer stapled to it.
     pub(super) fn identity(&self, host: &str) -> Arc<CertifiedKey> {
-        let pki = self.pki.as_ref().unwrap(); // only TLS origins present anything
         let mut settings = self.settings();
+        let presented = settings.presented.get(host).cloned();
+        let identity = presented.unwrap_or_else(|| self.made(&mut settings, host));
+        match settings.staples.get(host) {
+            None => identity,
+            Some(answer) => Arc::new(CertifiedKey { ocsp: Some(answer.clone()), ..(*identity).clone() }),
+        }
+    }
+
+    /// The chain and key for `host`, as ordered; made on first use.
+    fn made(&self, settings: &mut Settings, host: &str) -> Arc<CertifiedKey> {
+        let pki = self.pki.as_ref().unwrap(); // only TLS origins present anything
         let sound = settings.authorities.get(host).or_else(|| settings.authorities.get(ALL_HOSTS));
         let sound = (sound.copied().unwrap_or(Authority::Microsoft2011), Flaw::None);
         let (authority, flaw) = settings.fault(host, |faults| faults.certificate).unwrap_or(sound);
-        let identities = &mut settings.identities;
         let key = (host.to_owned(), authority, flaw);
-        Arc::clone(identities.entry(key).or_insert_with(|| pki.identity(host, authority, flaw)))
+        let identity = settings.identities.entry(key);
+        Arc::clone(identity.or_insert_with(|| pki.identity(host, authority, flaw)))
     }
 
     fn reply(&self, request: &Request) -> Reply {

@@ -5,9 +5,11 @@
 mod authority;
 mod ca;
 pub mod crl;
+mod delegate;
 mod der;
 mod keys;
 mod leaf;
+pub mod ocsp;
 pub mod pointers;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use ca::{Ca, Signer};
 use crl::Crl;
 pub use der::Signature;
 pub use leaf::{Flaw, Leaf};
+use ocsp::{Ocsp, Question};
 use pointers::Pointers;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -110,6 +113,16 @@ impl Pki {
     /// A list as ordered, in DER.
     pub fn sign_crl(&self, issuer: Issuer, crl: &Crl) -> Vec<u8> {
         crl.sign(self.signer(issuer), |other| self.subject(other))
+    }
+
+    /// An OCSP answer as ordered, in DER.
+    pub fn sign_ocsp(&self, issuer: Issuer, question: &Question, order: &Ocsp) -> Vec<u8> {
+        order.sign(self, issuer, question)
+    }
+
+    /// The OCSP answer about one certificate, in DER: what a server staples.
+    pub fn staple(&self, issuer: Issuer, serial: Serial, order: &Ocsp) -> Vec<u8> {
+        self.sign_ocsp(issuer, &Question::about(self, issuer, serial), order)
     }
 
     /// What a server presents for `host`: a chain and the leaf's key.

@@ -1,15 +1,18 @@
 //! Who answers for revocation: the plain origin has, at the URLs that the PKI's certificates point at, each issuer's
-//! list and certificate. Everything is good until something else is ordered.
+//! list, certificate and OCSP responder. Everything is good until something else is ordered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use defender_exporter::catalog::{ProbeUrl, Scheme};
 
 use super::Lab;
 use super::gate::Gate;
 use super::pki::crl::Crl;
-use super::pki::{Authority, Issuer, Pki, Serial};
+use super::pki::ocsp::Ocsp;
+use super::pki::{Authority, Issuer, Leaf, Pki, Serial};
 use super::reply::{Reply, Response};
+use super::responder;
 
 impl Lab {
     /// Serves an issuer's list at every URL that its certificates point at.
@@ -27,10 +30,36 @@ impl Lab {
         self.serve_at(&self.pki.pointers(issuer).issuers, &reply.into());
     }
 
-    /// Lists these certificates of an issuer as revoked, and no others.
+    /// Lets an issuer's responder answer so, at every URL that its certificates point at.
+    pub fn serve_ocsp(&self, issuer: Issuer, order: &Ocsp) {
+        for url in self.pki.pointers(issuer).ocsp.iter().filter_map(|url| plain(url)) {
+            let path = url.path_and_query();
+            let answer = responder::answer(Arc::clone(&self.pki), issuer, path.to_owned(), order.clone());
+            self.plain.set(url.host(), path, answer);
+        }
+    }
+
+    /// Serves whatever this is where an issuer's responder should answer.
+    pub fn serve_ocsp_reply(&self, issuer: Issuer, reply: impl Into<Reply>) {
+        self.serve_at(&self.pki.pointers(issuer).ocsp, &reply.into());
+    }
+
+    /// Revokes these certificates of an issuer and no others: its list says so, and its responder.
     pub fn revoke(&self, issuer: Issuer, serials: impl IntoIterator<Item = Serial>) {
-        let sound = self.pki.sound_crl(issuer);
-        self.serve_crl(issuer, &serials.into_iter().fold(sound, Crl::revoking));
+        let (mut crl, mut ocsp) = (self.pki.sound_crl(issuer), Ocsp::good(self.pki.now()));
+        for serial in serials {
+            crl = crl.revoking(serial.clone());
+            ocsp = ocsp.revoking(serial);
+        }
+        self.serve_crl(issuer, &crl);
+        self.serve_ocsp(issuer, &ocsp);
+    }
+
+    /// Lets the TLS origin staple this answer to a host's leaf, which is of this authority.
+    pub fn staple(&self, host: &str, authority: Authority, order: &Ocsp) {
+        let serial = Leaf::new(host, authority).serial();
+        let answer = self.pki.staple(Issuer::Intermediate(authority), serial, order);
+        self.tls.set_staple(host, answer);
     }
 
     /// The way to a host that certificates point at: block it, and it alone is blocked.
@@ -45,6 +74,7 @@ impl Lab {
     pub(super) fn serve_pki(&self) {
         for issuer in Issuer::ALL {
             self.serve_crl(issuer, &self.pki.sound_crl(issuer));
+            self.serve_ocsp(issuer, &Ocsp::good(self.pki.now()));
             let certificate = match issuer {
                 // Trusted for itself nowhere: what completes a chain is its cross-sign.
                 Issuer::Root(Authority::TlsG2) => self.pki.cross_sign(),

@@ -9,5 +9,7 @@ mod dns;
 mod gate;
 mod genuine;
 mod judge;
+mod ocsp;
 mod origin;
 mod pki;
+mod witness;
