@@ -11,6 +11,7 @@ mod keys;
 mod leaf;
 pub mod ocsp;
 pub mod pointers;
+mod weak;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

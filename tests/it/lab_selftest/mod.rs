@@ -12,4 +12,5 @@ mod judge;
 mod ocsp;
 mod origin;
 mod pki;
+mod weak;
 mod witness;

@@ -9,6 +9,9 @@ use rustls::pki_types::pem::PemObject;
 static RSA_2048: LazyLock<Vec<PrivatePkcs8KeyDer<'static>>> =
     LazyLock::new(|| read(include_bytes!("../../../data/lab/rsa-2048.pem")));
 
+static RSA_1024: LazyLock<Vec<PrivatePkcs8KeyDer<'static>>> =
+    LazyLock::new(|| read(include_bytes!("../../../data/lab/rsa-1024.pem")));
+
 fn read(pem: &[u8]) -> Vec<PrivatePkcs8KeyDer<'static>> {
     PrivatePkcs8KeyDer::pem_slice_iter(pem).collect::<Result<_, _>>().unwrap()
 }
@@ -30,6 +33,11 @@ pub(super) enum Owner {
 /// An RSA key of 2048 bits.
 pub(super) fn rsa(owner: Owner) -> KeyPair {
     KeyPair::from_pkcs8_der_and_sign_algo(&RSA_2048[owner as usize], &PKCS_RSA_SHA256).unwrap()
+}
+
+/// The PKCS#8 DER of an RSA key of 1024 bits: of leaves, or of an intermediate.
+pub(super) fn weak(of_intermediate: bool) -> &'static [u8] {
+    RSA_1024[usize::from(of_intermediate)].secret_pkcs8_der()
 }
 
 /// A key of the same kind that belongs to nobody.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SigningKey,
+};
 use ring::digest::{SHA256, digest};
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -12,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use super::ca::{distinguished, intermediate_params};
 use super::keys::{self, Owner};
 use super::pointers::Pointers;
+use super::weak::{self, WeakKey};
 use super::{Authority, DAY, Issuer, Pki, Serial};
 
 /// What is wrong with a certificate chain. One flaw at a time, so that it has one name.
@@ -39,6 +42,12 @@ pub enum Flaw {
     NotForServers,
     /// The last bit of the leaf's signature is turned.
     BadSignature,
+    /// The leaf's RSA key has 1024 bits.
+    WeakKey,
+    /// The leaf is sound, but of an intermediate whose RSA key has 1024 bits.
+    WeakIntermediate,
+    /// The leaf is signed with RSA and SHA-1. Of authorities with RSA keys alone.
+    Sha1,
     /// The leaf's DER is cut in half.
     Malformed,
 }
@@ -95,12 +104,18 @@ pub(super) fn issue(pki: &Pki, leaf: &Leaf) -> Arc<CertifiedKey> {
     if leaf.flaw == Flaw::UnknownRoot {
         leaf.authority = Authority::Inspector;
     }
-    let key = key(pki, leaf.authority);
-    let mut chain = vec![certificate(pki, &leaf, &key)];
+    let (certificate, key) = if leaf.flaw == Flaw::WeakKey {
+        let key = Arc::new(WeakKey::of_leaves());
+        (certificate(pki, &leaf, &*key), key as _)
+    } else {
+        let key = key(pki, leaf.authority);
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        (certificate(pki, &leaf, &key), any_supported_type(&private).unwrap())
+    };
+    let mut chain = vec![certificate];
     chain.extend(issuers(pki, leaf.authority, leaf.flaw));
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     // `CertifiedKey::from_der` would read the leaf, and refuse a malformed one.
-    Arc::new(CertifiedKey::new(chain, any_supported_type(&key).unwrap()))
+    Arc::new(CertifiedKey::new(chain, key))
 }
 
 /// RSA under RSA, ECDSA under ECDSA.
@@ -114,6 +129,7 @@ fn issuers(pki: &Pki, authority: Authority, flaw: Flaw) -> Vec<CertificateDer<'s
     let intermediate = match flaw {
         Flaw::SelfSigned | Flaw::WithoutIntermediate => return Vec::new(),
         Flaw::ExpiredIntermediate => expired_intermediate(pki, authority),
+        Flaw::WeakIntermediate => weak_intermediate(pki, authority).der().clone(),
         _ => pki.intermediate(authority),
     };
     if authority == Authority::TlsG2 && flaw != Flaw::WithoutCrossSign {
@@ -123,18 +139,20 @@ fn issuers(pki: &Pki, authority: Authority, flaw: Flaw) -> Vec<CertificateDer<'s
     }
 }
 
-fn certificate(pki: &Pki, leaf: &Leaf, key: &KeyPair) -> CertificateDer<'static> {
+fn certificate(pki: &Pki, leaf: &Leaf, key: &impl SigningKey) -> CertificateDer<'static> {
     let issuer = Issuer::Intermediate(leaf.authority);
     let mut params = params(leaf, pki.now);
     leaf.pointers.as_ref().unwrap_or_else(|| pki.pointers(issuer)).put_into(&mut params);
     let certificate = match leaf.flaw {
         Flaw::SelfSigned => params.self_signed(key),
+        Flaw::WeakIntermediate => params.signed_by(key, &weak_intermediate(pki, leaf.authority)),
         _ => params.signed_by(key, pki.signer(issuer)),
     };
     let mut der = certificate.unwrap().der().to_vec();
     match leaf.flaw {
         Flaw::BadSignature => *der.last_mut().unwrap() ^= 1,
         Flaw::Malformed => der.truncate(der.len() / 2),
+        Flaw::Sha1 => der = weak::with_sha1(&der, pki.signer(issuer).key()),
         _ => {}
     }
     der.into()
@@ -167,4 +185,12 @@ fn expired_intermediate(pki: &Pki, authority: Authority) -> CertificateDer<'stat
     let (from, to) = (pki.now - 400 * DAY, pki.now - DAY);
     let params = intermediate_params(subject.name(), from, to, pki.pointers(issuer));
     params.signed_by(pki.signer(subject).key(), pki.signer(issuer)).unwrap().der().clone()
+}
+
+/// An intermediate beside the usual one: another name, and a key that is too short.
+fn weak_intermediate(pki: &Pki, authority: Authority) -> CertifiedIssuer<'static, WeakKey> {
+    let issuer = Issuer::root_of(authority);
+    let name = format!("{} with a weak key", Issuer::Intermediate(authority).name());
+    let params = intermediate_params(&name, pki.now - 365 * DAY, pki.now + 365 * DAY, pki.pointers(issuer));
+    CertifiedIssuer::signed_by(params, WeakKey::of_intermediate(), pki.signer(issuer)).unwrap()
 }
