@@ -2,7 +2,9 @@
 //! What a failed verification means for a probe is said in `probe/classify.rs`.
 
 mod recorder;
+pub mod revocation;
 mod roots;
+pub mod signature;
 
 pub use recorder::Recorder;
 pub use roots::{Roots, RootsError, microsoft_roots};

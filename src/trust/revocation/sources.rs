@@ -1,0 +1,136 @@
+//! Where a certificate says that its status, or its issuer, can be had. Only plain HTTP is kept: what serves the checking of
+//! TLS can't need TLS itself (RFC 5280 section 4.2.1.13), and ldap is a domain's own.
+
+use der::Decode as _;
+use der::asn1::ObjectIdentifier;
+use url::Url;
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, CrlDistributionPoints};
+use x509_parser::prelude::X509Certificate;
+
+/// The most points of a certificate, names of a point, and URLs of one kind that are kept.
+pub const MAX_URLS: usize = 8;
+/// The longest URL that is followed, in bytes.
+pub const MAX_URL_LENGTH: usize = 2048;
+
+/// id-ce-cRLDistributionPoints (RFC 5280 section 4.2.1.13).
+const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
+/// id-ce-freshestCRL (RFC 5280 section 4.2.1.15).
+const FRESHEST_CRL: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.46");
+/// id-pe-authorityInfoAccess (RFC 5280 section 4.2.2.1).
+const AUTHORITY_INFO_ACCESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
+/// id-ad-ocsp (RFC 5280 section 4.2.2.1).
+const OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
+/// id-ad-caIssuers (RFC 5280 section 4.2.2.1).
+const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+
+/// A CRL distribution point: one list, at any of several URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Its URLs in the certificate's order, without repetition; never none.
+    pub urls: Vec<Url>,
+    /// Its URIs as written, of whatever scheme: a list names its point by one of them.
+    pub names: Vec<String>,
+    /// The list covers some reasons alone, or is signed by another than the issuer: such a list isn't judged.
+    pub limited: bool,
+}
+
+/// Everything that a certificate names. What can't be read counts as not named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Complete lists, each point an alternative to the others.
+    pub points: Vec<Point>,
+    /// Delta lists.
+    pub freshest: Vec<Point>,
+    /// OCSP responders.
+    pub ocsp: Vec<Url>,
+    /// Where the issuer's certificate can be had.
+    pub issuers: Vec<Url>,
+}
+
+impl Sources {
+    /// What a certificate names.
+    #[must_use]
+    pub fn of(certificate: &X509Certificate<'_>) -> Self {
+        let mut sources = Self::default();
+        for extension in certificate.iter_extensions() {
+            match extension.oid.as_bytes() {
+                oid if oid == CRL_DISTRIBUTION_POINTS.as_bytes() => sources.points = points(extension.value),
+                oid if oid == FRESHEST_CRL.as_bytes() => sources.freshest = points(extension.value),
+                oid if oid == AUTHORITY_INFO_ACCESS.as_bytes() => {
+                    let access = AuthorityInfoAccessSyntax::from_der(extension.value).unwrap_or_default();
+                    sources.ocsp = locations(&access, OCSP);
+                    sources.issuers = locations(&access, CA_ISSUERS);
+                }
+                _ => {}
+            }
+        }
+        sources
+    }
+}
+
+/// The points of a CRLDistributionPoints or FreshestCRL extension that have a URL to fetch; none where it can't be read.
+#[must_use]
+pub fn points(extension: &[u8]) -> Vec<Point> {
+    let Ok(CrlDistributionPoints(points)) = CrlDistributionPoints::from_der(extension) else {
+        return Vec::new();
+    };
+    points.iter().filter_map(point).take(MAX_URLS).collect()
+}
+
+fn point(point: &DistributionPoint) -> Option<Point> {
+    let names = names(point.distribution_point.as_ref()?);
+    let urls = urls(names.iter().copied());
+    (!urls.is_empty()).then(|| Point {
+        urls,
+        names: names.into_iter().map(str::to_owned).collect(),
+        limited: point.reasons.is_some() || point.crl_issuer.is_some(),
+    })
+}
+
+/// The URIs of a distribution point's name, of whatever scheme.
+pub(super) fn names(name: &DistributionPointName) -> Vec<&str> {
+    match name {
+        DistributionPointName::FullName(names) => names.iter().filter_map(uri).take(MAX_URLS).collect(),
+        DistributionPointName::NameRelativeToCRLIssuer(_) => Vec::new(),
+    }
+}
+
+fn locations(access: &AuthorityInfoAccessSyntax, method: ObjectIdentifier) -> Vec<Url> {
+    let of_method = access.0.iter().filter(|description| description.access_method == method);
+    urls(of_method.filter_map(|description| uri(&description.access_location)))
+}
+
+fn uri(name: &GeneralName) -> Option<&str> {
+    match name {
+        GeneralName::UniformResourceIdentifier(uri) if uri.as_str().len() <= MAX_URL_LENGTH => {
+            Some(uri.as_str())
+        }
+        _ => None,
+    }
+}
+
+/// Those that can be fetched, each once.
+fn urls<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<Url> {
+    let mut urls: Vec<Url> = Vec::new();
+    for url in texts.filter_map(fetchable) {
+        if urls.len() == MAX_URLS {
+            break;
+        }
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+/// A password in a certificate's URL would be sent to whoever it names.
+fn fetchable(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.scheme() == "http" && url.username().is_empty() && url.password().is_none();
+    (plain && url.has_host()).then_some(url)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! What is kept of the sources that certificates name.
+
+use der::Encode as _;
+use proptest::prelude::*;
+use x509_cert::ext::pkix::crl::dp::Reasons;
+
+use super::super::Certificate;
+use super::super::fixture::{Authority, access, crls, distribution_point, freshest};
+use super::*;
+
+/// The sources of a certificate with these extensions.
+fn sources(extensions: Vec<rcgen::CustomExtension>) -> Sources {
+    Certificate::read(&Authority::new("Test CA").issue(1, extensions)).unwrap().sources
+}
+
+/// The URLs of each point.
+fn texts(points: &[Point]) -> Vec<Vec<&str>> {
+    points.iter().map(|point| point.urls.iter().map(Url::as_str).collect()).collect()
+}
+
+#[test]
+fn a_certificate_without_sources_has_none() {
+    assert_eq!(sources(Vec::new()), Sources::default());
+}
+
+#[test]
+fn points_keep_their_order_and_their_alternatives() {
+    let found = sources(vec![crls(vec![
+        distribution_point(&["http://a.test/1.crl", "http://b.test/1.crl", "http://a.test/1.crl"]),
+        distribution_point(&["ldap:///CN=x?certificateRevocationList", "HTTP://C.test/a%20b.crl"]),
+        distribution_point(&["ldap:///CN=x"]),
+    ])]);
+    assert_eq!(
+        texts(&found.points),
+        [vec!["http://a.test/1.crl", "http://b.test/1.crl"], vec!["http://c.test/a%20b.crl"]]
+    );
+    assert_eq!(found.points[1].names, ["ldap:///CN=x?certificateRevocationList", "HTTP://C.test/a%20b.crl"]);
+    assert!(found.points.iter().all(|point| !point.limited));
+}
+
+#[test]
+fn points_for_some_reasons_or_of_another_signer_are_marked() {
+    let mut some_reasons = distribution_point(&["http://a.test/1.crl"]);
+    some_reasons.reasons = Some(Reasons::KeyCompromise.into());
+    let mut other_signer = distribution_point(&["http://a.test/1.crl"]);
+    other_signer.crl_issuer = Some(Vec::new());
+    let found = sources(vec![crls(vec![some_reasons, other_signer])]);
+    assert_eq!(found.points.iter().map(|point| point.limited).collect::<Vec<_>>(), [true, true]);
+}
+
+#[test]
+fn deltas_responders_and_issuers_are_kept_apart() {
+    let found = sources(vec![
+        freshest(vec![distribution_point(&["http://a.test/delta.crl"])]),
+        access(
+            &["http://ocsp.test/", "https://ocsp.test/", "http://user:pass@ocsp.test/", "http:///x", "x"],
+            &["http://aia.test/ca.crt"],
+        ),
+    ]);
+    assert_eq!(texts(&found.freshest), [["http://a.test/delta.crl"]]);
+    let urls = |urls: &[Url]| urls.iter().map(Url::to_string).collect::<Vec<_>>();
+    assert_eq!(urls(&found.ocsp), ["http://ocsp.test/", "http://x/"]);
+    assert_eq!(urls(&found.issuers), ["http://aia.test/ca.crt"]);
+}
+
+#[test]
+fn numbers_and_lengths_are_bounded() {
+    let many: Vec<String> = (0..50).map(|n| format!("http://crl.test/{n}.crl")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let long = format!("http://crl.test/{}", "x".repeat(MAX_URL_LENGTH));
+    let points = (0..50).map(|_| distribution_point(&many)).collect();
+    let found = sources(vec![crls(points), access(&many, &[&long])]);
+    assert_eq!(found.points.len(), MAX_URLS);
+    assert_eq!(found.points[0].urls.len(), MAX_URLS);
+    assert_eq!(found.ocsp.len(), MAX_URLS);
+    assert_eq!(found.issuers.len(), 0);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_named() {
+    let garbage = rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 31], b"garbage".to_vec());
+    assert_eq!(sources(vec![garbage]).points, []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_points_never_panic(at: prop::sample::Index, with: u8, cut: prop::sample::Index) {
+        let mut der = CrlDistributionPoints(vec![distribution_point(&["http://a.test/1.crl", "http://b.test/"])])
+            .to_der()
+            .unwrap();
+        let at = at.index(der.len());
+        der[at] = with;
+        for point in points(&der).iter().chain(&points(&der[..cut.index(der.len())])) {
+            assert!(point.urls.iter().all(|url| url.scheme() == "http"));
+        }
+    }
+}
