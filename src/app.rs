@@ -55,7 +55,7 @@ pub struct Setup {
 pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
     let (config, plan) = load(file)?;
     let plan = Arc::new(plan);
-    let roots = Roots::load(&config.extra_roots)?;
+    let roots = Roots::load(&catalog::embedded().microsoft_roots, &config.tls)?;
     let prober = Arc::new(Prober::new(Arc::clone(&plan), &config, roots, clock)?);
     Ok(Setup { plan, prober, concurrency: config.concurrency, clock })
 }
@@ -110,8 +110,8 @@ async fn until(mut flag: watch::Receiver<bool>) {
 pub async fn check_once(setup: Setup) -> Snapshot {
     let Setup { plan, prober, concurrency, clock } = setup;
     let mut snapshot = Snapshot::new(Arc::clone(&plan), clock.now());
-    for observation in engine::round(&plan, prober, clock, concurrency).await {
-        snapshot.apply(engine::Event::Observed(Box::new(observation)));
+    for event in engine::round(&plan, prober, clock, concurrency).await {
+        snapshot.apply(event);
     }
     snapshot
 }

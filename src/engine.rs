@@ -14,6 +14,8 @@ use crate::observation::{Facts, Failure, FailureReason, Observation, Stage};
 use crate::plan::{Plan, TargetId};
 use crate::probe::Prober;
 use crate::schedule::{Due, Schedule};
+use crate::trust::VerifiedPath;
+use crate::trust::revocation::{CrlState, RevocationReport};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +24,25 @@ pub enum Event {
     Observed(Box<Observation>),
     /// A target was due while its last probe was still under way.
     Overrun(Component),
+    /// The revocation of a chain was checked, some time after the probe that saw it.
+    Revocation(Box<Checked>),
 }
 
-/// Runs probes, at most so many at once; the rest wait in the order in which they became due.
+/// What a check of revocation found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// Whose chain it was.
+    pub target: TargetId,
+    /// The chain.
+    pub path: Arc<VerifiedPath>,
+    /// What is known of it.
+    pub report: Arc<RevocationReport>,
+    /// The lists that the chains of the target's route name.
+    pub crls: Vec<CrlState>,
+}
+
+/// Runs probes, at most so many at once; the rest wait in the order in which they became due. Checks of revocation follow
+/// the probes and hold none of them up.
 struct Crew {
     prober: Arc<Prober>,
     clock: Clock,
@@ -32,6 +50,7 @@ struct Crew {
     waiting: VecDeque<TargetId>,
     at_work: JoinSet<Observation>,
     names: HashMap<Id, TargetId>,
+    checks: JoinSet<Checked>,
 }
 
 impl Crew {
@@ -43,6 +62,7 @@ impl Crew {
             waiting: VecDeque::new(),
             at_work: JoinSet::new(),
             names: HashMap::new(),
+            checks: JoinSet::new(),
         }
     }
 
@@ -61,18 +81,48 @@ impl Crew {
         }
     }
 
-    /// The next probe that ends; none while nothing is under way. A panic is an observation of its own.
-    async fn next(&mut self) -> Option<Observation> {
-        let ended = self.at_work.join_next_with_id().await?;
-        let observation = match ended {
+    /// The next thing that ends; none while nothing is under way.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            tokio::select! {
+                Some(ended) = self.at_work.join_next_with_id() => {
+                    let observation = self.observed(ended);
+                    self.fill();
+                    if let Some(observation) = observation {
+                        self.follow_up(&observation);
+                        return Some(Event::Observed(Box::new(observation)));
+                    }
+                }
+                Some(ended) = self.checks.join_next() => match ended {
+                    Ok(checked) => return Some(Event::Revocation(Box::new(checked))),
+                    Err(error) => tracing::error!(%error, "a check of revocation broke down: this is a fault of the exporter"),
+                },
+                else => return None,
+            }
+        }
+    }
+
+    /// What a probe's task ended with. A panic is an observation of its own.
+    fn observed(&mut self, ended: Result<(Id, Observation), JoinError>) -> Option<Observation> {
+        match ended {
             Ok((task, observation)) => {
                 self.names.remove(&task);
-                observation
+                Some(observation)
             }
-            Err(error) => self.broken(&error)?,
-        };
-        self.fill();
-        Some(observation)
+            Err(error) => self.broken(&error),
+        }
+    }
+
+    /// Checks the revocation of the chain that a probe saw.
+    fn follow_up(&mut self, observation: &Observation) {
+        let path = observation.facts.tls.as_ref().and_then(|tls| tls.path.clone());
+        let (target, prober) = (observation.target, Arc::clone(&self.prober));
+        if let Some(path) = path.filter(|_| prober.checks_revocation()) {
+            self.checks.spawn(async move {
+                let (report, crls) = prober.check_revocation(target, &path).await;
+                Checked { target, path, report, crls }
+            });
+        }
     }
 
     fn broken(&mut self, error: &JoinError) -> Option<Observation> {
@@ -100,9 +150,11 @@ pub async fn run(
         let next_due = schedule.next_due();
         let event = tokio::select! {
             () = &mut shutdown => return,
-            Some(observation) = crew.next() => {
-                schedule.finished(observation.target);
-                Some(Event::Observed(Box::new(observation)))
+            Some(event) = crew.next() => {
+                if let Event::Observed(observation) = &event {
+                    schedule.finished(observation.target);
+                }
+                Some(event)
             }
             () = wait_until(next_due) => match schedule.due(Instant::now()) {
                 Some(Due::Probe(id)) => {
@@ -121,15 +173,15 @@ pub async fn run(
     }
 }
 
-/// Probes every target of the plan once.
-pub async fn round(plan: &Plan, prober: Arc<Prober>, clock: Clock, concurrency: usize) -> Vec<Observation> {
+/// Probes every target of the plan once, and checks the revocation of the chains that it sees.
+pub async fn round(plan: &Plan, prober: Arc<Prober>, clock: Clock, concurrency: usize) -> Vec<Event> {
     let mut crew = Crew::new(prober, clock, concurrency);
     (0..plan.targets.len()).for_each(|n| crew.add(TargetId(n)));
-    let mut observations = Vec::with_capacity(plan.targets.len());
-    while let Some(observation) = crew.next().await {
-        observations.push(observation);
+    let mut events = Vec::with_capacity(plan.targets.len());
+    while let Some(event) = crew.next().await {
+        events.push(event);
     }
-    observations
+    events
 }
 
 /// Never, without a time.

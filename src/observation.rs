@@ -2,11 +2,13 @@
 //! No judgement lives here (see `verdict`), and no Prometheus (see `metrics`).
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use crate::plan::TargetId;
+use crate::trust::VerifiedPath;
 use crate::words::words;
 
 words! {
@@ -234,8 +236,12 @@ fn rfc3339<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok
 /// What the TLS stage learned, whatever its outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TlsFacts {
-    /// Whether the chain was verified for this name at the time of the probe.
+    /// Whether this machine's roots vouched for the chain, for this name and at the time of the probe.
     pub verified: bool,
+    /// Whether it ended at a root that is none of the genuine service's.
+    pub intercepted: bool,
+    /// Whether it took an intermediate that the server left out.
+    pub completed: bool,
     /// `TLSv1.2` or `TLSv1.3`, once agreed.
     pub version: Option<&'static str>,
     /// The cipher suite, by its IANA name, once agreed.
@@ -244,6 +250,9 @@ pub struct TlsFacts {
     pub chain: Vec<CertificateFacts>,
     /// Distinguished name of the root that the verified chain ends at.
     pub root: Option<String>,
+    /// The verified path, for whoever asks about its revocation.
+    #[serde(skip)]
+    pub path: Option<Arc<VerifiedPath>>,
 }
 
 /// What the answer's head and body were.
@@ -251,6 +260,9 @@ pub struct TlsFacts {
 pub struct HttpFacts {
     /// The status of the last answer.
     pub status: u16,
+    /// Whether head and body were the genuine service's, by the catalog's evidence: known too where the chain is refused
+    /// by a stricter client than this machine (interception, revocation).
+    pub genuine: bool,
     /// The `Server` header, cleaned and cut.
     pub server: Option<String>,
     /// The `Location` header, cleaned and cut.

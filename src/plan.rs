@@ -62,6 +62,8 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// Hosts that a genuine answer may redirect to.
     pub redirect_hosts: Vec<HostPattern>,
+    /// Hosts that missing intermediates may be fetched from.
+    pub issuer_hosts: Vec<HostPattern>,
     /// Marks of block pages, the configuration's first.
     pub block_pages: Vec<BlockPage>,
 }
@@ -117,7 +119,8 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
     }
     let block_pages = config.block_pages.iter().chain(&catalog.block_pages).cloned().collect();
     let redirect_hosts = catalog.redirect_hosts.clone();
-    Ok(Plan { targets, components, routes: vec![Route::direct()], redirect_hosts, block_pages })
+    let issuer_hosts = catalog.issuer_hosts.iter().chain(&config.tls.issuer_hosts).cloned().collect();
+    Ok(Plan { targets, components, routes: vec![Route::direct()], redirect_hosts, issuer_hosts, block_pages })
 }
 
 /// [`plan`], with its errors as problems of the configuration `file`.

@@ -6,7 +6,7 @@ mod url;
 
 pub use parse::{CatalogError, EndpointProblem, embedded, parse};
 pub use types::{
-    Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo,
-    HostPattern, Method, Trust,
+    Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation,
+    Fingerprint, Geo, HostPattern, KnownRoot, Method, Trust,
 };
 pub use url::{ProbeUrl, Scheme, UrlError};

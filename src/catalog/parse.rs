@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::types::{
     Basis, BlockPage, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo, HostPattern,
-    Method, Trust,
+    KnownRoot, Method, Trust,
 };
 use super::url::{ProbeUrl, Scheme, UrlError};
 
@@ -95,6 +95,8 @@ pub enum EndpointProblem {
 #[serde(deny_unknown_fields)]
 struct RawCatalog {
     redirect_hosts: Vec<HostPattern>,
+    issuer_hosts: Vec<HostPattern>,
+    microsoft_roots: Vec<KnownRoot>,
     block_pages: Vec<BlockPage>,
     components: Vec<RawComponent>,
 }
@@ -115,6 +117,8 @@ struct RawComponent {
 struct RawService {
     pattern: String,
     ports: Vec<u16>,
+    #[serde(default)]
+    may_be_inspected: bool,
     #[serde(default)]
     each: BTreeMap<Region, Vec<String>>,
     probes: Vec<RawProbe>,
@@ -168,7 +172,14 @@ pub fn parse(yaml: &str) -> Result<Catalog, CatalogError> {
         let RawComponent { component, optional, purpose, needs, services: _ } = component;
         components.push(ComponentSpec { component, optional, purpose, needs });
     }
-    Ok(Catalog { components, endpoints, redirect_hosts: raw.redirect_hosts, block_pages: raw.block_pages })
+    Ok(Catalog {
+        components,
+        endpoints,
+        redirect_hosts: raw.redirect_hosts,
+        issuer_hosts: raw.issuer_hosts,
+        microsoft_roots: raw.microsoft_roots,
+        block_pages: raw.block_pages,
+    })
 }
 
 fn endpoints_of(component: &RawComponent) -> Result<Vec<Endpoint>, CatalogError> {
@@ -244,6 +255,7 @@ fn endpoint(
         basis: probe.basis,
         evidence: probe.evidence.clone(),
         trust: probe.trust,
+        may_be_inspected: service.may_be_inspected,
         geo,
         serves: probe.serves.clone(),
         follow_redirects: probe.follow_redirects,

@@ -56,10 +56,12 @@ words! {
 words! {
     /// Which roots a genuine answer's certificate chains to.
     Trust {
-        /// A Microsoft root that no Mozilla-derived bundle has.
+        /// One of [`Catalog::microsoft_roots`].
         Microsoft = "microsoft",
-        /// The ordinary web PKI.
+        /// One of those, or a root of the public web PKI (Mozilla's bundle).
         Public = "public",
+        /// Whatever root this machine trusts: a user's own endpoint.
+        Any = "any",
         /// Plain HTTP: nothing but the content can prove the answer.
         Plain = "plain",
         /// Plain HTTP that carries an object with a signature of its own (CRL, certificate, cabinet).
@@ -204,6 +206,48 @@ impl HostPattern {
     }
 }
 
+/// A root certificate by its SHA-256 over the DER.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    /// 64 hexadecimal digits, in any case.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut digest = [0; 32];
+        hex::decode_to_slice(&text, &mut digest).map_err(serde::de::Error::custom)?;
+        Ok(Self(digest))
+    }
+}
+
+/// A root that Microsoft's services chain to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownRoot {
+    /// As Microsoft's PKI repository calls it.
+    pub name: String,
+    /// Which certificate it is.
+    pub sha256: Fingerprint,
+}
+
 /// One concrete URL that stands for a documented pattern, and what its genuine service answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Endpoint {
@@ -225,6 +269,8 @@ pub struct Endpoint {
     pub evidence: Vec<Evidence>,
     /// Which roots are genuine.
     pub trust: Trust,
+    /// Whether TLS inspection of it is in order, as Microsoft's document says of sample storage.
+    pub may_be_inspected: bool,
     /// The region that uses it; none: all.
     pub geo: Option<Geo>,
     /// The need of its component that it serves; none: its failure only degrades the component.
@@ -278,6 +324,10 @@ pub struct Catalog {
     pub endpoints: Vec<Endpoint>,
     /// Hosts that a genuine answer may redirect to.
     pub redirect_hosts: Vec<HostPattern>,
+    /// Hosts that missing intermediates may be fetched from (AIA `caIssuers`).
+    pub issuer_hosts: Vec<HostPattern>,
+    /// The roots that are genuine for [`Trust::Microsoft`].
+    pub microsoft_roots: Vec<KnownRoot>,
     /// Marks of answers that are somebody else's.
     pub block_pages: Vec<BlockPage>,
 }

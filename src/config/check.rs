@@ -48,10 +48,10 @@ fn read(mut root: Mapping<'_>, base_dir: &Path) -> Config {
         components: root.take("components").and_then(Node::mapping).map(components).unwrap_or_default(),
         resolver: root.take("resolver").and_then(Node::mapping).map(resolver).unwrap_or_default(),
         connect_to: root.take("connect_to").and_then(Node::mapping).map(connections).unwrap_or_default(),
-        extra_roots: root
+        tls: root
             .take("tls")
             .and_then(Node::mapping)
-            .map(|node| tls::extra_roots(node, base_dir))
+            .map(|node| tls::read(node, base_dir))
             .unwrap_or_default(),
         endpoints: root.take("endpoints").and_then(endpoints::overrides).unwrap_or_default(),
         block_pages: root.take("block_pages").and_then(endpoints::block_pages).unwrap_or_default(),

@@ -7,7 +7,9 @@ use hyper::header::HeaderName;
 use super::raw::{Mapping, Node};
 use super::text::{INTERVAL, TIMEOUT, host_pattern, quoted};
 use super::{EndpointOverride, request_of};
-use crate::catalog::{BlockPage, BodyKind, Component, Evidence, Expectation, HostPattern, Method, ProbeUrl};
+use crate::catalog::{
+    BlockPage, BodyKind, Component, Evidence, Expectation, HostPattern, Method, ProbeUrl, Scheme, Trust,
+};
 
 /// `endpoints`; two entries for one URL of a component are refused.
 pub(super) fn overrides(node: Node<'_>) -> Option<Vec<EndpointOverride>> {
@@ -15,7 +17,7 @@ pub(super) fn overrides(node: Node<'_>) -> Option<Vec<EndpointOverride>> {
     let mut seen = HashSet::new();
     for node in node.list()? {
         let Some((path, mapping)) = entry(node) else { continue };
-        let (report, component_url) = (mapping.report(), override_entry(mapping));
+        let (report, component_url) = (mapping.report(), override_entry(&path, mapping));
         let Some(found) = component_url else { continue };
         let (scheme, host, port, rest) = request_of(&found.url);
         if !seen.insert((found.component, scheme, host.to_owned(), port, rest.to_owned())) {
@@ -27,26 +29,45 @@ pub(super) fn overrides(node: Node<'_>) -> Option<Vec<EndpointOverride>> {
     Some(overrides)
 }
 
+/// The words of `trust` that a certificate chain can have.
+const OF_CHAINS: [Trust; 3] = [Trust::Microsoft, Trust::Public, Trust::Any];
+
 fn entry(node: Node<'_>) -> Option<(String, Mapping<'_>)> {
     let path = node.path().to_owned();
     node.mapping().map(|mapping| (path, mapping))
 }
 
 /// One entry; `None` where component or URL are missing or wrong. Every key is read either way.
-fn override_entry(mut mapping: Mapping<'_>) -> Option<EndpointOverride> {
+fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverride> {
+    let report = mapping.report();
     let component =
         mapping.require("component").and_then(|node| node.word(Component::ALL, Component::as_str));
     let url = mapping.require("url").and_then(|node| probe_url(&node));
     let expect = mapping.take("expect").and_then(expectation);
     let method = mapping.take("method").and_then(|node| node.word(Method::ALL, Method::as_str));
     let evidence = mapping.take("evidence").and_then(|node| node.distinct(evidence));
+    let trust = mapping.take("trust").and_then(|node| node.word(&OF_CHAINS, Trust::as_str));
     let serves = mapping.take("serves").and_then(|node| node.text().map(str::to_owned));
     let enabled = mapping.take("enabled").and_then(|node| node.boolean());
     let interval = mapping.take("interval").and_then(|node| node.duration(&INTERVAL));
     let timeout = mapping.take("timeout").and_then(|node| node.duration(&TIMEOUT));
     mapping.finish();
     let (component, url) = (component?, url?);
-    Some(EndpointOverride { component, url, expect, method, evidence, serves, enabled, interval, timeout })
+    if trust.is_some() && url.scheme() == Scheme::Http {
+        report.add(format!("{path}.trust"), "a plain http URL has no certificate to trust".to_owned());
+    }
+    Some(EndpointOverride {
+        component,
+        url,
+        expect,
+        method,
+        evidence,
+        trust,
+        serves,
+        enabled,
+        interval,
+        timeout,
+    })
 }
 
 /// A URL to probe. One with an `@` is not repeated in messages: a password may stand before it.

@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 
-use crate::catalog::{BlockPage, Component, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme};
+use crate::catalog::{
+    BlockPage, Component, Evidence, Expectation, Geo, HostPattern, Method, ProbeUrl, Scheme, Trust,
+};
 use crate::words::words;
 
 pub use check::parse;
@@ -44,8 +46,8 @@ pub struct Config {
     pub resolver: ResolverConfig,
     /// Where connections go instead, by host and port, as curl's `--connect-to`.
     pub connect_to: BTreeMap<HostPort, ConnectTo>,
-    /// Roots trusted besides the system's and Microsoft's.
-    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// How certificates are judged.
+    pub tls: TlsConfig,
     /// Endpoints added, or expectations changed.
     pub endpoints: Vec<EndpointOverride>,
     /// Marks of block pages besides the catalog's.
@@ -63,9 +65,36 @@ impl Default for Config {
             components: BTreeMap::new(),
             resolver: ResolverConfig::default(),
             connect_to: BTreeMap::new(),
-            extra_roots: Vec::new(),
+            tls: TlsConfig::default(),
             endpoints: Vec::new(),
             block_pages: Vec::new(),
+        }
+    }
+}
+
+/// How certificates are judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Roots trusted besides the system's and Microsoft's, as this machine's clients trust them: a TLS inspector's, say.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Roots trusted, and genuine for every endpoint: Microsoft's that are newer than the catalog.
+    pub genuine_roots: Vec<CertificateDer<'static>>,
+    /// Whether revocation is checked.
+    pub revocation: bool,
+    /// How often a revocation list that is still valid is asked for again, to know whether its host can be reached.
+    pub crl_refresh: Duration,
+    /// Hosts that missing intermediates may be fetched from, besides the catalog's.
+    pub issuer_hosts: Vec<HostPattern>,
+}
+
+impl Default for TlsConfig {
+    fn default() -> Self {
+        Self {
+            extra_roots: Vec::new(),
+            genuine_roots: Vec::new(),
+            revocation: true,
+            crl_refresh: Duration::from_secs(60 * 60),
+            issuer_hosts: Vec::new(),
         }
     }
 }
@@ -143,6 +172,8 @@ pub struct EndpointOverride {
     pub method: Option<Method>,
     /// Replaces the evidence.
     pub evidence: Option<Vec<Evidence>>,
+    /// Replaces the roots that are genuine.
+    pub trust: Option<Trust>,
     /// Replaces the need that it serves.
     pub serves: Option<String>,
     /// `Some(false)` leaves it out.

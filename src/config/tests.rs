@@ -50,8 +50,9 @@ fn bad_files_report_every_problem() {
 fn good_files_become_this_configuration() {
     check("good", |name, text, folder| {
         let mut config = parse(name, text, folder).unwrap();
-        let roots = std::mem::take(&mut config.extra_roots).len();
-        format!("{config:#?}\nextra roots: {roots}")
+        let extra = std::mem::take(&mut config.tls.extra_roots).len();
+        let genuine = std::mem::take(&mut config.tls.genuine_roots).len();
+        format!("{config:#?}\nextra roots: {extra}, genuine roots: {genuine}")
     });
 }
 
@@ -65,15 +66,19 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
     let text: String =
         SAMPLE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
     let config = parse("sample", &text, &data().join("pem")).unwrap();
-    let Config { groups, components, resolver, connect_to, extra_roots, endpoints, block_pages, .. } =
-        &config;
+    let Config { groups, components, resolver, connect_to, tls, endpoints, block_pages, .. } = &config;
     assert!(
-        !groups.is_empty() && !connect_to.is_empty() && !extra_roots.is_empty() && !block_pages.is_empty()
+        !groups.is_empty()
+            && !connect_to.is_empty()
+            && !tls.extra_roots.is_empty()
+            && !block_pages.is_empty()
     );
+    assert!(!tls.genuine_roots.is_empty() && !tls.issuer_hosts.is_empty());
     assert!(!resolver.servers.is_empty() && !resolver.overrides.is_empty());
     assert!(components.values().any(|settings| settings.enabled.is_some()));
     assert!(components.values().any(|settings| settings.interval.is_some() && settings.timeout.is_some()));
     let full = endpoints.iter().find(|entry| entry.evidence.is_some()).unwrap();
+    assert!(endpoints.iter().any(|entry| entry.trust.is_some()));
     assert!(full.expect.is_some() && full.method.is_some() && full.enabled.is_some());
     assert!(full.interval.is_some() && full.timeout.is_some());
 }
@@ -115,7 +120,7 @@ fn roots_are_found_beside_the_file() {
     fs::write(folder.path().join("root.pem"), [root.clone(), root].concat()).unwrap();
     let path = folder.path().join("x.yaml");
     fs::write(&path, "\u{feff}tls: { extra_roots: [root.pem] }\r\n").unwrap();
-    assert_eq!(load(&path).unwrap().extra_roots.len(), 1);
+    assert_eq!(load(&path).unwrap().tls.extra_roots.len(), 1);
 }
 
 #[test]

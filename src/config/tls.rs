@@ -1,18 +1,40 @@
-//! Roots that a user adds: PEM files, read when the configuration is.
+//! `tls`: how certificates are judged. Roots that a user adds are PEM files, read when the configuration is.
 
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::TlsConfig;
 use super::load::read_capped;
 use super::raw::{MAX_BYTES, Mapping, Node};
-use super::text::quoted;
+use super::text::{INTERVAL, host_pattern, quoted};
+use crate::catalog::HostPattern;
 
-/// `tls`: the certificates of every file of `extra_roots`, relative to `base_dir`.
-pub(super) fn extra_roots(mut tls: Mapping<'_>, base_dir: &Path) -> Vec<CertificateDer<'static>> {
-    let files = tls.take("extra_roots").and_then(|files| files.distinct(|file| root_file(&file, base_dir)));
+/// `tls`; the files of its roots are relative to `base_dir`.
+pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> TlsConfig {
+    let default = TlsConfig::default();
+    let config = TlsConfig {
+        extra_roots: roots(tls.take("extra_roots"), base_dir),
+        genuine_roots: roots(tls.take("genuine_roots"), base_dir),
+        revocation: tls.take("revocation").and_then(|node| node.boolean()).unwrap_or(default.revocation),
+        crl_refresh: tls
+            .take("crl_refresh")
+            .and_then(|node| node.duration(&INTERVAL))
+            .unwrap_or(default.crl_refresh),
+        issuer_hosts: tls.take("issuer_hosts").and_then(issuer_hosts).unwrap_or_default(),
+    };
     tls.finish();
+    config
+}
+
+fn issuer_hosts(node: Node<'_>) -> Option<Vec<HostPattern>> {
+    node.distinct(|host| host.parsed(host_pattern).map(HostPattern))
+}
+
+/// The certificates of every file of a list, each once.
+fn roots(files: Option<Node<'_>>, base_dir: &Path) -> Vec<CertificateDer<'static>> {
+    let files = files.and_then(|files| files.distinct(|file| root_file(&file, base_dir)));
     let mut roots = Vec::new();
     for root in files.unwrap_or_default().into_iter().flatten() {
         if !roots.contains(&root) {

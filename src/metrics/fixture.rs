@@ -15,8 +15,9 @@ use crate::observation::{
     CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
 };
 use crate::plan::{ComponentPlan, Plan, Route, Target, TargetId};
-use crate::state::{ComponentState, FailureKey, Histogram, LatencyKey, Snapshot, TargetState};
-use crate::verdict::Verdict;
+use crate::state::{ComponentState, FailureKey, Histogram, LatencyKey, MapsState, Snapshot, TargetState};
+use crate::trust::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
+use crate::verdict::{Connection, SslOptions, Verdict};
 
 /// Tuesday, 2026-11-24, 00:00:00 UTC, and some seconds.
 fn at(seconds: f64) -> SystemTime {
@@ -54,6 +55,8 @@ pub(crate) fn snapshot() -> Snapshot {
             component_state(Component::Update, Some(Verdict::Bad)),
             component_state(Component::Crl, None),
         ],
+        maps: maps(),
+        crls: Arc::new(BTreeMap::from([("direct".to_owned(), crls())])),
         latencies: Arc::new(latencies()),
         failures: Arc::new(failures()),
         overruns: Arc::new(BTreeMap::from([(Component::Maps, 0), (Component::Update, 2)])),
@@ -85,6 +88,7 @@ fn plan() -> Plan {
         ],
         routes: vec![Route::direct()],
         redirect_hosts: vec![],
+        issuer_hosts: vec![],
         block_pages: vec![],
     }
 }
@@ -103,6 +107,7 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
         basis: Basis::Community,
         evidence: vec![Evidence::Status],
         trust,
+        may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 0,
@@ -144,6 +149,7 @@ fn works() -> TargetState {
         last: Some(Arc::new(last)),
         last_failure: None,
         last_success: Some(at(30.5)),
+        revocation: Some(Arc::new(unknown_revocation())),
     }
 }
 
@@ -170,6 +176,7 @@ fn fails() -> TargetState {
         last_failure: Some(last.clone()),
         last: Some(last),
         last_success: None,
+        revocation: None,
     }
 }
 
@@ -183,6 +190,7 @@ fn trusted() -> TlsFacts {
             certificate("Example Issuing CA", "CN=Example Root", 100),
         ],
         root: Some("CN=Example Root".to_owned()),
+        ..TlsFacts::default()
     }
 }
 
@@ -193,6 +201,36 @@ fn certificate(subject: &str, issuer: &str, days: u32) -> CertificateFacts {
         not_before: at(-86_400.0),
         not_after: at(f64::from(days) * 86_400.0),
     }
+}
+
+fn unknown_revocation() -> RevocationReport {
+    RevocationReport::of(vec![CertificateStatus {
+        subject: "CN=wdcp.microsoft.com".to_owned(),
+        status: Status::Unknown,
+        cause: Some(Cause::Unreachable),
+        source: Some("http://crl.example/blocked.crl".to_owned()),
+        detail: "connect: refused".to_owned(),
+    }])
+}
+
+fn maps() -> Vec<MapsState> {
+    let lost = Connection::Lost { stage: Stage::Tls, reason: FailureReason::RevocationUnknown };
+    let states = [Connection::Connected, lost, Connection::Connected, Connection::Unknown];
+    let options = SslOptions::ALL.iter().zip(states);
+    options
+        .map(|(options, connection)| MapsState { route: "direct".to_owned(), options: *options, connection })
+        .collect()
+}
+
+fn crls() -> Vec<CrlState> {
+    let failure = Failure::new(Stage::Connect, FailureReason::Refused, "not a label");
+    let crl = |name: &str, fetch| CrlState {
+        url: format!("http://crl.example/{name}.crl"),
+        fetch: Some(fetch),
+        this_update: Some(at(-86_400.0)),
+        next_update: Some(at(6.0 * 86_400.0)),
+    };
+    vec![crl("good", Ok(())), crl("blocked", Err(failure))]
 }
 
 fn latencies() -> BTreeMap<LatencyKey, Histogram> {

@@ -11,7 +11,8 @@ use crate::clock::unix_seconds;
 use crate::observation::{Facts, HttpFacts, Observation, Stage, TlsFacts};
 use crate::plan::Target;
 use crate::state::{Histogram, TargetState};
-use crate::verdict::Verdict;
+use crate::trust::revocation::{CrlState, Status};
+use crate::verdict::{Connection, Verdict};
 
 /// One series' value now.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +78,12 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         }
         Metric::DnsAddresses => per_target(scrape, dns_addresses),
         Metric::TlsVerified => per_handshake(scrape, |tls| Some(Value::truth(tls.verified))),
+        Metric::TlsIntercepted => {
+            per_handshake(scrape, |tls| tls.verified.then(|| Value::truth(tls.intercepted)))
+        }
+        Metric::TlsChainCompleted => {
+            per_handshake(scrape, |tls| tls.verified.then(|| Value::truth(tls.completed)))
+        }
         Metric::TlsInfo => per_target(scrape, tls_info),
         Metric::TlsLeafNotAfter => {
             per_handshake(scrape, |tls| tls.chain.first().map(|leaf| Value::time(leaf.not_after)))
@@ -84,7 +91,17 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         Metric::TlsChainNotAfter => {
             per_handshake(scrape, |tls| tls.chain.iter().map(|link| link.not_after).min().map(Value::time))
         }
+        Metric::TlsRevocationStatus => per_target(scrape, revocation_status),
+        Metric::TlsRevocationUnknownReason => per_target(scrape, revocation_unknown_reason),
+        Metric::CrlFetchSuccess => {
+            per_crl(scrape, |crl| crl.fetch.as_ref().map(|fetch| Value::truth(fetch.is_ok())))
+        }
+        Metric::CrlFetchFailureReason => crl_fetch_failure_reason(scrape),
+        Metric::CrlThisUpdate => per_crl(scrape, |crl| crl.this_update.map(Value::time)),
+        Metric::CrlNextUpdate => per_crl(scrape, |crl| crl.next_update.map(Value::time)),
         Metric::ComponentAvailable => component_available(scrape),
+        Metric::MapsConnected => maps_connected(scrape),
+        Metric::MapsDisconnectedReason => maps_disconnected_reason(scrape),
         // Only a configuration that loaded is ever in use.
         Metric::ConfigLastReloadSuccessful => vec![Value::truth(true).sample([])],
         Metric::ConfigLastReloadSuccessTimestamp => {
@@ -170,6 +187,54 @@ fn tls_info(state: &TargetState) -> Vec<Labelled<'_>> {
     let issuer = tls.chain.first().map_or("", |leaf| &leaf.issuer);
     let root = tls.root.as_deref().unwrap_or_default();
     vec![(vec![tls.version.unwrap_or_default(), tls.cipher.unwrap_or_default(), issuer, root], Value::Info)]
+}
+
+/// All three, so that each is a series that turns; nothing before the first check.
+fn revocation_status(state: &TargetState) -> Vec<Labelled<'_>> {
+    let Some(report) = &state.revocation else { return vec![] };
+    let status = |of: &Status| (vec![of.as_str()], Value::truth(*of == report.status));
+    Status::ALL.iter().map(status).collect()
+}
+
+fn revocation_unknown_reason(state: &TargetState) -> Vec<Labelled<'_>> {
+    let cause = state.revocation.as_ref().and_then(|report| report.cause());
+    cause.map(|cause| (vec![cause.as_str()], Value::Whole(1))).into_iter().collect()
+}
+
+fn crls(scrape: &Scrape) -> impl Iterator<Item = (&str, &CrlState)> {
+    let routes = scrape.snapshot.crls.iter();
+    routes.flat_map(|(route, crls)| crls.iter().map(move |crl| (route.as_str(), crl)))
+}
+
+fn per_crl<'a>(scrape: &'a Scrape, of: impl Fn(&'a CrlState) -> Option<Value<'a>>) -> Vec<Sample<'a>> {
+    crls(scrape).filter_map(|(route, crl)| Some(of(crl)?.sample([crl.url.as_str(), route]))).collect()
+}
+
+fn crl_fetch_failure_reason(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let failed =
+        crls(scrape).filter_map(|(route, crl)| Some((route, crl, crl.fetch.as_ref()?.as_ref().err()?)));
+    let samples = failed.map(|(route, crl, failure)| {
+        let labels = [crl.url.as_str(), route, failure.stage.as_str(), failure.reason.as_str()];
+        Value::Whole(1).sample(labels)
+    });
+    samples.collect()
+}
+
+fn maps_connected(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let known = scrape.snapshot.maps.iter().filter(|maps| maps.connection != Connection::Unknown);
+    let samples = known.map(|maps| {
+        Value::truth(maps.connection == Connection::Connected).sample([&maps.route, maps.options.as_str()])
+    });
+    samples.collect()
+}
+
+fn maps_disconnected_reason(scrape: &Scrape) -> Vec<Sample<'_>> {
+    let lost = scrape.snapshot.maps.iter().filter_map(|maps| {
+        let Connection::Lost { stage, reason } = maps.connection else { return None };
+        let labels = [&maps.route, maps.options.as_str(), stage.as_str(), reason.as_str()];
+        Some(Value::Whole(1).sample(labels))
+    });
+    lost.collect()
 }
 
 fn build_info(scrape: &Scrape) -> Vec<Sample<'_>> {

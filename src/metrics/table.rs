@@ -156,6 +156,10 @@ metrics! {
         "How many addresses DNS gave to the last probe. Absent when it gave none or was not asked.";
     TlsVerified: "defender_tls_verified", Gauge, None, ["component", "endpoint", "route"],
         "Whether the presented chain was verified for the name (1) or not (0), also when the probe failed. Absent without TLS.";
+    TlsIntercepted: "defender_tls_intercepted", Gauge, None, ["component", "endpoint", "route"],
+        "Whether the chain, trusted by this machine, ended at a root that is none of the genuine service's (1) or not (0). Absent where the chain was not verified.";
+    TlsChainCompleted: "defender_tls_chain_completed", Gauge, None, ["component", "endpoint", "route"],
+        "Whether the chain was verified with an intermediate that the server left out, fetched as Windows does (1) or not (0). Absent where the chain was not verified.";
     TlsInfo: "defender_tls_info", Info, None,
         ["component", "endpoint", "route", "version", "cipher", "issuer", "root"],
         "What TLS agreed on, the issuer of the presented leaf, and the root that its chain was verified to; empty where not known.";
@@ -165,8 +169,27 @@ metrics! {
     TlsChainNotAfter: "defender_tls_chain_not_after_timestamp_seconds", Gauge, SECONDS,
         ["component", "endpoint", "route"],
         "When the first certificate of the presented chain expires.";
+    TlsRevocationStatus: "defender_tls_revocation_status", Gauge, None,
+        ["component", "endpoint", "route", "status"],
+        "Which revocation status the last probe's verified chain has: 1 for one of good, revoked, unknown, 0 for the others. Absent until it was checked once.";
+    TlsRevocationUnknownReason: "defender_tls_revocation_unknown_reason", Gauge, None,
+        ["component", "endpoint", "route", "reason"],
+        "Always 1: why the revocation status is unknown. Absent while it is known.";
+    CrlFetchSuccess: "defender_crl_fetch_success", Gauge, None, ["crl", "route"],
+        "Whether the last attempt to fetch a revocation list that a verified chain names succeeded (1) or not (0). A list that is still valid is asked for again at intervals.";
+    CrlFetchFailureReason: "defender_crl_fetch_failure_reason", Gauge, None, ["crl", "route", "stage", "reason"],
+        "Always 1: where and why the last attempt to fetch the revocation list failed. Absent while it succeeds.";
+    CrlThisUpdate: "defender_crl_this_update_timestamp_seconds", Gauge, SECONDS, ["crl", "route"],
+        "When the revocation list in use was made.";
+    CrlNextUpdate: "defender_crl_next_update_timestamp_seconds", Gauge, SECONDS, ["crl", "route"],
+        "Until when the revocation list in use is valid; clients that check revocation fail from then on if no newer one can be fetched.";
     ComponentAvailable: "defender_component_available", Gauge, None, ["component", "route"],
         "Whether the component works (1, also when degraded) or not (0). Absent until each of its endpoints was probed once.";
+    MapsConnected: "defender_maps_connected", Gauge, None, ["route", "ssl_options"],
+        "Whether a client with this SSLOptions (0 checks nothing, 1 revocation, 2 pinning, 3 both, the default) would get through to MAPS (1) or not (0). Absent until it is known.";
+    MapsDisconnectedReason: "defender_maps_disconnected_reason", Gauge, None,
+        ["route", "ssl_options", "stage", "reason"],
+        "Always 1: why a client with this SSLOptions would not get through, at the endpoint that came nearest. Absent while it would.";
 
     ConfigLastReloadSuccessful: "defender_config_last_reload_successful", Gauge, None, [],
         "Whether the last attempt to load the configuration succeeded (1) or not (0).";

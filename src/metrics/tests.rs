@@ -100,6 +100,8 @@ fn a_metric_without_samples_is_not_mentioned() {
     let mut scrape = changed(|snapshot| {
         snapshot.targets.fill_with(Arc::default);
         snapshot.components.iter_mut().for_each(|component| component.verdict = None);
+        snapshot.maps.clear();
+        snapshot.crls = Arc::default();
     });
     scrape.process = super::ProcessStats::default();
     for format in [Format::Text, Format::OpenMetrics] {

@@ -102,6 +102,9 @@ fn apply(change: &EndpointOverride, endpoint: &mut Endpoint) {
     if let Some(evidence) = &change.evidence {
         endpoint.evidence.clone_from(evidence);
     }
+    if let Some(trust) = change.trust {
+        endpoint.trust = trust;
+    }
     if change.serves.is_some() {
         endpoint.serves.clone_from(&change.serves);
     }
@@ -122,7 +125,8 @@ fn new_endpoint(change: &EndpointOverride) -> Endpoint {
         expect: Expectation::Any,
         basis: Basis::Inferred,
         evidence: Vec::new(),
-        trust: if url.scheme() == Scheme::Https { Trust::Public } else { Trust::Plain },
+        trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
+        may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 0,

@@ -28,6 +28,7 @@ fn endpoint(component: Component, url: &str) -> Endpoint {
         basis: Basis::Document,
         evidence: if https { Vec::new() } else { vec![Evidence::Status] },
         trust: if https { Trust::Microsoft } else { Trust::Plain },
+        may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 1,
@@ -65,6 +66,8 @@ fn catalog() -> Catalog {
             slow,
             endpoint(Component::Mde, MDE),
         ],
+        issuer_hosts: vec![],
+        microsoft_roots: vec![],
         redirect_hosts: vec![HostPattern("*.example".to_owned())],
         block_pages: vec![block_page("catalog's")],
     }
@@ -199,7 +202,7 @@ fn an_override_replaces_what_it_sets() {
 #[test]
 fn a_new_endpoint_has_modest_expectations() {
     let cases = [
-        ("'https://New.example:8443/x'", Expectation::Any, vec![], Trust::Public, 8443),
+        ("'https://New.example:8443/x'", Expectation::Any, vec![], Trust::Any, 8443),
         (
             "'http://New.example/x', expect: 200",
             Expectation::OneOf(vec![200]),
@@ -285,6 +288,7 @@ fn too_many_targets_are_refused() {
         expect: None,
         method: None,
         evidence: None,
+        trust: None,
         serves: None,
         enabled: None,
         interval: None,

@@ -5,10 +5,11 @@ use std::io;
 
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
-use rustls::InvalidMessage;
+use rustls::{CertificateError, InvalidMessage};
 
 use crate::names::NameError;
 use crate::observation::{FailureReason as Reason, Stage};
+use crate::trust::ChainError;
 
 /// How a stage can fail, before it has a word.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +20,9 @@ pub enum StageError {
     /// The socket's error.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The verifier refused the chain.
-    #[error("certificate: {0}")]
-    Certificate(webpki::Error),
+    /// The chain isn't believed.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// The name can't be put into a TLS handshake.
     #[error("{0:?} is no name for a TLS server")]
     ServerName(String),
@@ -50,7 +51,7 @@ pub fn classify(stage: Stage, error: &StageError) -> Reason {
         StageError::Name(NameError::NoAddress) => Reason::NoData,
         StageError::Name(NameError::Sinkhole(_)) => Reason::Sinkhole,
         StageError::Io(error) => io_error(stage, error),
-        StageError::Certificate(error) => certificate(error),
+        StageError::Chain(error) => chain(error),
         StageError::ServerName(_) | StageError::Request(_) => Reason::Internal,
         StageError::Http(error) => http(stage, error),
         StageError::Fetch(error) => fetch(stage, error),
@@ -118,14 +119,26 @@ fn tls(error: &rustls::Error) -> Reason {
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) => Reason::NotTls,
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Reason::BadSignature,
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Reason::Invalid,
         rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => Reason::Internal,
         _ => Reason::Protocol,
     }
 }
 
+fn chain(error: &ChainError) -> Reason {
+    match error {
+        ChainError::Refused(error) => certificate(error),
+        ChainError::Weak(_) => Reason::WeakKey,
+        ChainError::Incomplete { .. } => Reason::IncompleteChain,
+        ChainError::Foreign { .. } => Reason::UnknownIssuer,
+        ChainError::NoTime => Reason::Internal,
+    }
+}
+
 fn certificate(error: &webpki::Error) -> Reason {
     match error {
+        webpki::Error::InvalidSignatureForPublicKey => Reason::BadSignature,
         webpki::Error::CertExpired { .. } => Reason::Expired,
         webpki::Error::CertNotValidYet { .. } => Reason::NotYetValid,
         webpki::Error::UnknownIssuer => Reason::UnknownIssuer,

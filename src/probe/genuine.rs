@@ -1,5 +1,7 @@
 //! Whether an answer is the genuine service's: the catalog's evidence, held against head and body. Pure.
 
+use std::time::SystemTime;
+
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
@@ -8,6 +10,7 @@ use super::http::Head;
 use crate::catalog::{BlockPage, BodyKind, Endpoint, Evidence, ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
 use crate::plan::Plan;
+use crate::trust::{ObjectError, Objects};
 
 /// How much of a body is searched for marks of a block page, in bytes.
 const SEARCHED: usize = 64 * 1024;
@@ -42,18 +45,22 @@ fn redirect_of(head: &Head) -> Option<&str> {
     if head.status.is_redirection() { head.header("location") } else { None }
 }
 
-/// Holds the whole answer to the endpoint's evidence. Content that proves itself outweighs every mark of a filter.
+/// Holds the whole answer to the endpoint's evidence, signed content to its issuer at the time `now`. Content that proves
+/// itself outweighs every mark of a filter.
 pub(super) fn check(
     plan: &Plan,
+    objects: &Objects,
+    now: SystemTime,
     endpoint: &Endpoint,
-    url: &ProbeUrl,
-    head: &Head,
-    body: &[u8],
+    (url, head, body): (&ProbeUrl, &Head, &[u8]),
 ) -> Result<(), Failure> {
     let missing = endpoint.evidence.iter().find(|evidence| !holds(evidence, endpoint, url, head, body));
-    let proven = missing.is_none() && endpoint.evidence.iter().any(|e| matches!(e, Evidence::Body(_)));
-    if proven {
-        return Ok(());
+    let mut kinds = endpoint.evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Body(kind) => Some(kind),
+        _ => None,
+    });
+    if missing.is_none() && kinds.clone().next().is_some() {
+        return kinds.try_for_each(|kind| signed(kind, objects, body, now));
     }
     if let Some(failure) = block_page(&plan.block_pages, head, body) {
         return Err(failure);
@@ -72,6 +79,23 @@ fn holds(evidence: &Evidence, endpoint: &Endpoint, url: &ProbeUrl, head: &Head, 
             .is_some_and(|next| pattern.matches(next.host())),
         Evidence::Body(kind) => body_is(kind, body),
     }
+}
+
+/// Holds the signature of a body that has one.
+fn signed(kind: &BodyKind, objects: &Objects, body: &[u8], now: SystemTime) -> Result<(), Failure> {
+    let held = match kind {
+        BodyKind::Crl => objects.check_crl(body, now),
+        BodyKind::Certificate => objects.check_certificate(body),
+        BodyKind::Cabinet | BodyKind::Xml(_) | BodyKind::Text(_) => Ok(()),
+    };
+    held.map_err(|error| {
+        let reason = match error {
+            ObjectError::Expired(_) => Reason::Expired,
+            ObjectError::BadSignature(_) => Reason::BadSignature,
+            ObjectError::Malformed(_) => Reason::WrongContent,
+        };
+        Failure::new(Stage::Transfer, reason, error.to_string())
+    })
 }
 
 fn body_is(kind: &BodyKind, body: &[u8]) -> bool {

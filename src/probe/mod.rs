@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 pub use classify::{StageError, classify};
 pub(crate) use http::AGENT;
@@ -20,10 +22,12 @@ pub(crate) use http::AGENT;
 use crate::catalog::{Endpoint, ProbeUrl, Scheme};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::fetch::Fetcher;
 use crate::names::{Destination, Destinations, without_brackets};
 use crate::observation::{Facts, Failure, HttpFacts, Observation, Stage, clean};
 use crate::plan::{Plan, TargetId};
-use crate::trust::Roots;
+use crate::trust::revocation::{CrlState, RevocationReport};
+use crate::trust::{Issuers, Objects, Roots, VerifiedPath};
 use http::{Exchange, Head};
 use stage::Run;
 
@@ -43,6 +47,7 @@ pub struct Prober {
     plan: Arc<Plan>,
     destinations: Arc<Destinations>,
     tls: tls::Tls,
+    objects: Objects,
     clock: Clock,
 }
 
@@ -64,18 +69,26 @@ impl Prober {
         clock: Clock,
     ) -> Result<Self, ProberError> {
         let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
-        Ok(Self {
-            destinations: Arc::new(Destinations::new(config, patience)?),
-            tls: tls::Tls::new(roots, clock)?,
-            plan,
-            clock,
-        })
+        let destinations = Arc::new(Destinations::new(config, patience)?);
+        let fetcher = Arc::new(Fetcher::direct(Arc::clone(&destinations)));
+        let issuers = Arc::new(Issuers::new(plan.issuer_hosts.clone()));
+        let objects = Objects::new(&roots);
+        Ok(Self { destinations, objects, tls: tls::Tls::new(roots, issuers, fetcher, clock)?, plan, clock })
     }
 
-    /// Where its connections go, for whoever connects beside it.
+    /// Whether [`Prober::check_revocation`] is to follow a probe.
     #[must_use]
-    pub fn destinations(&self) -> Arc<Destinations> {
-        Arc::clone(&self.destinations)
+    pub fn checks_revocation(&self) -> bool {
+        false
+    }
+
+    /// Checks the revocation of a chain that a probe of this target saw.
+    pub async fn check_revocation(
+        &self,
+        _target: TargetId,
+        _path: &VerifiedPath,
+    ) -> (Arc<RevocationReport>, Vec<CrlState>) {
+        unreachable!()
     }
 
     /// Probes a target of the plan once; ends at its timeout at the latest.
@@ -111,15 +124,48 @@ impl Prober {
                 self.exchange(run, endpoint, url, hop, stream).await
             }
             Scheme::Https => {
-                let recorder = self.tls.recorder();
-                let handshake = self.tls.handshake(name_of(url), stream, Arc::clone(&recorder));
-                let result = run.stage(Stage::Tls, handshake).await;
-                if hop == 0 {
-                    run.facts.tls = tls::facts(&recorder, result.as_ref().ok());
-                }
-                self.exchange(run, endpoint, url, hop, result?).await
+                let (stream, refusal) = self.secure(run, endpoint, url, hop, stream).await?;
+                let answered = self.exchange(run, endpoint, url, hop, stream).await;
+                refusal.map_or(answered, Err)
             }
         }
+    }
+
+    /// TLS with a chain that this machine trusts; and, where a client of Defender would still refuse it, why. The answer
+    /// is asked for all the same: it tells what a client that is less strict would get.
+    async fn secure(
+        &self,
+        run: &mut Run,
+        endpoint: &Endpoint,
+        url: &ProbeUrl,
+        hop: u8,
+        stream: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, Option<Failure>), Failure> {
+        let recorder = self.tls.recorder();
+        let handshake = self.tls.handshake(name_of(url), stream, Arc::clone(&recorder));
+        let shaken = run.stage(Stage::Tls, handshake).await;
+        let mut facts = tls::facts(&recorder, shaken.as_ref().ok());
+        let judged = match shaken {
+            Ok(shaken) => {
+                self.tls.judge(&shaken, run.deadline()).await.map(|trusted| (shaken, trusted)).map_err(
+                    |error| {
+                        let error = StageError::Chain(error);
+                        Failure::new(Stage::Tls, classify(Stage::Tls, &error), error.to_string())
+                    },
+                )
+            }
+            Err(failure) => Err(failure),
+        };
+        if let (Some(facts), Ok((_, trusted))) = (&mut facts, &judged) {
+            tls::believe(facts, trusted, endpoint.trust);
+        }
+        let refusal = facts.as_ref().and_then(|facts| tls::refusal(endpoint, facts));
+        if hop == 0 {
+            run.facts.tls = facts;
+        }
+        let (shaken, trusted) = judged?;
+        self.objects.learn_path(&trusted.path);
+        Ok((shaken.into_stream(&trusted), refusal))
     }
 
     /// Where to connect to: an address of the configuration, or what DNS says.
@@ -173,7 +219,11 @@ impl Prober {
             http.body_bytes = body.len() as u64;
         }
         transferred?;
-        genuine::check(&self.plan, endpoint, url, &head, &body)?;
+        let now = self.clock.now();
+        genuine::check(&self.plan, &self.objects, now, endpoint, (url, &head, &body))?;
+        if let Some(http) = &mut run.facts.http {
+            http.genuine = true;
+        }
         Ok(Hop::Answered)
     }
 }
@@ -193,6 +243,7 @@ fn name_of(url: &ProbeUrl) -> &str {
 fn http_facts(head: &Head, redirects: u8) -> HttpFacts {
     HttpFacts {
         status: head.status.as_u16(),
+        genuine: false,
         server: head.header("server").map(clean),
         location: head.header("location").map(clean),
         body_bytes: 0,

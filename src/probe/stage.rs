@@ -22,6 +22,11 @@ impl Run {
         Self { facts: Facts::default(), deadline: Instant::now() + limit, limit }
     }
 
+    /// When the probe must end.
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Runs one stage until it ends or the probe's deadline passes, and records its time and outcome.
     pub(super) async fn stage<T>(
         &mut self,

@@ -1,78 +1,144 @@
-//! Stage tls: the handshake, with its verification recorded. One configuration, nothing resumed.
+//! Stage tls: the handshake, and the verdict on the chain that it showed. One configuration, nothing resumed.
 
 use std::sync::Arc;
 
 use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
+use rustls::time_provider::TimeProvider as _;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::classify::StageError;
+use crate::catalog::{Endpoint, Trust};
 use crate::clock::Clock;
-use crate::observation::TlsFacts;
-use crate::trust::{Recorder, Roots};
+use crate::fetch::Fetcher;
+use crate::observation::{Failure, FailureReason, Stage, TlsFacts};
+use crate::trust::{ChainError, Issuers, Judge, Recorder, Roots, Trusted};
 
 /// What every handshake shares.
 pub(super) struct Tls {
     template: ClientConfig,
-    provider: Arc<CryptoProvider>,
-    roots: Arc<Roots>,
+    judge: Arc<Judge>,
+    fetcher: Arc<Fetcher>,
+    clock: Clock,
+}
+
+/// A connection whose handshake ended. Only a chain that is trusted gives it away.
+pub(super) struct Shaken {
+    stream: TlsStream<TcpStream>,
+    name: ServerName<'static>,
+    recorder: Arc<Recorder>,
 }
 
 impl Tls {
-    /// Handshakes that verify against `roots`, at the clock's time.
-    pub(super) fn new(roots: Arc<Roots>, clock: Clock) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(ring::default_provider());
-        let verifier =
-            Arc::new(Recorder::new(Arc::clone(&roots), provider.signature_verification_algorithms));
-        let mut template = ClientConfig::builder_with_details(Arc::clone(&provider), Arc::new(clock))
+    /// Handshakes that verify against `roots`, at the clock's time; missing issuers come from `issuers` or by `fetcher`.
+    pub(super) fn new(
+        roots: Arc<Roots>,
+        issuers: Arc<Issuers>,
+        fetcher: Arc<Fetcher>,
+        clock: Clock,
+    ) -> Result<Self, rustls::Error> {
+        let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+        let algorithms = provider.signature_verification_algorithms;
+        let judge = Arc::new(Judge { roots, issuers, algorithms });
+        let mut template = ClientConfig::builder_with_details(provider, Arc::new(clock))
             .with_safe_default_protocol_versions()?
-            .dangerous() // only the name of the interface: `Recorder` verifies everything
-            .with_custom_certificate_verifier(verifier)
+            .dangerous() // the name of the interface: `Shaken` gives no connection away before its chain is trusted
+            .with_custom_certificate_verifier(Arc::new(Recorder::new(Arc::clone(&judge))))
             .with_no_client_auth();
         template.resumption = Resumption::disabled();
         template.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { template, provider, roots })
+        Ok(Self { template, judge, fetcher, clock })
     }
 
     /// A recorder for one handshake.
     pub(super) fn recorder(&self) -> Arc<Recorder> {
-        let algorithms = self.provider.signature_verification_algorithms;
-        Arc::new(Recorder::new(Arc::clone(&self.roots), algorithms))
+        Arc::new(Recorder::new(Arc::clone(&self.judge)))
     }
 
-    /// Shakes hands with a server called `host`; what it presented is left in `recorder`.
+    /// Shakes hands with a server called `host`; what it presented is left in `recorder`. Whether the chain is believed is
+    /// for [`Tls::judge`] to say.
     pub(super) async fn handshake(
         &self,
         host: &str,
         stream: TcpStream,
         recorder: Arc<Recorder>,
-    ) -> Result<TlsStream<TcpStream>, StageError> {
+    ) -> Result<Shaken, StageError> {
         let name =
             ServerName::try_from(host.to_owned()).map_err(|_| StageError::ServerName(host.to_owned()))?;
         let mut config = self.template.clone();
         let verifier: Arc<Recorder> = Arc::clone(&recorder);
         config.dangerous().set_certificate_verifier(verifier);
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
-            match recorder.recorded().map(|recorded| &recorded.verdict) {
-                Some(Err(refused)) => StageError::Certificate(refused.clone()),
-                _ => StageError::Io(error),
+        let ended = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
+        match (ended, recorder.recorded().map(|recorded| &recorded.verdict)) {
+            (Ok(stream), _) => Ok(Shaken { stream, name, recorder }),
+            // What is wrong with the chain tells more than what the handshake stumbled over because of it.
+            (Err(_), Some(Err(refused))) => Err(StageError::Chain(refused.clone())),
+            (Err(error), _) => Err(StageError::Io(error)),
+        }
+    }
+
+    /// The verdict on the chain, missing issuers fetched where that may change it: outside the stage's time, and at the
+    /// latest at `deadline`.
+    pub(super) async fn judge(&self, shaken: &Shaken, deadline: Instant) -> Result<Trusted, ChainError> {
+        let Some(seen) = shaken.recorder.recorded() else {
+            // A handshake can't end without the server's certificates: none is resumed.
+            return Err(ChainError::Refused(webpki::Error::UnknownIssuer));
+        };
+        match &seen.verdict {
+            Err(error) if error.may_lack_issuers() => {
+                let found = self.judge.issuers.fetch(&self.fetcher, &seen.presented, deadline).await?;
+                let now = self.clock.current_time().ok_or(ChainError::NoTime)?;
+                let trusted = self.judge.verify_with(&seen.presented, &found, &shaken.name, now)?;
+                self.judge.issuers.keep(&seen.presented, &found);
+                Ok(trusted)
             }
-        })
+            verdict => verdict.clone(),
+        }
+    }
+}
+
+impl Shaken {
+    /// The connection, for whoever has the verdict that its chain is trusted.
+    pub(super) fn into_stream(self, _: &Trusted) -> TlsStream<TcpStream> {
+        self.stream
     }
 }
 
 /// What the handshake showed, finished or not; none where the server's certificates never came.
-pub(super) fn facts(recorder: &Recorder, stream: Option<&TlsStream<TcpStream>>) -> Option<TlsFacts> {
+pub(super) fn facts(recorder: &Recorder, shaken: Option<&Shaken>) -> Option<TlsFacts> {
     let seen = recorder.recorded()?;
-    let agreed = stream.map(|stream| stream.get_ref().1);
+    let agreed = shaken.map(|shaken| shaken.stream.get_ref().1);
     Some(TlsFacts {
-        verified: seen.verdict.is_ok(),
         version: agreed.and_then(|tls| tls.protocol_version()).and_then(|version| version.as_str()),
         cipher: agreed.and_then(|tls| tls.negotiated_cipher_suite()).and_then(|suite| suite.suite().as_str()),
         chain: seen.chain.clone(),
-        root: seen.verdict.as_ref().ok().cloned().flatten(),
+        ..TlsFacts::default()
     })
+}
+
+/// Adds what a trusted chain tells, for an endpoint of this trust.
+pub(super) fn believe(facts: &mut TlsFacts, trusted: &Trusted, trust: Trust) {
+    facts.verified = true;
+    facts.intercepted = !trusted.root.kind.is_genuine_for(trust);
+    facts.completed = trusted.completed;
+    facts.root = Some(trusted.root.name.clone());
+    facts.path = Some(Arc::clone(&trusted.path));
+}
+
+/// Why a client of Defender would refuse a chain that this machine trusts.
+pub(super) fn refusal(endpoint: &Endpoint, facts: &TlsFacts) -> Option<Failure> {
+    if !facts.intercepted || endpoint.may_be_inspected {
+        return None;
+    }
+    let issuer = facts.chain.first().map_or("", |leaf| &leaf.issuer);
+    let root = facts.root.as_deref().unwrap_or_default();
+    let detail = format!(
+        "TLS is inspected: this machine trusts the chain, but it ends at {root}, none of the genuine service's roots; \
+         the certificate was issued by {issuer}"
+    );
+    Some(Failure::new(Stage::Tls, FailureReason::Intercepted, detail))
 }

@@ -10,7 +10,8 @@ use std::time::SystemTime;
 use crate::catalog::Component;
 use crate::observation::{FailureReason, Observation, Stage};
 use crate::plan::{Plan, Target, TargetId};
-use crate::verdict::Verdict;
+use crate::trust::revocation::{CrlState, RevocationReport};
+use crate::verdict::{Connection, SslOptions, Verdict};
 
 pub use histogram::Histogram;
 pub use owner::run;
@@ -28,6 +29,8 @@ pub struct TargetState {
     pub last_failure: Option<Arc<Observation>>,
     /// When the last success ended.
     pub last_success: Option<SystemTime>,
+    /// What is known of the revocation of the last probe's chain; none: not checked, or not yet.
+    pub revocation: Option<Arc<RevocationReport>>,
 }
 
 /// The words that tell one latency histogram from another.
@@ -65,6 +68,17 @@ pub struct ComponentState {
     pub verdict: Option<Verdict>,
 }
 
+/// Whether clients of MAPS get through by one route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapsState {
+    /// By which route.
+    pub route: String,
+    /// What the clients check.
+    pub options: SslOptions,
+    /// Whether they get through.
+    pub connection: Connection,
+}
+
 /// Everything known at one moment. Never changes; a newer one replaces it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
@@ -74,6 +88,10 @@ pub struct Snapshot {
     pub targets: Vec<Arc<TargetState>>,
     /// One for each component and route.
     pub components: Vec<ComponentState>,
+    /// One for each route and value of `SSLOptions` that can be told; none where MAPS isn't probed.
+    pub maps: Vec<MapsState>,
+    /// The revocation lists that the chains name, by route.
+    pub crls: Arc<BTreeMap<String, Vec<CrlState>>>,
     /// Latencies of the stages that ended well or failed; all that can occur are present from the start.
     pub latencies: Arc<BTreeMap<LatencyKey, Histogram>>,
     /// Failures by reason; all that can occur are present from the start, at 0.

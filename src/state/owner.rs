@@ -6,12 +6,14 @@ use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{ComponentState, FailureKey, Histogram, LatencyKey, Snapshot, TargetState};
+use super::{ComponentState, FailureKey, Histogram, LatencyKey, MapsState, Snapshot, TargetState};
 use crate::catalog::{Component, Scheme};
-use crate::engine::Event;
+use crate::engine::{Checked, Event};
 use crate::observation::{FAILURE_PAIRS, Failure, Observation, Stage};
-use crate::plan::{Plan, Target, TargetId};
-use crate::verdict::{self, Verdict};
+use crate::plan::{Plan, Route, Target, TargetId};
+use crate::trust::VerifiedPath;
+use crate::trust::revocation::RevocationReport;
+use crate::verdict::{self, Connection, SslOptions, Verdict, Way};
 
 impl Snapshot {
     /// What is known before the first probe: every counter at 0.
@@ -36,6 +38,8 @@ impl Snapshot {
         Self {
             targets: vec![Arc::default(); plan.targets.len()],
             components,
+            maps: maps_states(&plan),
+            crls: Arc::default(),
             latencies: Arc::new(latencies),
             failures: Arc::new(failures),
             overruns: Arc::new(plan.components.iter().map(|c| (c.spec.component, 0)).collect()),
@@ -51,6 +55,7 @@ impl Snapshot {
                 *Arc::make_mut(&mut self.overruns).entry(component).or_default() += 1;
             }
             Event::Observed(observation) => self.observe(*observation),
+            Event::Revocation(checked) => self.revocation(*checked),
         }
     }
 
@@ -63,6 +68,23 @@ impl Snapshot {
         self.judge(target);
     }
 
+    /// Takes in what a check of revocation found, unless another chain has been seen since.
+    fn revocation(&mut self, checked: Checked) {
+        let plan = Arc::clone(&self.plan);
+        let target = plan.target(checked.target);
+        Arc::make_mut(&mut self.crls).insert(target.route.name.clone(), checked.crls);
+        let state = Arc::make_mut(&mut self.targets[checked.target.0]);
+        if state.path() != Some(&checked.path) {
+            return;
+        }
+        let found = state.revoke(&checked.report);
+        state.revocation = Some(checked.report);
+        if let Some(failure) = found {
+            self.count_failure(target, &failure);
+        }
+        self.judge(target);
+    }
+
     fn count(&mut self, target: &Target, observation: &Observation) {
         let component = target.endpoint.component;
         let latencies = Arc::make_mut(&mut self.latencies);
@@ -72,10 +94,14 @@ impl Snapshot {
             latencies.entry(key).or_default().observe(took.as_secs_f64());
         }
         if let Some(failure) = &observation.failure {
-            let route = target.route.name.clone();
-            let key = FailureKey { component, route, stage: failure.stage, reason: failure.reason };
-            *Arc::make_mut(&mut self.failures).entry(key).or_default() += 1;
+            self.count_failure(target, failure);
         }
+    }
+
+    fn count_failure(&mut self, target: &Target, failure: &Failure) {
+        let (component, route) = (target.endpoint.component, target.route.name.clone());
+        let key = FailureKey { component, route, stage: failure.stage, reason: failure.reason };
+        *Arc::make_mut(&mut self.failures).entry(key).or_default() += 1;
     }
 
     /// The verdict of the component and route that `changed` belongs to.
@@ -97,12 +123,59 @@ impl Snapshot {
             }
             entry.verdict = verdict;
         }
+        if component == Component::Maps {
+            self.judge_maps(&changed.route.name);
+        }
     }
+
+    /// Whether clients of MAPS get through by this route.
+    fn judge_maps(&mut self, route: &str) {
+        let ways: Vec<&TargetState> = self
+            .iter()
+            .filter(|(_, target, _)| target.route.name == route && serves_maps(target))
+            .map(|(_, _, state)| state)
+            .collect();
+        let judged: Vec<_> = SslOptions::ALL
+            .iter()
+            .map(|options| (*options, verdict::connection(*options, ways.iter().map(|state| state.way()))))
+            .collect();
+        for state in self.maps.iter_mut().filter(|state| state.route == route) {
+            let Some((options, connection)) = judged.iter().find(|(of, _)| *of == state.options) else {
+                continue;
+            };
+            if state.connection != *connection {
+                tracing::info!(route, ssl_options = %options, ?connection, "MAPS");
+            }
+            state.connection = *connection;
+        }
+    }
+}
+
+/// Whether an endpoint's answer is what connects a client to MAPS.
+fn serves_maps(target: &Target) -> bool {
+    target.endpoint.component == Component::Maps && target.endpoint.serves.is_some()
+}
+
+/// Nothing known yet, for every route that MAPS is probed by.
+fn maps_states(plan: &Plan) -> Vec<MapsState> {
+    let probed = |route: &&Route| plan.targets.iter().any(|t| t.route.name == route.name && serves_maps(t));
+    let options = |route: &Route| {
+        let route = route.name.clone();
+        SslOptions::ALL.iter().map(move |options| MapsState {
+            route: route.clone(),
+            options: *options,
+            connection: Connection::Unknown,
+        })
+    };
+    plan.routes.iter().filter(probed).flat_map(options).collect()
 }
 
 impl TargetState {
     fn fold(&mut self, observation: Arc<Observation>) {
         self.probes += 1;
+        if observation.facts.tls.as_ref().and_then(|tls| tls.path.as_ref()) != self.path() {
+            self.revocation = None; // what was known is of another chain
+        }
         if observation.success() {
             self.last_success = Some(observation.at);
         } else {
@@ -115,7 +188,28 @@ impl TargetState {
     /// What the last probe means; none before the first.
     #[must_use]
     pub fn verdict(&self, target: &Target) -> Option<Verdict> {
-        self.last.as_ref().map(|observation| verdict::endpoint(&target.endpoint, observation))
+        let revocation = self.revocation.as_deref();
+        self.last.as_ref().map(|observation| verdict::endpoint(&target.endpoint, observation, revocation))
+    }
+
+    /// The verified path of the last probe's chain.
+    fn path(&self) -> Option<&Arc<VerifiedPath>> {
+        self.last.as_ref()?.facts.tls.as_ref()?.path.as_ref()
+    }
+
+    /// What the last probe means for a client of MAPS.
+    fn way(&self) -> Way<'_> {
+        (self.last.as_deref(), self.revocation.as_ref().map(|report| report.status))
+    }
+
+    /// Makes a failure of the last probe, if that wasn't one, where its chain turns out to be revoked.
+    fn revoke(&mut self, report: &RevocationReport) -> Option<Failure> {
+        let last = self.last.as_mut().filter(|last| last.success())?;
+        let failure = report.failure()?;
+        Arc::make_mut(last).failure = Some(failure.clone());
+        self.failures += 1;
+        self.last_failure = self.last.clone();
+        Some(failure)
     }
 }
 

@@ -1,10 +1,18 @@
-//! Which certificates are believed: the roots, and the verification of a presented chain against them.
-//! What a failed verification means for a probe is said in `probe/classify.rs`.
+//! Which certificates are believed: the roots and whose they are, the verification of a presented chain against them, what
+//! completes a chain, and revocation. What a verdict means for a probe is said in `probe/classify.rs`.
 
+mod chain;
+mod issuers;
+mod objects;
+mod path;
 mod recorder;
 pub mod revocation;
 mod roots;
 pub mod signature;
 
-pub use recorder::Recorder;
-pub use roots::{Roots, RootsError, microsoft_roots};
+pub use chain::{ChainError, Presented, Trusted};
+pub use issuers::Issuers;
+pub use objects::{ObjectError, Objects};
+pub use path::{Anchor, VerifiedPath};
+pub use recorder::{Judge, Recorded, Recorder};
+pub use roots::{Root, RootKind, Roots, RootsError, microsoft_roots};

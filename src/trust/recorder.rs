@@ -1,5 +1,5 @@
-//! A certificate verifier that keeps what it saw. It never lets a bad chain pass: the handshake fails from its
-//! verdict, and the presented chain survives the failure.
+//! A certificate verifier that keeps what it saw and what it decided. It lets the handshake end, so that everything about
+//! the connection is known; `probe/tls.rs` gives nobody the connection of a chain that was refused.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
@@ -7,66 +7,90 @@ use std::time::{Duration, SystemTime};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
-use webpki::{EndEntityCert, KeyUsage};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::Roots;
+use super::chain::{self, ChainError, Presented, Trusted};
+use super::{Issuers, Roots};
 use crate::observation::{CertificateFacts, clean};
 
-/// The longest chain that is read for its facts; webpki bounds its own work.
+/// The longest chain that is looked at; RFC 8446 sets no limit.
 const MAX_CHAIN: usize = 16;
+
+/// What the verification of every handshake shares.
+#[derive(Debug)]
+pub struct Judge {
+    /// Who vouches.
+    pub roots: Arc<Roots>,
+    /// Intermediates that servers left out.
+    pub issuers: Arc<Issuers>,
+    /// The signatures that are understood.
+    pub algorithms: WebPkiSupportedAlgorithms,
+}
 
 /// What verification saw and decided.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// The presented chain, leaf first.
+    /// The presented chain, as it came.
+    pub presented: Presented,
+    /// The same for people; a certificate that can't be read is left out.
     pub chain: Vec<CertificateFacts>,
-    /// The name of the root that the verified path ends at, or why there is no path.
-    pub verdict: Result<Option<String>, webpki::Error>,
+    /// Whether it is believed.
+    pub verdict: Result<Trusted, ChainError>,
 }
 
 /// Verifies one handshake, and remembers it.
 #[derive(Debug)]
 pub struct Recorder {
-    roots: Arc<Roots>,
-    algorithms: WebPkiSupportedAlgorithms,
+    judge: Arc<Judge>,
     recorded: OnceLock<Recorded>,
+}
+
+impl Judge {
+    /// Verifies a chain, completed by what is known of the issuers that it leaves out.
+    ///
+    /// # Errors
+    /// When the chain isn't believed.
+    pub fn verify(
+        &self,
+        presented: &Presented,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<Trusted, ChainError> {
+        match self.verify_with(presented, &[], name, now) {
+            Err(error) if error.may_lack_issuers() => {
+                self.verify_with(presented, &self.issuers.known(presented), name, now)
+            }
+            decided => decided,
+        }
+    }
+
+    /// Verifies a chain, completed by `more`.
+    ///
+    /// # Errors
+    /// When the chain isn't believed.
+    pub fn verify_with(
+        &self,
+        presented: &Presented,
+        more: &[CertificateDer<'static>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<Trusted, ChainError> {
+        chain::verify(&self.roots, &self.algorithms, presented, more, name, now)
+    }
 }
 
 impl Recorder {
     /// A verifier for one handshake.
     #[must_use]
-    pub fn new(roots: Arc<Roots>, algorithms: WebPkiSupportedAlgorithms) -> Self {
-        Self { roots, algorithms, recorded: OnceLock::new() }
+    pub fn new(judge: Arc<Judge>) -> Self {
+        Self { judge, recorded: OnceLock::new() }
     }
 
     /// What was seen; none where the handshake ended before the server's certificates.
     #[must_use]
     pub fn recorded(&self) -> Option<&Recorded> {
         self.recorded.get()
-    }
-
-    /// A path from the leaf to a root, valid at `now`, for a server of this name.
-    fn verify(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Result<Option<String>, webpki::Error> {
-        let leaf = EndEntityCert::try_from(leaf)?;
-        let path = leaf.verify_for_usage(
-            self.algorithms.all,
-            self.roots.anchors(),
-            intermediates,
-            now,
-            KeyUsage::server_auth(),
-            None,
-            None,
-        )?;
-        leaf.verify_is_valid_for_subject_name(name)?;
-        Ok(self.roots.name_of(path.anchor()).map(str::to_owned))
     }
 }
 
@@ -76,20 +100,19 @@ impl ServerCertVerifier for Recorder {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let presented = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN);
-        let chain = presented.filter_map(|der| facts_of(der)).collect();
-        let verdict = self.verify(end_entity, intermediates, server_name, now);
-        let recorded = self.recorded.get_or_init(|| Recorded { chain, verdict });
-        match &recorded.verdict {
-            Ok(_) => Ok(ServerCertVerified::assertion()),
-            Err(error) => {
-                let error = CertificateError::Other(OtherError(Arc::new(error.clone())));
-                Err(rustls::Error::InvalidCertificate(error))
-            }
-        }
+        let certificates = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN);
+        let presented = Presented {
+            certificates: certificates.map(|der| der.clone().into_owned()).collect(),
+            stapled: ocsp_response.to_vec(),
+        };
+        let chain = presented.certificates.iter().filter_map(facts_of).collect();
+        let verdict = self.judge.verify(&presented, server_name, now);
+        self.recorded.get_or_init(|| Recorded { presented, chain, verdict });
+        // Not a verdict: that is recorded, and whoever shakes hands must ask for it.
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -98,7 +121,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        verify_tls12_signature(message, cert, dss, &self.judge.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -107,11 +130,11 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        verify_tls13_signature(message, cert, dss, &self.judge.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.judge.algorithms.supported_schemes()
     }
 }
 

@@ -1,12 +1,16 @@
-//! The trusted roots: the system's store, Microsoft's two that no Mozilla bundle has, and the configuration's.
+//! The trusted roots: the system's store, Microsoft's two that no Mozilla bundle has, and the configuration's; and for
+//! whom each of them is genuine. How a chain finds its root is in `chain.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use ring::digest::{SHA256, digest};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::catalog::{Fingerprint, KnownRoot, Trust};
+use crate::config::TlsConfig;
 use crate::observation::clean;
 
 /// PEM of the two roots; the file says where Microsoft publishes them.
@@ -24,66 +28,124 @@ pub fn microsoft_roots() -> &'static [CertificateDer<'static>] {
 
 /// A certificate that can't be a root.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("certificate {position} of the extra roots can't be a trust anchor: {source}")]
+#[error("certificate {position} of `tls.{key}` can't be a trust anchor: {source}")]
 pub struct RootsError {
+    /// The configuration's key.
+    pub key: &'static str,
     /// Its place in the list, from 1.
     pub position: usize,
     /// What is wrong with it.
     pub source: webpki::Error,
 }
 
-/// A set of trust anchors that knows their names.
+/// Whose root it is: what decides for whom it is genuine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootKind {
+    /// One of the catalog's, or of `tls.genuine_roots`.
+    Microsoft,
+    /// In Mozilla's bundle.
+    Public,
+    /// In the store of this machine or in `tls.extra_roots`, and in no public list.
+    Private,
+}
+
+impl RootKind {
+    /// Whether a chain that ends at such a root can be the genuine service's.
+    #[must_use]
+    pub const fn is_genuine_for(self, trust: Trust) -> bool {
+        match trust {
+            Trust::Microsoft => matches!(self, Self::Microsoft),
+            Trust::Public => matches!(self, Self::Microsoft | Self::Public),
+            // Plain HTTP has no chain; whoever added an endpoint says what it is trusted by.
+            Trust::Any | Trust::Plain | Trust::SignedObject => true,
+        }
+    }
+}
+
+/// What is known of a root besides its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// Its distinguished name, cleaned.
+    pub name: String,
+    /// Whose it is.
+    pub kind: RootKind,
+}
+
+/// A set of trust anchors that knows what each of them is.
 #[derive(Debug, Default)]
 pub struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
-    names: BTreeMap<Vec<u8>, String>,
+    about: Vec<Root>,
+    genuine: BTreeSet<Fingerprint>,
 }
 
 impl Roots {
-    /// The system's store, Microsoft's roots and `extra`. What the system's store holds beyond reading is logged and left out.
+    /// The system's store, Microsoft's roots and those of `config`; `known` are genuine wherever they come from.
+    /// What the system's store holds beyond reading is logged and left out.
     ///
     /// # Errors
-    /// When one of `extra` is no certificate.
-    pub fn load(extra: &[CertificateDer<'static>]) -> Result<Arc<Self>, RootsError> {
+    /// When one of the configuration's is no certificate.
+    pub fn load(known: &[KnownRoot], config: &TlsConfig) -> Result<Arc<Self>, RootsError> {
         let system = rustls_native_certs::load_native_certs();
         for error in &system.errors {
             tracing::warn!(%error, "the system's certificate store can't be read completely");
         }
+        Self::of(&system.certs, known, config)
+    }
+
+    /// The same with `system` in place of the system's store.
+    ///
+    /// # Errors
+    /// When one of the configuration's is no certificate.
+    pub fn of(
+        system: &[CertificateDer<'_>],
+        known: &[KnownRoot],
+        config: &TlsConfig,
+    ) -> Result<Arc<Self>, RootsError> {
         let mut roots = Self::default();
-        for certificate in system.certs.iter().chain(microsoft_roots()) {
+        roots.genuine.extend(known.iter().map(|root| root.sha256));
+        roots.genuine.extend(config.genuine_roots.iter().map(|der| fingerprint(der)));
+        for certificate in system.iter().chain(microsoft_roots()) {
             if let Err(error) = roots.add(certificate) {
                 tracing::debug!(%error, "a certificate of the system's store is no trust anchor");
             }
         }
-        roots.add_all(extra)?;
+        roots.add_all("genuine_roots", &config.genuine_roots)?;
+        roots.add_all("extra_roots", &config.extra_roots)?;
         tracing::debug!(count = roots.anchors.len(), "trusted roots");
         Ok(Arc::new(roots))
     }
 
-    /// These roots and no others.
-    ///
-    /// # Errors
-    /// When one of them is no certificate.
-    pub fn only(certificates: &[CertificateDer<'static>]) -> Result<Arc<Self>, RootsError> {
-        let mut roots = Self::default();
-        roots.add_all(certificates)?;
-        Ok(Arc::new(roots))
-    }
-
-    fn add_all(&mut self, certificates: &[CertificateDer<'static>]) -> Result<(), RootsError> {
+    fn add_all(
+        &mut self,
+        key: &'static str,
+        certificates: &[CertificateDer<'static>],
+    ) -> Result<(), RootsError> {
         for (n, certificate) in certificates.iter().enumerate() {
-            self.add(certificate).map_err(|source| RootsError { position: n + 1, source })?;
+            self.add(certificate).map_err(|source| RootsError { key, position: n + 1, source })?;
         }
         Ok(())
     }
 
     fn add(&mut self, certificate: &CertificateDer<'_>) -> Result<(), webpki::Error> {
         let anchor = webpki::anchor_from_trusted_cert(certificate)?.to_owned();
-        if let Ok((_, parsed)) = X509Certificate::from_der(certificate) {
-            self.names.insert(anchor.subject.to_vec(), clean(&parsed.subject().to_string()));
-        }
+        let kind = self.kind_of(certificate, &anchor);
+        let parsed = X509Certificate::from_der(certificate).ok();
+        let name = parsed.map(|(_, parsed)| clean(&parsed.subject().to_string())).unwrap_or_default();
         self.anchors.push(anchor);
+        self.about.push(Root { name, kind });
         Ok(())
+    }
+
+    fn kind_of(&self, certificate: &CertificateDer<'_>, anchor: &TrustAnchor<'_>) -> RootKind {
+        if self.genuine.contains(&fingerprint(certificate)) {
+            return RootKind::Microsoft;
+        }
+        let same = |public: &TrustAnchor<'_>| {
+            public.subject == anchor.subject
+                && public.subject_public_key_info == anchor.subject_public_key_info
+        };
+        if webpki_roots::TLS_SERVER_ROOTS.iter().any(same) { RootKind::Public } else { RootKind::Private }
     }
 
     /// The anchors, for path building.
@@ -92,47 +154,88 @@ impl Roots {
         &self.anchors
     }
 
-    /// The distinguished name of an anchor of this set.
+    /// What is known of an anchor of this set.
     #[must_use]
-    pub fn name_of(&self, anchor: &TrustAnchor<'_>) -> Option<&str> {
-        self.names.get(anchor.subject.as_ref()).map(String::as_str)
+    pub fn about(&self, anchor: &TrustAnchor<'_>) -> Option<&Root> {
+        let same = |known: &TrustAnchor<'_>| {
+            known.subject == anchor.subject && known.subject_public_key_info == anchor.subject_public_key_info
+        };
+        // The same key may stand here as several certificates; the most genuine of them counts.
+        let fitting = self.anchors.iter().zip(&self.about).filter(|(known, _)| same(known));
+        fitting.map(|(_, root)| root).min_by_key(|root| root.kind)
     }
+}
+
+/// SHA-256 over the DER.
+fn fingerprint(certificate: &[u8]) -> Fingerprint {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, certificate).as_ref()); // SHA-256 has 32 bytes
+    Fingerprint(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::embedded;
 
-    /// SHA-256 of the DER, as Microsoft's PKI repository lists the roots.
-    const FINGERPRINTS: [&str; 2] = [
-        "847df6a78497943f27fc72eb93f9a637320a02b561d0a91b09e87a7807ed7c61",
-        "caca93b9d23d2b6fa76e8b8471931e0df3ec6f63af3cdbb936c41954a1872326",
-    ];
-
-    #[test]
-    fn the_embedded_roots_have_the_published_fingerprints() {
-        let mut found: Vec<String> = microsoft_roots()
-            .iter()
-            .map(|der| hex::encode(ring::digest::digest(&ring::digest::SHA256, der)))
-            .collect();
-        found.sort();
-        assert_eq!(found, FINGERPRINTS);
+    fn only(genuine_roots: &[CertificateDer<'static>]) -> Result<Arc<Roots>, RootsError> {
+        let config = TlsConfig { genuine_roots: genuine_roots.to_vec(), ..TlsConfig::default() };
+        Roots::of(&[], &embedded().microsoft_roots, &config)
     }
 
     #[test]
-    fn anchors_know_their_names() {
-        let roots = Roots::only(microsoft_roots()).unwrap();
-        let names: Vec<&str> = roots.anchors().iter().filter_map(|a| roots.name_of(a)).collect();
-        assert!(
-            names.iter().any(|name| name.contains("Microsoft Root Certificate Authority 2011")),
-            "{names:?}"
+    fn the_embedded_roots_are_the_first_two_of_the_catalog() {
+        let mut found: Vec<_> = microsoft_roots().iter().map(|der| fingerprint(der)).collect();
+        found.sort();
+        let catalog: Vec<_> = embedded().microsoft_roots.iter().take(2).map(|root| root.sha256).collect();
+        assert_eq!(found, catalog);
+        // As Microsoft's PKI repository lists them.
+        assert_eq!(
+            catalog.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [
+                "847df6a78497943f27fc72eb93f9a637320a02b561d0a91b09e87a7807ed7c61",
+                "caca93b9d23d2b6fa76e8b8471931e0df3ec6f63af3cdbb936c41954a1872326",
+            ]
         );
-        assert_eq!(names.len(), 2);
+    }
+
+    #[test]
+    fn anchors_know_their_names_and_kinds() {
+        let roots = only(&[]).unwrap();
+        let about: Vec<_> = roots.anchors().iter().filter_map(|anchor| roots.about(anchor)).collect();
+        assert_eq!(about.len(), 2);
+        assert!(about.iter().any(|root| root.name.contains("Microsoft Root Certificate Authority 2011")));
+        assert!(about.iter().all(|root| root.kind == RootKind::Microsoft));
+    }
+
+    /// The catalog's fingerprints of public roots are those of certificates that this machine's store has.
+    #[test]
+    fn kinds_follow_from_where_a_root_is_listed() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+        let der = certificate.der().clone();
+        let check = |config: TlsConfig, expected| {
+            let roots = Roots::of(&[], &[], &config).unwrap();
+            let anchor = webpki::anchor_from_trusted_cert(&der).unwrap();
+            assert_eq!(roots.about(&anchor).map(|root| root.kind), expected);
+        };
+        check(TlsConfig::default(), None);
+        check(TlsConfig { extra_roots: vec![der.clone()], ..TlsConfig::default() }, Some(RootKind::Private));
+        check(
+            TlsConfig { genuine_roots: vec![der.clone()], ..TlsConfig::default() },
+            Some(RootKind::Microsoft),
+        );
+        let both = TlsConfig {
+            extra_roots: vec![der.clone()],
+            genuine_roots: vec![der.clone()],
+            ..TlsConfig::default()
+        };
+        check(both, Some(RootKind::Microsoft));
     }
 
     #[test]
     fn garbage_is_no_root() {
-        let error = Roots::only(&[CertificateDer::from(vec![0x30, 0x00])]).unwrap_err();
-        assert_eq!(error.position, 1);
+        let error = only(&[CertificateDer::from(vec![0x30, 0x00])]).unwrap_err();
+        assert_eq!((error.key, error.position), ("genuine_roots", 1));
     }
 }

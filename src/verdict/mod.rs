@@ -1,10 +1,15 @@
 //! Observation → good, degraded or bad, in Defender's terms. Pure: no clock, no IO.
 
+mod maps;
+
 use std::collections::BTreeMap;
 
 use crate::catalog::{ComponentSpec, Endpoint};
-use crate::observation::Observation;
+use crate::observation::{HttpFacts, Observation};
+use crate::trust::revocation::{Cause, RevocationReport, Status};
 use crate::words::words;
+
+pub use maps::{Connection, SslOptions, Way, connection};
 
 words! {
     /// How well something works, best first.
@@ -18,16 +23,27 @@ words! {
     }
 }
 
-/// Good: a genuine answer with an expected status. Degraded: genuine, of another status. Bad: none.
+/// Good: a genuine answer with an expected status. Degraded: genuine, of another status, or over a chain whose revocation
+/// can't be checked although its certificates say where. Bad: none.
 #[must_use]
-pub fn endpoint(endpoint: &Endpoint, observation: &Observation) -> Verdict {
+pub fn endpoint(
+    endpoint: &Endpoint,
+    observation: &Observation,
+    revocation: Option<&RevocationReport>,
+) -> Verdict {
     if !observation.success() {
         return Verdict::Bad;
     }
-    match &observation.facts.http {
-        Some(http) if !endpoint.expect.allows(http.status) => Verdict::Degraded,
-        _ => Verdict::Good,
+    let unexpected = |http: &HttpFacts| !endpoint.expect.allows(http.status);
+    if observation.facts.http.as_ref().is_some_and(unexpected) || revocation.is_some_and(is_blocked) {
+        return Verdict::Degraded;
     }
+    Verdict::Good
+}
+
+/// Whether revocation could be checked and isn't.
+fn is_blocked(report: &RevocationReport) -> bool {
+    report.status == Status::Unknown && report.cause() != Some(Cause::NoSource)
 }
 
 /// Bad: one of the component's needs is served by no endpoint that answers. Degraded: every need is served, but an

@@ -26,6 +26,8 @@ pub struct Scenario {
     pub target: Target,
     /// Leads into the lab.
     pub config: Config,
+    /// Where missing intermediates may be fetched.
+    pub issuer_hosts: Vec<HostPattern>,
 }
 
 impl Scenario {
@@ -44,6 +46,7 @@ impl Scenario {
             basis: Basis::Inferred,
             evidence: Vec::new(),
             trust,
+            may_be_inspected: false,
             geo: None,
             serves: None,
             follow_redirects: 0,
@@ -51,7 +54,8 @@ impl Scenario {
             timeout: None,
         };
         let timeout = Duration::from_millis(1500);
-        Self { target: Target { endpoint, route: Route::direct(), interval: INTERVAL, timeout }, config }
+        let target = Target { endpoint, route: Route::direct(), interval: INTERVAL, timeout };
+        Self { target, config, issuer_hosts: vec![HostPattern("*.pki.lab".to_owned())] }
     }
 
     /// Connects to this address in place of the lab's origin.
@@ -75,7 +79,7 @@ impl Scenario {
 
     /// Probes once, at the lab's moment, trusting the lab's genuine roots alone.
     pub async fn probe(&self) -> Observation {
-        let roots = Roots::only(&self.config.extra_roots).unwrap();
+        let roots = Roots::of(&[], &[], &self.config.tls).unwrap();
         let prober =
             Prober::new(Arc::new(self.plan()), &self.config, roots, Clock::Fixed(lab::now())).unwrap();
         prober.probe(TargetId(0)).await
@@ -99,6 +103,7 @@ impl Scenario {
             components: vec![ComponentPlan { spec, interval: INTERVAL }],
             routes: vec![Route::direct()],
             redirect_hosts: vec![HostPattern("*.genuine.example".to_owned())],
+            issuer_hosts: self.issuer_hosts.clone(),
             block_pages: vec![
                 mark("the lab's filter", Some("x-lab-filter"), None),
                 mark("the lab's portal", None, Some("Blocked by the lab's portal")),

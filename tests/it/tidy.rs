@@ -44,7 +44,10 @@ fn each_room_keeps_its_own() {
     check("axum", &["src/web"]);
     check("reqwest", &["src/fetch.rs", "src/probe/classify.rs"]);
     check("process::exit", &[]);
-    check("Instant::now", &["src/engine.rs", "src/fetch.rs", "src/names.rs", "src/probe"]);
+    check(
+        "Instant::now",
+        &["src/engine.rs", "src/fetch.rs", "src/names.rs", "src/probe", "src/trust/issuers.rs"],
+    );
     check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);
 }
 

@@ -59,7 +59,9 @@ fn what_is_unconfirmed_is_not_shipped() {
 fn with(probe: &str) -> String {
     let component =
         "{ component: maps, purpose: p, needs: [], services: [{ pattern: a.example, ports: [443], probes: [";
-    format!("redirect_hosts: []\nblock_pages: []\ncomponents:\n  - {component}{probe}] }}] }}\n")
+    format!(
+        "redirect_hosts: []\nissuer_hosts: []\nmicrosoft_roots: []\nblock_pages: []\ncomponents:\n  - {component}{probe}] }}] }}\n"
+    )
 }
 
 fn check(probe: &str, expected: &str) {
@@ -102,7 +104,9 @@ fn wrong_catalogs_say_what_is_wrong() {
 fn services_lead_to_probes_and_components_stand_once() {
     let of = |service: &str| {
         let component = format!("{{ component: maps, purpose: p, needs: [], services: [{service}] }}");
-        format!("redirect_hosts: []\nblock_pages: []\ncomponents:\n  - {component}\n")
+        format!(
+            "redirect_hosts: []\nissuer_hosts: []\nmicrosoft_roots: []\nblock_pages: []\ncomponents:\n  - {component}\n"
+        )
     };
     let probe = "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public }";
     let good = format!("{{ pattern: a.example, ports: [443], probes: [{probe}] }}");

@@ -7,6 +7,7 @@ mod fixture;
 mod list;
 pub mod ocsp;
 mod parties;
+mod report;
 pub mod sources;
 
 use std::time::{Duration, SystemTime};
@@ -16,6 +17,7 @@ use x509_cert::ext::pkix::CrlReason;
 use crate::words::words;
 
 pub use parties::{Certificate, Issuer, NotACertificate};
+pub use report::{CertificateStatus, CrlState, RevocationReport, Status};
 
 /// How far ahead of this machine's clock an issuer's may be.
 pub const SKEW: Duration = Duration::from_secs(5 * 60);

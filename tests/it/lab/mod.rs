@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{ProbeUrl, Scheme};
-use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
+use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig, TlsConfig};
 use tempfile::TempDir;
 
 use dns::Dns;
@@ -124,7 +124,7 @@ impl Lab {
         Config {
             resolver: ResolverConfig { servers: vec![self.dns.addr()], ..ResolverConfig::default() },
             connect_to: self.connect_to(urls),
-            extra_roots: self.pki.roots(),
+            tls: TlsConfig { genuine_roots: self.pki.roots(), ..TlsConfig::default() },
             ..Config::default()
         }
     }
@@ -142,7 +142,7 @@ impl Lab {
         };
         let connect_to: String = connect_to.iter().map(entry).collect();
         format!(
-            "resolver:\n  servers: [\"{}\"]\ntls:\n  extra_roots: [\"{}\"]\nconnect_to:\n{connect_to}",
+            "resolver:\n  servers: [\"{}\"]\ntls:\n  genuine_roots: [\"{}\"]\nconnect_to:\n{connect_to}",
             self.dns.addr(),
             self.roots_file().display(),
         )

@@ -23,6 +23,7 @@ fn endpoint(url: &str, expect: &[u16], evidence: &[Evidence]) -> Endpoint {
         basis: Basis::Inferred,
         evidence: evidence.to_vec(),
         trust: if url.starts_with("https") { Trust::Microsoft } else { Trust::Plain },
+        may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 1,
@@ -101,7 +102,7 @@ async fn the_configuration_leads_into_the_lab() {
     let urls = ["https://maps.lab/x", "http://crl.lab/y"].map(|url| ProbeUrl::parse(url).unwrap());
     let config = lab.config(&urls);
     assert_eq!(config.resolver.servers, [lab.dns.addr()]);
-    assert_eq!(config.extra_roots, lab.pki.roots());
+    assert_eq!(config.tls.genuine_roots, lab.pki.roots());
     let address = |to: &ConnectTo| match to {
         ConnectTo::Address(address) => *address,
         ConnectTo::Name(name) => panic!("{name} is no address"),

@@ -8,11 +8,15 @@ use defender_exporter::observation::FailureReason as R;
 use defender_exporter::observation::Stage as S;
 
 use super::Pair;
+use crate::lab::Lab;
 use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
 use crate::lab::dns::Answer;
 use crate::lab::faults::{self, Fault, Handshake};
-use crate::lab::pki::Flaw;
+use crate::lab::pki::crl::Crl;
+use crate::lab::pki::{Authority, Flaw, Issuer, Signature};
 use crate::lab::reply::{End, Reply, Response};
+use crate::lab::revocation::{certificate_response, crl_response};
+use crate::scenario::Scenario;
 
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -40,6 +44,9 @@ impl Dead {
     }
 }
 
+/// Orders what is wrong for a host.
+pub type Order = fn(&Lab, &str, &mut Scenario);
+
 /// What is wrong for the host that is probed.
 pub enum Wrong {
     /// DNS answers so.
@@ -50,6 +57,8 @@ pub enum Wrong {
     Connection(Dead),
     /// The origin does so.
     Origin(Fault),
+    /// This has been ordered for the host: what takes more than one server.
+    Ordered(Order),
 }
 
 /// What is wrong, and the failure that it must make.
@@ -91,10 +100,12 @@ pub async fn all() -> Vec<Case> {
     all.extend(connections().await);
     all.extend(handshakes());
     all.extend(certificates());
+    all.extend(chains());
     all.extend(answers());
     all.extend(refusals());
     all.extend(bodies());
     all.extend(contents());
+    all.extend(objects());
     all
 }
 
@@ -163,16 +174,18 @@ fn handshakes() -> Vec<Case> {
 }
 
 /// What each flaw of a certificate chain is called.
-const FLAWS: [(Flaw, R); 10] = [
+const FLAWS: [(Flaw, R); 12] = [
     (Flaw::Expired, R::Expired),
     (Flaw::ExpiredIntermediate, R::Expired),
     (Flaw::NotYetValid, R::NotYetValid),
     (Flaw::WrongName, R::NameMismatch),
     (Flaw::SelfSigned, R::UnknownIssuer),
     (Flaw::UnknownRoot, R::UnknownIssuer),
-    (Flaw::WithoutIntermediate, R::UnknownIssuer),
     (Flaw::NotForServers, R::Invalid),
-    (Flaw::BadSignature, R::Invalid),
+    (Flaw::BadSignature, R::BadSignature),
+    (Flaw::WeakKey, R::WeakKey),
+    (Flaw::WeakIntermediate, R::WeakKey),
+    (Flaw::Sha1, R::WeakKey),
     (Flaw::Malformed, R::Invalid),
 ];
 
@@ -182,6 +195,40 @@ fn certificates() -> Vec<Case> {
             Case::new(&format!("{flaw:?}"), "https", Wrong::Origin(flaw.into()), (S::Tls, reason))
         })
         .into()
+}
+
+/// What depends on more than the chain that the server presents.
+fn chains() -> Vec<Case> {
+    let cases: [(&str, Order, R); 4] = [
+        ("an inspector whom this machine trusts", inspected, R::Intercepted),
+        ("a missing intermediate that can't be had", incomplete, R::IncompleteChain),
+        ("a missing intermediate in whose place another is", misled, R::IncompleteChain),
+        ("a missing intermediate at a host that isn't asked", foreign, R::UnknownIssuer),
+    ];
+    cases
+        .map(|(name, order, reason)| Case::new(name, "https", Wrong::Ordered(order), (S::Tls, reason)))
+        .into()
+}
+
+fn inspected(lab: &Lab, host: &str, scenario: &mut Scenario) {
+    lab.tls.set_authority(host, Authority::Inspector);
+    scenario.config.tls.extra_roots = vec![lab.pki.root(Authority::Inspector)];
+}
+
+fn incomplete(lab: &Lab, host: &str, _: &mut Scenario) {
+    lab.serve_issuer_reply(Issuer::Intermediate(Authority::EccProduct2018), Response::new(404));
+    lab.tls.break_host(host, Fault::Certificate(Authority::EccProduct2018, Flaw::WithoutIntermediate));
+}
+
+fn misled(lab: &Lab, host: &str, _: &mut Scenario) {
+    let other = lab.pki.intermediate(Authority::DigicertG2).to_vec();
+    lab.serve_issuer_reply(Issuer::Intermediate(Authority::Microsoft2011Next), certificate_response(other));
+    lab.tls.break_host(host, Fault::Certificate(Authority::Microsoft2011Next, Flaw::WithoutIntermediate));
+}
+
+fn foreign(lab: &Lab, host: &str, scenario: &mut Scenario) {
+    lab.tls.break_host(host, Fault::Certificate(Authority::Microsoft2011, Flaw::WithoutIntermediate));
+    scenario.issuer_hosts.clear();
 }
 
 /// Replies whose head never comes, or is no head.
@@ -242,6 +289,35 @@ fn bodies() -> Vec<Case> {
         .iter()
         .flat_map(|(name, reply, reason)| Case::of_both(name, reply, (S::Transfer, *reason)))
         .collect()
+}
+
+/// Signed objects that are no use: they came, in the right form, from a known issuer.
+fn objects() -> Vec<Case> {
+    let cases: [(&str, Order, R); 3] = [
+        ("an expired list", |lab, host, _| lists(lab, host, Crl::expired), R::Expired),
+        (
+            "a broken list",
+            |lab, host, _| lists(lab, host, |list| list.signed(Signature::Broken)),
+            R::BadSignature,
+        ),
+        (
+            "another's list",
+            |lab, host, _| lists(lab, host, |list| list.signed(Signature::OtherKey)),
+            R::BadSignature,
+        ),
+    ];
+    cases
+        .map(|(name, order, reason)| {
+            let case = Case::new(name, "http", Wrong::Ordered(order), (S::Transfer, reason));
+            Case { evidence: Some(Evidence::Body(BodyKind::Crl)), ..case }
+        })
+        .into()
+}
+
+/// Serves a list of a root, changed.
+fn lists(lab: &Lab, host: &str, change: fn(Crl) -> Crl) {
+    let root = Issuer::Root(Authority::Microsoft2011);
+    lab.plain.set(host, "/", crl_response(lab.pki.sign_crl(root, &change(lab.pki.sound_crl(root)))));
 }
 
 /// Bodies that are something else.
