@@ -58,10 +58,11 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = catalog::Format::Table)]
         format: catalog::Format,
     },
-    /// Say what a failure reason or an HRESULT means, and what to change.
+    /// Say what a failure reason or an HRESULT means, and what to change; without one, list what can be explained.
     Explain {
-        /// Such as nxdomain, tls.expired, 0x80072F8F, 12175 or validate.
-        code: String,
+        /// Such as nxdomain, tls.expired, 0x80072F8F, -2147012721, 12175 or maps.
+        #[arg(allow_negative_numbers = true)]
+        code: Option<String>,
     },
 }
 

@@ -47,7 +47,8 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
     }
     match &cli.command {
         Some(Command::Explain { code }) => {
-            print!("{}", explain::render(code).map_err(|error| error.to_string())?);
+            let text = code.as_deref().map_or_else(|| Ok(explain::list()), explain::render);
+            print!("{}", text.map_err(|error| error.to_string())?);
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Catalog { format }) => {

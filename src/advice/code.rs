@@ -1,6 +1,9 @@
-//! What a person types → what is to be explained.
+//! What a person types → what is to be explained. The spellings of HRESULTs are in `hresult.rs`.
 
-use super::{BOOK, Topic, topics};
+use std::fmt;
+
+use super::book::BOOK;
+use super::{RevocationCause, Topic, hresult, revocation_causes, topics};
 use crate::observation::{FAILURE_PAIRS, FailureReason, Stage};
 
 /// What can be explained.
@@ -8,7 +11,11 @@ use crate::observation::{FAILURE_PAIRS, FailureReason, Stage};
 pub enum Code {
     /// Pairs of stage and reason: one, or every stage that has the reason.
     Failures(Vec<(Stage, FailureReason)>),
-    /// An HRESULT.
+    /// A reason that no probe fails for.
+    Reason(FailureReason),
+    /// Why it isn't known whether a certificate is revoked.
+    Revocation(&'static RevocationCause),
+    /// An HRESULT that has words, its own or those of its family.
     Hresult(u32),
     /// A topic.
     Topic(&'static Topic),
@@ -16,64 +23,104 @@ pub enum Code {
 
 /// Nothing of that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{code:?} is not known. Known are reasons ({reasons}), a stage and a reason such as tls.expired, HRESULTs such as \
-     0x80072F8F or -2147012721, WinHTTP numbers such as 12175, and the topics {topics}"
-)]
 pub struct UnknownCode {
     code: String,
-    reasons: String,
-    topics: String,
+    /// A known word that is spelt nearly so.
+    nearest: Option<String>,
 }
+
+impl fmt::Display for UnknownCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not known", self.code)?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, ": did you mean {nearest}?")?;
+        }
+        write!(
+            f,
+            "\nKnown are reasons (nxdomain, tls.expired), HRESULTs (0x80072F8F, -2147012721, 12175)\n\
+             and topics (maps, validate); all of them: defender-exporter explain"
+        )
+    }
+}
+
+/// The longest text that a message repeats, in characters.
+const MAX_SHOWN: usize = 60;
 
 impl UnknownCode {
     fn new(code: &str) -> Self {
-        let reasons: Vec<&str> = FailureReason::ALL.iter().map(|reason| reason.as_str()).collect();
-        let topics: Vec<&str> = topics().iter().map(|topic| topic.name.as_str()).collect();
-        Self { code: crate::observation::clean(code), reasons: reasons.join(", "), topics: topics.join(", ") }
+        let cut = if code.chars().nth(MAX_SHOWN).is_some() { "…" } else { "" };
+        let start: String = code.chars().take(MAX_SHOWN).collect();
+        Self { code: crate::observation::clean(&start) + cut, nearest: nearest(code) }
     }
 }
 
-/// Reads a reason, `stage.reason`, an HRESULT (hexadecimal with or without 0x, or signed), a WinHTTP number or a topic.
+/// Reads a reason, `stage.reason`, `revocation.cause`, a topic, an HRESULT in any spelling, or a line that has one in it.
 ///
 /// # Errors
-/// When it is none of them, or an HRESULT that isn't known.
+/// When it is none of them, or an HRESULT of a family that isn't known.
 pub fn parse_code(text: &str) -> Result<Code, UnknownCode> {
     let text = text.trim();
-    let known = |code: &u32| BOOK.hresults.iter().any(|entry| entry.code == *code);
-    failures(text)
-        .map(Code::Failures)
-        .or_else(|| topics().iter().find(|topic| topic.name.eq_ignore_ascii_case(text)).map(Code::Topic))
-        .or_else(|| hresult(text).filter(known).map(Code::Hresult))
-        .ok_or_else(|| UnknownCode::new(text))
+    let word = normal(text);
+    let explained = |code: &u32| BOOK.hresult(*code).is_some() || BOOK.family(*code).is_some();
+    let of_word = || failures(&word).or_else(|| topic(&word)).or_else(|| revocation(&word));
+    let of_number =
+        || hresult::one(text).filter(explained).or_else(|| hresult::in_text(text).filter(explained));
+    of_word().or_else(|| of_number().map(Code::Hresult)).ok_or_else(|| UnknownCode::new(text))
 }
 
-fn failures(text: &str) -> Option<Vec<(Stage, FailureReason)>> {
-    let (stage, reason) = match text.split_once(['.', '/', ':']) {
-        Some((stage, reason)) => (Some(stage), reason.trim()),
-        None => (None, text),
+/// One spelling for words: hyphens, spaces and capitals don't matter, nor what stands between stage and reason.
+fn normal(text: &str) -> String {
+    let one = |c: char| match c {
+        '-' | ' ' => '_',
+        '/' | ':' => '.',
+        other => other.to_ascii_lowercase(),
+    };
+    text.chars().map(one).collect()
+}
+
+fn failures(word: &str) -> Option<Code> {
+    let (stage, reason) = match word.split_once('.') {
+        Some((stage, reason)) => (Some(stage), reason.trim_matches('_')),
+        None => (None, word),
     };
     let wanted = |(at, why): &&(Stage, FailureReason)| {
-        why.as_str().eq_ignore_ascii_case(reason)
-            && stage.is_none_or(|stage| at.as_str().eq_ignore_ascii_case(stage))
+        why.as_str() == reason && stage.is_none_or(|stage| at.as_str() == stage)
     };
     let pairs: Vec<_> = FAILURE_PAIRS.iter().filter(wanted).copied().collect();
-    (!pairs.is_empty()).then_some(pairs)
+    if !pairs.is_empty() {
+        return Some(Code::Failures(pairs));
+    }
+    let never_of_a_probe = |reason: &FailureReason| FAILURE_PAIRS.iter().all(|(_, why)| why != reason);
+    let named = FailureReason::ALL.iter().copied().find(|known| known.as_str() == reason)?;
+    // Whatever the stage: such a reason has none, and a label or a person may put one there.
+    Some(named).filter(never_of_a_probe).map(Code::Reason)
 }
 
-/// WinHTTP's own numbers are 0x80070000 + the number; a Microsoft page misprints 0x80072F0D as 800722F0D.
-fn hresult(text: &str) -> Option<u32> {
-    if let Ok(number @ 12_000..13_000) = text.parse::<u32>() {
-        return Some(0x8007_0000 + number);
-    }
-    if text.starts_with('-') {
-        return text.parse::<i32>().ok().map(i32::cast_unsigned);
-    }
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    if digits.eq_ignore_ascii_case("800722F0D") {
-        return Some(0x8007_2F0D);
-    }
-    u32::from_str_radix(digits, 16).ok()
+fn topic(word: &str) -> Option<Code> {
+    let named =
+        |topic: &&Topic| std::iter::once(&topic.name).chain(&topic.also).any(|name| normal(name) == word);
+    topics().iter().find(named).map(Code::Topic)
+}
+
+fn revocation(word: &str) -> Option<Code> {
+    let prefixes = ["revocation.", "revocation_unknown.", ""];
+    let cause = prefixes.iter().find_map(|prefix| word.strip_prefix(prefix))?.trim_matches('_');
+    revocation_causes().iter().find(|known| known.cause == cause).map(Code::Revocation)
+}
+
+/// The known word that a misspelt one is likely to stand for: at most a third of it differs.
+fn nearest(text: &str) -> Option<String> {
+    let word = normal(&text.chars().take(MAX_SHOWN).collect::<String>());
+    let reasons = FailureReason::ALL.iter().map(|reason| reason.as_str().to_owned());
+    let pairs = FAILURE_PAIRS.iter().map(|(stage, reason)| format!("{stage}.{reason}"));
+    let names = topics().iter().flat_map(|topic| std::iter::once(&topic.name).chain(&topic.also).cloned());
+    let causes = revocation_causes().iter().map(|cause| cause.cause.clone());
+    let codes = BOOK.hresults.iter().map(|entry| format!("0x{:08X}", entry.code));
+    let known = reasons.chain(pairs).chain(names).chain(causes).chain(codes);
+    let (distance, best) = known
+        .map(|known| (strsim::damerau_levenshtein(&word, &normal(&known)), known))
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance <= (best.len() / 3).max(1)).then_some(best)
 }
 
 #[cfg(test)]
@@ -81,42 +128,75 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_an_hresult_is_read() {
-        for entry in &BOOK.hresults {
-            let code = entry.code;
-            let signed = code.cast_signed().to_string();
-            for text in [format!("0x{code:08X}"), format!("{code:08x}"), format!("0X{code:x}"), signed] {
-                assert_eq!(parse_code(&text), Ok(Code::Hresult(code)), "{text}");
-            }
-        }
-        assert_eq!(parse_code("12175"), Ok(Code::Hresult(0x8007_2F8F)));
-        for text in ["800722F0D", "0x800722F0D"] {
-            assert_eq!(parse_code(text), Ok(Code::Hresult(0x8007_2F0D)), "the misprint {text}");
-        }
-    }
-
-    #[test]
     fn reasons_are_read_with_and_without_a_stage() {
         use FailureReason as R;
         let cases = [
             ("tls.expired", vec![(Stage::Tls, R::Expired)]),
             ("TLS/Expired", vec![(Stage::Tls, R::Expired)]),
+            ("tls: not-yet valid", vec![(Stage::Tls, R::NotYetValid)]),
             ("expired", vec![(Stage::Tls, R::Expired), (Stage::Transfer, R::Expired)]),
             ("refused", vec![(Stage::Resolve, R::Refused), (Stage::Connect, R::Refused)]),
         ];
         for (text, pairs) in cases {
             assert_eq!(parse_code(text), Ok(Code::Failures(pairs)), "{text}");
         }
-        for text in ["", "tls.nxdomain", "0x12345678", "nonsense", "99999999999"] {
-            let error = parse_code(text).unwrap_err().to_string();
-            assert!(error.contains("nxdomain") && error.contains("validate"), "{error}");
+        for text in ["revocation_unknown", " Revocation-Unknown ", "tls.revocation_unknown"] {
+            assert_eq!(parse_code(text), Ok(Code::Reason(R::RevocationUnknown)), "{text}");
         }
     }
 
-    proptest::proptest! {
-        #[test]
-        fn no_text_makes_it_panic(text in ".{0,60}") {
-            let _ = parse_code(&text);
+    #[test]
+    fn every_reason_is_explained_by_its_word() {
+        for reason in FailureReason::ALL {
+            let code = parse_code(reason.as_str());
+            assert!(matches!(code, Ok(Code::Failures(_) | Code::Reason(_))), "{reason}: {code:?}");
+        }
+    }
+
+    #[test]
+    fn topics_and_causes_are_read_by_all_their_words() {
+        let name = |text: &str| match parse_code(text) {
+            Ok(Code::Topic(topic)) => topic.name.clone(),
+            Ok(Code::Revocation(cause)) => format!("cause {}", cause.cause),
+            other => panic!("{text}: {other:?}"),
+        };
+        for (text, expected) in [
+            ("maps", "maps"),
+            ("SSLOptions", "ssl-options"),
+            ("ssl_options", "ssl-options"),
+            ("ssl options", "ssl-options"),
+            ("sample-file", "sample-file"),
+            ("451", "validate"),
+            ("defender_crl_fetch_success", "revocation"),
+            ("no_source", "cause no_source"),
+            ("revocation.expired", "cause expired"),
+            ("revocation_unknown: unreachable", "cause unreachable"),
+        ] {
+            assert_eq!(name(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_word_leads_to_it() {
+        for (text, expected) in [
+            ("nxdomian", Some("nxdomain")),
+            ("revocation_unkown", Some("revocation_unknown")),
+            ("tls.expird", Some("tls.expired")),
+            ("validat", Some("validate")),
+            ("ssl-option", Some("ssl-options")),
+            ("unkown issuer", Some("unknown_issuer")),
+            ("intercept", Some("intercepted")),
+            ("0x80072F8FF", Some("0x80072F8F")),
+            ("", None),
+            ("tls.nxdomain", None),
+            ("0x12345678", None),
+            ("nonsense", None),
+            ("99999999999", None),
+        ] {
+            let error = parse_code(text).unwrap_err();
+            assert_eq!(error.nearest.as_deref(), expected, "{text}");
+            let said = error.to_string();
+            assert!(said.contains("nxdomain") && said.contains("defender-exporter explain"), "{said}");
         }
     }
 }

@@ -1,16 +1,17 @@
-//! A reason, an HRESULT or a topic → words for a person: what is broken, why, and what to change. The words are data,
-//! in `advice.yaml`; which reason a failure has is decided in `probe/classify.rs`.
+//! A reason, an HRESULT or a topic → words for a person: what is broken, why, and what to change. The
+//! words are data, in `advice.yaml` and `topics.yaml`; which reason a failure has is decided in `probe/classify.rs`.
 
+mod book;
 mod code;
+mod hresult;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
-use serde::Deserialize;
-
-use crate::catalog::Basis;
+use crate::catalog::{Basis, Component};
 use crate::observation::{FailureReason, Stage};
 
+use book::{BOOK, TOPICS, winhttp_number};
+pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
 
 /// What to tell a person.
@@ -22,133 +23,132 @@ pub struct Advice {
     pub cause: String,
     /// What to change, in the order of preference.
     pub remedies: Vec<String>,
-    /// The HRESULT that a Windows client would typically show.
+    /// The HRESULT that a Windows client would most likely show.
     pub hresult: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Book {
-    remedies: BTreeMap<String, String>,
-    failures: Vec<FailureEntry>,
-    hresults: Vec<HresultEntry>,
-    topics: Vec<Topic>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FailureEntry {
-    reason: FailureReason,
-    stage: Option<Stage>,
-    title: String,
-    cause: String,
-    hresult: Option<u32>,
-    remedies: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HresultEntry {
-    code: u32,
-    http: Option<u16>,
-    name: String,
-    basis: Basis,
-    cause: String,
-    remedies: Vec<String>,
-}
-
-/// A matter that isn't a failure, in paragraphs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Topic {
-    /// The word to ask for.
-    pub name: String,
-    /// What it is about.
-    pub title: String,
-    /// Its paragraphs.
-    pub text: Vec<String>,
-}
-
-/// The embedded words; a test reads the same text, and holds it to the vocabularies.
-static BOOK: LazyLock<Book> = LazyLock::new(|| {
-    serde_saphyr::from_str(include_str!("advice.yaml")).expect("held by the test every_pair_has_advice")
-});
-
-impl Book {
-    fn remedies(&self, names: &[String]) -> Vec<String> {
-        names.iter().filter_map(|name| self.remedies.get(name).cloned()).collect()
-    }
+    /// Others that it may show.
+    pub other_hresults: Vec<u32>,
+    /// Where the words are from, if that is known of each.
+    pub source: Option<String>,
+    /// The topics that say more.
+    pub more: Vec<String>,
 }
 
 /// What a failure means. Every pair that can occur has words of its own.
 #[must_use]
 pub fn for_failure(stage: Stage, reason: FailureReason) -> Advice {
-    let fits = |entry: &&FailureEntry| entry.reason == reason;
-    let own = BOOK.failures.iter().filter(fits).find(|entry| entry.stage == Some(stage));
-    let any = || BOOK.failures.iter().filter(fits).find(|entry| entry.stage.is_none());
-    match own.or_else(any) {
-        Some(entry) => Advice {
-            title: entry.title.clone(),
-            cause: entry.cause.clone(),
-            remedies: BOOK.remedies(&entry.remedies),
-            hresult: entry.hresult,
-        },
+    failure(None, stage, reason)
+}
+
+/// What a failure means for an endpoint of this component: the hosts of the sample storage must never be exempted from
+/// inspection, so that their remedies differ.
+#[must_use]
+pub fn for_component(component: Component, stage: Stage, reason: FailureReason) -> Advice {
+    failure(Some(component), stage, reason)
+}
+
+fn failure(component: Option<Component>, stage: Stage, reason: FailureReason) -> Advice {
+    let Some(entry) = BOOK.failure(stage, reason) else {
         // No such pair occurs; what it is called is still said.
-        None => Advice {
-            title: format!("{stage}: {reason}"),
-            cause: String::new(),
-            remedies: Vec::new(),
-            hresult: None,
-        },
+        return Advice::bare(format!("{stage}: {reason}"));
+    };
+    Advice {
+        cause: entry.cause.clone(),
+        remedies: remedies(component, &entry.remedies),
+        hresult: entry.hresult,
+        other_hresults: entry.also.clone(),
+        more: entry.more.clone(),
+        ..Advice::bare(entry.title.clone())
     }
 }
 
-/// What an HRESULT of `MpCmdRun.exe -ValidateMapsConnection` means; none if it isn't known.
+impl Advice {
+    const fn bare(title: String) -> Self {
+        Self {
+            title,
+            cause: String::new(),
+            remedies: Vec::new(),
+            hresult: None,
+            other_hresults: Vec::new(),
+            source: None,
+            more: Vec::new(),
+        }
+    }
+}
+
+fn remedies(component: Option<Component>, names: &[String]) -> Vec<String> {
+    let own = |name| BOOK.submission.get(name).filter(|_| component == Some(Component::Submission));
+    names.iter().filter_map(|name| own(name).or_else(|| BOOK.remedies.get(name))).cloned().collect()
+}
+
+/// What an HRESULT of `MpCmdRun.exe -ValidateMapsConnection` or of the event log means: its own words, or those of the
+/// family that it is of; none if neither is known.
 #[must_use]
 pub fn for_hresult(code: u32) -> Option<Advice> {
-    let entry = BOOK.hresults.iter().find(|entry| entry.code == code)?;
-    let http = entry.http.map_or_else(String::new, |http| format!(", httpcode {http}"));
+    known_hresult(code).or_else(|| hresult_of_family(code))
+}
+
+fn known_hresult(code: u32) -> Option<Advice> {
+    let entry = BOOK.hresult(code)?;
+    let http = entry.http.map_or_else(String::new, |http| format!(", with httpcode {http}"));
     Some(Advice {
-        title: format!("0x{code:08X}: {}{http}", entry.name),
-        cause: format!("{} (source: {})", entry.cause, entry.basis),
-        remedies: BOOK.remedies(&entry.remedies),
-        hresult: None,
+        cause: entry.cause.clone(),
+        remedies: remedies(None, &entry.remedies),
+        source: Some(format!("0x{code:08X} is {}{http}. {}", entry.name, source(entry.basis))),
+        more: entry.more.clone(),
+        ..Advice::bare(format!("0x{code:08X}: {}", entry.title))
     })
+}
+
+const fn source(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Document => "Source: Microsoft's documentation.",
+        Basis::Tool => "Source: a tool of Microsoft.",
+        Basis::Community => "Source: reports of administrators; no document of Microsoft.",
+        Basis::Inferred => {
+            "Inferred from what the code means in Windows; no document says that Defender shows it."
+        }
+    }
+}
+
+/// Of a code without an entry, where it comes from and what can be done anyway.
+fn hresult_of_family(code: u32) -> Option<Advice> {
+    let family = BOOK.family(code)?;
+    // The lower half of an HRESULT is the error of its facility ([MS-ERREF], section 2.1).
+    let number = (code & 0xFFFF).to_string();
+    let numbered = |text: String| text.replace("{number}", &number);
+    let winhttp =
+        winhttp_number(code).map_or_else(String::new, |number| format!(" (WinHTTP's number {number})"));
+    Some(Advice {
+        cause: numbered(family.cause.clone()),
+        remedies: remedies(None, &family.remedies).into_iter().map(numbered).collect(),
+        source: Some(
+            "No document read for this program explains this very code; the above holds for its family."
+                .to_owned(),
+        ),
+        more: family.more.clone(),
+        ..Advice::bare(format!("0x{code:08X}{winhttp}: an error of the family: {}", family.title))
+    })
+}
+
+/// The HRESULTs that have words of their own, with their titles.
+pub fn hresults() -> impl Iterator<Item = (u32, &'static str)> {
+    BOOK.hresults.iter().map(|entry| (entry.code, entry.title.as_str()))
 }
 
 /// The topics that can be asked for.
 #[must_use]
 pub fn topics() -> &'static [Topic] {
-    &BOOK.topics
+    &TOPICS
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::observation::FAILURE_PAIRS;
+/// Why it can be unknown whether a certificate is revoked: every cause there is.
+#[must_use]
+pub fn revocation_causes() -> &'static [RevocationCause] {
+    &BOOK.revocation
+}
 
-    #[test]
-    fn every_pair_has_advice() {
-        for (stage, reason) in FAILURE_PAIRS {
-            let advice = for_failure(*stage, *reason);
-            assert!(!advice.cause.is_empty() && !advice.remedies.is_empty(), "{stage}.{reason}");
-        }
-    }
-
-    #[test]
-    fn every_remedy_that_is_named_is_there_and_every_one_is_named() {
-        let failures = BOOK.failures.iter().flat_map(|entry| &entry.remedies);
-        let named: Vec<&String> =
-            failures.chain(BOOK.hresults.iter().flat_map(|entry| &entry.remedies)).collect();
-        assert!(named.iter().all(|name| BOOK.remedies.contains_key(*name)), "{named:?}");
-        let unused: Vec<_> = BOOK.remedies.keys().filter(|name| !named.contains(name)).collect();
-        assert!(unused.is_empty(), "{unused:?}");
-    }
-
-    #[test]
-    fn hresults_of_failures_are_explained() {
-        for code in BOOK.failures.iter().filter_map(|entry| entry.hresult) {
-            assert!(for_hresult(code).is_some(), "0x{code:08X}");
-        }
-    }
+/// What each value of the registry value `SSLOptions` does, 0 to 3.
+#[must_use]
+pub fn ssl_options() -> &'static [String; 4] {
+    &BOOK.ssl_options
 }

@@ -166,7 +166,10 @@ fn commands_answer_without_a_network() {
         (vec!["--help"], "--web.listen-address"),
         (vec!["catalog"], "*.wdcp.microsoft.com"),
         (vec!["catalog", "--format", "urls"], "https://wdcp.microsoft.com/\n"),
+        (vec!["explain"], "revocation_unknown"),
         (vec!["explain", "0x80072F8F"], "WinHTTP"),
+        (vec!["explain", "-2147012721"], "0x80072F8F"),
+        (vec!["explain", "revocation_unknown"], "0x80072F8F"),
         (vec!["--config.check", "--config.file", sample], "54 targets"),
     ] {
         let output = run(&args);
