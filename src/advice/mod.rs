@@ -1,9 +1,10 @@
-//! A reason, an HRESULT or a topic → words for a person: what is broken, why, and what to change. The
+//! A reason, an HRESULT, a topic or the case of MAPS → words for a person: what is broken, why, and what to change. The
 //! words are data, in `advice.yaml` and `topics.yaml`; which reason a failure has is decided in `probe/classify.rs`.
 
 mod book;
 mod code;
 mod hresult;
+mod maps;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use crate::observation::{FailureReason, Stage};
 use book::{BOOK, TOPICS, winhttp_number};
 pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
+pub use maps::{MapsCase, maps_sentence};
 
 /// What to tell a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
