@@ -5,6 +5,7 @@ mod book;
 mod code;
 mod hresult;
 mod maps;
+mod story;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use book::{BOOK, TOPICS, winhttp_number};
 pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
 pub use maps::{MapsCase, maps_sentence};
+pub use story::maps_story;
 
 /// What to tell a person.
 #[derive(Clone, Debug, PartialEq, Eq)]

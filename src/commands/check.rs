@@ -1,18 +1,20 @@
 //! `check`: one round of probes as a table for people or as JSON, and its exit code.
 
+mod json;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
-use serde::Serialize;
 
 use crate::advice;
 use crate::catalog::Component;
-use crate::observation::{Failure, Stage};
+use crate::commands::fill::fill;
 use crate::plan::Target;
 use crate::state::{Snapshot, TargetState};
-use crate::verdict::Verdict;
+use crate::trust::revocation::{Cause, RevocationReport};
+use crate::verdict::{Connection, SslOptions, Verdict};
 
 /// How the result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,11 +25,12 @@ pub enum Format {
     Json,
 }
 
-/// 0: all well, 1: something is degraded or lost, 2: MAPS is lost by every route.
+/// 0: all well, 1: something is degraded or lost, 2: MAPS is lost by every route for a client with the default
+/// `SSLOptions`, as `MpCmdRun -ValidateMapsConnection` would find.
 #[must_use]
 pub fn exit_code(snapshot: &Snapshot) -> u8 {
-    let mut maps = snapshot.components.iter().filter(|c| c.component == Component::Maps).peekable();
-    if maps.peek().is_some() && maps.all(|c| c.verdict == Some(Verdict::Bad)) {
+    let mut maps = snapshot.maps.iter().filter(|maps| maps.options == SslOptions::DEFAULT).peekable();
+    if maps.peek().is_some() && maps.all(|maps| matches!(maps.connection, Connection::Lost { .. })) {
         return 2;
     }
     let well = snapshot.iter().all(|(_, target, state)| state.verdict(target) == Some(Verdict::Good));
@@ -39,7 +42,7 @@ pub fn exit_code(snapshot: &Snapshot) -> u8 {
 pub fn render(snapshot: &Snapshot, format: Format) -> String {
     match format {
         Format::Table => table(snapshot),
-        Format::Json => json(snapshot),
+        Format::Json => json::json(snapshot),
     }
 }
 
@@ -50,8 +53,35 @@ fn table(snapshot: &Snapshot) -> String {
         let verdict = component.verdict.map_or("unknown", Verdict::as_str);
         let _ = writeln!(text, "{:<12} {:<10} {verdict}", component.component, component.route); // a String never fails
     }
+    text.push_str(&maps(snapshot));
     text.push_str(&what_to_do(snapshot));
     text
+}
+
+/// MAPS by route: what becomes of clients, and why.
+fn maps(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    for route in &snapshot.plan.routes {
+        let states: Vec<_> = snapshot.maps.iter().filter(|maps| maps.route == route.name).collect();
+        if states.is_empty() {
+            continue;
+        }
+        let words: Vec<_> =
+            states.iter().map(|maps| format!("{} {}", maps.options, connection(maps.connection))).collect();
+        let _ = writeln!(text, "\nMAPS by {}, for clients with SSLOptions {}", route.name, words.join(", "));
+        if let Some(story) = advice::maps_story(snapshot, &route.name) {
+            text.push_str(&fill(&story, "  ", "  "));
+        }
+    }
+    text
+}
+
+const fn connection(connection: Connection) -> &'static str {
+    match connection {
+        Connection::Unknown => "unknown",
+        Connection::Connected => "connected",
+        Connection::Lost { .. } => "lost",
+    }
 }
 
 fn endpoints(snapshot: &Snapshot) -> Table {
@@ -81,84 +111,36 @@ fn why(target: &Target, state: &TargetState) -> String {
         (None, Some(http)) if !target.endpoint.expect.allows(http.status) => {
             format!("genuine, but the service usually answers {}", target.endpoint.expect)
         }
-        _ => String::new(),
+        (None, _) => state.revocation.as_deref().and_then(revocation).unwrap_or_default(),
     }
+}
+
+/// What is wrong with the revocation of a chain that is otherwise good.
+fn revocation(report: &RevocationReport) -> Option<String> {
+    let blamed = report.blamed()?;
+    let cause = blamed.cause.filter(|cause| *cause != Cause::NoSource)?;
+    let source = blamed.source.as_deref().unwrap_or_default();
+    Some(format!("genuine, but its revocation is unknown: {cause}: {source}: {}", blamed.detail))
 }
 
 /// Advice for each kind of failure, once.
 fn what_to_do(snapshot: &Snapshot) -> String {
-    let kinds: BTreeSet<_> = snapshot
-        .iter()
-        .filter_map(|(_, _, state)| state.last.as_ref()?.failure.as_ref())
-        .map(|failure| (failure.stage, failure.reason))
-        .collect();
+    let mut kinds: BTreeMap<_, BTreeSet<Component>> = BTreeMap::new();
+    for (_, target, state) in snapshot.iter() {
+        if let Some(failure) = state.last.as_ref().and_then(|last| last.failure.as_ref()) {
+            kinds.entry((failure.stage, failure.reason)).or_default().insert(target.endpoint.component);
+        }
+    }
     let mut text = String::new();
-    for (stage, reason) in kinds {
-        let advice = advice::for_failure(stage, reason);
-        let remedy = advice.remedies.first().map_or("", String::as_str);
-        let _ = write!(text, "\n{stage}.{reason}: {}\n  {remedy}\n", advice.title); // a String never fails
+    for ((stage, reason), components) in kinds {
+        let title = advice::for_failure(stage, reason).title;
+        let first = |component| advice::for_component(component, stage, reason).remedies.into_iter().next();
+        let remedies: BTreeSet<String> = components.into_iter().filter_map(first).collect();
+        let _ = writeln!(text, "\n{stage}.{reason}: {title}"); // a String never fails
+        for remedy in remedies {
+            text.push_str(&fill(&remedy, "  ", "  "));
+        }
         let _ = writeln!(text, "  More: defender-exporter explain {stage}.{reason}");
     }
     text
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    exit_code: u8,
-    components: Vec<ComponentReport<'a>>,
-    endpoints: Vec<EndpointReport<'a>>,
-}
-
-#[derive(Serialize)]
-struct ComponentReport<'a> {
-    component: Component,
-    route: &'a str,
-    verdict: Option<Verdict>,
-}
-
-#[derive(Serialize)]
-struct EndpointReport<'a> {
-    component: Component,
-    endpoint: &'a str,
-    route: &'a str,
-    verdict: Option<Verdict>,
-    status: Option<u16>,
-    expected: String,
-    address: Option<String>,
-    phases_seconds: BTreeMap<Stage, f64>,
-    failure: Option<&'a Failure>,
-    tls: Option<&'a crate::observation::TlsFacts>,
-}
-
-fn json(snapshot: &Snapshot) -> String {
-    let components = snapshot.components.iter();
-    let report = Report {
-        exit_code: exit_code(snapshot),
-        components: components
-            .map(|c| ComponentReport { component: c.component, route: &c.route, verdict: c.verdict })
-            .collect(),
-        endpoints: snapshot.iter().map(|(_, target, state)| endpoint(target, state)).collect(),
-    };
-    // Words, numbers and texts: nothing in it that JSON can't hold.
-    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
-    text.push('\n');
-    text
-}
-
-fn endpoint<'a>(target: &'a Target, state: &'a TargetState) -> EndpointReport<'a> {
-    let last = state.last.as_deref();
-    let facts = last.map(|last| &last.facts);
-    let phase = |stage: &Stage| Some((*stage, facts?.timings.get(*stage)?.as_secs_f64()));
-    EndpointReport {
-        component: target.endpoint.component,
-        endpoint: target.endpoint.url.as_str(),
-        route: &target.route.name,
-        verdict: state.verdict(target),
-        status: facts.and_then(|facts| facts.http.as_ref()).map(|http| http.status),
-        expected: target.endpoint.expect.to_string(),
-        address: facts.and_then(|facts| facts.peer).map(|peer| peer.to_string()),
-        phases_seconds: Stage::ALL.iter().filter_map(phase).collect(),
-        failure: last.and_then(|last| last.failure.as_ref()),
-        tls: facts.and_then(|facts| facts.tls.as_ref()),
-    }
 }

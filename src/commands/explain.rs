@@ -1,14 +1,13 @@
 //! `explain`: a code in words, wrapped for a terminal; without a code, what can be explained. The words are `advice`'s.
 
-mod fill;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write as _;
 
+use super::fill::{block, fill};
 use crate::advice::{self, Advice, Code, RevocationCause, Topic, UnknownCode};
 use crate::observation::{FAILURE_PAIRS, Stage};
-use fill::{block, fill};
 
 /// What the code means and what to change.
 ///

@@ -3,3 +3,5 @@
 pub mod catalog;
 pub mod check;
 pub mod explain;
+
+mod fill;

@@ -218,7 +218,12 @@ fn maps() -> Vec<MapsState> {
     let states = [Connection::Connected, lost, Connection::Connected, Connection::Unknown];
     let options = SslOptions::ALL.iter().zip(states);
     options
-        .map(|(options, connection)| MapsState { route: "direct".to_owned(), options: *options, connection })
+        .map(|(options, connection)| MapsState {
+            route: "direct".to_owned(),
+            options: *options,
+            connection,
+            nearest: None,
+        })
         .collect()
 }
 

@@ -77,6 +77,8 @@ pub struct MapsState {
     pub options: SslOptions,
     /// Whether they get through.
     pub connection: Connection,
+    /// Where they get through, or come nearest to it.
+    pub nearest: Option<TargetId>,
 }
 
 /// Everything known at one moment. Never changes; a newer one replaces it.

@@ -130,23 +130,23 @@ impl Snapshot {
 
     /// Whether clients of MAPS get through by this route.
     fn judge_maps(&mut self, route: &str) {
-        let ways: Vec<&TargetState> = self
+        let ways: Vec<_> = self
             .iter()
             .filter(|(_, target, _)| target.route.name == route && serves_maps(target))
-            .map(|(_, _, state)| state)
+            .map(|(id, _, state)| (id, state))
             .collect();
-        let judged: Vec<_> = SslOptions::ALL
-            .iter()
-            .map(|options| (*options, verdict::connection(*options, ways.iter().map(|state| state.way()))))
-            .collect();
+        let judge = |options: &SslOptions| {
+            verdict::connection(*options, ways.iter().map(|(id, state)| (*id, state.way())))
+        };
+        let judged: Vec<_> = SslOptions::ALL.iter().map(|options| (*options, judge(options))).collect();
         for state in self.maps.iter_mut().filter(|state| state.route == route) {
-            let Some((options, connection)) = judged.iter().find(|(of, _)| *of == state.options) else {
+            let Some((_, judged)) = judged.iter().find(|(options, _)| *options == state.options) else {
                 continue;
             };
-            if state.connection != *connection {
-                tracing::info!(route, ssl_options = %options, ?connection, "MAPS");
+            if state.connection != judged.0 {
+                tracing::info!(route, ssl_options = %state.options, connection = ?judged.0, "MAPS");
             }
-            state.connection = *connection;
+            (state.connection, state.nearest) = *judged;
         }
     }
 }
@@ -165,6 +165,7 @@ fn maps_states(plan: &Plan) -> Vec<MapsState> {
             route: route.clone(),
             options: *options,
             connection: Connection::Unknown,
+            nearest: None,
         })
     };
     plan.routes.iter().filter(probed).flat_map(options).collect()

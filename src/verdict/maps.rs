@@ -65,16 +65,23 @@ enum Outcome {
 /// One endpoint that serves MAPS: its last probe, none before the first, and what is known of its chain's revocation.
 pub type Way<'a> = (Option<&'a Observation>, Option<Status>);
 
-/// Whether a client with these options gets through by one of these ways.
+/// Whether a client with these options gets through by one of these ways, and which way came nearest, the first of equals.
 #[must_use]
-pub fn connection<'a>(options: SslOptions, ways: impl IntoIterator<Item = Way<'a>>) -> Connection {
-    let best = ways.into_iter().map(|(probe, status)| outcome(options, probe, status)).max();
-    match best {
-        None | Some(Outcome::Pending) => Connection::Unknown,
-        Some(Outcome::Connects) => Connection::Connected,
-        Some(Outcome::Refuses(reason)) => Connection::Lost { stage: Stage::Tls, reason },
-        Some(Outcome::Fails(stage, reason)) => Connection::Lost { stage, reason },
-    }
+pub fn connection<'a, Id>(
+    options: SslOptions,
+    ways: impl IntoIterator<Item = (Id, Way<'a>)>,
+) -> (Connection, Option<Id>) {
+    let outcomes = ways.into_iter().map(|(id, (probe, status))| (outcome(options, probe, status), id));
+    let Some((best, id)) = outcomes.reduce(|best, next| if next.0 > best.0 { next } else { best }) else {
+        return (Connection::Unknown, None);
+    };
+    let connection = match best {
+        Outcome::Pending => Connection::Unknown,
+        Outcome::Connects => Connection::Connected,
+        Outcome::Refuses(reason) => Connection::Lost { stage: Stage::Tls, reason },
+        Outcome::Fails(stage, reason) => Connection::Lost { stage, reason },
+    };
+    (connection, Some(id))
 }
 
 fn outcome(options: SslOptions, probe: Option<&Observation>, status: Option<Status>) -> Outcome {
@@ -155,7 +162,8 @@ mod tests {
     fn check(ways: &[(Option<Probe>, Option<Status>)], expected: [Client; 4]) {
         let probes: Vec<_> = ways.iter().map(|(probe, status)| (probe.map(observation), *status)).collect();
         let found = SslOptions::ALL.iter().map(|options| {
-            match connection(*options, probes.iter().map(|(probe, status)| (probe.as_ref(), *status))) {
+            let ways = probes.iter().map(|(probe, status)| ((), (probe.as_ref(), *status)));
+            match connection(*options, ways).0 {
                 Connection::Unknown => Later,
                 Connection::Connected => Connects,
                 Connection::Lost { reason, .. } => Not(reason),

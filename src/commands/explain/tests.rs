@@ -1,6 +1,6 @@
 //! What an administrator reads.
 
-use super::fill::WIDTH;
+use super::super::fill::WIDTH;
 use super::*;
 use crate::observation::FailureReason;
 

@@ -1,0 +1,62 @@
+//! What a snapshot says of MAPS by a route, in a sentence: finds what `maps.rs` puts into words.
+
+use super::maps::{MapsCase, maps_sentence};
+use crate::observation::{FailureReason, Stage};
+use crate::state::{MapsState, Snapshot, TargetState};
+use crate::trust::revocation::CertificateStatus;
+use crate::verdict::{Connection, SslOptions};
+
+/// Whether a client with the default `SSLOptions` gets through by this route, why not, and what to change; none where MAPS
+/// isn't probed by it, or where it isn't known yet.
+#[must_use]
+pub fn maps_story(snapshot: &Snapshot, route: &str) -> Option<String> {
+    let of = |options| snapshot.maps.iter().find(|maps| maps.route == route && maps.options == options);
+    let default = of(SslOptions::DEFAULT)?;
+    let connects = |options| of(options).is_some_and(|maps| maps.connection == Connection::Connected);
+    let case = match default.connection {
+        Connection::Unknown => return None,
+        Connection::Connected => MapsCase::Connected,
+        Connection::Lost { stage, reason } => {
+            let nearest = nearest(snapshot, default)?;
+            match reason {
+                FailureReason::RevocationUnknown => unknown(nearest.1, connects(SslOptions::Pinning)),
+                FailureReason::Revoked => MapsCase::Revoked { certificate: &blamed(nearest.1)?.subject },
+                FailureReason::Intercepted => inspected(nearest.1, connects(SslOptions::Revocation)),
+                _ => unreachable_by(nearest, stage, reason),
+            }
+        }
+    };
+    Some(maps_sentence(&case))
+}
+
+/// The endpoint that came nearest, with its URL.
+fn nearest<'a>(snapshot: &'a Snapshot, maps: &MapsState) -> Option<(&'a str, &'a TargetState)> {
+    let id = maps.nearest?;
+    Some((snapshot.plan.target(id).endpoint.url.as_str(), &snapshot.targets[id.0]))
+}
+
+fn blamed(state: &TargetState) -> Option<&CertificateStatus> {
+    state.revocation.as_deref()?.blamed()
+}
+
+fn unknown(state: &TargetState, unchecked_connects: bool) -> MapsCase<'_> {
+    let certificate = blamed(state);
+    let cause = certificate.and_then(|certificate| certificate.cause);
+    MapsCase::RevocationUnknown {
+        source: certificate.and_then(|certificate| certificate.source.as_deref()),
+        why: cause.map_or("", |cause| cause.as_str()),
+        unchecked_connects,
+    }
+}
+
+fn inspected(state: &TargetState, without_pinning_connects: bool) -> MapsCase<'_> {
+    let tls = state.last.as_deref().and_then(|last| last.facts.tls.as_ref());
+    let issuer = tls.and_then(|tls| tls.chain.first()).map_or("", |leaf| &leaf.issuer);
+    MapsCase::Intercepted { issuer, without_pinning_connects }
+}
+
+fn unreachable_by<'a>(way: (&'a str, &'a TargetState), stage: Stage, reason: FailureReason) -> MapsCase<'a> {
+    let (endpoint, target) = way;
+    let failure = target.last.as_deref().and_then(|last| last.failure.as_ref());
+    MapsCase::Unreachable { endpoint, stage, reason, detail: failure.map_or("", |failure| &failure.detail) }
+}
