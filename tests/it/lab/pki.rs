@@ -113,7 +113,7 @@ impl Pki {
 
     /// A list as ordered, in DER.
     pub fn sign_crl(&self, issuer: Issuer, crl: &Crl) -> Vec<u8> {
-        crl.sign(self.signer(issuer), |other| self.subject(other))
+        crl.sign(issuer.name(), self.signer(issuer).key())
     }
 
     /// An OCSP answer as ordered, in DER.
@@ -134,13 +134,6 @@ impl Pki {
     /// What a server presents that has this leaf.
     pub fn issue(&self, leaf: &Leaf) -> Arc<CertifiedKey> {
         leaf::issue(self, leaf)
-    }
-
-    /// A name, in DER, as certificates have it.
-    fn subject(&self, issuer: Issuer) -> Vec<u8> {
-        let certificate = self.certificate(issuer);
-        let (_, certificate) = X509Certificate::from_der(&certificate).unwrap();
-        certificate.subject().as_raw().to_vec()
     }
 
     fn signer(&self, issuer: Issuer) -> &Signer {

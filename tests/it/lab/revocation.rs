@@ -84,6 +84,16 @@ impl Lab {
         }
     }
 
+    /// Serves whatever this is at a URL: a delta, another issuer's list.
+    ///
+    /// # Panics
+    /// When it is no `http` URL on port 80, or no certificate points at its host.
+    pub fn serve_url(&self, url: &str, reply: impl Into<Reply>) {
+        let url = plain(url).unwrap();
+        assert!(self.gates.contains_key(url.host()), "nothing leads to {url}");
+        self.plain.set(url.host(), url.path_and_query(), reply);
+    }
+
     fn serve_at<'a>(&self, urls: impl IntoIterator<Item = &'a String>, reply: &Reply) {
         for url in urls.into_iter().filter_map(|url| plain(url)) {
             self.plain.set(url.host(), url.path_and_query(), reply.clone());

@@ -1,16 +1,17 @@
 //! The answers that the lab derives from the catalog, seen by a client that doesn't judge them.
 
 use defender_exporter::catalog::{
-    Basis, BodyKind, Component, Endpoint, Evidence, Expectation, HostPattern, Method, ProbeUrl, Trust,
+    self, Basis, BodyKind, Component, Endpoint, Evidence, Expectation, HostPattern, Method, ProbeUrl, Trust,
 };
 use defender_exporter::config::ConnectTo;
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 use super::client::{converse, download, get, request, shake_hands};
+use super::judge;
 use crate::lab::genuine::{REDIRECTED, cabinet, version_feed};
-use crate::lab::pki::pointers::CRL_HOST;
-use crate::lab::pki::{Authority, Issuer};
-use crate::lab::{Lab, host_port};
+use crate::lab::pki::pointers::{self, CRL_HOST};
+use crate::lab::pki::{Authority, Flaw, Issuer, Pki};
+use crate::lab::{self, Lab, host_port};
 
 fn endpoint(url: &str, expect: &[u16], evidence: &[Evidence]) -> Endpoint {
     Endpoint {
@@ -139,6 +140,29 @@ async fn signed_objects_are_of_those_that_they_are_named_for() {
         let (_, crl) = CertificateRevocationList::from_der(&der).unwrap();
         assert!(crl.issuer().to_string().contains(issuer.name()), "{name}: {}", crl.issuer());
     }
+}
+
+/// The catalog's own objects are what certificates of a lab may point at: one host, one gate, one list for both.
+#[tokio::test]
+async fn certificates_may_point_at_what_the_catalog_probes() {
+    let lab = Lab::start_with(Pki::pointing(lab::now(), pointers::genuine())).await;
+    let catalog = catalog::embedded();
+    let objects = |endpoint: &&Endpoint| endpoint.trust == Trust::SignedObject;
+    let probed: Vec<_> = catalog.endpoints.iter().filter(objects).collect();
+    let urls = lab.serve_all(probed);
+    for (issuer, pointers) in pointers::genuine() {
+        for url in pointers.crl_urls().chain(&pointers.issuers) {
+            assert!(urls.iter().any(|probed| probed.as_str() == url), "{url}");
+        }
+        for url in pointers.crl_urls() {
+            let list = judge::fetch(&lab, url).await;
+            let (_, list) = CertificateRevocationList::from_der(&list).unwrap();
+            assert!(list.issuer().to_string().contains(issuer.name()), "{url}: {}", list.issuer());
+        }
+    }
+    let chain = lab.pki.identity("maps.lab", Authority::Microsoft2011, Flaw::None).cert.clone();
+    let lists = judge::lists(&lab, &chain).await;
+    assert_eq!(judge::with_lists(&lab, &chain, &lists), Ok(()));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod aia;
 mod blackhole;
 mod client;
 mod crl;
+mod crl_scopes;
 mod dns;
 mod gate;
 mod genuine;

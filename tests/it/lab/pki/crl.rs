@@ -6,7 +6,6 @@ use rcgen::{KeyPair, PublicKeyData};
 use ring::digest::{SHA256, digest};
 use yasna::{DERWriter, DERWriterSeq, Tag};
 
-use super::ca::Signer;
 use super::der::{self, Signature};
 use super::{DAY, Issuer, Serial};
 
@@ -16,7 +15,7 @@ const AUTHORITY_KEY_IDENTIFIER: [u64; 4] = [2, 5, 29, 35];
 const CRL_NUMBER: [u64; 4] = [2, 5, 29, 20];
 const DELTA_CRL_INDICATOR: [u64; 4] = [2, 5, 29, 27];
 const ISSUING_DISTRIBUTION_POINT: [u64; 4] = [2, 5, 29, 28];
-const FRESHEST_CRL: [u64; 4] = [2, 5, 29, 46];
+pub(super) const FRESHEST_CRL: [u64; 4] = [2, 5, 29, 46];
 /// Of nobody: an arc for examples (RFC 5612 names it for private enterprises).
 const UNKNOWN: [u64; 8] = [1, 3, 6, 1, 4, 1, 32473, 1];
 
@@ -157,29 +156,28 @@ impl Crl {
         self
     }
 
-    /// The list; `names` gives the DER of an issuer's name.
-    pub(super) fn sign(&self, signer: &Signer, names: impl Fn(Issuer) -> Vec<u8>) -> Vec<u8> {
-        let (_, certificate) = x509_parser::parse_x509_certificate(signer.der()).unwrap();
+    /// The list, of the issuer with this name and this key.
+    pub(super) fn sign(&self, name: &str, key: &KeyPair) -> Vec<u8> {
         let tbs = yasna::construct_der(|writer| {
             writer.write_sequence(|writer| {
                 writer.next().write_u8(1); // version 2
-                der::algorithm(writer.next(), signer.key());
-                writer.next().write_der(certificate.subject().as_raw());
+                der::algorithm(writer.next(), key);
+                der::name(writer.next(), name);
                 der::utc_time(writer.next(), self.this_update);
                 if let Some(next_update) = self.next_update {
                     der::utc_time(writer.next(), next_update);
                 }
                 if !self.revoked.is_empty() {
                     writer.next().write_sequence(|writer| {
-                        self.revoked.iter().for_each(|entry| entry.write(writer.next(), &names));
+                        self.revoked.iter().for_each(|entry| entry.write(writer.next()));
                     });
                 }
                 writer.next().write_tagged(Tag::context(0), |writer| {
-                    writer.write_sequence(|writer| self.extensions(writer, signer.key()));
+                    writer.write_sequence(|writer| self.extensions(writer, key));
                 });
             });
         });
-        der::signed(&tbs, signer.key(), self.signature)
+        der::signed(&tbs, key, self.signature)
     }
 
     fn extensions(&self, writer: &mut DERWriterSeq<'_>, key: &KeyPair) {
@@ -215,7 +213,7 @@ fn key_identifier(key: &KeyPair) -> Vec<u8> {
 }
 
 impl Revoked {
-    fn write(&self, writer: DERWriter<'_>, names: &impl Fn(Issuer) -> Vec<u8>) {
+    fn write(&self, writer: DERWriter<'_>) {
         writer.write_sequence(|writer| {
             writer.next().write_bigint_bytes(&self.serial, true);
             der::utc_time(writer.next(), self.at);
@@ -230,10 +228,10 @@ impl Revoked {
                 }
                 if let Some(issuer) = self.certificate_issuer {
                     der::extension(writer.next(), &CERTIFICATE_ISSUER, true, |writer| {
-                        let name = names(issuer);
                         writer.write_sequence(|writer| {
                             // directoryName
-                            writer.next().write_tagged(Tag::context(4), |writer| writer.write_der(&name));
+                            let name = |writer: DERWriter<'_>| der::name(writer, issuer.name());
+                            writer.next().write_tagged(Tag::context(4), name);
                         });
                     });
                 }

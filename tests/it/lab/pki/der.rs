@@ -12,6 +12,9 @@ const SHA256_WITH_RSA: [u64; 7] = [1, 2, 840, 113_549, 1, 1, 11];
 const ECDSA_WITH_SHA256: [u64; 7] = [1, 2, 840, 10045, 4, 3, 2];
 const ECDSA_WITH_SHA384: [u64; 7] = [1, 2, 840, 10045, 4, 3, 3];
 
+const COMMON_NAME: [u64; 4] = [2, 5, 4, 3];
+const ORGANIZATION: [u64; 4] = [2, 5, 4, 10];
+
 /// By whom an object is signed that says whose it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signature {
@@ -90,6 +93,20 @@ pub(super) fn extension(
             writer.next().write_bool(true);
         }
         writer.next().write_bytes(&yasna::construct_der(content));
+    });
+}
+
+/// The name of an authority of the lab, as rcgen writes it.
+pub(super) fn name(writer: DERWriter<'_>, common_name: &str) {
+    writer.write_sequence(|writer| {
+        for (kind, value) in [(ORGANIZATION, "Lab"), (COMMON_NAME, common_name)] {
+            writer.next().write_set(|writer| {
+                writer.next().write_sequence(|writer| {
+                    writer.next().write_oid(&ObjectIdentifier::from_slice(&kind));
+                    writer.next().write_utf8_string(value);
+                });
+            });
+        }
     });
 }
 

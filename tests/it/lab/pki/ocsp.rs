@@ -245,7 +245,8 @@ pub fn error(status: u8) -> Vec<u8> {
 
 /// What a CertID has hashes of: the issuer's name and its key.
 fn hashed(pki: &Pki, issuer: Issuer) -> [Vec<u8>; 2] {
-    [pki.subject(issuer), pki.signer(issuer).key().der_bytes().to_vec()]
+    let name = yasna::construct_der(|writer| der::name(writer, issuer.name()));
+    [name, pki.signer(issuer).key().der_bytes().to_vec()]
 }
 
 /// OCSPResponse.

@@ -1,12 +1,12 @@
 //! Where certificates say that their revocation is told and their issuer's certificate is to be had: the extensions
 //! cRLDistributionPoints and authorityInfoAccess (RFC 5280, sections 4.2.1.13 and 4.2.2.1).
 
-use rcgen::{CertificateParams, CrlDistributionPoint, CustomExtension};
-use yasna::Tag;
+use rcgen::{CertificateParams, CustomExtension};
 use yasna::models::ObjectIdentifier;
+use yasna::{DERWriter, Tag};
 
-use super::crl::Scope;
-use super::{Authority, Issuer};
+use super::crl::{FRESHEST_CRL, Scope};
+use super::{Authority, Issuer, der};
 
 /// Serves the lists.
 pub const CRL_HOST: &str = "crl.pki.lab";
@@ -17,9 +17,40 @@ pub const AIA_HOST: &str = "aia.pki.lab";
 /// Answers OCSP.
 pub const OCSP_HOST: &str = "ocsp.pki.lab";
 
+const CRL_DISTRIBUTION_POINTS: [u64; 4] = [2, 5, 29, 31];
 const AUTHORITY_INFO_ACCESS: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 1, 1];
 const OCSP: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 48, 1];
 const CA_ISSUERS: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 48, 2];
+
+/// Pointers of Microsoft's and DigiCert's older authorities at the lists and certificates that the catalog probes: the
+/// hosts are then the same. For `Pki::pointing`.
+pub fn genuine() -> [(Issuer, Pointers); 3] {
+    const PRODUCTS: &str = "MicRooCerAut2011_2011_03_22";
+    const PKIOPS: &str = "Microsoft%20Update%20Secure%20Server%20CA%202.1";
+    let at = |list: String, issuer: String| Pointers { issuers: vec![issuer], ..Pointers::lists([&list]) };
+    let products = at(
+        format!("http://crl.microsoft.com/pki/crl/products/{PRODUCTS}.crl"),
+        format!("http://www.microsoft.com/pki/certs/{PRODUCTS}.crt"),
+    );
+    let pkiops = at(
+        format!("http://www.microsoft.com/pkiops/crl/{PKIOPS}.crl"),
+        format!("http://www.microsoft.com/pkiops/certs/{PKIOPS}.crt"),
+    );
+    let digicert = Pointers {
+        crls: ["crl3", "crl4"]
+            .map(|host| vec![format!("http://{host}.digicert.com/DigiCertGlobalRootG2.crl")])
+            .to_vec(),
+        issuers: vec!["http://cacerts.digicert.com/DigiCertGlobalRootG2.crt".to_owned()],
+        // Beside what the catalog probes there, so that the two don't get in each other's way.
+        ocsp: vec!["http://ocsp.digicert.com/lab".to_owned()],
+        ..Pointers::none()
+    };
+    [
+        (Issuer::Root(Authority::Microsoft2011), products),
+        (Issuer::Intermediate(Authority::Microsoft2011), pkiops),
+        (Issuer::Root(Authority::DigicertG2), digicert),
+    ]
+}
 
 /// What the certificates of one issuer point at. Any text may stand in a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,6 +61,10 @@ pub struct Pointers {
     pub issuers: Vec<String>,
     /// OCSP responders.
     pub ocsp: Vec<String>,
+    /// Deltas to the list (freshestCRL).
+    pub deltas: Vec<String>,
+    /// Who signs the list, where that is not the issuer (cRLIssuer, RFC 5280, section 4.2.1.13).
+    pub crl_issuer: Option<Issuer>,
     /// Whether the issuer's list is for the first distribution point alone, and says so.
     pub partitioned: bool,
 }
@@ -53,14 +88,14 @@ impl Pointers {
             (Authority::Inspector, _) => Self::none(),
             (Authority::DigicertG2, _) => {
                 let crls = [CRL_HOST, CRL2_HOST].map(|host| vec![crl(host)]).to_vec();
-                Self { crls, issuers, ocsp, partitioned: false }
+                Self { crls, issuers, ocsp, ..Self::none() }
             }
             (Authority::TlsG2, Issuer::Intermediate(_)) => {
                 let partition = format!("partition/{slug}.7.crl");
                 let crls = vec![[CRL_HOST, CRL2_HOST].map(|host| on(host, &partition)).to_vec()];
-                Self { crls, issuers, ocsp, partitioned: true }
+                Self { crls, issuers, ocsp, partitioned: true, ..Self::none() }
             }
-            _ => Self { crls: vec![vec![crl(CRL_HOST)]], issuers, ocsp: Vec::new(), partitioned: false },
+            _ => Self { crls: vec![vec![crl(CRL_HOST)]], issuers, ..Self::none() },
         }
     }
 
@@ -76,7 +111,7 @@ impl Pointers {
 
     /// Every URL.
     pub fn urls(&self) -> impl Iterator<Item = &String> {
-        self.crl_urls().chain(&self.issuers).chain(&self.ocsp)
+        self.crl_urls().chain(&self.deltas).chain(&self.issuers).chain(&self.ocsp)
     }
 
     /// What the issuer's list must say that it is for.
@@ -87,12 +122,38 @@ impl Pointers {
 
     /// Writes the extensions.
     pub(super) fn put_into(&self, params: &mut CertificateParams) {
-        params.crl_distribution_points =
-            self.crls.iter().map(|uris| CrlDistributionPoint { uris: uris.clone() }).collect();
-        if !(self.issuers.is_empty() && self.ocsp.is_empty()) {
-            let extension = CustomExtension::from_oid_content(&AUTHORITY_INFO_ACCESS, self.info_access());
-            params.custom_extensions.push(extension);
+        let mut add = |oid: &[u64], content| {
+            params.custom_extensions.push(CustomExtension::from_oid_content(oid, content));
+        };
+        if !self.crls.is_empty() {
+            add(&CRL_DISTRIBUTION_POINTS, self.points(&self.crls));
         }
+        if !self.deltas.is_empty() {
+            add(&FRESHEST_CRL, self.points(std::slice::from_ref(&self.deltas)));
+        }
+        if !(self.issuers.is_empty() && self.ocsp.is_empty()) {
+            add(&AUTHORITY_INFO_ACCESS, self.info_access());
+        }
+    }
+
+    /// CRLDistributionPoints.
+    fn points(&self, points: &[Vec<String>]) -> Vec<u8> {
+        yasna::construct_der(|writer| {
+            writer.write_sequence(|writer| {
+                for urls in points {
+                    writer.next().write_sequence(|writer| {
+                        der::full_name(writer.next(), urls);
+                        let Some(issuer) = self.crl_issuer else { return };
+                        writer.next().write_tagged_implicit(Tag::context(2), |writer| {
+                            writer.write_sequence(|writer| {
+                                let name = |writer: DERWriter<'_>| der::name(writer, issuer.name());
+                                writer.next().write_tagged(Tag::context(4), name); // directoryName
+                            });
+                        });
+                    });
+                }
+            });
+        })
     }
 
     fn info_access(&self) -> Vec<u8> {
@@ -104,7 +165,7 @@ impl Pointers {
                     writer.next().write_sequence(|writer| {
                         writer.next().write_oid(&ObjectIdentifier::from_slice(&method));
                         // uniformResourceIdentifier
-                        let write = |writer: yasna::DERWriter<'_>| writer.write_ia5_string(url);
+                        let write = |writer: DERWriter<'_>| writer.write_ia5_string(url);
                         writer.next().write_tagged_implicit(Tag::context(6), write);
                     });
                 }
