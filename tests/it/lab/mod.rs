@@ -24,7 +24,7 @@ mod tls;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{ProbeUrl, Scheme};
@@ -57,9 +57,10 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts everything, sound; at [`now`].
+    /// Starts everything, sound; at [`now`]. All labs that are started so share their certificates.
     pub async fn start() -> Self {
-        Self::start_at(now()).await
+        static PKI: LazyLock<Arc<Pki>> = LazyLock::new(|| Arc::new(Pki::new(now())));
+        Self::start_with(Arc::clone(&PKI)).await
     }
 
     /// Starts everything, with certificates that are sound at another moment: for a process that reads the real clock.
@@ -68,8 +69,8 @@ impl Lab {
     }
 
     /// Starts everything, with these certificates.
-    pub async fn start_with(pki: Pki) -> Self {
-        let pki = Arc::new(pki);
+    pub async fn start_with(pki: impl Into<Arc<Pki>>) -> Self {
+        let pki = pki.into();
         let files = TempDir::new().unwrap();
         std::fs::write(files.path().join("roots.pem"), pki.roots_pem()).unwrap();
         let plain = Origin::start_plain(Ipv4Addr::LOCALHOST);

@@ -2,7 +2,7 @@
 //! list, certificate and OCSP responder. Everything is good until something else is ordered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use defender_exporter::catalog::{ProbeUrl, Scheme};
 
@@ -11,13 +11,18 @@ use super::gate::Gate;
 use super::pki::crl::Crl;
 use super::pki::ocsp::Ocsp;
 use super::pki::{Authority, Issuer, Leaf, Pki, Serial};
-use super::reply::{Reply, Response};
+use super::reply::{Answer, Reply, Response};
 use super::responder;
 
 impl Lab {
     /// Serves an issuer's list at every URL that its certificates point at.
     pub fn serve_crl(&self, issuer: Issuer, crl: &Crl) {
-        self.serve_crl_reply(issuer, crl_response(self.pki.sign_crl(issuer, crl)));
+        let (pki, crl, signed) = (Arc::clone(&self.pki), crl.clone(), OnceLock::new());
+        let answer = Answer::new(move |_| {
+            // Signed once it is asked for: most lists of a lab never are.
+            crl_response(signed.get_or_init(|| pki.sign_crl(issuer, &crl)).clone()).into()
+        });
+        self.serve_crl_reply(issuer, answer);
     }
 
     /// Serves whatever this is where an issuer's list should be.
