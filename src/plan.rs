@@ -8,10 +8,12 @@ mod merge;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{BlockPage, Catalog, ComponentSpec, Endpoint, HostPattern};
-use crate::config::{Config, Problems};
+use crate::catalog::{BlockPage, Catalog, Component, ComponentSpec, Endpoint, HostPattern};
+use crate::config::{Config, Problems, ResolverConfig, RouteConfig, Via};
 
 pub use error::{PlanError, Setting, Source};
 use merge::Candidate;
@@ -23,28 +25,47 @@ pub const MAX_TARGETS: usize = 100_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TargetId(pub usize);
 
-/// How a target is reached. Direct connections are the only route so far.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How a target is reached.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Route {
+    /// Its place in [`Plan::routes`].
+    pub index: usize,
     /// The value of the label `route`.
     pub name: String,
+    /// How connections are made.
+    pub via: Via,
+    /// How names are resolved.
+    pub resolver: ResolverConfig,
+    /// The address of this machine that connections come from; none: as the system chooses.
+    pub source_address: Option<IpAddr>,
 }
 
 impl Route {
-    /// Without a proxy.
+    /// The route that stands at `index` of the configuration.
+    fn of(index: usize, route: &RouteConfig, config: &Config) -> Self {
+        Self {
+            index,
+            name: route.name.clone(),
+            via: route.via.clone(),
+            resolver: route.resolver.clone().unwrap_or_else(|| config.resolver.clone()),
+            source_address: route.source_address,
+        }
+    }
+
+    /// Without a proxy, as where nothing is configured.
     #[must_use]
-    pub fn direct() -> Self {
-        Self { name: "direct".to_owned() }
+    pub fn direct() -> Arc<Self> {
+        Arc::new(Self::of(0, &RouteConfig::direct(), &Config::default()))
     }
 }
 
 /// An endpoint by a route, with its rhythm.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Target {
     /// What is probed.
     pub endpoint: Endpoint,
     /// How it is reached.
-    pub route: Route,
+    pub route: Arc<Route>,
     /// Time between two probes.
     pub interval: Duration,
     /// The longest that a probe may take; shorter than the interval.
@@ -52,14 +73,14 @@ pub struct Target {
 }
 
 /// All that is probed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Indexed by [`TargetId`], in the catalog's order.
     pub targets: Vec<Target>,
     /// The components that have targets, in the catalog's order.
     pub components: Vec<ComponentPlan>,
-    /// The routes in use.
-    pub routes: Vec<Route>,
+    /// The routes, in the configuration's order.
+    pub routes: Vec<Arc<Route>>,
     /// Hosts that a genuine answer may redirect to.
     pub redirect_hosts: Vec<HostPattern>,
     /// Hosts that missing intermediates may be fetched from.
@@ -90,6 +111,7 @@ impl Plan {
 
 /// Decides what is probed.
 ///
+/// Every endpoint is probed by each route that its component is selected for.
 /// An optional component is probed if `groups` names it, a regional endpoint if `geos` names its region.
 /// Intervals and timeouts are those of the endpoint's override, else of the catalog's endpoint, else of the
 /// component's settings, else the global ones.
@@ -99,12 +121,22 @@ impl Plan {
 pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> {
     let mut errors = Vec::new();
     let candidates = merge::candidates(catalog, config, &mut errors);
+    let routes: Vec<Arc<Route>> =
+        config.routes.iter().enumerate().map(|(n, route)| Arc::new(Route::of(n, route, config))).collect();
     let mut targets = Vec::new();
     let mut components = Vec::new();
     for spec in catalog.components.iter().filter(|spec| is_selected(spec, config)) {
         let own = candidates.iter().filter(|candidate| is_wanted(candidate, spec, config));
         let start = targets.len();
-        targets.extend(own.map(|candidate| target(candidate, config, &mut errors)));
+        let routes: Vec<_> = routes.iter().filter(|route| serves(config, route, spec.component)).collect();
+        targets.extend(own.flat_map(|candidate| {
+            let (interval, timeout) = rhythm(candidate, config, &mut errors);
+            let endpoint = &candidate.endpoint;
+            routes.iter().map(move |route| {
+                let (endpoint, route) = (endpoint.clone(), Arc::clone(route));
+                Target { endpoint, route, interval, timeout }
+            })
+        }));
         if targets.len() > start {
             components.push(component_plan(spec, &targets[start..], config));
         }
@@ -120,7 +152,7 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
     let block_pages = config.block_pages.iter().chain(&catalog.block_pages).cloned().collect();
     let redirect_hosts = catalog.redirect_hosts.clone();
     let issuer_hosts = catalog.issuer_hosts.iter().chain(&config.tls.issuer_hosts).cloned().collect();
-    Ok(Plan { targets, components, routes: vec![Route::direct()], redirect_hosts, issuer_hosts, block_pages })
+    Ok(Plan { targets, components, routes, redirect_hosts, issuer_hosts, block_pages })
 }
 
 /// [`plan`], with its errors as problems of the configuration `file`.
@@ -143,7 +175,14 @@ fn is_wanted(candidate: &Candidate, spec: &ComponentSpec, config: &Config) -> bo
     endpoint.component == spec.component && endpoint.geo.is_none_or(|geo| config.geos.contains(&geo))
 }
 
-fn target(candidate: &Candidate, config: &Config, errors: &mut Vec<PlanError>) -> Target {
+/// Whether a component's endpoints are probed by a route.
+fn serves(config: &Config, route: &Route, component: Component) -> bool {
+    let selected = &config.routes[route.index].components; // it was made of that entry
+    selected.is_empty() || selected.contains(&component)
+}
+
+/// How often an endpoint is probed, and how long a probe may take.
+fn rhythm(candidate: &Candidate, config: &Config, errors: &mut Vec<PlanError>) -> (Duration, Duration) {
     let (interval, timeout) = candidate.rhythm(config);
     if timeout.value >= interval.value {
         let own = interval.is_endpoints() || timeout.is_endpoints();
@@ -158,8 +197,7 @@ fn target(candidate: &Candidate, config: &Config, errors: &mut Vec<PlanError>) -
             errors.push(error);
         }
     }
-    let (interval, timeout) = (interval.value, timeout.value);
-    Target { endpoint: candidate.endpoint.clone(), route: Route::direct(), interval, timeout }
+    (interval.value, timeout.value)
 }
 
 fn component_plan(spec: &ComponentSpec, targets: &[Target], config: &Config) -> ComponentPlan {

@@ -46,6 +46,7 @@ fn read(mut root: Mapping<'_>, base_dir: &Path) -> Config {
         geos: root.take("geos").and_then(geos).unwrap_or(default.geos),
         groups: root.take("groups").and_then(groups).unwrap_or_default(),
         components: root.take("components").and_then(Node::mapping).map(components).unwrap_or_default(),
+        routes: default.routes,
         resolver: root.take("resolver").and_then(Node::mapping).map(resolver).unwrap_or_default(),
         connect_to: root.take("connect_to").and_then(Node::mapping).map(connections).unwrap_or_default(),
         tls: root

@@ -4,7 +4,9 @@
 mod check;
 mod endpoints;
 mod load;
+mod no_proxy;
 mod raw;
+mod route;
 mod text;
 mod tls;
 
@@ -25,6 +27,8 @@ use crate::words::words;
 
 pub use check::parse;
 pub use load::load;
+pub use no_proxy::NoProxy;
+pub use route::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via};
 pub(crate) use text::said;
 
 /// What a user may set. `Config::default()` probes everything documented.
@@ -42,6 +46,8 @@ pub struct Config {
     pub groups: Vec<Component>,
     /// Settings for one component.
     pub components: BTreeMap<Component, ComponentConfig>,
+    /// The ways to the endpoints, at least one; every target is probed by each that its component is selected for.
+    pub routes: Vec<RouteConfig>,
     /// How names are resolved.
     pub resolver: ResolverConfig,
     /// Where connections go instead, by host and port, as curl's `--connect-to`.
@@ -63,6 +69,7 @@ impl Default for Config {
             geos: vec![Geo::Us, Geo::Eu, Geo::Uk],
             groups: Vec::new(),
             components: BTreeMap::new(),
+            routes: vec![RouteConfig::direct()],
             resolver: ResolverConfig::default(),
             connect_to: BTreeMap::new(),
             tls: TlsConfig::default(),

@@ -119,7 +119,7 @@ fn an_endpoint_with_two_routes_is_described_once() {
     let scrape = changed(|snapshot| {
         let plan = Arc::make_mut(&mut snapshot.plan);
         let mut proxied = plan.targets[0].clone();
-        proxied.route = Route { name: "machine-proxy".to_owned() };
+        proxied.route = Arc::new(Route { name: "machine-proxy".to_owned(), ..(*Route::direct()).clone() });
         plan.targets.push(proxied);
         snapshot.targets.push(Arc::new(TargetState::default()));
     });

@@ -158,8 +158,9 @@ fn serves_maps(target: &Target) -> bool {
 
 /// Nothing known yet, for every route that MAPS is probed by.
 fn maps_states(plan: &Plan) -> Vec<MapsState> {
-    let probed = |route: &&Route| plan.targets.iter().any(|t| t.route.name == route.name && serves_maps(t));
-    let options = |route: &Route| {
+    let probed =
+        |route: &&Arc<Route>| plan.targets.iter().any(|t| t.route.name == route.name && serves_maps(t));
+    let options = |route: &Arc<Route>| {
         let route = route.name.clone();
         SslOptions::ALL.iter().map(move |options| MapsState {
             route: route.clone(),
