@@ -9,7 +9,6 @@ use der::asn1::{AnyRef, ObjectIdentifier, OctetString};
 use der::{Any, Decode as _, Encode as _, Reader as _, SliceReader, Tag, TagMode, TagNumber};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
-use url::Url;
 use webpki::{EndEntityCert, KeyUsage};
 use x509_cert::ext::Extension;
 use x509_cert::serial_number::SerialNumber;
@@ -20,6 +19,7 @@ use x509_ocsp::{
 };
 
 use super::{Cause, Certificate, Issuer, Period, Reason, Revocation, SKEW};
+use crate::catalog::ProbeUrl;
 use crate::trust::signature::{SignatureError, Signed};
 
 /// The longest answer that is read, in bytes.
@@ -149,15 +149,12 @@ pub fn request(certificate: &Certificate, issuer: &Issuer) -> Option<Vec<u8>> {
 /// Where a question is put as a GET, which caches along the way can answer (RFC 6960 appendix A.1); none where it is too
 /// long for one.
 #[must_use]
-pub fn get_url(responder: &Url, request: &[u8]) -> Option<Url> {
+pub fn get_url(responder: &ProbeUrl, request: &[u8]) -> Option<ProbeUrl> {
     let encoded = STANDARD.encode(request).replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-    let path = format!("{}/{encoded}", responder.path().trim_end_matches('/'));
-    if responder.query().is_some() || path.len() >= MAX_GET {
-        return None;
-    }
-    let mut url = responder.clone();
-    url.set_path(&path);
-    Some(url)
+    let url = ProbeUrl::parse(&format!("{}/{encoded}", responder.as_str().trim_end_matches('/'))).ok()?;
+    // After a query the question would be part of it.
+    let fits = !responder.path_and_query().contains('?') && url.path_and_query().len() < MAX_GET;
+    fits.then_some(url)
 }
 
 /// What an answer (DER) says of a certificate.

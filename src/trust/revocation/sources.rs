@@ -3,16 +3,15 @@
 
 use der::Decode as _;
 use der::asn1::ObjectIdentifier;
-use url::Url;
 use x509_cert::ext::pkix::crl::dp::DistributionPoint;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, CrlDistributionPoints};
 use x509_parser::prelude::X509Certificate;
 
+use crate::catalog::{ProbeUrl, Scheme};
+
 /// The most points of a certificate, names of a point, and URLs of one kind that are kept.
 pub const MAX_URLS: usize = 8;
-/// The longest URL that is followed, in bytes.
-pub const MAX_URL_LENGTH: usize = 2048;
 
 /// id-ce-cRLDistributionPoints (RFC 5280 section 4.2.1.13).
 const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
@@ -29,7 +28,7 @@ const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
     /// Its URLs in the certificate's order, without repetition; never none.
-    pub urls: Vec<Url>,
+    pub urls: Vec<ProbeUrl>,
     /// Its URIs as written, of whatever scheme: a list names its point by one of them.
     pub names: Vec<String>,
     /// The list covers some reasons alone, or is signed by another than the issuer: such a list isn't judged.
@@ -44,9 +43,9 @@ pub struct Sources {
     /// Delta lists.
     pub freshest: Vec<Point>,
     /// OCSP responders.
-    pub ocsp: Vec<Url>,
+    pub ocsp: Vec<ProbeUrl>,
     /// Where the issuer's certificate can be had.
-    pub issuers: Vec<Url>,
+    pub issuers: Vec<ProbeUrl>,
 }
 
 impl Sources {
@@ -97,14 +96,14 @@ pub(super) fn names(name: &DistributionPointName) -> Vec<&str> {
     }
 }
 
-fn locations(access: &AuthorityInfoAccessSyntax, method: ObjectIdentifier) -> Vec<Url> {
+fn locations(access: &AuthorityInfoAccessSyntax, method: ObjectIdentifier) -> Vec<ProbeUrl> {
     let of_method = access.0.iter().filter(|description| description.access_method == method);
     urls(of_method.filter_map(|description| uri(&description.access_location)))
 }
 
 fn uri(name: &GeneralName) -> Option<&str> {
     match name {
-        GeneralName::UniformResourceIdentifier(uri) if uri.as_str().len() <= MAX_URL_LENGTH => {
+        GeneralName::UniformResourceIdentifier(uri) if uri.as_str().len() <= ProbeUrl::MAX_LEN => {
             Some(uri.as_str())
         }
         _ => None,
@@ -112,9 +111,10 @@ fn uri(name: &GeneralName) -> Option<&str> {
 }
 
 /// Those that can be fetched, each once.
-fn urls<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<Url> {
-    let mut urls: Vec<Url> = Vec::new();
-    for url in texts.filter_map(fetchable) {
+fn urls<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<ProbeUrl> {
+    let mut urls: Vec<ProbeUrl> = Vec::new();
+    let parsed = texts.filter_map(|text| ProbeUrl::parse(text).ok());
+    for url in parsed.filter(|url| url.scheme() == Scheme::Http) {
         if urls.len() == MAX_URLS {
             break;
         }
@@ -123,13 +123,6 @@ fn urls<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<Url> {
         }
     }
     urls
-}
-
-/// A password in a certificate's URL would be sent to whoever it names.
-fn fetchable(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let plain = url.scheme() == "http" && url.username().is_empty() && url.password().is_none();
-    (plain && url.has_host()).then_some(url)
 }
 
 #[cfg(test)]

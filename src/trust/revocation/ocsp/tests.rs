@@ -73,8 +73,8 @@ fn a_question_is_the_one_that_rfc_5019_profiles() {
 #[test]
 fn a_question_is_put_as_a_get_while_it_is_short() {
     let check = |responder: &str, request: &[u8], expected: Option<&str>| {
-        let url = get_url(&Url::parse(responder).unwrap(), request);
-        assert_eq!(url.as_ref().map(Url::as_str), expected, "{responder}");
+        let url = get_url(&ProbeUrl::parse(responder).unwrap(), request);
+        assert_eq!(url.as_ref().map(ProbeUrl::as_str), expected, "{responder}");
     };
     let bytes = [0xfb, 0xff, 0xbe, 0x01];
     check("http://ocsp.test", &bytes, Some("http://ocsp.test/%2B%2F%2B%2BAQ%3D%3D"));

@@ -15,7 +15,7 @@ fn sources(extensions: Vec<rcgen::CustomExtension>) -> Sources {
 
 /// The URLs of each point.
 fn texts(points: &[Point]) -> Vec<Vec<&str>> {
-    points.iter().map(|point| point.urls.iter().map(Url::as_str).collect()).collect()
+    points.iter().map(|point| point.urls.iter().map(ProbeUrl::as_str).collect()).collect()
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn points_keep_their_order_and_their_alternatives() {
     ])]);
     assert_eq!(
         texts(&found.points),
-        [vec!["http://a.test/1.crl", "http://b.test/1.crl"], vec!["http://c.test/a%20b.crl"]]
+        [vec!["http://a.test/1.crl", "http://b.test/1.crl"], vec!["HTTP://C.test/a%20b.crl"]]
     );
     assert_eq!(found.points[1].names, ["ldap:///CN=x?certificateRevocationList", "HTTP://C.test/a%20b.crl"]);
     assert!(found.points.iter().all(|point| !point.limited));
@@ -53,13 +53,13 @@ fn deltas_responders_and_issuers_are_kept_apart() {
     let found = sources(vec![
         freshest(vec![distribution_point(&["http://a.test/delta.crl"])]),
         access(
-            &["http://ocsp.test/", "https://ocsp.test/", "http://user:pass@ocsp.test/", "http:///x", "x"],
+            &["http://ocsp.test/", "https://ocsp.test/", "http://user:pass@ocsp.test/", "x", ""],
             &["http://aia.test/ca.crt"],
         ),
     ]);
     assert_eq!(texts(&found.freshest), [["http://a.test/delta.crl"]]);
-    let urls = |urls: &[Url]| urls.iter().map(Url::to_string).collect::<Vec<_>>();
-    assert_eq!(urls(&found.ocsp), ["http://ocsp.test/", "http://x/"]);
+    let urls = |urls: &[ProbeUrl]| urls.iter().map(ProbeUrl::to_string).collect::<Vec<_>>();
+    assert_eq!(urls(&found.ocsp), ["http://ocsp.test/"]);
     assert_eq!(urls(&found.issuers), ["http://aia.test/ca.crt"]);
 }
 
@@ -67,7 +67,7 @@ fn deltas_responders_and_issuers_are_kept_apart() {
 fn numbers_and_lengths_are_bounded() {
     let many: Vec<String> = (0..50).map(|n| format!("http://crl.test/{n}.crl")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let long = format!("http://crl.test/{}", "x".repeat(MAX_URL_LENGTH));
+    let long = format!("http://crl.test/{}", "x".repeat(ProbeUrl::MAX_LEN));
     let points = (0..50).map(|_| distribution_point(&many)).collect();
     let found = sources(vec![crls(points), access(&many, &[&long])]);
     assert_eq!(found.points.len(), MAX_URLS);
@@ -93,7 +93,7 @@ proptest! {
         let at = at.index(der.len());
         der[at] = with;
         for point in points(&der).iter().chain(&points(&der[..cut.index(der.len())])) {
-            assert!(point.urls.iter().all(|url| url.scheme() == "http"));
+            assert!(point.urls.iter().all(|url| url.scheme() == Scheme::Http));
         }
     }
 }
