@@ -17,6 +17,7 @@ use x509_cert::ext::pkix::{AccessDescription, AuthorityInfoAccessSyntax, CrlDist
 use x509_cert::spki::AlgorithmIdentifierOwned;
 use x509_cert::time::Time;
 
+pub(super) mod net;
 pub(super) mod ocsp;
 
 pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);

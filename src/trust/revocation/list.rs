@@ -12,7 +12,7 @@ use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlReason, IssuingDistributio
 use x509_cert::time::Time;
 
 use super::Revocation;
-use super::crl::CrlProblem;
+use super::crl::{CrlProblem, Freshness};
 use super::sources::{Point, points};
 use crate::trust::signature::Signed;
 
@@ -74,6 +74,12 @@ impl<'a> List<'a> {
             list.read_extensions(extensions.unwrap_or(Body(&[])).0)?;
             Ok(list)
         })?)
+    }
+
+    /// What it says of its own time.
+    pub(super) fn freshness(self) -> Freshness {
+        let Self { this_update, next_update, freshest, .. } = self;
+        Freshness { this_update, next_update, freshest }
     }
 
     fn head(reader: &mut SliceReader<'a>, algorithm: &[u8]) -> der::Result<Self> {

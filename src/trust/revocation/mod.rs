@@ -1,6 +1,8 @@
 //! Whether the certificates of a verified path were revoked, found as Windows finds it. What a certificate names is in
-//! `sources.rs`; `crl.rs` and `ocsp.rs` judge what was fetched, without IO.
+//! `sources.rs`; `crl.rs` and `ocsp.rs` judge what was fetched, `store.rs` keeps it, all without IO; `checker.rs` fetches
+//! and puts them together.
 
+mod checker;
 pub mod crl;
 #[cfg(test)]
 mod fixture;
@@ -8,7 +10,9 @@ mod list;
 pub mod ocsp;
 mod parties;
 mod report;
+mod round;
 pub mod sources;
+mod store;
 
 use std::time::{Duration, SystemTime};
 
@@ -16,8 +20,10 @@ use x509_cert::ext::pkix::CrlReason;
 
 use crate::words::words;
 
+pub use checker::{Checker, Fetch, Settings};
 pub use parties::{Certificate, Issuer, NotACertificate};
 pub use report::{CertificateStatus, CrlState, RevocationReport, Status};
+pub use store::Pace;
 
 /// How far ahead of this machine's clock an issuer's may be.
 pub const SKEW: Duration = Duration::from_secs(5 * 60);

@@ -1,0 +1,355 @@
+//! Paths checked over a net that is made up: which source tells, what is kept, what is fetched when.
+
+use std::sync::atomic::Ordering;
+
+use rcgen::CustomExtension;
+use x509_cert::ext::pkix::CrlReason;
+use x509_ocsp::CertStatus;
+
+use super::super::fixture::net::{Net, Reply};
+use super::super::fixture::ocsp::{GOOD, Ocsp, revoked};
+use super::super::fixture::{
+    Authority, Crl, DAY, access, crls, distribution_point, freshest, full_name, now, time,
+};
+use super::*;
+use crate::observation::FailureReason;
+use crate::trust::Anchor;
+use Status::{Good, Revoked, Unknown};
+
+const LEAF: u8 = 0x42;
+const INTERMEDIATE: u8 = 0x17;
+const LEAF_LIST: &str = "http://crl.test/issuing.crl";
+const ROOT_LIST: &str = "http://crl.test/root.crl";
+const RESPONDER: &str = "http://ocsp.test/";
+const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A root, an authority below it, a server's certificate, and the net that tells of them.
+struct Lab {
+    root: Authority,
+    issuing: Authority,
+    path: VerifiedPath,
+    net: Arc<Net>,
+    checker: Checker<Arc<Net>>,
+}
+
+impl Lab {
+    /// The leaf names this; the intermediate a list.
+    fn new(leaf: Vec<CustomExtension>) -> Self {
+        let root = Authority::new("Root");
+        let points = vec![crls(vec![distribution_point(&[ROOT_LIST])])];
+        let issuing = Authority::below(&root, "Issuing CA", INTERMEDIATE, points);
+        let certificates = vec![issuing.issue(LEAF, leaf).into(), issuing.der().to_vec().into()];
+        let der = rustls::pki_types::CertificateDer::from(root.der().to_vec());
+        let anchor = Anchor::from(&webpki::anchor_from_trusted_cert(&der).unwrap());
+        let net = Arc::<Net>::default();
+        let checker = Checker::new(Arc::clone(&net), Settings::default());
+        let path = VerifiedPath { certificates, anchor, stapled: Vec::new() };
+        let lab = Self { root, issuing, path, net, checker };
+        lab.lists(|_| {});
+        lab.net.set(ROOT_LIST, Reply::Bytes(lab.root.list().sign(&lab.root)));
+        lab
+    }
+
+    /// With a list alone.
+    fn with_list() -> Self {
+        Self::new(vec![crls(vec![distribution_point(&[LEAF_LIST])])])
+    }
+
+    /// Puts a list of the issuing authority on the net.
+    fn lists(&self, change: impl FnOnce(&mut Crl)) {
+        self.lists_at(LEAF_LIST, change);
+    }
+
+    fn lists_at(&self, url: &str, change: impl FnOnce(&mut Crl)) {
+        let mut list = self.issuing.list();
+        change(&mut list);
+        self.net.set(url, Reply::Bytes(list.sign(&self.issuing)));
+    }
+
+    fn ocsp(&self, status: CertStatus) -> Vec<u8> {
+        Ocsp::new(&self.issuing, LEAF, status).sign(self.issuing.key())
+    }
+
+    async fn at(&self, now: SystemTime) -> Arc<RevocationReport> {
+        self.checker.check(&self.path, now).await
+    }
+
+    /// Status, cause and source of the leaf.
+    async fn leaf(&self, now: SystemTime) -> (Status, Option<Cause>, Option<String>) {
+        let CertificateStatus { status, cause, source, .. } = self.at(now).await.certificates[0].clone();
+        (status, cause, source)
+    }
+}
+
+fn good(source: &str) -> (Status, Option<Cause>, Option<String>) {
+    (Good, None, Some(source.to_owned()))
+}
+
+fn bad(source: &str) -> (Status, Option<Cause>, Option<String>) {
+    (Revoked, None, Some(source.to_owned()))
+}
+
+fn unknown(cause: Cause, source: &str) -> (Status, Option<Cause>, Option<String>) {
+    (Unknown, Some(cause), Some(source.to_owned()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_certificate_of_the_path_is_looked_at() {
+    let lab = Lab::with_list();
+    let report = lab.at(now()).await;
+    assert_eq!(report.status, Good);
+    let sources: Vec<_> = report.certificates.iter().map(|c| c.source.as_deref().unwrap()).collect();
+    assert_eq!(sources, [LEAF_LIST, ROOT_LIST]);
+    assert!(report.certificates[1].subject.contains("Issuing CA"));
+
+    let lab = Lab::with_list();
+    lab.lists(|list| _ = list.revoke(LEAF, Some(CrlReason::KeyCompromise)));
+    let report = lab.at(now()).await;
+    assert_eq!((report.status, report.certificates[0].status), (Revoked, Revoked));
+    assert_eq!(report.certificates[0].detail, "revoked at 2026-02-28T23:00:00Z: key_compromise");
+
+    let lab = Lab::with_list();
+    let list = lab.root.list().revoke(INTERMEDIATE, None).sign(&lab.root);
+    lab.net.set(ROOT_LIST, Reply::Bytes(list));
+    let report = lab.at(now()).await;
+    assert_eq!((report.status, report.certificates[0].status), (Revoked, Good));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_does_not_tell_has_a_cause() {
+    let check = async |what: &str, put: &dyn Fn(&Lab), cause: Cause| {
+        let lab = Lab::with_list();
+        put(&lab);
+        assert_eq!(lab.leaf(now()).await, unknown(cause, LEAF_LIST), "{what}");
+        assert_eq!(lab.at(now()).await.cause(), Some(cause), "{what}");
+    };
+    let reply = |reply: Reply| move |lab: &Lab| lab.net.set(LEAF_LIST, reply.clone());
+    check("refused", &reply(Reply::Fails(FailureReason::Refused)), Cause::Unreachable).await;
+    check("not found", &reply(Reply::Fails(FailureReason::Status)), Cause::Unreachable).await;
+    check("hanging", &reply(Reply::Hangs), Cause::Unreachable).await;
+    check("100 MB", &reply(Reply::Bytes(vec![0x30; 100_000_000])), Cause::TooLarge).await;
+    check("block page", &reply(Reply::Bytes(b"<html>blocked</html>".to_vec())), Cause::Malformed).await;
+    check("expired", &|lab| lab.lists(|l| l.tbs.next_update = Some(time(now()))), Cause::Expired).await;
+    check("early", &|lab| lab.lists(|l| l.tbs.this_update = time(now() + DAY)), Cause::NotYetValid).await;
+    let other = |name| {
+        let other = Authority::new(name);
+        Reply::Bytes(other.list().sign(&other))
+    };
+    check("other signer", &reply(other("Issuing CA")), Cause::BadSignature).await;
+    check("other issuer", &reply(other("Other CA")), Cause::WrongIssuer).await;
+    let partition = |lab: &Lab| {
+        let other = full_name(&["http://crl.test/other.crl"]);
+        lab.lists(|list| _ = list.scope(|scope| scope.distribution_point = Some(other)));
+    };
+    check("another partition", &partition, Cause::OutOfScope).await;
+    let critical = |lab: &Lab| lab.lists(|list| _ = list.extend("1.2.3.4", true, &1u8));
+    check("critical extension", &critical, Cause::Unsupported).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_list_holds_until_its_end() {
+    let lab = Lab::with_list();
+    assert_eq!(lab.leaf(now()).await, good(LEAF_LIST));
+    lab.net.set(LEAF_LIST, Reply::Fails(FailureReason::Refused));
+    assert_eq!(lab.leaf(now() + DAY).await, good(LEAF_LIST));
+    let list = lab.checker.lists(now() + DAY).into_iter().find(|list| list.url == LEAF_LIST).unwrap();
+    assert_eq!(list.fetch.unwrap().unwrap_err().reason, FailureReason::Refused);
+    assert_eq!(list.next_update, Some(now() + 6 * DAY), "the list in use");
+    assert_eq!(lab.leaf(now() + 6 * DAY).await, unknown(Cause::Unreachable, LEAF_LIST));
+    let detail = lab.at(now() + 6 * DAY).await.certificates[0].detail.clone();
+    assert_eq!(detail, "the list ended at 2026-03-07T00:00:00Z; made up");
+    lab.lists(|list| list.tbs.next_update = Some(time(now() + 9 * DAY)));
+    assert_eq!(lab.leaf(now() + 6 * DAY + MINUTE).await, good(LEAF_LIST), "well again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_page_takes_no_good_lists_place() {
+    let lab = Lab::with_list();
+    assert_eq!(lab.leaf(now()).await, good(LEAF_LIST));
+    let stranger = Authority::new("Issuing CA");
+    for reply in [b"<html>".to_vec(), stranger.list().revoke(LEAF, None).sign(&stranger)] {
+        lab.net.set(LEAF_LIST, Reply::Bytes(reply));
+        assert_eq!(lab.leaf(now() + DAY).await, good(LEAF_LIST));
+        let list = lab.checker.lists(now() + DAY).into_iter().find(|list| list.url == LEAF_LIST).unwrap();
+        assert_eq!(list.fetch.unwrap().unwrap_err().reason, FailureReason::WrongContent);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn alternatives_are_tried_in_turn() {
+    const OTHER: &str = "http://crl2.test/issuing.crl";
+    let points = [
+        vec![distribution_point(&[LEAF_LIST, OTHER])],
+        vec![distribution_point(&[LEAF_LIST]), distribution_point(&[OTHER])],
+    ];
+    for points in points {
+        let lab = Lab::new(vec![crls(points)]);
+        lab.net.set(LEAF_LIST, Reply::Hangs);
+        assert_eq!(lab.leaf(now()).await, unknown(Cause::Unreachable, LEAF_LIST));
+        assert_eq!(lab.net.asked(), [LEAF_LIST, OTHER, ROOT_LIST]);
+        lab.lists_at(OTHER, |_| {});
+        assert_eq!(lab.leaf(now() + MINUTE).await, good(OTHER));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_one_certificate_is_bounded() {
+    let urls: Vec<String> = (0..8).map(|n| format!("http://crl{n}.test/")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let lab = Lab::new(vec![
+        crls(vec![distribution_point(&urls)]),
+        access(&["http://a.test/", "http://b.test/"], &[]),
+    ]);
+    assert_eq!(lab.leaf(now()).await, unknown(Cause::Unreachable, "http://crl0.test/"));
+    assert_eq!(lab.net.asked().len(), 8 + 1, "and one for the intermediate");
+    lab.leaf(now()).await;
+    assert_eq!(lab.net.asked(), ["http://crl6.test/", "http://crl7.test/"], "the rest at the next time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delta_that_is_named_must_be_had() {
+    const DELTA: &str = "http://crl.test/delta.crl";
+    let lab = || {
+        let point = vec![distribution_point(&[DELTA])];
+        Lab::new(vec![crls(vec![distribution_point(&[LEAF_LIST])]), freshest(point)])
+    };
+    let blocked = lab();
+    assert_eq!(blocked.leaf(now()).await, unknown(Cause::Unreachable, DELTA));
+    let said_by_base = lab();
+    said_by_base.lists(|list| _ = list.revoke(LEAF, None));
+    assert_eq!(said_by_base.leaf(now()).await, bad(LEAF_LIST));
+    let clean = lab();
+    clean.lists_at(DELTA, |list| _ = list.delta(5, 6));
+    assert_eq!(clean.leaf(now()).await, good(LEAF_LIST));
+    let said_by_delta = lab();
+    said_by_delta.lists_at(DELTA, |list| _ = list.delta(5, 6).revoke(LEAF, None));
+    assert_eq!(said_by_delta.leaf(now()).await, bad(LEAF_LIST));
+    let in_list = Lab::with_list();
+    in_list.lists(|list| {
+        let points = x509_cert::ext::pkix::CrlDistributionPoints(vec![distribution_point(&[DELTA])]);
+        list.extend("2.5.29.46", false, &points);
+    });
+    in_list.lists_at(DELTA, |list| _ = list.delta(5, 6).revoke(LEAF, None));
+    assert_eq!(in_list.leaf(now()).await, bad(LEAF_LIST));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_staple_comes_before_the_responder_and_that_before_the_list() {
+    let sources = || vec![crls(vec![distribution_point(&[LEAF_LIST])]), access(&[RESPONDER], &[])];
+    // A staple, what the responder says, and whether the list has it: what comes of it, and what was asked.
+    let check = async |staple: Option<CertStatus>,
+                       responder: Option<CertStatus>,
+                       listed: bool,
+                       expected,
+                       asked: &[&str]| {
+        let mut lab = Lab::new(sources());
+        lab.path.stapled = staple.map_or_else(Vec::new, |status| lab.ocsp(status));
+        let refused = Reply::Fails(FailureReason::Refused);
+        lab.net.set(RESPONDER, responder.map_or(refused, |status| Reply::Bytes(lab.ocsp(status))));
+        if listed {
+            lab.lists(|list| _ = list.revoke(LEAF, None));
+        }
+        assert_eq!(lab.leaf(now()).await, expected);
+        assert_eq!(lab.net.asked(), asked.iter().chain(&[ROOT_LIST]).copied().collect::<Vec<_>>());
+    };
+    let unknown_to_it = CertStatus::unknown;
+    check(Some(GOOD), Some(revoked(None)), true, good("stapled"), &[]).await;
+    check(Some(revoked(None)), Some(GOOD), false, bad("stapled"), &[]).await;
+    check(Some(unknown_to_it()), Some(GOOD), true, good(RESPONDER), &[RESPONDER]).await;
+    check(None, Some(GOOD), true, good(RESPONDER), &[RESPONDER]).await;
+    check(None, Some(revoked(None)), false, bad(RESPONDER), &[RESPONDER]).await;
+    check(None, Some(unknown_to_it()), false, good(LEAF_LIST), &[RESPONDER, LEAF_LIST]).await;
+    check(None, None, false, good(LEAF_LIST), &[RESPONDER, LEAF_LIST]).await;
+    check(None, None, true, bad(LEAF_LIST), &[RESPONDER, LEAF_LIST]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_responder_that_does_not_tell_has_a_cause() {
+    let check = async |what: &str, reply: &dyn Fn(&Lab) -> Reply, cause: Cause| {
+        let lab = Lab::new(vec![access(&[RESPONDER], &[])]);
+        lab.net.set(RESPONDER, reply(&lab));
+        assert_eq!(lab.leaf(now()).await, unknown(cause, RESPONDER), "{what}");
+    };
+    check("unknown", &|lab| Reply::Bytes(lab.ocsp(CertStatus::unknown())), Cause::OcspUnknown).await;
+    check("error", &|_| Reply::Bytes(vec![0x30, 3, 0x0a, 1, 3]), Cause::OcspError).await;
+    check("refused", &|_| Reply::Fails(FailureReason::Refused), Cause::Unreachable).await;
+    check("64 KiB", &|_| Reply::Bytes(vec![0; 64 * 1024 + 1]), Cause::TooLarge).await;
+    check("block page", &|_| Reply::Bytes(b"<html>".to_vec()), Cause::Malformed).await;
+    let stranger = Authority::new("Issuing CA");
+    let of_stranger = |lab: &Lab| Reply::Bytes(Ocsp::new(&lab.issuing, LEAF, GOOD).sign(stranger.key()));
+    check("other signer", &of_stranger, Cause::BadSignature).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_source_nothing_is_known() {
+    let mut lab = Lab::new(vec![crls(vec![distribution_point(&["ldap:///CN=x"])])]);
+    assert_eq!(lab.leaf(now()).await, (Unknown, Some(Cause::NoSource), None));
+    lab.path.stapled = b"no answer".to_vec();
+    assert_eq!(lab.leaf(now()).await, unknown(Cause::Malformed, "stapled"));
+    lab.path.certificates[0] = b"no certificate".to_vec().into();
+    assert_eq!(lab.leaf(now()).await, (Unknown, Some(Cause::Malformed), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_was_looked_at_costs_nothing_until_something_is_due() {
+    let lab = Lab::with_list();
+    let first = lab.at(now()).await;
+    assert_eq!(lab.net.asked(), [LEAF_LIST, ROOT_LIST]);
+    assert!(Arc::ptr_eq(&first, &lab.at(now() + HOUR - MINUTE).await));
+    assert_eq!(lab.net.asked(), [""; 0]);
+    assert_eq!(lab.net.conditional.load(Ordering::SeqCst), 0);
+    lab.lists(|list| _ = list.revoke(LEAF, None));
+    assert_eq!(lab.leaf(now() + HOUR).await, bad(LEAF_LIST), "a new list");
+    assert_eq!(lab.net.asked(), [LEAF_LIST, ROOT_LIST]);
+    assert_eq!(lab.net.conditional.load(Ordering::SeqCst), 2, "asked whether they have changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_is_fetched_again_after_a_minute() {
+    let lab = Lab::with_list();
+    lab.net.set(LEAF_LIST, Reply::Fails(FailureReason::Refused));
+    lab.at(now()).await;
+    lab.net.asked();
+    lab.at(now() + MINUTE - Duration::from_secs(1)).await;
+    assert_eq!(lab.net.asked(), [""; 0]);
+    lab.at(now() + MINUTE).await;
+    assert_eq!(lab.net.asked(), [LEAF_LIST]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_is_judged_too() {
+    let lab = Lab::with_list();
+    lab.lists(|list| {
+        (0..10_000).for_each(|_| _ = list.revoke(1, Some(CrlReason::Superseded)));
+        list.revoke(LEAF, None);
+    });
+    assert_eq!(lab.leaf(now()).await, bad(LEAF_LIST));
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_want_the_same_thing_share_it() {
+    let lab = Lab::with_list();
+    let (first, second) = tokio::join!(lab.at(now()), lab.at(now()));
+    assert_eq!((first.status, second.status), (Good, Good));
+    assert_eq!(lab.net.asked(), [LEAF_LIST, ROOT_LIST]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fetches_under_way_are_bounded() {
+    let lab = Arc::new(Lab::with_list());
+    let checks: Vec<_> = (0..30)
+        .map(|n| {
+            let point = distribution_point(&[format!("http://crl.test/{n}").as_str()]);
+            let mut path = lab.path.clone();
+            path.certificates[0] = lab.issuing.issue(n, vec![crls(vec![point])]).into();
+            let lab = Arc::clone(&lab);
+            tokio::spawn(async move { lab.checker.check(&path, now()).await.status })
+        })
+        .collect();
+    for check in checks {
+        assert_eq!(check.await.unwrap(), Unknown);
+    }
+    assert_eq!(lab.net.asked().len(), 30 + 1);
+    assert_eq!(lab.net.most_running.load(Ordering::SeqCst), Settings::default().concurrency);
+}
