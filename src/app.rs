@@ -56,7 +56,7 @@ pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
     let (config, plan) = load(file)?;
     let plan = Arc::new(plan);
     let roots = Roots::load(&catalog::embedded().microsoft_roots, &config.tls)?;
-    let prober = Arc::new(Prober::new(Arc::clone(&plan), &config, roots, clock)?);
+    let prober = Arc::new(Prober::new(Arc::clone(&plan), &config, &roots, clock)?);
     Ok(Setup { plan, prober, concurrency: config.concurrency, clock })
 }
 

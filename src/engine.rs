@@ -50,7 +50,7 @@ struct Crew {
     waiting: VecDeque<TargetId>,
     at_work: JoinSet<Observation>,
     names: HashMap<Id, TargetId>,
-    checks: JoinSet<Checked>,
+    checks: JoinSet<Option<Checked>>,
 }
 
 impl Crew {
@@ -94,7 +94,8 @@ impl Crew {
                     }
                 }
                 Some(ended) = self.checks.join_next() => match ended {
-                    Ok(checked) => return Some(Event::Revocation(Box::new(checked))),
+                    Ok(Some(checked)) => return Some(Event::Revocation(Box::new(checked))),
+                    Ok(None) => {}
                     Err(error) => tracing::error!(%error, "a check of revocation broke down: this is a fault of the exporter"),
                 },
                 else => return None,
@@ -119,8 +120,8 @@ impl Crew {
         let (target, prober) = (observation.target, Arc::clone(&self.prober));
         if let Some(path) = path.filter(|_| prober.checks_revocation()) {
             self.checks.spawn(async move {
-                let (report, crls) = prober.check_revocation(target, &path).await;
-                Checked { target, path, report, crls }
+                let (report, crls) = prober.check_revocation(target, &path).await?;
+                Some(Checked { target, path, report, crls })
             });
         }
     }

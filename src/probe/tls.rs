@@ -129,8 +129,8 @@ pub(super) fn believe(facts: &mut TlsFacts, trusted: &Trusted, trust: Trust) {
     facts.path = Some(Arc::clone(&trusted.path));
 }
 
-/// Why a client of Defender would refuse a chain that this machine trusts.
-pub(super) fn refusal(endpoint: &Endpoint, facts: &TlsFacts) -> Option<Failure> {
+/// The failure of a chain that this machine trusts and a client of Defender would refuse, since it isn't the service's.
+pub(super) fn inspected(endpoint: &Endpoint, facts: &TlsFacts) -> Option<Failure> {
     if !facts.intercepted || endpoint.may_be_inspected {
         return None;
     }

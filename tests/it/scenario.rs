@@ -81,7 +81,7 @@ impl Scenario {
     pub async fn probe(&self) -> Observation {
         let roots = Roots::of(&[], &[], &self.config.tls).unwrap();
         let prober =
-            Prober::new(Arc::new(self.plan()), &self.config, roots, Clock::Fixed(lab::now())).unwrap();
+            Prober::new(Arc::new(self.plan()), &self.config, &roots, Clock::Fixed(lab::now())).unwrap();
         prober.probe(TargetId(0)).await
     }
 

@@ -49,6 +49,12 @@ impl Fetch for Fetcher {
     }
 }
 
+impl<F: Fetch> Fetch for Arc<F> {
+    fn fetch(&self, wanted: Wanted<'_>) -> impl Future<Output = Result<Fetched, Failure>> + Send {
+        self.as_ref().fetch(wanted)
+    }
+}
+
 /// Checks paths by one route.
 #[derive(Debug)]
 pub struct Checker<F> {
@@ -70,6 +76,12 @@ impl<F: Fetch> Checker<F> {
             store: Mutex::new(Store::new(settings.pace)),
             gates: Mutex::default(),
         }
+    }
+
+    /// What was found out about a path, if that still holds at `now`: nothing is fetched.
+    #[must_use]
+    pub fn known(&self, path: &VerifiedPath, now: SystemTime) -> Option<Arc<RevocationReport>> {
+        self.store().report(PathId::of(path), now)
     }
 
     /// What can be found out about a path at `now`. A path that was looked at before costs a digest, until something

@@ -1,0 +1,44 @@
+//! What the probes of one route share, and what goes by the same route beside them: names, TLS, revocation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ProberError, tls};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::fetch::Fetcher;
+use crate::names::Destinations;
+use crate::plan::{Plan, Route};
+use crate::trust::revocation::{Checker, Pace, Settings};
+use crate::trust::{Issuers, Roots};
+
+/// The longest that a list which could not be fetched is left alone.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// A route with what it takes to go by it.
+pub(super) struct Lane {
+    pub(super) destinations: Arc<Destinations>,
+    pub(super) tls: tls::Tls,
+    /// None where revocation isn't checked.
+    pub(super) checker: Option<Checker<Arc<Fetcher>>>,
+}
+
+impl Lane {
+    pub(super) fn new(
+        _route: &Arc<Route>,
+        plan: &Plan,
+        config: &Config,
+        roots: &Arc<Roots>,
+        clock: Clock,
+    ) -> Result<Self, ProberError> {
+        let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
+        let destinations = Arc::new(Destinations::new(config, patience)?);
+        let fetcher = Arc::new(Fetcher::direct(Arc::clone(&destinations)));
+        let issuers = Arc::new(Issuers::new(plan.issuer_hosts.clone()));
+        let refresh = config.tls.crl_refresh;
+        let settings = Settings { pace: Pace { refresh, retry: RETRY.min(refresh) }, ..Settings::default() };
+        let checker = config.tls.revocation.then(|| Checker::new(Arc::clone(&fetcher), settings));
+        let tls = tls::Tls::new(Arc::clone(roots), issuers, fetcher, clock)?;
+        Ok(Self { destinations, tls, checker })
+    }
+}

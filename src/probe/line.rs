@@ -1,0 +1,179 @@
+//! The straight line that a probe follows: resolve, connect, tls, request, transfer, and redirects where the catalog allows
+//! them. Each stage is measured by `stage.rs` and known by its own file.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::http::{Exchange, Head};
+use super::lane::Lane;
+use super::stage::Run;
+use super::{Prober, StageError, classify, connect, genuine, tls};
+use crate::catalog::{Endpoint, ProbeUrl, Scheme};
+use crate::names::{Destination, without_brackets};
+use crate::observation::{Failure, HttpFacts, Stage, clean};
+use crate::trust::Trusted;
+
+/// What one probe follows.
+pub(super) struct Line<'a> {
+    pub(super) prober: &'a Prober,
+    pub(super) lane: &'a Lane,
+    pub(super) endpoint: &'a Endpoint,
+}
+
+/// How one hop of a probe ended.
+enum Hop {
+    Answered,
+    Redirected(ProbeUrl),
+}
+
+impl Line<'_> {
+    /// The endpoint's own URL, then the redirects that the catalog allows.
+    pub(super) async fn follow(&self, run: &mut Run) -> Result<(), Failure> {
+        let mut url = self.endpoint.url.clone();
+        for hop in 0..=self.endpoint.follow_redirects {
+            match self.hop(run, &url, hop).await? {
+                Hop::Answered => break,
+                Hop::Redirected(next) => url = next,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hop(&self, run: &mut Run, url: &ProbeUrl, hop: u8) -> Result<Hop, Failure> {
+        let address = self.resolve(run, url).await?;
+        let stream = run.stage(Stage::Connect, connect::connect(address)).await?;
+        run.facts.timings.not_applicable(Stage::Tunnel);
+        match url.scheme() {
+            Scheme::Http => {
+                run.facts.timings.not_applicable(Stage::Tls);
+                self.exchange(run, url, hop, stream).await
+            }
+            Scheme::Https => {
+                let (stream, refusal) = self.secure(run, url, hop, stream).await?;
+                let answered = self.exchange(run, url, hop, stream).await;
+                refusal.map_or(answered, Err)
+            }
+        }
+    }
+
+    /// TLS with a chain that this machine trusts; and, where a client of Defender would still refuse it, why. The answer
+    /// is asked for all the same: it tells what a client that is less strict would get.
+    async fn secure(
+        &self,
+        run: &mut Run,
+        url: &ProbeUrl,
+        hop: u8,
+        stream: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, Option<Failure>), Failure> {
+        let recorder = self.lane.tls.recorder();
+        let handshake = self.lane.tls.handshake(name_of(url), stream, Arc::clone(&recorder));
+        let shaken = run.stage(Stage::Tls, handshake).await;
+        let mut facts = tls::facts(&recorder, shaken.as_ref().ok());
+        let judged = match shaken {
+            Ok(shaken) => {
+                self.lane.tls.judge(&shaken, run.deadline()).await.map(|trusted| (shaken, trusted)).map_err(
+                    |error| {
+                        let error = StageError::Chain(error);
+                        Failure::new(Stage::Tls, classify(Stage::Tls, &error), error.to_string())
+                    },
+                )
+            }
+            Err(failure) => Err(failure),
+        };
+        if let (Some(facts), Ok((_, trusted))) = (&mut facts, &judged) {
+            tls::believe(facts, trusted, self.endpoint.trust);
+        }
+        let inspected = facts.as_ref().and_then(|facts| tls::inspected(self.endpoint, facts));
+        if hop == 0 {
+            run.facts.tls = facts;
+        }
+        let (shaken, trusted) = judged?;
+        let refusal = inspected.or_else(|| self.revoked(&trusted));
+        Ok((shaken.into_stream(&trusted), refusal))
+    }
+
+    /// The failure of a chain that is already known to be revoked.
+    fn revoked(&self, trusted: &Trusted) -> Option<Failure> {
+        let known = self.lane.checker.as_ref()?.known(&trusted.path, self.prober.clock.now());
+        known?.failure()
+    }
+
+    /// Where to connect to: an address of the configuration, or what DNS says.
+    async fn resolve(&self, run: &mut Run, url: &ProbeUrl) -> Result<SocketAddr, Failure> {
+        let lookup = match self.lane.destinations.of(url.host(), url.port()) {
+            Destination::Known(address) => return Ok(known(run, address)),
+            Destination::Named(lookup) => lookup,
+        };
+        let mut addresses = Vec::new();
+        let lookup = async {
+            let found = lookup.ask().await?;
+            addresses.clone_from(&found.addresses);
+            Ok(found.address()?)
+        };
+        let result = run.stage(Stage::Resolve, lookup).await;
+        if run.facts.peer.is_none() {
+            run.facts.addresses = addresses;
+        }
+        let address = result?;
+        run.facts.peer.get_or_insert(address);
+        Ok(address)
+    }
+
+    async fn exchange<S>(&self, run: &mut Run, url: &ProbeUrl, hop: u8, stream: S) -> Result<Hop, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut body = Vec::new();
+        let request = async {
+            let mut exchange = Exchange::new(stream).await?;
+            let (head, incoming) = exchange.request(self.endpoint.method, url).await?;
+            Ok((exchange, head, incoming))
+        };
+        let (mut exchange, head, incoming) = run.stage(Stage::Request, request).await?;
+        run.facts.http = Some(http_facts(&head, hop));
+        genuine::check_head(&self.prober.plan, url, &head)?;
+        if hop < self.endpoint.follow_redirects
+            && let Some(next) = genuine::check_redirect(&self.prober.plan, url, &head)?
+        {
+            return Ok(Hop::Redirected(next));
+        }
+        let transferred = run.stage(Stage::Transfer, exchange.transfer(incoming, &mut body)).await;
+        if let Some(http) = &mut run.facts.http {
+            http.body_bytes = body.len() as u64;
+        }
+        transferred?;
+        let now = self.prober.clock.now();
+        genuine::check(&self.prober.plan, &self.prober.objects, now, self.endpoint, (url, &head, &body))?;
+        if let Some(http) = &mut run.facts.http {
+            http.genuine = true;
+        }
+        Ok(Hop::Answered)
+    }
+}
+
+/// An address that DNS isn't asked for.
+fn known(run: &mut Run, address: SocketAddr) -> SocketAddr {
+    run.facts.timings.not_applicable(Stage::Resolve);
+    run.facts.peer.get_or_insert(address);
+    address
+}
+
+/// The name that TLS is asked for.
+fn name_of(url: &ProbeUrl) -> &str {
+    without_brackets(url.host())
+}
+
+fn http_facts(head: &Head, redirects: u8) -> HttpFacts {
+    HttpFacts {
+        status: head.status.as_u16(),
+        genuine: false,
+        server: head.header("server").map(clean),
+        location: head.header("location").map(clean),
+        body_bytes: 0,
+        redirects,
+    }
+}
