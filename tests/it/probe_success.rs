@@ -1,7 +1,6 @@
 //! Genuine answers: scenario in, success out, with what was learned.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use defender_exporter::catalog::{BodyKind, Evidence, HostPattern, Method};
 use defender_exporter::config::Family;
@@ -129,13 +128,12 @@ async fn configured_loopback_addresses_are_no_sinkhole() {
 #[tokio::test]
 async fn the_family_decides_which_addresses_count() {
     let lab = Lab::start().await;
-    let both: [IpAddr; 2] = ["203.0.113.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
-    lab.dns.set(HOST, Answer::Addresses(both.to_vec()));
+    let both: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+    lab.dns.set("origin.lab", Answer::Addresses(both.to_vec()));
     for (family, expected) in
         [(Family::Any, &both[..]), (Family::Ipv4, &both[..1]), (Family::Ipv6, &both[1..])]
     {
-        let mut scenario = Scenario::new(&lab, TLS).by_name();
-        scenario.target.timeout = Duration::from_millis(200);
+        let mut scenario = Scenario::new(&lab, TLS).through("origin.lab", lab.tls.addr().port());
         scenario.config.resolver.family = family;
         let observation = scenario.probe().await;
         assert_eq!(observation.facts.addresses, expected, "{family:?}");
