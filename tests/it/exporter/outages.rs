@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use defender_exporter::catalog::{Component, Endpoint, Scheme};
 use defender_exporter::config::ConnectTo;
 
-use super::{Exporter, endpoints, samples};
+use super::{Exporter, Key, REASON, SUCCESS, endpoints, key, keys, label, samples};
 use crate::lab::dns::Answer;
 use crate::lab::{Lab, host_port, named};
 
@@ -16,8 +16,6 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// What a busy machine may add until a series has turned.
 const SLACK: Duration = Duration::from_secs(3);
 
-const SUCCESS: &str = "defender_probe_success";
-const REASON: &str = "defender_probe_failure_reason";
 const STATUS: &str = "defender_http_status_code";
 
 /// A server of the lab.
@@ -27,9 +25,6 @@ enum Server {
     Plain,
     Dns,
 }
-
-/// How an endpoint is told apart: by its component and its URL.
-type Key = (String, String);
 
 /// The defaults' Internet, with names of its own for some of its hosts, and the exporter that probes it.
 struct World {
@@ -84,22 +79,6 @@ impl World {
         assert!(took < INTERVAL + TIMEOUT + SLACK, "{what}: took {took:?}");
         metrics
     }
-}
-
-/// The endpoints with a sample whose value is right.
-fn keys(metrics: &str, name: &str, right: impl Fn(f64) -> bool) -> BTreeSet<Key> {
-    let right = samples(metrics, name).into_iter().filter(|(_, value)| right(*value));
-    right.map(|(labels, _)| (label(labels, "component"), label(labels, "endpoint"))).collect()
-}
-
-/// The value of a label that needs no escapes.
-fn label(labels: &str, name: &str) -> String {
-    let (_, rest) = labels.split_once(&format!("{name}=\"")).unwrap();
-    rest.split('"').next().unwrap().to_owned()
-}
-
-fn key(endpoint: &Endpoint) -> Key {
-    (endpoint.component.as_str().to_owned(), endpoint.url.as_str().to_owned())
 }
 
 /// Whether an endpoint can't do without a server.

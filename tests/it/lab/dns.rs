@@ -13,6 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 
+use super::port;
+
 /// How a name is answered.
 #[derive(Clone, Debug)]
 pub enum Answer {
@@ -136,7 +138,7 @@ impl Dns {
         let mut door = self.door.lock().await;
         if let Door::Open(tasks) = &mut *door {
             tasks.shutdown().await;
-            *door = Door::Shut(deaf(self.addr).await, bind(self.addr).unwrap());
+            *door = Door::Shut(deaf(self.addr).await, port::again(async || bind(self.addr)).await);
         }
     }
 
@@ -146,7 +148,7 @@ impl Dns {
         let mut door = self.door.lock().await;
         if let Door::Shut(deaf, tcp) = std::mem::replace(&mut *door, Door::Open(JoinSet::new())) {
             drop(deaf);
-            let udp = UdpSocket::bind(self.addr).await.unwrap();
+            let udp = port::again(async || UdpSocket::bind(self.addr).await).await;
             *door = Door::Open(serve(udp, tcp.listen(BACKLOG).unwrap(), &self.zone));
         }
     }
@@ -182,7 +184,7 @@ fn bind(addr: SocketAddr) -> std::io::Result<TcpSocket> {
 
 /// A socket that is connected, to itself, hears nobody else: what others send meets a closed port.
 async fn deaf(addr: SocketAddr) -> UdpSocket {
-    let socket = UdpSocket::bind(addr).await.unwrap();
+    let socket = port::again(async || UdpSocket::bind(addr).await).await;
     socket.connect(addr).await.unwrap();
     socket
 }

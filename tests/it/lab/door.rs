@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::blackhole::Jam;
+use super::port;
 
 const BACKLOG: u32 = 1024;
 
@@ -38,7 +39,7 @@ impl Door {
         F: Future<Output = ()> + Send + 'static,
     {
         let serve: Serve = Arc::new(move |stream| Box::pin(serve(stream)));
-        let listener = bind(at).listen(BACKLOG).unwrap();
+        let listener = bind(at).unwrap().listen(BACKLOG).unwrap();
         let addr = listener.local_addr().unwrap();
         let state = Mutex::new(Some(open(Arc::new(listener), &serve)));
         Self { addr, serve, state }
@@ -53,7 +54,7 @@ impl Door {
     pub async fn shut(&self) {
         let mut state = self.state.lock().await;
         end(state.take()).await;
-        *state = Some(State::Shut(bind(self.addr)));
+        *state = Some(State::Shut(port::again(async || bind(self.addr)).await));
     }
 
     /// Ends all connections and lets new ones hang in their TCP handshake (Linux: the backlog is full).
@@ -66,7 +67,7 @@ impl Door {
             }
             other => {
                 end(other).await;
-                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
+                Arc::new(port::again(async || bind(self.addr)?.listen(BACKLOG)).await)
             }
         };
         let jam = Jam::new(&listener).await;
@@ -85,18 +86,18 @@ impl Door {
             Some(State::Shut(socket)) => Arc::new(socket.listen(BACKLOG).unwrap()),
             open => {
                 end(open).await;
-                Arc::new(bind(self.addr).listen(BACKLOG).unwrap())
+                Arc::new(port::again(async || bind(self.addr)?.listen(BACKLOG)).await)
             }
         };
         *state = Some(open(listener, &self.serve));
     }
 }
 
-fn bind(addr: SocketAddr) -> TcpSocket {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.unwrap();
-    socket.set_reuseaddr(true).unwrap(); // connections of before may linger
-    socket.bind(addr).unwrap();
-    socket
+fn bind(addr: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?; // connections of before may linger
+    socket.bind(addr)?;
+    Ok(socket)
 }
 
 fn open(listener: Arc<TcpListener>, serve: &Serve) -> State {

@@ -16,6 +16,7 @@ pub mod genuine;
 pub mod http;
 pub mod origin;
 pub mod pki;
+mod port;
 pub mod reply;
 pub mod responder;
 pub mod revocation;

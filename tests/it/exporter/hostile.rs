@@ -1,0 +1,63 @@
+//! Servers that mean harm: reasons are named, memory stays flat, and nobody else notices.
+
+use std::collections::BTreeSet;
+
+use defender_exporter::catalog::{Endpoint, Method, Scheme};
+
+use super::{Exporter, Key, REASON, endpoints, internet, key, keys, samples, successes};
+use crate::lab::faults;
+use crate::lab::origin::ALL_HOSTS;
+use crate::lab::reply::Reply;
+
+/// Where a flood is enough: on every host at once it would be this machine that fails.
+const ONE_HOST: &str = "wdcp.microsoft.com";
+
+/// What a TLS host does after the request, on which hosts, and what that is called.
+fn attacks() -> Vec<(&'static str, Reply, &'static str, &'static str)> {
+    vec![
+        (ALL_HOSTS, faults::silent(), "request", "timeout"),
+        (ALL_HOSTS, faults::garbage_head(), "request", "protocol"),
+        (ONE_HOST, faults::flood_1xx(103), "request", "timeout"),
+        (ALL_HOSTS, faults::endless_headers(), "request", "too_large"),
+        (ALL_HOSTS, faults::big_body(100_000_000), "transfer", "too_large"),
+        (ALL_HOSTS, faults::endless_body(), "transfer", "too_large"),
+    ]
+}
+
+/// Whether an attack of these hosts meets the endpoint; the answer to a HEAD has no body to attack with.
+fn is_met(endpoint: &Endpoint, hosts: &str, stage: &str) -> bool {
+    let url = &endpoint.url;
+    url.scheme() == Scheme::Https
+        && (hosts == ALL_HOSTS || hosts == url.host())
+        && (stage != "transfer" || endpoint.method != Method::Head)
+}
+
+/// Resident memory of a process, in MiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_servers_cost_no_memory_and_disturb_no_neighbour() {
+    let (lab, file, all) = internet("interval: 2s\ntimeout: 1s").await;
+    let exporter = Exporter::start(&file);
+    exporter.until("success everywhere", |metrics| successes(metrics) == all).await;
+    let before = resident(exporter.child.id());
+    for (hosts, reply, stage, reason) in attacks() {
+        lab.tls.heal();
+        lab.tls.break_host(hosts, reply);
+        let met: BTreeSet<Key> =
+            endpoints().into_iter().filter(|e| is_met(e, hosts, stage)).map(key).collect();
+        assert!(!met.is_empty(), "nobody is {hosts}");
+        let because = format!("stage=\"{stage}\",reason=\"{reason}\"");
+        let turned = |metrics: &str| {
+            samples(metrics, REASON).iter().all(|(labels, _)| labels.contains(&because))
+                && keys(metrics, REASON, |value| value > 0.5) == met
+        };
+        exporter.until(&because, turned).await;
+    }
+    let after = resident(exporter.child.id());
+    assert!(after < before + 32, "{before} MiB before, {after} MiB after");
+}
