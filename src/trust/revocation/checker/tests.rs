@@ -7,7 +7,7 @@ use x509_cert::ext::pkix::CrlReason;
 use x509_ocsp::CertStatus;
 
 use super::super::fixture::net::{Net, Reply};
-use super::super::fixture::ocsp::{GOOD, Ocsp, revoked};
+use super::super::fixture::ocsp::{GOOD, Ocsp, at, revoked};
 use super::super::fixture::{
     Authority, Crl, DAY, access, crls, distribution_point, freshest, full_name, now, time,
 };
@@ -73,6 +73,16 @@ impl Lab {
 
     async fn at(&self, now: SystemTime) -> Arc<RevocationReport> {
         self.checker.check(&self.path, now).await
+    }
+
+    /// The state of the leaf's list.
+    fn list(&self, now: SystemTime) -> CrlState {
+        self.checker.lists(now).into_iter().find(|list| list.url == LEAF_LIST).unwrap()
+    }
+
+    /// Why its last fetch failed.
+    fn failure(&self, now: SystemTime) -> FailureReason {
+        self.list(now).fetch.unwrap().unwrap_err().reason
     }
 
     /// Status, cause and source of the leaf.
@@ -148,14 +158,21 @@ async fn a_list_that_does_not_tell_has_a_cause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_list_that_is_too_large_is_not_read_to_its_end() {
+    let lab = Lab::with_list();
+    lab.net.set(LEAF_LIST, Reply::Bytes(vec![0x30; 100_000_000]));
+    lab.at(now()).await;
+    assert_eq!(lab.failure(now()), FailureReason::TooLarge);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_blocked_list_holds_until_its_end() {
     let lab = Lab::with_list();
     assert_eq!(lab.leaf(now()).await, good(LEAF_LIST));
     lab.net.set(LEAF_LIST, Reply::Fails(FailureReason::Refused));
     assert_eq!(lab.leaf(now() + DAY).await, good(LEAF_LIST));
-    let list = lab.checker.lists(now() + DAY).into_iter().find(|list| list.url == LEAF_LIST).unwrap();
-    assert_eq!(list.fetch.unwrap().unwrap_err().reason, FailureReason::Refused);
-    assert_eq!(list.next_update, Some(now() + 6 * DAY), "the list in use");
+    assert_eq!(lab.failure(now() + DAY), FailureReason::Refused);
+    assert_eq!(lab.list(now() + DAY).next_update, Some(now() + 6 * DAY), "the list in use");
     assert_eq!(lab.leaf(now() + 6 * DAY).await, unknown(Cause::Unreachable, LEAF_LIST));
     let detail = lab.at(now() + 6 * DAY).await.certificates[0].detail.clone();
     assert_eq!(detail, "the list ended at 2026-03-07T00:00:00Z; made up");
@@ -168,11 +185,11 @@ async fn a_block_page_takes_no_good_lists_place() {
     let lab = Lab::with_list();
     assert_eq!(lab.leaf(now()).await, good(LEAF_LIST));
     let stranger = Authority::new("Issuing CA");
-    for reply in [b"<html>".to_vec(), stranger.list().revoke(LEAF, None).sign(&stranger)] {
+    let replies = [b"<html>".to_vec(), stranger.list().revoke(LEAF, None).sign(&stranger)];
+    for (reply, at) in replies.into_iter().zip([now() + DAY, now() + 2 * DAY]) {
         lab.net.set(LEAF_LIST, Reply::Bytes(reply));
-        assert_eq!(lab.leaf(now() + DAY).await, good(LEAF_LIST));
-        let list = lab.checker.lists(now() + DAY).into_iter().find(|list| list.url == LEAF_LIST).unwrap();
-        assert_eq!(list.fetch.unwrap().unwrap_err().reason, FailureReason::WrongContent);
+        assert_eq!(lab.leaf(at).await, good(LEAF_LIST));
+        assert_eq!(lab.failure(at), FailureReason::WrongContent);
     }
 }
 
@@ -303,6 +320,17 @@ async fn a_path_that_was_looked_at_costs_nothing_until_something_is_due() {
     assert_eq!(lab.leaf(now() + HOUR).await, bad(LEAF_LIST), "a new list");
     assert_eq!(lab.net.asked(), [LEAF_LIST, ROOT_LIST]);
     assert_eq!(lab.net.conditional.load(Ordering::SeqCst), 2, "asked whether they have changed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_before_anything_is_due_is_looked_at_again() {
+    let mut lab = Lab::new(Vec::new());
+    let mut staple = Ocsp::new(&lab.issuing, LEAF, GOOD);
+    staple.single().next_update = Some(at(now() + 10 * MINUTE));
+    lab.path.stapled = staple.sign(lab.issuing.key());
+    assert_eq!(lab.leaf(now()).await, good("stapled"));
+    assert_eq!(lab.leaf(now() + 9 * MINUTE).await, good("stapled"));
+    assert_eq!(lab.leaf(now() + 10 * MINUTE).await, unknown(Cause::Expired, "stapled"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,9 @@
 //! Lists with one thing wrong, each with its word; lists that are right; and bytes changed at random.
 
-use der::asn1::Null;
+use der::asn1::{Null, OctetString};
 use proptest::prelude::*;
-use x509_cert::ext::pkix::CrlReason;
 use x509_cert::ext::pkix::crl::dp::Reasons;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlReason};
 
 use super::super::fixture::{
     Authority, CRL_URL, Crl, DAY, algorithm, crls, damage, distribution_point, extension, full_name, now,
@@ -45,6 +45,11 @@ impl Lab {
     }
 }
 
+/// An AuthorityKeyIdentifier of nobody's.
+fn key_id() -> AuthorityKeyIdentifier {
+    AuthorityKeyIdentifier { key_identifier: Some(OctetString::new([7; 20]).unwrap()), ..Default::default() }
+}
+
 /// What a list says, in short: not revoked, revoked and why, or unfit and why.
 type Verdict = Result<Option<Reason>, Cause>;
 
@@ -80,6 +85,11 @@ fn a_list_speaks_for_its_certificates() {
     check(
         "twice in it",
         |l| _ = l.revoke(SERIAL, Some(CrlReason::RemoveFromCRL)).revoke(SERIAL, None),
+        Ok(Some(Reason::Unspecified)),
+    );
+    check(
+        "twice in it, the other way",
+        |l| _ = l.revoke(SERIAL, None).revoke(SERIAL, Some(CrlReason::RemoveFromCRL)),
         Ok(Some(Reason::Unspecified)),
     );
     check("critical extension", |l| _ = l.extend("1.2.3.4", true, &Null), Err(Cause::Unsupported));
@@ -119,13 +129,8 @@ fn a_list_is_its_issuers() {
     check("same name, other key", &stranger.list(|_| {}), Cause::BadSignature);
     let elsewhere = Authority::new("Other CA");
     check("other name", &elsewhere.list().sign(&elsewhere), Cause::WrongIssuer);
-    let key_id = |id: &[u8]| [&[0x80, u8::try_from(id.len()).unwrap()], id].concat();
-    let aki = |id: &[u8]| der::Any::new(der::Tag::Sequence, key_id(id)).unwrap();
-    check(
-        "other key id",
-        &lab.list(|l| _ = l.extend("2.5.29.35", false, &aki(&[7; 20]))),
-        Cause::WrongIssuer,
-    );
+    let other_key = lab.list(|l| _ = l.extend("2.5.29.35", false, &key_id()));
+    check("other key id", &other_key, Cause::WrongIssuer);
     let sha1 = lab.list(|l| {
         l.tbs.signature = algorithm("1.2.840.10045.4.1");
         l.algorithm = algorithm("1.2.840.10045.4.1");
@@ -164,6 +169,11 @@ fn a_trust_anchor_is_an_issuer_too() {
     lab.issuer = Issuer::from_anchor(&anchor.subject, &anchor.subject_public_key_info).unwrap();
     let list = lab.list(|list| _ = list.revoke(SERIAL, None));
     assert_eq!(short(lab.ask(&list, None)), Ok(Some(Reason::Unspecified)));
+    // Its key identifier isn't known, so any will do; but a delta must have the complete list's.
+    let base = |list: &mut Crl| _ = list.extend("2.5.29.35", false, &key_id());
+    assert_eq!(short(lab.ask(&lab.list(base), None)), Ok(None));
+    let delta = lab.list(|list| _ = list.delta(5, 6));
+    assert_eq!(short(lab.ask(&lab.list(base), Some(&delta))), Err(Cause::OutOfScope));
 }
 
 #[test]

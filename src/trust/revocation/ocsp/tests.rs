@@ -144,6 +144,9 @@ fn every_flaw_has_its_word() {
         &|a| a.single().cert_id = id_of(&parse(stranger.der()), SERIAL, SHA256_ID),
         Cause::OutOfScope,
     );
+    let other_name = OctetString::new([0; 20]).unwrap();
+    let of_other_name = |a: &mut Ocsp| a.single().cert_id.issuer_name_hash = other_name.clone();
+    check("other name", &of_other_name, Cause::OutOfScope);
     check("no answer", &|a| a.data.responses.clear(), Cause::OutOfScope);
     let critical = || Some(vec![extension("1.2.3.4", true, &Null)]);
     check("critical extension", &|a| a.data.response_extensions = critical(), Cause::Unsupported);
