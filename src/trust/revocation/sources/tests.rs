@@ -4,8 +4,8 @@ use der::Encode as _;
 use proptest::prelude::*;
 use x509_cert::ext::pkix::crl::dp::Reasons;
 
-use super::super::Certificate;
-use super::super::fixture::{Authority, access, crls, distribution_point, freshest};
+use super::super::fixture::{Authority, access, crls, damage, distribution_point, freshest};
+use super::super::{Certificate, Issuer};
 use super::*;
 
 /// The sources of a certificate with these extensions.
@@ -84,6 +84,21 @@ fn what_cannot_be_read_is_not_named() {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_certificates_never_panic(kind in 0..4u8, at: prop::sample::Index, with: u8) {
+        thread_local!(static CERTIFICATE: Vec<u8> = {
+            let point = || vec![distribution_point(&["http://a.test/1.crl"])];
+            let extensions = vec![crls(point()), freshest(point()), access(&["http://a.test/"], &["http://b.test/"])];
+            Authority::below(&Authority::new("Root"), "Test CA", 1, extensions).der().to_vec()
+        });
+        let mut der = CERTIFICATE.with(Clone::clone);
+        damage(&mut der, kind, at, with);
+        let _ = Issuer::from_certificate(&der);
+        if let Ok(certificate) = Certificate::read(&der) {
+            assert!(certificate.sources.points.len() <= MAX_URLS);
+        }
+    }
 
     #[test]
     fn damaged_points_never_panic(at: prop::sample::Index, with: u8, cut: prop::sample::Index) {
