@@ -6,6 +6,7 @@ use rustls::client::{ClientConfig, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::time_provider::TimeProvider as _;
+use rustls::{CipherSuite, ProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
@@ -113,8 +114,10 @@ pub(super) fn facts(recorder: &Recorder, shaken: Option<&Shaken>) -> Option<TlsF
     let seen = recorder.recorded()?;
     let agreed = shaken.map(|shaken| shaken.stream.get_ref().1);
     Some(TlsFacts {
-        version: agreed.and_then(|tls| tls.protocol_version()).and_then(|version| version.as_str()),
-        cipher: agreed.and_then(|tls| tls.negotiated_cipher_suite()).and_then(|suite| suite.suite().as_str()),
+        version: agreed.and_then(|tls| tls.protocol_version()).and_then(version_name),
+        cipher: agreed
+            .and_then(|tls| tls.negotiated_cipher_suite())
+            .and_then(|suite| cipher_name(suite.suite())),
         chain: seen.chain.clone(),
         ..TlsFacts::default()
     })
@@ -141,4 +144,23 @@ pub(super) fn inspected(endpoint: &Endpoint, facts: &TlsFacts) -> Option<Failure
          the certificate was issued by {issuer}"
     );
     Some(Failure::new(Stage::Tls, FailureReason::Intercepted, detail))
+}
+
+/// As OpenSSL and most tools write it.
+const fn version_name(version: ProtocolVersion) -> Option<&'static str> {
+    match version {
+        ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+        ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+        _ => None, // no other is offered
+    }
+}
+
+/// As IANA registers it (RFC 8446, appendix B.4): the library has names of its own for those of TLS 1.3.
+fn cipher_name(suite: CipherSuite) -> Option<&'static str> {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),
+        other => other.as_str(),
+    }
 }

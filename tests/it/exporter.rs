@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")] // it reads /proc
 mod hostile;
 mod outages;
+mod revocation;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};

@@ -74,11 +74,15 @@ async fn any_status_over_a_verified_chain_is_genuine() {
 #[tokio::test]
 async fn both_versions_of_tls_are_spoken_and_told() {
     let lab = Lab::start().await;
-    let versions = [(&rustls::version::TLS12, "TLSv1_2"), (&rustls::version::TLS13, "TLSv1_3")];
-    for (version, name) in versions {
+    let versions = [
+        (&rustls::version::TLS12, "TLSv1.2", "TLS_ECDHE_"),
+        (&rustls::version::TLS13, "TLSv1.3", "TLS_AES_"),
+    ];
+    for (version, name, cipher) in versions {
         lab.tls.break_host(ALL_HOSTS, Handshake::Only(version));
         let tls = check(&lab, TLS, &[], Response::new(200)).await.facts.tls.unwrap();
         assert_eq!(tls.version, Some(name));
+        assert!(tls.cipher.unwrap().starts_with(cipher), "{tls:?}"); // as IANA registers them
     }
 }
 

@@ -77,12 +77,15 @@ impl Scenario {
         self
     }
 
-    /// Probes once, at the lab's moment, trusting the lab's genuine roots alone.
+    /// Probes once, at the lab's moment, trusting the lab's genuine roots and those of the configuration alone.
     pub async fn probe(&self) -> Observation {
+        self.prober().probe(TargetId(0)).await
+    }
+
+    /// The prober of its one target, for more probes than one.
+    pub fn prober(&self) -> Prober {
         let roots = Roots::of(&[], &[], &self.config.tls).unwrap();
-        let prober =
-            Prober::new(Arc::new(self.plan()), &self.config, &roots, Clock::Fixed(lab::now())).unwrap();
-        prober.probe(TargetId(0)).await
+        Prober::new(Arc::new(self.plan()), &self.config, &roots, Clock::Fixed(lab::now())).unwrap()
     }
 
     fn plan(&self) -> Plan {

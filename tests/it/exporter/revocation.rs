@@ -1,0 +1,107 @@
+//! The first cause of Microsoft's document: HTTP answers, and clients of MAPS still don't get through, because the revocation
+//! list can't be fetched. And certificates that are revoked.
+
+use std::process::Output;
+use std::time::{Duration, SystemTime};
+
+use super::{Exporter, SUCCESS, internet, label, run, samples};
+use crate::lab::Lab;
+use crate::lab::pki::pointers::CRL_HOST;
+use crate::lab::pki::{Authority, Issuer, Leaf, serial_of};
+
+const RHYTHM: &str = "interval: 2s\ntimeout: 1s\ngeos: [us]\n";
+const LEAVES: Issuer = Issuer::Intermediate(Authority::Microsoft2011);
+const INTERMEDIATES: Issuer = Issuer::Root(Authority::Microsoft2011);
+
+/// Whether clients with the options 0 to 3 are connected; empty while that isn't known.
+fn connected(metrics: &str) -> Vec<bool> {
+    samples(metrics, "defender_maps_connected").iter().map(|(_, value)| *value > 0.5).collect()
+}
+
+/// What keeps clients from MAPS, by the value of `SSLOptions`.
+fn reasons(metrics: &str) -> Vec<(String, String)> {
+    let lost = samples(metrics, "defender_maps_disconnected_reason");
+    lost.iter().map(|(labels, _)| (label(labels, "ssl_options"), label(labels, "reason"))).collect()
+}
+
+fn maps_answers(metrics: &str) -> bool {
+    let maps: Vec<_> = samples(metrics, SUCCESS);
+    let maps: Vec<_> = maps.iter().filter(|(labels, _)| label(labels, "component") == "maps").collect();
+    !maps.is_empty() && maps.iter().all(|(_, value)| *value > 0.5)
+}
+
+/// The lists of the issuers behind MAPS, until so long from now.
+fn serve_lists(lab: &Lab, valid: Duration) {
+    for issuer in [LEAVES, INTERMEDIATES] {
+        let mut list = lab.pki.sound_crl(issuer);
+        list.next_update = Some(SystemTime::now() + valid);
+        lab.serve_crl(issuer, &list);
+    }
+}
+
+fn check(file: &std::path::Path) -> Output {
+    run(&["--config.file", file.to_str().unwrap(), "check"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_list_keeps_clients_away_once_it_has_expired() {
+    const VALID: Duration = Duration::from_secs(8);
+    let (lab, file, _) = internet(RHYTHM).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("tls:\n", "tls:\n  crl_refresh: 1s\n")).unwrap();
+    serve_lists(&lab, VALID);
+    let exporter = Exporter::start(&file);
+    exporter.until("all connected", |metrics| connected(metrics) == [true; 4]).await;
+
+    lab.gate(CRL_HOST).block().await;
+    let blocked = |metrics: &str| {
+        let fetches = samples(metrics, "defender_crl_fetch_failure_reason");
+        fetches.iter().any(|(labels, _)| labels.contains(CRL_HOST) && label(labels, "reason") == "refused")
+    };
+    let metrics = exporter.until("the blocked host is seen", blocked).await;
+    assert_eq!(connected(&metrics), [true; 4], "a list that is still valid is still used");
+
+    let lost = |metrics: &str| connected(metrics) == [true, false, true, false];
+    let metrics = exporter.until("clients that check revocation lose MAPS", lost).await;
+    assert!(maps_answers(&metrics), "MAPS is reachable all the same");
+    let unknown = "revocation_unknown".to_owned();
+    assert_eq!(reasons(&metrics), [("1".to_owned(), unknown.clone()), ("3".to_owned(), unknown)]);
+    let status = samples(&metrics, "defender_tls_revocation_status");
+    assert!(status.iter().any(|(labels, value)| label(labels, "status") == "unknown" && *value > 0.5));
+
+    let output = check(&file);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for words in ["1 lost, 2 connected, 3 lost", CRL_HOST, "0x80072F8F", "refused"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+
+    serve_lists(&lab, Duration::from_secs(3600));
+    lab.gate(CRL_HOST).open().await;
+    let metrics = exporter.until("all connected again", |metrics| connected(metrics) == [true; 4]).await;
+    assert_eq!(reasons(&metrics), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_is_found_at_once() {
+    let (lab, file, all) = internet(RHYTHM).await;
+    let host = "wdcp.microsoft.com";
+    lab.revoke(LEAVES, [Leaf::new(host, Authority::Microsoft2011).serial()]);
+    let exporter = Exporter::start(&file);
+    let failing = |metrics: &str| {
+        let reasons = samples(metrics, super::REASON);
+        let revoked = |(labels, _): &(&str, f64)| labels.contains(r#"stage="tls",reason="revoked""#);
+        !reasons.is_empty() && reasons.iter().all(revoked)
+    };
+    let metrics = exporter.until("the revoked leaf is found", failing).await;
+    assert!(all > 0 && samples(&metrics, super::REASON).iter().all(|(labels, _)| labels.contains(host)));
+    exporter.until("others connect", |metrics| connected(metrics) == [true; 4]).await;
+
+    lab.revoke(INTERMEDIATES, [serial_of(&lab.pki.intermediate(Authority::Microsoft2011))]);
+    let output = check(&file);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for words in ["tls: revoked: ", "0 connected, 1 lost, 2 connected, 3 lost", "has been revoked"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
