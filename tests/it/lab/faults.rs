@@ -189,6 +189,11 @@ pub fn two_lengths() -> Reply {
     script([Step::Send([OK, b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nlab!"].concat()), Step::Hang])
 }
 
+/// Bytes that are no TLS, in the midst of it; on a plain connection no HTTP.
+pub fn garbage_beneath() -> Reply {
+    script([Step::Beneath(b"\x00\xff\x01 lab \x80".to_vec()), Step::Hang])
+}
+
 /// A proxy that demands authentication on the way.
 pub fn proxy_authentication() -> Reply {
     Response::new(407).header("Proxy-Authenticate", "Basic realm=\"lab\"").into()

@@ -114,6 +114,10 @@ async fn read_head(wire: &mut impl Wire) -> Option<String> {
 async fn play(wire: &mut impl Wire, step: Step) -> std::io::Result<ControlFlow<End>> {
     match step {
         Step::Send(bytes) => send(wire, &bytes).await?,
+        Step::Beneath(bytes) => {
+            wire.tcp().writable().await?;
+            wire.tcp().try_write(&bytes)?;
+        }
         Step::Wait(delay) => tokio::time::sleep(delay).await,
         Step::Drip(bytes, every) => drip(wire, &bytes, every).await?,
         Step::Repeat(bytes, times) => {

@@ -23,6 +23,8 @@ pub enum End {
 pub enum Step {
     /// These bytes at once.
     Send(Vec<u8>),
+    /// These bytes, a few, on the TCP stream itself, past any TLS.
+    Beneath(Vec<u8>),
     /// Nothing for so long.
     Wait(Duration),
     /// A byte at a time.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use defender_exporter::observation::{FAILURE_PAIRS, FailureReason};
 use tokio::task::JoinSet;
 
-use crate::lab::Lab;
 use crate::lab::dns::Answer;
-use crate::lab::reply::{End, Reply, Step};
+use crate::lab::faults::{self, Fault, Handshake, MOMENT};
+use crate::lab::reply::{End, Reply, Response, Step};
+use crate::lab::{Lab, named};
 use crate::scenario::Scenario;
+use defender_exporter::config::ConnectTo;
 
 /// Heads that are wrong in their first line, their headers, or the length they tell.
 const HEADS: &[&[u8]] = &[
@@ -52,7 +54,8 @@ const CHUNKS: &[&[u8]] = &[
 ];
 
 /// Addresses that no host has.
-const ADDRESSES: &[&str] = &["224.0.0.1", "255.255.255.255", "ff02::1", "::ffff:224.0.0.1", "::ffff:0.0.0.0"];
+const ADDRESSES: &[&str] =
+    &["fe80::1", "224.0.0.1", "255.255.255.255", "ff02::1", "::ffff:224.0.0.1", "::ffff:0.0.0.0"];
 
 #[tokio::test]
 async fn nothing_from_the_network_is_called_internal() {
@@ -97,4 +100,40 @@ fn replies() -> Vec<(String, Reply)> {
     all.into_iter()
         .map(|bytes| (name(&bytes), Reply::Script(vec![Step::Send(bytes), Step::End(End::Close)])))
         .collect()
+}
+
+/// Handshakes that end well and go on badly.
+#[tokio::test]
+async fn tls_that_breaks_after_the_handshake_has_a_seeded_pair() {
+    let lab = Lab::start().await;
+    let late = Reply::Script(vec![
+        Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".to_vec()),
+        Step::Wait(MOMENT),
+        Step::Beneath(b"\x00\xff\x01 lab \x80".to_vec()),
+        Step::Hang,
+    ]);
+    let demand = Handshake::DemandsCertificate(&rustls::version::TLS13);
+    let faults: [(&str, Fault); 3] = [
+        ("a demand for a certificate in TLS 1.3", demand.into()),
+        ("garbage instead of a head", faults::garbage_beneath().into()),
+        ("garbage instead of a body", late.into()),
+    ];
+    for (n, (name, fault)) in faults.into_iter().enumerate() {
+        let host = format!("case{n}.genuine.example");
+        lab.tls.break_host(&host, fault);
+        check(name.to_owned(), Scenario::new(&lab, &format!("https://{host}/"))).await;
+    }
+}
+
+/// A redirect to a name that DNS knows and TLS can't.
+#[tokio::test]
+async fn a_redirect_to_no_name_for_tls_is_not_internal() {
+    let lab = Lab::start().await;
+    lab.tls.set("maps.genuine.example", "/", Response::redirect(302, "https://odd-.genuine.example/"));
+    lab.dns.set("origin.lab", Answer::address(lab.tls.addr().ip()));
+    let mut scenario = Scenario::new(&lab, "https://maps.genuine.example/");
+    scenario.target.endpoint.follow_redirects = 1;
+    let to = ConnectTo::Name(named("origin.lab", lab.tls.addr().port()));
+    scenario.config.connect_to.insert(named("odd-.genuine.example", 443), to);
+    check("a redirect to odd-.genuine.example".to_owned(), scenario).await;
 }
