@@ -135,6 +135,7 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
         (S::Request, R::Timeout),
         (S::Request, R::Closed),
         (S::Request, R::Reset),
+        (S::Request, R::Alert),
         (S::Request, R::Protocol),
         (S::Request, R::TooLarge),
         (S::Request, R::RedirectOffSite),

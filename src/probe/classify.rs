@@ -43,6 +43,14 @@ pub enum StageError {
     },
 }
 
+/// More bytes than any answer has, in pieces that each are small enough: interim responses without end, for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the peer sends without end: over {limit} bytes, and no answer")]
+pub(super) struct Flood {
+    /// The cap, in bytes.
+    pub(super) limit: u64,
+}
+
 /// The reason of an error that ended `stage`.
 #[must_use]
 pub fn classify(stage: Stage, error: &StageError) -> Reason {
@@ -52,7 +60,9 @@ pub fn classify(stage: Stage, error: &StageError) -> Reason {
         StageError::Name(NameError::Sinkhole(_)) => Reason::Sinkhole,
         StageError::Io(error) => io_error(stage, error),
         StageError::Chain(error) => chain(error),
-        StageError::ServerName(_) | StageError::Request(_) => Reason::Internal,
+        // Certificates are for names that TLS can ask for: the one that redirected here speaks of no such host.
+        StageError::ServerName(_) => Reason::Protocol,
+        StageError::Request(_) => Reason::Internal,
         StageError::Http(error) => http(stage, error),
         StageError::Fetch(error) => fetch(stage, error),
         StageError::TooLarge { .. } => Reason::TooLarge,
@@ -81,30 +91,44 @@ fn dns(error: &NetError) -> Reason {
 
 fn io_error(stage: Stage, error: &io::Error) -> Reason {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        return self::tls(tls);
+        return self::tls(stage, tls);
     }
+    if error.get_ref().and_then(|inner| inner.downcast_ref::<Flood>()).is_some() {
+        return Reason::TooLarge;
+    }
+    let before = matches!(stage, Stage::Resolve | Stage::Connect);
     match error.kind() {
         io::ErrorKind::ConnectionRefused if stage != Stage::Tls => Reason::Refused,
         io::ErrorKind::TimedOut => Reason::Timeout,
-        // A local firewall answers connect(2) with EPERM or EACCES.
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::NetworkDown
-        | io::ErrorKind::PermissionDenied
-            if matches!(stage, Stage::Resolve | Stage::Connect) =>
-        {
-            Reason::Unreachable
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Reason::Reset,
+        _ if is_unreachable(error) => {
+            if before {
+                Reason::Unreachable
+            } else {
+                Reason::Reset
+            }
         }
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted if stage != Stage::Resolve => {
-            Reason::Reset
-        }
+        // A blackhole route, or an address that can't be connected to, such as a link-local one.
+        io::ErrorKind::InvalidInput if before => Reason::Unreachable,
         io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe if stage != Stage::Connect => closed(stage),
         // hyper calls a malformed chunk invalid input.
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if stage != Stage::Connect => {
-            Reason::Protocol
-        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput if !before => Reason::Protocol,
+        io::ErrorKind::InvalidData if stage == Stage::Resolve => Reason::Protocol,
         _ => Reason::Internal,
     }
+}
+
+/// What routers and firewalls say, this machine's own among them: those answer connect(2) with EPERM or EACCES.
+fn is_unreachable(error: &io::Error) -> bool {
+    // Linux makes these of ICMP's rarer messages: EHOSTDOWN, ENONET, ENOPROTOOPT, EPROTO.
+    let rare = cfg!(target_os = "linux") && matches!(error.raw_os_error(), Some(112 | 64 | 92 | 71));
+    rare || matches!(
+        error.kind(),
+        io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::PermissionDenied
+    )
 }
 
 /// Name resolution knows no "closed": a name server that hangs up has broken its protocol.
@@ -112,9 +136,12 @@ fn closed(stage: Stage) -> Reason {
     if stage == Stage::Resolve { Reason::Protocol } else { Reason::Closed }
 }
 
-fn tls(error: &rustls::Error) -> Reason {
+fn tls(stage: Stage, error: &rustls::Error) -> Reason {
     match error {
+        rustls::Error::AlertReceived(_) if stage == Stage::Transfer => Reason::Closed,
         rustls::Error::AlertReceived(_) => Reason::Alert,
+        // After the handshake, what isn't TLS breaks TLS.
+        _ if stage != Stage::Tls => Reason::Protocol,
         // The first bytes of something else make an unknown record type or version.
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::classify::StageError;
+use super::metered::Metered;
 use crate::catalog::{Method, ProbeUrl};
 
 /// The most that the head of an answer may take, in bytes.
@@ -24,7 +25,10 @@ pub(super) const MAX_BODY: u64 = 1024 * 1024;
 /// How the exporter introduces itself.
 pub(crate) const AGENT: &str = concat!("defender-exporter/", env!("CARGO_PKG_VERSION"));
 
-type Connection<S> = http1::Connection<TokioIo<S>, Empty<Bytes>>;
+/// The most that is read of an answer in all: its head, its body with what chunks add, and interim responses.
+const MAX_READ: u64 = 2 * MAX_BODY;
+
+type Connection<S> = http1::Connection<TokioIo<Metered<S>>, Empty<Bytes>>;
 
 /// A connection with an answer's head read and its body still to come.
 pub(super) struct Exchange<S: AsyncRead + AsyncWrite + Unpin> {
@@ -50,8 +54,10 @@ impl Head {
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     /// Takes over a connection. No bytes are sent yet.
     pub(super) async fn new(stream: S) -> Result<Self, StageError> {
-        let (sender, connection) =
-            http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(Metered::new(stream, MAX_READ)))
+            .await?;
         Ok(Self { connection, connected: true, sender })
     }
 

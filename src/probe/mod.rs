@@ -8,6 +8,7 @@ mod genuine;
 mod http;
 mod lane;
 mod line;
+mod metered;
 mod stage;
 mod tls;
 

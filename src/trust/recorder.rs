@@ -149,8 +149,10 @@ fn facts_of(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
     })
 }
 
-/// Unix seconds as a time; certificates may lie before 1970 and up to the year 9999.
+/// Unix seconds as a time; certificates may lie before 1970 and up to the year 9999. What a system's clock can't hold (Windows
+/// begins in 1601) is its epoch.
 fn moment(seconds: i64) -> SystemTime {
-    let distance = Duration::from_secs(seconds.unsigned_abs());
-    if seconds < 0 { SystemTime::UNIX_EPOCH - distance } else { SystemTime::UNIX_EPOCH + distance }
+    let (epoch, distance) = (SystemTime::UNIX_EPOCH, Duration::from_secs(seconds.unsigned_abs()));
+    let at = if seconds < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) };
+    at.unwrap_or(epoch)
 }

@@ -17,7 +17,7 @@ fn attacks() -> Vec<(&'static str, Reply, &'static str, &'static str)> {
     vec![
         (ALL_HOSTS, faults::silent(), "request", "timeout"),
         (ALL_HOSTS, faults::garbage_head(), "request", "protocol"),
-        (ONE_HOST, faults::flood_1xx(103), "request", "timeout"),
+        (ONE_HOST, faults::flood_1xx(103), "request", "too_large"),
         (ALL_HOSTS, faults::endless_headers(), "request", "too_large"),
         (ALL_HOSTS, faults::big_body(100_000_000), "transfer", "too_large"),
         (ALL_HOSTS, faults::endless_body(), "transfer", "too_large"),

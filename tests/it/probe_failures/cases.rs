@@ -95,7 +95,7 @@ impl Case {
 }
 
 /// The cases that may be tried at once.
-pub async fn peaceful() -> Vec<Case> {
+pub async fn all() -> Vec<Case> {
     let mut all = names();
     all.extend(connections().await);
     all.extend(handshakes());
@@ -243,18 +243,15 @@ fn answers() -> Vec<Case> {
         ("two lengths", faults::two_lengths(), R::Protocol),
         ("a huge head", faults::huge_head(200_000), R::TooLarge),
         ("endless headers", faults::endless_headers(), R::TooLarge),
+        ("100 without end", faults::flood_1xx(100), R::TooLarge),
+        ("103 without end", faults::flood_1xx(103), R::TooLarge),
     ];
-    cases.iter().flat_map(|(name, reply, reason)| Case::of_both(name, reply, (S::Request, *reason))).collect()
-}
-
-/// Replies that keep both sides busy until the deadline. Others would suffer from them: each wants to be alone.
-/// Both sides want one thread, too: a probe reads on while bytes come, and sees its deadline only between two reads
-/// that find none or at the end of tokio's budget, which is seconds away in an unoptimised build on a busy machine.
-pub fn busy() -> [Case; 2] {
-    [(100, "http"), (103, "https")].map(|(status, scheme)| {
-        let flood = Wrong::Origin(faults::flood_1xx(status).into());
-        Case::new(&format!("{status} without end"), scheme, flood, (S::Request, R::Timeout))
-    })
+    let both =
+        cases.iter().flat_map(|(name, reply, reason)| Case::of_both(name, reply, (S::Request, *reason)));
+    // In TLS 1.3 the server sees what the client lacks when the handshake is over.
+    let demand = Wrong::Origin(Handshake::DemandsCertificate(&rustls::version::TLS13).into());
+    let late = Case::new("a late demand for a certificate", "https", demand, (S::Request, R::Alert));
+    both.chain([late]).collect()
 }
 
 /// Heads that say no, or send elsewhere.
