@@ -16,7 +16,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Name;
 use tokio::time::Instant;
 
-use crate::config::{self, Config, ConnectTo, HostPort};
+use crate::config::{self, ConnectTo, HostPort};
 
 /// How long the system's resolver configuration is used before it is read again: networks change under a long run.
 const SYSTEM_CONFIG_MAX_AGE: Duration = Duration::from_secs(60);
@@ -76,9 +76,21 @@ impl Destinations {
     ///
     /// # Errors
     /// When the resolver refuses its configuration.
-    pub fn new(config: &Config, patience: Duration) -> Result<Self, NetError> {
-        let names = Names::new(&config.resolver, patience)?;
-        Ok(Self { names, connect_to: config.connect_to.clone() })
+    pub fn new(
+        resolver: &config::ResolverConfig,
+        connect_to: &BTreeMap<HostPort, ConnectTo>,
+        patience: Duration,
+    ) -> Result<Self, NetError> {
+        Ok(Self { names: Names::new(resolver, patience)?, connect_to: connect_to.clone() })
+    }
+
+    /// Where connections to a proxy go. Whoever configures one may mean one on this machine.
+    #[must_use]
+    pub fn of_proxy<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
+        match self.of(host, port) {
+            Destination::Named(lookup) => Destination::Named(Lookup { chosen: true, ..lookup }),
+            known @ Destination::Known(_) => known,
+        }
     }
 
     /// Where connections for `host`, as it stands in a URL, go.

@@ -18,7 +18,7 @@ words! {
         Resolve = "resolve",
         /// The TCP handshake.
         Connect = "connect",
-        /// The proxy's answer to CONNECT; no route has a proxy yet.
+        /// What a proxy is asked for before it passes bytes on: TLS to itself, CONNECT or SOCKS.
         Tunnel = "tunnel",
         /// The TLS handshake, certificate verification included.
         Tls = "tls",
@@ -85,6 +85,18 @@ words! {
         RedirectOffSite = "redirect_off_site",
         /// A proxy on the way demands authentication (407).
         AuthRequired = "auth_required",
+        /// A proxy refuses to connect to the endpoint.
+        Denied = "denied",
+        /// A proxy can't reach the endpoint.
+        BadGateway = "bad_gateway",
+        /// TLS to the proxy itself fails.
+        ProxyTls = "proxy_tls",
+        /// The route's PAC script can't be fetched.
+        PacUnreachable = "pac_unreachable",
+        /// The route's PAC script is wrong, or answers nonsense.
+        PacInvalid = "pac_invalid",
+        /// The route's PAC script doesn't end in time, or takes too much memory.
+        PacTimeout = "pac_timeout",
         /// A filter's or a captive portal's page instead of the answer.
         BlockPage = "block_page",
         /// The expected status with content that the genuine service does not send.
@@ -115,6 +127,21 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
         (S::Connect, R::Unreachable),
         (S::Connect, R::Reset),
         (S::Connect, R::Internal),
+        (S::Tunnel, R::Refused),
+        (S::Tunnel, R::Timeout),
+        (S::Tunnel, R::Unreachable),
+        (S::Tunnel, R::Closed),
+        (S::Tunnel, R::Reset),
+        (S::Tunnel, R::Protocol),
+        (S::Tunnel, R::TooLarge),
+        (S::Tunnel, R::AuthRequired),
+        (S::Tunnel, R::Denied),
+        (S::Tunnel, R::BadGateway),
+        (S::Tunnel, R::ProxyTls),
+        (S::Tunnel, R::PacUnreachable),
+        (S::Tunnel, R::PacInvalid),
+        (S::Tunnel, R::PacTimeout),
+        (S::Tunnel, R::Internal),
         (S::Tls, R::Timeout),
         (S::Tls, R::Closed),
         (S::Tls, R::Reset),
@@ -283,6 +310,10 @@ pub struct Facts {
     pub addresses: Vec<IpAddr>,
     /// The address that was connected to.
     pub peer: Option<SocketAddr>,
+    /// The proxy that the last hop went by, as `kind://host:port`.
+    pub proxy: Option<String>,
+    /// The status of the proxy's answer to CONNECT.
+    pub proxy_status: Option<u16>,
     /// What TLS showed.
     pub tls: Option<TlsFacts>,
     /// What HTTP answered.

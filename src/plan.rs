@@ -121,8 +121,7 @@ impl Plan {
 pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> {
     let mut errors = Vec::new();
     let candidates = merge::candidates(catalog, config, &mut errors);
-    let routes: Vec<Arc<Route>> =
-        config.routes.iter().enumerate().map(|(n, route)| Arc::new(Route::of(n, route, config))).collect();
+    let routes = routes(config);
     let mut targets = Vec::new();
     let mut components = Vec::new();
     for spec in catalog.components.iter().filter(|spec| is_selected(spec, config)) {
@@ -153,6 +152,12 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
     let redirect_hosts = catalog.redirect_hosts.clone();
     let issuer_hosts = catalog.issuer_hosts.iter().chain(&config.tls.issuer_hosts).cloned().collect();
     Ok(Plan { targets, components, routes, redirect_hosts, issuer_hosts, block_pages })
+}
+
+/// The routes of a configuration, in its order.
+#[must_use]
+pub fn routes(config: &Config) -> Vec<Arc<Route>> {
+    config.routes.iter().enumerate().map(|(n, route)| Arc::new(Route::of(n, route, config))).collect()
 }
 
 /// [`plan`], with its errors as problems of the configuration `file`.

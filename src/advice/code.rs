@@ -135,7 +135,10 @@ mod tests {
             ("TLS/Expired", vec![(Stage::Tls, R::Expired)]),
             ("tls: not-yet valid", vec![(Stage::Tls, R::NotYetValid)]),
             ("expired", vec![(Stage::Tls, R::Expired), (Stage::Transfer, R::Expired)]),
-            ("refused", vec![(Stage::Resolve, R::Refused), (Stage::Connect, R::Refused)]),
+            (
+                "refused",
+                vec![(Stage::Resolve, R::Refused), (Stage::Connect, R::Refused), (Stage::Tunnel, R::Refused)],
+            ),
         ];
         for (text, pairs) in cases {
             assert_eq!(parse_code(text), Ok(Code::Failures(pairs)), "{text}");

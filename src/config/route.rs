@@ -48,6 +48,17 @@ pub enum Via {
     Pac(PacConfig),
 }
 
+impl Via {
+    /// Whether some connections may be made by a proxy.
+    #[must_use]
+    pub const fn may_use_a_proxy(&self) -> bool {
+        match self {
+            Self::Proxies(proxies) => proxies.http.is_some() || proxies.https.is_some(),
+            Self::Pac(_) => true,
+        }
+    }
+}
+
 /// The proxies of a route; both are the same unless the environment names two.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Proxies {

@@ -160,6 +160,7 @@ fn fails() -> TargetState {
     facts.timings.record(Stage::Tls, StageOutcome::Failed, Duration::from_millis(40));
     facts.timings.not_applicable(Stage::Tunnel);
     facts.addresses = vec!["192.0.2.20".parse().expect("an address")];
+    facts.proxy_status = Some(200);
     facts.tls = Some(TlsFacts {
         chain: vec![certificate(
             "fe2.update.microsoft.com",

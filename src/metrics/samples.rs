@@ -76,6 +76,9 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         Metric::HttpStatusExpected => {
             per_answer(scrape, |target, http| Value::truth(target.endpoint.expect.allows(http.status)))
         }
+        Metric::ProxyConnectStatusCode => {
+            per_probe(scrape, |probe| probe.facts.proxy_status.map(|status| Value::Whole(status.into())))
+        }
         Metric::DnsAddresses => per_target(scrape, dns_addresses),
         Metric::TlsVerified => per_handshake(scrape, |tls| Some(Value::truth(tls.verified))),
         Metric::TlsIntercepted => {

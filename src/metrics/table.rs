@@ -152,6 +152,8 @@ metrics! {
         "The HTTP status of the last probe's answer. Absent when none came.";
     HttpStatusExpected: "defender_http_status_expected", Gauge, None, ["component", "endpoint", "route"],
         "Whether that status is one that the genuine service answers with (1) or not (0). Absent when no answer came.";
+    ProxyConnectStatusCode: "defender_proxy_connect_status_code", Gauge, None, ["component", "endpoint", "route"],
+        "The HTTP status of the proxy's answer to the last probe's CONNECT. Absent without a proxy, or when none came.";
     DnsAddresses: "defender_dns_addresses", Gauge, None, ["component", "endpoint", "route", "family"],
         "How many addresses DNS gave to the last probe. Absent when it gave none or was not asked.";
     TlsVerified: "defender_tls_verified", Gauge, None, ["component", "endpoint", "route"],

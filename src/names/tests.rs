@@ -1,6 +1,7 @@
 //! Where connections go without a question asked, and which answers lead nowhere.
 
 use super::*;
+use crate::config::Config;
 
 fn destinations() -> Destinations {
     let elsewhere = |host: &str, port| HostPort { host: host.to_owned(), port };
@@ -13,7 +14,7 @@ fn destinations() -> Destinations {
         ]),
         ..Config::default()
     };
-    Destinations::new(&config, Duration::from_secs(1)).unwrap()
+    Destinations::new(&config.resolver, &config.connect_to, Duration::from_secs(1)).unwrap()
 }
 
 #[test]

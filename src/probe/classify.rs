@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::io;
+use std::net::IpAddr;
 
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use rustls::{CertificateError, InvalidMessage};
 
+use super::tunnel::TunnelError;
 use crate::names::NameError;
 use crate::observation::{FailureReason as Reason, Stage};
 use crate::trust::ChainError;
@@ -20,6 +22,17 @@ pub enum StageError {
     /// The socket's error.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The address of this machine that connections are to come from.
+    #[error("connections can't come from {address}: {error}")]
+    Source {
+        /// As it is configured.
+        address: IpAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The proxy.
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
     /// The chain isn't believed.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -59,10 +72,11 @@ pub fn classify(stage: Stage, error: &StageError) -> Reason {
         StageError::Name(NameError::NoAddress) => Reason::NoData,
         StageError::Name(NameError::Sinkhole(_)) => Reason::Sinkhole,
         StageError::Io(error) => io_error(stage, error),
+        StageError::Tunnel(error) => tunnel(error),
         StageError::Chain(error) => chain(error),
         // Certificates are for names that TLS can ask for: the one that redirected here speaks of no such host.
         StageError::ServerName(_) => Reason::Protocol,
-        StageError::Request(_) => Reason::Internal,
+        StageError::Source { .. } | StageError::Request(_) => Reason::Internal,
         StageError::Http(error) => http(stage, error),
         StageError::Fetch(error) => fetch(stage, error),
         StageError::TooLarge { .. } => Reason::TooLarge,
@@ -149,6 +163,37 @@ fn tls(stage: Stage, error: &rustls::Error) -> Reason {
         rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Reason::BadSignature,
         rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Reason::Invalid,
         rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => Reason::Internal,
+        _ => Reason::Protocol,
+    }
+}
+
+fn tunnel(error: &TunnelError) -> Reason {
+    match error {
+        TunnelError::Refused { status, .. } => match status.as_u16() {
+            407 => Reason::AuthRequired,
+            400..500 => Reason::Denied,
+            500..600 => Reason::BadGateway,
+            _ => Reason::Protocol,
+        },
+        TunnelError::Hasty(_) => Reason::Protocol,
+        TunnelError::Tls(_) | TunnelError::Name(_) => Reason::ProxyTls,
+        TunnelError::Socks(error) => socks(error),
+    }
+}
+
+/// By the replies of RFC 1928, section 6.
+fn socks(error: &tokio_socks::Error) -> Reason {
+    use tokio_socks::Error;
+    match error {
+        Error::Io(error) => io_error(Stage::Tunnel, error),
+        Error::NoAcceptableAuthMethods | Error::UnknownAuthMethod | Error::PasswordAuthFailure(_) => {
+            Reason::AuthRequired
+        }
+        Error::GeneralSocksServerFailure => Reason::BadGateway,
+        Error::ConnectionNotAllowedByRuleset => Reason::Denied,
+        Error::NetworkUnreachable | Error::HostUnreachable => Reason::Unreachable,
+        Error::ConnectionRefused => Reason::Refused,
+        Error::TtlExpired => Reason::Timeout,
         _ => Reason::Protocol,
     }
 }

@@ -1,15 +1,21 @@
 //! Stage connect: the TCP handshake with one address. No second address, no second try.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::classify::StageError;
 
-/// Connects; small segments are sent at once, since a probe's request is one.
-pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, StageError> {
-    let stream = TcpStream::connect(address).await.map_err(|error| without_ipv6(address, error))?;
+/// Connects, from an address of this machine where one is given; small segments are sent at once, since a probe's request
+/// is one.
+pub(super) async fn connect(address: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream, StageError> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(from) = from.filter(|from| from.is_ipv4() == address.is_ipv4()) {
+        let bound = socket.bind(SocketAddr::new(from, 0));
+        bound.map_err(|error| StageError::Source { address: from, error })?;
+    }
+    let stream = socket.connect(address).await.map_err(|error| without_ipv6(address, error))?;
     stream.set_nodelay(true)?;
     Ok(stream)
 }

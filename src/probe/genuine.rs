@@ -7,6 +7,7 @@ use quick_xml::events::Event;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::http::Head;
+use super::tunnel;
 use crate::catalog::{BlockPage, BodyKind, Endpoint, Evidence, ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
 use crate::plan::Plan;
@@ -18,7 +19,9 @@ const SEARCHED: usize = 64 * 1024;
 /// What the head alone disproves: a proxy's demand, or a captive portal's redirect on plain HTTP.
 pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head) -> Result<(), Failure> {
     if head.status == 407 {
-        let detail = "407 Proxy Authentication Required: a proxy on the way demands authentication";
+        let offered = tunnel::offered(&tunnel::schemes(&head.headers));
+        let detail =
+            format!("407 Proxy Authentication Required: a proxy on the way demands authentication{offered}");
         return Err(Failure::new(Stage::Request, Reason::AuthRequired, detail));
     }
     if url.scheme() == Scheme::Http {

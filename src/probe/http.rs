@@ -7,14 +7,18 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, USER_AGENT};
+use hyper::header::{
+    ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
+};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::classify::StageError;
 use super::metered::Metered;
+use super::tunnel::authorization;
 use crate::catalog::{Method, ProbeUrl};
+use crate::config::Proxy;
 
 /// The most that the head of an answer may take, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -35,6 +39,24 @@ pub(super) struct Exchange<S: AsyncRead + AsyncWrite + Unpin> {
     connection: Connection<S>,
     connected: bool,
     sender: http1::SendRequest<Empty<Bytes>>,
+}
+
+/// How a request names what it asks for (RFC 9112, section 3.2).
+pub(super) enum Form {
+    /// By its path: the connection leads to the endpoint.
+    Origin,
+    /// By its whole URL: the connection leads to a proxy.
+    Absolute {
+        /// What the proxy is told of who asks.
+        authorization: Option<HeaderValue>,
+    },
+}
+
+impl Form {
+    /// For a proxy.
+    pub(super) fn absolute(proxy: &Proxy) -> Self {
+        Self::Absolute { authorization: authorization(proxy) }
+    }
 }
 
 /// The head of an answer.
@@ -66,8 +88,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         &mut self,
         method: Method,
         url: &ProbeUrl,
+        form: &Form,
     ) -> Result<(Head, Incoming), StageError> {
-        let request = request(method, url)?;
+        let request = request(method, url, form)?;
         let answer = self.sender.send_request(request);
         let response = drive(&mut self.connection, &mut self.connected, answer).await?;
         let (parts, body) = Response::into_parts(response);
@@ -109,17 +132,25 @@ where
     }
 }
 
-fn request(method: Method, url: &ProbeUrl) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
+fn request(method: Method, url: &ProbeUrl, form: &Form) -> Result<Request<Empty<Bytes>>, hyper::http::Error> {
     let method = match method {
         Method::Get => hyper::Method::GET,
         Method::Head => hyper::Method::HEAD,
     };
-    Request::builder()
+    let target = match form {
+        Form::Origin => url.path_and_query(),
+        Form::Absolute { .. } => url.as_str(),
+    };
+    let mut request = Request::builder()
         .method(method)
-        .uri(url.path_and_query())
+        .uri(target)
         .header(HOST, url.authority())
         .header(USER_AGENT, AGENT)
         .header(ACCEPT, "*/*")
         .header(CONNECTION, "close")
-        .body(Empty::new())
+        .body(Empty::new())?;
+    if let Form::Absolute { authorization: Some(value) } = form {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, value.clone());
+    }
+    Ok(request)
 }

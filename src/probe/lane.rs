@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{ProberError, tls};
+use tokio_rustls::TlsConnector;
+
+use super::{ProberError, tls, tunnel};
+use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Proxy, Via};
 use crate::fetch::Fetcher;
 use crate::names::Destinations;
 use crate::plan::{Plan, Route};
@@ -17,28 +20,40 @@ const RETRY: Duration = Duration::from_secs(60);
 
 /// A route with what it takes to go by it.
 pub(super) struct Lane {
+    pub(super) route: Arc<Route>,
     pub(super) destinations: Arc<Destinations>,
     pub(super) tls: tls::Tls,
+    /// What speaks TLS to a proxy.
+    pub(super) proxy_tls: TlsConnector,
     /// None where revocation isn't checked.
     pub(super) checker: Option<Checker<Arc<Fetcher>>>,
 }
 
 impl Lane {
     pub(super) fn new(
-        _route: &Arc<Route>,
+        route: &Arc<Route>,
         plan: &Plan,
         config: &Config,
         roots: &Arc<Roots>,
         clock: Clock,
     ) -> Result<Self, ProberError> {
         let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
-        let destinations = Arc::new(Destinations::new(config, patience)?);
+        let destinations = Arc::new(Destinations::new(&route.resolver, &config.connect_to, patience)?);
         let fetcher = Arc::new(Fetcher::direct(Arc::clone(&destinations)));
         let issuers = Arc::new(Issuers::new(plan.issuer_hosts.clone()));
         let refresh = config.tls.crl_refresh;
         let settings = Settings { pace: Pace { refresh, retry: RETRY.min(refresh) }, ..Settings::default() };
         let checker = config.tls.revocation.then(|| Checker::new(Arc::clone(&fetcher), settings));
         let tls = tls::Tls::new(Arc::clone(roots), issuers, fetcher, clock)?;
-        Ok(Self { destinations, tls, checker })
+        let proxy_tls = tunnel::connector(roots.anchors())?;
+        Ok(Self { route: Arc::clone(route), destinations, tls, proxy_tls, checker })
+    }
+
+    /// The proxy that leads to a URL; none: the way is direct.
+    pub(super) fn proxy_for(&self, url: &ProbeUrl) -> Option<Arc<Proxy>> {
+        match &self.route.via {
+            Via::Proxies(proxies) => proxies.of(url).cloned(),
+            Via::Pac(_) => None,
+        }
     }
 }

@@ -1,19 +1,18 @@
-//! The straight line that a probe follows: resolve, connect, tls, request, transfer, and redirects where the catalog allows
-//! them. Each stage is measured by `stage.rs` and known by its own file.
+//! The straight line that a probe follows: a connection (`dial.rs`), tls, request, transfer, and redirects where the catalog
+//! allows them. Each stage is measured by `stage.rs` and known by its own file.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::http::{Exchange, Head};
+use super::http::{Exchange, Form, Head};
 use super::lane::Lane;
 use super::stage::Run;
-use super::{Prober, StageError, classify, connect, genuine, tls};
+use super::tunnel::Wire;
+use super::{Prober, StageError, classify, genuine, tls};
 use crate::catalog::{Endpoint, ProbeUrl, Scheme};
-use crate::names::{Destination, without_brackets};
+use crate::names::without_brackets;
 use crate::observation::{Failure, HttpFacts, Stage, clean};
 use crate::trust::Trusted;
 
@@ -44,17 +43,15 @@ impl Line<'_> {
     }
 
     async fn hop(&self, run: &mut Run, url: &ProbeUrl, hop: u8) -> Result<Hop, Failure> {
-        let address = self.resolve(run, url).await?;
-        let stream = run.stage(Stage::Connect, connect::connect(address)).await?;
-        run.facts.timings.not_applicable(Stage::Tunnel);
+        let (wire, form) = self.dial(run, url).await?;
         match url.scheme() {
             Scheme::Http => {
                 run.facts.timings.not_applicable(Stage::Tls);
-                self.exchange(run, url, hop, stream).await
+                self.exchange(run, url, hop, (wire, form)).await
             }
             Scheme::Https => {
-                let (stream, refusal) = self.secure(run, url, hop, stream).await?;
-                let answered = self.exchange(run, url, hop, stream).await;
+                let (stream, refusal) = self.secure(run, url, hop, wire).await?;
+                let answered = self.exchange(run, url, hop, (stream, form)).await;
                 refusal.map_or(answered, Err)
             }
         }
@@ -67,10 +64,10 @@ impl Line<'_> {
         run: &mut Run,
         url: &ProbeUrl,
         hop: u8,
-        stream: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, Option<Failure>), Failure> {
+        wire: Wire,
+    ) -> Result<(TlsStream<Wire>, Option<Failure>), Failure> {
         let recorder = self.lane.tls.recorder();
-        let handshake = self.lane.tls.handshake(name_of(url), stream, Arc::clone(&recorder));
+        let handshake = self.lane.tls.handshake(name_of(url), wire, Arc::clone(&recorder));
         let shaken = run.stage(Stage::Tls, handshake).await;
         let mut facts = tls::facts(&recorder, shaken.as_ref().ok());
         let judged = match shaken {
@@ -102,35 +99,20 @@ impl Line<'_> {
         known?.failure()
     }
 
-    /// Where to connect to: an address of the configuration, or what DNS says.
-    async fn resolve(&self, run: &mut Run, url: &ProbeUrl) -> Result<SocketAddr, Failure> {
-        let lookup = match self.lane.destinations.of(url.host(), url.port()) {
-            Destination::Known(address) => return Ok(known(run, address)),
-            Destination::Named(lookup) => lookup,
-        };
-        let mut addresses = Vec::new();
-        let lookup = async {
-            let found = lookup.ask().await?;
-            addresses.clone_from(&found.addresses);
-            Ok(found.address()?)
-        };
-        let result = run.stage(Stage::Resolve, lookup).await;
-        if run.facts.peer.is_none() {
-            run.facts.addresses = addresses;
-        }
-        let address = result?;
-        run.facts.peer.get_or_insert(address);
-        Ok(address)
-    }
-
-    async fn exchange<S>(&self, run: &mut Run, url: &ProbeUrl, hop: u8, stream: S) -> Result<Hop, Failure>
+    async fn exchange<S>(
+        &self,
+        run: &mut Run,
+        url: &ProbeUrl,
+        hop: u8,
+        (stream, form): (S, Form),
+    ) -> Result<Hop, Failure>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut body = Vec::new();
         let request = async {
             let mut exchange = Exchange::new(stream).await?;
-            let (head, incoming) = exchange.request(self.endpoint.method, url).await?;
+            let (head, incoming) = exchange.request(self.endpoint.method, url, &form).await?;
             Ok((exchange, head, incoming))
         };
         let (mut exchange, head, incoming) = run.stage(Stage::Request, request).await?;
@@ -153,13 +135,6 @@ impl Line<'_> {
         }
         Ok(Hop::Answered)
     }
-}
-
-/// An address that DNS isn't asked for.
-fn known(run: &mut Run, address: SocketAddr) -> SocketAddr {
-    run.facts.timings.not_applicable(Stage::Resolve);
-    run.facts.peer.get_or_insert(address);
-    address
 }
 
 /// The name that TLS is asked for.

@@ -21,6 +21,11 @@ impl<S> Metered<S> {
     pub(super) const fn new(stream: S, limit: u64) -> Self {
         Self { stream, limit, left: limit }
     }
+
+    /// The stream, unmetered again.
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {

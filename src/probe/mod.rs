@@ -4,6 +4,7 @@
 
 mod classify;
 mod connect;
+mod dial;
 mod genuine;
 mod http;
 mod lane;
@@ -11,12 +12,14 @@ mod line;
 mod metered;
 mod stage;
 mod tls;
+mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use classify::{StageError, classify};
 pub(crate) use http::AGENT;
+pub use tunnel::TunnelError;
 
 use crate::clock::Clock;
 use crate::config::Config;

@@ -7,12 +7,12 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::time_provider::TimeProvider as _;
 use rustls::{CipherSuite, ProtocolVersion};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::classify::StageError;
+use super::tunnel::Wire;
 use crate::catalog::{Endpoint, Trust};
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
@@ -29,7 +29,7 @@ pub(super) struct Tls {
 
 /// A connection whose handshake ended. Only a chain that is trusted gives it away.
 pub(super) struct Shaken {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Wire>,
     name: ServerName<'static>,
     recorder: Arc<Recorder>,
 }
@@ -65,7 +65,7 @@ impl Tls {
     pub(super) async fn handshake(
         &self,
         host: &str,
-        stream: TcpStream,
+        wire: Wire,
         recorder: Arc<Recorder>,
     ) -> Result<Shaken, StageError> {
         let name =
@@ -73,7 +73,7 @@ impl Tls {
         let mut config = self.template.clone();
         let verifier: Arc<Recorder> = Arc::clone(&recorder);
         config.dangerous().set_certificate_verifier(verifier);
-        let ended = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
+        let ended = TlsConnector::from(Arc::new(config)).connect(name.clone(), wire).await;
         match (ended, recorder.recorded().map(|recorded| &recorded.verdict)) {
             (Ok(stream), _) => Ok(Shaken { stream, name, recorder }),
             // What is wrong with the chain tells more than what the handshake stumbled over because of it.
@@ -104,7 +104,7 @@ impl Tls {
 
 impl Shaken {
     /// The connection, for whoever has the verdict that its chain is trusted.
-    pub(super) fn into_stream(self, _: &Trusted) -> TlsStream<TcpStream> {
+    pub(super) fn into_stream(self, _: &Trusted) -> TlsStream<Wire> {
         self.stream
     }
 }

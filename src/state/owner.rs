@@ -22,12 +22,14 @@ impl Snapshot {
         let mut components = Vec::new();
         let mut latencies = BTreeMap::new();
         let mut failures = BTreeMap::new();
-        for (known, name) in
-            plan.components.iter().flat_map(|c| plan.routes.iter().map(move |r| (c, &r.name)))
-        {
-            let component = known.spec.component;
+        for (known, route) in plan.components.iter().flat_map(|c| plan.routes.iter().map(move |r| (c, r))) {
+            let (component, name) = (known.spec.component, &route.name);
+            let mut own = plan.targets.iter().filter(|t| is_of(t, component, name)).peekable();
+            if own.peek().is_none() {
+                continue; // the route isn't selected for it
+            }
             components.push(ComponentState { component, route: name.clone(), verdict: None });
-            for stage in stages(&plan, component) {
+            for stage in stages(own) {
                 latencies.insert(LatencyKey { component, route: name.clone(), stage }, Histogram::default());
                 let reasons = FAILURE_PAIRS.iter().filter(|(at, _)| *at == stage).map(|(_, reason)| *reason);
                 failures.extend(
@@ -108,9 +110,7 @@ impl Snapshot {
     fn judge(&mut self, changed: &Target) {
         let component = changed.endpoint.component;
         let Some(known) = self.plan.components.iter().find(|c| c.spec.component == component) else { return };
-        let members = self
-            .iter()
-            .filter(|(_, target, _)| target.endpoint.component == component && target.route == changed.route);
+        let members = self.iter().filter(|(_, target, _)| is_of(target, component, &changed.route.name));
         let verdict = verdict::component(
             &known.spec,
             members.map(|(_, target, state)| (&target.endpoint, state.verdict(target))),
@@ -215,15 +215,20 @@ impl TargetState {
     }
 }
 
-/// The stages that a probe of the component can have: no tunnel without a proxy, no TLS where all is plain.
-fn stages(plan: &Plan, component: Component) -> impl Iterator<Item = Stage> {
-    let tls = plan
-        .targets
-        .iter()
-        .map(|target| &target.endpoint)
-        .any(|e| e.component == component && (e.url.scheme() == Scheme::Https || e.follow_redirects > 0));
+/// Whether a target is of a component and a route.
+fn is_of(target: &Target, component: Component, route: &str) -> bool {
+    target.endpoint.component == component && target.route.name == route
+}
+
+/// The stages that a probe of one of these targets can have: no tunnel without a proxy, no TLS where all is plain.
+fn stages<'a>(targets: impl Iterator<Item = &'a Target>) -> impl Iterator<Item = Stage> {
+    let (mut tls, mut tunnel) = (false, false);
+    for Target { endpoint, route, .. } in targets {
+        tls |= endpoint.url.scheme() == Scheme::Https || endpoint.follow_redirects > 0;
+        tunnel |= route.via.may_use_a_proxy();
+    }
     Stage::ALL.iter().copied().filter(move |stage| match stage {
-        Stage::Tunnel => false,
+        Stage::Tunnel => tunnel,
         Stage::Tls => tls,
         _ => true,
     })

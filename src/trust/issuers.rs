@@ -80,8 +80,7 @@ impl Issuers {
             && let Some(top) = top_of(presented, &found)
             && let Some(first) = top.urls.first()
         {
-            let allowed = |url: &&ProbeUrl| self.hosts.iter().any(|host| host.matches(url.host()));
-            let Some(url) = top.urls.iter().find(allowed) else {
+            let Some(url) = self.allowed(&top.urls) else {
                 return Err(ChainError::Foreign { issuer: top.issuer, url: clean(first.as_str()) });
             };
             match fetch(fetcher, &top, url, deadline).await {
@@ -92,6 +91,11 @@ impl Issuers {
             }
         }
         Ok(found)
+    }
+
+    /// The first URL that may be asked.
+    fn allowed<'a>(&self, urls: &'a [ProbeUrl]) -> Option<&'a ProbeUrl> {
+        urls.iter().find(|url| self.hosts.iter().any(|host| host.matches(url.host())))
     }
 
     /// Keeps what completed the presented chain, once that was believed: nothing else vouches for it.

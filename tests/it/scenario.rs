@@ -12,7 +12,7 @@ use defender_exporter::catalog::{
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo};
 use defender_exporter::observation::Observation;
-use defender_exporter::plan::{ComponentPlan, Plan, Route, Target, TargetId};
+use defender_exporter::plan::{ComponentPlan, Plan, Route, Target, TargetId, routes};
 use defender_exporter::probe::Prober;
 use defender_exporter::trust::Roots;
 
@@ -101,10 +101,11 @@ impl Scenario {
             header_contains: None,
             body_contains: body.map(str::to_owned),
         };
+        let routes = routes(&self.config);
         Plan {
-            targets: vec![self.target.clone()],
+            targets: vec![Target { route: Arc::clone(&routes[0]), ..self.target.clone() }],
             components: vec![ComponentPlan { spec, interval: INTERVAL }],
-            routes: vec![Route::direct()],
+            routes,
             redirect_hosts: vec![HostPattern("*.genuine.example".to_owned())],
             issuer_hosts: self.issuer_hosts.clone(),
             block_pages: vec![

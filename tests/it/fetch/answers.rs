@@ -147,7 +147,8 @@ async fn addresses_of_either_family_and_ports_hold() {
             .into(),
             ..Config::default()
         };
-        let fetcher = Fetcher::direct(Arc::new(Destinations::new(&config, LONG).unwrap()));
+        let fetcher =
+            Fetcher::direct(Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap()));
         let port = origin.addr().port();
         for authority in [format!("origin.example:{port}"), "[2001:db8::1]:8080".to_owned()] {
             let (bytes, _) = body(fetcher.fetch(get(&url(&format!("http://{authority}/")))).await);

@@ -44,7 +44,7 @@ fn fetcher(dns: SocketAddr, diverted: &[(&str, SocketAddr)]) -> Fetcher {
         connect_to: diverted.iter().map(entry).collect(),
         ..Config::default()
     };
-    Fetcher::direct(Arc::new(Destinations::new(&config, LONG).unwrap()))
+    Fetcher::direct(Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap()))
 }
 
 fn get(url: &ProbeUrl) -> Wanted<'_> {

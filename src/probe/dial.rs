@@ -1,0 +1,92 @@
+//! From a URL to a connection by the route: stages resolve, connect and tunnel. By a proxy, the first two are the way to the
+//! proxy, which resolves the endpoint's name itself.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::connect;
+use super::http::Form;
+use super::line::Line;
+use super::stage::Run;
+use super::tunnel::{self, Wire};
+use crate::catalog::{ProbeUrl, Scheme};
+use crate::config::{HostPort, Proxy, ProxyKind};
+use crate::names::{Destination, Lookup};
+use crate::observation::{Failure, Stage};
+
+impl Line<'_> {
+    /// A connection on which the endpoint can be spoken to, and the form in which a request for it is written.
+    pub(super) async fn dial(&self, run: &mut Run, url: &ProbeUrl) -> Result<(Wire, Form), Failure> {
+        match self.lane.proxy_for(url) {
+            None => {
+                let wire = self.connect(run, url.host(), url.port(), true).await?;
+                run.facts.timings.not_applicable(Stage::Tunnel);
+                Ok((wire, Form::Origin))
+            }
+            Some(proxy) => {
+                run.facts.proxy = Some(format!("{}://{}", proxy.kind, proxy.at));
+                let wire = self.connect(run, &proxy.at.host, proxy.at.port, false).await?;
+                self.pass(run, url, &proxy, wire).await
+            }
+        }
+    }
+
+    /// Resolves and connects, to the endpoint's own host or to a proxy. Only the former's addresses are told.
+    async fn connect(&self, run: &mut Run, host: &str, port: u16, own: bool) -> Result<Wire, Failure> {
+        let destinations = &self.lane.destinations;
+        let to = if own { destinations.of(host, port) } else { destinations.of_proxy(host, port) };
+        let address = match to {
+            Destination::Known(address) => {
+                run.facts.timings.not_applicable(Stage::Resolve);
+                address
+            }
+            Destination::Named(lookup) => resolve(run, lookup, own).await?,
+        };
+        run.facts.peer.get_or_insert(address);
+        let from = self.lane.route.source_address;
+        let stream = run.stage(Stage::Connect, connect::connect(address, from)).await?;
+        Ok(Box::new(stream))
+    }
+
+    /// Gets by a proxy. Plain HTTP needs no tunnel there: the request itself names the endpoint.
+    async fn pass(
+        &self,
+        run: &mut Run,
+        url: &ProbeUrl,
+        proxy: &Arc<Proxy>,
+        wire: Wire,
+    ) -> Result<(Wire, Form), Failure> {
+        let absolute = url.scheme() == Scheme::Http && proxy.kind != ProxyKind::Socks5;
+        if absolute && proxy.kind == ProxyKind::Http {
+            run.facts.timings.not_applicable(Stage::Tunnel);
+            return Ok((wire, Form::absolute(proxy)));
+        }
+        let to = HostPort { host: url.host().to_owned(), port: url.port() };
+        let mut status = None;
+        let passed = run
+            .stage(Stage::Tunnel, async {
+                let wire = match proxy.kind {
+                    ProxyKind::Https => tunnel::secure(wire, proxy, &self.lane.proxy_tls).await?,
+                    ProxyKind::Http | ProxyKind::Socks5 => wire,
+                };
+                if absolute { Ok(wire) } else { tunnel::tunnel(wire, proxy, &to, &mut status).await }
+            })
+            .await;
+        run.facts.proxy_status = status.or(run.facts.proxy_status);
+        Ok((passed?, if absolute { Form::absolute(proxy) } else { Form::Origin }))
+    }
+}
+
+async fn resolve(run: &mut Run, lookup: Lookup<'_>, own: bool) -> Result<SocketAddr, Failure> {
+    let mut addresses = Vec::new();
+    let asked = async {
+        let found = lookup.ask().await?;
+        addresses.clone_from(&found.addresses);
+        Ok(found.address()?)
+    };
+    let result = run.stage(Stage::Resolve, asked).await;
+    if own && run.facts.peer.is_none() {
+        run.facts.addresses = addresses;
+    }
+    result
+}

@@ -1,0 +1,192 @@
+//! Stage tunnel: from a connection to a proxy to one that the proxy passes on to the endpoint, by CONNECT (RFC 9110,
+//! section 9.3.6) or SOCKS 5 (RFC 1928, RFC 1929). Negotiate and NTLM aren't spoken.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http1;
+use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::upgrade::Upgraded;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_socks::tcp::Socks5Stream;
+
+use super::classify::StageError;
+use super::http::AGENT;
+use super::metered::Metered;
+use crate::config::{Credentials, HostPort, Proxy, ProxyKind};
+use crate::observation::clean;
+
+/// The most that is read of a proxy's answer, in bytes, interim responses included.
+const MAX_ANSWER: u64 = 64 * 1024;
+
+/// The most schemes of a 407 that are told.
+const MAX_SCHEMES: usize = 8;
+
+/// Bytes to and from somewhere.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> Io for S {}
+
+/// A connection, however it came about.
+pub(super) type Wire = Box<dyn Io + Send + Sync>;
+
+/// How a proxy says no.
+#[derive(Debug, thiserror::Error)]
+pub enum TunnelError {
+    /// An answer to CONNECT that isn't a success.
+    #[error("the proxy answers CONNECT with {}{}", .status.as_u16(), offered(.schemes))]
+    Refused {
+        /// Its status.
+        status: StatusCode,
+        /// The authentication schemes that a 407 offers.
+        schemes: Vec<String>,
+    },
+    /// The proxy went on before it was spoken to.
+    #[error("the proxy sends {0} bytes through the tunnel before anything was asked of the endpoint")]
+    Hasty(usize),
+    /// TLS to the proxy.
+    #[error("TLS to the proxy: {0}")]
+    Tls(std::io::Error),
+    /// The proxy's name can't be put into a TLS handshake.
+    #[error("{0:?} is no name for a TLS server")]
+    Name(String),
+    /// SOCKS.
+    #[error("SOCKS: {0}")]
+    Socks(#[from] tokio_socks::Error),
+}
+
+/// What a 407 offers, in words.
+pub(super) fn offered(schemes: &[String]) -> String {
+    if schemes.is_empty() {
+        return String::new();
+    }
+    let only = if schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) {
+        ""
+    } else {
+        ", none of which this exporter speaks: it knows Basic alone"
+    };
+    format!(": it offers {}{only}", schemes.join(", "))
+}
+
+/// The authentication schemes that a 407 offers, by name alone.
+pub(super) fn schemes(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let first = |value: &str| value.split([' ', ',']).next().map(clean);
+    values.filter_map(first).filter(|scheme| !scheme.is_empty()).take(MAX_SCHEMES).collect()
+}
+
+/// Makes a connection to an endpoint of one to a proxy. `status` is that of the answer to CONNECT, as soon as it came.
+pub(super) async fn tunnel(
+    wire: Wire,
+    proxy: &Proxy,
+    to: &HostPort,
+    status: &mut Option<u16>,
+) -> Result<Wire, StageError> {
+    match proxy.kind {
+        ProxyKind::Http | ProxyKind::Https => connect(wire, proxy, to, status).await,
+        ProxyKind::Socks5 => Ok(socks(wire, proxy, to).await.map_err(TunnelError::Socks)?),
+    }
+}
+
+/// TLS to the proxy itself.
+pub(super) async fn secure(wire: Wire, proxy: &Proxy, tls: &TlsConnector) -> Result<Wire, StageError> {
+    let host = proxy.at.host.trim_matches(['[', ']']);
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| TunnelError::Name(host.to_owned()))?;
+    let stream = tls.connect(name, wire).await.map_err(TunnelError::Tls)?;
+    Ok(Box::new(stream))
+}
+
+async fn socks(wire: Wire, proxy: &Proxy, to: &HostPort) -> Result<Wire, tokio_socks::Error> {
+    let target = (to.host.trim_matches(['[', ']']), to.port);
+    let stream = match &proxy.credentials {
+        None => Socks5Stream::connect_with_socket(wire, target).await?,
+        Some(Credentials { username, password }) => {
+            Socks5Stream::connect_with_password_and_socket(wire, target, username, password.reveal()).await?
+        }
+    };
+    Ok(stream.into_inner())
+}
+
+async fn connect(
+    wire: Wire,
+    proxy: &Proxy,
+    to: &HostPort,
+    status: &mut Option<u16>,
+) -> Result<Wire, StageError> {
+    let request = connect_request(proxy, to)?;
+    let upgraded = upgrade(wire, request, status).await?;
+    // The connection was made of just that.
+    let parts = upgraded.downcast::<TokioIo<Metered<Wire>>>().map_err(|_| TunnelError::Hasty(0))?;
+    if !parts.read_buf.is_empty() {
+        return Err(TunnelError::Hasty(parts.read_buf.len()).into());
+    }
+    Ok(parts.io.into_inner().into_inner())
+}
+
+async fn upgrade(
+    wire: Wire,
+    request: Request<Empty<Bytes>>,
+    status: &mut Option<u16>,
+) -> Result<Upgraded, StageError> {
+    let io = TokioIo::new(Metered::new(wire, MAX_ANSWER));
+    let (mut sender, connection) = http1::Builder::new().handshake(io).await?;
+    let answered = async {
+        let response = sender.send_request(request).await?;
+        *status = Some(response.status().as_u16());
+        if response.status().is_success() {
+            return Ok(hyper::upgrade::on(response).await?);
+        }
+        let schemes = schemes(response.headers());
+        Err(TunnelError::Refused { status: response.status(), schemes }.into())
+    };
+    let (mut answered, mut connection) = (pin!(answered), pin!(connection.with_upgrades()));
+    tokio::select! {
+        biased;
+        upgraded = &mut answered => upgraded,
+        // An error of the connection reaches the answer by itself, with its cause.
+        _ended = &mut connection => answered.await,
+    }
+}
+
+fn connect_request(proxy: &Proxy, to: &HostPort) -> Result<Request<Empty<Bytes>>, StageError> {
+    let authority = to.to_string();
+    let mut request = Request::builder()
+        .method(Method::CONNECT)
+        .uri(&authority)
+        .header(HOST, &authority)
+        .header(USER_AGENT, AGENT)
+        .body(Empty::new())?;
+    if let Some(value) = authorization(proxy) {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+/// What an HTTP proxy is told of who asks (RFC 7617); none where it is told nothing.
+pub(super) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
+    let Credentials { username, password } = proxy.credentials.as_ref()?;
+    let basic = BASE64_STANDARD.encode(format!("{username}:{}", password.reveal()));
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from(format!("Basic {basic}"))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// What speaks TLS to proxies: by the roots that this machine trusts, whoever's they are.
+pub(super) fn connector(
+    roots: &[rustls::pki_types::TrustAnchor<'static>],
+) -> Result<TlsConnector, rustls::Error> {
+    let store = rustls::RootCertStore { roots: roots.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
