@@ -120,6 +120,14 @@ impl Destinations {
             Destination::Named(lookup) => lookup.ask().await?.address(),
         }
     }
+
+    /// Every address of a name, at least one. `connect_to` has no say: nothing will be connected to.
+    ///
+    /// # Errors
+    /// When there is no answer, or no address in it.
+    pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NameError> {
+        Ok(self.names.resolve(name).await?.0)
+    }
 }
 
 impl Lookup<'_> {
