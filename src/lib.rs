@@ -20,6 +20,8 @@ pub mod engine;
 
 pub mod names;
 
+pub mod pac;
+
 pub mod probe;
 
 pub mod fetch;
