@@ -11,6 +11,7 @@ mod exporter;
 mod fetch;
 mod lab;
 mod lab_selftest;
+mod pac_hostile;
 mod probe_failures;
 mod probe_success;
 mod probe_timings;

@@ -1,0 +1,213 @@
+//! PAC scripts that mean harm: each evaluation ends at its deadline with its reason, memory stays flat, and nothing
+//! is left for the next one.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use defender_exporter::catalog::ProbeUrl;
+use defender_exporter::config::{Config, ResolverConfig};
+use defender_exporter::names::Destinations;
+use defender_exporter::pac::{Answer, Limits, Machine, PacError, PacReason, Script};
+use tokio::net::UdpSocket;
+use tokio::sync::Mutex;
+
+use PacReason::{BadAnswer, Busy, OutOfMemory, Threw, Timeout};
+
+/// What the time limit of these tests is, and what a busy machine may add to it.
+const TIME: Duration = Duration::from_millis(300);
+const SLACK: Duration = Duration::from_secs(2);
+
+/// Threads for scripts are the process's, so these tests take turns.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Bodies of `FindProxyForURL`, and how each may end.
+const HOSTILE: &[(&str, &[PacReason])] = &[
+    ("while (true);", &[Timeout]),
+    ("while (true) alert('x'.repeat(1000))", &[Timeout]),
+    ("while (true) try { while (true); } catch (e) {} finally { continue }", &[Timeout]),
+    ("while (true) try { throw 1 } catch (e) {}", &[Timeout]),
+    ("function f() { f() } f()", &[Threw]),
+    ("function f() { try { f() } finally { f() } } f()", &[Timeout]),
+    ("return 'a'.repeat(2 ** 30)", &[Threw]),
+    ("return 'a'.repeat(2 ** 29)", &[OutOfMemory]),
+    ("let s = 'x'; while (true) s += s + 'y'", &[Threw, OutOfMemory]),
+    ("const a = []; while (true) a.push(new Array(1000).fill(1))", &[OutOfMemory]),
+    ("const a = []; while (true) try { a.push({ a, f: () => a }) } catch (e) {}", &[Timeout, OutOfMemory]),
+    ("const m = new Map(); for (let i = 0; ; i++) m.set(i, [m])", &[OutOfMemory]),
+    ("const a = []; while (true) a.push(new Uint8Array(1e6))", &[OutOfMemory]),
+    ("const a = []; a.length = 2 ** 32 - 1; a.indexOf(1)", &[Timeout]),
+    ("return /^(a+)+$/.test('a'.repeat(64) + 'b')", &[Timeout]),
+    ("return shExpMatch('a'.repeat(4000), '*a'.repeat(1000) + 'b')", &[Timeout]),
+    ("new RegExp('('.repeat(1e6))", &[Threw]),
+    ("JSON.parse('['.repeat(1e6))", &[Threw]),
+    ("eval('['.repeat(1e5))", &[Threw]),
+    ("[3, 1, 2].sort(() => { while (true); })", &[Timeout]),
+    ("throw { toString() { while (true); } }", &[Timeout]),
+    ("throw { get [Symbol.toPrimitive]() { while (true); } }", &[Timeout]),
+    ("class E extends Error { get message() { while (true); } } throw new E()", &[Timeout]),
+    ("Error.prepareStackTrace = () => { while (true); }; null.x", &[Timeout]),
+    ("return { toString() { while (true); } }", &[BadAnswer]),
+    ("return 'PROXY a:1;'.repeat(1e6).replace(/a:1/g, '/')", &[BadAnswer, OutOfMemory]),
+    ("return new Proxy({}, { get() { while (true); } })", &[BadAnswer]),
+    ("return (async () => { while (true) await 1 })()", &[BadAnswer]),
+    ("for (let i = 0; ; i++) try { dnsResolve(i + '.example') } catch (e) {}", &[Timeout]),
+    ("dnsResolve({ toString() { while (true); } })", &[Timeout]),
+    (
+        "String.prototype.substring = () => 'x'.repeat(1e6); while (true) sortIpAddressList('1.2.3.4')",
+        &[Timeout],
+    ),
+];
+
+/// Takes names in and never answers.
+async fn silence() -> (UdpSocket, Destinations) {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let resolver =
+        ResolverConfig { servers: vec![server.local_addr().unwrap()], ..ResolverConfig::default() };
+    let config = Config { resolver, ..Config::default() };
+    (server, Destinations::new(&config.resolver, &config.connect_to, Duration::from_secs(60)).unwrap())
+}
+
+/// Asks a script, and holds that it is over in time.
+async fn ask(script: &Script, names: &Destinations, limits: Limits) -> Result<Answer, PacError> {
+    let url = ProbeUrl::parse("http://a.example/").unwrap();
+    let machine = Machine { now: SystemTime::UNIX_EPOCH, utc_offset: None, addresses: Vec::new() };
+    let start = Instant::now();
+    let found = script.find(&url, machine, names, limits).await;
+    assert!(start.elapsed() < limits.time + SLACK, "{:?} for {script:?}", start.elapsed());
+    found
+}
+
+async fn script(body: &str) -> Script {
+    let text = format!("function FindProxyForURL(url, host) {{ {body} }}");
+    Script::parse(&text, Limits::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn hostile_scripts_end_in_time_each_with_its_reason() {
+    let _turn = TURN.lock().await;
+    let (_server, names) = silence().await;
+    for (body, expected) in HOSTILE {
+        // who runs out of something else must not run out of time first
+        let time = if expected.contains(&Timeout) { TIME } else { Duration::from_secs(30) };
+        let limits = Limits { time, ..Limits::default() };
+        let found = ask(&script(body).await, &names, limits).await.unwrap_err();
+        assert!(expected.contains(&found.reason()), "{body}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_top_level_is_found_when_the_script_is_read() {
+    let _turn = TURN.lock().await;
+    let patience = Duration::from_secs(30);
+    let cases =
+        [("while (true);", TIME, Timeout), ("const a = []; while (true) a.push([a])", patience, OutOfMemory)];
+    for (text, time, expected) in cases {
+        let limits = Limits { time, ..Limits::default() };
+        let start = Instant::now();
+        let found = Script::parse(text, limits).await.unwrap_err();
+        assert_eq!(found.reason(), expected, "{text}: {found}");
+        assert!(start.elapsed() < time + SLACK);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_answered_ends_the_evaluation_at_its_deadline() {
+    let _turn = TURN.lock().await;
+    let (_server, names) = silence().await;
+    let script = script("return isResolvable('silent.example') ? 'DIRECT' : 'PROXY a:1'").await;
+    let found = ask(&script, &names, Limits { time: TIME, ..Limits::default() }).await;
+    assert_eq!(found, Err(PacError::Timeout(TIME)));
+}
+
+#[tokio::test]
+async fn nothing_is_left_for_the_next_evaluation() {
+    let _turn = TURN.lock().await;
+    let (_server, names) = silence().await;
+    let text = "var seen = 0;
+        function FindProxyForURL(url, host) {
+          if (seen++ || isPlainHostName('a.b') || [].mine) return 'PROXY spoilt:1';
+          isPlainHostName = () => true; Array.prototype.mine = 1; FindProxyForURL = null;
+          Object.prototype.toString = null; globalThis.dnsResolve = null;
+          return 'DIRECT';
+        }";
+    let script = Script::parse(text, Limits::default()).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(ask(&script, &names, Limits::default()).await.unwrap(), Answer::parse("DIRECT").unwrap());
+    }
+}
+
+/// Quadratic work inside one built-in function, which can't be interrupted, and takes seconds. Two such scripts are left
+/// alone, and nothing is run beside them until they are over.
+#[tokio::test]
+async fn a_script_that_cannot_be_stopped_is_left_alone() {
+    let _turn = TURN.lock().await;
+    let (_server, names) = silence().await;
+    let limits = Limits { time: Duration::from_millis(100), ..Limits::default() };
+    let fine = script("return 'DIRECT'").await;
+    for body in
+        ["const h = 'a'.repeat(25000); return (h + h).indexOf(h + 'b')", "return String(3n ** 600000n)"]
+    {
+        assert_eq!(ask(&script(body).await, &names, limits).await.unwrap_err().reason(), Timeout);
+    }
+    assert_eq!(ask(&fine, &names, limits).await.unwrap_err().reason(), Busy);
+    let start = Instant::now();
+    while ask(&fine, &names, Limits::default()).await.is_err_and(|error| error.reason() == Busy) {
+        assert!(start.elapsed() < Duration::from_secs(120));
+    }
+    ask(&fine, &names, Limits::default()).await.unwrap();
+}
+
+/// Whoever stops waiting stops the script too.
+#[tokio::test]
+async fn a_script_that_nobody_waits_for_ends() {
+    let _turn = TURN.lock().await;
+    let (_server, names) = silence().await;
+    let limits = Limits { time: Duration::from_secs(600), ..Limits::default() };
+    for body in ["while (true);", "isResolvable('silent.example'); while (true);"] {
+        let script = script(body).await;
+        for _ in 0..8 {
+            let asked = ask(&script, &names, limits);
+            tokio::time::timeout(Duration::from_millis(20), asked).await.unwrap_err();
+        }
+    }
+    ask(&script("return 'DIRECT'").await, &names, Limits::default()).await.unwrap();
+}
+
+/// Resident memory of this process, in MiB: now, and at its highest.
+#[cfg(target_os = "linux")]
+fn resident() -> (u64, u64) {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let of = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+/// Runs itself again in a process where no other test's memory counts.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn hostile_scripts_leave_memory_flat() {
+    const MARK: &str = "PAC_MEMORY_TEST_ALONE";
+    if std::env::var_os(MARK).is_none() {
+        let _turn = TURN.lock().await;
+        let this = std::env::current_exe().unwrap();
+        let test = "pac_hostile::hostile_scripts_leave_memory_flat";
+        let mut alone = std::process::Command::new(this);
+        let output = alone.args(["--exact", test]).env(MARK, "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    let (_server, names) = silence().await;
+    let limits = Limits { time: Duration::from_millis(50), ..Limits::default() };
+    let mut resident_after = Vec::new();
+    for _ in 0..5 {
+        for (body, _) in HOSTILE {
+            let _ended = ask(&script(body).await, &names, limits).await;
+        }
+        resident_after.push(resident().0);
+    }
+    // the C library keeps up to a script's memory for each of the threads that there were at once
+    let (early, late, highest) = (resident_after[2], resident_after[4], resident().1);
+    assert!(late <= early + 20, "MiB resident after each round: {resident_after:?}");
+    assert!(highest < 128, "at most {highest} MiB resident");
+}
