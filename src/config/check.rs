@@ -2,12 +2,11 @@
 //! Single values are read in `text.rs`, endpoints and block pages in `endpoints.rs`.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::Path;
 
-use super::raw::{Mapping, Node, Report, document};
-use super::text::{INTERVAL, TIMEOUT, address, connect_to, host_name, host_port, said, server};
-use super::{ComponentConfig, Config, ConnectTo, Family, HostPort, Problems, ResolverConfig, endpoints, tls};
+use super::raw::{Mapping, Node, Report, document, key};
+use super::text::{INTERVAL, TIMEOUT, connect_to, host_port, said};
+use super::{ComponentConfig, Config, ConnectTo, HostPort, Problems, endpoints, resolver, tls};
 use crate::catalog::{Component, Geo};
 
 /// The components that are probed only where `groups` names them.
@@ -47,7 +46,7 @@ fn read(mut root: Mapping<'_>, base_dir: &Path) -> Config {
         groups: root.take("groups").and_then(groups).unwrap_or_default(),
         components: root.take("components").and_then(Node::mapping).map(components).unwrap_or_default(),
         routes: default.routes,
-        resolver: root.take("resolver").and_then(Node::mapping).map(resolver).unwrap_or_default(),
+        resolver: root.take("resolver").and_then(Node::mapping).map(resolver::read).unwrap_or_default(),
         connect_to: root.take("connect_to").and_then(Node::mapping).map(connections).unwrap_or_default(),
         tls: root
             .take("tls")
@@ -109,36 +108,6 @@ fn component_settings(mut mapping: Mapping<'_>) -> ComponentConfig {
     settings
 }
 
-fn resolver(mut mapping: Mapping<'_>) -> ResolverConfig {
-    let resolver = ResolverConfig {
-        servers: mapping
-            .take("servers")
-            .and_then(|node| node.distinct(|entry| entry.parsed(server)))
-            .unwrap_or_default(),
-        family: mapping
-            .take("family")
-            .and_then(|node| node.word(Family::ALL, Family::as_str))
-            .unwrap_or_default(),
-        overrides: mapping.take("overrides").and_then(Node::mapping).map(overrides).unwrap_or_default(),
-    };
-    mapping.finish();
-    resolver
-}
-
-fn overrides(mapping: Mapping<'_>) -> BTreeMap<String, Vec<IpAddr>> {
-    let mut overrides = BTreeMap::new();
-    for (name, node) in mapping.into_entries() {
-        let Some(name) = key(&node, &name, host_name) else { continue };
-        if overrides.contains_key(&name) {
-            node.problem("is listed twice: case and notation of a name don't matter");
-        }
-        if let Some(list) = node.filled_distinct("address", |entry| entry.parsed(address)) {
-            overrides.insert(name, list);
-        }
-    }
-    overrides
-}
-
 fn connections(mapping: Mapping<'_>) -> BTreeMap<HostPort, ConnectTo> {
     let mut connections = BTreeMap::new();
     for (from, node) in mapping.into_entries() {
@@ -151,9 +120,4 @@ fn connections(mapping: Mapping<'_>) -> BTreeMap<HostPort, ConnectTo> {
         }
     }
     connections
-}
-
-/// Reads a key that is a value itself.
-fn key<T>(node: &Node<'_>, text: &str, read: fn(&str) -> Result<T, String>) -> Option<T> {
-    read(text).map_err(|why| node.problem(format!("the key {why}"))).ok()
 }

@@ -6,6 +6,7 @@ mod endpoints;
 mod load;
 mod no_proxy;
 mod raw;
+mod resolver;
 mod route;
 mod text;
 mod tls;
@@ -131,6 +132,18 @@ words! {
     }
 }
 
+words! {
+    /// Which of a name's addresses are probed.
+    #[derive(Default)]
+    Addresses {
+        /// The first of the answer.
+        #[default]
+        First = "first",
+        /// Each of them.
+        All = "all",
+    }
+}
+
 /// How names are resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResolverConfig {
@@ -138,6 +151,8 @@ pub struct ResolverConfig {
     pub servers: Vec<SocketAddr>,
     /// Which addresses are used.
     pub family: Family,
+    /// How many of them are probed.
+    pub addresses: Addresses,
     /// Names with fixed addresses, in lower case. DNS isn't asked for them.
     pub overrides: BTreeMap<String, Vec<IpAddr>>,
 }

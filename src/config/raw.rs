@@ -282,6 +282,11 @@ impl<'a> Mapping<'a> {
     }
 }
 
+/// Reads a key that is a value itself.
+pub(super) fn key<T>(node: &Node<'_>, text: &str, read: fn(&str) -> Result<T, String>) -> Option<T> {
+    read(text).map_err(|why| node.problem(format!("the key {why}"))).ok()
+}
+
 /// The path of a key below `path`; a key that isn't a plain word is quoted.
 fn join(path: &str, key: &str) -> String {
     let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
