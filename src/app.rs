@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::catalog;
 use crate::clock::Clock;
-use crate::config::{self, Config, Problems};
+use crate::config::{self, Config, Environment, Problems};
 use crate::engine;
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
@@ -66,7 +66,7 @@ pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
 /// With every problem at once.
 pub fn load(file: Option<&Path>) -> Result<(Config, Plan), Problems> {
     let config = match file {
-        Some(file) => config::load(file)?,
+        Some(file) => config::load(file, &Environment::of_process())?,
         None => Config::default(),
     };
     let name = file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());

@@ -6,23 +6,32 @@ use std::path::Path;
 
 use super::raw::{Mapping, Node, Report, document, key};
 use super::text::{INTERVAL, TIMEOUT, connect_to, host_port, said};
-use super::{ComponentConfig, Config, ConnectTo, HostPort, Problems, endpoints, resolver, tls};
+use super::{
+    ComponentConfig, Config, ConnectTo, Environment, HostPort, Problems, endpoints, resolver, routes, tls,
+};
 use crate::catalog::{Component, Geo};
 
 /// The components that are probed only where `groups` names them.
-const OPTIONAL: [Component; 4] =
+pub(super) const OPTIONAL: [Component; 4] =
     [Component::Streamlined, Component::Mde, Component::Usgov, Component::PkiExtended];
 
 /// The most probes that may be under way at once.
 const MAX_CONCURRENCY: u64 = 1024;
 
-/// Reads a configuration from its text. `file_name` is for messages; paths are relative to `base_dir`.
+/// Reads a configuration from its text. `file_name` is for messages; paths are relative to `base_dir`; a route may take
+/// its proxies from the `environment`.
 ///
 /// # Errors
 /// Every problem of the text, and of the files that it names.
-pub fn parse(file_name: &str, text: &str, base_dir: &Path) -> Result<Config, Problems> {
+pub fn parse(
+    file_name: &str,
+    text: &str,
+    base_dir: &Path,
+    environment: &Environment,
+) -> Result<Config, Problems> {
     let report = Report::new(file_name);
-    let config = document(text, &report).and_then(Node::mapping).map(|root| read(root, base_dir));
+    let root = document(text, &report).and_then(Node::mapping);
+    let config = root.map(|root| read(root, base_dir, environment));
     match config {
         Some(config) if report.is_empty() => {
             check_whole(&config, &report);
@@ -33,7 +42,7 @@ pub fn parse(file_name: &str, text: &str, base_dir: &Path) -> Result<Config, Pro
 }
 
 /// Takes every key. What can't be read keeps its default: the report has it.
-fn read(mut root: Mapping<'_>, base_dir: &Path) -> Config {
+fn read(mut root: Mapping<'_>, base_dir: &Path, environment: &Environment) -> Config {
     let default = Config::default();
     let config = Config {
         interval: root.take("interval").and_then(|node| node.duration(&INTERVAL)).unwrap_or(default.interval),
@@ -45,7 +54,10 @@ fn read(mut root: Mapping<'_>, base_dir: &Path) -> Config {
         geos: root.take("geos").and_then(geos).unwrap_or(default.geos),
         groups: root.take("groups").and_then(groups).unwrap_or_default(),
         components: root.take("components").and_then(Node::mapping).map(components).unwrap_or_default(),
-        routes: default.routes,
+        routes: root
+            .take("routes")
+            .and_then(|node| routes::read(node, base_dir, environment))
+            .unwrap_or(default.routes),
         resolver: root.take("resolver").and_then(Node::mapping).map(resolver::read).unwrap_or_default(),
         connect_to: root.take("connect_to").and_then(Node::mapping).map(connections).unwrap_or_default(),
         tls: root
@@ -73,6 +85,7 @@ fn check_whole(config: &Config, report: &Report<'_>) {
             report.add(format!("components.{component}.enabled"), problem);
         }
     }
+    routes::check(config, report);
 }
 
 fn concurrency(node: &Node<'_>) -> Option<usize> {

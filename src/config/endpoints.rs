@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use hyper::header::HeaderName;
 
 use super::raw::{Mapping, Node};
-use super::text::{INTERVAL, TIMEOUT, host_pattern, quoted};
+use super::text::{INTERVAL, TIMEOUT, host_pattern, probe_url, quoted, shown_url};
 use super::{EndpointOverride, request_of};
 use crate::catalog::{
     BlockPage, BodyKind, Component, Evidence, Expectation, HostPattern, Method, ProbeUrl, Scheme, Trust,
@@ -42,7 +42,7 @@ fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverri
     let report = mapping.report();
     let component =
         mapping.require("component").and_then(|node| node.word(Component::ALL, Component::as_str));
-    let url = mapping.require("url").and_then(|node| probe_url(&node));
+    let url = mapping.require("url").and_then(|node| url_to_probe(&node));
     let expect = mapping.take("expect").and_then(expectation);
     let method = mapping.take("method").and_then(|node| node.word(Method::ALL, Method::as_str));
     let evidence = mapping.take("evidence").and_then(|node| node.distinct(evidence));
@@ -70,21 +70,9 @@ fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverri
     })
 }
 
-/// A URL to probe. One with an `@` is not repeated in messages: a password may stand before it.
-fn probe_url(node: &Node<'_>) -> Option<ProbeUrl> {
+fn url_to_probe(node: &Node<'_>) -> Option<ProbeUrl> {
     let text = node.text()?;
-    let why = match ProbeUrl::parse(text) {
-        // The parser passes over some of it, which would then stand in a label.
-        Ok(_) if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
-            "white space in it".to_owned()
-        }
-        Ok(url) if url.port() == 0 => "port 0".to_owned(),
-        Ok(url) => return Some(url),
-        Err(error) => error.to_string(),
-    };
-    let shown = if text.contains('@') { "the URL".to_owned() } else { quoted(text) };
-    node.problem(format!("{shown} can't be probed: {why}"));
-    None
+    probe_url(text).map_err(|why| node.problem(format!("{} can't be probed: {why}", shown_url(text)))).ok()
 }
 
 /// `any`, a status, or a list of statuses.

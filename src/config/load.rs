@@ -5,13 +5,13 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::raw::{MAX_BYTES, Report};
-use super::{Config, Problems, parse};
+use super::{Config, Environment, Problems, parse};
 
-/// Reads the configuration file; paths in it are relative to its folder.
+/// Reads the configuration file; paths in it are relative to its folder, proxies may be those of the `environment`.
 ///
 /// # Errors
 /// Every problem of the file: unreadable, too long, not UTF-8, not YAML, or not a valid configuration.
-pub fn load(path: &Path) -> Result<Config, Problems> {
+pub fn load(path: &Path, environment: &Environment) -> Result<Config, Problems> {
     let name = path.display().to_string();
     let refuse = |problem: String| {
         let report = Report::new(&name);
@@ -22,7 +22,7 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     let text = String::from_utf8(bytes).map_err(|error| {
         refuse(format!("is not UTF-8: byte {} can't be read", error.utf8_error().valid_up_to() + 1))
     })?;
-    parse(&name, &text, path.parent().unwrap_or(Path::new("")))
+    parse(&name, &text, path.parent().unwrap_or(Path::new("")), environment)
 }
 
 /// The bytes of a file, or why there are none, for a person.

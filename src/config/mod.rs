@@ -2,14 +2,19 @@
 //! these types or into every problem at once. What follows from a configuration is decided in `plan.rs`.
 
 mod check;
+mod credentials;
 mod endpoints;
+mod environment;
 mod load;
 mod no_proxy;
+mod proxy_url;
 mod raw;
 mod resolver;
 mod route;
+mod routes;
 mod text;
 mod tls;
+mod via;
 
 #[cfg(test)]
 mod tests;
@@ -27,6 +32,7 @@ use crate::catalog::{
 use crate::words::words;
 
 pub use check::parse;
+pub use environment::Environment;
 pub use load::load;
 pub use no_proxy::NoProxy;
 pub use route::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via};

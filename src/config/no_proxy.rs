@@ -6,8 +6,9 @@ use std::net::IpAddr;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoProxy(Vec<Rule>);
 
+/// Hosts, and the port that it is about if it isn't about all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Rule {
+pub(super) struct Rule {
     hosts: Hosts,
     port: Option<u16>,
 }
@@ -30,20 +31,32 @@ impl NoProxy {
         self.0.iter().any(|rule| rule.port.is_none_or(|own| own == port) && rule.hosts.contain(&host))
     }
 
-    /// Reads one rule: `*`, a name, `.name` or `*.name` (each with all names below it), an address, a network
+    pub(super) const fn new(rules: Vec<Rule>) -> Self {
+        Self(rules)
+    }
+
+    /// These rules and others.
+    pub(super) fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// Reads one more rule: `*`, a name, `.name` or `*.name` (each with all names below it), an address, a network
     /// (`10.0.0.0/8`), each but the network with a port if it isn't for all.
     ///
     /// # Errors
     /// When it is none of these.
     pub fn add(&mut self, rule: &str) -> Result<(), String> {
-        self.0.push(rule_of(rule.trim())?);
+        self.0.push(rule_of(rule)?);
         Ok(())
     }
 }
 
-fn rule_of(text: &str) -> Result<Rule, String> {
+/// One rule, as [`NoProxy::add`] reads it.
+pub(super) fn rule_of(text: &str) -> Result<Rule, String> {
     const FORM: &str =
         "is no rule: *, a name, .name, an address or a network such as 10.0.0.0/8, with :port if need be";
+    let text = text.trim();
     if text == "*" {
         return Ok(Rule { hosts: Hosts::All, port: None });
     }
@@ -55,6 +68,7 @@ fn rule_of(text: &str) -> Result<Rule, String> {
     }
     let (host, port) = with_port(text).ok_or(FORM)?;
     let hosts = if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        let address = address.to_canonical();
         Hosts::Network(address, if address.is_ipv4() { 32 } else { 128 })
     } else {
         let name = host.strip_prefix('*').unwrap_or(host);
@@ -126,6 +140,7 @@ mod tests {
         check("10.1.2.3", &[("10.1.2.3", 443)], &[("10.1.2.4", 443)]);
         check("0.0.0.0/0", &[("203.0.113.1", 443)], &[("[2001:db8::1]", 443)]);
         check("2001:db8::/32", &[("[2001:db8:1::1]", 443)], &[("[2001:db9::1]", 443), ("10.0.0.1", 443)]);
+        check("::ffff:10.1.2.3", &[("10.1.2.3", 443), ("[::ffff:a01:203]", 443)], &[("10.1.2.4", 443)]);
         check("2001:db8::1", &[("[2001:db8::1]", 443)], &[("[2001:db8::2]", 443)]);
         check("[2001:db8::1]:8443", &[("[2001:db8::1]", 8443)], &[("[2001:db8::1]", 443)]);
     }

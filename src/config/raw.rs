@@ -245,6 +245,21 @@ impl<'a> Mapping<'a> {
         self.report
     }
 
+    /// Whether a key is there and hasn't been taken.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Reports a problem of the mapping itself.
+    pub(super) fn problem(&self, problem: impl Into<String>) {
+        self.report.add(self.path.clone(), problem.into());
+    }
+
+    /// Reports a problem of a key that may have been taken.
+    pub(super) fn problem_of(&self, key: &str, problem: impl Into<String>) {
+        self.report.add(join(&self.path, key), problem.into());
+    }
+
     /// Takes the value of a key, if the key is there.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Node<'a>> {
         self.asked.push(key);

@@ -10,10 +10,34 @@ use proptest::prelude::*;
 use super::text::said;
 use super::*;
 
+/// What stands in the password file of the good configurations, and in the URLs of [`environment`].
+const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
+
 const SAMPLE: &str = include_str!("../../deploy/defender-exporter.yaml");
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
+}
+
+/// One whose variables are good.
+fn environment() -> Environment {
+    let variables = [
+        ("http_proxy", "proxy.example:3128"),
+        ("HTTP_PROXY", "http://not-asked.example:3128"),
+        ("HTTPS_PROXY", "https://bob:battery%40staple@secure.example/"),
+        ("NO_PROXY", "localhost, .corp.example,10.0.0.0/8"),
+    ];
+    Environment::new(&variables, Some("corp.example"))
+}
+
+/// One whose variables are bad, on a machine of no domain.
+fn bad_environment() -> Environment {
+    let variables = [
+        ("http_proxy", "http://eve:hunter2@proxy"),
+        ("https_proxy", "ftp://proxy.example:21"),
+        ("no_proxy", "localhost,10.*,a.example"),
+    ];
+    Environment::new(&variables, None)
 }
 
 /// Reads every `*.yaml` of a folder and compares the outcome with the `*.txt` beside it.
@@ -40,32 +64,43 @@ fn check(folder: &str, outcome: fn(&str, &str, &Path) -> String) {
 
 #[test]
 fn bad_files_report_every_problem() {
-    check("bad", |name, text, folder| match parse(name, text, folder) {
+    check("bad", |name, text, folder| match parse(name, text, folder, &bad_environment()) {
         Ok(config) => panic!("{name} was accepted: {config:?}"),
-        Err(problems) => problems.to_string(),
+        Err(problems) => {
+            let text = problems.to_string();
+            assert!(!text.contains("hunter2") && !text.contains("secret"), "{text}");
+            text
+        }
     });
 }
 
 #[test]
 fn good_files_become_this_configuration() {
     check("good", |name, text, folder| {
-        let mut config = parse(name, text, folder).unwrap();
+        let mut config = parse(name, text, folder, &environment()).unwrap();
         let extra = std::mem::take(&mut config.tls.extra_roots).len();
         let genuine = std::mem::take(&mut config.tls.genuine_roots).len();
-        format!("{config:#?}\nextra roots: {extra}, genuine roots: {genuine}")
+        let shown = format!("{config:#?}\nextra roots: {extra}, genuine roots: {genuine}");
+        let folder = format!("{folder:?}");
+        shown.replace(folder.trim_matches('"'), "(folder)").replace(r"(folder)\\", "(folder)/")
     });
 }
 
 #[test]
 fn the_sample_equals_the_defaults() {
-    assert_eq!(parse("sample", SAMPLE, Path::new("")), Ok(Config::default()));
+    assert_eq!(parse("sample", SAMPLE, Path::new(""), &Environment::default()), Ok(Config::default()));
 }
 
 #[test]
 fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
     let text: String =
         SAMPLE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
-    let config = parse("sample", &text, &data().join("pem")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for root in ["corporate-root.pem", "microsoft-new-root.pem"] {
+        fs::copy(data().join("pem").join(root), folder.path().join(root)).unwrap();
+    }
+    fs::write(folder.path().join("proxy.pass"), "secret\n").unwrap();
+    let config = parse("sample", &text, folder.path(), &Environment::default()).unwrap();
     let Config { groups, components, resolver, connect_to, tls, endpoints, block_pages, .. } = &config;
     assert!(
         !groups.is_empty()
@@ -77,10 +112,31 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
     assert!(!resolver.servers.is_empty() && !resolver.overrides.is_empty());
     assert!(components.values().any(|settings| settings.enabled.is_some()));
     assert!(components.values().any(|settings| settings.interval.is_some() && settings.timeout.is_some()));
+    cover_routes(&config.routes);
     let full = endpoints.iter().find(|entry| entry.evidence.is_some()).unwrap();
     assert!(endpoints.iter().any(|entry| entry.trust.is_some()));
     assert!(full.expect.is_some() && full.method.is_some() && full.enabled.is_some());
     assert!(full.interval.is_some() && full.timeout.is_some());
+}
+
+/// Holds that the examples of routes have every key in them.
+fn cover_routes(routes: &[RouteConfig]) {
+    let proxies = |route: &RouteConfig| match &route.via {
+        Via::Proxies(proxies) => proxies.https.clone().map(|proxy| (proxy, proxies.no_proxy.clone())),
+        Via::Pac(_) => None,
+    };
+    let scripts = routes.iter().filter_map(|route| match &route.via {
+        Via::Pac(pac) => Some(&pac.source),
+        Via::Proxies(_) => None,
+    });
+    let (proxy, no_proxy) = routes.iter().find_map(proxies).unwrap();
+    assert!(proxy.credentials.is_some() && no_proxy != NoProxy::default());
+    let scripts: Vec<_> = scripts.collect();
+    assert!(scripts.iter().any(|source| !matches!(source, PacSource::Wpad { .. })));
+    assert!(scripts.iter().any(|source| matches!(source, PacSource::Wpad { domain } if !domain.is_empty())));
+    assert!(SAMPLE.contains("from_environment: true")); // it leaves no trace where no variable is set
+    assert!(routes.iter().any(|route| !route.components.is_empty() && route.source_address.is_some()));
+    assert!(routes.iter().any(|route| route.resolver.is_some()));
 }
 
 /// What [`load`] says of a file with these bytes, its path left out.
@@ -90,7 +146,7 @@ fn load_problem(bytes: Option<&[u8]>) -> String {
     if let Some(bytes) = bytes {
         fs::write(&path, bytes).unwrap();
     }
-    let Problems(problems) = load(&path).unwrap_err();
+    let Problems(problems) = load(&path, &Environment::default()).unwrap_err();
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].file, path.display().to_string());
     assert_eq!(problems[0].key, "");
@@ -108,9 +164,9 @@ fn files_that_cannot_be_read_are_one_problem() {
     for (bytes, expected) in cases {
         assert_eq!(load_problem(bytes), expected);
     }
-    let longest = parse("x", &"#".repeat(1024 * 1024), Path::new(""));
+    let longest = parse("x", &"#".repeat(1024 * 1024), Path::new(""), &Environment::default());
     assert_eq!(longest, Ok(Config::default()));
-    assert!(parse("x", &"#".repeat(1024 * 1024 + 1), Path::new("")).is_err());
+    assert!(parse("x", &"#".repeat(1024 * 1024 + 1), Path::new(""), &Environment::default()).is_err());
 }
 
 #[test]
@@ -120,13 +176,13 @@ fn roots_are_found_beside_the_file() {
     fs::write(folder.path().join("root.pem"), [root.clone(), root].concat()).unwrap();
     let path = folder.path().join("x.yaml");
     fs::write(&path, "\u{feff}tls: { extra_roots: [root.pem] }\r\n").unwrap();
-    assert_eq!(load(&path).unwrap().tls.extra_roots.len(), 1);
+    assert_eq!(load(&path, &Environment::default()).unwrap().tls.extra_roots.len(), 1);
 }
 
 #[test]
 fn long_and_invisible_text_is_cut_and_escaped() {
     let text = format!("geos: [\"\u{202e}{}\"]", "x".repeat(500));
-    let problems = parse("f", &text, Path::new("")).unwrap_err().to_string();
+    let problems = parse("f", &text, Path::new(""), &Environment::default()).unwrap_err().to_string();
     let expected =
         format!("f: geos[0]: \"\\u{{202e}}{}\"… is not one of us, eu, uk, au, ch, in", "x".repeat(79));
     assert_eq!(problems, expected);
@@ -153,11 +209,12 @@ fn mutated() -> impl Strategy<Value = String> {
 }
 
 fn well_told(text: &str) -> Result<(), TestCaseError> {
-    if let Err(Problems(problems)) = parse("f", text, &data().join("good")) {
+    if let Err(Problems(problems)) = parse("f", text, &data().join("good"), &environment()) {
         prop_assert!(!problems.is_empty());
         for problem in problems {
             prop_assert!(!problem.to_string().contains('\n'), "{problem}");
             prop_assert!(!problem.problem.is_empty());
+            prop_assert!(PASSWORDS.iter().all(|word| !problem.problem.contains(word)), "{problem}");
         }
     }
     Ok(())

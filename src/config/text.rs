@@ -8,6 +8,7 @@ use std::time::Duration;
 use url::Host;
 
 use super::{ConnectTo, HostPort};
+use crate::catalog::ProbeUrl;
 
 /// The longest name that DNS can carry (RFC 1035, section 2.3.4), in characters.
 const MAX_NAME: usize = 253;
@@ -133,6 +134,24 @@ pub(super) fn server(text: &str) -> Result<SocketAddr, String> {
 /// An IP address.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "is not an IPv4 or IPv6 address".to_owned())
+}
+
+/// A URL that requests can go to.
+pub(super) fn probe_url(text: &str) -> Result<ProbeUrl, String> {
+    match ProbeUrl::parse(text) {
+        // The parser passes over some of it, which would then stand in a label.
+        Ok(_) if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
+            Err("white space in it".to_owned())
+        }
+        Ok(url) if url.port() == 0 => Err("port 0".to_owned()),
+        Ok(url) => Ok(url),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// A URL as a message shows it: not at all where it has an `@`, before which a password may stand.
+pub(super) fn shown_url(text: &str) -> String {
+    if text.contains('@') { "the URL".to_owned() } else { quoted(text) }
 }
 
 /// A text in quotes, invisible characters escaped, cut where it is long.

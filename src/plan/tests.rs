@@ -8,7 +8,7 @@ use super::*;
 use crate::catalog::{
     Basis, BodyKind, Component, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme, Trust,
 };
-use crate::config::{ComponentConfig, EndpointOverride};
+use crate::config::{ComponentConfig, EndpointOverride, Environment};
 
 const MAPS: &str = "https://maps.example/";
 const MAPS_IN: &str = "https://in.maps.example/";
@@ -84,7 +84,7 @@ fn block_page(name: &str) -> BlockPage {
 
 /// A configuration from YAML: shorter to read than its types.
 fn config(yaml: &str) -> Config {
-    crate::config::parse("f", yaml, std::path::Path::new("")).unwrap()
+    crate::config::parse("f", yaml, std::path::Path::new(""), &Environment::default()).unwrap()
 }
 
 fn planned(yaml: &str) -> Plan {

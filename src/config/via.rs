@@ -1,0 +1,154 @@
+//! How a route's connections are made: the keys of an entry of `routes` of which one says it at most, and those that go
+//! with it. A configuration with a problem is given up as a whole, so what can't be read may become anything here.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::no_proxy::rule_of;
+use super::proxy_url::{self, proxy_url};
+use super::raw::{Mapping, Node};
+use super::text::{host_name, probe_url, shown_url};
+use super::{Credentials, Environment, NoProxy, PacConfig, PacSource, Proxies, Proxy, Via, credentials};
+
+/// Keys that have no meaning by themselves.
+const DEPENDENT: [&str; 4] = ["username", "password_file", "no_proxy", "domain"];
+
+/// Takes the keys; files are relative to `base_dir`.
+pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Environment) -> Via {
+    let dependent: Vec<_> = DEPENDENT.into_iter().filter(|key| entry.has(key)).collect();
+    let credentials = credentials::read(entry, base_dir);
+    let no_proxy = entry.take("no_proxy").and_then(no_proxy).unwrap_or_default();
+    let domain = entry.take("domain").map(|node| node.parsed(host_name).unwrap_or_default());
+
+    let mut ways = Vec::new();
+    if let Some(node) = entry.take("proxy") {
+        ways.push(("proxy", proxy(&node, credentials.clone(), no_proxy.clone())));
+    }
+    if let Some(node) = entry.take("from_environment") {
+        let read = || from_environment(&node, credentials.as_ref(), no_proxy, environment);
+        ways.extend(flag(&node, read).map(|via| ("from_environment", via)));
+    }
+    if let Some(node) = entry.take("pac") {
+        ways.push(("pac", pac(&node, credentials.clone(), base_dir)));
+    }
+    if let Some(node) = entry.take("wpad") {
+        let read = || wpad(&node, credentials, domain.as_deref().or(environment.domain()));
+        ways.extend(flag(&node, read).map(|via| ("wpad", via)));
+    }
+    check_together(entry, &ways.iter().map(|(key, _)| *key).collect::<Vec<_>>(), &dependent);
+    ways.pop().map_or_else(|| Via::Proxies(Proxies::default()), |(_, via)| via)
+}
+
+/// What a key means that is `true`; `false` is as if it weren't there.
+fn flag(node: &Node<'_>, read: impl FnOnce() -> Via) -> Option<Via> {
+    match node.boolean() {
+        Some(true) => Some(read()),
+        Some(false) => None,
+        None => Some(Via::Proxies(Proxies::default())),
+    }
+}
+
+/// What no key by itself can break.
+fn check_together(entry: &Mapping<'_>, ways: &[&str], dependent: &[&str]) {
+    match ways {
+        [] => dependent.iter().for_each(|key| entry.problem_of(key, without(key))),
+        [way] => {
+            for key in dependent {
+                if let Some(problem) = misplaced(key, way) {
+                    entry.problem_of(key, problem);
+                }
+            }
+            match (dependent.contains(&"username"), dependent.contains(&"password_file")) {
+                (true, false) => entry.problem_of("username", "needs password_file as well"),
+                (false, true) => entry.problem_of("password_file", "needs username as well"),
+                _ => {}
+            }
+        }
+        several => entry.problem(format!(
+            "has {}: at most one of proxy, from_environment, pac and wpad",
+            several.join(" and ")
+        )),
+    }
+}
+
+/// What is wrong with a dependent key of a direct route.
+fn without(key: &str) -> &'static str {
+    if key == "domain" { "has no effect without wpad: true" } else { "has no effect without a proxy" }
+}
+
+/// What is wrong with a dependent key of another route, if anything is.
+fn misplaced(key: &str, way: &str) -> Option<&'static str> {
+    match (key, way) {
+        ("domain", "wpad") => None,
+        ("domain", _) => Some(without(key)),
+        ("no_proxy", "pac" | "wpad") => Some("has no effect: the script says what is connected to directly"),
+        _ => None,
+    }
+}
+
+fn no_proxy(node: Node<'_>) -> Option<NoProxy> {
+    node.distinct(|rule| rule.parsed(rule_of)).map(NoProxy::new)
+}
+
+fn proxy(node: &Node<'_>, credentials: Option<Credentials>, no_proxy: NoProxy) -> Via {
+    let proxy = node.text().and_then(|text| {
+        proxy_of(text, credentials)
+            .map_err(|why| node.problem(format!("{} {why}", proxy_url::shown(text))))
+            .ok()
+    });
+    let proxy = proxy.map(Arc::new);
+    Via::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy })
+}
+
+fn proxy_of(text: &str, credentials: Option<Credentials>) -> Result<Proxy, String> {
+    let url = proxy_url(text)?;
+    if url.userinfo.is_some() {
+        return Err("has a user name or password in it: use username and password_file".to_owned());
+    }
+    credentials::fit(credentials.as_ref(), url.kind).map_err(|why| format!("can't be used: {why}"))?;
+    Ok(Proxy { kind: url.kind, at: url.at, credentials })
+}
+
+fn from_environment(
+    node: &Node<'_>,
+    credentials: Option<&Credentials>,
+    no_proxy: NoProxy,
+    environment: &Environment,
+) -> Via {
+    let proxies = environment.proxies(credentials).unwrap_or_else(|problems| {
+        for problem in problems {
+            node.problem(problem);
+        }
+        Proxies::default()
+    });
+    Via::Proxies(Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies })
+}
+
+fn pac(node: &Node<'_>, credentials: Option<Credentials>, base_dir: &Path) -> Via {
+    let source = node.text().and_then(|text| {
+        script(text, base_dir)
+            .map_err(|why| node.problem(format!("{} can't be fetched: {why}", shown_url(text))))
+            .ok()
+    });
+    source.map_or_else(
+        || Via::Proxies(Proxies::default()),
+        |source| Via::Pac(PacConfig { source, credentials }),
+    )
+}
+
+/// Where a script is. Whether there is one, and what it says, each probe finds out: scripts come and go.
+fn script(text: &str, base_dir: &Path) -> Result<PacSource, String> {
+    match text.split_once("://") {
+        None => Ok(PacSource::File(base_dir.join(text))),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") => probe_url(text).map(PacSource::Url),
+        Some(_) => Err("a script comes from a file or an http URL".to_owned()),
+    }
+}
+
+fn wpad(node: &Node<'_>, credentials: Option<Credentials>, domain: Option<&str>) -> Via {
+    if domain.is_none() {
+        node.problem("nothing says what the domain of this machine is: give it as domain");
+    }
+    let domain = domain.unwrap_or_default().trim_end_matches('.').to_owned();
+    Via::Pac(PacConfig { source: PacSource::Wpad { domain }, credentials })
+}
