@@ -25,13 +25,14 @@ const REASON: &str = "defender_probe_failure_reason";
 type Key = (String, String);
 
 /// A running exporter; it is killed with the value.
-struct Exporter {
+pub struct Exporter {
     child: Child,
     address: String,
 }
 
 impl Exporter {
-    fn start(config: &Path) -> Self {
+    /// Starts it with this configuration, on a free port.
+    pub fn start(config: &Path) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
             .arg(config)
@@ -45,13 +46,14 @@ impl Exporter {
         Self { child, address }
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    /// Status and body of what it serves there.
+    pub async fn get(&self, path: &str) -> (u16, String) {
         let answer = reqwest::get(format!("http://{}{path}", self.address)).await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// Scrapes until it holds, for 20 seconds at most.
-    async fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+    pub async fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let (_, metrics) = self.get("/metrics").await;
@@ -72,7 +74,7 @@ impl Drop for Exporter {
 }
 
 /// The values of a metric, with its labels.
-fn samples<'a>(metrics: &'a str, name: &str) -> Vec<(&'a str, f64)> {
+pub fn samples<'a>(metrics: &'a str, name: &str) -> Vec<(&'a str, f64)> {
     let prefix = format!("{name}{{");
     let lines = metrics.lines().filter(|line| line.starts_with(&prefix));
     lines
@@ -88,7 +90,7 @@ fn keys(metrics: &str, name: &str, right: impl Fn(f64) -> bool) -> BTreeSet<Key>
 }
 
 /// The value of a label that needs no escapes.
-fn label(labels: &str, name: &str) -> String {
+pub fn label(labels: &str, name: &str) -> String {
     let (_, rest) = labels.split_once(&format!("{name}=\"")).unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
@@ -102,7 +104,7 @@ fn successes(metrics: &str) -> usize {
 }
 
 /// What the defaults probe, in the catalog's order.
-fn endpoints() -> Vec<&'static Endpoint> {
+pub fn endpoints() -> Vec<&'static Endpoint> {
     let optional = |component| embedded().components.iter().any(|c| c.component == component && c.optional);
     let geos = Config::default().geos;
     let probed = |e: &&Endpoint| !optional(e.component) && e.geo.is_none_or(|geo| geos.contains(&geo));
@@ -154,7 +156,8 @@ async fn it_stops_within_a_second_while_probes_hang() {
     assert_eq!(ended.code(), Some(0));
 }
 
-fn run(args: &[&str]) -> Output {
+/// What the program does with these arguments, once it has ended.
+pub fn run(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).output().unwrap()
 }
 

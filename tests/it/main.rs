@@ -15,5 +15,7 @@ mod pac_hostile;
 mod probe_failures;
 mod probe_success;
 mod probe_timings;
+#[cfg(target_os = "linux")] // the programs are Debian's
+mod real;
 mod scenario;
 mod tidy;

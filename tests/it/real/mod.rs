@@ -1,0 +1,7 @@
+//! The exporter against real programs: what the lab only claims to be like. Each test says what it needs by
+//! [`tools::find`], and is skipped where that isn't installed.
+
+mod interception;
+mod mitmproxy;
+mod process;
+mod tools;

@@ -1,0 +1,74 @@
+//! A program that runs beside a test: what it says is kept, and it ends with its value, also when the test panics.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a program may take to say that it is ready, however busy the machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The program.
+pub struct Running {
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Running {
+    /// Starts it, with nothing to read.
+    pub fn start(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let said = Arc::default();
+        listen(child.stdout.take().unwrap(), &said);
+        listen(child.stderr.take().unwrap(), &said);
+        Self { child, said }
+    }
+
+    /// The first line in which `sign` stands, once it has been said. None when the program ends without it.
+    ///
+    /// # Panics
+    /// When it doesn't come.
+    pub async fn line(&mut self, sign: &str) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let ended = self.child.try_wait().unwrap().is_some();
+            if let Some(line) = self.lines().iter().find(|line| line.contains(sign)) {
+                return Some(line.clone());
+            }
+            if ended {
+                tokio::time::sleep(PAUSE).await; // its last words may still be on the way
+                return self.lines().iter().find(|line| line.contains(sign)).cloned();
+            }
+            assert!(Instant::now() < deadline, "it never said {sign:?}:\n{}", self.said());
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// All that it said so far, for a person.
+    pub fn said(&self) -> String {
+        self.lines().join("\n")
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended by itself
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads all that comes, or the program would block on a full pipe.
+fn listen(output: impl Read + Send + 'static, said: &Arc<Mutex<Vec<String>>>) {
+    let said = Arc::clone(said);
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            said.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}
