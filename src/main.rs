@@ -10,6 +10,7 @@ use defender_exporter::app::{self, Setup};
 use defender_exporter::cli::{Cli, Command, LogFormat};
 use defender_exporter::clock::Clock;
 use defender_exporter::commands::{catalog, check, explain};
+use defender_exporter::plan::Plan;
 use defender_exporter::web;
 use tracing_subscriber::EnvFilter;
 
@@ -42,7 +43,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
     let file = cli.config_file.as_deref();
     if cli.config_check {
         let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
-        println!("the configuration is good: {} targets", plan.targets.len());
+        println!("the configuration is good: {}", size(&plan));
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.command {
@@ -53,8 +54,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
         }
         Some(Command::Catalog { format }) => {
             let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
-            let endpoints: Vec<_> = plan.targets.iter().map(|target| &target.endpoint).collect();
-            print!("{}", catalog::render(&endpoints, *format));
+            print!("{}", catalog::render(&plan.endpoints(), *format));
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Check { format }) => in_runtime(async {
@@ -64,6 +64,12 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
         }),
         None => in_runtime(serve(cli)),
     }
+}
+
+/// How much a plan asks for.
+fn size(plan: &Plan) -> String {
+    let said = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    format!("{} by {}", said(plan.targets.len(), "target"), said(plan.routes.len(), "route"))
 }
 
 async fn serve(cli: &Cli) -> Result<ExitCode, String> {
@@ -77,7 +83,7 @@ async fn serve(cli: &Cli) -> Result<ExitCode, String> {
         }
         listeners.push(listener);
     }
-    tracing::info!(targets = setup.plan.targets.len(), "probing");
+    tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
     app::run(setup, listeners, cli.telemetry_path.clone(), stop).await;
     Ok(ExitCode::SUCCESS)
 }

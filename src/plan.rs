@@ -8,6 +8,7 @@ mod merge;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,14 @@ impl Plan {
     pub fn target(&self, id: TargetId) -> &Target {
         &self.targets[id.0]
     }
+
+    /// The endpoints that are probed, each once, however many routes lead there.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<&Endpoint> {
+        let mut endpoints: Vec<_> = self.targets.iter().map(|target| &target.endpoint).collect();
+        endpoints.dedup_by_key(|endpoint| (endpoint.component, endpoint.url.as_str())); // its routes stand together
+        endpoints
+    }
 }
 
 /// Decides what is probed.
@@ -142,8 +151,11 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
     }
     match targets.len() {
         0 if errors.is_empty() => errors.push(PlanError::Empty),
-        found if found > MAX_TARGETS => errors.push(PlanError::TooMany { found }),
-        _ => {}
+        0 => {}
+        found => {
+            errors.extend(idle(&routes, &targets, config));
+            errors.extend((found > MAX_TARGETS).then_some(PlanError::TooMany { found }));
+        }
     }
     if !errors.is_empty() {
         return Err(errors);
@@ -184,6 +196,18 @@ fn is_wanted(candidate: &Candidate, spec: &ComponentSpec, config: &Config) -> bo
 fn serves(config: &Config, route: &Route, component: Component) -> bool {
     let selected = &config.routes[route.index].components; // it was made of that entry
     selected.is_empty() || selected.contains(&component)
+}
+
+/// The routes that nothing is probed by.
+fn idle(routes: &[Arc<Route>], targets: &[Target], config: &Config) -> Vec<PlanError> {
+    let used: BTreeSet<usize> = targets.iter().map(|target| target.route.index).collect();
+    let idle = routes.iter().filter(|route| !used.contains(&route.index));
+    let error = |route: &Arc<Route>| PlanError::IdleRoute {
+        route: route.index,
+        name: route.name.clone(),
+        components: config.routes[route.index].components.clone(), // it was made of that entry
+    };
+    idle.map(error).collect()
 }
 
 /// How often an endpoint is probed, and how long a probe may take.

@@ -72,6 +72,17 @@ pub enum PlanError {
     /// Nothing is left to probe.
     #[error("nothing is left to probe: every component or endpoint is turned off, or of another region")]
     Empty,
+    /// Nothing is left to probe by a route, although by others there is.
+    #[error("nothing is left to probe by {name}: every endpoint of {} is turned off, or of another region",
+        components.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    IdleRoute {
+        /// The entry in the configuration's `routes`.
+        route: usize,
+        /// Its name.
+        name: String,
+        /// The components that are selected for it.
+        components: Vec<Component>,
+    },
     /// More targets than one exporter takes on.
     #[error("{found} targets: at most {MAX_TARGETS} are accepted")]
     TooMany {
@@ -128,6 +139,7 @@ impl PlanError {
             }
             Self::TimeoutNotShorter { timeout, .. } => timeout.source.key("timeout"),
             Self::Empty | Self::TooMany { .. } => String::new(),
+            Self::IdleRoute { route, .. } => format!("routes[{route}].components"),
             Self::UnknownNeed { index, .. } => format!("endpoints[{index}].serves"),
             Self::DisabledUnknown { index, .. } => format!("endpoints[{index}].enabled"),
             Self::NoProof { index, .. } => format!("endpoints[{index}].expect"),

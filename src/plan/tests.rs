@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
 use crate::catalog::{
     Basis, BodyKind, Component, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme, Trust,
 };
-use crate::config::{ComponentConfig, EndpointOverride, Environment};
+use crate::config::{ComponentConfig, EndpointOverride, Environment, Family};
 
 const MAPS: &str = "https://maps.example/";
 const MAPS_IN: &str = "https://in.maps.example/";
@@ -82,9 +83,21 @@ fn block_page(name: &str) -> BlockPage {
     }
 }
 
+/// What the files and variables of [`ROUTES`] hide.
+const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
+
+/// Routes of every kind, of which two select components.
+const ROUTES: &str = "routes: [{ name: direct }, \
+    { name: proxy, proxy: 'http://proxy.example:8080', components: [crl, maps], source_address: 10.0.0.7, \
+      username: ann, password_file: pass/proxy.pass, resolver: { family: ipv4 } }, \
+    { name: environment, from_environment: true, components: [update] }, \
+    { name: script, pac: a.pac, username: ann, password_file: pass/proxy.pass, components: [crl] }]\n";
+
 /// A configuration from YAML: shorter to read than its types.
 fn config(yaml: &str) -> Config {
-    crate::config::parse("f", yaml, std::path::Path::new(""), &Environment::default()).unwrap()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config");
+    let environment = Environment::new(&[("all_proxy", "socks5://bob:battery%40staple@socks.example")], None);
+    crate::config::parse("f", yaml, &folder, &environment).unwrap()
 }
 
 fn planned(yaml: &str) -> Plan {
@@ -124,6 +137,77 @@ fn selects_components_regions_and_endpoints() {
     ];
     for (yaml, expected) in cases {
         assert_eq!(urls(&planned(yaml)), expected, "{yaml}");
+    }
+}
+
+/// The targets as `URL by route`, in the order of the plan.
+fn ways(plan: &Plan) -> Vec<String> {
+    let way = |target: &Target| format!("{} by {}", target.endpoint.url, target.route.name);
+    plan.targets.iter().map(way).collect()
+}
+
+#[test]
+fn each_route_probes_the_endpoints_of_its_components() {
+    let cases: [(&str, &[&str]); 3] = [
+        (
+            ROUTES,
+            &[
+                "https://maps.example/ by direct",
+                "https://maps.example/ by proxy",
+                "http://update.example/a by direct",
+                "http://update.example/a by environment",
+                "http://crl.example/a.crl by direct",
+                "http://crl.example/a.crl by proxy",
+                "http://crl.example/a.crl by script",
+            ],
+        ),
+        // A component that no route is for isn't probed; one that is turned on later is probed by those for all.
+        ("routes: [{ name: a, components: [update] }]", &["http://update.example/a by a"]),
+        (
+            "groups: [mde]\nroutes: [{ name: a, components: [maps] }, { name: b, components: [mde] }]",
+            &["https://maps.example/ by a", "https://mde.example/ by b"],
+        ),
+    ];
+    for (yaml, expected) in cases {
+        assert_eq!(ways(&planned(yaml)), expected, "{yaml}");
+    }
+    let plan = planned("routes: [{ name: a, components: [update] }]");
+    assert_eq!(plan.components.len(), 1);
+    let endpoints: Vec<_> =
+        planned(ROUTES).endpoints().into_iter().map(|endpoint| endpoint.url.to_string()).collect();
+    assert_eq!(endpoints, [MAPS, UPDATE, CRL]);
+}
+
+#[test]
+fn routes_are_planned_in_order_with_their_own_settings() {
+    let config = config(&format!("{ROUTES}resolver: {{ servers: [10.0.0.53] }}"));
+    let plan = plan(&catalog(), &config).unwrap();
+    for (n, (route, configured)) in plan.routes.iter().zip(&config.routes).enumerate() {
+        assert_eq!((route.index, &route.name, &route.via), (n, &configured.name, &configured.via));
+        assert_eq!(route.source_address, configured.source_address);
+    }
+    let families: Vec<_> =
+        plan.routes.iter().map(|route| (route.resolver.family, route.resolver.servers.len())).collect();
+    let global = (Family::Any, 1);
+    assert_eq!(families, [global, (Family::Ipv4, 0), global, global]);
+    assert!(plan.targets.iter().all(|target| Arc::ptr_eq(&target.route, &plan.routes[target.route.index])));
+}
+
+#[test]
+fn nothing_prints_a_password() {
+    let config = config(ROUTES);
+    let plan = plan(&catalog(), &config).unwrap();
+    let Via::Proxies(proxies) = &config.routes[1].via else { panic!("it has a proxy") };
+    assert_eq!(proxies.http.as_ref().unwrap().credentials.as_ref().unwrap().password.reveal(), PASSWORDS[0]);
+    let Via::Proxies(proxies) = &plan.routes[2].via else { panic!("it has a proxy") };
+    assert_eq!(proxies.http.as_ref().unwrap().credentials.as_ref().unwrap().password.reveal(), PASSWORDS[1]);
+    let texts = [format!("{config:?}"), format!("{config:#?}"), format!("{plan:?}"), format!("{plan:#?}")];
+    for text in texts {
+        assert!(text.contains("(hidden)") && text.contains("bob"), "{text}");
+        for password in PASSWORDS {
+            let word = password.split(['@', ' ']).next().unwrap();
+            assert!(!text.contains(word), "{password} in {text}");
+        }
     }
 }
 
@@ -270,6 +354,18 @@ fn what_does_not_fit_is_named_with_its_key() {
              f: endpoints[3].expect: http://c.example/: the status is all that proves its answer, so expect must name one or more statuses",
         ),
         (
+            "routes: [{ name: all }, { name: mapper, components: [maps, crl] }, { name: updater, components: [update] }]\n\
+             endpoints: [{ component: maps, url: 'https://maps.example/', enabled: false }, \
+             { component: crl, url: 'http://crl.example/a.crl', enabled: false }]",
+            "f: routes[1].components: nothing is left to probe by mapper: every endpoint of maps, crl is turned off, or of another region",
+        ),
+        // Nothing at all is one problem, not one for each route.
+        (
+            "routes: [{ name: a, components: [mde] }, { name: b, components: [mde] }]\ngroups: [mde]\n\
+             endpoints: [{ component: mde, url: 'https://mde.example/', enabled: false }]",
+            "f: nothing is left to probe: every component or endpoint is turned off, or of another region",
+        ),
+        (
             "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', method: HEAD }]",
             "f: endpoints[0].method: http://crl.example/a.crl: evidence in a body needs method GET",
         ),
@@ -298,6 +394,11 @@ fn too_many_targets_are_refused() {
     let mut config = Config { endpoints: (own..MAX_TARGETS).map(entry).collect(), ..Config::default() };
     assert_eq!(plan(&catalog(), &config).map(|plan| plan.targets.len()), Ok(MAX_TARGETS));
     config.endpoints.push(entry(0));
+    assert_eq!(plan(&catalog(), &config), Err(vec![PlanError::TooMany { found: MAX_TARGETS + 1 }]));
+    config.endpoints.truncate(MAX_TARGETS / 2 - own);
+    config.routes.push(RouteConfig { name: "other".to_owned(), ..RouteConfig::direct() });
+    assert_eq!(plan(&catalog(), &config).map(|plan| plan.targets.len()), Ok(MAX_TARGETS));
+    config.routes.push(RouteConfig { components: vec![Component::Crl], ..RouteConfig::direct() });
     assert_eq!(plan(&catalog(), &config), Err(vec![PlanError::TooMany { found: MAX_TARGETS + 1 }]));
 }
 

@@ -4,6 +4,7 @@
 mod hostile;
 mod outages;
 mod revocation;
+mod routes;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -199,7 +200,7 @@ fn commands_answer_without_a_network() {
         (vec!["explain", "0x80072F8F"], "WinHTTP"),
         (vec!["explain", "-2147012721"], "0x80072F8F"),
         (vec!["explain", "revocation_unknown"], "0x80072F8F"),
-        (vec!["--config.check", "--config.file", sample], "54 targets"),
+        (vec!["--config.check", "--config.file", sample], "54 targets by 1 route\n"),
     ] {
         let output = run(&args);
         assert_eq!(output.status.code(), Some(0), "{args:?}");

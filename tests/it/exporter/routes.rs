@@ -1,0 +1,67 @@
+//! Routes as a user configures them: counted, not repeated in the catalog, their passwords in no output.
+
+use std::process::{Command, Output};
+
+use super::PROGRAM;
+
+const CONFIG: &str = "
+groups: [pki-extended]
+routes:
+  - { name: direct }
+  - { name: proxy, proxy: 'http://127.0.0.1:9', username: ann, password_file: proxy.pass }
+  - { name: environment, from_environment: true, components: [pki-extended] }
+";
+
+/// What the program says, log included, with proxies in its environment.
+fn run(args: &[&str], variable: &str) -> (Output, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("routes.yaml");
+    std::fs::write(&config, CONFIG).unwrap();
+    std::fs::write(folder.path().join("proxy.pass"), "hunter2\n").unwrap();
+    let mut command = Command::new(PROGRAM);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"]
+    {
+        command.env_remove(name);
+    }
+    command.args(args).args(["--log.level", "trace", "--config.file"]).arg(config);
+    let output = command.env("HTTPS_PROXY", variable).output().unwrap();
+    let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    (output, said)
+}
+
+#[test]
+fn routes_multiply_the_targets_but_not_the_catalog() {
+    let (output, said) = run(&["--config.check"], "bob:hunter2@127.0.0.1:9");
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let number = |word: &str| -> usize { word.parse().unwrap() };
+    let words: Vec<_> = said.lines().last().unwrap().split(' ').collect();
+    let ["the", "configuration", "is", "good:", targets, "targets", "by", "3", "routes"] = words[..] else {
+        panic!("{said}");
+    };
+    let (output, csv) = run(&["catalog", "--format", "csv"], "127.0.0.1:9");
+    assert_eq!(output.status.code(), Some(0), "{csv}");
+    let rows =
+        String::from_utf8(output.stdout).unwrap().lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    let extended = rows.iter().filter(|row| row.starts_with("pki-extended,")).count();
+    assert!(extended > 0 && extended < rows.len());
+    assert_eq!(number(targets), 2 * rows.len() + extended);
+    let distinct: std::collections::BTreeSet<_> = rows.iter().collect();
+    assert_eq!(distinct.len(), rows.len());
+}
+
+#[test]
+fn a_password_is_in_no_output() {
+    for (args, variable, code) in [
+        (&["--config.check"][..], "http://bob:hunter2@127.0.0.1:9", 0),
+        (&["--config.check"], "http://bob:hunter2@127.0.0.1", 3),
+        (&["--config.check"], "ftp://bob:hunter2@127.0.0.1:9", 3),
+        (&["--config.check"], "bob:hunter2", 3),
+        (&["catalog"], "http://bob:hunter2@127.0.0.1:9", 0),
+    ] {
+        let (output, said) = run(args, variable);
+        assert_eq!(output.status.code(), Some(code), "{args:?} {variable}: {said}");
+        assert!(!said.contains("hunter2"), "{args:?} {variable}: {said}");
+        assert_eq!(code == 3, said.contains("routes[2].from_environment: HTTPS_PROXY: the URL "), "{said}");
+    }
+}
