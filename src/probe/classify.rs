@@ -186,9 +186,7 @@ fn socks(error: &tokio_socks::Error) -> Reason {
     use tokio_socks::Error;
     match error {
         Error::Io(error) => io_error(Stage::Tunnel, error),
-        Error::NoAcceptableAuthMethods | Error::UnknownAuthMethod | Error::PasswordAuthFailure(_) => {
-            Reason::AuthRequired
-        }
+        Error::NoAcceptableAuthMethods | Error::PasswordAuthFailure(_) => Reason::AuthRequired,
         Error::GeneralSocksServerFailure => Reason::BadGateway,
         Error::ConnectionNotAllowedByRuleset => Reason::Denied,
         Error::NetworkUnreachable | Error::HostUnreachable => Reason::Unreachable,

@@ -16,8 +16,9 @@ use crate::trust::{ObjectError, Objects};
 /// How much of a body is searched for marks of a block page, in bytes.
 const SEARCHED: usize = 64 * 1024;
 
-/// What the head alone disproves: a proxy's demand, or a captive portal's redirect on plain HTTP.
-pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head) -> Result<(), Failure> {
+/// What the head alone disproves: a proxy's demand, a captive portal's redirect on plain HTTP, and, where the request went to
+/// a proxy of the route (`proxied`), what that says of itself (RFC 9209, section 2.1.1).
+pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head, proxied: bool) -> Result<(), Failure> {
     if head.status == 407 {
         let offered = tunnel::offered(&tunnel::schemes(&head.headers));
         let detail =
@@ -27,7 +28,14 @@ pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head) -> Result<(),
     if url.scheme() == Scheme::Http {
         check_redirect(plan, url, head)?;
     }
-    Ok(())
+    match head.header("proxy-status").filter(|value| proxied && value.contains("error=")) {
+        Some(said) => {
+            let detail =
+                format!("the proxy answers {} in the endpoint's place: {said}", head.status.as_u16());
+            Err(Failure::new(Stage::Request, Reason::Denied, detail))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses a redirect to a host that the genuine services never name; the next URL, if there is one.

@@ -17,5 +17,6 @@ mod probe_success;
 mod probe_timings;
 #[cfg(target_os = "linux")] // the programs are Debian's
 mod real;
+mod routes;
 mod scenario;
 mod tidy;

@@ -80,12 +80,10 @@ pub async fn serve(mut wire: impl Wire, sni: Option<&str>, choose: impl Fn(Reque
     while let Some(request) = read(&mut wire, sni).await {
         let (method, last) = (request.method.clone(), request.is_last());
         let reply = choose(request);
-        for step in reply.script(&method) {
-            match play(&mut wire, step).await {
-                Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(how)) => return end(wire, how).await,
-                Err(_) => return, // the peer has gone
-            }
+        match answer(&mut wire, &reply, &method).await {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(how)) => return end(wire, how).await,
+            Err(_) => return, // the peer has gone
         }
         if last && matches!(reply, Reply::Response(_)) {
             return end(wire, End::Close).await;
@@ -93,8 +91,19 @@ pub async fn serve(mut wire: impl Wire, sni: Option<&str>, choose: impl Fn(Reque
     }
 }
 
+/// Plays a reply; how the connection ends, where the reply says so.
+pub async fn answer(wire: &mut impl Wire, reply: &Reply, method: &str) -> std::io::Result<ControlFlow<End>> {
+    for step in reply.script(method) {
+        let played = play(wire, step).await?;
+        if played.is_break() {
+            return Ok(played);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
 /// None when the peer has gone or sends no request.
-async fn read(wire: &mut impl Wire, sni: Option<&str>) -> Option<Request> {
+pub async fn read(wire: &mut impl Wire, sni: Option<&str>) -> Option<Request> {
     let mut request = Request::parse(sni, read_head(wire).await?);
     let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     request.body.resize(usize::min(length, MAX_HEAD), 0);

@@ -17,6 +17,7 @@ pub mod http;
 pub mod origin;
 pub mod pki;
 mod port;
+pub mod proxy;
 pub mod reply;
 pub mod responder;
 pub mod revocation;

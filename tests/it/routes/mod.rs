@@ -1,0 +1,62 @@
+//! Probes by proxies, on real sockets: what each kind of proxy is asked, what it says, and what a probe makes of it.
+
+mod refusals;
+mod ways;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use defender_exporter::config::{
+    Credentials, HostPort, NoProxy, Proxies, Proxy as ProxyConfig, ProxyKind, Secret, Via,
+};
+use defender_exporter::observation::{Observation, Stage, StageOutcome};
+
+use crate::lab::Lab;
+use crate::lab::proxy::{Kind, Proxy};
+use crate::lab::reply::Response;
+use crate::scenario::Scenario;
+
+/// The host that is probed, which nobody but the proxies can resolve.
+const HOST: &str = "maps.genuine.example";
+
+/// A proxy of this kind with the lab's origins behind it.
+fn proxy(lab: &Lab, kind: Kind) -> Proxy {
+    Proxy::start(kind, origins(lab))
+}
+
+fn origins(lab: &Lab) -> [(String, SocketAddr); 2] {
+    [(format!("{HOST}:443"), lab.tls.addr()), (format!("{HOST}:80"), lab.plain.addr())]
+}
+
+/// A probe of the host that goes by a proxy, and to nowhere without it.
+fn by(lab: &Lab, scheme: &str, kind: ProxyKind, at: HostPort, who: Option<(&str, &str)>) -> Scenario {
+    for origin in [&lab.tls, &lab.plain] {
+        origin.set(HOST, "/", Response::new(200));
+    }
+    let mut scenario = Scenario::new(lab, &format!("{scheme}://{HOST}/")).by_name();
+    let credentials = who.map(|(username, password)| Credentials {
+        username: username.to_owned(),
+        password: Secret::new(password.to_owned()),
+    });
+    let proxy = Some(Arc::new(ProxyConfig { kind, at, credentials }));
+    let proxies = Proxies { http: proxy.clone(), https: proxy, no_proxy: NoProxy::default() };
+    scenario.config.routes[0].via = Via::Proxies(proxies);
+    scenario
+}
+
+/// An address as the configuration writes it.
+fn at(addr: SocketAddr) -> HostPort {
+    let host = if addr.is_ipv6() { format!("[{}]", addr.ip()) } else { addr.ip().to_string() };
+    HostPort { host, port: addr.port() }
+}
+
+/// The stages that were gone through, in a letter each: Done, Failed, Not reached, `-` not applicable.
+fn stages(observation: &Observation) -> String {
+    let letter = |stage: &Stage| match observation.facts.timings.outcome(*stage) {
+        StageOutcome::Done => 'D',
+        StageOutcome::Failed => 'F',
+        StageOutcome::NotReached => 'N',
+        StageOutcome::NotApplicable => '-',
+    };
+    Stage::ALL.iter().map(letter).collect()
+}
