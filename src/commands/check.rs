@@ -1,6 +1,7 @@
 //! `check`: one round of probes as a table for people or as JSON, and its exit code.
 
 mod json;
+mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -54,6 +55,7 @@ fn table(snapshot: &Snapshot) -> String {
         let _ = writeln!(text, "{:<12} {:<10} {verdict}", component.component, component.route); // a String never fails
     }
     text.push_str(&maps(snapshot));
+    text.push_str(&routes::disagreements(snapshot));
     text.push_str(&what_to_do(snapshot));
     text
 }
@@ -87,19 +89,23 @@ const fn connection(connection: Connection) -> &'static str {
 fn endpoints(snapshot: &Snapshot) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["COMPONENT", "STATE", "STATUS", "TIME", "ENDPOINT", "WHY"]);
+    let several = snapshot.plan.routes.len() > 1;
+    let header = ["COMPONENT", "ROUTE", "STATE", "STATUS", "TIME", "ENDPOINT", "WHY"];
+    table.set_header(header.into_iter().filter(|column| several || *column != "ROUTE"));
     for (_, target, state) in snapshot.iter() {
         let status =
             state.last.as_ref().and_then(|last| last.facts.http.as_ref()).map(|http| http.status.to_string());
         let time = state.last.as_ref().map(|last| format!("{} ms", last.facts.timings.total().as_millis()));
-        table.add_row([
-            target.endpoint.component.to_string(),
+        let mut row = vec![target.endpoint.component.to_string()];
+        row.extend(several.then(|| target.route.name.clone()));
+        row.extend([
             state.verdict(target).map_or("unknown", Verdict::as_str).to_owned(),
             status.unwrap_or_else(|| "-".to_owned()),
             time.unwrap_or_else(|| "-".to_owned()),
             target.endpoint.url.to_string(),
             why(target, state),
         ]);
+        table.add_row(row);
     }
     table
 }
