@@ -13,7 +13,7 @@ use crate::advice;
 use crate::catalog::Component;
 use crate::commands::fill::fill;
 use crate::plan::Target;
-use crate::state::{Snapshot, TargetState};
+use crate::state::{ComponentState, Snapshot, TargetState};
 use crate::trust::revocation::{Cause, RevocationReport};
 use crate::verdict::{Connection, SslOptions, Verdict};
 
@@ -50,9 +50,10 @@ pub fn render(snapshot: &Snapshot, format: Format) -> String {
 fn table(snapshot: &Snapshot) -> String {
     let mut text = endpoints(snapshot).trim_fmt();
     text.push_str("\n\n");
-    for component in &snapshot.components {
-        let verdict = component.verdict.map_or("unknown", Verdict::as_str);
-        let _ = writeln!(text, "{:<12} {:<10} {verdict}", component.component, component.route); // a String never fails
+    let width = snapshot.plan.routes.iter().map(|route| route.name.len()).max().unwrap_or_default();
+    for ComponentState { component, route, verdict } in &snapshot.components {
+        let verdict = verdict.map_or("unknown", Verdict::as_str);
+        let _ = writeln!(text, "{component:<12} {route:<width$}  {verdict}"); // a String never fails
     }
     text.push_str(&maps(snapshot));
     text.push_str(&routes::disagreements(snapshot));

@@ -25,7 +25,8 @@ impl Line<'_> {
             }
             Some(proxy) => {
                 run.facts.proxy = Some(format!("{}://{}", proxy.kind, proxy.at));
-                let wire = self.connect(run, &proxy.at.host, proxy.at.port, false).await?;
+                let connected = self.connect(run, &proxy.at.host, proxy.at.port, false).await;
+                let wire = connected.map_err(|failure| on_the_way_to(&proxy, &failure))?;
                 self.pass(run, url, &proxy, wire).await
             }
         }
@@ -75,6 +76,12 @@ impl Line<'_> {
         run.facts.proxy_status = status.or(run.facts.proxy_status);
         Ok((passed?, if absolute { Form::absolute(proxy) } else { Form::Origin }))
     }
+}
+
+/// A failure that is the proxy's, not the endpoint's.
+fn on_the_way_to(proxy: &Proxy, failure: &Failure) -> Failure {
+    let detail = format!("on the way to the proxy {}: {}", proxy.at, failure.detail);
+    Failure::new(failure.stage, failure.reason, detail)
 }
 
 async fn resolve(run: &mut Run, lookup: Lookup<'_>, own: bool) -> Result<SocketAddr, Failure> {
