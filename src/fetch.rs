@@ -4,25 +4,28 @@
 //! Plain HTTP alone: what is fetched is signed, and a list that is needed to judge a chain can't itself wait for a
 //! chain to be judged (RFC 5280, section 8).
 
+mod client;
+
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
+    ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
 };
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Response, StatusCode};
+use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
-use tower::util::MapResponseLayer;
 
 use crate::catalog::{ProbeUrl, Scheme};
-use crate::names::{Destinations, leads_nowhere, without_brackets};
+use crate::config::{Proxy, Via};
+use crate::names::{Destination, Destinations, leads_nowhere, without_brackets};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
-use crate::probe::{AGENT, StageError, classify};
+use crate::plan::Route;
+use crate::probe::{StageError, classify};
+use client::Exchange;
 
 /// Redirects followed.
 const MAX_REDIRECTS: usize = 3;
@@ -30,9 +33,13 @@ const MAX_REDIRECTS: usize = 3;
 /// The longest validator that is kept, in bytes.
 const MAX_VALIDATOR: usize = 1024;
 
-/// Fetches by one route: directly.
+/// Fetches by one route.
 pub struct Fetcher {
     destinations: Arc<Destinations>,
+    via: Via,
+    source: Option<IpAddr>,
+    /// For proxies that are spoken to over TLS.
+    tls: ClientConfig,
 }
 
 /// What is to be fetched.
@@ -97,10 +104,10 @@ enum Hop {
 }
 
 impl Fetcher {
-    /// A fetcher that connects to the servers themselves.
+    /// A fetcher that goes as the probes of a route go, and trusts proxies by `tls`.
     #[must_use]
-    pub const fn direct(destinations: Arc<Destinations>) -> Self {
-        Self { destinations }
+    pub fn by(route: &Route, destinations: Arc<Destinations>, tls: ClientConfig) -> Self {
+        Self { destinations, via: route.via.clone(), source: route.source_address, tls }
     }
 
     /// Fetches once; ends at its timeout at the latest.
@@ -122,14 +129,16 @@ impl Fetcher {
 
     async fn hop(&self, wanted: &Wanted<'_>, url: &ProbeUrl, deadline: Deadline) -> Result<Hop, Failure> {
         must_be_plain(url)?;
-        let found = async { Ok(self.destinations.find(url.host(), url.port()).await?) };
-        let address = deadline.bound(|| Stage::Resolve, found).await?;
-        must_not_be_this_machine(url, address)?;
-
-        let connected = Arc::new(AtomicBool::new(false));
-        let stage = || if connected.load(Ordering::Relaxed) { Stage::Request } else { Stage::Connect };
-        let answer = async { Ok(request(&client(&connected)?, wanted, url, address).send().await?) };
-        let response = deadline.bound(stage, answer).await?;
+        let proxy = match &self.via {
+            Via::Proxies(proxies) => proxies.of(url).map(Arc::as_ref),
+            Via::Pac(_) => None,
+        };
+        let address = deadline.bound(|| Stage::Resolve, self.address(url, proxy)).await?;
+        if proxy.is_none() {
+            must_not_be_this_machine(url, address)?;
+        }
+        let exchange = Exchange::new(url, proxy, address, (self.source, &self.tls));
+        let response = deadline.bound(|| exchange.stage(), exchange.send(wanted)).await?;
         match next(wanted, url, &response)? {
             Next::NotModified => Ok(Hop::Fetched(Fetched::NotModified)),
             Next::Redirected(next) => Ok(Hop::Redirected(next)),
@@ -138,6 +147,20 @@ impl Fetcher {
                 let bytes = deadline.bound(|| Stage::Transfer, read(response, wanted.limit)).await?;
                 Ok(Hop::Fetched(Fetched::Body { bytes, validators }))
             }
+        }
+    }
+}
+
+impl Fetcher {
+    /// The address that is connected to: the server's own, or the proxy's, which resolves the server's name itself.
+    async fn address(&self, url: &ProbeUrl, proxy: Option<&Proxy>) -> Result<SocketAddr, StageError> {
+        let destination = match proxy {
+            None => return Ok(self.destinations.find(url.host(), url.port()).await?),
+            Some(proxy) => self.destinations.of_proxy(&proxy.at.host, proxy.at.port),
+        };
+        match destination {
+            Destination::Known(address) => Ok(address),
+            Destination::Named(lookup) => Ok(lookup.ask().await?.address()?),
         }
     }
 }
@@ -168,37 +191,6 @@ impl Deadline {
             }
         }
     }
-}
-
-/// A client for one request, which notes that it has connected: a deadline must tell in which stage it passed.
-/// It keeps no connection, and so never repeats a request.
-fn client(connected: &Arc<AtomicBool>) -> Result<Client, reqwest::Error> {
-    let connected = Arc::clone(connected);
-    Client::builder()
-        .user_agent(AGENT)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .pool_max_idle_per_host(0)
-        .no_gzip() // a small answer must not become a large one
-        .connector_layer(MapResponseLayer::new(move |connection| {
-            connected.store(true, Ordering::Relaxed);
-            connection
-        }))
-        .build()
-}
-
-/// The request goes to the very address, in place of the URL's host: so the library has no name to resolve, port and
-/// address family are those that were decided on, and only the `Host` header knows the name.
-fn request(client: &Client, wanted: &Wanted<'_>, url: &ProbeUrl, address: SocketAddr) -> RequestBuilder {
-    let there = format!("http://{address}{}", url.path_and_query());
-    let request = if let Some((content_type, bytes)) = &wanted.body {
-        client.post(there).header(CONTENT_TYPE, *content_type).body(bytes.clone())
-    } else {
-        client.get(there).headers(wanted.known.into_iter().flat_map(Validators::conditions).collect())
-    };
-    request.header(HOST, url.authority()).header(ACCEPT_ENCODING, "identity").header(CONNECTION, "close")
 }
 
 /// What to do after the head of an answer.

@@ -237,7 +237,9 @@ fn fetch(stage: Stage, error: &reqwest::Error) -> Reason {
     }
     match cause::<io::Error>(error) {
         Some(source) => io_error(stage, source),
-        None => Reason::Internal, // the library refuses what it was asked for
+        // The library tells a proxy's refusals by their text alone.
+        None if stage == Stage::Tunnel => Reason::BadGateway,
+        None => Reason::Internal, // it refuses what it was asked for
     }
 }
 

@@ -39,13 +39,14 @@ impl Lane {
     ) -> Result<Self, ProberError> {
         let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
         let destinations = Arc::new(Destinations::new(&route.resolver, &config.connect_to, patience)?);
-        let fetcher = Arc::new(Fetcher::direct(Arc::clone(&destinations)));
+        let proxy_tls = tunnel::client_config(roots.anchors())?;
+        let fetcher = Arc::new(Fetcher::by(route, Arc::clone(&destinations), proxy_tls.clone()));
         let issuers = Arc::new(Issuers::new(plan.issuer_hosts.clone()));
         let refresh = config.tls.crl_refresh;
         let settings = Settings { pace: Pace { refresh, retry: RETRY.min(refresh) }, ..Settings::default() };
         let checker = config.tls.revocation.then(|| Checker::new(Arc::clone(&fetcher), settings));
         let tls = tls::Tls::new(Arc::clone(roots), issuers, fetcher, clock)?;
-        let proxy_tls = tunnel::connector(roots.anchors())?;
+        let proxy_tls = TlsConnector::from(Arc::new(proxy_tls));
         Ok(Self { route: Arc::clone(route), destinations, tls, proxy_tls, checker })
     }
 

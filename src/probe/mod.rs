@@ -20,6 +20,7 @@ use std::time::Duration;
 pub use classify::{StageError, classify};
 pub(crate) use http::AGENT;
 pub use tunnel::TunnelError;
+pub(crate) use tunnel::authorization;
 
 use crate::clock::Clock;
 use crate::config::Config;

@@ -13,7 +13,8 @@ use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTH
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, TrustAnchor};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_socks::tcp::Socks5Stream;
@@ -170,7 +171,7 @@ fn connect_request(proxy: &Proxy, to: &HostPort) -> Result<Request<Empty<Bytes>>
 }
 
 /// What an HTTP proxy is told of who asks (RFC 7617); none where it is told nothing.
-pub(super) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
+pub(crate) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
     let Credentials { username, password } = proxy.credentials.as_ref()?;
     let basic = BASE64_STANDARD.encode(format!("{username}:{}", password.reveal()));
     let mut value = HeaderValue::from_maybe_shared(Bytes::from(format!("Basic {basic}"))).ok()?;
@@ -178,15 +179,11 @@ pub(super) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// What speaks TLS to proxies: by the roots that this machine trusts, whoever's they are.
-pub(super) fn connector(
-    roots: &[rustls::pki_types::TrustAnchor<'static>],
-) -> Result<TlsConnector, rustls::Error> {
-    let store = rustls::RootCertStore { roots: roots.to_vec() };
+/// How TLS is spoken to proxies: by the roots that this machine trusts, whoever's they are.
+pub(super) fn client_config(roots: &[TrustAnchor<'static>]) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
+        .with_root_certificates(RootCertStore { roots: roots.to_vec() })
+        .with_no_client_auth())
 }

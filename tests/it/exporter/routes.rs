@@ -35,7 +35,8 @@ fn routes_multiply_the_targets_but_not_the_catalog() {
     let (output, said) = run(&["--config.check"], "bob:hunter2@127.0.0.1:9");
     assert_eq!(output.status.code(), Some(0), "{said}");
     let number = |word: &str| -> usize { word.parse().unwrap() };
-    let words: Vec<_> = said.lines().last().unwrap().split(' ').collect();
+    let summary = String::from_utf8(output.stdout).unwrap();
+    let words: Vec<_> = summary.trim_end().split(' ').collect();
     let ["the", "configuration", "is", "good:", targets, "targets", "by", "3", "routes"] = words[..] else {
         panic!("{said}");
     };

@@ -1,13 +1,11 @@
 //! Fetches that come to an answer, and what servers are told on the way.
 
-use std::sync::Arc;
-
 use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
-use defender_exporter::fetch::{Fetched, Fetcher, Validators, Wanted};
-use defender_exporter::names::Destinations;
+use defender_exporter::fetch::{Fetched, Validators, Wanted};
 use defender_exporter::observation::{Failure, FailureReason as R, Stage as S};
+use defender_exporter::plan::Route;
 
-use super::{HOST, LIMIT, LIST, LONG, V4, check, fetcher, get, list, listen, post, url};
+use super::{HOST, LIMIT, LIST, V4, check, fetcher, get, list, listen, post, url};
 use crate::lab::dns::Dns;
 use crate::lab::origin::Origin;
 use crate::lab::reply::{Framing, Response};
@@ -147,8 +145,7 @@ async fn addresses_of_either_family_and_ports_hold() {
             .into(),
             ..Config::default()
         };
-        let fetcher =
-            Fetcher::direct(Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap()));
+        let fetcher = super::by(&Route::direct(), &config);
         let port = origin.addr().port();
         for authority in [format!("origin.example:{port}"), "[2001:db8::1]:8080".to_owned()] {
             let (bytes, _) = body(fetcher.fetch(get(&url(&format!("http://{authority}/")))).await);

@@ -2,6 +2,7 @@
 
 mod answers;
 mod failures;
+mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use defender_exporter::names::Destinations;
 use defender_exporter::observation::FAILURE_PAIRS;
 use defender_exporter::observation::FailureReason as R;
 use defender_exporter::observation::Stage as S;
+use defender_exporter::plan::Route;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -44,7 +46,7 @@ fn fetcher(dns: SocketAddr, diverted: &[(&str, SocketAddr)]) -> Fetcher {
         connect_to: diverted.iter().map(entry).collect(),
         ..Config::default()
     };
-    Fetcher::direct(Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap()))
+    by(&Route::direct(), &config)
 }
 
 fn get(url: &ProbeUrl) -> Wanted<'_> {
@@ -107,4 +109,17 @@ async fn listen(replies: &'static [&'static str]) -> (SocketAddr, JoinHandle<Vec
         requests
     };
     (addr, tokio::spawn(serve))
+}
+
+/// A fetcher by a route; it trusts the lab's roots where a proxy speaks TLS.
+pub fn by(route: &Route, config: &Config) -> Fetcher {
+    let mut store = rustls::RootCertStore::empty();
+    store.add_parsable_certificates(config.tls.genuine_roots.clone());
+    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    let destinations = Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap();
+    Fetcher::by(route, Arc::new(destinations), tls)
 }

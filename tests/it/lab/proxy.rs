@@ -189,7 +189,7 @@ async fn pass(
         let headers =
             request.head.lines().skip(1).filter(|line| !line.to_ascii_lowercase().starts_with("proxy-"));
         let head = headers.fold(String::new(), |head, line| head + line + "\r\n");
-        origin.write_all((line + &head).as_bytes()).await?;
+        origin.write_all(&[(line + &head).as_bytes(), &request.body].concat()).await?;
     }
     wire.flush().await?;
     copy_bidirectional(&mut wire, &mut origin).await.map(drop)
