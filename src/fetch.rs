@@ -20,11 +20,11 @@ use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::{ProbeUrl, Scheme};
-use crate::config::{Proxy, Via};
+use crate::config::{Proxies, Proxy};
 use crate::names::{Destination, Destinations, leads_nowhere, without_brackets};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
-use crate::plan::Route;
 use crate::probe::{StageError, classify};
+use crate::ways::Ways;
 use client::Exchange;
 
 /// Redirects followed.
@@ -34,9 +34,10 @@ const MAX_REDIRECTS: usize = 3;
 const MAX_VALIDATOR: usize = 1024;
 
 /// Fetches by one route.
+#[derive(Clone)]
 pub struct Fetcher {
     destinations: Arc<Destinations>,
-    via: Via,
+    ways: Ways,
     source: Option<IpAddr>,
     /// For proxies that are spoken to over TLS.
     tls: ClientConfig,
@@ -104,10 +105,16 @@ enum Hop {
 }
 
 impl Fetcher {
-    /// A fetcher that goes as the probes of a route go, and trusts proxies by `tls`.
+    /// A fetcher that goes by no proxy, from this address of the machine where one is given.
     #[must_use]
-    pub fn by(route: &Route, destinations: Arc<Destinations>, tls: ClientConfig) -> Self {
-        Self { destinations, via: route.via.clone(), source: route.source_address, tls }
+    pub fn direct(destinations: Arc<Destinations>, source: Option<IpAddr>, tls: ClientConfig) -> Self {
+        Self { destinations, ways: Ways::Fixed(Proxies::default()), source, tls }
+    }
+
+    /// The same by these ways; proxies are trusted as its TLS says.
+    #[must_use]
+    pub fn by(self, ways: Ways) -> Self {
+        Self { ways, ..self }
     }
 
     /// Fetches once; ends at its timeout at the latest.
@@ -129,10 +136,8 @@ impl Fetcher {
 
     async fn hop(&self, wanted: &Wanted<'_>, url: &ProbeUrl, deadline: Deadline) -> Result<Hop, Failure> {
         must_be_plain(url)?;
-        let proxy = match &self.via {
-            Via::Proxies(proxies) => proxies.of(url).map(Arc::as_ref),
-            Via::Pac(_) => None,
-        };
+        let proxy = deadline.pac(self.ways.proxy_for(url)).await?;
+        let proxy = proxy.as_deref();
         let address = deadline.bound(|| Stage::Resolve, self.address(url, proxy)).await?;
         if proxy.is_none() {
             must_not_be_this_machine(url, address)?;
@@ -190,6 +195,14 @@ impl Deadline {
                 Err(Failure::new(stage, Reason::Timeout, detail))
             }
         }
+    }
+}
+
+impl Deadline {
+    /// Waits for a script's choice.
+    async fn pac<T>(self, choice: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let late = |_| Failure::new(Stage::Tunnel, Reason::PacTimeout, "no proxy was chosen in time");
+        timeout_at(self.at, choice).await.map_err(late)?
     }
 }
 

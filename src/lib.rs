@@ -22,6 +22,8 @@ pub mod names;
 
 pub mod pac;
 
+pub mod ways;
+
 pub mod probe;
 
 pub mod fetch;

@@ -26,7 +26,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Problems> 
 }
 
 /// The bytes of a file, or why there are none, for a person.
-pub(super) fn read_capped(path: &Path, max: u64) -> Result<Vec<u8>, String> {
+pub(crate) fn read_capped(path: &Path, max: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| why(&error))?;
     file.take(max + 1).read_to_end(&mut bytes).map_err(|error| why(&error))?;

@@ -34,6 +34,7 @@ use crate::words::words;
 pub use check::parse;
 pub use environment::Environment;
 pub use load::load;
+pub(crate) use load::read_capped;
 pub use no_proxy::NoProxy;
 pub use route::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via};
 pub(crate) use text::said;

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::connect;
+use tokio::time::timeout_at;
+
 use super::http::Form;
 use super::line::Line;
 use super::stage::Run;
@@ -12,12 +14,12 @@ use super::tunnel::{self, Wire};
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{HostPort, Proxy, ProxyKind};
 use crate::names::{Destination, Lookup};
-use crate::observation::{Failure, Stage};
+use crate::observation::{Failure, FailureReason, Stage};
 
 impl Line<'_> {
     /// A connection on which the endpoint can be spoken to, and the form in which a request for it is written.
     pub(super) async fn dial(&self, run: &mut Run, url: &ProbeUrl) -> Result<(Wire, Form), Failure> {
-        match self.lane.proxy_for(url) {
+        match self.proxy_for(run, url).await? {
             None => {
                 let wire = self.connect(run, url.host(), url.port(), true).await?;
                 run.facts.timings.not_applicable(Stage::Tunnel);
@@ -30,6 +32,12 @@ impl Line<'_> {
                 self.pass(run, url, &proxy, wire).await
             }
         }
+    }
+
+    /// The proxy that leads to a URL; none: directly. A script's choice takes none of the stages' time.
+    async fn proxy_for(&self, run: &Run, url: &ProbeUrl) -> Result<Option<Arc<Proxy>>, Failure> {
+        let late = |_| Failure::new(Stage::Tunnel, FailureReason::PacTimeout, "no proxy was chosen in time");
+        timeout_at(run.deadline(), self.lane.ways.proxy_for(url)).await.map_err(late)?
     }
 
     /// Resolves and connects, to the endpoint's own host or to a proxy. Only the former's addresses are told.

@@ -46,7 +46,15 @@ fn each_room_keeps_its_own() {
     check("process::exit", &[]);
     check(
         "Instant::now",
-        &["src/engine.rs", "src/fetch.rs", "src/names.rs", "src/pac", "src/probe", "src/trust/issuers.rs"],
+        &[
+            "src/engine.rs",
+            "src/fetch.rs",
+            "src/names.rs",
+            "src/pac",
+            "src/probe",
+            "src/trust/issuers.rs",
+            "src/ways.rs",
+        ],
     );
     check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::ProbeUrl;
+use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
 use defender_exporter::fetch::{Fetcher, Wanted};
 use defender_exporter::names::Destinations;
@@ -16,6 +17,7 @@ use defender_exporter::observation::FAILURE_PAIRS;
 use defender_exporter::observation::FailureReason as R;
 use defender_exporter::observation::Stage as S;
 use defender_exporter::plan::Route;
+use defender_exporter::ways::Ways;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -120,6 +122,8 @@ pub fn by(route: &Route, config: &Config) -> Fetcher {
         .unwrap()
         .with_root_certificates(store)
         .with_no_client_auth();
-    let destinations = Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap();
-    Fetcher::by(route, Arc::new(destinations), tls)
+    let destinations = Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap());
+    let direct = Fetcher::direct(Arc::clone(&destinations), route.source_address, tls);
+    let ways = Ways::new(&route.via, &destinations, direct.clone(), Clock::System);
+    direct.by(ways)
 }

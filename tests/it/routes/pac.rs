@@ -1,0 +1,134 @@
+//! Routes whose proxy a PAC script chooses: from a file, a URL, or found by the name `wpad`.
+
+use std::time::{Duration, Instant};
+
+use defender_exporter::catalog::ProbeUrl;
+use defender_exporter::config::{ConnectTo, HostPort, PacConfig, PacSource, Via};
+use defender_exporter::observation::{FailureReason as R, Stage};
+
+use super::{HOST, proxy, stages};
+use crate::lab::Lab;
+use crate::lab::proxy::Kind;
+use crate::lab::reply::Response;
+use crate::lab::{faults, host_port};
+use crate::scenario::Scenario;
+
+const PAC: &str = "http://pac.lab/proxy.pac";
+
+/// A probe of the host by what this source's script chooses.
+fn by(lab: &Lab, scheme: &str, source: PacSource) -> Scenario {
+    for origin in [&lab.tls, &lab.plain] {
+        origin.set(HOST, "/", Response::new(200));
+    }
+    let mut scenario = Scenario::new(lab, &format!("{scheme}://{HOST}/")).by_name();
+    scenario.config.routes[0].via = Via::Pac(PacConfig { source, credentials: None });
+    for host in ["pac.lab", "wpad.branch.example"] {
+        let from = HostPort { host: host.to_owned(), port: 80 };
+        scenario.config.connect_to.insert(from, ConnectTo::Address(lab.plain.addr()));
+    }
+    scenario.target.timeout = Duration::from_secs(5);
+    scenario
+}
+
+fn url() -> PacSource {
+    PacSource::Url(ProbeUrl::parse(PAC).unwrap())
+}
+
+/// Serves a script with this body of its function.
+fn serve(lab: &Lab, body: &str) {
+    let script = format!("function FindProxyForURL(url, host) {{ {body} }}");
+    lab.plain.set("pac.lab", "/", Response::new(200).body(script));
+}
+
+#[tokio::test]
+async fn a_script_chooses_for_each_url() {
+    let lab = Lab::start().await;
+    let (http, socks) = (proxy(&lab, Kind::Http), proxy(&lab, Kind::Socks));
+    serve(
+        &lab,
+        &format!(
+            "if (url.substring(0, 6) == 'https:') return 'PROXY {}; DIRECT'; return 'SOCKS5 {}';",
+            http.addr(),
+            socks.addr()
+        ),
+    );
+    for (scheme, kind, at) in [("https", "http", http.addr()), ("http", "socks5", socks.addr())] {
+        let observation = by(&lab, scheme, url()).probe().await;
+        assert_eq!(observation.failure, None, "{scheme}");
+        assert_eq!(observation.facts.proxy, Some(format!("{kind}://{at}")), "{scheme}");
+    }
+}
+
+#[tokio::test]
+async fn a_script_may_send_directly_and_stand_in_a_file_or_behind_wpad() {
+    let lab = Lab::start().await;
+    let direct = "function FindProxyForURL(url, host) { return 'DIRECT'; }";
+    let file = lab.files().join("proxy.pac");
+    std::fs::write(&file, direct).unwrap();
+    lab.plain.set("wpad.branch.example", "/wpad.dat", Response::new(200).body(direct));
+    let wpad = PacSource::Wpad { domain: "branch.example".to_owned() };
+    for source in [PacSource::File(file), wpad] {
+        let mut scenario = by(&lab, "https", source.clone());
+        let here = host_port(&scenario.target.endpoint.url);
+        scenario.config.connect_to.insert(here, ConnectTo::Address(lab.tls.addr()));
+        let observation = scenario.probe().await;
+        assert_eq!((observation.failure, observation.facts.proxy), (None, None), "{source:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_script_is_its_own_reason() {
+    let lab = Lab::start().await;
+    let cases = [
+        ("return 'PROXY'", R::PacInvalid),
+        ("return 42", R::PacInvalid),
+        ("throw 'no'", R::PacInvalid),
+        ("return 'SOCKS4 127.0.0.1:1'", R::PacInvalid),
+        ("}}} this is no script", R::PacInvalid),
+        ("while (true) {}", R::PacTimeout),
+        ("var a = []; while (true) a.push('x'.repeat(1000))", R::PacTimeout),
+        ("return 'x'.repeat(1 << 30)", R::PacInvalid), // the engine has no strings of that length
+    ];
+    for (body, reason) in cases {
+        serve(&lab, body);
+        let start = Instant::now();
+        let observation = by(&lab, "https", url()).probe().await;
+        let failure = observation.failure.clone().unwrap_or_else(|| panic!("{body}: {observation:?}"));
+        assert_eq!((failure.stage, failure.reason), (Stage::Tunnel, reason), "{body}: {failure:?}");
+        assert_eq!(stages(&observation), "NNNNNN", "{body}: nothing was connected to");
+        assert!(start.elapsed() < Duration::from_secs(6), "{body}: {:?}", start.elapsed());
+    }
+    let replies: [(&str, crate::lab::reply::Reply); 3] = [
+        ("404", Response::new(404).into()),
+        ("no end", faults::endless_body()),
+        ("the end", faults::end(crate::lab::reply::End::Close)),
+    ];
+    for (name, reply) in replies {
+        lab.plain.set("pac.lab", "/", reply);
+        let failure = by(&lab, "https", url()).probe().await.failure.unwrap();
+        assert_eq!(
+            (failure.stage, failure.reason),
+            (Stage::Tunnel, R::PacUnreachable),
+            "{name}: {failure:?}"
+        );
+    }
+    let nowhere = PacSource::File(lab.files().join("not-there.pac"));
+    let failure = by(&lab, "https", nowhere).probe().await.failure.unwrap();
+    assert_eq!((failure.stage, failure.reason), (Stage::Tunnel, R::PacUnreachable));
+    assert!(failure.detail.contains("no such file"), "{failure:?}");
+}
+
+/// Chosen once, the script is kept; and whoever asks for many is asked once.
+#[tokio::test]
+async fn a_script_is_not_fetched_for_every_probe() {
+    let lab = Lab::start().await;
+    let http = proxy(&lab, Kind::Http);
+    serve(&lab, &format!("return 'PROXY {}'", http.addr()));
+    let scenario = by(&lab, "https", url());
+    let prober = scenario.prober();
+    for _ in 0..3 {
+        assert_eq!(prober.probe(defender_exporter::plan::TargetId(0)).await.failure, None);
+    }
+    let fetched = lab.plain.requests().iter().filter(|request| request.host == "pac.lab").count();
+    assert_eq!((fetched, http.asked().len()), (1, 3));
+}
