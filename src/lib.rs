@@ -36,11 +36,11 @@ pub mod verdict;
 
 pub mod state;
 
+pub mod advice;
+
 pub mod metrics;
 
 pub mod web;
-
-pub mod advice;
 
 pub mod commands;
 

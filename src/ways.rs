@@ -27,6 +27,9 @@ const RETRY: Duration = Duration::from_secs(30);
 /// The longest that a script is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A choice under way.
+type Choosing<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Proxy>>, Failure>> + Send + 'a>>;
+
 /// The ways of a route.
 #[derive(Clone)]
 pub enum Ways {
@@ -85,10 +88,7 @@ impl Ways {
 
 impl Auto {
     /// Boxed, since a script is fetched by a fetcher, and a fetcher may ask a script.
-    fn choose<'a>(
-        &'a self,
-        url: &'a ProbeUrl,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Arc<Proxy>>, Failure>> + Send + 'a>> {
+    fn choose<'a>(&'a self, url: &'a ProbeUrl) -> Choosing<'a> {
         Box::pin(async move {
             let script = self.script().await?;
             let machine = Machine::here(self.clock.now());

@@ -16,7 +16,7 @@ use book::{BOOK, TOPICS, winhttp_number};
 pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
 pub use maps::{MapsCase, maps_sentence};
-pub use story::maps_story;
+pub use story::{maps_story, why};
 
 /// What to tell a person.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,10 @@
-//! What a snapshot says of MAPS by a route, in a sentence: finds what `maps.rs` puts into words.
+//! What a snapshot says, in sentences: of MAPS by a route, and of one endpoint. What `maps.rs` puts into words is found here.
 
 use super::maps::{MapsCase, maps_sentence};
 use crate::observation::{FailureReason, Stage};
+use crate::plan::Target;
 use crate::state::{MapsState, Snapshot, TargetState};
-use crate::trust::revocation::CertificateStatus;
+use crate::trust::revocation::{Cause, CertificateStatus, RevocationReport};
 use crate::verdict::{Connection, SslOptions};
 
 /// Whether a client with the default `SSLOptions` gets through by this route, why not, and what to change; none where MAPS
@@ -59,4 +60,25 @@ fn unreachable_by<'a>(way: (&'a str, &'a TargetState), stage: Stage, reason: Fai
     let (endpoint, target) = way;
     let failure = target.last.as_deref().and_then(|last| last.failure.as_ref());
     MapsCase::Unreachable { endpoint, stage, reason, detail: failure.map_or("", |failure| &failure.detail) }
+}
+
+/// What is wrong with an endpoint by a route; empty where nothing is.
+#[must_use]
+pub fn why(target: &Target, state: &TargetState) -> String {
+    let Some(last) = &state.last else { return String::new() };
+    match (&last.failure, &last.facts.http) {
+        (Some(failure), _) => format!("{}: {}: {}", failure.stage, failure.reason, failure.detail),
+        (None, Some(http)) if !target.endpoint.expect.allows(http.status) => {
+            format!("genuine, but the service usually answers {}", target.endpoint.expect)
+        }
+        (None, _) => state.revocation.as_deref().and_then(revocation).unwrap_or_default(),
+    }
+}
+
+/// What is wrong with the revocation of a chain that is otherwise good.
+fn revocation(report: &RevocationReport) -> Option<String> {
+    let blamed = report.blamed()?;
+    let cause = blamed.cause.filter(|cause| *cause != Cause::NoSource)?;
+    let source = blamed.source.as_deref().unwrap_or_default();
+    Some(format!("genuine, but its revocation is unknown: {cause}: {source}: {}", blamed.detail))
 }

@@ -12,9 +12,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use crate::advice;
 use crate::catalog::Component;
 use crate::commands::fill::fill;
-use crate::plan::Target;
-use crate::state::{ComponentState, Snapshot, TargetState};
-use crate::trust::revocation::{Cause, RevocationReport};
+use crate::state::{ComponentState, Snapshot};
 use crate::verdict::{Connection, SslOptions, Verdict};
 
 /// How the result is written.
@@ -104,30 +102,11 @@ fn endpoints(snapshot: &Snapshot) -> Table {
             status.unwrap_or_else(|| "-".to_owned()),
             time.unwrap_or_else(|| "-".to_owned()),
             target.endpoint.url.to_string(),
-            why(target, state),
+            advice::why(target, state),
         ]);
         table.add_row(row);
     }
     table
-}
-
-fn why(target: &Target, state: &TargetState) -> String {
-    let Some(last) = &state.last else { return String::new() };
-    match (&last.failure, &last.facts.http) {
-        (Some(failure), _) => format!("{}: {}: {}", failure.stage, failure.reason, failure.detail),
-        (None, Some(http)) if !target.endpoint.expect.allows(http.status) => {
-            format!("genuine, but the service usually answers {}", target.endpoint.expect)
-        }
-        (None, _) => state.revocation.as_deref().and_then(revocation).unwrap_or_default(),
-    }
-}
-
-/// What is wrong with the revocation of a chain that is otherwise good.
-fn revocation(report: &RevocationReport) -> Option<String> {
-    let blamed = report.blamed()?;
-    let cause = blamed.cause.filter(|cause| *cause != Cause::NoSource)?;
-    let source = blamed.source.as_deref().unwrap_or_default();
-    Some(format!("genuine, but its revocation is unknown: {cause}: {source}: {}", blamed.detail))
 }
 
 /// Advice for each kind of failure, once.

@@ -111,7 +111,8 @@ async fn harden(mut response: Response) -> Response {
 }
 
 async fn landing(State(app): State<Arc<App>>) -> Html<String> {
-    Html(page::landing(app.build.version, &app.telemetry_path.0))
+    let snapshot = app.snapshot.borrow().clone();
+    Html(page::landing(app.build.version, &app.telemetry_path.0, &snapshot))
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {

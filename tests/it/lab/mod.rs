@@ -166,3 +166,14 @@ pub fn named(host: &str, port: u16) -> HostPort {
 pub fn divert(url: &ProbeUrl, to: SocketAddr) -> (HostPort, ConnectTo) {
     (host_port(url), ConnectTo::Address(to))
 }
+
+/// What a user's client would scrape with; it trusts nobody over TLS, which nothing here speaks to it.
+pub fn client() -> reqwest::Client {
+    let store = rustls::RootCertStore::empty();
+    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    reqwest::Client::builder().no_proxy().tls_backend_preconfigured(tls).build().unwrap()
+}

@@ -72,7 +72,7 @@ pub async fn get(addr: SocketAddr, host: &str, path: &str) -> (String, Ending) {
 
 /// The body that a GET for this URL gets from this address, whatever its bytes.
 pub async fn download(addr: SocketAddr, url: &ProbeUrl) -> Vec<u8> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::lab::client();
     let request = client.get(format!("http://{addr}{}", url.path_and_query())).header("Host", url.host());
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200, "{url}");

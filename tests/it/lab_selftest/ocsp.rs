@@ -48,14 +48,14 @@ async fn send(lab: &Lab, request: reqwest::RequestBuilder) -> Vec<u8> {
 }
 
 async fn post(lab: &Lab, question: &OcspRequest) -> Vec<u8> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::lab::client();
     let url = format!("http://{}{}", lab.gate(OCSP_HOST).addr(), path(lab));
     let request = client.post(url).header("Content-Type", "application/ocsp-request");
     send(lab, request.body(question.to_der().unwrap())).await
 }
 
 async fn get(lab: &Lab, question: &OcspRequest) -> Vec<u8> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = crate::lab::client();
     let text = STANDARD.encode(question.to_der().unwrap());
     let text = text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
     let url = format!("http://{}{}/{text}", lab.gate(OCSP_HOST).addr(), path(lab));
