@@ -3,7 +3,7 @@
 
 mod aia;
 mod blackhole;
-mod client;
+pub mod client;
 mod crl;
 mod crl_scopes;
 mod dns;
@@ -14,4 +14,4 @@ mod ocsp;
 mod origin;
 mod pki;
 mod weak;
-mod witness;
+pub mod witness;

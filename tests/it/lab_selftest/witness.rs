@@ -23,6 +23,11 @@ pub struct Shown {
 
 /// What the TLS origin shows for a host.
 pub async fn shown(lab: &Lab, host: &str) -> Shown {
+    shown_over(TcpStream::connect(lab.tls.addr()).await.unwrap(), host).await
+}
+
+/// What the server at the other end of a connection shows for a host.
+pub async fn shown_over(stream: TcpStream, host: &str) -> Shown {
     let witness = Arc::new(Witness(Mutex::default()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -32,7 +37,6 @@ pub async fn shown(lab: &Lab, host: &str) -> Shown {
         .with_custom_certificate_verifier(Arc::clone(&witness) as _)
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_owned()).unwrap();
-    let stream = TcpStream::connect(lab.tls.addr()).await.unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
     witness.0.lock().unwrap().clone()
 }

@@ -29,7 +29,7 @@ impl Mitmproxy {
         }
         command.env("PYTHONUNBUFFERED", "1");
         let mut program = Running::start(&mut command);
-        let line = program.line(" listening at ").await;
+        let line = program.first_of(&[" listening at "]).await;
         let line = line.unwrap_or_else(|| panic!("mitmdump has ended:\n{}", program.said()));
         let addr = line.rsplit(' ').next().unwrap().trim_end_matches('.').parse().unwrap();
         Self { program, addr, files }

@@ -4,4 +4,6 @@
 mod interception;
 mod mitmproxy;
 mod process;
+mod squid;
+mod squid_selftest;
 mod tools;

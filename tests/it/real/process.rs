@@ -26,22 +26,23 @@ impl Running {
         Self { child, said }
     }
 
-    /// The first line in which `sign` stands, once it has been said. None when the program ends without it.
+    /// The first line in which one of these stands, once it has been said. None when the program ends without it.
     ///
     /// # Panics
     /// When it doesn't come.
-    pub async fn line(&mut self, sign: &str) -> Option<String> {
+    pub async fn first_of(&mut self, signs: &[&str]) -> Option<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let ended = self.child.try_wait().unwrap().is_some();
-            if let Some(line) = self.lines().iter().find(|line| line.contains(sign)) {
-                return Some(line.clone());
-            }
             if ended {
                 tokio::time::sleep(PAUSE).await; // its last words may still be on the way
-                return self.lines().iter().find(|line| line.contains(sign)).cloned();
             }
-            assert!(Instant::now() < deadline, "it never said {sign:?}:\n{}", self.said());
+            let shows = |line: &&String| signs.iter().any(|sign| line.contains(sign));
+            let line = self.lines().iter().find(shows).cloned();
+            if line.is_some() || ended {
+                return line;
+            }
+            assert!(Instant::now() < deadline, "none of {signs:?} was said:\n{}", self.said());
             tokio::time::sleep(PAUSE).await;
         }
     }

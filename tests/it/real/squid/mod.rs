@@ -1,0 +1,170 @@
+//! Squid in front of the lab: the proxy of many networks, as Debian ships it, on loopback and without a cache. What it
+//! does with requests is data. Every host leads to the lab's origins: `config.rs` has how.
+
+mod config;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+use tempfile::TempDir;
+
+use super::process::Running;
+use super::tools;
+use crate::lab::Lab;
+use crate::lab::gate::Gate;
+use config::Surroundings;
+
+pub use config::{PASSWORD, USER};
+
+/// Who issues what an inspecting Squid presents.
+pub const AUTHORITY: &str = "Squid Inspection Root";
+
+/// Debian's user `proxy`: Squid doesn't work for root.
+const PROXY: u32 = 13;
+/// How often somebody else may take a port between its choice and Squid's start.
+const ATTEMPTS: usize = 5;
+
+/// What it does with requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Lets them through.
+    Open,
+    /// Lets those of [`USER`] through, by Basic authentication; asks others for it (407).
+    Basic,
+    /// Asks for NTLM alone (407).
+    Ntlm,
+    /// Denies them (403).
+    Denying,
+    /// Sends them to a parent that has never been there: it knows no way (500 to CONNECT, 502 to others).
+    DeadParent,
+    /// Sends them to a parent that is there no more (503).
+    LostParent,
+    /// Thinks about each for so long, then lets it through.
+    Late(Duration),
+    /// Lets them through, and looks into their TLS.
+    Inspecting,
+}
+
+/// The proxy. It ends on drop.
+pub struct Squid {
+    program: Running,
+    addrs: [SocketAddr; 2],
+    files: TempDir,
+    _parent: Gate,
+}
+
+impl Squid {
+    /// Starts it. None: the test is to be skipped, and this has said so.
+    pub async fn start(lab: &Lab, policy: Policy) -> Option<Self> {
+        let squid = tools::find("squid")?;
+        if !config::helper("security_file_certgen").is_file() {
+            tools::skip("squid is installed without TLS inspection; .ci/install brings squid-openssl");
+            return None;
+        }
+        for _ in 0..ATTEMPTS {
+            match Self::try_start(&squid, lab, policy).await {
+                Ok(started) => return Some(started),
+                Err(said) => assert!(said.contains("Address already in use"), "{policy:?}: {said}"),
+            }
+        }
+        panic!("no port stays free");
+    }
+
+    /// The error is what Squid said.
+    async fn try_start(squid: &Path, lab: &Lab, policy: Policy) -> Result<Self, String> {
+        let files = TempDir::new().unwrap();
+        let parent = Gate::before(lab.plain.addr());
+        if policy == Policy::DeadParent {
+            parent.block().await;
+        }
+        let addrs = [free_port(Ipv4Addr::LOCALHOST), free_port(Ipv6Addr::LOCALHOST)];
+        let (tls, plain) = (lab.tls.addr(), lab.plain.addr());
+        let surroundings = Surroundings { files: files.path(), addrs, tls, plain, parent: parent.addr() };
+        surroundings.write(policy);
+        make_authority(files.path());
+        hand_over(files.path());
+        if policy == Policy::Inspecting {
+            make_certificate_store(files.path());
+        }
+        let mut command = Command::new(squid);
+        command.args(["-N", "-d", "2", "-f"]).arg(files.path().join("squid.conf"));
+        let mut program = Running::start(as_its_owner(&mut command, files.path()));
+        for addr in addrs {
+            let accepting = format!("local={addr} ");
+            let sign = program.first_of(&[&accepting, "annot bind", "FATAL"]).await;
+            if sign.is_none_or(|line| !line.contains("Accepting")) {
+                return Err(program.said());
+            }
+        }
+        if policy == Policy::LostParent {
+            program.first_of(&[&config::found(parent.addr())]).await.ok_or_else(|| program.said())?;
+            parent.block().await;
+        }
+        Ok(Self { program, addrs, files, _parent: parent })
+    }
+
+    /// Where it listens: IPv4, IPv6.
+    pub const fn addrs(&self) -> [SocketAddr; 2] {
+        self.addrs
+    }
+
+    /// The certificate of its authority, in a PEM file.
+    pub fn authority(&self) -> PathBuf {
+        self.files.path().join("authority.pem")
+    }
+
+    /// Its log, a line for each request that has ended: method, URL, status, user.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.files.path().join("access.log")).unwrap_or_default()
+    }
+
+    /// What else it said, for a person.
+    pub fn said(&self) -> String {
+        self.program.said()
+    }
+}
+
+/// A port that nobody has at the moment: Squid chooses none itself.
+fn free_port(ip: impl Into<IpAddr>) -> SocketAddr {
+    TcpListener::bind((ip.into(), 0)).unwrap().local_addr().unwrap()
+}
+
+/// The authority of an inspecting Squid: its certificate, and with its key.
+fn make_authority(files: &Path) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, AUTHORITY);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    std::fs::write(files.join("authority.pem"), &certificate).unwrap();
+    std::fs::write(files.join("signing.pem"), key.serialize_pem() + &certificate).unwrap();
+}
+
+/// Where an inspecting Squid's helper keeps what it made.
+fn make_certificate_store(files: &Path) {
+    let mut command = Command::new(config::helper("security_file_certgen"));
+    command.arg("-c").arg("-s").arg(files.join("certificates")).args(["-M", "4MB"]);
+    let made = as_its_owner(&mut command, files).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+/// Gives the folder to Squid's user, where it is root's.
+fn hand_over(files: &Path) {
+    if files.metadata().unwrap().uid() == 0 {
+        let own = std::fs::read_dir(files).unwrap().map(|file| file.unwrap().path());
+        own.chain([files.to_owned()]).for_each(|path| chown(path, Some(PROXY), Some(PROXY)).unwrap());
+    }
+}
+
+/// Lets a program run as the user that the folder belongs to.
+fn as_its_owner<'a>(command: &'a mut Command, files: &Path) -> &'a mut Command {
+    let owner = files.metadata().unwrap();
+    let us = Path::new("/proc/self").metadata().unwrap();
+    let command = command.current_dir(files);
+    if owner.uid() == us.uid() { command } else { command.uid(owner.uid()).gid(owner.gid()) }
+}
