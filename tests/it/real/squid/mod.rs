@@ -53,9 +53,22 @@ pub enum Policy {
 /// The proxy. It ends on drop.
 pub struct Squid {
     program: Running,
+    _memory: SharedMemory,
     addrs: [SocketAddr; 2],
     files: TempDir,
     _parent: Gate,
+}
+
+/// What Squid keeps outside its folder, by its name. Squid clears it away when it ends in order, which takes seconds.
+struct SharedMemory(String);
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        let files = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+        for file in files.filter(|file| file.file_name().to_string_lossy().starts_with(&self.0)) {
+            let _ = std::fs::remove_file(file.path()); // it may have ended in order after all
+        }
+    }
 }
 
 impl Squid {
@@ -92,20 +105,18 @@ impl Squid {
             make_certificate_store(files.path());
         }
         let mut command = Command::new(squid);
-        command.args(["-N", "-d", "2", "-f"]).arg(files.path().join("squid.conf"));
+        let name = format!("lab{}x{}", addrs[0].port(), addrs[1].port());
+        command.args(["-N", "-d", "2", "-n", &name, "-f"]).arg(files.path().join("squid.conf"));
+        let memory = SharedMemory(format!("{name}-"));
         let mut program = Running::start(as_its_owner(&mut command, files.path()));
         for addr in addrs {
-            let accepting = format!("local={addr} ");
-            let sign = program.first_of(&[&accepting, "annot bind", "FATAL"]).await;
-            if sign.is_none_or(|line| !line.contains("Accepting")) {
-                return Err(program.said());
-            }
+            is_listening(&mut program, addr).await?;
         }
         if policy == Policy::LostParent {
             program.first_of(&[&config::found(parent.addr())]).await.ok_or_else(|| program.said())?;
             parent.block().await;
         }
-        Ok(Self { program, addrs, files, _parent: parent })
+        Ok(Self { program, _memory: memory, addrs, files, _parent: parent })
     }
 
     /// Where it listens: IPv4, IPv6.
@@ -127,6 +138,14 @@ impl Squid {
     pub fn said(&self) -> String {
         self.program.said()
     }
+}
+
+/// Waits until Squid listens there; the error is what it said.
+async fn is_listening(program: &mut Running, addr: SocketAddr) -> Result<(), String> {
+    let listening = format!("local={addr} ");
+    let line = program.first_of(&[&listening, "annot bind", "FATAL"]).await;
+    let listens = line.is_some_and(|line| line.contains("Accepting"));
+    if listens { Ok(()) } else { Err(program.said()) }
 }
 
 /// A port that nobody has at the moment: Squid chooses none itself.
