@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use defender_exporter::catalog::{
     Basis, BlockPage, Component, ComponentSpec, Endpoint, Expectation, HostPattern, Method, ProbeUrl, Scheme,
-    Trust,
+    Trust, embedded,
 };
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo};
@@ -108,10 +108,13 @@ impl Scenario {
             routes,
             redirect_hosts: vec![HostPattern("*.genuine.example".to_owned())],
             issuer_hosts: self.issuer_hosts.clone(),
-            block_pages: vec![
+            block_pages: [
                 mark("the lab's filter", Some("x-lab-filter"), None),
                 mark("the lab's portal", None, Some("Blocked by the lab's portal")),
-            ],
+            ]
+            .into_iter()
+            .chain(embedded().block_pages.iter().cloned())
+            .collect(),
         }
     }
 }

@@ -5,5 +5,6 @@ mod interception;
 mod mitmproxy;
 mod process;
 mod squid;
+mod squid_routes;
 mod squid_selftest;
 mod tools;

@@ -30,7 +30,7 @@ fn origins(lab: &Lab) -> [(String, SocketAddr); 2] {
 }
 
 /// A probe of the host that goes by a proxy, and to nowhere without it.
-fn by(lab: &Lab, scheme: &str, kind: ProxyKind, at: HostPort, who: Option<(&str, &str)>) -> Scenario {
+pub fn by(lab: &Lab, scheme: &str, kind: ProxyKind, at: HostPort, who: Option<(&str, &str)>) -> Scenario {
     for origin in [&lab.tls, &lab.plain] {
         origin.set(HOST, "/", Response::new(200));
     }
@@ -46,7 +46,7 @@ fn by(lab: &Lab, scheme: &str, kind: ProxyKind, at: HostPort, who: Option<(&str,
 }
 
 /// An address as the configuration writes it.
-fn at(addr: SocketAddr) -> HostPort {
+pub fn at(addr: SocketAddr) -> HostPort {
     let host = if addr.is_ipv6() { format!("[{}]", addr.ip()) } else { addr.ip().to_string() };
     HostPort { host, port: addr.port() }
 }
