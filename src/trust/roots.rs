@@ -208,7 +208,27 @@ mod tests {
         assert!(about.iter().all(|root| root.kind == RootKind::Microsoft));
     }
 
-    /// The catalog's fingerprints of public roots are those of certificates that this machine's store has.
+    /// Which roots of the catalog are public is known of three; the others are in no Mozilla-derived bundle.
+    #[test]
+    fn the_public_roots_of_the_catalog_are_mozillas() {
+        let bundle: BTreeSet<_> =
+            webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| fingerprint(der)).collect();
+        let known = &embedded().microsoft_roots;
+        let public: Vec<_> = known
+            .iter()
+            .filter(|root| bundle.contains(&root.sha256))
+            .map(|root| root.name.as_str())
+            .collect();
+        assert_eq!(
+            public,
+            [
+                "DigiCert Global Root G2",
+                "Microsoft RSA Root Certificate Authority 2017",
+                "Microsoft ECC Root Certificate Authority 2017"
+            ]
+        );
+    }
+
     #[test]
     fn kinds_follow_from_where_a_root_is_listed() {
         let key = rcgen::KeyPair::generate().unwrap();

@@ -17,6 +17,7 @@ mod probe_success;
 mod probe_timings;
 #[cfg(target_os = "linux")] // the programs are Debian's
 mod real;
+mod revocation;
 mod routes;
 mod scenario;
 mod tidy;

@@ -1,0 +1,197 @@
+//! Revocation over real sockets: what the lab's lists and responders say, and what is made of it. Scenario in; status, cause
+//! and source out. How lists and answers are judged in every detail is tested beside the judges.
+
+use std::sync::Arc;
+
+use defender_exporter::observation::FailureReason;
+use defender_exporter::plan::TargetId;
+use defender_exporter::trust::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
+
+use crate::lab::faults::{self, Fault};
+use crate::lab::pki::crl::Crl;
+use crate::lab::pki::ocsp::Ocsp;
+use crate::lab::pki::pointers::{CRL_HOST, CRL2_HOST, OCSP_HOST};
+use crate::lab::pki::{Authority, Flaw, Issuer, Leaf, Signature, serial_of};
+use crate::lab::reply::Response;
+use crate::lab::{Lab, now};
+use crate::scenario::Scenario;
+
+use Authority::{DigicertG2, Microsoft2011, TlsG2};
+use Cause::{BadSignature, Expired, Malformed, NoSource, TooLarge, Unreachable};
+
+const HOST: &str = "maps.lab";
+
+/// What is found of a chain by this authority, and of the lists that it names.
+async fn check(lab: &Lab, authority: Authority) -> (Arc<RevocationReport>, Vec<CrlState>) {
+    lab.tls.set(HOST, "/", Response::new(200));
+    lab.tls.break_host(HOST, Fault::Certificate(authority, Flaw::None));
+    let prober = Scenario::new(lab, &format!("https://{HOST}/")).prober();
+    let observation = prober.probe(TargetId(0)).await;
+    let path = observation.facts.tls.unwrap().path.unwrap();
+    let (report, lists) = prober.check_revocation(TargetId(0), &path).await.unwrap();
+    // What was found is known to the next probe, and fails it where the chain is revoked.
+    let failure = prober.probe(TargetId(0)).await.failure;
+    let revoked = failure.is_some_and(|failure| failure.reason == FailureReason::Revoked);
+    assert_eq!(revoked, report.status == Status::Revoked, "{report:?}");
+    (report, lists)
+}
+
+/// Orders what is wrong, and holds what is found to what is expected: the status, the cause, and where it comes from.
+async fn case(
+    name: &str,
+    authority: Authority,
+    order: impl AsyncFnOnce(&Lab),
+    expected: (Status, Option<Cause>),
+    source: &str,
+) {
+    let lab = Lab::start().await;
+    order(&lab).await;
+    let (report, _) = check(&lab, authority).await;
+    let blamed = report.blamed().or(report.certificates.first()).unwrap();
+    let CertificateStatus { status, cause, source: found, .. } = blamed;
+    assert_eq!((report.status, *status, *cause), (expected.0, expected.0, expected.1), "{name}: {report:?}");
+    assert!(found.as_deref().unwrap_or_default().contains(source), "{name}: {report:?}");
+}
+
+fn leaf(authority: Authority) -> Vec<u8> {
+    Leaf::new(HOST, authority).serial()
+}
+
+const GOOD: (Status, Option<Cause>) = (Status::Good, None);
+const REVOKED: (Status, Option<Cause>) = (Status::Revoked, None);
+
+const fn unknown(cause: Cause) -> (Status, Option<Cause>) {
+    (Status::Unknown, Some(cause))
+}
+
+#[tokio::test]
+async fn the_sources_are_asked_in_windows_order() {
+    case("a list", Microsoft2011, async |_| {}, GOOD, CRL_HOST).await;
+    case("a responder before the lists", DigicertG2, async |_| {}, GOOD, OCSP_HOST).await;
+    case("a partition", TlsG2, async |lab| lab.gate(OCSP_HOST).block().await, GOOD, "partition").await;
+    case(
+        "lists where there is no responder",
+        DigicertG2,
+        async |lab| lab.gate(OCSP_HOST).block().await,
+        GOOD,
+        CRL_HOST,
+    )
+    .await;
+    let second = async |lab: &Lab| {
+        lab.gate(OCSP_HOST).block().await;
+        lab.gate(CRL_HOST).block().await;
+    };
+    case("the second of two points", DigicertG2, second, GOOD, CRL2_HOST).await;
+    let stapled = async |lab: &Lab| {
+        lab.staple(HOST, DigicertG2, &Ocsp::good(now()));
+        lab.gate(OCSP_HOST).block().await;
+    };
+    case("what is stapled before all", DigicertG2, stapled, GOOD, "stapled").await;
+}
+
+/// One list at two URLs: the leaf's. Its issuer's stands at the blocked host alone.
+#[tokio::test]
+async fn the_urls_of_a_point_are_alternatives() {
+    let lab = Lab::start().await;
+    lab.gate(OCSP_HOST).block().await;
+    lab.gate(CRL_HOST).block().await;
+    let (report, _) = check(&lab, TlsG2).await;
+    let [leaf, issuer, _] = &report.certificates[..] else { panic!("{report:?}") };
+    assert_eq!(leaf.status, Status::Good, "{report:?}");
+    assert!(leaf.source.as_ref().unwrap().contains(CRL2_HOST), "{report:?}");
+    assert_eq!((issuer.status, issuer.cause), (Status::Unknown, Some(Unreachable)), "{report:?}");
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_found_by_every_source() {
+    let authorities = [Microsoft2011, DigicertG2, TlsG2];
+    for authority in authorities {
+        let leaves = Issuer::Intermediate(authority);
+        case("a leaf", authority, async |lab: &Lab| lab.revoke(leaves, [leaf(authority)]), REVOKED, "").await;
+        let intermediate = async |lab: &Lab| {
+            let serial = serial_of(&lab.pki.intermediate(authority));
+            lab.revoke(Issuer::root_of(authority), [serial]);
+        };
+        case("an intermediate", authority, intermediate, REVOKED, "").await;
+    }
+    let stapled = async |lab: &Lab| {
+        lab.staple(HOST, DigicertG2, &Ocsp::good(now()).revoking(leaf(DigicertG2)));
+    };
+    case("stapled", DigicertG2, stapled, REVOKED, "stapled").await;
+}
+
+#[tokio::test]
+async fn what_is_no_use_leaves_the_status_unknown_with_its_cause() {
+    let issuer = Issuer::Intermediate(Microsoft2011);
+    let list = |change: fn(Crl) -> Crl| {
+        async move |lab: &Lab| lab.serve_crl(issuer, &change(lab.pki.sound_crl(issuer)))
+    };
+    case("expired", Microsoft2011, list(Crl::expired), unknown(Expired), CRL_HOST).await;
+    case(
+        "broken",
+        Microsoft2011,
+        list(|list| list.signed(Signature::Broken)),
+        unknown(BadSignature),
+        CRL_HOST,
+    )
+    .await;
+    case(
+        "another's",
+        Microsoft2011,
+        list(|list| list.signed(Signature::OtherKey)),
+        unknown(BadSignature),
+        CRL_HOST,
+    )
+    .await;
+    let reply = |reply: crate::lab::reply::Reply| async move |lab: &Lab| lab.serve_crl_reply(issuer, reply);
+    case("100 MB", Microsoft2011, reply(faults::big_body(100_000_000)), unknown(TooLarge), CRL_HOST).await;
+    case("without end", Microsoft2011, reply(faults::endless_body()), unknown(TooLarge), CRL_HOST).await;
+    case(
+        "a page",
+        Microsoft2011,
+        reply(Response::new(200).body("<html>").into()),
+        unknown(Malformed),
+        CRL_HOST,
+    )
+    .await;
+    case("404", Microsoft2011, reply(Response::new(404).into()), unknown(Unreachable), CRL_HOST).await;
+    case(
+        "refused",
+        Microsoft2011,
+        async |lab| lab.gate(CRL_HOST).block().await,
+        unknown(Unreachable),
+        CRL_HOST,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_state_of_each_list_is_told() {
+    let lab = Lab::start().await;
+    let (_, lists) = check(&lab, Microsoft2011).await;
+    assert_eq!(lists.len(), 2, "the leaf's and the intermediate's: {lists:?}");
+    for list in &lists {
+        assert_eq!(list.fetch, Some(Ok(())), "{list:?}");
+        assert!(list.this_update.unwrap() < now() && list.next_update.unwrap() > now(), "{list:?}");
+    }
+    lab.gate(CRL_HOST).block().await;
+    let (_, lists) = check(&lab, Microsoft2011).await;
+    for list in &lists {
+        let failure = list.fetch.clone().unwrap().unwrap_err();
+        assert_eq!(failure.reason, FailureReason::Refused, "{list:?}");
+        assert_eq!(list.next_update, None);
+    }
+}
+
+/// A chain that this machine trusts and that names nothing, as inspectors' do.
+#[tokio::test]
+async fn a_chain_without_sources_is_unknown() {
+    let lab = Lab::start().await;
+    lab.tls.break_host(HOST, Fault::Certificate(Authority::Inspector, Flaw::None));
+    let mut scenario = Scenario::new(&lab, &format!("https://{HOST}/"));
+    scenario.config.tls.extra_roots = vec![lab.pki.root(Authority::Inspector)];
+    let prober = scenario.prober();
+    let path = prober.probe(TargetId(0)).await.facts.tls.unwrap().path.unwrap();
+    let (report, lists) = prober.check_revocation(TargetId(0), &path).await.unwrap();
+    assert_eq!((report.status, report.cause(), lists.len()), (Status::Unknown, Some(NoSource), 0));
+}
