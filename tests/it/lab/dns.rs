@@ -42,12 +42,23 @@ pub enum Answer {
     TruncatedBoth,
     /// With these addresses and another question's id.
     WrongId(Vec<IpAddr>),
+    /// Over UDP with the TC bit alone, over TCP like this.
+    OverTcp(Box<Answer>),
+    /// Over a connection: by its end.
+    HangUp,
+    /// With a message that is never complete, over a connection; in a datagram the half of one.
+    Half(Vec<IpAddr>),
 }
 
 impl Answer {
     /// One address.
     pub fn address(address: impl Into<IpAddr>) -> Self {
         Self::Addresses(vec![address.into()])
+    }
+
+    /// This answer, over TCP alone.
+    pub fn over_tcp(self) -> Self {
+        Self::OverTcp(Box::new(self))
     }
 
     /// This answer, late.
@@ -86,6 +97,8 @@ struct Zone {
 enum Door {
     /// They do; these tasks answer them.
     Open(JoinSet<()>),
+    /// Datagrams do; connections are refused, and the socket keeps the port ours.
+    Ajar(JoinSet<()>, TcpSocket),
     /// They don't; the sockets keep the port ours.
     Shut(UdpSocket, TcpSocket),
 }
@@ -136,9 +149,23 @@ impl Dns {
     /// Closes the port: UDP questions meet ICMP "port unreachable", connections are refused.
     pub async fn stop(&self) {
         let mut door = self.door.lock().await;
-        if let Door::Open(tasks) = &mut *door {
+        if let Door::Open(tasks) | Door::Ajar(tasks, _) = &mut *door {
             tasks.shutdown().await;
+            *door = Door::Open(JoinSet::new()); // lets go of what it held
             *door = Door::Shut(deaf(self.addr).await, port::again(async || bind(self.addr)).await);
+        }
+    }
+
+    /// Refuses connections from now on, and answers datagrams as before: as behind a firewall that knows DNS by UDP alone.
+    pub async fn refuse_tcp(&self) {
+        self.stop().await;
+        let mut door = self.door.lock().await;
+        if let Door::Shut(deaf, tcp) = std::mem::replace(&mut *door, Door::Open(JoinSet::new())) {
+            drop(deaf);
+            let udp = port::again(async || UdpSocket::bind(self.addr).await).await;
+            let mut tasks = JoinSet::new();
+            tasks.spawn(serve_udp(Arc::new(udp), Arc::clone(&self.zone)));
+            *door = Door::Ajar(tasks, tcp);
         }
     }
 
@@ -204,7 +231,7 @@ async fn serve_udp(socket: Arc<UdpSocket>, zone: Arc<Mutex<Zone>>) {
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
         let (question, socket, zone) = (buffer[..length].to_vec(), Arc::clone(&socket), Arc::clone(&zone));
         answers.spawn(async move {
-            if let Some(bytes) = answer(&question, Transport::Udp, &zone).await {
+            if let Said::Whole(bytes) | Said::Half(bytes) = answer(&question, Transport::Udp, &zone).await {
                 drop(socket.send_to(&bytes, from).await); // the asker may have gone
             }
         });
@@ -228,8 +255,13 @@ async fn serve_connection(mut stream: TcpStream, zone: Arc<Mutex<Zone>>) {
         if stream.read_exact(&mut question).await.is_err() {
             return;
         }
-        let Some(bytes) = answer(&question, Transport::Tcp, &zone).await else { continue };
-        let mut framed = u16::try_from(bytes.len()).unwrap().to_be_bytes().to_vec();
+        let (length, bytes) = match answer(&question, Transport::Tcp, &zone).await {
+            Said::Nothing => continue,
+            Said::Goodbye => return,
+            Said::Whole(bytes) => (bytes.len(), bytes),
+            Said::Half(bytes) => (bytes.len() * 2, bytes),
+        };
+        let mut framed = u16::try_from(length).unwrap().to_be_bytes().to_vec();
         framed.extend(bytes);
         if stream.write_all(&framed).await.is_err() {
             return;
@@ -237,32 +269,56 @@ async fn serve_connection(mut stream: TcpStream, zone: Arc<Mutex<Zone>>) {
     }
 }
 
-/// Writes the question down, waits as ordered, and makes the answer; none: silence.
-async fn answer(question: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Option<Vec<u8>> {
-    let query = Message::from_vec(question).ok()?;
-    let asked = query.queries.first()?;
+/// What goes out.
+enum Said {
+    Nothing,
+    Goodbye,
+    Whole(Vec<u8>),
+    Half(Vec<u8>),
+}
+
+/// Writes the question down, waits as ordered, and makes the answer.
+async fn answer(question: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Said {
+    let Ok(query) = Message::from_vec(question) else { return Said::Nothing };
+    let Some(asked) = query.queries.first() else { return Said::Nothing };
     let name = asked.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
     let mut order = {
         let mut zone = zone.lock().unwrap_or_else(PoisonError::into_inner);
         zone.asked.push(Question { name: name.clone(), record_type: asked.query_type(), transport });
         zone.answers.get(&name).unwrap_or(&zone.default).clone()
     };
-    while let Answer::Delay(delay, then) = order {
-        tokio::time::sleep(delay).await;
-        order = *then;
+    loop {
+        order = match order {
+            Answer::Delay(delay, then) => {
+                tokio::time::sleep(delay).await;
+                *then
+            }
+            Answer::OverTcp(_) if transport == Transport::Udp => Answer::TruncatedBoth,
+            Answer::OverTcp(then) => *then,
+            _ => break,
+        };
     }
-    bytes(&query, &order, transport)
+    match (&order, bytes(&query, &order, transport)) {
+        (Answer::HangUp, _) => Said::Goodbye,
+        (Answer::Half(_), Some(mut bytes)) => {
+            bytes.truncate(bytes.len() / 2);
+            Said::Half(bytes)
+        }
+        (_, Some(bytes)) => Said::Whole(bytes),
+        (_, None) => Said::Nothing,
+    }
 }
 
 fn bytes(query: &Message, order: &Answer, transport: Transport) -> Option<Vec<u8>> {
     let message = match order {
-        Answer::Addresses(addresses) => with_addresses(query, None, addresses),
+        Answer::Addresses(addresses) | Answer::Half(addresses) => with_addresses(query, None, addresses),
         Answer::Alias(alias, addresses) => with_addresses(query, Some(alias), addresses),
         Answer::NoData => negative(query, ResponseCode::NoError),
         Answer::Nxdomain => negative(query, ResponseCode::NXDomain),
         Answer::Servfail => bare(query, ResponseCode::ServFail),
         Answer::Refused => bare(query, ResponseCode::Refused),
-        Answer::Silence | Answer::Delay(..) => return None, // delays were waited for
+        // What is late, and what is over TCP alone, has been seen to.
+        Answer::Silence | Answer::HangUp | Answer::Delay(..) | Answer::OverTcp(_) => return None,
         Answer::Garbage => return Some(garbage(query.metadata.id)),
         Answer::Truncated(addresses) if transport == Transport::Tcp => with_addresses(query, None, addresses),
         Answer::Truncated(_) | Answer::TruncatedBoth => bare(query, ResponseCode::NoError).truncate(),

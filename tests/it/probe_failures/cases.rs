@@ -7,7 +7,7 @@ use defender_exporter::catalog::{BodyKind, Evidence};
 use defender_exporter::observation::FailureReason as R;
 use defender_exporter::observation::Stage as S;
 
-use super::Pair;
+use super::{Pair, names};
 use crate::lab::Lab;
 use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
 use crate::lab::dns::Answer;
@@ -78,7 +78,7 @@ pub struct Case {
 }
 
 impl Case {
-    fn new(name: &str, scheme: &'static str, wrong: Wrong, expected: Pair) -> Self {
+    pub fn new(name: &str, scheme: &'static str, wrong: Wrong, expected: Pair) -> Self {
         Self { name: name.to_owned(), scheme, wrong, evidence: None, follow_redirects: 0, expected }
     }
 
@@ -96,7 +96,7 @@ impl Case {
 
 /// The cases that may be tried at once.
 pub async fn all() -> Vec<Case> {
-    let mut all = names();
+    let mut all = names::all();
     all.extend(connections().await);
     all.extend(handshakes());
     all.extend(certificates());
@@ -107,35 +107,6 @@ pub async fn all() -> Vec<Case> {
     all.extend(contents());
     all.extend(objects());
     all
-}
-
-fn names() -> Vec<Case> {
-    let v4 = |text: &str| Answer::Addresses(vec![text.parse().unwrap()]);
-    let late = Answer::NoData.after(Duration::from_secs(5));
-    let answers = [
-        ("NXDOMAIN", Answer::Nxdomain, R::Nxdomain),
-        ("no data", Answer::NoData, R::NoData),
-        ("SERVFAIL", Answer::Servfail, R::Servfail),
-        ("REFUSED", Answer::Refused, R::Refused),
-        ("silence", Answer::Silence, R::Timeout),
-        ("too late", late, R::Timeout),
-        ("another question's id", Answer::WrongId(vec!["203.0.113.7".parse().unwrap()]), R::Timeout),
-        ("garbage", Answer::Garbage, R::Protocol),
-        ("0.0.0.0", v4("0.0.0.0"), R::Sinkhole),
-        ("127.0.0.1", v4("127.0.0.1"), R::Sinkhole),
-        ("::", v4("::"), R::Sinkhole),
-        ("a sinkhole by an alias", Answer::Alias("sinkhole.lab", vec!["::1".parse().unwrap()]), R::Sinkhole),
-        ("a sinkhole over TCP", Answer::Truncated(vec!["127.0.0.2".parse().unwrap()]), R::Sinkhole),
-        ("truncated over TCP, too", Answer::TruncatedBoth, R::Protocol),
-    ];
-    let answers = answers.map(|(name, answer, reason)| (name, Wrong::Name(answer), reason));
-    let refusing = Wrong::NameServer(Dead::Refusing(Refusing::new()));
-    let servers = [
-        ("no name server at the address", refusing, R::Timeout),
-        ("no route to the name server", Wrong::NameServer(Dead::Unreachable), R::Unreachable),
-    ];
-    let all = answers.into_iter().chain(servers);
-    all.map(|(name, wrong, reason)| Case::new(name, "https", wrong, (S::Resolve, reason))).collect()
 }
 
 async fn connections() -> Vec<Case> {

@@ -1,6 +1,7 @@
 //! Every failure reason, produced on real sockets: scenario in, stage and reason out. The scenarios are in `cases.rs`.
 
 mod cases;
+mod names;
 mod oddities;
 
 use std::cmp::Ordering;
