@@ -142,6 +142,14 @@ impl Lookup<'_> {
 }
 
 impl Found {
+    /// How many of the addresses are private; none where the configuration chose them, or the name: then they are what was
+    /// meant.
+    #[must_use]
+    pub fn private(&self) -> Option<usize> {
+        let count = || self.addresses.iter().filter(|address| is_private(**address)).count();
+        (self.by_dns && !self.chosen).then(count)
+    }
+
     /// The one address that is connected to: the first.
     ///
     /// # Errors
@@ -293,6 +301,19 @@ fn sinkhole(addresses: &[IpAddr]) -> Option<IpAddr> {
 pub fn leads_nowhere(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified() || address.is_loopback()
+}
+
+/// Whether an address is for use inside a network alone, where no public service is: RFC 1918, shared (RFC 6598) and
+/// link-local (RFC 3927, RFC 4291), unique local (RFC 4193).
+#[must_use]
+pub const fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 #[cfg(test)]

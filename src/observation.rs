@@ -1,6 +1,8 @@
 //! What one probe learned: stages with their times, facts, and the failure if there was one.
 //! No judgement lives here (see `verdict`), and no Prometheus (see `metrics`).
 
+mod address;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,6 +12,8 @@ use serde::Serialize;
 use crate::plan::TargetId;
 use crate::trust::VerifiedPath;
 use crate::words::words;
+
+pub use address::AddressFacts;
 
 words! {
     /// The steps of a probe, in order and disjoint in time.
@@ -309,8 +313,14 @@ pub struct Facts {
     pub timings: Timings,
     /// The addresses that DNS gave, in its order; empty where DNS wasn't asked.
     pub addresses: Vec<IpAddr>,
+    /// How many of them are private; none where DNS wasn't asked for the endpoint's own name.
+    pub private: Option<usize>,
     /// The address that was connected to.
     pub peer: Option<SocketAddr>,
+    /// What became of the name's other addresses, where all are probed: the probe itself is that of the first.
+    pub others: Vec<AddressFacts>,
+    /// How many more addresses there were, which aren't probed.
+    pub unprobed: usize,
     /// The proxy that the last hop went by, as `kind://host:port`.
     pub proxy: Option<String>,
     /// The status of the proxy's answer to CONNECT.

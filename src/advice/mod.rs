@@ -5,6 +5,7 @@ mod book;
 mod code;
 mod hresult;
 mod maps;
+mod names;
 mod story;
 #[cfg(test)]
 mod tests;

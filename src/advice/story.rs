@@ -1,7 +1,8 @@
 //! What a snapshot says, in sentences: of MAPS by a route, and of one endpoint. What `maps.rs` puts into words is found here.
 
 use super::maps::{MapsCase, maps_sentence};
-use crate::observation::{FailureReason, Stage};
+use super::names;
+use crate::observation::{FailureReason, Observation, Stage};
 use crate::plan::Target;
 use crate::state::{MapsState, Snapshot, TargetState};
 use crate::trust::revocation::{Cause, CertificateStatus, RevocationReport};
@@ -66,6 +67,16 @@ fn unreachable_by<'a>(way: (&'a str, &'a TargetState), stage: Stage, reason: Fai
 #[must_use]
 pub fn why(target: &Target, state: &TargetState) -> String {
     let Some(last) = &state.last else { return String::new() };
+    let (end, notes) = (end(target, state, last), names::notes(target, last).join("; "));
+    match (end.is_empty(), notes.is_empty()) {
+        (_, true) => end,
+        (true, false) => format!("genuine, but {notes}"),
+        (false, false) => format!("{end}; {notes}"),
+    }
+}
+
+/// What is wrong with the probe's own end.
+fn end(target: &Target, state: &TargetState, last: &Observation) -> String {
     match (&last.failure, &last.facts.http) {
         (Some(failure), _) => format!("{}: {}: {}", failure.stage, failure.reason, failure.detail),
         (None, Some(http)) if !target.endpoint.expect.allows(http.status) => {

@@ -146,7 +146,7 @@ words! {
         /// The first of the answer.
         #[default]
         First = "first",
-        /// Each of them.
+        /// Each of them, eight at most; up to four are probed at once.
         All = "all",
     }
 }

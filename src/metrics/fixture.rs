@@ -11,8 +11,10 @@ use super::process::ProcessStats;
 use crate::catalog::{
     Basis, Component, ComponentSpec, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme, Trust,
 };
+use crate::config::{Addresses, ResolverConfig};
 use crate::observation::{
-    CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
+    AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage,
+    StageOutcome, TlsFacts,
 };
 use crate::plan::{ComponentPlan, Plan, Route, Target, TargetId};
 use crate::state::{ComponentState, FailureKey, Histogram, LatencyKey, MapsState, Snapshot, TargetState};
@@ -67,7 +69,12 @@ pub(crate) fn snapshot() -> Snapshot {
 fn plan() -> Plan {
     Plan {
         targets: vec![
-            target(Component::Maps, "*.wdcp.microsoft.com", "https://wdcp.microsoft.com/", &[503]),
+            each_address(target(
+                Component::Maps,
+                "*.wdcp.microsoft.com",
+                "https://wdcp.microsoft.com/",
+                &[503],
+            )),
             target(
                 Component::Update,
                 "*.update.microsoft.com",
@@ -118,6 +125,13 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
     Target { endpoint, route: Route::direct(), interval, timeout }
 }
 
+/// The same at each of its name's addresses.
+fn each_address(target: Target) -> Target {
+    let resolver = ResolverConfig { addresses: Addresses::All, ..ResolverConfig::default() };
+    let route = Arc::new(Route { resolver, ..(*target.route).clone() });
+    Target { route, ..target }
+}
+
 fn component_plan(component: Component, seconds: u64) -> ComponentPlan {
     let spec = ComponentSpec { component, optional: false, purpose: String::new(), needs: vec![] };
     ComponentPlan { spec, interval: Duration::from_secs(seconds) }
@@ -141,6 +155,9 @@ fn works() -> TargetState {
     facts.timings.not_applicable(Stage::Tunnel);
     facts.addresses =
         ["192.0.2.10", "192.0.2.11", "2001:db8::10"].map(|ip| ip.parse().expect("an address")).into();
+    facts.private = Some(0);
+    facts.peer = Some("192.0.2.10:443".parse().expect("an address"));
+    facts.others = others();
     facts.http = Some(HttpFacts { status: 503, body_bytes: 120, ..HttpFacts::default() });
     let last = Observation { target: TargetId(0), at: at(30.5), facts, failure: None };
     TargetState {
@@ -153,6 +170,17 @@ fn works() -> TargetState {
     }
 }
 
+/// What became of the other addresses of the endpoint that works.
+fn others() -> Vec<AddressFacts> {
+    let other = |address: &str, failure| AddressFacts {
+        address: address.parse().expect("an address"),
+        failure,
+        duration: Duration::from_millis(250),
+    };
+    let refused = Failure::new(Stage::Connect, FailureReason::Refused, "not a label");
+    vec![other("192.0.2.11", Some(refused)), other("2001:db8::10", None)]
+}
+
 fn fails() -> TargetState {
     let mut facts = Facts::default();
     facts.timings.record(Stage::Resolve, StageOutcome::Done, Duration::from_millis(2));
@@ -160,6 +188,7 @@ fn fails() -> TargetState {
     facts.timings.record(Stage::Tls, StageOutcome::Failed, Duration::from_millis(40));
     facts.timings.not_applicable(Stage::Tunnel);
     facts.addresses = vec!["192.0.2.20".parse().expect("an address")];
+    facts.private = Some(0);
     facts.proxy_status = Some(200);
     facts.tls = Some(TlsFacts {
         chain: vec![certificate(

@@ -1,8 +1,9 @@
 //! Which samples a metric has in a snapshot. Pure; writing them out is `collector.rs`' business.
 
+mod addresses;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::collector::Scrape;
@@ -72,6 +73,12 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         }),
         Metric::ProbeOverruns => overruns(scrape),
         Metric::ProbeInterval => intervals(scrape),
+        Metric::ProbeAddressSuccess => {
+            addresses::per_address(scrape, |failure, _| Value::truth(failure.is_none()))
+        }
+        Metric::ProbeAddressDuration => {
+            addresses::per_address(scrape, |_, took| Value::Real(took.as_secs_f64()))
+        }
         Metric::HttpStatusCode => per_answer(scrape, |_, http| Value::Whole(http.status.into())),
         Metric::HttpStatusExpected => {
             per_answer(scrape, |target, http| Value::truth(target.endpoint.expect.allows(http.status)))
@@ -79,7 +86,10 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         Metric::ProxyConnectStatusCode => {
             per_probe(scrape, |probe| probe.facts.proxy_status.map(|status| Value::Whole(status.into())))
         }
-        Metric::DnsAddresses => per_target(scrape, dns_addresses),
+        Metric::DnsAddresses => per_target(scrape, addresses::by_family),
+        Metric::DnsPrivateAddresses => {
+            per_probe(scrape, |probe| probe.facts.private.map(|count| Value::Whole(count as u64)))
+        }
         Metric::TlsVerified => per_handshake(scrape, |tls| Some(Value::truth(tls.verified))),
         Metric::TlsIntercepted => {
             per_handshake(scrape, |tls| tls.verified.then(|| Value::truth(tls.intercepted)))
@@ -173,16 +183,6 @@ fn failure_reason(state: &TargetState) -> Vec<Labelled<'_>> {
     let failure = state.last.as_deref().and_then(|probe| probe.failure.as_ref());
     let labels = failure.map(|failure| vec![failure.stage.as_str(), failure.reason.as_str()]);
     labels.map(|labels| (labels, Value::Whole(1))).into_iter().collect()
-}
-
-/// Both families, so that a missing one is a 0; nothing where DNS gave no address.
-fn dns_addresses(state: &TargetState) -> Vec<Labelled<'_>> {
-    let addresses = last_facts(state).map_or(&[][..], |facts| &facts.addresses);
-    if addresses.is_empty() {
-        return vec![];
-    }
-    let count = |of: fn(&IpAddr) -> bool| Value::Whole(addresses.iter().filter(|ip| of(ip)).count() as u64);
-    vec![(vec!["ipv4"], count(IpAddr::is_ipv4)), (vec!["ipv6"], count(IpAddr::is_ipv6))]
 }
 
 fn tls_info(state: &TargetState) -> Vec<Labelled<'_>> {

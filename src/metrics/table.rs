@@ -148,6 +148,12 @@ metrics! {
     ProbeInterval: "defender_probe_interval_seconds", Gauge, SECONDS, ["component"],
         "The configured time between two probes of an endpoint that has no interval of its own.";
 
+    ProbeAddressSuccess: "defender_probe_address_success", Gauge, None, ["component", "endpoint", "route", "address"],
+        "Whether the last probe of each address of the endpoint's name got a genuine answer (1) or not (0); eight addresses at most. Absent by a proxy, and unless resolver.addresses is all.";
+    ProbeAddressDuration: "defender_probe_address_duration_seconds", Gauge, SECONDS,
+        ["component", "endpoint", "route", "address"],
+        "How long the last probe of each address took: the sum of its phases.";
+
     HttpStatusCode: "defender_http_status_code", Gauge, None, ["component", "endpoint", "route"],
         "The HTTP status of the last probe's answer. Absent when none came.";
     HttpStatusExpected: "defender_http_status_expected", Gauge, None, ["component", "endpoint", "route"],
@@ -156,6 +162,8 @@ metrics! {
         "The HTTP status of the proxy's answer to the last probe's CONNECT. Absent without a proxy, or when none came.";
     DnsAddresses: "defender_dns_addresses", Gauge, None, ["component", "endpoint", "route", "family"],
         "How many addresses DNS gave to the last probe. Absent when it gave none or was not asked.";
+    DnsPrivateAddresses: "defender_dns_private_addresses", Gauge, None, ["component", "endpoint", "route"],
+        "How many of the addresses that DNS gave to the last probe are private, where no public service is: by split DNS, a private link or a filter. Absent when DNS gave none or was not asked for the endpoint's own name.";
     TlsVerified: "defender_tls_verified", Gauge, None, ["component", "endpoint", "route"],
         "Whether the presented chain was verified for the name (1) or not (0), also when the probe failed. Absent without TLS.";
     TlsIntercepted: "defender_tls_intercepted", Gauge, None, ["component", "endpoint", "route"],
@@ -262,6 +270,13 @@ mod tests {
             let unit = spec.unit.map(|unit| format!("_{}", unit.as_str())).unwrap_or_default();
             format!("{}{unit}{}", spec.stem(), spec.kind.suffix()) == spec.name
         });
+    }
+
+    /// What DNS says is no label of anything that needn't be told apart by it.
+    #[test]
+    fn addresses_are_labels_of_their_own_metrics_alone() {
+        let with: Vec<_> = Metric::ALL.iter().filter(|m| m.spec().labels.contains(&"address")).collect();
+        assert_eq!(with, [&Metric::ProbeAddressSuccess, &Metric::ProbeAddressDuration]);
     }
 
     #[test]

@@ -74,3 +74,30 @@ fn only_what_dns_says_of_its_own_accord_is_a_sinkhole() {
         assert_eq!(address.as_deref(), expected, "by DNS: {by_dns}, name chosen: {chosen}");
     }
 }
+
+#[test]
+fn private_addresses_are_told_from_public_ones() {
+    let check = |addresses: &[&str], expected: bool| {
+        for address in addresses {
+            assert_eq!(is_private(address.parse().unwrap()), expected, "{address}");
+        }
+    };
+    check(&["10.0.0.0", "10.255.255.255", "172.16.0.0", "172.31.255.255", "192.168.0.0"], true);
+    check(&["192.168.255.255", "100.64.0.0", "100.127.255.255", "169.254.0.0", "169.254.255.255"], true);
+    check(&["fc00::", "fdff::1", "fe80::", "febf::1", "::ffff:10.0.0.1"], true);
+    check(&["9.255.255.255", "11.0.0.0", "172.15.255.255", "172.32.0.0", "192.167.255.255"], false);
+    check(&["192.169.0.0", "100.63.255.255", "100.128.0.0", "169.253.255.255", "169.255.0.0"], false);
+    check(&["fbff::1", "fe00::1", "fe7f::1", "fec0::1", "2001:db8::1", "::ffff:203.0.113.7"], false);
+    check(&["127.0.0.1", "0.0.0.0", "::", "::1"], false); // those are sinkholes
+}
+
+#[test]
+fn only_what_dns_says_of_its_own_accord_is_private() {
+    let addresses = ["10.0.0.1", "203.0.113.7", "fd00::1"].map(|text| text.parse().unwrap());
+    for (by_dns, chosen, expected) in
+        [(true, false, Some(2)), (true, true, None), (false, false, None), (false, true, None)]
+    {
+        let found = Found { addresses: addresses.into(), by_dns, port: 80, chosen };
+        assert_eq!(found.private(), expected, "by DNS: {by_dns}, name chosen: {chosen}");
+    }
+}

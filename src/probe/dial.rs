@@ -19,6 +19,11 @@ use crate::observation::{Failure, FailureReason, Stage};
 impl Line<'_> {
     /// A connection on which the endpoint can be spoken to, and the form in which a request for it is written.
     pub(super) async fn dial(&self, run: &mut Run, url: &ProbeUrl) -> Result<(Wire, Form), Failure> {
+        if let Some(address) = self.at.filter(|_| run.facts.peer.is_none()) {
+            run.facts.timings.not_applicable(Stage::Resolve);
+            run.facts.timings.not_applicable(Stage::Tunnel);
+            return Ok((self.reach(run, address).await?, Form::Origin));
+        }
         match self.proxy_for(run, url).await? {
             None => {
                 let wire = self.connect(run, url.host(), url.port(), true).await?;
@@ -51,6 +56,10 @@ impl Line<'_> {
             }
             Destination::Named(lookup) => resolve(run, lookup, own).await?,
         };
+        self.reach(run, address).await
+    }
+
+    async fn reach(&self, run: &mut Run, address: SocketAddr) -> Result<Wire, Failure> {
         run.facts.peer.get_or_insert(address);
         let from = self.lane.route.source_address;
         let stream = run.stage(Stage::Connect, connect::connect(address, from)).await?;
@@ -92,16 +101,20 @@ fn on_the_way_to(proxy: &Proxy, failure: &Failure) -> Failure {
     Failure::new(failure.stage, failure.reason, detail)
 }
 
+/// The address that a name leads to. What DNS says of the endpoint's own host is told, good or not.
 async fn resolve(run: &mut Run, lookup: Lookup<'_>, own: bool) -> Result<SocketAddr, Failure> {
-    let mut addresses = Vec::new();
+    let mut found = None;
     let asked = async {
-        let found = lookup.ask().await?;
-        addresses.clone_from(&found.addresses);
+        let found = found.insert(lookup.ask().await?);
         Ok(found.address()?)
     };
     let result = run.stage(Stage::Resolve, asked).await;
-    if own && run.facts.peer.is_none() {
-        run.facts.addresses = addresses;
+    if let Some(found) = found.filter(|_| own && run.facts.peer.is_none()) {
+        run.facts.private = found.private();
+        if found.by_dns {
+            run.facts.addresses.clone_from(&found.addresses);
+        }
+        run.found = found.addresses;
     }
     result
 }

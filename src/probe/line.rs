@@ -1,6 +1,7 @@
 //! The straight line that a probe follows: a connection (`dial.rs`), tls, request, transfer, and redirects where the catalog
 //! allows them. Each stage is measured by `stage.rs` and known by its own file.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,10 +18,13 @@ use crate::observation::{Failure, HttpFacts, Stage, clean};
 use crate::trust::Trusted;
 
 /// What one probe follows.
+#[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) prober: &'a Prober,
     pub(super) lane: &'a Lane,
     pub(super) endpoint: &'a Endpoint,
+    /// The address that the endpoint's own host is connected to at; none: as its name or the route says.
+    pub(super) at: Option<SocketAddr>,
 }
 
 /// How one hop of a probe ended.

@@ -10,6 +10,7 @@ mod http;
 mod lane;
 mod line;
 mod metered;
+mod others;
 mod stage;
 mod tls;
 mod tunnel;
@@ -23,7 +24,7 @@ pub use tunnel::TunnelError;
 pub(crate) use tunnel::authorization;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Addresses, Config};
 use crate::observation::{Facts, Failure, Observation, StageOutcome};
 use crate::plan::{Plan, TargetId};
 use crate::trust::revocation::{CrlState, RevocationReport};
@@ -68,16 +69,23 @@ impl Prober {
         Ok(Self { plan, lanes, objects, clock })
     }
 
-    /// Probes a target of the plan once; ends at its timeout at the latest.
+    /// Probes a target of the plan once; ends at its timeout at the latest. Where each address of a name is probed, the
+    /// others follow, four at once and each within the timeout.
     pub async fn probe(&self, id: TargetId) -> Observation {
         let target = self.plan.target(id);
         let mut run = Run::new(target.timeout);
-        let line = Line { prober: self, lane: self.lane(id), endpoint: &target.endpoint };
+        let line = Line { prober: self, lane: self.lane(id), endpoint: &target.endpoint, at: None };
         let failure = line.follow(&mut run).await.err();
+        let (at, mut facts) = (self.clock.now(), run.facts);
         if let Some(failure) = &failure {
-            mark_failed(&mut run.facts, failure);
+            mark_failed(&mut facts, failure);
         }
-        Observation { target: id, at: self.clock.now(), facts: run.facts, failure }
+        if let Some(first) = facts.peer.filter(|_| target.route.resolver.addresses == Addresses::All) {
+            let (others, unprobed) = others::others(&run.found, first);
+            facts.unprobed = unprobed;
+            facts.others = others::probe(line, target, others).await;
+        }
+        Observation { target: id, at, facts, failure }
     }
 
     /// What the probes of a target's route share.

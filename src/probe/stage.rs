@@ -1,6 +1,7 @@
 //! A stage's time and deadline: every stage runs through [`Run::stage`], and nothing else measures.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -12,6 +13,8 @@ use crate::observation::{Facts, Failure, FailureReason, Stage, StageOutcome};
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) facts: Facts,
+    /// The addresses that the endpoint's name leads to, whoever says so.
+    pub(super) found: Vec<IpAddr>,
     deadline: Instant,
     limit: Duration,
 }
@@ -19,7 +22,7 @@ pub(super) struct Run {
 impl Run {
     /// A probe that begins now and may take `limit`.
     pub(super) fn new(limit: Duration) -> Self {
-        Self { facts: Facts::default(), deadline: Instant::now() + limit, limit }
+        Self { facts: Facts::default(), found: Vec::new(), deadline: Instant::now() + limit, limit }
     }
 
     /// When the probe must end.

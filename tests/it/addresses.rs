@@ -1,0 +1,174 @@
+//! What becomes of a name's addresses: which of them are probed, and what is told of those that DNS gives.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use defender_exporter::catalog::Evidence;
+use defender_exporter::config::{Addresses, HostPort, NoProxy, Proxies, Proxy, ProxyKind, Via};
+use defender_exporter::observation::{Failure, FailureReason as R, Observation, Stage as S};
+
+use crate::lab::Lab;
+use crate::lab::blackhole::Hanging;
+use crate::lab::dns::Answer;
+use crate::lab::proxy::{self, Kind};
+use crate::lab::reply::Response;
+use crate::scenario::Scenario;
+
+const HOST: &str = "maps.genuine.example";
+const PLAIN: &str = "http://maps.genuine.example/";
+const TLS: &str = "https://maps.genuine.example/";
+
+/// Why an address fails; none: it doesn't.
+type End = Option<(S, R)>;
+
+const REFUSED: End = Some((S::Connect, R::Refused));
+
+fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+/// A probe of each address of a name that the configuration chose: on loopback no other may be met.
+fn each(lab: &Lab, url: &str, port: u16, addresses: &[&str]) -> Scenario {
+    lab.dns.set("origin.lab", Answer::Addresses(ips(addresses)));
+    let mut scenario = Scenario::new(lab, url).through("origin.lab", port);
+    scenario.config.resolver.addresses = Addresses::All;
+    scenario
+}
+
+fn ends(observation: &Observation) -> Vec<(String, End)> {
+    let end = |(address, failure, _): (IpAddr, Option<&Failure>, _)| (address.to_string(), failure.map(pair));
+    observation.by_address().map(end).collect()
+}
+
+fn pair(failure: &Failure) -> (S, R) {
+    (failure.stage, failure.reason)
+}
+
+#[tokio::test]
+async fn every_address_is_a_probe_of_its_own() {
+    let lab = Lab::start().await;
+    for (url, port) in [(TLS, lab.tls.addr().port()), (PLAIN, lab.plain.addr().port())] {
+        let cases: [(&[&str], &[End]); 4] = [
+            (&["127.0.0.1"], &[None]),
+            (&["127.0.0.1", "127.0.0.2"], &[None, REFUSED]),
+            (&["127.0.0.2", "127.0.0.1", "127.0.0.3"], &[REFUSED, None, REFUSED]),
+            (&["127.0.0.2", "::1"], &[REFUSED, REFUSED]),
+        ];
+        for (addresses, expected) in cases {
+            let observation = each(&lab, url, port, addresses).probe().await;
+            let expected: Vec<_> =
+                addresses.iter().map(|address| (*address).to_owned()).zip(expected.iter().copied()).collect();
+            assert_eq!(ends(&observation), expected, "{url}");
+            assert_eq!(
+                observation.failure.as_ref().map(pair),
+                expected[0].1,
+                "{url}: its own end is the first's"
+            );
+            assert_eq!(observation.facts.unprobed, 0);
+        }
+    }
+}
+
+/// An address isn't only connected to: what it answers is held to the same.
+#[tokio::test]
+async fn an_address_may_answer_and_fail() {
+    let lab = Lab::start().await;
+    let mut scenario = each(&lab, PLAIN, lab.plain.addr().port(), &["127.0.0.2", "127.0.0.1"]);
+    scenario.target.endpoint.evidence.push(Evidence::Status);
+    lab.plain.set(HOST, "/", Response::new(502));
+    let observation = scenario.probe().await;
+    assert_eq!(
+        ends(&observation),
+        [("127.0.0.2".to_owned(), REFUSED), ("127.0.0.1".to_owned(), Some((S::Request, R::Status)))]
+    );
+    assert_eq!(lab.plain.requests().len(), 1, "one attempt each");
+}
+
+#[tokio::test]
+async fn one_that_hangs_holds_up_no_more_than_its_own_time() {
+    let lab = Lab::start().await;
+    let hanging = Hanging::new().await;
+    let scenario = each(&lab, TLS, hanging.addr().port(), &["127.0.0.2", "127.0.0.1", "127.0.0.3"]);
+    let start = Instant::now();
+    let observation = scenario.probe().await;
+    let took = start.elapsed();
+    let timeout = scenario.target.timeout;
+    assert_eq!(ends(&observation)[1].1, Some((S::Connect, R::Timeout)));
+    assert!(observation.facts.others[0].duration >= timeout, "{observation:?}");
+    assert!(took < timeout + Duration::from_secs(1), "{took:?}");
+    assert!(observation.facts.timings.total() < timeout, "the probe's own time is the first address's");
+}
+
+#[tokio::test]
+async fn eight_addresses_are_probed_and_the_rest_counted() {
+    let lab = Lab::start().await;
+    let many: Vec<_> = (1..=11).map(|n| format!("127.0.0.{n}")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let observation = each(&lab, PLAIN, lab.plain.addr().port(), &many).probe().await;
+    let (probed, facts) = (ends(&observation), &observation.facts);
+    assert_eq!((probed.len(), facts.unprobed, facts.addresses.len()), (8, 3, 11));
+    assert_eq!(probed[7], ("127.0.0.8".to_owned(), REFUSED));
+}
+
+#[tokio::test]
+async fn the_others_are_left_alone_where_nobody_asks_for_them() {
+    let lab = Lab::start().await;
+    let both = ["127.0.0.1", "127.0.0.2"];
+    let mut first = each(&lab, PLAIN, lab.plain.addr().port(), &both);
+    first.config.resolver.addresses = Addresses::First;
+
+    let through = proxy::Proxy::start(Kind::Http, [(format!("{HOST}:80"), lab.plain.addr())]);
+    lab.dns.set("proxy.lab", Answer::Addresses(ips(&both)));
+    let at = HostPort { host: "proxy.lab".to_owned(), port: through.addr().port() };
+    let proxy = Some(Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None }));
+    let mut proxied = each(&lab, PLAIN, lab.plain.addr().port(), &both);
+    proxied.config.routes[0].via =
+        Via::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy: NoProxy::default() });
+
+    for (name, scenario, own) in [("the first alone", first, 1), ("by a proxy", proxied, 0)] {
+        let observation = scenario.probe().await;
+        assert_eq!(observation.failure, None, "{name}");
+        assert_eq!((observation.facts.others.len(), ends(&observation).len()), (0, own), "{name}");
+    }
+}
+
+/// Private addresses are those of which DNS says so, and not the configuration.
+#[tokio::test]
+async fn only_dns_gives_private_addresses() {
+    let lab = Lab::start().await;
+    let link_local = "fe80::1"; // without a network it can't be connected to: nothing leaves this machine
+    for name in [HOST, "elsewhere.lab"] {
+        lab.dns.set(name, Answer::Addresses(ips(&[link_local])));
+    }
+    let named = Scenario::new(&lab, TLS).by_name();
+    let through = Scenario::new(&lab, TLS).through("elsewhere.lab", 443);
+    let diverted = Scenario::new(&lab, TLS).at("[fe80::1]:443".parse().unwrap());
+    let mut overridden = Scenario::new(&lab, TLS).by_name();
+    overridden.config.resolver.overrides.insert(HOST.to_owned(), ips(&[link_local]));
+    let cases = [
+        ("its own name", named, Some(1), 1),
+        ("connect_to, a name", through, None, 1),
+        ("connect_to, an address", diverted, None, 0),
+        ("an override", overridden, None, 0),
+    ];
+    for (name, scenario, private, addresses) in cases {
+        let observation = scenario.probe().await;
+        let failure = observation.failure.as_ref().map(pair);
+        assert_eq!(failure, Some((S::Connect, R::Unreachable)), "{name}");
+        let facts = &observation.facts;
+        assert_eq!((facts.private, facts.addresses.len()), (private, addresses), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn each_address_of_an_override_is_probed_too() {
+    let lab = Lab::start().await;
+    let url = format!("http://{HOST}:{}/", lab.plain.addr().port());
+    let mut scenario = Scenario::new(&lab, &url).by_name();
+    scenario.config.resolver.addresses = Addresses::All;
+    scenario.config.resolver.overrides.insert(HOST.to_owned(), ips(&["127.0.0.1", "127.0.0.2"]));
+    let observation = scenario.probe().await;
+    assert_eq!(ends(&observation), [("127.0.0.1".to_owned(), None), ("127.0.0.2".to_owned(), REFUSED)]);
+    assert_eq!(lab.dns.asked(), [], "what is configured is not asked for");
+}
