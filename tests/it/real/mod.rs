@@ -1,8 +1,11 @@
 //! The exporter against real programs: what the lab only claims to be like. Each test says what it needs by
 //! [`tools::find`], and is skipped where that isn't installed.
 
+mod blocked_port;
+mod firewall;
 mod interception;
 mod mitmproxy;
+mod netns;
 mod process;
 mod squid;
 mod squid_routes;
