@@ -1,25 +1,35 @@
 //! Proxies on loopback: HTTP (CONNECT and absolute form), the same over TLS, and SOCKS 5, with orders that change while they
-//! run. They resolve names themselves, by a table of their own, and write down what they were asked.
+//! run. They resolve names themselves, by a table of their own, and write down what they were asked. SOCKS is spoken in
+//! `proxy/socks.rs`.
+
+pub mod socks;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use rustls::HandshakeKind;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::door::Door;
 use super::http::{self, Request, Wire};
-use super::reply::{Reply, Response};
+use super::reply::{End, Reply, Response, Step};
+
+/// The type of the records that a TLS handshake begins with (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 22;
 
 /// What a proxy does with what it is asked.
 #[derive(Clone, Debug)]
 pub enum Order {
     /// Passes it on.
     Pass,
+    /// Passes it on, after so long.
+    Late(Duration),
     /// Passes it on for whoever says this as `Proxy-Authorization`, or as user and password; others get a 407.
     Demand(&'static str, &'static str),
     /// Says this instead.
@@ -28,6 +38,19 @@ pub enum Order {
     Socks(u8),
     /// SOCKS: accepts none of the methods that are offered.
     NoMethod,
+    /// SOCKS: plays these steps in place of its answer in this part.
+    Say(Part, Vec<Step>),
+}
+
+/// The parts of a SOCKS conversation in which the proxy answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It chooses a method (RFC 1928, section 3).
+    Method,
+    /// It has been told user and password (RFC 1929): its choice, where an order is for this part.
+    Login,
+    /// It has been asked for a connection (RFC 1928, section 6).
+    Request,
 }
 
 /// A proxy; gone on drop.
@@ -45,6 +68,8 @@ struct State {
     order: Order,
     asked: Vec<String>,
     heads: Vec<String>,
+    clients: Vec<IpAddr>,
+    handshakes: Vec<HandshakeKind>,
 }
 
 /// How a proxy is spoken to.
@@ -56,6 +81,32 @@ pub enum Kind {
     Socks,
 }
 
+/// The same, ready for connections. TLS sessions may be resumed, as by most servers.
+#[derive(Clone)]
+enum Speaker {
+    Http,
+    Https(TlsAcceptor),
+    Socks,
+}
+
+impl Speaker {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Http => Self::Http,
+            Kind::Socks => Self::Socks,
+            Kind::Https(identity) => {
+                let provider = rustls::crypto::ring::default_provider();
+                let config = rustls::ServerConfig::builder_with_provider(provider.into())
+                    .with_safe_default_protocol_versions()
+                    .unwrap()
+                    .with_no_client_auth()
+                    .with_cert_resolver(Arc::new(SingleCertAndKey::from((*identity).clone())));
+                Self::Https(TlsAcceptor::from(Arc::new(config)))
+            }
+        }
+    }
+}
+
 impl Proxy {
     /// A proxy that knows where `host:port` is, for each of `names`.
     pub fn start(kind: Kind, names: impl IntoIterator<Item = (String, SocketAddr)>) -> Self {
@@ -64,11 +115,18 @@ impl Proxy {
 
     /// The same at another address of this machine.
     pub fn start_at(at: IpAddr, kind: Kind, names: impl IntoIterator<Item = (String, SocketAddr)>) -> Self {
-        let state = State { order: Order::Pass, asked: Vec::new(), heads: Vec::new() };
+        let state = State {
+            order: Order::Pass,
+            asked: Vec::new(),
+            heads: Vec::new(),
+            clients: Vec::new(),
+            handshakes: Vec::new(),
+        };
         let shared = Arc::new(Shared { names: names.into_iter().collect(), state: Mutex::new(state) });
         let serving = Arc::clone(&shared);
+        let speaker = Speaker::of(kind);
         let door =
-            Door::open((at, 0).into(), move |stream| serve(stream, kind.clone(), Arc::clone(&serving)));
+            Door::open((at, 0).into(), move |stream| serve(stream, speaker.clone(), Arc::clone(&serving)));
         Self { door, shared }
     }
 
@@ -91,6 +149,16 @@ impl Proxy {
     pub fn heads(&self) -> Vec<String> {
         self.shared.state().heads.clone()
     }
+
+    /// Where connections came from, in their order.
+    pub fn clients(&self) -> Vec<IpAddr> {
+        self.shared.state().clients.clone()
+    }
+
+    /// How the TLS handshakes that ended well were made.
+    pub fn handshakes(&self) -> Vec<HandshakeKind> {
+        self.shared.state().handshakes.clone()
+    }
 }
 
 impl Shared {
@@ -107,23 +175,31 @@ impl Shared {
     }
 }
 
-async fn serve(stream: TcpStream, kind: Kind, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, speaker: Speaker, shared: Arc<Shared>) {
     stream.set_nodelay(true).unwrap();
-    match kind {
-        Kind::Http => http_proxy(stream, &shared).await,
-        Kind::Https(identity) => {
-            let config =
-                rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-                    .with_safe_default_protocol_versions()
-                    .unwrap()
-                    .with_no_client_auth()
-                    .with_cert_resolver(Arc::new(SingleCertAndKey::from((*identity).clone())));
-            if let Ok(stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await {
+    let Ok(client) = stream.peer_addr() else { return }; // it has gone
+    shared.state().clients.push(client.ip());
+    match speaker {
+        Speaker::Http if speaks_tls(&stream).await => {
+            let mut stream = stream;
+            drop(http::answer(&mut stream, &Response::new(400).into(), "").await); // the peer may go at any time
+            http::end(stream, End::Close).await;
+        }
+        Speaker::Http => http_proxy(stream, &shared).await,
+        Speaker::Https(acceptor) => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                shared.state().handshakes.extend(stream.get_ref().1.handshake_kind());
                 http_proxy(stream, &shared).await;
             }
         }
-        Kind::Socks => drop(socks(stream, &shared).await), // the peer may go at any time
+        Speaker::Socks => drop(socks::serve(stream, &shared).await), // 〃
     }
+}
+
+/// Whether the client takes this for a proxy over TLS.
+async fn speaks_tls(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    matches!(stream.peek(&mut first).await, Ok(1)) && first[0] == HANDSHAKE
 }
 
 async fn http_proxy(mut wire: impl Wire, shared: &Shared) {
@@ -132,6 +208,10 @@ async fn http_proxy(mut wire: impl Wire, shared: &Shared) {
     let to = if connect { request.path.clone() } else { target(&request.path).0 };
     let reply = match shared.asked(to.clone(), request.head.clone()) {
         Order::Pass => None,
+        Order::Late(delay) => {
+            tokio::time::sleep(delay).await;
+            None
+        }
         Order::Demand(user, password)
             if request.header("proxy-authorization") == Some(&basic(user, password)) =>
         {
@@ -139,7 +219,7 @@ async fn http_proxy(mut wire: impl Wire, shared: &Shared) {
         }
         Order::Demand(..) => Some(demand()),
         Order::Reply(reply) => Some(reply),
-        Order::Socks(_) | Order::NoMethod => unreachable!("an order for SOCKS"),
+        Order::Socks(_) | Order::NoMethod | Order::Say(..) => unreachable!("an order for SOCKS"),
     };
     match reply {
         Some(reply) => match http::answer(&mut wire, &reply, &request.method).await {
@@ -193,62 +273,4 @@ async fn pass(
     }
     wire.flush().await?;
     copy_bidirectional(&mut wire, &mut origin).await.map(drop)
-}
-
-/// RFC 1928 and RFC 1929.
-async fn socks(mut wire: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    let mut greeting = [0; 2];
-    wire.read_exact(&mut greeting).await?;
-    let mut methods = vec![0; greeting[1].into()];
-    wire.read_exact(&mut methods).await?;
-    let order = shared.state().order.clone();
-    match order {
-        Order::NoMethod => return wire.write_all(&[5, 0xff]).await,
-        Order::Reply(reply) => {
-            return match http::answer(&mut wire, &reply, "GET").await? {
-                ControlFlow::Break(how) => {
-                    http::end(wire, how).await;
-                    Ok(())
-                }
-                ControlFlow::Continue(()) => Ok(()),
-            };
-        }
-        Order::Demand(user, password) => {
-            wire.write_all(&[5, 2]).await?;
-            let said = (read_text(&mut wire, true).await?, read_text(&mut wire, false).await?);
-            let right = said == (user.to_owned(), password.to_owned());
-            wire.write_all(&[1, u8::from(!right)]).await?;
-            if !right {
-                return Ok(());
-            }
-        }
-        Order::Pass | Order::Socks(_) => wire.write_all(&[5, 0]).await?,
-    }
-    let mut request = [0; 4];
-    wire.read_exact(&mut request).await?;
-    assert_eq!(request[3], 3, "the name is the proxy's to resolve");
-    let host = read_text(&mut wire, false).await?;
-    let to = format!("{host}:{}", wire.read_u16().await?);
-    let code = match (shared.asked(to.clone(), String::new()), shared.names.get(&to)) {
-        (Order::Socks(code), _) => code,
-        (_, None) => 4,
-        (_, Some(address)) => {
-            let mut origin = TcpStream::connect(address).await?;
-            wire.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
-            return copy_bidirectional(&mut wire, &mut origin).await.map(drop);
-        }
-    };
-    wire.write_all(&[5, code, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
-    http::until_gone(&mut wire).await;
-    Ok(())
-}
-
-/// A text behind its length, and behind a version where there is one.
-async fn read_text(wire: &mut TcpStream, version: bool) -> std::io::Result<String> {
-    if version {
-        wire.read_u8().await?;
-    }
-    let mut text = vec![0; wire.read_u8().await?.into()];
-    wire.read_exact(&mut text).await?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
 }
