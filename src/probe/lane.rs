@@ -40,7 +40,7 @@ impl Lane {
     ) -> Result<Self, ProberError> {
         let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
         let destinations = Arc::new(Destinations::new(&route.resolver, &config.connect_to, patience)?);
-        let proxy_tls = tunnel::client_config(roots.anchors())?;
+        let proxy_tls = tunnel::client_config(roots.anchors(), clock)?;
         let direct = Fetcher::direct(Arc::clone(&destinations), route.source_address, proxy_tls.clone());
         let ways = Ways::new(&route.via, &destinations, direct.clone(), clock);
         let fetcher = Arc::new(direct.by(ways.clone()));

@@ -13,6 +13,7 @@ use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTH
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::client::Resumption;
 use rustls::pki_types::{ServerName, TrustAnchor};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,6 +23,7 @@ use tokio_socks::tcp::Socks5Stream;
 use super::classify::StageError;
 use super::http::AGENT;
 use super::metered::Metered;
+use crate::clock::Clock;
 use crate::config::{Credentials, HostPort, Proxy, ProxyKind};
 use crate::observation::clean;
 
@@ -179,11 +181,17 @@ pub(crate) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// How TLS is spoken to proxies: by the roots that this machine trusts, whoever's they are.
-pub(super) fn client_config(roots: &[TrustAnchor<'static>]) -> Result<ClientConfig, rustls::Error> {
+/// How TLS is spoken to proxies: by the roots that this machine trusts, whoever's they are, at the clock's time. Nothing is
+/// resumed: each probe sees the proxy's certificate.
+pub(super) fn client_config(
+    roots: &[TrustAnchor<'static>],
+    clock: Clock,
+) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_details(provider, Arc::new(clock))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(RootCertStore { roots: roots.to_vec() })
-        .with_no_client_auth())
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{
     Basis, BlockPage, Component, ComponentSpec, Endpoint, Expectation, HostPattern, Method, ProbeUrl, Scheme,
@@ -28,6 +28,8 @@ pub struct Scenario {
     pub config: Config,
     /// Where missing intermediates may be fetched.
     pub issuer_hosts: Vec<HostPattern>,
+    /// When it is.
+    pub now: SystemTime,
 }
 
 impl Scenario {
@@ -55,7 +57,8 @@ impl Scenario {
         };
         let timeout = Duration::from_millis(1500);
         let target = Target { endpoint, route: Route::direct(), interval: INTERVAL, timeout };
-        Self { target, config, issuer_hosts: vec![HostPattern("*.pki.lab".to_owned())] }
+        let issuer_hosts = vec![HostPattern("*.pki.lab".to_owned())];
+        Self { target, config, issuer_hosts, now: lab.pki.now() }
     }
 
     /// Connects to this address in place of the lab's origin.
@@ -77,7 +80,7 @@ impl Scenario {
         self
     }
 
-    /// Probes once, at the lab's moment, trusting the lab's genuine roots and those of the configuration alone.
+    /// Probes once, at its moment (the lab's), trusting the lab's genuine roots and those of the configuration alone.
     pub async fn probe(&self) -> Observation {
         self.prober().probe(TargetId(0)).await
     }
@@ -85,7 +88,7 @@ impl Scenario {
     /// The prober of its one target, for more probes than one.
     pub fn prober(&self) -> Prober {
         let roots = Roots::of(&[], &[], &self.config.tls).unwrap();
-        Prober::new(Arc::new(self.plan()), &self.config, &roots, Clock::Fixed(lab::now())).unwrap()
+        Prober::new(Arc::new(self.plan()), &self.config, &roots, Clock::Fixed(self.now)).unwrap()
     }
 
     fn plan(&self) -> Plan {

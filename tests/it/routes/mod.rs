@@ -2,6 +2,7 @@
 
 mod pac;
 mod refusals;
+mod tls;
 mod ways;
 
 use std::net::SocketAddr;
