@@ -1,5 +1,6 @@
 //! Probes by proxies, on real sockets: what each kind of proxy is asked, what it says, and what a probe makes of it.
 
+mod cases;
 mod pac;
 mod refusals;
 mod tls;

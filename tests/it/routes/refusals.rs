@@ -1,103 +1,80 @@
 //! Ways that don't work: every reason of the stage tunnel, and what a proxy says in place of an endpoint.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::{Evidence, Expectation};
 use defender_exporter::config::ProxyKind;
 use defender_exporter::observation::{FAILURE_PAIRS, FailureReason as R, Stage};
 
-use super::{at, by, proxy, stages};
+use tokio::task::JoinSet;
+
+use super::cases::{self, Case, LOGIN};
+use super::{HOST, at, by, proxy, stages};
 use crate::lab::Lab;
-use crate::lab::faults;
-use crate::lab::pki::{Authority, Flaw};
 use crate::lab::proxy::{Kind, Order, demand};
-use crate::lab::reply::{End, Reply, Response, Step};
+use crate::lab::reply::Response;
 
-use ProxyKind::{Http, Https, Socks5};
+use ProxyKind::Http;
 
-const HASTY: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\nhello";
-
-/// What a proxy does, and what that is called.
-fn cases(lab: &Lab) -> Vec<(&'static str, ProxyKind, Kind, Order, R)> {
-    let reply = |reply: Reply| Order::Reply(reply);
-    let status = |status| Order::Reply(Response::new(status).into());
-    let identity = |host, authority, flaw| Kind::Https(lab.pki.identity(host, authority, flaw));
-    let http = |name, order, reason| (name, Http, Kind::Http, order, reason);
-    let socks = |name, order, reason| (name, Socks5, Kind::Socks, order, reason);
-    vec![
-        http("407", reply(demand()), R::AuthRequired),
-        http("403", status(403), R::Denied),
-        http("405", status(405), R::Denied),
-        http("502", status(502), R::BadGateway),
-        http("503", status(503), R::BadGateway),
-        http("504", status(504), R::BadGateway),
-        http("a redirect", reply(Response::redirect(302, "http://portal.example/").into()), R::Protocol),
-        http("garbage", reply(faults::garbage_head()), R::Protocol),
-        http("silence", reply(faults::silent()), R::Timeout),
-        http("a head a byte at a time", reply(faults::drip_head(Duration::from_millis(100))), R::Timeout),
-        http("the end", reply(faults::end(End::Close)), R::Closed),
-        http("a reset", reply(faults::end(End::Reset)), R::Reset),
-        http("100 without end", reply(faults::flood_1xx(100)), R::TooLarge),
-        http("endless headers", reply(faults::endless_headers()), R::TooLarge),
-        http("haste", reply(Reply::Script(vec![Step::Send(HASTY.to_vec()), Step::Hang])), R::Protocol),
-        (
-            "a proxy of nobody's",
-            Https,
-            identity("127.0.0.1", Authority::Inspector, Flaw::None),
-            Order::Pass,
-            R::ProxyTls,
-        ),
-        (
-            "another's name",
-            Https,
-            identity("other.lab", Authority::DigicertG2, Flaw::None),
-            Order::Pass,
-            R::ProxyTls,
-        ),
-        socks("SOCKS reply 1", Order::Socks(1), R::BadGateway),
-        socks("SOCKS reply 2", Order::Socks(2), R::Denied),
-        socks("SOCKS reply 3", Order::Socks(3), R::Unreachable),
-        socks("SOCKS reply 4", Order::Socks(4), R::Unreachable),
-        socks("SOCKS reply 5", Order::Socks(5), R::Refused),
-        socks("SOCKS reply 6", Order::Socks(6), R::Timeout),
-        socks("SOCKS reply 7", Order::Socks(7), R::Protocol),
-        socks("SOCKS reply 8", Order::Socks(8), R::Protocol),
-        socks("SOCKS reply 99", Order::Socks(99), R::Protocol),
-        socks("no SOCKS method", Order::NoMethod, R::AuthRequired),
-        socks("SOCKS 4", reply(Reply::Script(vec![Step::Send(vec![4, 0]), Step::Hang])), R::Protocol),
-        socks("SOCKS silence", reply(faults::silent()), R::Timeout),
-        socks(
-            "SOCKS garbage",
-            reply(Reply::Script(vec![Step::Send(b"HTTP/1.1 400".to_vec()), Step::Hang])),
-            R::Protocol,
-        ),
-        socks("the end of SOCKS", reply(faults::end(End::Close)), R::Closed),
-    ]
-}
+/// When a probe that waits must end; nothing of what it waits for comes before five seconds.
+const DEADLINE: Duration = Duration::from_millis(1500);
+/// For a probe that ends by itself, however busy the machine.
+const AMPLE: Duration = Duration::from_secs(10);
+/// What a busy machine may add to a deadline.
+const SLACK: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn every_reason_of_the_tunnel_has_a_scenario() {
-    let lab = Lab::start().await;
+    let lab = Arc::new(Lab::start().await);
     let mut seen = BTreeSet::new();
-    for (name, kind, of, order, reason) in cases(&lab) {
-        let proxy = proxy(&lab, of);
-        proxy.order(order);
-        let mut scenario = by(&lab, "https", kind, at(proxy.addr()), None);
-        if reason != R::Timeout {
-            scenario.target.timeout = Duration::from_secs(10); // it ends by itself
-        }
-        let observation = scenario.probe().await;
-        let failure = observation.failure.clone().unwrap_or_else(|| panic!("{name}: {observation:?}"));
-        assert_eq!((failure.stage, failure.reason), (Stage::Tunnel, reason), "{name}: {failure:?}");
-        assert_eq!(&stages(&observation)[1..], "DFNNN", "{name}");
-        seen.insert(reason);
+    let mut checks = JoinSet::new(); // at once: many of them wait
+    for case in cases::all(&lab) {
+        seen.insert(case.expected);
+        checks.spawn(check(Arc::clone(&lab), case));
     }
-    let wanted = FAILURE_PAIRS.iter().filter(|(stage, _)| *stage == Stage::Tunnel).map(|(_, reason)| *reason);
+    let mut failed = 0; // each says by itself what it fails of
+    while let Some(check) = checks.join_next().await {
+        failed += usize::from(check.is_err());
+    }
+    assert_eq!(failed, 0, "scenarios that fail");
+    assert_eq!(lab.dns.count(HOST), 0, "the name is the proxy's to resolve");
     let elsewhere = [R::Internal, R::PacUnreachable, R::PacInvalid, R::PacTimeout];
+    let wanted = FAILURE_PAIRS.iter().filter(|(stage, _)| *stage == Stage::Tunnel);
     let missing: Vec<_> =
-        wanted.filter(|reason| !seen.contains(reason) && !elsewhere.contains(reason)).collect();
+        wanted.filter(|pair| !seen.contains(pair) && !elsewhere.contains(&pair.1)).collect();
     assert!(missing.is_empty(), "no scenario produces {missing:?}");
+    let unknown: Vec<_> = seen.iter().filter(|pair| !FAILURE_PAIRS.contains(pair)).collect();
+    assert!(unknown.is_empty(), "no counter is seeded for {unknown:?}");
+}
+
+/// Probes, and holds the observation to what is expected and to what every failure keeps.
+async fn check(lab: Arc<Lab>, case: Case) {
+    let name = format!("{} at a {} proxy over {}, {:?}", case.name, case.kind, case.scheme, case.status);
+    let proxy = proxy(&lab, case.of);
+    proxy.order(case.order);
+    let mut scenario = by(&lab, case.scheme, case.kind, at(proxy.addr()), case.who);
+    let waits = case.expected.1 == R::Timeout;
+    scenario.target.timeout = if waits { DEADLINE } else { AMPLE };
+
+    let start = Instant::now();
+    let observation = scenario.probe().await;
+    let took = start.elapsed();
+
+    let failure = observation.failure.as_ref().unwrap_or_else(|| panic!("{name}: {observation:?}"));
+    assert_eq!((failure.stage, failure.reason), case.expected, "{name}: {failure:?}");
+    for words in case.words {
+        assert!(failure.detail.contains(words), "{name}: {words:?}: {failure:?}");
+    }
+    assert!(!failure.detail.contains(LOGIN.1), "{name}: {failure:?}");
+    assert!(took < scenario.target.timeout + SLACK, "{name}: took {took:?}");
+    let gone = if failure.stage == Stage::Tls { "-DDFNN" } else { "-DFNNN" };
+    assert_eq!(stages(&observation), gone, "{name}");
+    let facts = &observation.facts;
+    assert_eq!(facts.proxy_status, case.status, "{name}: {failure:?}");
+    assert_eq!(facts.proxy, Some(format!("{}://{}", case.kind, at(proxy.addr()))), "{name}");
+    assert_eq!((facts.peer, facts.addresses.len()), (Some(proxy.addr()), 0), "{name}");
 }
 
 #[tokio::test]

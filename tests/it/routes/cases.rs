@@ -1,0 +1,245 @@
+//! What goes wrong at a proxy before the endpoint can be spoken to, as data. Checking it is `refusals.rs`' work.
+
+use std::time::Duration;
+
+use defender_exporter::config::ProxyKind::{self, Http, Https, Socks5};
+use defender_exporter::observation::{FailureReason as R, Stage as S};
+
+use crate::lab::Lab;
+use crate::lab::faults;
+use crate::lab::pki::{Authority, Flaw};
+use crate::lab::proxy::{Kind, Order, Part, demand, socks};
+use crate::lab::reply::{End, Reply, Response, Step};
+
+/// What the probe tells a proxy that asks.
+pub const LOGIN: (&str, &str) = ("ann", "c0rrect-h0rse");
+
+const EVERY: Duration = Duration::from_millis(200);
+const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
+
+/// What a proxy does, and the failure that it must make.
+pub struct Case {
+    /// For a person.
+    pub name: String,
+    /// As which the proxy is configured.
+    pub kind: ProxyKind,
+    /// What it is.
+    pub of: Kind,
+    /// What it does.
+    pub order: Order,
+    /// The user and password that are configured.
+    pub who: Option<(&'static str, &'static str)>,
+    /// Of the URL that is probed.
+    pub scheme: &'static str,
+    /// The failure.
+    pub expected: (S, R),
+    /// The status of the answer to CONNECT.
+    pub status: Option<u16>,
+    /// What the detail says.
+    pub words: &'static [&'static str],
+}
+
+impl Case {
+    fn of(name: &str, kind: ProxyKind, of: Kind, order: Order, reason: R) -> Self {
+        let (name, expected) = (name.to_owned(), (S::Tunnel, reason));
+        Self { name, kind, of, order, who: None, scheme: "https", expected, status: None, words: &[] }
+    }
+
+    fn http(name: &str, order: Order, reason: R) -> Self {
+        Self::of(name, Http, Kind::Http, order, reason)
+    }
+
+    fn socks(name: &str, order: Order, reason: R) -> Self {
+        Self::of(name, Socks5, Kind::Socks, order, reason)
+    }
+
+    fn known(self) -> Self {
+        Self { who: Some(LOGIN), ..self }
+    }
+
+    fn status(self, status: u16) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
+    fn saying(self, words: &'static [&'static str]) -> Self {
+        Self { words, ..self }
+    }
+
+    fn over(self, scheme: &'static str) -> Self {
+        Self { scheme, ..self }
+    }
+}
+
+/// All of them; they may be tried at once.
+pub fn all(lab: &Lab) -> Vec<Case> {
+    let mut all = statuses();
+    all.extend(demands());
+    all.extend(answers());
+    all.extend(tunnels());
+    all.extend(certificates(lab));
+    all.extend(socks_replies());
+    all.extend(socks_logins());
+    all.extend(socks_parts());
+    all
+}
+
+/// Answers to CONNECT that say no.
+fn statuses() -> Vec<Case> {
+    let statuses = [
+        (400, R::Denied),
+        (403, R::Denied),
+        (404, R::Denied),
+        (405, R::Denied),
+        (451, R::Denied),
+        (500, R::BadGateway),
+        (502, R::BadGateway),
+        (503, R::BadGateway),
+        (504, R::BadGateway),
+        (600, R::Protocol),
+        (999, R::Protocol),
+    ];
+    let case = |(status, reason)| {
+        let page = Response::new(status).body("<html>Denied by the lab's proxy</html>");
+        Case::http("a status", Order::Reply(page.into()), reason)
+            .status(status)
+            .saying(&["the proxy answers CONNECT with"])
+    };
+    statuses.map(case).into()
+}
+
+/// Demands for authentication.
+fn demands() -> Vec<Case> {
+    vec![
+        Case::http("a demand", Order::Reply(demand()), R::AuthRequired).status(407),
+        Case::socks("no method that is offered", Order::NoMethod, R::AuthRequired),
+        Case::socks("no method that is offered, with a login", Order::NoMethod, R::AuthRequired).known(),
+    ]
+}
+
+/// Answers to CONNECT that are none, don't come or don't end.
+fn answers() -> Vec<Case> {
+    let raw = |bytes: &[u8]| Reply::Script(vec![Step::Send(bytes.to_vec()), Step::Hang]);
+    let cut_head = vec![Step::Send(b"HTTP/1.1 200 OK\r\nX-L".to_vec()), Step::End(End::Close)];
+    let late = Response::new(200).before_head(Duration::from_secs(5));
+    let switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: lab\r\n\r\n";
+    let cases = [
+        ("silence", faults::silent(), R::Timeout),
+        ("a head a byte at a time", faults::drip_head(EVERY), R::Timeout),
+        ("an answer that is too late", late.into(), R::Timeout),
+        ("the end", faults::end(End::Close), R::Closed),
+        ("a cut", faults::end(End::Cut), R::Closed),
+        ("the end in the head", Reply::Script(cut_head), R::Closed),
+        ("a reset", faults::end(End::Reset), R::Reset),
+        ("garbage", faults::garbage_head(), R::Protocol),
+        ("a mail server", raw(b"220 mail.lab ESMTP\r\n"), R::Protocol),
+        ("HTTP/2", raw(b"\0\0\0\x04\0\0\0\0\0"), R::Protocol),
+        ("a huge head", faults::huge_head(200_000), R::TooLarge),
+        ("endless headers", faults::endless_headers(), R::TooLarge),
+        ("100 without end", faults::flood_1xx(100), R::TooLarge),
+        ("103 without end", faults::flood_1xx(103), R::TooLarge),
+    ];
+    let cases = cases.into_iter().map(|(name, reply, reason)| Case::http(name, Order::Reply(reply), reason));
+    let other = Case::http("another protocol", Order::Reply(raw(switching)), R::Protocol).status(101);
+    cases.chain([other]).collect()
+}
+
+/// Tunnels that are none.
+fn tunnels() -> Vec<Case> {
+    let script = |steps: Vec<Step>| {
+        let steps = std::iter::once(Step::Send(ESTABLISHED.to_vec())).chain(steps).collect();
+        Order::Reply(Reply::Script(steps))
+    };
+    let hello = || Step::Send(b"220 mail.lab ESMTP\r\n".to_vec());
+    let hasty = Order::Reply(Reply::Script(vec![Step::Send([ESTABLISHED, b"lab"].concat()), Step::Hang]));
+    let before = [Case::http("a tunnel that speaks first", hasty, R::Protocol)];
+    let after = [
+        ("a tunnel that hangs", vec![Step::Hang], R::Timeout),
+        ("a tunnel that ends", vec![Step::Wait(faults::MOMENT), Step::End(End::Cut)], R::Closed),
+        ("a tunnel to another", vec![Step::Wait(faults::MOMENT), hello(), Step::Hang], R::NotTls),
+    ];
+    let after = after.map(|(name, steps, reason)| Case {
+        expected: (S::Tls, reason),
+        ..Case::http(name, script(steps), reason)
+    });
+    before.into_iter().chain(after).map(|case| case.status(200)).collect()
+}
+
+/// TLS to the proxy itself; the URL's scheme doesn't matter there.
+fn certificates(lab: &Lab) -> Vec<Case> {
+    let identity = |authority, flaw| Kind::Https(lab.pki.identity("127.0.0.1", authority, flaw));
+    let other = Kind::Https(lab.pki.identity("other.lab", Authority::DigicertG2, Flaw::None));
+    let cases: [(_, _, &[&str]); 4] = [
+        ("nobody's certificate", identity(Authority::Inspector, Flaw::None), &["UnknownIssuer"]),
+        ("another's certificate", other, &["other.lab"]),
+        ("an expired certificate", identity(Authority::DigicertG2, Flaw::Expired), &["expired"]),
+        ("a proxy without TLS", Kind::Http, &["TLS to the proxy"]),
+    ];
+    let both = cases.into_iter().flat_map(|(name, of, words)| {
+        let case = Case::of(name, Https, of.clone(), Order::Pass, R::ProxyTls).saying(words);
+        [case, Case::of(name, Https, of, Order::Pass, R::ProxyTls).saying(words).over("http")]
+    });
+    both.collect()
+}
+
+/// RFC 1928, section 6.
+fn socks_replies() -> Vec<Case> {
+    let replies = [
+        (1, R::BadGateway),
+        (2, R::Denied),
+        (3, R::Unreachable),
+        (4, R::Unreachable),
+        (5, R::Refused),
+        (6, R::Timeout),
+        (7, R::Protocol),
+        (8, R::Protocol),
+        (9, R::Protocol),
+        (255, R::Protocol),
+    ];
+    let case = |(code, reason), scheme| {
+        Case::socks(&format!("reply {code}"), Order::Socks(code), reason).over(scheme).saying(&["SOCKS: "])
+    };
+    replies.into_iter().flat_map(|reply| [case(reply, "https"), case(reply, "http")]).collect()
+}
+
+/// What comes of a login (RFC 1929, section 2).
+fn socks_logins() -> Vec<Case> {
+    let say = |bytes: &[u8]| Order::Say(Part::Login, vec![Step::Send(bytes.to_vec()), Step::Hang]);
+    let cases = [
+        ("a login that is refused", say(&[1, 1]), R::AuthRequired),
+        ("a login that is refused by another number", say(&[1, 0xff]), R::AuthRequired),
+        ("another password", Order::Demand("ann", "another"), R::AuthRequired),
+    ];
+    cases.map(|(name, order, reason)| Case::socks(name, order, reason).known()).into()
+}
+
+/// Each part without an answer, or with another than SOCKS knows.
+fn socks_parts() -> Vec<Case> {
+    let send = |bytes: &[u8]| vec![Step::Send(bytes.to_vec()), Step::Hang];
+    let mut all = Vec::new();
+    for (part, wrong) in [(Part::Method, [4, 0]), (Part::Login, [5, 0]), (Part::Request, [4, 0])] {
+        let scripts = [
+            ("silence", vec![Step::Hang], R::Timeout),
+            ("half an answer", send(&wrong[..1]), R::Timeout),
+            ("the end", vec![Step::End(End::Close)], R::Closed),
+            ("a reset", vec![Step::End(End::Reset)], R::Reset),
+            ("another version", send(&[&wrong[..], &[0, 1, 0, 0, 0, 0, 0, 0]].concat()), R::Protocol),
+            ("HTTP", send(b"HTTP/1.1 400 Bad Request\r\n\r\n"), R::Protocol),
+        ];
+        all.extend(scripts.map(|(name, steps, reason)| {
+            Case::socks(&format!("{name} in the part {part:?}"), Order::Say(part, steps), reason).known()
+        }));
+    }
+    let mut reserved = socks::reply(0);
+    reserved[2] = 1;
+    let mut no_kind = socks::reply(0);
+    no_kind[3] = 2;
+    let odd = [
+        ("a reserved byte that isn't 0", &reserved[..]),
+        ("an address of no kind", &no_kind),
+        ("a name that is no text", &[5, 0, 0, 3, 2, 0xff, 0xfe, 0, 0]),
+    ];
+    all.extend(
+        odd.map(|(name, bytes)| Case::socks(name, Order::Say(Part::Request, send(bytes)), R::Protocol)),
+    );
+    all
+}
