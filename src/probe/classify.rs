@@ -175,7 +175,8 @@ fn tunnel(error: &TunnelError) -> Reason {
             500..600 => Reason::BadGateway,
             _ => Reason::Protocol,
         },
-        TunnelError::Hasty(_) => Reason::Protocol,
+        TunnelError::Hasty(_) | TunnelError::Reply => Reason::Protocol,
+        TunnelError::Method(_) => Reason::AuthRequired,
         TunnelError::Tls(_) | TunnelError::Name(_) => Reason::ProxyTls,
         TunnelError::Socks(error) => socks(error),
     }

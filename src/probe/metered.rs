@@ -22,6 +22,11 @@ impl<S> Metered<S> {
         Self { stream, limit, left: limit }
     }
 
+    /// How many bytes have been read.
+    pub(super) const fn read(&self) -> u64 {
+        self.limit - self.left
+    }
+
     /// The stream, unmetered again.
     pub(super) fn into_inner(self) -> S {
         self.stream

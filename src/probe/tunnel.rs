@@ -30,6 +30,9 @@ use crate::observation::clean;
 /// The most that is read of a proxy's answer, in bytes, interim responses included.
 const MAX_ANSWER: u64 = 64 * 1024;
 
+/// How long a SOCKS proxy's choice of a method is, in bytes (RFC 1928, section 3).
+const SOCKS_METHOD: u64 = 2;
+
 /// The most schemes of a 407 that are told.
 const MAX_SCHEMES: usize = 8;
 
@@ -63,6 +66,12 @@ pub enum TunnelError {
     /// SOCKS.
     #[error("SOCKS: {0}")]
     Socks(#[from] tokio_socks::Error),
+    /// The proxy chooses a method of authentication that it wasn't offered (RFC 1928, section 3).
+    #[error("SOCKS: the proxy demands a method of authentication that it isn't offered: {}", .0)]
+    Method(&'static str),
+    /// The reply to the request is none of RFC 1928, section 6.
+    #[error("SOCKS: the proxy answers with a reply that isn't assigned")]
+    Reply,
 }
 
 /// What a 407 offers, in words.
@@ -94,7 +103,7 @@ pub(super) async fn tunnel(
 ) -> Result<Wire, StageError> {
     match proxy.kind {
         ProxyKind::Http | ProxyKind::Https => connect(wire, proxy, to, status).await,
-        ProxyKind::Socks5 => Ok(socks(wire, proxy, to).await.map_err(TunnelError::Socks)?),
+        ProxyKind::Socks5 => Ok(socks(wire, proxy, to).await?),
     }
 }
 
@@ -106,15 +115,28 @@ pub(super) async fn secure(wire: Wire, proxy: &Proxy, tls: &TlsConnector) -> Res
     Ok(Box::new(stream))
 }
 
-async fn socks(wire: Wire, proxy: &Proxy, to: &HostPort) -> Result<Wire, tokio_socks::Error> {
+async fn socks(wire: Wire, proxy: &Proxy, to: &HostPort) -> Result<Wire, TunnelError> {
+    let mut wire = Metered::new(wire, MAX_ANSWER);
     let target = (to.host.trim_matches(['[', ']']), to.port);
-    let stream = match &proxy.credentials {
-        None => Socks5Stream::connect_with_socket(wire, target).await?,
+    let passed = match &proxy.credentials {
+        None => Socks5Stream::connect_with_socket(&mut wire, target).await,
         Some(Credentials { username, password }) => {
-            Socks5Stream::connect_with_password_and_socket(wire, target, username, password.reveal()).await?
+            let password = password.reveal();
+            Socks5Stream::connect_with_password_and_socket(&mut wire, target, username, password).await
         }
     };
-    Ok(stream.into_inner())
+    match passed.map(drop) {
+        Ok(()) => Ok(wire.into_inner()),
+        Err(tokio_socks::Error::AuthorizationRequired) => {
+            Err(TunnelError::Method("user name and password, and none are configured"))
+        }
+        // The library's one word for two things, of which the method comes first.
+        Err(tokio_socks::Error::UnknownAuthMethod) if wire.read() == SOCKS_METHOD => {
+            Err(TunnelError::Method("none that this exporter speaks"))
+        }
+        Err(tokio_socks::Error::UnknownAuthMethod) => Err(TunnelError::Reply),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn connect(

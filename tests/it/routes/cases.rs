@@ -109,7 +109,15 @@ fn statuses() -> Vec<Case> {
 
 /// Demands for authentication.
 fn demands() -> Vec<Case> {
+    let chooses = |method| Order::Say(Part::Method, vec![Step::Send(vec![5, method]), Step::Hang]);
     vec![
+        Case::socks(
+            "a demand for a login, where none is configured",
+            Order::Demand("ann", "x"),
+            R::AuthRequired,
+        ),
+        Case::socks("GSSAPI", chooses(1), R::AuthRequired).saying(&["none that this exporter speaks"]),
+        Case::socks("GSSAPI, with a login", chooses(1), R::AuthRequired).known(),
         Case::http("a demand", Order::Reply(demand()), R::AuthRequired).status(407),
         Case::socks("no method that is offered", Order::NoMethod, R::AuthRequired),
         Case::socks("no method that is offered, with a login", Order::NoMethod, R::AuthRequired).known(),
@@ -196,7 +204,8 @@ fn socks_replies() -> Vec<Case> {
         (255, R::Protocol),
     ];
     let case = |(code, reason), scheme| {
-        Case::socks(&format!("reply {code}"), Order::Socks(code), reason).over(scheme).saying(&["SOCKS: "])
+        let words: &[&str] = if code > 8 { &["a reply that isn't assigned"] } else { &["SOCKS: "] };
+        Case::socks(&format!("reply {code}"), Order::Socks(code), reason).over(scheme).saying(words)
     };
     replies.into_iter().flat_map(|reply| [case(reply, "https"), case(reply, "http")]).collect()
 }
