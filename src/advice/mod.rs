@@ -6,6 +6,7 @@ mod code;
 mod hresult;
 mod maps;
 mod names;
+mod routes;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use book::{BOOK, TOPICS, winhttp_number};
 pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
 pub use maps::{MapsCase, maps_sentence};
+pub use routes::disagreements;
 pub use story::{maps_story, why};
 
 /// What to tell a person.

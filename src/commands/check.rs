@@ -1,7 +1,6 @@
 //! `check`: one round of probes as a table for people or as JSON, and its exit code.
 
 mod json;
-mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -54,7 +53,7 @@ fn table(snapshot: &Snapshot) -> String {
         let _ = writeln!(text, "{component:<12} {route:<width$}  {verdict}"); // a String never fails
     }
     text.push_str(&maps(snapshot));
-    text.push_str(&routes::disagreements(snapshot));
+    text.push_str(&disagreements(snapshot));
     text.push_str(&what_to_do(snapshot));
     text
 }
@@ -73,6 +72,16 @@ fn maps(snapshot: &Snapshot) -> String {
         if let Some(story) = advice::maps_story(snapshot, &route.name) {
             text.push_str(&fill(&story, "  ", "  "));
         }
+    }
+    text
+}
+
+/// Where one route leads and another doesn't.
+fn disagreements(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    for (n, (url, ends)) in advice::disagreements(snapshot).into_iter().enumerate() {
+        let title = if n == 0 { "\nRoutes disagree\n" } else { "" };
+        let _ = writeln!(text, "{title}  {url}\n    {ends}"); // a String never fails
     }
     text
 }

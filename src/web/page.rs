@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::advice;
-use crate::state::{ComponentState, Snapshot};
+use crate::plan::Target;
+use crate::state::{ComponentState, Snapshot, TargetState};
 use crate::verdict::Verdict;
 
 /// Text as HTML text or a quoted attribute.
@@ -29,7 +30,8 @@ impl fmt::Display for Escaped<'_> {
 /// The page at `/`: the verdicts, and what is wrong with which endpoint. Reloaded by hand.
 pub(super) fn landing(version: &str, telemetry_path: &str, snapshot: &Snapshot) -> String {
     let (version, metrics) = (Escaped(version), Escaped(telemetry_path));
-    let (verdicts, endpoints) = (verdicts(snapshot), endpoints(snapshot));
+    let (verdicts, disagreements, endpoints) =
+        (verdicts(snapshot), disagreements(snapshot), endpoints(snapshot));
     format!(
         r#"<!DOCTYPE html>
 <html lang="en">
@@ -49,7 +51,7 @@ pub(super) fn landing(version: &str, telemetry_path: &str, snapshot: &Snapshot) 
 <h2>Verdicts</h2>
 <ul>
 {verdicts}</ul>
-<h2>Endpoints</h2>
+{disagreements}<h2>Endpoints</h2>
 <table>
 <thead><tr><th scope="col">Component</th><th scope="col">Route</th><th scope="col">State</th><th scope="col">Status</th>
 <th scope="col">Endpoint</th><th scope="col">Why</th></tr></thead>
@@ -76,13 +78,31 @@ fn verdicts(snapshot: &Snapshot) -> String {
     html
 }
 
+/// Where one route leads and another doesn't; nothing where they all agree.
+fn disagreements(snapshot: &Snapshot) -> String {
+    let different = advice::disagreements(snapshot);
+    if different.is_empty() {
+        return String::new();
+    }
+    let items = different.iter().fold(String::new(), |items, (url, ends)| {
+        format!("{items}<li>{}: {}</li>\n", Escaped(url), Escaped(ends))
+    });
+    format!("<h2>Routes disagree</h2>\n<ul>\n{items}</ul>\n")
+}
+
+/// The route's name, and the proxy that was gone by.
+fn way(target: &Target, state: &TargetState) -> String {
+    let proxy = state.last.as_ref().and_then(|last| last.facts.proxy.as_deref());
+    proxy.map_or_else(|| target.route.name.clone(), |proxy| format!("{} ({proxy})", target.route.name))
+}
+
 fn endpoints(snapshot: &Snapshot) -> String {
     let mut html = String::new();
     for (_, target, state) in snapshot.iter() {
         let http = state.last.as_ref().and_then(|last| last.facts.http.as_ref());
         let cells = [
             target.endpoint.component.as_str(),
-            &target.route.name,
+            &way(target, state),
             state.verdict(target).map_or("unknown", Verdict::as_str),
             &http.map_or_else(|| "-".to_owned(), |http| http.status.to_string()),
             target.endpoint.url.as_str(),

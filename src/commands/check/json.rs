@@ -74,6 +74,8 @@ struct EndpointReport<'a> {
     status: Option<u16>,
     expected: String,
     address: Option<String>,
+    /// The proxy that was gone by, as the route or its PAC script chose it.
+    proxy: Option<&'a str>,
     phases_seconds: BTreeMap<Stage, f64>,
     failure: Option<&'a Failure>,
     tls: Option<&'a TlsFacts>,
@@ -113,6 +115,7 @@ fn endpoint<'a>(target: &'a Target, state: &'a TargetState) -> EndpointReport<'a
         verdict: state.verdict(target),
         status: facts.and_then(|facts| facts.http.as_ref()).map(|http| http.status),
         expected: target.endpoint.expect.to_string(),
+        proxy: facts.and_then(|facts| facts.proxy.as_deref()),
         address: facts.and_then(|facts| facts.peer).map(|peer| peer.to_string()),
         phases_seconds: Stage::ALL.iter().filter_map(phase).collect(),
         failure: last.and_then(|last| last.failure.as_ref()),

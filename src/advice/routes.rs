@@ -1,26 +1,27 @@
 //! Where routes disagree: endpoints that one way leads to and another doesn't.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::catalog::Component;
 use crate::state::{Snapshot, TargetState};
 use crate::verdict::Verdict;
 
-/// One line for each endpoint whose routes don't come to the same end; empty where there is none.
-pub(super) fn disagreements(snapshot: &Snapshot) -> String {
+/// Each endpoint whose routes don't come to the same end, and how each of them ends:
+/// `direct: connect: refused; machine-proxy: 503`.
+#[must_use]
+pub fn disagreements(snapshot: &Snapshot) -> Vec<(&str, String)> {
     let mut endpoints: BTreeMap<(Component, &str), Vec<Way<'_>>> = BTreeMap::new();
     for (_, target, state) in snapshot.iter() {
         let key = (target.endpoint.component, target.endpoint.url.as_str());
         let way = Way { route: &target.route.name, verdict: state.verdict(target), end: end(state) };
         endpoints.entry(key).or_default().push(way);
     }
-    let mut text = String::new();
-    for ((_, url), ways) in endpoints.into_iter().filter(|(_, ways)| disagree(ways)) {
+    let different = endpoints.into_iter().filter(|(_, ways)| disagree(ways));
+    let ends = different.map(|((_, url), ways)| {
         let ends: Vec<_> = ways.iter().map(|way| format!("{}: {}", way.route, way.end)).collect();
-        let _ = writeln!(text, "  {url}\n    {}", ends.join("; ")); // a String never fails
-    }
-    if text.is_empty() { text } else { format!("\nRoutes disagree\n{text}") }
+        (url, ends.join("; "))
+    });
+    ends.collect()
 }
 
 /// How one route ended.
@@ -56,7 +57,7 @@ mod tests {
     use crate::plan::{Route, TargetId};
 
     /// What each route's probe of one endpoint ended with: a status, or a failure.
-    fn check(ends: &[Result<u16, (Stage, FailureReason)>], expected: &str) {
+    fn check(ends: &[Result<u16, (Stage, FailureReason)>], expected: Option<&str>) {
         let mut snapshot = fixture::snapshot();
         let plan = Arc::make_mut(&mut snapshot.plan);
         let target = plan.targets[0].clone();
@@ -79,19 +80,20 @@ mod tests {
                 .targets
                 .push(Arc::new(TargetState { last: Some(Arc::new(last)), ..TargetState::default() }));
         }
+        let url = "https://wdcp.microsoft.com/";
+        let expected: Vec<_> = expected.iter().map(|ends| (url, (*ends).to_owned())).collect();
         assert_eq!(disagreements(&snapshot), expected, "{ends:?}");
     }
 
     #[test]
     fn endpoints_whose_routes_end_differently_are_named() {
         let refused = Err((Stage::Connect, FailureReason::Refused));
-        let url = "\nRoutes disagree\n  https://wdcp.microsoft.com/\n    ";
-        check(&[Ok(503)], "");
-        check(&[Ok(503), Ok(503)], "");
-        check(&[refused, refused], "");
-        check(&[refused, Ok(503)], &format!("{url}route0: connect: refused; route1: 503\n"));
-        check(&[Ok(503), Ok(404)], &format!("{url}route0: 503; route1: 404\n"));
+        check(&[Ok(503)], None);
+        check(&[Ok(503), Ok(503)], None);
+        check(&[refused, refused], None);
+        check(&[refused, Ok(503)], Some("route0: connect: refused; route1: 503"));
+        check(&[Ok(503), Ok(404)], Some("route0: 503; route1: 404"));
         let denied = Err((Stage::Tunnel, FailureReason::Denied));
-        check(&[refused, denied], &format!("{url}route0: connect: refused; route1: tunnel: denied\n"));
+        check(&[refused, denied], Some("route0: connect: refused; route1: tunnel: denied"));
     }
 }
