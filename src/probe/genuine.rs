@@ -7,7 +7,7 @@ use quick_xml::events::Event;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::http::Head;
-use super::tunnel;
+use super::proxied;
 use crate::catalog::{BlockPage, BodyKind, Endpoint, Evidence, ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
 use crate::plan::Plan;
@@ -17,10 +17,15 @@ use crate::trust::{ObjectError, Objects};
 const SEARCHED: usize = 64 * 1024;
 
 /// What the head alone disproves: a proxy's demand, a captive portal's redirect on plain HTTP, and, where the request went to
-/// a proxy of the route (`proxied`), what that says of itself (RFC 9209, section 2.1.1).
-pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head, proxied: bool) -> Result<(), Failure> {
+/// a proxy of the route, what that says of itself (RFC 9209, section 2.1.1). `told` is whether such a proxy was told who asks.
+pub(super) fn check_head(
+    plan: &Plan,
+    url: &ProbeUrl,
+    head: &Head,
+    told: Option<bool>,
+) -> Result<(), Failure> {
     if head.status == 407 {
-        let offered = tunnel::offered(&tunnel::schemes(&head.headers));
+        let offered = proxied::demand(&head.headers, told);
         let detail =
             format!("407 Proxy Authentication Required: a proxy on the way demands authentication{offered}");
         return Err(Failure::new(Stage::Request, Reason::AuthRequired, detail));
@@ -28,7 +33,7 @@ pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head, proxied: bool
     if url.scheme() == Scheme::Http {
         check_redirect(plan, url, head)?;
     }
-    match head.header("proxy-status").filter(|value| proxied && value.contains("error=")) {
+    match head.header("proxy-status").filter(|value| told.is_some() && value.contains("error=")) {
         Some(said) => {
             let detail =
                 format!("the proxy answers {} in the endpoint's place: {said}", head.status.as_u16());

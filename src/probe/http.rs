@@ -57,6 +57,14 @@ impl Form {
     pub(super) fn absolute(proxy: &Proxy) -> Self {
         Self::Absolute { authorization: authorization(proxy) }
     }
+
+    /// Whether the proxy is told who asks; none where none is asked.
+    pub(super) const fn told(&self) -> Option<bool> {
+        match self {
+            Self::Origin => None,
+            Self::Absolute { authorization } => Some(authorization.is_some()),
+        }
+    }
 }
 
 /// The head of an answer.

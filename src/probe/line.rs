@@ -121,8 +121,7 @@ impl Line<'_> {
         };
         let (mut exchange, head, incoming) = run.stage(Stage::Request, request).await?;
         run.facts.http = Some(http_facts(&head, hop));
-        let proxied = matches!(form, Form::Absolute { .. });
-        genuine::check_head(&self.prober.plan, url, &head, proxied)?;
+        genuine::check_head(&self.prober.plan, url, &head, form.told())?;
         if hop < self.endpoint.follow_redirects
             && let Some(next) = genuine::check_redirect(&self.prober.plan, url, &head)?
         {

@@ -11,6 +11,7 @@ mod lane;
 mod line;
 mod metered;
 mod others;
+mod proxied;
 mod stage;
 mod tls;
 mod tunnel;

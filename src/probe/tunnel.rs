@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -23,18 +23,15 @@ use tokio_socks::tcp::Socks5Stream;
 use super::classify::StageError;
 use super::http::AGENT;
 use super::metered::Metered;
+use super::proxied;
 use crate::clock::Clock;
 use crate::config::{Credentials, HostPort, Proxy, ProxyKind};
-use crate::observation::clean;
 
 /// The most that is read of a proxy's answer, in bytes, interim responses included.
 const MAX_ANSWER: u64 = 64 * 1024;
 
 /// How long a SOCKS proxy's choice of a method is, in bytes (RFC 1928, section 3).
 const SOCKS_METHOD: u64 = 2;
-
-/// The most schemes of a 407 that are told.
-const MAX_SCHEMES: usize = 8;
 
 /// Bytes to and from somewhere.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin {}
@@ -47,12 +44,12 @@ pub(super) type Wire = Box<dyn Io + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum TunnelError {
     /// An answer to CONNECT that isn't a success.
-    #[error("the proxy answers CONNECT with {}{}", .status.as_u16(), offered(.schemes))]
+    #[error("the proxy answers CONNECT with {}{why}", .status.as_u16())]
     Refused {
         /// Its status.
         status: StatusCode,
-        /// The authentication schemes that a 407 offers.
-        schemes: Vec<String>,
+        /// What the proxy says of it, for a person, behind the status.
+        why: String,
     },
     /// The proxy went on before it was spoken to.
     #[error("the proxy sends {0} bytes through the tunnel before anything was asked of the endpoint")]
@@ -72,26 +69,6 @@ pub enum TunnelError {
     /// The reply to the request is none of RFC 1928, section 6.
     #[error("SOCKS: the proxy answers with a reply that isn't assigned")]
     Reply,
-}
-
-/// What a 407 offers, in words.
-pub(super) fn offered(schemes: &[String]) -> String {
-    if schemes.is_empty() {
-        return String::new();
-    }
-    let only = if schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) {
-        ""
-    } else {
-        ", none of which this exporter speaks: it knows Basic alone"
-    };
-    format!(": it offers {}{only}", schemes.join(", "))
-}
-
-/// The authentication schemes that a 407 offers, by name alone.
-pub(super) fn schemes(headers: &HeaderMap) -> Vec<String> {
-    let values = headers.get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-    let first = |value: &str| value.split([' ', ',']).next().map(clean);
-    values.filter_map(first).filter(|scheme| !scheme.is_empty()).take(MAX_SCHEMES).collect()
 }
 
 /// Makes a connection to an endpoint of one to a proxy. `status` is that of the answer to CONNECT, as soon as it came.
@@ -160,6 +137,7 @@ async fn upgrade(
     request: Request<Empty<Bytes>>,
     status: &mut Option<u16>,
 ) -> Result<Upgraded, StageError> {
+    let told = request.headers().contains_key(PROXY_AUTHORIZATION);
     let io = TokioIo::new(Metered::new(wire, MAX_ANSWER));
     let (mut sender, connection) = http1::Builder::new().handshake(io).await?;
     let answered = async {
@@ -168,8 +146,8 @@ async fn upgrade(
         if response.status().is_success() {
             return Ok(hyper::upgrade::on(response).await?);
         }
-        let schemes = schemes(response.headers());
-        Err(TunnelError::Refused { status: response.status(), schemes }.into())
+        let (status, headers) = (response.status(), response.headers());
+        Err(TunnelError::Refused { status, why: proxied::refusal(status, headers, told) }.into())
     };
     let (mut answered, mut connection) = (pin!(answered), pin!(connection.with_upgrades()));
     tokio::select! {

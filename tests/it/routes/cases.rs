@@ -104,21 +104,41 @@ fn statuses() -> Vec<Case> {
             .status(status)
             .saying(&["the proxy answers CONNECT with"])
     };
-    statuses.map(case).into()
+    let mut all: Vec<_> = statuses.map(case).into();
+    let why = Response::new(503).header("X-Squid-Error", "ERR_CONNECT_FAIL 111");
+    let why = why.header("Proxy-Status", "lab; error=connection_refused");
+    all.push(
+        Case::http("a status, with its cause", Order::Reply(why.into()), R::BadGateway).status(503).saying(
+            &["503 (proxy-status: lab; error=connection_refused, x-squid-error: ERR_CONNECT_FAIL 111)"],
+        ),
+    );
+    all
 }
 
 /// Demands for authentication.
 fn demands() -> Vec<Case> {
     let chooses = |method| Order::Say(Part::Method, vec![Step::Send(vec![5, method]), Step::Hang]);
+    let offers = |values: &[&str]| {
+        let none = Response::new(407);
+        let response = values.iter().fold(none, |r, value| r.header("Proxy-Authenticate", value));
+        Order::Reply(response.into())
+    };
+    let of_http = |name, order| Case::http(name, order, R::AuthRequired).status(407);
+    let list = "Negotiate, NTLM, Digest realm=\"a, b\", qop=\"auth\", Basic realm=\"lab\"";
+    let none = &["it offers Negotiate, NTLM, Basic, and no user name and password are configured"];
+    let refused = &["it offers Negotiate, NTLM, Basic, and does not accept the configured user name"];
+    let unspoken = &["it offers Negotiate, NTLM, none of which this exporter speaks"];
     vec![
-        Case::socks(
-            "a demand for a login, where none is configured",
-            Order::Demand("ann", "x"),
-            R::AuthRequired,
-        ),
+        of_http("a demand", Order::Reply(demand())).saying(none),
+        of_http("another password", Order::Demand("ann", "another")).known().saying(refused),
+        of_http("several schemes in one header", offers(&[list]))
+            .saying(&["it offers Negotiate, NTLM, Digest, Basic, and no user name"]),
+        of_http("without Basic", offers(&["Negotiate", "NTLM"])).saying(unspoken),
+        of_http("without Basic, with a login", offers(&["Negotiate", "NTLM"])).known().saying(unspoken),
+        of_http("no scheme at all", offers(&[])).saying(&["407, without saying how"]),
+        Case::socks("a demand, and no login", Order::Demand("ann", "x"), R::AuthRequired),
         Case::socks("GSSAPI", chooses(1), R::AuthRequired).saying(&["none that this exporter speaks"]),
         Case::socks("GSSAPI, with a login", chooses(1), R::AuthRequired).known(),
-        Case::http("a demand", Order::Reply(demand()), R::AuthRequired).status(407),
         Case::socks("no method that is offered", Order::NoMethod, R::AuthRequired),
         Case::socks("no method that is offered, with a login", Order::NoMethod, R::AuthRequired).known(),
     ]
