@@ -171,7 +171,8 @@ fn tunnel(error: &TunnelError) -> Reason {
     match error {
         TunnelError::Refused { status, .. } => match status.as_u16() {
             407 => Reason::AuthRequired,
-            400..500 => Reason::Denied,
+            // A redirect is how many say why they deny (Squid's deny_info): nobody can follow it to a tunnel.
+            300..500 => Reason::Denied,
             500..600 => Reason::BadGateway,
             _ => Reason::Protocol,
         },

@@ -105,6 +105,13 @@ fn statuses() -> Vec<Case> {
             .saying(&["the proxy answers CONNECT with"])
     };
     let mut all: Vec<_> = statuses.map(case).into();
+    // As Squid's `deny_info` sends them for what an ACL denies.
+    all.extend([302, 307].map(|status| {
+        let page = Response::redirect(status, "http://blocked.corp.example/why?a=b");
+        Case::http("a redirect to a page", Order::Reply(page.into()), R::Denied)
+            .status(status)
+            .saying(&["a redirect to http://blocked.corp.example/why?a=b, not a tunnel"])
+    }));
     let why = Response::new(503).header("X-Squid-Error", "ERR_CONNECT_FAIL 111");
     let why = why.header("Proxy-Status", "lab; error=connection_refused");
     all.push(
