@@ -1,5 +1,5 @@
 //! What a firewall on the way does, with the kernel's own: packets dropped, refused and lost, at the start of a connection
-//! and within it.
+//! and within it. Delays are `probe_timings`' matter: not every kernel has netem.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
