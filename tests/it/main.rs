@@ -16,9 +16,11 @@ mod pac_hostile;
 mod probe_failures;
 mod probe_success;
 mod probe_timings;
+mod promql;
 #[cfg(target_os = "linux")] // the programs are Debian's
 mod real;
 mod revocation;
 mod routes;
+mod rules;
 mod scenario;
 mod tidy;

@@ -1,0 +1,227 @@
+//! The files of the alerts folder as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// A file of rules.
+#[derive(Debug, Deserialize)]
+struct Rules {
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Group {
+    rules: Vec<Rule>,
+}
+
+/// One rule: it has a name as an alert or as a record.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Rule {
+    /// The alert's name; empty for a recording rule.
+    #[serde(default)]
+    pub alert: String,
+    #[serde(default)]
+    record: String,
+    expr: String,
+    /// For how long the expression holds before the alert fires.
+    #[serde(default, rename = "for")]
+    pub hold: String,
+    /// Labels that the alert gets.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Its texts.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A file of promtool's unit tests.
+#[derive(Debug, Deserialize)]
+struct Tests {
+    tests: Vec<Test>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Test {
+    input_series: Vec<Series>,
+    #[serde(default, rename = "alert_rule_test")]
+    alerts: Vec<AlertTest>,
+    #[serde(default, rename = "promql_expr_test")]
+    expressions: Vec<ExprTest>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Series {
+    series: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct AlertTest {
+    alertname: String,
+    #[serde(default)]
+    exp_alerts: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ExprTest {
+    expr: String,
+    #[serde(default)]
+    exp_samples: Vec<Sample>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sample {
+    labels: String,
+}
+
+/// The rules and their tests.
+pub struct Alerts {
+    rules: Vec<Rule>,
+    tests: Vec<Test>,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("alerts")
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(folder().join(name)).unwrap()
+}
+
+impl Alerts {
+    /// Reads them.
+    pub fn load() -> Self {
+        let rules: Rules = serde_saphyr::from_str(&text("defender.rules.yml")).unwrap();
+        let files = std::fs::read_dir(folder().join("tests")).unwrap().map(|entry| entry.unwrap().path());
+        let tests =
+            files.filter(|path| path.extension().is_some_and(|ending| ending == "yml")).flat_map(|path| {
+                let tests: Tests = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+                tests.tests
+            });
+        Self {
+            rules: rules.groups.into_iter().flat_map(|group| group.rules).collect(),
+            tests: tests.collect(),
+        }
+    }
+
+    /// The alerting rules; a name can have several.
+    pub fn alerts(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| !rule.alert.is_empty())
+    }
+
+    /// The names that rules record.
+    pub fn recorded(&self) -> BTreeSet<String> {
+        self.rules.iter().map(|rule| rule.record.clone()).filter(|name| !name.is_empty()).collect()
+    }
+
+    /// Each rule's expression.
+    pub fn expressions(&self) -> Vec<String> {
+        self.rules.iter().map(|rule| rule.expr.clone()).collect()
+    }
+
+    /// The expressions that tests evaluate.
+    pub fn tested_expressions(&self) -> Vec<String> {
+        let tests = self.tests.iter().flat_map(|test| &test.expressions);
+        tests.map(|test| test.expr.clone()).collect()
+    }
+
+    /// Alerts that tests look for, and whether they are seen to fire.
+    pub fn tried(&self) -> BTreeSet<(String, bool)> {
+        let tests = self.tests.iter().flat_map(|test| &test.alerts);
+        tests.map(|test| (test.alertname.clone(), !test.exp_alerts.is_empty())).collect()
+    }
+
+    /// Every query, series and sample of rules, annotations and tests, with the place where it stands.
+    pub fn queries(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for rule in &self.rules {
+            let name = format!("{}{}", rule.alert, rule.record);
+            found.push((name.clone(), rule.expr.clone()));
+            found.extend(
+                rule.annotations.values().flat_map(|text| template_queries(text)).map(|q| (name.clone(), q)),
+            );
+        }
+        for test in &self.tests {
+            let series = test.input_series.iter().map(|series| series.series.clone());
+            let samples = test.expressions.iter().flat_map(|test| &test.exp_samples);
+            let samples = samples.map(|sample| sample.labels.clone());
+            let expressions = test.expressions.iter().map(|test| test.expr.clone());
+            found.extend(series.chain(samples).chain(expressions).map(|query| ("tests".to_owned(), query)));
+        }
+        found
+    }
+}
+
+/// The queries of a template: they stand in backticks, with `%q` for values to come.
+fn template_queries(text: &str) -> Vec<String> {
+    let queries = text.split('`').skip(1).step_by(2);
+    queries.map(|query| query.replace("%q", "\"%q\"")).collect()
+}
+
+/// The label or metric name that a text begins with.
+pub fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+}
+
+/// Labels and the words that a template compares them with: `eq .Labels.reason "revoked"`.
+pub fn comparisons(text: &str) -> Vec<(String, String)> {
+    let found = text.split("eq ").skip(1).filter_map(|rest| {
+        let (label, rest) = rest.split_once("abels.")?.1.split_once(' ')?;
+        let value = rest.strip_prefix('"')?.split_once('"')?.0;
+        Some((label.to_owned(), value.to_owned()))
+    });
+    found.collect()
+}
+
+/// What a text says `explain` explains.
+pub fn explained(text: &str) -> Vec<String> {
+    let codes = text.split("defender-exporter explain ").skip(1).map(|rest| {
+        rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).collect::<String>()
+    });
+    let codes = codes.map(|code| code.trim_end_matches('.').to_owned());
+    codes.filter(|code| !["", "with"].contains(&code.as_str())).collect()
+}
+
+/// The runbook.
+pub struct Runbook {
+    /// Its sections by heading.
+    pub sections: BTreeMap<String, String>,
+    /// Its queries, and the section of each.
+    pub queries: Vec<(String, String)>,
+}
+
+/// Reads the runbook.
+pub fn runbook() -> Runbook {
+    let text = text("RUNBOOK.md");
+    let sections: BTreeMap<String, String> = text
+        .split("\n## ")
+        .skip(1)
+        .map(|section| section.split_once('\n').unwrap())
+        .map(|(heading, text)| (heading.to_owned(), text.to_owned()))
+        .collect();
+    let queries = sections.iter().flat_map(|(heading, text)| {
+        let blocks = text.split("```promql\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+        let lines = blocks.flat_map(str::lines).map(ToOwned::to_owned);
+        lines.map(|query| (heading.clone(), query)).collect::<Vec<_>>()
+    });
+    let queries = queries.collect();
+    Runbook { sections, queries }
+}
+
+/// The alerts that the Alertmanager example names.
+pub fn alertmanager_names() -> Vec<String> {
+    let text = text("alertmanager.yml");
+    let code = text.lines().map(|line| line.split('#').next().unwrap());
+    let names = code.flat_map(|line| line.split("Defender").skip(1).map(word).collect::<Vec<_>>());
+    names.filter(|name| !name.is_empty()).map(|name| format!("Defender{name}")).collect()
+}
+
+/// The alerts that the cases of inhibition name.
+pub fn inhibition_names() -> Vec<String> {
+    let text = text("tests/inhibition.txt");
+    let cases = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let words =
+        cases.flat_map(|case| case.split(';').skip(1).flat_map(str::split_whitespace).collect::<Vec<_>>());
+    words.map(|alert| format!("Defender{}", word(alert))).collect()
+}

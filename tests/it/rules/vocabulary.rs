@@ -1,0 +1,130 @@
+//! Which metrics, labels and label values a query may name: those of the exporter's table, and a list of what is still to come.
+
+use std::collections::BTreeSet;
+
+use defender_exporter::catalog::Component;
+use defender_exporter::metrics::{Kind, Metric};
+use defender_exporter::observation::{FailureReason, Stage};
+use defender_exporter::trust::revocation::{Cause, Status};
+use defender_exporter::verdict::SslOptions;
+
+use crate::promql::{Matcher, Query};
+
+/// A metric that rules and tests already name, its labels, and the piece of work that brings it. Once it is in the table it goes from
+/// here: a test says so.
+pub type Later = (&'static str, &'static [&'static str], &'static str);
+
+const ROUTES: &str = "routes and names";
+const SIGNATURES: &str = "signatures and the host";
+
+/// What is still to come.
+pub const LATER: &[Later] = &[
+    ("defender_proxy_connect_status_code", &["component", "endpoint", "route"], ROUTES),
+    ("defender_update_source_available", &["source", "route"], SIGNATURES),
+    ("defender_update_source_last_available_timestamp_seconds", &["source", "route"], SIGNATURES),
+    ("defender_signatures_published_info", &["version", "engine", "platform", "route"], SIGNATURES),
+    (
+        "defender_signatures_published_timestamp_seconds",
+        &["version", "engine", "platform", "route"],
+        SIGNATURES,
+    ),
+    ("defender_signatures_installed_timestamp_seconds", &["version", "engine", "platform"], SIGNATURES),
+    ("defender_signatures_stale_after_timestamp_seconds", &[], SIGNATURES),
+    ("defender_host_maps_validation_success", &[], SIGNATURES),
+    ("defender_host_maps_validation_hresult_info", &["hresult"], SIGNATURES),
+];
+
+/// Labels that Prometheus sets on whatever it scrapes.
+const SCRAPE: &[&str] = &["job", "instance"];
+
+/// The labels of a metric, without those of the scrape; none if there is no such metric.
+fn labels(metric: &str) -> Option<Vec<&'static str>> {
+    if metric == "up" {
+        return Some(vec![]);
+    }
+    let later = LATER.iter().find(|(name, ..)| *name == metric).map(|(_, labels, _)| labels.to_vec());
+    let suffixes =
+        |kind| if kind == Kind::Histogram { &["", "_bucket", "_sum", "_count"][..] } else { &[""][..] };
+    let declared = Metric::ALL
+        .iter()
+        .map(|metric| metric.spec())
+        .find(|spec| suffixes(spec.kind).iter().any(|suffix| metric.strip_suffix(suffix) == Some(spec.name)));
+    later.or_else(|| declared.map(|spec| spec.labels.to_vec()))
+}
+
+/// Whether any metric has this label, or the scrape or a bucket.
+pub fn is_label(label: &str) -> bool {
+    let declared = Metric::ALL.iter().flat_map(|metric| metric.spec().labels);
+    let later = LATER.iter().flat_map(|(_, labels, _)| *labels);
+    declared.chain(later).chain(SCRAPE).chain(&["le"]).any(|known| *known == label)
+}
+
+/// The only values that a label can have; none if it is open.
+pub fn values(label: &str) -> Option<Vec<&'static str>> {
+    let words = match label {
+        "component" => Component::ALL.iter().map(|word| word.as_str()).collect(),
+        "stage" | "phase" => Stage::ALL.iter().map(|word| word.as_str()).collect(),
+        "reason" => {
+            let reasons = FailureReason::ALL.iter().map(|word| word.as_str());
+            reasons.chain(Cause::ALL.iter().map(|word| word.as_str())).collect()
+        }
+        "status" => Status::ALL.iter().map(|word| word.as_str()).collect(),
+        "ssl_options" => SslOptions::ALL.iter().map(|word| word.as_str()).collect(),
+        "family" => vec!["ipv4", "ipv6"],
+        "source" => vec!["microsoft_update", "adl"],
+        "severity" => vec!["critical", "warning", "info"],
+        _ => return None,
+    };
+    Some(words)
+}
+
+/// The reasons of one metric: those of a probe, or why revocation is unknown.
+fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
+    match (metric, label) {
+        ("defender_tls_revocation_unknown_reason", "reason") => {
+            Some(Cause::ALL.iter().map(|word| word.as_str()).collect())
+        }
+        (_, "reason") => Some(FailureReason::ALL.iter().map(|word| word.as_str()).collect()),
+        _ => values(label),
+    }
+}
+
+/// What is wrong with the names in a query; `recorded` are those that rules record.
+pub fn complaints(query: &Query, recorded: &BTreeSet<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    for selector in &query.selectors {
+        let metric = selector.metric.as_str();
+        let known = labels(metric);
+        if known.is_none() && !recorded.contains(metric) {
+            found.push(format!("there is no metric {metric}"));
+        }
+        for matcher in &selector.matchers {
+            let label = matcher.label.as_str();
+            let has = known.as_ref().map_or_else(|| is_label(label), |known| known.contains(&label));
+            if !has && !SCRAPE.contains(&label) && !OWN.contains(&label) && label != "le" {
+                found.push(format!("{metric} has no label {label}"));
+            }
+            found.extend(bad_values(metric, matcher));
+        }
+    }
+    let unknown = query.labels.iter().filter(|label| !is_label(label));
+    found.extend(unknown.map(|label| format!("no metric has a label {label}")));
+    found
+}
+
+/// Labels that users set on their targets; the tests see to it that they live through the rules.
+const OWN: &[&str] = &["site"];
+
+/// The values in a matcher that its label can't have. `%q` stands for one that a template fills in.
+fn bad_values(metric: &str, matcher: &Matcher) -> Vec<String> {
+    let Some(words) = values_of(metric, &matcher.label).filter(|_| matcher.value != "%q") else {
+        return vec![];
+    };
+    let alternatives: Vec<&str> = if matcher.operator.ends_with('~') {
+        matcher.value.split('|').collect()
+    } else {
+        vec![&matcher.value]
+    };
+    let unknown = alternatives.into_iter().filter(|value| !value.starts_with('$') && !words.contains(value));
+    unknown.map(|value| format!("{metric}: {} is never {value:?}", matcher.label)).collect()
+}
