@@ -14,12 +14,10 @@ use crate::promql::{Matcher, Query};
 /// here: a test says so.
 pub type Later = (&'static str, &'static [&'static str], &'static str);
 
-const ROUTES: &str = "routes and names";
 const SIGNATURES: &str = "signatures and the host";
 
 /// What is still to come.
 pub const LATER: &[Later] = &[
-    ("defender_proxy_connect_status_code", &["component", "endpoint", "route"], ROUTES),
     ("defender_update_source_available", &["source", "route"], SIGNATURES),
     ("defender_update_source_last_available_timestamp_seconds", &["source", "route"], SIGNATURES),
     ("defender_signatures_published_info", &["version", "engine", "platform", "route"], SIGNATURES),
