@@ -34,6 +34,8 @@ pub mod observation;
 
 pub mod verdict;
 
+pub mod signatures;
+
 pub mod state;
 
 pub mod advice;

@@ -1,0 +1,250 @@
+//! The version feed: bytes → what is published. Pure. Where the bytes come from is `watch.rs`' business.
+//!
+//! The shape, as three parsers agree on it (no exact capture is known):
+//! `<versions><engine>1.1.x.y</engine><platform>4.18.x.y</platform><signatures date="YYYY-MM-DD HH:MM:SSZ">1.n.n.0</signatures></versions>`.
+//! Read tolerantly: names of elements and attributes in any case and any namespace, unknown ones passed over, the first of
+//! a kind taken. Only XML's five own entities and character references are known.
+
+use std::time::SystemTime;
+
+use quick_xml::Reader;
+use quick_xml::escape::{resolve_predefined_entity, unescape};
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+use super::version::Version;
+use crate::observation::{Failure, FailureReason, Stage};
+use crate::words::words;
+
+/// The longest feed that is read, in bytes. A genuine one has a few hundred.
+pub const MAX_FEED: usize = 64 * 1024;
+
+/// The deepest nesting that is followed; the feed's own is two.
+const MAX_DEPTH: usize = 64;
+
+/// The longest text that a field may have, in bytes.
+const MAX_FIELD: usize = 256;
+
+/// What Microsoft publishes, as the feed says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Of the security intelligence.
+    pub signatures: Version,
+    /// Of the engine.
+    pub engine: Version,
+    /// Of the platform.
+    pub platform: Version,
+    /// When the security intelligence was published.
+    pub published_at: SystemTime,
+}
+
+words! {
+    /// What the feed must say.
+    Field {
+        /// The version of the security intelligence.
+        Signatures = "signatures",
+        /// The version of the engine.
+        Engine = "engine",
+        /// The version of the platform.
+        Platform = "platform",
+        /// When the security intelligence was published: an attribute of `signatures`.
+        Date = "date",
+    }
+}
+
+/// Why bytes are no version feed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// More than [`MAX_FEED`] bytes.
+    #[error("the feed has {0} bytes, at most {MAX_FEED} are read")]
+    TooLong(usize),
+    /// No XML, or not to its end: the library's words.
+    #[error("the feed is not well-formed XML: {0}")]
+    Malformed(String),
+    /// XML that is something else.
+    #[error("the feed's root element is not <versions>")]
+    Root,
+    /// Elements nested too deeply.
+    #[error("the feed nests more than {MAX_DEPTH} elements")]
+    TooDeep,
+    /// An entity that XML itself doesn't have.
+    #[error("the feed's {0} has an entity that is not one of XML's own")]
+    Entity(Field),
+    /// A field isn't there.
+    #[error("the feed has no {0}")]
+    Missing(Field),
+    /// A field's text isn't what it should be.
+    #[error("the feed's {0} can't be read: {1:?}")]
+    Unreadable(Field, String),
+}
+
+impl FeedError {
+    /// The closed reason, for labels.
+    #[must_use]
+    pub const fn reason(&self) -> FailureReason {
+        match self {
+            Self::TooLong(_) => FailureReason::TooLarge,
+            Self::Malformed(_)
+            | Self::Root
+            | Self::TooDeep
+            | Self::Entity(_)
+            | Self::Missing(_)
+            | Self::Unreadable(..) => FailureReason::WrongContent,
+        }
+    }
+}
+
+impl From<FeedError> for Failure {
+    /// In a probe's words: the answer came, and is not the genuine service's.
+    fn from(error: FeedError) -> Self {
+        Self::new(Stage::Transfer, error.reason(), error.to_string())
+    }
+}
+
+/// What has been read so far: texts, by field.
+#[derive(Default)]
+struct Texts([Option<String>; Field::ALL.len()]);
+
+impl Texts {
+    /// Where a field's text goes; none where it is there already.
+    fn open(&mut self, field: Field) -> Option<&mut String> {
+        let text = &mut self.0[field as usize];
+        if text.is_some() { None } else { Some(text.insert(String::new())) }
+    }
+
+    fn push(&mut self, field: Field, more: &str) -> Result<(), FeedError> {
+        let text = self.0[field as usize].get_or_insert_default();
+        text.push_str(more);
+        if text.len() > MAX_FIELD {
+            return Err(unreadable(field, text));
+        }
+        Ok(())
+    }
+
+    fn parse<T>(&self, field: Field, read: impl FnOnce(&str) -> Option<T>) -> Result<T, FeedError> {
+        let text = self.0[field as usize].as_deref().ok_or(FeedError::Missing(field))?.trim();
+        read(text).ok_or_else(|| unreadable(field, text))
+    }
+
+    fn version(&self, field: Field) -> Result<Version, FeedError> {
+        self.parse(field, |text| text.parse().ok())
+    }
+}
+
+fn unreadable(field: Field, text: &str) -> FeedError {
+    FeedError::Unreadable(field, text.chars().take(64).collect())
+}
+
+/// Reads a version feed.
+///
+/// # Errors
+/// When the bytes are none, or don't say all of it.
+pub fn parse(bytes: &[u8]) -> Result<Published, FeedError> {
+    if bytes.len() > MAX_FEED {
+        return Err(FeedError::TooLong(bytes.len()));
+    }
+    let texts = texts(bytes)?;
+    Ok(Published {
+        signatures: texts.version(Field::Signatures)?,
+        engine: texts.version(Field::Engine)?,
+        platform: texts.version(Field::Platform)?,
+        published_at: texts.parse(Field::Date, date)?,
+    })
+}
+
+/// Walks the document to its end: what is cut off is not believed.
+fn texts(bytes: &[u8]) -> Result<Texts, FeedError> {
+    let mut reader = Reader::from_reader(bytes);
+    reader.config_mut().expand_empty_elements = true;
+    let mut texts = Texts::default();
+    let (mut depth, mut rooted, mut current) = (0, false, None);
+    loop {
+        match reader.read_event().map_err(malformed)? {
+            Event::Start(element) => {
+                match depth {
+                    0 if rooted || !is_named(&element, "versions") => return Err(FeedError::Root),
+                    0 => rooted = true,
+                    1 => current = enter(&element, &mut texts)?,
+                    MAX_DEPTH => return Err(FeedError::TooDeep),
+                    _ => {}
+                }
+                depth += 1;
+            }
+            Event::End(_) => {
+                depth -= 1; // the library answers an end without a start with an error
+                if depth == 1 {
+                    current = None;
+                }
+            }
+            Event::Text(text) => add(&mut texts, current.filter(|_| depth == 2), &text.xml10_content())?,
+            Event::CData(text) => add(&mut texts, current.filter(|_| depth == 2), &text.xml10_content())?,
+            Event::GeneralRef(entity) => {
+                if let Some(field) = current.filter(|_| depth == 2) {
+                    add(&mut texts, Some(field), &resolve(&entity).ok_or(FeedError::Entity(field))?)?;
+                }
+            }
+            Event::Eof if depth > 0 => return Err(FeedError::Malformed("it ends too early".to_owned())),
+            Event::Eof if !rooted => return Err(FeedError::Root),
+            Event::Eof => return Ok(texts),
+            // A document type's own entities are never read, so nothing can be made of them.
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
+        }
+    }
+}
+
+fn malformed(error: impl std::fmt::Display) -> FeedError {
+    FeedError::Malformed(error.to_string())
+}
+
+fn is_named(element: &BytesStart<'_>, name: &str) -> bool {
+    element.local_name().as_ref().eq_ignore_ascii_case(name)
+}
+
+/// The field whose text an element of the second level holds; with `signatures`, its date is taken.
+fn enter(element: &BytesStart<'_>, texts: &mut Texts) -> Result<Option<Field>, FeedError> {
+    let fields = [Field::Signatures, Field::Engine, Field::Platform];
+    let Some(field) = fields.into_iter().find(|field| is_named(element, field.as_str())) else {
+        return Ok(None);
+    };
+    if texts.open(field).is_none() {
+        return Ok(None);
+    }
+    if field == Field::Signatures {
+        take_date(element, texts)?;
+    }
+    Ok(Some(field))
+}
+
+fn take_date(element: &BytesStart<'_>, texts: &mut Texts) -> Result<(), FeedError> {
+    for attribute in element.attributes() {
+        let attribute = attribute.map_err(malformed)?;
+        let name = attribute.key.local_name();
+        if name.as_ref().eq_ignore_ascii_case(Field::Date.as_str()) && texts.open(Field::Date).is_some() {
+            let value = unescape(&attribute.value).map_err(|_| FeedError::Entity(Field::Date))?;
+            texts.push(Field::Date, &value)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(texts: &mut Texts, field: Option<Field>, more: &str) -> Result<(), FeedError> {
+    field.map_or(Ok(()), |field| texts.push(field, more))
+}
+
+/// What one of XML's own references stands for.
+fn resolve(entity: &BytesRef<'_>) -> Option<String> {
+    match entity.resolve_char_ref() {
+        Ok(Some(character)) => Some(character.to_string()),
+        Ok(None) => resolve_predefined_entity(entity).map(str::to_owned),
+        Err(_) => None,
+    }
+}
+
+/// `YYYY-MM-DD HH:MM:SSZ` and its relatives of RFC 3339, in UTC whether or not that is said; no other zone.
+fn date(text: &str) -> Option<SystemTime> {
+    let upper = text.to_ascii_uppercase();
+    let bare = ["Z", "UTC", "GMT"].into_iter().find_map(|zone| upper.strip_suffix(zone)).unwrap_or(&upper);
+    humantime::parse_rfc3339_weak(bare.trim_end()).ok()
+}
+
+#[cfg(test)]
+mod tests;
