@@ -2,6 +2,7 @@
 
 mod parse;
 mod types;
+mod updates;
 mod url;
 
 pub use parse::{CatalogError, EndpointProblem, embedded, parse};
@@ -9,4 +10,5 @@ pub use types::{
     Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation,
     Fingerprint, Geo, HostPattern, KnownRoot, Method, Trust,
 };
+pub use updates::{SourceSpec, UpdateSource, VersionFeed};
 pub use url::{ProbeUrl, Scheme, UrlError};

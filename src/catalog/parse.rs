@@ -9,6 +9,7 @@ use super::types::{
     Basis, BlockPage, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo, HostPattern,
     KnownRoot, Method, Trust,
 };
+use super::updates::{RawFeed, SourceSpec, UpdateSource, check_sources, feeds};
 use super::url::{ProbeUrl, Scheme, UrlError};
 
 /// The place in pattern and URLs that `each` fills.
@@ -52,6 +53,22 @@ pub enum CatalogError {
         component: Component,
         /// Which.
         need: String,
+    },
+    /// An update source is wrong.
+    #[error("update source {source_name}: {problem}")]
+    Source {
+        /// Which.
+        source_name: UpdateSource,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A version feed's URL is wrong.
+    #[error("version feed {url:?}: {problem}")]
+    Feed {
+        /// As it is written.
+        url: String,
+        /// What is wrong with it.
+        problem: UrlError,
     },
     /// An endpoint is wrong.
     #[error("{component}: {url}: {problem}")]
@@ -99,6 +116,10 @@ struct RawCatalog {
     microsoft_roots: Vec<KnownRoot>,
     block_pages: Vec<BlockPage>,
     components: Vec<RawComponent>,
+    #[serde(default)]
+    update_sources: Vec<SourceSpec>,
+    #[serde(default)]
+    version_feeds: Vec<RawFeed>,
 }
 
 #[derive(Deserialize)]
@@ -172,6 +193,7 @@ pub fn parse(yaml: &str) -> Result<Catalog, CatalogError> {
         let RawComponent { component, optional, purpose, needs, services: _ } = component;
         components.push(ComponentSpec { component, optional, purpose, needs });
     }
+    check_sources(&raw.update_sources, &components)?;
     Ok(Catalog {
         components,
         endpoints,
@@ -179,6 +201,8 @@ pub fn parse(yaml: &str) -> Result<Catalog, CatalogError> {
         issuer_hosts: raw.issuer_hosts,
         microsoft_roots: raw.microsoft_roots,
         block_pages: raw.block_pages,
+        update_sources: raw.update_sources,
+        version_feeds: feeds(raw.version_feeds)?,
     })
 }
 

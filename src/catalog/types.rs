@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::updates::{SourceSpec, VersionFeed};
 use super::url::ProbeUrl;
 use crate::words::words;
 
@@ -330,6 +331,10 @@ pub struct Catalog {
     pub microsoft_roots: Vec<KnownRoot>,
     /// Marks of answers that are somebody else's.
     pub block_pages: Vec<BlockPage>,
+    /// Where clients update from.
+    pub update_sources: Vec<SourceSpec>,
+    /// Where the current versions are published, the first choice first.
+    pub version_feeds: Vec<VersionFeed>,
 }
 
 impl Catalog {

@@ -71,6 +71,8 @@ fn catalog() -> Catalog {
         microsoft_roots: vec![],
         redirect_hosts: vec![HostPattern("*.example".to_owned())],
         block_pages: vec![block_page("catalog's")],
+        update_sources: vec![],
+        version_feeds: vec![],
     }
 }
 

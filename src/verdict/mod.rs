@@ -1,6 +1,7 @@
 //! Observation → good, degraded or bad, in Defender's terms. Pure: no clock, no IO.
 
 mod maps;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use crate::trust::revocation::{Cause, RevocationReport, Status};
 use crate::words::words;
 
 pub use maps::{Connection, SslOptions, Way, connection};
+pub use sources::source;
 
 words! {
     /// How well something works, best first.

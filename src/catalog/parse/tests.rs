@@ -127,6 +127,37 @@ fn services_lead_to_probes_and_components_stand_once() {
 }
 
 #[test]
+fn update_sources_and_feeds_are_held_to_the_components() {
+    let of = |more: &str| {
+        let probe = "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, serves: x }";
+        parse(&format!("{}{more}\n", with(probe).replace("needs: []", "needs: [x]")))
+    };
+    of("update_sources: [{ source: adl, component: maps, needs: [x] }]").unwrap();
+    of("version_feeds: [{ url: 'https://a.example/', basis: tool }]").unwrap();
+    for (bad, expected) in [
+        ("update_sources: [{ source: adl, component: adl, needs: [x] }]", "adl: adl is not described"),
+        ("update_sources: [{ source: adl, component: maps, needs: [y] }]", "\"y\" is no need of maps"),
+        ("update_sources: [{ source: adl, component: maps, needs: [] }]", "at least one need"),
+        ("update_sources: [{ source: wsus, component: maps, needs: [x] }]", "wsus"),
+        ("version_feeds: [{ url: 'a.example', basis: tool }]", "version feed \"a.example\": not a URL"),
+        ("version_feeds: [{ url: 'https://a.example/' }]", "basis"),
+    ] {
+        let error = of(bad).expect_err(bad).to_string();
+        assert!(error.contains(expected), "{bad}: {error}");
+    }
+    let source = "{ source: adl, component: maps, needs: [x] }";
+    let error = of(&format!("update_sources: [{source}, {source}]")).unwrap_err().to_string();
+    assert!(error.contains("adl: stands twice"), "{error}");
+}
+
+#[test]
+fn every_update_source_is_described_and_the_feed_has_a_fallback() {
+    let sources: Vec<_> = embedded().update_sources.iter().map(|spec| spec.source).collect();
+    assert_eq!(sources, UpdateSource::ALL);
+    assert_eq!(embedded().version_feeds.len(), 2);
+}
+
+#[test]
 fn samples_may_not_be_excluded_from_inspection() {
     let submission = embedded().components.iter().find(|c| c.component == Component::Submission).unwrap();
     assert!(submission.purpose.contains("Do not exclude *.blob.core.windows.net from network inspection"));
