@@ -7,7 +7,8 @@ use std::path::Path;
 use super::raw::{Mapping, Node, Report, document, key};
 use super::text::{INTERVAL, TIMEOUT, connect_to, host_port, said};
 use super::{
-    ComponentConfig, Config, ConnectTo, Environment, HostPort, Problems, endpoints, resolver, routes, tls,
+    ComponentConfig, Config, ConnectTo, Environment, HostPort, Problems, endpoints, resolver, routes,
+    signatures, tls,
 };
 use crate::catalog::{Component, Geo};
 
@@ -67,6 +68,8 @@ fn read(mut root: Mapping<'_>, base_dir: &Path, environment: &Environment) -> Co
             .unwrap_or_default(),
         endpoints: root.take("endpoints").and_then(endpoints::overrides).unwrap_or_default(),
         block_pages: root.take("block_pages").and_then(endpoints::block_pages).unwrap_or_default(),
+        signatures: root.take("signatures").and_then(Node::mapping).map(signatures::read).unwrap_or_default(),
+        state_file: root.take("state_file").and_then(|node| node.text().map(|name| base_dir.join(name))),
     };
     root.finish();
     config

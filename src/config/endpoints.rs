@@ -70,7 +70,8 @@ fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverri
     })
 }
 
-fn url_to_probe(node: &Node<'_>) -> Option<ProbeUrl> {
+/// A URL to probe, as a value of the file.
+pub(super) fn url_to_probe(node: &Node<'_>) -> Option<ProbeUrl> {
     let text = node.text()?;
     probe_url(text).map_err(|why| node.problem(format!("{} can't be probed: {why}", shown_url(text)))).ok()
 }

@@ -12,6 +12,7 @@ mod raw;
 mod resolver;
 mod route;
 mod routes;
+mod signatures;
 mod text;
 mod tls;
 mod via;
@@ -22,6 +23,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -37,6 +39,7 @@ pub use load::load;
 pub(crate) use load::read_capped;
 pub use no_proxy::NoProxy;
 pub use route::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via};
+pub use signatures::{InstalledFrom, SignaturesConfig};
 pub(crate) use text::said;
 
 /// What a user may set. `Config::default()` probes everything documented.
@@ -66,6 +69,10 @@ pub struct Config {
     pub endpoints: Vec<EndpointOverride>,
     /// Marks of block pages besides the catalog's.
     pub block_pages: Vec<BlockPage>,
+    /// How the freshness of security intelligence is told.
+    pub signatures: SignaturesConfig,
+    /// Where what must outlive the process is kept; none: nowhere.
+    pub state_file: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -83,6 +90,8 @@ impl Default for Config {
             tls: TlsConfig::default(),
             endpoints: Vec::new(),
             block_pages: Vec::new(),
+            signatures: SignaturesConfig::default(),
+            state_file: None,
         }
     }
 }

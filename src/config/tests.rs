@@ -109,6 +109,7 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
             && !block_pages.is_empty()
     );
     assert!(!tls.genuine_roots.is_empty() && !tls.issuer_hosts.is_empty());
+    assert!(config.signatures.feeds.is_some() && config.state_file.is_some());
     assert!(!resolver.servers.is_empty() && !resolver.overrides.is_empty());
     assert!(components.values().any(|settings| settings.enabled.is_some()));
     assert!(components.values().any(|settings| settings.interval.is_some() && settings.timeout.is_some()));
@@ -177,6 +178,16 @@ fn roots_are_found_beside_the_file() {
     let path = folder.path().join("x.yaml");
     fs::write(&path, "\u{feff}tls: { extra_roots: [root.pem] }\r\n").unwrap();
     assert_eq!(load(&path, &Environment::default()).unwrap().tls.extra_roots.len(), 1);
+}
+
+#[test]
+fn the_state_file_is_beside_the_file_unless_its_path_is_absolute() {
+    for (text, expected) in
+        [("state_file: a/state.json", "/etc/x/a/state.json"), ("state_file: /b.json", "/b.json")]
+    {
+        let config = parse("f", text, Path::new("/etc/x")).unwrap();
+        assert_eq!(config.state_file, Some(PathBuf::from(expected)), "{text}");
+    }
 }
 
 #[test]

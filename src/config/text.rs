@@ -30,6 +30,15 @@ pub(super) const INTERVAL: DurationLimits =
 pub(super) const TIMEOUT: DurationLimits =
     DurationLimits { least: Duration::from_millis(100), most: Duration::from_secs(5 * 60) };
 
+/// After which signatures count as stale.
+pub(super) const STALE_AFTER: DurationLimits = DurationLimits { least: DAY, most: DAY.saturating_mul(30) };
+
+/// Between two fetches of the version feed: it is somebody else's server.
+pub(super) const FEED_INTERVAL: DurationLimits =
+    DurationLimits { least: Duration::from_secs(5 * 60), most: DAY };
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl fmt::Display for DurationLimits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "at least {}, at most {}", said(self.least), said(self.most))
