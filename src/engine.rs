@@ -14,6 +14,7 @@ use crate::observation::{Facts, Failure, FailureReason, Observation, Stage};
 use crate::plan::{Plan, TargetId};
 use crate::probe::Prober;
 use crate::schedule::{Due, Schedule};
+use crate::signatures::{Answer, Installed};
 use crate::trust::VerifiedPath;
 use crate::trust::revocation::{CrlState, RevocationReport};
 
@@ -26,6 +27,10 @@ pub enum Event {
     Overrun(Component),
     /// The revocation of a chain was checked, some time after the probe that saw it.
     Revocation(Box<Checked>),
+    /// The version feed was asked for.
+    Feed(Box<Answer>),
+    /// What is installed on this machine was asked for; none: nothing that is known of.
+    Installed(Option<Installed>),
 }
 
 /// What a check of revocation found.

@@ -4,6 +4,7 @@
 
 mod error;
 mod merge;
+mod signatures;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::config::{Config, Problems, ResolverConfig, RouteConfig, Via};
 
 pub use error::{PlanError, Setting, Source};
 use merge::Candidate;
+pub use signatures::SignaturePlan;
 
 /// The most targets that one exporter takes on.
 pub const MAX_TARGETS: usize = 100_000;
@@ -88,6 +90,8 @@ pub struct Plan {
     pub issuer_hosts: Vec<HostPattern>,
     /// Marks of block pages, the configuration's first.
     pub block_pages: Vec<BlockPage>,
+    /// What is asked about security intelligence.
+    pub signatures: SignaturePlan,
 }
 
 /// A component with its default rhythm.
@@ -163,7 +167,8 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
     let block_pages = config.block_pages.iter().chain(&catalog.block_pages).cloned().collect();
     let redirect_hosts = catalog.redirect_hosts.clone();
     let issuer_hosts = catalog.issuer_hosts.iter().chain(&config.tls.issuer_hosts).cloned().collect();
-    Ok(Plan { targets, components, routes, redirect_hosts, issuer_hosts, block_pages })
+    let signatures = SignaturePlan::of(catalog, config, &routes, &targets);
+    Ok(Plan { targets, components, routes, redirect_hosts, issuer_hosts, block_pages, signatures })
 }
 
 /// The routes of a configuration, in its order.

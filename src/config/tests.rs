@@ -185,7 +185,7 @@ fn the_state_file_is_beside_the_file_unless_its_path_is_absolute() {
     for (text, expected) in
         [("state_file: a/state.json", "/etc/x/a/state.json"), ("state_file: /b.json", "/b.json")]
     {
-        let config = parse("f", text, Path::new("/etc/x")).unwrap();
+        let config = parse("f", text, Path::new("/etc/x"), &Environment::default()).unwrap();
         assert_eq!(config.state_file, Some(PathBuf::from(expected)), "{text}");
     }
 }

@@ -16,8 +16,10 @@ use crate::observation::{
     AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage,
     StageOutcome, TlsFacts,
 };
-use crate::plan::{ComponentPlan, Plan, Route, Target, TargetId};
-use crate::state::{ComponentState, FailureKey, Histogram, LatencyKey, MapsState, Snapshot, TargetState};
+use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId};
+use crate::state::{
+    ComponentState, FailureKey, Histogram, LatencyKey, MapsState, SignaturesState, Snapshot, TargetState,
+};
 use crate::trust::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
 use crate::verdict::{Connection, SslOptions, Verdict};
 
@@ -62,6 +64,7 @@ pub(crate) fn snapshot() -> Snapshot {
         latencies: Arc::new(latencies()),
         failures: Arc::new(failures()),
         overruns: Arc::new(BTreeMap::from([(Component::Maps, 0), (Component::Update, 2)])),
+        signatures: SignaturesState::default(),
         config_loaded: at(-5.0),
     }
 }
@@ -97,6 +100,7 @@ fn plan() -> Plan {
         redirect_hosts: vec![],
         issuer_hosts: vec![],
         block_pages: vec![],
+        signatures: SignaturePlan::default(),
     }
 }
 

@@ -6,7 +6,31 @@ mod findings;
 mod staleness;
 mod version;
 
+use std::time::SystemTime;
+
+use crate::observation::Failure;
+
 pub use feed::{FeedError, Field, MAX_FEED, Published, parse};
 pub use findings::{Finding, Told};
 pub use staleness::{believed, is_set, stale_after};
 pub use version::{Version, VersionError};
+
+/// What became of asking for the version feed by one route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// By which route.
+    pub route: String,
+    /// When it was asked.
+    pub at: SystemTime,
+    /// The URL of the feed that answered with what it says; else why the last one that was tried didn't.
+    pub result: Result<(String, Published), Failure>,
+}
+
+/// The signatures that are installed on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// Their version.
+    pub signatures: Version,
+    /// When they were built, which is what Defender counts their age from.
+    pub built_at: SystemTime,
+}

@@ -2,6 +2,7 @@
 
 mod histogram;
 mod owner;
+mod signatures;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::verdict::{Connection, SslOptions, Verdict};
 
 pub use histogram::Histogram;
 pub use owner::run;
+pub use signatures::{FeedState, SignaturesState, SourceState};
 
 /// What is known of one target.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,6 +102,8 @@ pub struct Snapshot {
     pub failures: Arc<BTreeMap<FailureKey, u64>>,
     /// Probes left out because the one before was still under way; 0 from the start.
     pub overruns: Arc<BTreeMap<Component, u64>>,
+    /// What is known of security intelligence.
+    pub signatures: SignaturesState,
     /// When the configuration in use was loaded.
     pub config_loaded: SystemTime,
 }
@@ -112,7 +116,7 @@ impl Snapshot {
     }
 
     /// The targets with what is known of them.
-    pub fn iter(&self) -> impl Iterator<Item = (TargetId, &Target, &TargetState)> {
+    pub fn iter(&self) -> impl Iterator<Item = (TargetId, &Target, &TargetState)> + Clone {
         let known = self.plan.targets.iter().zip(&self.targets).enumerate();
         known.map(|(n, (target, state))| (TargetId(n), target, state.as_ref()))
     }

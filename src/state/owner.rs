@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{ComponentState, FailureKey, Histogram, LatencyKey, MapsState, Snapshot, TargetState};
+use super::{
+    ComponentState, FailureKey, Histogram, LatencyKey, MapsState, SignaturesState, Snapshot, TargetState,
+};
 use crate::catalog::{Component, Scheme};
 use crate::engine::{Checked, Event};
 use crate::observation::{FAILURE_PAIRS, Failure, Observation, Stage};
@@ -45,6 +47,7 @@ impl Snapshot {
             latencies: Arc::new(latencies),
             failures: Arc::new(failures),
             overruns: Arc::new(plan.components.iter().map(|c| (c.spec.component, 0)).collect()),
+            signatures: SignaturesState::new(&plan, config_loaded),
             config_loaded,
             plan,
         }
@@ -58,16 +61,20 @@ impl Snapshot {
             }
             Event::Observed(observation) => self.observe(*observation),
             Event::Revocation(checked) => self.revocation(*checked),
+            Event::Feed(answer) => self.signatures.answered(*answer),
+            Event::Installed(installed) => self.signatures.installed = installed,
         }
     }
 
     fn observe(&mut self, observation: Observation) {
         let plan = Arc::clone(&self.plan);
         let target = plan.target(observation.target);
+        let at = observation.at;
         self.count(target, &observation);
         let state = Arc::make_mut(&mut self.targets[observation.target.0]);
         state.fold(Arc::new(observation));
         self.judge(target);
+        self.judge_sources(target, at);
     }
 
     /// Takes in what a check of revocation found, unless another chain has been seen since.
@@ -81,10 +88,14 @@ impl Snapshot {
         }
         let found = state.revoke(&checked.report);
         state.revocation = Some(checked.report);
+        let at = state.last.as_ref().map(|last| last.at);
         if let Some(failure) = found {
             self.count_failure(target, &failure);
         }
         self.judge(target);
+        if let Some(at) = at {
+            self.judge_sources(target, at);
+        }
     }
 
     fn count(&mut self, target: &Target, observation: &Observation) {

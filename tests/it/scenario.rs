@@ -12,7 +12,7 @@ use defender_exporter::catalog::{
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo};
 use defender_exporter::observation::Observation;
-use defender_exporter::plan::{ComponentPlan, Plan, Route, Target, TargetId, routes};
+use defender_exporter::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId, routes};
 use defender_exporter::probe::Prober;
 use defender_exporter::trust::Roots;
 
@@ -118,6 +118,7 @@ impl Scenario {
             .into_iter()
             .chain(embedded().block_pages.iter().cloned())
             .collect(),
+            signatures: SignaturePlan::default(),
         }
     }
 }
