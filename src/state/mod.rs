@@ -2,6 +2,8 @@
 
 mod histogram;
 mod owner;
+pub mod persist;
+mod saved;
 mod signatures;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use crate::verdict::{Connection, SslOptions, Verdict};
 
 pub use histogram::Histogram;
 pub use owner::run;
+pub use saved::{Saved, SavedError};
 pub use signatures::{FeedState, SignaturesState, SourceState};
 
 /// What is known of one target.

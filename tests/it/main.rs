@@ -23,4 +23,5 @@ mod revocation;
 mod routes;
 mod rules;
 mod scenario;
+mod state_file;
 mod tidy;

@@ -1,0 +1,201 @@
+//! The state file: read at the start, written at most once a minute and at the end. A file is replaced as a whole, so that a
+//! crash at any moment leaves the old one or the new one. What is in it is `saved.rs`' business.
+//!
+//! A file that can't be used is never overwritten: it is renamed and left to a person. One exporter writes a file.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Saved, SavedError, Snapshot};
+
+/// How often the file is written at most.
+pub const PERIOD: Duration = Duration::from_secs(60);
+
+/// The longest file that is read, in bytes; what is written has a few hundred for each route.
+const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The most files that are set aside; a person hasn't looked for a long time.
+const MAX_ASIDE: usize = 9;
+
+/// A file of this program's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFile {
+    path: PathBuf,
+}
+
+/// What was found where the file should be.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing: the first start.
+    Nothing,
+    /// What was kept.
+    Kept(Saved),
+    /// A file that can't be used, now elsewhere.
+    SetAside {
+        /// Why it can't be used.
+        why: SavedError,
+        /// Where it is.
+        to: PathBuf,
+    },
+}
+
+/// Why a file can be neither used nor replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum StateFileError {
+    /// It can't be read: what is in it isn't known, so it is left alone.
+    #[error("the state file {path} can't be read: {error}; nothing will be kept", path = path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It can't be used, and can't be set aside either.
+    #[error("the state file {path} can't be used: {why}; it can't be renamed either: {error}; nothing will be kept", path = path.display())]
+    InTheWay {
+        /// Which.
+        path: PathBuf,
+        /// Why it can't be used.
+        why: SavedError,
+        /// Why it can't be renamed.
+        error: io::Error,
+    },
+}
+
+impl StateFile {
+    /// Reads what was kept. A damaged, foreign or newer file is set aside.
+    ///
+    /// # Errors
+    /// When something is there that can be neither read nor renamed: then it must not be written over.
+    pub fn open(path: PathBuf) -> Result<(Self, Found), StateFileError> {
+        let bytes = match read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Self { path }, Found::Nothing)),
+            Err(error) => return Err(StateFileError::Unreadable { path, error }),
+        };
+        let too_long = || SavedError::Damaged(format!("it is longer than {} KiB", MAX_BYTES / 1024));
+        let saved = bytes.ok_or_else(too_long).and_then(|bytes| Saved::from_json(&bytes));
+        match saved {
+            Ok(saved) => Ok((Self { path }, Found::Kept(saved))),
+            Err(why) => match set_aside(&path) {
+                Ok(to) => Ok((Self { path }, Found::SetAside { why, to })),
+                Err(error) => Err(StateFileError::InTheWay { path, why, error }),
+            },
+        }
+    }
+
+    /// Replaces the file, and returns when it would survive a loss of power.
+    ///
+    /// # Errors
+    /// When the folder or the disk doesn't allow it; the file is then as it was.
+    pub fn write(&self, saved: &Saved) -> io::Result<()> {
+        let new = with_suffix(&self.path, ".new"); // in the same folder: a rename must not cross file systems
+        let mut file = File::create(&new)?;
+        file.write_all(saved.to_json().as_bytes())?;
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&new, &self.path)?;
+        sync_folder(&self.path)
+    }
+}
+
+/// The bytes of a file; none where there are too many. A device or a pipe is refused: it must be neither read nor renamed.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))
+}
+
+/// Renames a file to a name that nothing has yet.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let names = (1..=MAX_ASIDE).map(|n| with_suffix(path, &format!(".unusable-{n}")));
+    let taken = || io::Error::new(ErrorKind::AlreadyExists, format!("{MAX_ASIDE} files have been set aside"));
+    let to = names.into_iter().find(|name| !name.exists()).ok_or_else(taken)?;
+    fs::rename(path, &to)?;
+    sync_folder(path)?;
+    Ok(to)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Makes a rename last. Windows has no such thing for folders.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Keeps what is known in the file, `period` between two writes at least, until the last snapshot is there: that is kept, too.
+/// While the file can't be written it is tried again, and told once.
+pub async fn run(file: StateFile, mut snapshots: watch::Receiver<Arc<Snapshot>>, period: Duration) {
+    let mut keeper = Keeper { file, kept: None, failing: false };
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_new = true; // the first start is to be kept
+    loop {
+        tokio::select! {
+            changed = snapshots.changed() => match changed {
+                Ok(()) => is_new = true,
+                Err(_) => break, // the owner of the state has ended
+            },
+            _ = ticks.tick(), if is_new => {
+                is_new = false;
+                let saved = Saved::of(&snapshots.borrow_and_update().signatures);
+                keeper = keeper.keep(saved).await;
+            }
+        }
+    }
+    let saved = Saved::of(&snapshots.borrow().signatures);
+    keeper.keep(saved).await;
+}
+
+/// Writes the file where there is something new.
+struct Keeper {
+    file: StateFile,
+    kept: Option<Saved>,
+    failing: bool,
+}
+
+impl Keeper {
+    /// Off the runtime's threads: a disk may hang.
+    async fn keep(mut self, saved: Saved) -> Self {
+        if self.kept.as_ref() == Some(&saved) {
+            return self;
+        }
+        let file = self.file.clone();
+        let (saved, written) = match spawn_blocking(move || (file.write(&saved), saved)).await {
+            Ok((written, saved)) => (Some(saved), written),
+            Err(error) => (None, Err(io::Error::other(error))),
+        };
+        let path = self.file.path.display();
+        match (&written, self.failing) {
+            (Ok(()), true) => tracing::info!(%path, "the state file can be written again"),
+            (Err(error), false) => {
+                tracing::warn!(%path, %error, "the state file can't be written: what it should keep is lost at the end");
+            }
+            (Ok(()), false) | (Err(_), true) => {}
+        }
+        self.failing = written.is_err();
+        self.kept = saved.filter(|_| written.is_ok());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! The state file under `kill -9`: whatever the moment, what is found afterwards loads.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use defender_exporter::catalog::UpdateSource;
+use defender_exporter::state::persist::{Found, StateFile};
+use defender_exporter::state::{Saved, SignaturesState, SourceState};
+
+/// Names the file to the child process, which does nothing without it.
+const FILE: &str = "DEFENDER_EXPORTER_TEST_STATE_FILE";
+
+/// How often a writer is killed.
+const KILLS: u32 = 100;
+
+/// The n-th state, long enough for a write to take a while.
+fn state(n: u64) -> Saved {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400 + n);
+    let source = |route: u32| SourceState {
+        source: UpdateSource::Adl,
+        route: format!("route-{route}"),
+        available: None,
+        last_available: Some(at),
+    };
+    Saved::of(&SignaturesState { sources: (0..500).map(source).collect(), ..SignaturesState::default() })
+}
+
+/// Not a test: the process that is killed. It writes until then.
+#[test]
+#[ignore = "it is the child of state_survives_kill"]
+fn writer() {
+    let Some(path) = std::env::var_os(FILE) else { return };
+    let (file, _) = StateFile::open(path.into()).unwrap();
+    for n in 1.. {
+        file.write(&state(n)).unwrap();
+    }
+}
+
+/// Starts a writer, and kills it some time after its first write of this run.
+fn write_and_kill(path: &Path, delay: Duration) {
+    let before = std::fs::read(path).ok();
+    let mut writer = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "state_file::writer"])
+        .env(FILE, path)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = std::time::Instant::now();
+    while std::fs::read(path).ok() == before {
+        assert!(start.elapsed() < Duration::from_secs(20), "the writer writes nothing");
+        std::thread::yield_now();
+    }
+    std::thread::sleep(delay);
+    writer.kill().unwrap(); // SIGKILL
+    writer.wait().unwrap();
+}
+
+#[test]
+fn state_survives_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    for n in 0..KILLS {
+        // Steps that have nothing to do with the time that a write takes.
+        write_and_kill(&path, Duration::from_micros(u64::from(n * 137 % 5000)));
+        let (_, found) = StateFile::open(path.clone()).unwrap();
+        assert!(matches!(found, Found::Kept(_)), "kill {n}: {found:?}");
+    }
+    let names: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.len() <= 2, "what a write left behind is used again: {names:?}");
+}
