@@ -10,6 +10,7 @@ use super::collector::Scrape;
 use super::process::ProcessStats;
 use crate::catalog::{
     Basis, Component, ComponentSpec, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme, Trust,
+    UpdateSource,
 };
 use crate::config::{Addresses, ResolverConfig};
 use crate::observation::{
@@ -17,8 +18,10 @@ use crate::observation::{
     StageOutcome, TlsFacts,
 };
 use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId};
+use crate::signatures::{Finding, Published, Told, Version};
 use crate::state::{
-    ComponentState, FailureKey, Histogram, LatencyKey, MapsState, SignaturesState, Snapshot, TargetState,
+    ComponentState, FailureKey, FeedState, Histogram, LatencyKey, MapsState, SignaturesState, Snapshot,
+    SourceState, TargetState,
 };
 use crate::trust::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
 use crate::verdict::{Connection, SslOptions, Verdict};
@@ -64,7 +67,7 @@ pub(crate) fn snapshot() -> Snapshot {
         latencies: Arc::new(latencies()),
         failures: Arc::new(failures()),
         overruns: Arc::new(BTreeMap::from([(Component::Maps, 0), (Component::Update, 2)])),
-        signatures: SignaturesState::default(),
+        signatures: signatures(),
         config_loaded: at(-5.0),
     }
 }
@@ -100,7 +103,10 @@ fn plan() -> Plan {
         redirect_hosts: vec![],
         issuer_hosts: vec![],
         block_pages: vec![],
-        signatures: SignaturePlan::default(),
+        signatures: SignaturePlan {
+            stale_after: Duration::from_secs(7 * 86_400),
+            ..SignaturePlan::default()
+        },
     }
 }
 
@@ -270,6 +276,39 @@ fn crls() -> Vec<CrlState> {
         next_update: Some(at(6.0 * 86_400.0)),
     };
     vec![crl("good", Ok(())), crl("blocked", Err(failure))]
+}
+
+/// Microsoft Update is lost; the feed comes by one route, two days old, and by the other not at all.
+fn signatures() -> SignaturesState {
+    let source = |source, available| SourceState {
+        source,
+        route: "direct".to_owned(),
+        available: Some(available),
+        last_available: Some(at(if available { 30.0 } else { -3600.0 })),
+    };
+    let failure = Failure::new(Stage::Transfer, FailureReason::WrongContent, "not a label");
+    let feed =
+        |route: &str, fetch, told, findings| FeedState { route: route.to_owned(), fetch, told, findings };
+    SignaturesState {
+        sources: vec![source(UpdateSource::MicrosoftUpdate, false), source(UpdateSource::Adl, true)],
+        feeds: vec![
+            feed("direct", Some(Ok(())), Some(told()), vec![Finding::Behind]),
+            feed("machine-proxy", Some(Err(failure)), None, vec![]),
+        ],
+        last_chance: Some(at(30.0)),
+        installed: None,
+    }
+}
+
+fn told() -> Told {
+    let published = Published {
+        signatures: Version([1, 441, 123, 0]),
+        engine: Version([1, 1, 26010, 1]),
+        platform: Version([4, 18, 26010, 5]),
+        published_at: at(-2.0 * 86_400.0),
+    };
+    let feed = "https://feed.example/".to_owned();
+    Told { published, feed, newest: BTreeMap::new(), behind_since: None }
 }
 
 fn latencies() -> BTreeMap<LatencyKey, Histogram> {

@@ -3,8 +3,9 @@
 use std::fmt::{self, Write};
 
 use super::table::{Metric, Spec};
-use crate::catalog::Component;
+use crate::catalog::{Component, UpdateSource};
 use crate::observation::{FAILURE_PAIRS, Stage};
+use crate::signatures::Finding;
 
 /// What comes before the table.
 const INTRODUCTION: &str = include_str!("introduction.md");
@@ -32,6 +33,8 @@ fn write_words(out: &mut String) -> fmt::Result {
     writeln!(out, "`component`: {}.\n", list(Component::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`phase` and `stage`: {}.\n", list(Stage::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`family`: {}.\n", list(["ipv4", "ipv6"].into_iter()))?;
+    writeln!(out, "`source`: {}.\n", list(UpdateSource::ALL.iter().map(|word| word.as_str())))?;
+    writeln!(out, "`finding`: {}.\n", list(Finding::ALL.iter().map(|word| word.as_str())))?;
     out.push_str("`reason`, by the stage that it can occur in:\n\n| stage | reasons |\n|---|---|\n");
     for stage in Stage::ALL {
         let reasons = FAILURE_PAIRS.iter().filter(|(of, _)| of == stage).map(|(_, reason)| reason.as_str());

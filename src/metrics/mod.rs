@@ -7,6 +7,7 @@ mod markdown;
 mod negotiation;
 mod process;
 mod samples;
+mod signatures;
 mod table;
 mod text;
 

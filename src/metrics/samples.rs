@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use super::collector::Scrape;
+use super::signatures;
 use super::table::Metric;
 use crate::clock::unix_seconds;
 use crate::observation::{Facts, HttpFacts, Observation, Stage, TlsFacts};
@@ -38,15 +39,15 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    const fn truth(truth: bool) -> Self {
+    pub(super) const fn truth(truth: bool) -> Self {
         Self::Whole(truth as u64)
     }
 
-    fn time(at: SystemTime) -> Self {
+    pub(super) fn time(at: SystemTime) -> Self {
         Self::Real(unix_seconds(at))
     }
 
-    fn sample(self, labels: impl IntoIterator<Item = &'a str>) -> Sample<'a> {
+    pub(super) fn sample(self, labels: impl IntoIterator<Item = &'a str>) -> Sample<'a> {
         Sample { labels: labels.into_iter().map(Cow::Borrowed).collect(), value: self }
     }
 }
@@ -115,6 +116,20 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         Metric::ComponentAvailable => component_available(scrape),
         Metric::MapsConnected => maps_connected(scrape),
         Metric::MapsDisconnectedReason => maps_disconnected_reason(scrape),
+        Metric::UpdateSourceAvailable => {
+            signatures::per_source(scrape, |state| state.available.map(Value::truth))
+        }
+        Metric::UpdateSourceLastAvailable => {
+            signatures::per_source(scrape, |state| state.last_available.map(Value::time))
+        }
+        Metric::SignaturesPublishedInfo => signatures::per_published(scrape, |_| Value::Info),
+        Metric::SignaturesPublishedTimestamp => {
+            signatures::per_published(scrape, |told| Value::time(told.published.published_at))
+        }
+        Metric::SignaturesFeedSuccess => signatures::feed_success(scrape),
+        Metric::SignaturesFeedFailureReason => signatures::feed_failure_reason(scrape),
+        Metric::SignaturesFeedStale => signatures::feed_stale(scrape),
+        Metric::SignaturesStaleAfter => signatures::stale_after(scrape),
         // Only a configuration that loaded is ever in use.
         Metric::ConfigLastReloadSuccessful => vec![Value::truth(true).sample([])],
         Metric::ConfigLastReloadSuccessTimestamp => {

@@ -201,6 +201,27 @@ metrics! {
         ["route", "ssl_options", "stage", "reason"],
         "Always 1: why a client with this SSLOptions would not get through, at the endpoint that came nearest. Absent while it would.";
 
+    UpdateSourceAvailable: "defender_update_source_available", Gauge, None, ["source", "route"],
+        "Whether clients can update their security intelligence from the source (1) or not (0): each step that it takes has an endpoint that works. Absent until it is known.";
+    UpdateSourceLastAvailable: "defender_update_source_last_available_timestamp_seconds", Gauge, SECONDS,
+        ["source", "route"],
+        "When the source was last available. Survives a restart where a state file is configured; absent until it was once.";
+    SignaturesPublishedInfo: "defender_signatures_published_info", Info, None,
+        ["version", "engine", "platform", "route"],
+        "The versions of signatures, engine and platform that the version feed named last by the route.";
+    SignaturesPublishedTimestamp: "defender_signatures_published_timestamp_seconds", Gauge, SECONDS,
+        ["version", "engine", "platform", "route"],
+        "When those signatures were published, as the feed says.";
+    SignaturesFeedSuccess: "defender_signatures_feed_success", Gauge, None, ["route"],
+        "Whether the last attempt to read the version feed succeeded (1) or not (0). Absent before the first.";
+    SignaturesFeedFailureReason: "defender_signatures_feed_failure_reason", Gauge, None,
+        ["route", "stage", "reason"],
+        "Always 1: where and why the last attempt to read the version feed failed, at the last of the feeds. Absent while it succeeds.";
+    SignaturesFeedStale: "defender_signatures_feed_stale", Gauge, None, ["route", "finding"],
+        "Whether the version feed is old content, as a caching proxy hands out, by this sign (1) or not (0). Absent while the feed can not be read.";
+    SignaturesStaleAfter: "defender_signatures_stale_after_timestamp_seconds", Gauge, SECONDS, [],
+        "When signatures turn stale: those of this machine where Defender is on it, else those of a client that updated at the last moment at which any source was available by any route. Absent where neither is known.";
+
     ConfigLastReloadSuccessful: "defender_config_last_reload_successful", Gauge, None, [],
         "Whether the last attempt to load the configuration succeeded (1) or not (0).";
     ConfigLastReloadSuccessTimestamp: "defender_config_last_reload_success_timestamp_seconds", Gauge, SECONDS, [],

@@ -13,7 +13,7 @@ use super::samples::samples;
 use super::{Format, Kind, Metric, Scrape, encode, fixture, markdown};
 use crate::observation::TlsFacts;
 use crate::plan::Route;
-use crate::state::{Snapshot, TargetState};
+use crate::state::{SignaturesState, Snapshot, TargetState};
 
 /// Compares with a file of the repository, or writes it where that is asked for.
 fn check_golden(file: &str, actual: &str) {
@@ -102,12 +102,21 @@ fn a_metric_without_samples_is_not_mentioned() {
         snapshot.components.iter_mut().for_each(|component| component.verdict = None);
         snapshot.maps.clear();
         snapshot.crls = Arc::default();
+        snapshot.signatures = SignaturesState::default();
     });
     scrape.process = super::ProcessStats::default();
     for format in [Format::Text, Format::OpenMetrics] {
         let text = text(format, scrape.clone());
-        for absent in ["probe_success", "failure_reason ", "tls_", "http_", "component_available", "process_"]
-        {
+        for absent in [
+            "probe_success",
+            "failure_reason ",
+            "tls_",
+            "http_",
+            "component_available",
+            "process_",
+            "signatures_",
+            "update_source",
+        ] {
             assert!(!text.contains(absent), "{absent} in\n{text}");
         }
         assert!(text.contains("defender_probes_total{component=\"crl\""), "{text}");
@@ -229,7 +238,7 @@ fn only_infos_say_what_a_server_sent() {
     }
     assert!(!text.contains("not a label"));
     let infos = Metric::ALL.iter().filter(|metric| metric.spec().kind == Kind::Info).count();
-    assert_eq!(infos, 3);
+    assert_eq!(infos, 4); // the versions of one of them are numbers with dots between them
 }
 
 /// What a change of the state does to the series, metric by metric.
@@ -282,5 +291,11 @@ fn series_follow_the_state() {
         &[&format!("{maps} Real({:?})", day(100)), &format!("{update} Real({:?})", day(10))],
     );
     check(Metric::ComponentAvailable, &["maps|direct Whole(1)", "update|direct Whole(0)"]);
+    check(Metric::UpdateSourceAvailable, &["microsoft_update|direct Whole(0)", "adl|direct Whole(1)"]);
+    check(Metric::SignaturesStaleAfter, &[&format!(" Real({:?})", day(7) + 30.0)]);
+    check(
+        Metric::SignaturesFeedStale,
+        &["direct|backwards Whole(0)", "direct|behind Whole(1)", "direct|old Whole(0)"],
+    );
     check(Metric::ProbeInterval, &["maps Real(30.0)", "update Real(60.0)", "crl Real(60.0)"]);
 }

@@ -33,7 +33,7 @@ pub struct FeedState {
     pub fetch: Option<Result<(), Failure>>,
     /// What the route has been told so far, in this or an earlier run.
     pub told: Option<Told>,
-    /// What was found at the last fetch.
+    /// What was found at the last fetch; nothing where that failed.
     pub findings: Vec<Finding>,
 }
 
@@ -118,19 +118,21 @@ impl SignaturesState {
     pub(super) fn answered(&mut self, answer: Answer) {
         let elsewhere = self.known_elsewhere(&answer.route);
         let Some(feed) = self.feeds.iter_mut().find(|feed| feed.route == answer.route) else { return };
-        feed.fetch = Some(match answer.result {
-            Ok((url, published)) => {
-                feed.told = Some(Told::next(feed.told.take(), &url, published, elsewhere, answer.at));
-                Ok(())
+        let (url, published) = match answer.result {
+            Ok(answered) => answered,
+            Err(failure) => {
+                // What isn't handed out isn't old either.
+                (feed.fetch, feed.findings) = (Some(Err(failure)), Vec::new());
+                return;
             }
-            Err(failure) => Err(failure),
-        });
-        let findings: Vec<_> = feed.told.iter().flat_map(|told| told.findings(answer.at)).collect();
+        };
+        let told = Told::next(feed.told.take(), &url, published, elsewhere, answer.at);
+        let findings: Vec<_> = told.findings(answer.at).collect();
         for finding in findings.iter().filter(|finding| !feed.findings.contains(finding)) {
-            let published = feed.told.as_ref().map(|told| told.published.signatures.to_string());
-            tracing::warn!(route = feed.route, %finding, published, "the version feed is old content");
+            let signatures = told.published.signatures;
+            tracing::warn!(route = feed.route, %finding, %signatures, "the version feed is old content");
         }
-        feed.findings = findings;
+        (feed.fetch, feed.told, feed.findings) = (Some(Ok(())), Some(told), findings);
     }
 }
 

@@ -109,7 +109,7 @@ fn a_folder_that_is_not_there_is_an_error_of_the_write_alone() {
 
 fn snapshot(seconds: u64) -> Arc<Snapshot> {
     let mut snapshot = fixture::snapshot();
-    snapshot.signatures.last_chance = Some(at(seconds));
+    snapshot.signatures = SignaturesState { last_chance: Some(at(seconds)), ..SignaturesState::default() };
     Arc::new(snapshot)
 }
 

@@ -18,7 +18,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn the_plan() -> Plan {
-    plan(embedded(), &parse("f", "", Path::new("")).unwrap()).unwrap()
+    plan(embedded(), &parse("f", "", Path::new(""), &crate::config::Environment::default()).unwrap()).unwrap()
 }
 
 fn told(feed: &str) -> Told {
