@@ -1,8 +1,8 @@
 //! Fetches what isn't timed: revocation lists, OCSP answers, issuers' certificates. One attempt, and nothing kept from
 //! one fetch for the next. What the bytes mean is the caller's business.
 //!
-//! Plain HTTP alone: what is fetched is signed, and a list that is needed to judge a chain can't itself wait for a
-//! chain to be judged (RFC 5280, section 8).
+//! What judges a chain comes by plain HTTP alone: it is signed, and a list that is needed to judge a chain can't itself wait
+//! for a chain to be judged (RFC 5280, section 8).
 
 mod client;
 
@@ -46,8 +46,11 @@ pub struct Fetcher {
 /// What is to be fetched.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {
-    /// From where. An `https` URL is refused.
+    /// From where.
     pub url: &'a ProbeUrl,
+    /// Whether `https` is spoken too, with a certificate that this machine trusts. Otherwise such a URL is refused: what
+    /// judges a chain can't wait for a chain to be judged.
+    pub secure: bool,
     /// The most that the body may take, in bytes.
     pub limit: u64,
     /// The longest that the fetch may take, redirects included.
@@ -135,7 +138,9 @@ impl Fetcher {
     }
 
     async fn hop(&self, wanted: &Wanted<'_>, url: &ProbeUrl, deadline: Deadline) -> Result<Hop, Failure> {
-        must_be_plain(url)?;
+        if !wanted.secure {
+            must_be_plain(url)?;
+        }
         let proxy = deadline.pac(self.ways.proxy_for(url)).await?;
         let proxy = proxy.as_deref();
         let address = deadline.bound(|| Stage::Resolve, self.address(url, proxy)).await?;

@@ -121,11 +121,20 @@ fn offsets(targets: &[Target]) -> Vec<f64> {
     offsets
 }
 
-/// FNV-1a over what names a target: the same in every build and on every machine, which `std`'s hasher doesn't promise.
 fn place(target: &Target) -> u64 {
-    let words =
-        [target.endpoint.component.as_str(), target.endpoint.url.as_str(), target.route.name.as_str()];
-    words.iter().flat_map(|word| word.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+    hash([target.endpoint.component.as_str(), target.endpoint.url.as_str(), target.route.name.as_str()])
+}
+
+/// The place within an interval, as a part of it, of what goes by these words.
+#[must_use]
+pub fn part<'a>(words: impl IntoIterator<Item = &'a str>) -> f64 {
+    // The upper half decides, and is exact in a float.
+    f64::from((hash(words) >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// FNV-1a over words: the same in every build and on every machine, which `std`'s hasher doesn't promise.
+fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> u64 {
+    words.into_iter().flat_map(|word| word.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }

@@ -154,7 +154,7 @@ impl Auto {
 
     async fn fetch(&self, url: &ProbeUrl) -> Result<String, Failure> {
         let limit = Script::MAX_LEN as u64;
-        let wanted = Wanted { url, limit, timeout: PATIENCE, body: None, known: None };
+        let wanted = Wanted { url, secure: false, limit, timeout: PATIENCE, body: None, known: None };
         match self.fetcher.fetch(wanted).await {
             Ok(Fetched::Body { bytes, .. }) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             Ok(Fetched::NotModified) => Err(unreachable("not modified, although nothing was known of it")),

@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use tower::util::MapResponseLayer;
 
 use super::{Validators, Wanted};
-use crate::catalog::ProbeUrl;
+use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{self, Credentials, ProxyKind};
 use crate::names::without_brackets;
 use crate::observation::Stage;
@@ -49,6 +49,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn stage(&self) -> Stage {
         match self.proxy.map(|proxy| proxy.kind) {
             _ if self.connected.load(Ordering::Relaxed) => Stage::Request,
+            _ if self.url.scheme() == Scheme::Https => Stage::Tls,
             None | Some(ProxyKind::Http) => Stage::Connect,
             Some(ProxyKind::Https | ProxyKind::Socks5) => Stage::Tunnel,
         }
@@ -76,7 +77,7 @@ impl<'a> Exchange<'a> {
 
     /// Sends the connection to the very address. Where a certificate must be for a name, that name stays, and leads there.
     fn by_proxy(&self, client: ClientBuilder) -> Result<ClientBuilder, reqwest::Error> {
-        let Some(proxy) = self.proxy else { return Ok(client) };
+        let Some(proxy) = self.proxy else { return Ok(client.resolve(self.url.host(), self.address)) };
         match proxy.kind {
             ProxyKind::Http => {
                 Ok(client.proxy(known(Proxy::all(format!("http://{}", self.address))?, proxy)))
@@ -112,13 +113,14 @@ impl<'a> Exchange<'a> {
         url.into()
     }
 
-    /// The request. Directly it goes to the very address in place of the URL's host: so the library has no
+    /// The request. Directly and without TLS it goes to the very address in place of the URL's host: so the library has no
     /// name to resolve, port and address family are those that were decided on, and only the `Host` header knows the name.
     fn request(&self, client: &Client, wanted: &Wanted<'_>) -> RequestBuilder {
         let path = self.url.path_and_query();
-        let there = match self.proxy {
-            Some(_) => self.url.to_string(),
-            None => format!("http://{}{path}", self.address),
+        let there = match (self.proxy, self.url.scheme()) {
+            (Some(_), _) => self.url.to_string(),
+            (None, Scheme::Http) => format!("http://{}{path}", self.address),
+            (None, Scheme::Https) => format!("https://{}{path}", self.named(self.url.host())),
         };
         let request = if let Some((content_type, bytes)) = &wanted.body {
             client.post(there).header(CONTENT_TYPE, *content_type).body(bytes.clone())

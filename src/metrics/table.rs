@@ -216,7 +216,7 @@ metrics! {
         "Whether the last attempt to read the version feed succeeded (1) or not (0). Absent before the first.";
     SignaturesFeedFailureReason: "defender_signatures_feed_failure_reason", Gauge, None,
         ["route", "stage", "reason"],
-        "Always 1: where and why the last attempt to read the version feed failed, at the last of the feeds. Absent while it succeeds.";
+        "Always 1: where and why the last attempt to read the version feed failed, at the feed that is asked first. Absent while it succeeds.";
     SignaturesFeedStale: "defender_signatures_feed_stale", Gauge, None, ["route", "finding"],
         "Whether the version feed is old content, as a caching proxy hands out, by this sign (1) or not (0). Absent while the feed can not be read.";
     SignaturesStaleAfter: "defender_signatures_stale_after_timestamp_seconds", Gauge, SECONDS, [],

@@ -26,6 +26,8 @@ pub(super) struct Lane {
     pub(super) tls: tls::Tls,
     /// What speaks TLS to a proxy.
     pub(super) proxy_tls: TlsConnector,
+    /// What is fetched by the route.
+    pub(super) fetcher: Arc<Fetcher>,
     /// None where revocation isn't checked.
     pub(super) checker: Option<Checker<Arc<Fetcher>>>,
 }
@@ -48,8 +50,8 @@ impl Lane {
         let refresh = config.tls.crl_refresh;
         let settings = Settings { pace: Pace { refresh, retry: RETRY.min(refresh) }, ..Settings::default() };
         let checker = config.tls.revocation.then(|| Checker::new(Arc::clone(&fetcher), settings));
-        let tls = tls::Tls::new(Arc::clone(roots), issuers, fetcher, clock)?;
+        let tls = tls::Tls::new(Arc::clone(roots), issuers, Arc::clone(&fetcher), clock)?;
         let proxy_tls = TlsConnector::from(Arc::new(proxy_tls));
-        Ok(Self { route: Arc::clone(route), destinations, ways, tls, proxy_tls, checker })
+        Ok(Self { route: Arc::clone(route), destinations, ways, tls, proxy_tls, fetcher, checker })
     }
 }

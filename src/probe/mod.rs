@@ -26,8 +26,9 @@ pub(crate) use tunnel::authorization;
 
 use crate::clock::Clock;
 use crate::config::{Addresses, Config};
+use crate::fetch::Fetcher;
 use crate::observation::{Facts, Failure, Observation, StageOutcome};
-use crate::plan::{Plan, TargetId};
+use crate::plan::{Plan, Route, TargetId};
 use crate::trust::revocation::{CrlState, RevocationReport};
 use crate::trust::{Objects, Roots, VerifiedPath};
 use lane::Lane;
@@ -92,6 +93,12 @@ impl Prober {
     /// What the probes of a target's route share.
     fn lane(&self, id: TargetId) -> &Lane {
         &self.lanes[self.plan.target(id).route.index] // there is one for each route of the plan
+    }
+
+    /// What fetches by a route of the plan, outside every probe.
+    #[must_use]
+    pub fn fetcher(&self, route: &Route) -> Arc<Fetcher> {
+        Arc::clone(&self.lanes[route.index].fetcher) // there is one for each route of the plan
     }
 
     /// Whether [`Prober::check_revocation`] is to follow a probe.

@@ -5,6 +5,7 @@ mod feed;
 mod findings;
 mod staleness;
 mod version;
+mod watch;
 
 use std::time::SystemTime;
 
@@ -14,6 +15,7 @@ pub use feed::{FeedError, Field, MAX_FEED, Published, parse};
 pub use findings::{Finding, Told};
 pub use staleness::{believed, is_set, stale_after};
 pub use version::{Version, VersionError};
+pub use watch::run;
 
 /// What became of asking for the version feed by one route.
 #[derive(Clone, Debug, PartialEq, Eq)]

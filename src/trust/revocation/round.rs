@@ -201,6 +201,7 @@ impl<'a, F: Fetch> Round<'a, F> {
         // The semaphore is never closed; without a permit the fetch would only be one too many.
         let _permit = self.checker.permits.acquire().await;
         let wanted = Wanted {
+            secure: false,
             url,
             limit: limit as u64,
             timeout: self.checker.settings.timeout,

@@ -52,7 +52,7 @@ fn fetcher(dns: SocketAddr, diverted: &[(&str, SocketAddr)]) -> Fetcher {
 }
 
 fn get(url: &ProbeUrl) -> Wanted<'_> {
-    Wanted { url, limit: LIMIT, timeout: LONG, body: None, known: None }
+    Wanted { url, secure: false, limit: LIMIT, timeout: LONG, body: None, known: None }
 }
 
 fn post(url: &ProbeUrl) -> Wanted<'_> {

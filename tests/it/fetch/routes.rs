@@ -84,3 +84,31 @@ async fn what_fails_on_the_way_has_its_stage_and_reason() {
         assert_eq!((failure.stage, failure.reason), (stage, reason), "{name}: {failure:?}");
     }
 }
+
+/// The version feed is behind TLS: directly, and by every kind of proxy; a stranger's certificate is refused.
+#[tokio::test]
+async fn what_may_be_secure_is_fetched_over_tls() {
+    let lab = Lab::start().await;
+    let feed = url("https://feed.lab/");
+    lab.tls.set("feed.lab", "/", Response::new(200).body("a feed"));
+    let wanted = || defender_exporter::fetch::Wanted { secure: true, ..get(&feed) };
+    let names = || [("feed.lab:443".to_owned(), lab.tls.addr())];
+    for kind in [None, Some(Http), Some(Https), Some(Socks5)] {
+        let proxy = kind.map(|kind| Proxy::start(kind_of(&lab, kind), names()));
+        let fetcher = match (&proxy, kind) {
+            (Some(proxy), Some(kind)) => fetcher(&lab, kind, proxy.addr(), None),
+            _ => by(&routes(&lab.config([&feed]))[0], &lab.config([&feed])),
+        };
+        lab.tls.heal();
+        let fetched = fetcher.fetch(wanted()).await;
+        assert!(
+            matches!(&fetched, Ok(Fetched::Body { bytes, .. }) if bytes == "a feed"),
+            "{kind:?}: {fetched:?}"
+        );
+        lab.tls.break_host("feed.lab", Flaw::UnknownRoot);
+        let failure = fetcher.fetch(wanted()).await.unwrap_err();
+        assert_eq!(failure.stage, S::Tls, "{kind:?}: {failure:?}");
+        let refused = fetcher.fetch(get(&feed)).await.unwrap_err();
+        assert_eq!((refused.stage, refused.reason), (S::Request, R::Protocol), "{kind:?}: {refused:?}");
+    }
+}
