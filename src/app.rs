@@ -1,26 +1,32 @@
 //! Wiring and shutdown, nothing else: configuration → plan → engine → state → web.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Problems};
-use crate::engine;
+use crate::engine::{self, Event};
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
 use crate::probe::{Prober, ProberError};
-use crate::state::{self, Snapshot};
+use crate::signatures;
+use crate::state::{self, Snapshot, persist};
 use crate::trust::{Roots, RootsError};
 use crate::web::{self, App, TelemetryPath};
 
 /// Events that may wait for the owner of the state before probes wait for it.
 const EVENT_QUEUE: usize = 1024;
+
+/// How long the last write of the state file may take.
+const LAST_WRITE: Duration = Duration::from_millis(500);
 
 /// Why the exporter can't start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +52,8 @@ pub struct Setup {
     pub concurrency: usize,
     /// Where wall time comes from.
     pub clock: Clock,
+    /// Where what outlives the process is kept; none: nowhere.
+    pub state_file: Option<PathBuf>,
 }
 
 /// Reads the configuration and plans what it asks for. Must be called inside the runtime.
@@ -57,7 +65,7 @@ pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
     let plan = Arc::new(plan);
     let roots = Roots::load(&catalog::embedded().microsoft_roots, &config.tls)?;
     let prober = Arc::new(Prober::new(Arc::clone(&plan), &config, &roots, clock)?);
-    Ok(Setup { plan, prober, concurrency: config.concurrency, clock })
+    Ok(Setup { plan, prober, concurrency: config.concurrency, clock, state_file: config.state_file })
 }
 
 /// The configuration and its plan.
@@ -81,23 +89,43 @@ pub async fn run(
     path: TelemetryPath,
     shutdown: impl Future<Output = ()>,
 ) {
-    let Setup { plan, prober, concurrency, clock } = setup;
-    let first = Snapshot::new(Arc::clone(&plan), clock.now());
+    let Setup { plan, prober, concurrency, clock, state_file } = setup;
+    let mut first = Snapshot::new(Arc::clone(&plan), clock.now());
+    let state_file = state_file.and_then(|path| persist::restore(path, &mut first, clock.now()));
     let (publish, snapshot) = watch::channel(Arc::new(first.clone()));
     let (events, inbox) = mpsc::channel(EVENT_QUEUE);
     let (stop, stopped) = watch::channel(false);
 
     let mut servers = JoinSet::new();
+    let keeping = state_file.map(|file| tokio::spawn(persist::run(file, snapshot.clone(), persist::PERIOD)));
     let router = web::router(App { snapshot, build: BuildInfo::current(), telemetry_path: path });
     for listener in listeners {
         servers.spawn(web::serve(listener, router.clone(), until(stopped.clone())));
     }
     tokio::spawn(state::run(first, inbox, publish));
+    let mut watching = watch_feeds(&plan, &prober, clock, events.clone());
     engine::run(plan, prober, clock, concurrency, events, shutdown).await;
 
     tracing::info!("stopping");
     stop.send_replace(true);
-    servers.join_all().await; // each bounds its own end
+    watching.abort_all(); // with the last sender of events the owner of the state ends, and then what keeps it
+    let kept = async {
+        if let Some(keeping) = keeping
+            && timeout(LAST_WRITE, keeping).await.is_err()
+        {
+            tracing::warn!("the state file could not be written in time");
+        }
+    };
+    tokio::join!(servers.join_all(), kept); // each bounds its own end
+}
+
+/// Asks for the version feed by each route until the set is dropped or aborted.
+fn watch_feeds(plan: &Arc<Plan>, prober: &Prober, clock: Clock, events: mpsc::Sender<Event>) -> JoinSet<()> {
+    let plan = Arc::clone(plan);
+    let fetchers: Vec<_> = plan.signatures.routes.iter().map(|route| prober.fetcher(route)).collect();
+    let mut watching = JoinSet::new();
+    watching.spawn(async move { signatures::run(&plan.signatures, fetchers, clock, events).await });
+    watching
 }
 
 /// Completes once the flag is raised.
@@ -108,7 +136,7 @@ async fn until(mut flag: watch::Receiver<bool>) {
 
 /// One round of probes, folded.
 pub async fn check_once(setup: Setup) -> Snapshot {
-    let Setup { plan, prober, concurrency, clock } = setup;
+    let Setup { plan, prober, concurrency, clock, .. } = setup;
     let mut snapshot = Snapshot::new(Arc::clone(&plan), clock.now());
     for event in engine::round(&plan, prober, clock, concurrency).await {
         snapshot.apply(event);

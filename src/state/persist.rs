@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -104,6 +104,27 @@ impl StateFile {
         fs::rename(&new, &self.path)?;
         sync_folder(&self.path)
     }
+}
+
+/// Puts what the file has kept into the first snapshot. None where the file must be left alone: then nothing is kept.
+#[must_use]
+pub fn restore(path: PathBuf, snapshot: &mut Snapshot, now: SystemTime) -> Option<StateFile> {
+    let (file, found) = match StateFile::open(path) {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::warn!("{error}");
+            return None;
+        }
+    };
+    let path = file.path.display();
+    match found {
+        Found::Nothing => tracing::info!(%path, "no state file yet: this counts as the first start"),
+        Found::Kept(saved) => saved.restore(&mut snapshot.signatures, &snapshot.plan, now),
+        Found::SetAside { why, to } => {
+            tracing::warn!(%path, to = %to.display(), "the state file can't be used: {why}; it has been renamed");
+        }
+    }
+    Some(file)
 }
 
 /// The bytes of a file; none where there are too many. A device or a pipe is refused: it must be neither read nor renamed.

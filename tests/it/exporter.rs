@@ -5,6 +5,7 @@ mod hostile;
 mod outages;
 mod revocation;
 mod routes;
+mod signatures;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};

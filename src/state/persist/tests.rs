@@ -1,7 +1,5 @@
 //! The file on a real disk: found, replaced, set aside, and left alone.
 
-use std::time::SystemTime;
-
 use super::*;
 use crate::metrics::fixture;
 use crate::state::SignaturesState;

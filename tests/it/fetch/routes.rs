@@ -100,10 +100,10 @@ async fn what_may_be_secure_is_fetched_over_tls() {
             _ => by(&routes(&lab.config([&feed]))[0], &lab.config([&feed])),
         };
         lab.tls.heal();
-        let fetched = fetcher.fetch(wanted()).await;
+        let outcome = fetcher.fetch(wanted()).await;
         assert!(
             matches!(&fetched, Ok(Fetched::Body { bytes, .. }) if bytes == "a feed"),
-            "{kind:?}: {fetched:?}"
+            "{kind:?}: {outcome:?}"
         );
         lab.tls.break_host("feed.lab", Flaw::UnknownRoot);
         let failure = fetcher.fetch(wanted()).await.unwrap_err();
