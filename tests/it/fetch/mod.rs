@@ -117,7 +117,8 @@ async fn listen(replies: &'static [&'static str]) -> (SocketAddr, JoinHandle<Vec
 pub fn by(route: &Route, config: &Config) -> Fetcher {
     let mut store = rustls::RootCertStore::empty();
     store.add_parsable_certificates(config.tls.genuine_roots.clone());
-    let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+    let provider = rustls::crypto::ring::default_provider().into();
+    let tls = rustls::ClientConfig::builder_with_details(provider, Arc::new(Clock::Fixed(crate::lab::now())))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(store)

@@ -102,7 +102,7 @@ async fn what_may_be_secure_is_fetched_over_tls() {
         lab.tls.heal();
         let outcome = fetcher.fetch(wanted()).await;
         assert!(
-            matches!(&fetched, Ok(Fetched::Body { bytes, .. }) if bytes == "a feed"),
+            matches!(&outcome, Ok(Fetched::Body { bytes, .. }) if bytes == "a feed"),
             "{kind:?}: {outcome:?}"
         );
         lab.tls.break_host("feed.lab", Flaw::UnknownRoot);

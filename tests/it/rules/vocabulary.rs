@@ -18,16 +18,7 @@ const SIGNATURES: &str = "signatures and the host";
 
 /// What is still to come.
 pub const LATER: &[Later] = &[
-    ("defender_update_source_available", &["source", "route"], SIGNATURES),
-    ("defender_update_source_last_available_timestamp_seconds", &["source", "route"], SIGNATURES),
-    ("defender_signatures_published_info", &["version", "engine", "platform", "route"], SIGNATURES),
-    (
-        "defender_signatures_published_timestamp_seconds",
-        &["version", "engine", "platform", "route"],
-        SIGNATURES,
-    ),
     ("defender_signatures_installed_timestamp_seconds", &["version", "engine", "platform"], SIGNATURES),
-    ("defender_signatures_stale_after_timestamp_seconds", &[], SIGNATURES),
     ("defender_host_maps_validation_success", &[], SIGNATURES),
     ("defender_host_maps_validation_hresult_info", &["hresult"], SIGNATURES),
 ];
