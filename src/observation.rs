@@ -172,6 +172,7 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
         (S::Request, R::RedirectOffSite),
         (S::Request, R::AuthRequired),
         (S::Request, R::Denied),
+        (S::Request, R::BadGateway),
         (S::Request, R::BlockPage),
         (S::Request, R::WrongContent),
         (S::Request, R::Status),

@@ -16,16 +16,10 @@ use crate::trust::{ObjectError, Objects};
 /// How much of a body is searched for marks of a block page, in bytes.
 const SEARCHED: usize = 64 * 1024;
 
-/// What the head alone disproves: a proxy's demand, a captive portal's redirect on plain HTTP, and, where the request went to
-/// a proxy of the route, what that says of itself (RFC 9209, section 2.1.1). `told` is whether such a proxy was told who asks.
-pub(super) fn check_head(
-    plan: &Plan,
-    url: &ProbeUrl,
-    head: &Head,
-    told: Option<bool>,
-) -> Result<(), Failure> {
+/// What the head alone disproves: a proxy's demand, or a captive portal's redirect on plain HTTP.
+pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head) -> Result<(), Failure> {
     if head.status == 407 {
-        let offered = proxied::demand(&head.headers, told);
+        let offered = proxied::demand(&head.headers, head.told);
         let detail =
             format!("407 Proxy Authentication Required: a proxy on the way demands authentication{offered}");
         return Err(Failure::new(Stage::Request, Reason::AuthRequired, detail));
@@ -33,14 +27,7 @@ pub(super) fn check_head(
     if url.scheme() == Scheme::Http {
         check_redirect(plan, url, head)?;
     }
-    match head.header("proxy-status").filter(|value| told.is_some() && value.contains("error=")) {
-        Some(said) => {
-            let detail =
-                format!("the proxy answers {} in the endpoint's place: {said}", head.status.as_u16());
-            Err(Failure::new(Stage::Request, Reason::Denied, detail))
-        }
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Refuses a redirect to a host that the genuine services never name; the next URL, if there is one.
@@ -78,7 +65,7 @@ pub(super) fn check(
     if missing.is_none() && kinds.clone().next().is_some() {
         return kinds.try_for_each(|kind| signed(kind, objects, body, now));
     }
-    if let Some(failure) = block_page(&plan.block_pages, head, body) {
+    if let Some(failure) = proxys_own(head).or_else(|| block_page(&plan.block_pages, head, body)) {
         return Err(failure);
     }
     missing.map_or(Ok(()), |evidence| Err(not_genuine(evidence, endpoint, head)))
@@ -172,6 +159,14 @@ fn name_of(kind: &BodyKind) -> String {
         BodyKind::Xml(root) => format!("an XML document <{root}>"),
         BodyKind::Text(text) => format!("the text {text:?}"),
     }
+}
+
+/// The failure of an answer that the route's proxy says is its own.
+fn proxys_own(head: &Head) -> Option<Failure> {
+    head.told?;
+    let (reason, why) = proxied::own(&head.headers)?;
+    let detail = format!("the proxy answers {} in the endpoint's place: {why}", head.status.as_u16());
+    Some(Failure::new(Stage::Request, reason, detail))
 }
 
 fn block_page(marks: &[BlockPage], head: &Head, body: &[u8]) -> Option<Failure> {

@@ -59,7 +59,7 @@ impl Form {
     }
 
     /// Whether the proxy is told who asks; none where none is asked.
-    pub(super) const fn told(&self) -> Option<bool> {
+    const fn told(&self) -> Option<bool> {
         match self {
             Self::Origin => None,
             Self::Absolute { authorization } => Some(authorization.is_some()),
@@ -71,6 +71,8 @@ impl Form {
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
+    /// As [`Form::told`]: whose answer this may be.
+    pub(super) told: Option<bool>,
 }
 
 impl Head {
@@ -102,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         let answer = self.sender.send_request(request);
         let response = drive(&mut self.connection, &mut self.connected, answer).await?;
         let (parts, body) = Response::into_parts(response);
-        Ok((Head { status: parts.status, headers: parts.headers }, body))
+        Ok((Head { status: parts.status, headers: parts.headers, told: form.told() }, body))
     }
 
     /// Reads the body to its end, at most [`MAX_BODY`] bytes of it.

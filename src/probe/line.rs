@@ -121,7 +121,7 @@ impl Line<'_> {
         };
         let (mut exchange, head, incoming) = run.stage(Stage::Request, request).await?;
         run.facts.http = Some(http_facts(&head, hop));
-        genuine::check_head(&self.prober.plan, url, &head, form.told())?;
+        genuine::check_head(&self.prober.plan, url, &head)?;
         if hop < self.endpoint.follow_redirects
             && let Some(next) = genuine::check_redirect(&self.prober.plan, url, &head)?
         {

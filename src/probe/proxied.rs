@@ -4,14 +4,56 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, LOCATION, PROXY_AUTHENTICATE};
 
-use crate::observation::clean;
+use crate::observation::{FailureReason as Reason, clean};
 
 /// The most schemes of a 407 that are told.
 const MAX_SCHEMES: usize = 8;
 
-/// Headers in which proxies say why they answer themselves: RFC 9209 and Squid's own.
-const WHY: [HeaderName; 2] =
-    [HeaderName::from_static("proxy-status"), HeaderName::from_static("x-squid-error")];
+/// RFC 9209.
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+/// Squid's own word for why it answers itself.
+const SQUID_ERROR: HeaderName = HeaderName::from_static("x-squid-error");
+
+/// Error types of RFC 9209, section 2.3, by which a proxy refuses to ask the endpoint.
+const DENIALS: [&str; 4] =
+    ["destination_ip_prohibited", "http_request_denied", "http_request_error", "proxy_internal_response"];
+
+/// Those by which it got no answer from there. Others may stand on an answer that the endpoint began.
+const FAILURES: [&str; 17] = [
+    "connection_limit_reached",
+    "connection_refused",
+    "connection_terminated",
+    "connection_timeout",
+    "destination_ip_unroutable",
+    "destination_not_found",
+    "destination_unavailable",
+    "dns_error",
+    "dns_timeout",
+    "http_response_timeout",
+    "http_upgrade_failed",
+    "proxy_configuration_error",
+    "proxy_internal_error",
+    "proxy_loop_detected",
+    "tls_alert_received",
+    "tls_certificate_error",
+    "tls_protocol_error",
+];
+
+/// Squid's pages for what it can't reach, by the beginnings of their names; the others deny, those of its administrator among them.
+const SQUID_FAILURES: [&str; 11] = [
+    "ERR_CANNOT_FORWARD",
+    "ERR_CONFLICT_HOST",
+    "ERR_CONNECT_FAIL",
+    "ERR_DNS_FAIL",
+    "ERR_GATEWAY_FAILURE",
+    "ERR_LIFETIME_EXP",
+    "ERR_READ_",
+    "ERR_SECURE_CONNECT_FAIL",
+    "ERR_SOCKET_FAILURE",
+    "ERR_WRITE_ERROR",
+    "ERR_ZERO_SIZE_OBJECT",
+];
 
 /// Why a proxy answers CONNECT with such a status, as far as it says so; `told` is whether it was told who asks. Empty, or
 /// to be put behind the status.
@@ -22,9 +64,31 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, told: bool) -> St
     if let Some(location) = text(headers, &LOCATION).filter(|_| status.is_redirection()) {
         return format!(": a redirect to {location}, not a tunnel");
     }
-    let said: Vec<_> =
-        WHY.iter().filter_map(|name| Some(format!("{name}: {}", text(headers, name)?))).collect();
+    let say = |name: &HeaderName| Some(format!("{name}: {}", text(headers, name)?));
+    let said: Vec<_> = [PROXY_STATUS, SQUID_ERROR].iter().filter_map(say).collect();
     if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}
+
+/// Why an answer to a request in the absolute form is the proxy's own, if it says so: that it refuses to ask the endpoint, or
+/// got no answer there. Squid's denials are left to the marks of block pages.
+pub(super) fn own(headers: &HeaderMap) -> Option<(Reason, String)> {
+    if let Some(error) = error_type(headers) {
+        let reason = if DENIALS.contains(&error) { Some(Reason::Denied) } else { None };
+        let reason = reason.or_else(|| FAILURES.contains(&error).then_some(Reason::BadGateway));
+        return reason.map(|reason| (reason, format!("{PROXY_STATUS}: {error}")));
+    }
+    let error = text(headers, &SQUID_ERROR)?;
+    let failed = SQUID_FAILURES.iter().any(|name| error.starts_with(name));
+    failed.then(|| (Reason::BadGateway, format!("{SQUID_ERROR}: {error}")))
+}
+
+/// The error that the intermediary which is nearest to us, the last of the list, met with (RFC 9209, section 2.1.1).
+fn error_type(headers: &HeaderMap) -> Option<&str> {
+    let last = headers.get_all(PROXY_STATUS).iter().next_back()?.to_str().ok()?;
+    let nearest = split(last, ',').filter(|member| !member.is_empty()).last()?;
+    let parameters = split(nearest, ';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let errors = parameters.filter(|(name, _)| name.trim() == "error");
+    errors.last().map(|(_, value)| value.trim().trim_matches('"'))
 }
 
 /// What a 407 offers. `told` is whether the proxy was told who asks; none where no proxy is configured.

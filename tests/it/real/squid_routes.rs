@@ -41,8 +41,8 @@ async fn each_policy_shows_in_stage_status_and_reason() {
         (Policy::Basic, None, (tunnel(R::AuthRequired), 407), request(R::AuthRequired)),
         (Policy::Ntlm, known, (tunnel(R::AuthRequired), 407), request(R::AuthRequired)),
         (Policy::Denying, None, (tunnel(R::Denied), 403), request(R::BlockPage)),
-        (Policy::DeadParent, None, (tunnel(R::BadGateway), 500), request(R::BlockPage)),
-        (Policy::LostParent, None, (tunnel(R::BadGateway), 503), request(R::BlockPage)),
+        (Policy::DeadParent, None, (tunnel(R::BadGateway), 500), request(R::BadGateway)),
+        (Policy::LostParent, None, (tunnel(R::BadGateway), 503), request(R::BadGateway)),
     ];
     let lab = Lab::start().await;
     for (policy, who, (https, status), http) in cases {

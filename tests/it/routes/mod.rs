@@ -2,6 +2,7 @@
 
 mod cases;
 mod pac;
+mod pages;
 mod refusals;
 mod tls;
 mod ways;

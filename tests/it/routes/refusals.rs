@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use defender_exporter::catalog::{Evidence, Expectation};
 use defender_exporter::config::ProxyKind;
 use defender_exporter::observation::{FAILURE_PAIRS, FailureReason as R, Stage};
 
@@ -94,26 +93,5 @@ async fn a_407_says_what_is_offered() {
             assert!(failure.detail.contains(words), "{failure:?}");
             assert_eq!(observation.facts.proxy_status, (scheme == "https").then_some(407));
         }
-    }
-}
-
-/// Some genuine services answer 403, and so does a proxy that denies.
-#[tokio::test]
-async fn a_proxys_page_is_not_taken_for_the_endpoints_answer() {
-    let lab = Lab::start().await;
-    let proxy = proxy(&lab, Kind::Http);
-    let marked = |name, value| Response::new(403).header(name, value);
-    for (reply, expected) in [
-        (marked("X-Lab-Filter", "yes"), R::BlockPage),
-        (Response::new(403).body("<html>Blocked by the lab's portal</html>"), R::BlockPage),
-        (marked("Proxy-Status", "lab; error=http_request_denied"), R::Denied),
-        (marked("Proxy-Status", "lab; error=\"dns_error\"; details=x"), R::Denied),
-    ] {
-        proxy.order(Order::Reply(reply.into()));
-        let mut scenario = by(&lab, "http", Http, at(proxy.addr()), None);
-        scenario.target.endpoint.expect = Expectation::OneOf(vec![403]);
-        scenario.target.endpoint.evidence = vec![Evidence::Status];
-        let failure = scenario.probe().await.failure.unwrap();
-        assert_eq!(failure.reason, expected, "{failure:?}");
     }
 }
