@@ -26,6 +26,7 @@ impl Line<'_> {
         }
         match self.proxy_for(run, url).await? {
             None => {
+                run.facts.proxy = None;
                 let wire = self.connect(run, url.host(), url.port(), true).await?;
                 run.facts.timings.not_applicable(Stage::Tunnel);
                 Ok((wire, Form::Origin))

@@ -245,7 +245,11 @@ fn basic(user: &str, password: &str) -> String {
 fn target(url: &str) -> (String, String) {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    (if host.contains(':') { host.to_owned() } else { format!("{host}:80") }, path.to_owned())
+    (if has_port(host) { host.to_owned() } else { format!("{host}:80") }, path.to_owned())
+}
+
+fn has_port(host: &str) -> bool {
+    host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) // an IPv6 address is in brackets
 }
 
 async fn pass(

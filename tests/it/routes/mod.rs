@@ -4,6 +4,7 @@ mod cases;
 mod pac;
 mod pages;
 mod refusals;
+mod stays;
 mod tls;
 mod ways;
 
