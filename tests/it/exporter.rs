@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")] // it reads /proc
 mod hostile;
 mod outages;
+mod proxies;
 mod revocation;
 mod routes;
 mod signatures;

@@ -7,7 +7,8 @@ use defender_exporter::catalog::{Endpoint, Method, Scheme};
 use super::{Exporter, Key, REASON, endpoints, internet, key, keys, samples, successes};
 use crate::lab::faults;
 use crate::lab::origin::ALL_HOSTS;
-use crate::lab::reply::Reply;
+use crate::lab::proxy::{Kind, Order, Proxy};
+use crate::lab::reply::{Reply, Response};
 
 /// Where a flood is enough: on every host at once it would be this machine that fails.
 const ONE_HOST: &str = "wdcp.microsoft.com";
@@ -60,4 +61,45 @@ async fn hostile_servers_cost_no_memory_and_disturb_no_neighbour() {
     }
     let after = resident(exporter.child.id());
     assert!(after < before + 32, "{before} MiB before, {after} MiB after");
+}
+
+/// What a proxy does when it is asked for a tunnel, and what that is called.
+fn proxy_attacks() -> Vec<(Reply, &'static str)> {
+    vec![
+        (faults::silent(), "timeout"),
+        (faults::garbage_head(), "protocol"),
+        (faults::flood_1xx(100), "too_large"),
+        (faults::endless_headers(), "too_large"),
+        (faults::huge_head(10_000_000), "too_large"),
+    ]
+}
+
+/// A proxy meets every probe of its route at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_proxy_costs_no_memory_and_disturbs_no_other_route() {
+    let (lab, file, all) = internet("interval: 2s\ntimeout: 1s").await;
+    let proxy = Proxy::start(Kind::Http, []);
+    proxy.order(Order::Reply(Response::new(403).into()));
+    let routes = "routes:\n  - { name: direct }\n  - { name: hostile, components: [maps], proxy:";
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{routes} \"http://{}\" }}\n{text}", proxy.addr())).unwrap();
+    let exporter = Exporter::start(&file);
+    let turned = |reason: &str| {
+        let because = format!("stage=\"tunnel\",reason=\"{reason}\"");
+        move |metrics: &str| {
+            let reasons = samples(metrics, REASON);
+            !reasons.is_empty()
+                && reasons.iter().all(|(labels, _)| labels.contains("hostile") && labels.contains(&because))
+                && successes(metrics) == all
+        }
+    };
+    exporter.until("a route that is denied beside one that is sound", turned("denied")).await;
+    let before = resident(exporter.child.id());
+    for (reply, reason) in proxy_attacks() {
+        proxy.order(Order::Reply(reply));
+        exporter.until(reason, turned(reason)).await;
+    }
+    let after = resident(exporter.child.id());
+    assert!(after < before + 32, "{before} MiB before, {after} MiB after");
+    drop(lab);
 }
