@@ -6,6 +6,7 @@ mod outages;
 mod proxies;
 mod revocation;
 mod routes;
+mod secrets;
 mod signatures;
 
 use std::collections::BTreeSet;
