@@ -69,12 +69,13 @@ impl Snapshot {
     fn observe(&mut self, observation: Observation) {
         let plan = Arc::clone(&self.plan);
         let target = plan.target(observation.target);
-        let at = observation.at;
         self.count(target, &observation);
+        self.signatures.keep_time(observation.at);
+        let answered = observation.success().then_some(observation.at);
         let state = Arc::make_mut(&mut self.targets[observation.target.0]);
         state.fold(Arc::new(observation));
         self.judge(target);
-        self.judge_sources(target, at);
+        self.judge_sources(target, answered);
     }
 
     /// Takes in what a check of revocation found, unless another chain has been seen since.
@@ -88,14 +89,11 @@ impl Snapshot {
         }
         let found = state.revoke(&checked.report);
         state.revocation = Some(checked.report);
-        let at = state.last.as_ref().map(|last| last.at);
         if let Some(failure) = found {
             self.count_failure(target, &failure);
         }
         self.judge(target);
-        if let Some(at) = at {
-            self.judge_sources(target, at);
-        }
+        self.judge_sources(target, None);
     }
 
     fn count(&mut self, target: &Target, observation: &Observation) {

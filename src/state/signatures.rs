@@ -94,15 +94,21 @@ impl SignaturesState {
         }
     }
 
-    /// A source was found to be available by a route, or not, at `at`.
-    fn found(&mut self, source: UpdateSource, route: &str, available: Option<bool>, at: SystemTime) {
+    /// A source was found to be available by a route, or not, with an endpoint of it that answered at that time.
+    fn found(
+        &mut self,
+        source: UpdateSource,
+        route: &str,
+        available: Option<bool>,
+        answered: Option<SystemTime>,
+    ) {
         let known = self.sources.iter_mut().find(|known| known.source == source && known.route == route);
         let Some(known) = known else { return };
         if known.available != available {
             tracing::info!(%source, route, available, "update source");
         }
         known.available = available;
-        if available == Some(true) && is_set(at) {
+        if let Some(at) = answered.filter(|at| available == Some(true) && is_set(*at)) {
             known.last_available = Some(at);
             self.last_chance = Some(at);
         }
@@ -137,8 +143,9 @@ impl SignaturesState {
 }
 
 impl Snapshot {
-    /// What a probe that ended at `at` means for the sources that its target is part of.
-    pub(super) fn judge_sources(&mut self, changed: &Target, at: SystemTime) {
+    /// What is known of a target now means something for the sources that it is part of. `answered`: a probe of it has just
+    /// got an answer, at that time.
+    pub(super) fn judge_sources(&mut self, changed: &Target, answered: Option<SystemTime>) {
         let (plan, route) = (Arc::clone(&self.plan), &changed.route.name);
         let concerned =
             plan.signatures.sources.iter().filter(|spec| spec.component == changed.endpoint.component);
@@ -146,8 +153,7 @@ impl Snapshot {
             let by_route = self.iter().filter(|(_, target, _)| target.route.name == *route);
             let endpoints = by_route.map(|(_, target, state)| (&target.endpoint, state.verdict(target)));
             let available = verdict::source(spec, endpoints);
-            self.signatures.keep_time(at);
-            self.signatures.found(spec.source, route, available, at);
+            self.signatures.found(spec.source, route, available, answered);
         }
     }
 }

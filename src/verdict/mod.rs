@@ -26,14 +26,15 @@ words! {
 }
 
 /// Good: a genuine answer with an expected status. Degraded: genuine, of another status, or over a chain whose revocation
-/// can't be checked although its certificates say where. Bad: none.
+/// can't be checked although its certificates say where. Bad: none, or over a chain that is known to be revoked.
 #[must_use]
 pub fn endpoint(
     endpoint: &Endpoint,
     observation: &Observation,
     revocation: Option<&RevocationReport>,
 ) -> Verdict {
-    if !observation.success() {
+    let revoked = revocation.is_some_and(|report| report.status == Status::Revoked);
+    if revoked || !observation.success() {
         return Verdict::Bad;
     }
     let unexpected = |http: &HttpFacts| !endpoint.expect.allows(http.status);
@@ -81,8 +82,14 @@ pub fn component<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::catalog::{Component, embedded};
+    use crate::metrics::fixture;
+    use crate::observation::Facts;
+    use crate::plan::TargetId;
+    use crate::trust::revocation::CertificateStatus;
 
     use Verdict::{Bad, Degraded, Good};
 
@@ -117,6 +124,33 @@ mod tests {
         check(Crl, &[("/certs/", Some(Bad))], Some(Degraded));
         check(Submission, &[("ussus", Some(Bad))], Some(Degraded));
         check(Submission, &[("blob", Some(Bad))], Some(Bad));
+    }
+
+    #[test]
+    fn an_endpoint_whose_chain_is_known_to_be_revoked_is_bad_though_it_answers() {
+        let target = fixture::target(Component::Maps, "*.a.example", "https://a.example/", &[503]);
+        let answer = HttpFacts { status: 503, ..HttpFacts::default() };
+        let observation = Observation {
+            target: TargetId(0),
+            at: SystemTime::UNIX_EPOCH,
+            facts: Facts { http: Some(answer), ..Facts::default() },
+            failure: None,
+        };
+        let check = |status: Option<Status>, expected| {
+            let certificate = |status| CertificateStatus {
+                subject: String::new(),
+                status,
+                cause: (status == Status::Unknown).then_some(Cause::Unreachable),
+                source: None,
+                detail: String::new(),
+            };
+            let report = status.map(|status| RevocationReport::of(vec![certificate(status)]));
+            assert_eq!(endpoint(&target.endpoint, &observation, report.as_ref()), expected, "{status:?}");
+        };
+        check(None, Good);
+        check(Some(Status::Good), Good);
+        check(Some(Status::Unknown), Degraded);
+        check(Some(Status::Revoked), Bad);
     }
 
     #[test]

@@ -23,5 +23,6 @@ mod revocation;
 mod routes;
 mod rules;
 mod scenario;
+mod signatures;
 mod state_file;
 mod tidy;
