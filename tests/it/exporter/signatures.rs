@@ -7,9 +7,10 @@ use std::time::SystemTime;
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::state::persist::{Found, StateFile};
 
-use super::{Exporter, endpoints, label, samples};
+use super::{Exporter, endpoints, internet, label, samples};
 use crate::lab::Lab;
 use crate::lab::genuine::version_feed;
+use crate::lab::pki::Authority;
 use crate::lab::reply::Response;
 
 const FEED: &str = "http://feed.lab/info";
@@ -138,4 +139,33 @@ async fn without_a_place_for_the_state_it_goes_on() {
     let exporter = Exporter::start(&file);
     exporter.until("success", |metrics| all_sources(metrics, AVAILABLE, |value| value > 0.5)).await;
     stop(exporter);
+}
+
+/// The version that the feed is read with, started in the default configuration.
+async fn published(file: &Path) -> String {
+    let exporter = Exporter::start(file);
+    let read = |metrics: &str| !samples(metrics, "defender_signatures_feed_success").is_empty();
+    let metrics = exporter.until("the feed", read).await;
+    let found = samples(&metrics, "defender_signatures_published_info");
+    found.first().map(|(labels, _)| label(labels, "version")).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_older_feed_is_read_where_the_current_one_is_no_use() {
+    const CURRENT: (&str, &str) = ("definitionupdates.microsoft.com", "/packages");
+    const OLDER: (&str, &str) = ("www.microsoft.com", "/security/encyclopedia/adlpackages.aspx");
+    let (lab, file, _) = internet("").await;
+    let feed = |signatures: &str| {
+        let feed = version_feed("1.1.26010.1", "4.18.26010.5", signatures, "2026-11-23 20:00:00Z");
+        Response::new(200).body(feed)
+    };
+    let says = |(host, path): (&str, &str), answer| lab.tls.set(host, &format!("{path}?action=info"), answer);
+    says(CURRENT, feed("1.441.2.0"));
+    says(OLDER, feed("1.441.1.0"));
+    assert_eq!(published(&file).await, "1.441.2.0");
+    says(CURRENT, Response::new(200).body("<html>blocked</html>"));
+    assert_eq!(published(&file).await, "1.441.1.0");
+    // A stranger's certificate doesn't prove a feed.
+    lab.tls.set_authority(OLDER.0, Authority::Inspector);
+    assert_eq!(published(&file).await, "");
 }
