@@ -1,6 +1,10 @@
-//! Tests of the plan: small catalogs made by hand, cases as tables.
+//! What is planned from a small catalog made by hand: endpoints selected and overridden, their rhythm. Routes and refusals
+//! have files of their own.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod refusals;
+mod routes;
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +13,7 @@ use super::*;
 use crate::catalog::{
     Basis, BodyKind, Component, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme, Trust,
 };
-use crate::config::{ComponentConfig, EndpointOverride, Environment, Family};
+use crate::config::{ComponentConfig, Environment};
 
 const MAPS: &str = "https://maps.example/";
 const MAPS_IN: &str = "https://in.maps.example/";
@@ -85,16 +89,6 @@ fn block_page(name: &str) -> BlockPage {
     }
 }
 
-/// What the files and variables of [`ROUTES`] hide.
-const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
-
-/// Routes of every kind, of which two select components.
-const ROUTES: &str = "routes: [{ name: direct }, \
-    { name: proxy, proxy: 'http://proxy.example:8080', components: [crl, maps], source_address: 10.0.0.7, \
-      username: ann, password_file: pass/proxy.pass, resolver: { family: ipv4 } }, \
-    { name: environment, from_environment: true, components: [update] }, \
-    { name: script, pac: a.pac, username: ann, password_file: pass/proxy.pass, components: [crl] }]\n";
-
 /// A configuration from YAML: shorter to read than its types.
 fn config(yaml: &str) -> Config {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config");
@@ -139,77 +133,6 @@ fn selects_components_regions_and_endpoints() {
     ];
     for (yaml, expected) in cases {
         assert_eq!(urls(&planned(yaml)), expected, "{yaml}");
-    }
-}
-
-/// The targets as `URL by route`, in the order of the plan.
-fn ways(plan: &Plan) -> Vec<String> {
-    let way = |target: &Target| format!("{} by {}", target.endpoint.url, target.route.name);
-    plan.targets.iter().map(way).collect()
-}
-
-#[test]
-fn each_route_probes_the_endpoints_of_its_components() {
-    let cases: [(&str, &[&str]); 3] = [
-        (
-            ROUTES,
-            &[
-                "https://maps.example/ by direct",
-                "https://maps.example/ by proxy",
-                "http://update.example/a by direct",
-                "http://update.example/a by environment",
-                "http://crl.example/a.crl by direct",
-                "http://crl.example/a.crl by proxy",
-                "http://crl.example/a.crl by script",
-            ],
-        ),
-        // A component that no route is for isn't probed; one that is turned on later is probed by those for all.
-        ("routes: [{ name: a, components: [update] }]", &["http://update.example/a by a"]),
-        (
-            "groups: [mde]\nroutes: [{ name: a, components: [maps] }, { name: b, components: [mde] }]",
-            &["https://maps.example/ by a", "https://mde.example/ by b"],
-        ),
-    ];
-    for (yaml, expected) in cases {
-        assert_eq!(ways(&planned(yaml)), expected, "{yaml}");
-    }
-    let plan = planned("routes: [{ name: a, components: [update] }]");
-    assert_eq!(plan.components.len(), 1);
-    let endpoints: Vec<_> =
-        planned(ROUTES).endpoints().into_iter().map(|endpoint| endpoint.url.to_string()).collect();
-    assert_eq!(endpoints, [MAPS, UPDATE, CRL]);
-}
-
-#[test]
-fn routes_are_planned_in_order_with_their_own_settings() {
-    let config = config(&format!("{ROUTES}resolver: {{ servers: [10.0.0.53] }}"));
-    let plan = plan(&catalog(), &config).unwrap();
-    for (n, (route, configured)) in plan.routes.iter().zip(&config.routes).enumerate() {
-        assert_eq!((route.index, &route.name, &route.via), (n, &configured.name, &configured.via));
-        assert_eq!(route.source_address, configured.source_address);
-    }
-    let families: Vec<_> =
-        plan.routes.iter().map(|route| (route.resolver.family, route.resolver.servers.len())).collect();
-    let global = (Family::Any, 1);
-    assert_eq!(families, [global, (Family::Ipv4, 0), global, global]);
-    assert!(plan.targets.iter().all(|target| Arc::ptr_eq(&target.route, &plan.routes[target.route.index])));
-}
-
-#[test]
-fn nothing_prints_a_password() {
-    let config = config(ROUTES);
-    let plan = plan(&catalog(), &config).unwrap();
-    let Via::Proxies(proxies) = &config.routes[1].via else { panic!("it has a proxy") };
-    assert_eq!(proxies.http.as_ref().unwrap().credentials.as_ref().unwrap().password.reveal(), PASSWORDS[0]);
-    let Via::Proxies(proxies) = &plan.routes[2].via else { panic!("it has a proxy") };
-    assert_eq!(proxies.http.as_ref().unwrap().credentials.as_ref().unwrap().password.reveal(), PASSWORDS[1]);
-    let texts = [format!("{config:?}"), format!("{config:#?}"), format!("{plan:?}"), format!("{plan:#?}")];
-    for text in texts {
-        assert!(text.contains("(hidden)") && text.contains("bob"), "{text}");
-        for password in PASSWORDS {
-            let word = password.split(['@', ' ']).next().unwrap();
-            assert!(!text.contains(word), "{password} in {text}");
-        }
     }
 }
 
@@ -311,97 +234,6 @@ fn a_new_endpoint_has_modest_expectations() {
         assert_eq!((found.pattern.as_str(), found.ports.as_slice()), ("new.example", [port].as_slice()));
         assert_eq!((found.basis, found.geo, found.follow_redirects), (Basis::Inferred, None, 0));
     }
-}
-
-#[test]
-fn what_does_not_fit_is_named_with_its_key() {
-    let cases = [
-        (
-            "components: { maps: { interval: 5s }, update: { timeout: 1m 30s } }",
-            "f: components.maps.interval: maps: the timeout, 10s (timeout), is not shorter than the interval, 5s (components.maps.interval)\n\
-             f: components.update.timeout: update: the timeout, 1m30s (components.update.timeout), is not shorter than the interval, 1m (interval)",
-        ),
-        (
-            "geos: [in]\ncomponents: { maps: { interval: 5s, timeout: 5s } }",
-            "f: components.maps.timeout: maps: the timeout, 5s (components.maps.timeout), is not shorter than the interval, 5s (components.maps.interval)",
-        ),
-        (
-            "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', interval: 30s }, \
-             { component: maps, url: 'https://maps.example/', timeout: 2m }]",
-            "f: endpoints[1].timeout: maps https://maps.example/: the timeout, 2m (endpoints[1].timeout), is not shorter than the interval, 1m (interval)\n\
-             f: endpoints[0].interval: crl http://crl.example/a.crl: the timeout, 30s (of the catalog), is not shorter than the interval, 30s (endpoints[0].interval)",
-        ),
-        (
-            "components: { maps: { enabled: false }, update: { enabled: false }, crl: { enabled: false } }",
-            "f: nothing is left to probe: every component or endpoint is turned off, or of another region",
-        ),
-        (
-            "endpoints: [{ component: maps, url: 'https://a.example/', serves: packages }, \
-             { component: crl, url: 'https://b.example/', serves: x }]",
-            "f: endpoints[0].serves: \"packages\" is no need of maps: it needs cloud, india\n\
-             f: endpoints[1].serves: \"x\" is no need of crl: it has none",
-        ),
-        (
-            "endpoints: [{ component: crl, url: 'https://maps.example/', enabled: false }]",
-            "f: endpoints[0].enabled: false has no effect: the catalog has no https://maps.example/ for crl",
-        ),
-        (
-            "endpoints: [{ component: maps, url: 'http://a.example/' }, \
-             { component: maps, url: 'http://b.example/', expect: any }, \
-             { component: update, url: 'http://update.example/a', expect: any }, \
-             { component: maps, url: 'http://c.example/', evidence: [] }]",
-            "f: endpoints[2].expect: http://update.example/a: the status is all that proves its answer, so expect must name one or more statuses\n\
-             f: endpoints[0].expect: http://a.example/: the status is all that proves its answer, so expect must name one or more statuses\n\
-             f: endpoints[1].expect: http://b.example/: the status is all that proves its answer, so expect must name one or more statuses\n\
-             f: endpoints[3].expect: http://c.example/: the status is all that proves its answer, so expect must name one or more statuses",
-        ),
-        (
-            "routes: [{ name: all }, { name: mapper, components: [maps, crl] }, { name: updater, components: [update] }]\n\
-             endpoints: [{ component: maps, url: 'https://maps.example/', enabled: false }, \
-             { component: crl, url: 'http://crl.example/a.crl', enabled: false }]",
-            "f: routes[1].components: nothing is left to probe by mapper: every endpoint of maps, crl is turned off, or of another region",
-        ),
-        // Nothing at all is one problem, not one for each route.
-        (
-            "routes: [{ name: a, components: [mde] }, { name: b, components: [mde] }]\ngroups: [mde]\n\
-             endpoints: [{ component: mde, url: 'https://mde.example/', enabled: false }]",
-            "f: nothing is left to probe: every component or endpoint is turned off, or of another region",
-        ),
-        (
-            "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', method: HEAD }]",
-            "f: endpoints[0].method: http://crl.example/a.crl: evidence in a body needs method GET",
-        ),
-    ];
-    for (yaml, expected) in cases {
-        let problems = plan_for(&catalog(), &config(yaml), "f").unwrap_err();
-        assert_eq!(problems.to_string(), expected, "{yaml}");
-    }
-}
-
-#[test]
-fn too_many_targets_are_refused() {
-    let entry = |n: usize| EndpointOverride {
-        component: Component::Maps,
-        url: ProbeUrl::parse(&format!("https://a.example/{n}")).unwrap(),
-        expect: None,
-        method: None,
-        evidence: None,
-        trust: None,
-        serves: None,
-        enabled: None,
-        interval: None,
-        timeout: None,
-    };
-    let own = catalog().endpoints.len() - 2; // without the region and the group that aren't selected
-    let mut config = Config { endpoints: (own..MAX_TARGETS).map(entry).collect(), ..Config::default() };
-    assert_eq!(plan(&catalog(), &config).map(|plan| plan.targets.len()), Ok(MAX_TARGETS));
-    config.endpoints.push(entry(0));
-    assert_eq!(plan(&catalog(), &config), Err(vec![PlanError::TooMany { found: MAX_TARGETS + 1 }]));
-    config.endpoints.truncate(MAX_TARGETS / 2 - own);
-    config.routes.push(RouteConfig { name: "other".to_owned(), ..RouteConfig::direct() });
-    assert_eq!(plan(&catalog(), &config).map(|plan| plan.targets.len()), Ok(MAX_TARGETS));
-    config.routes.push(RouteConfig { components: vec![Component::Crl], ..RouteConfig::direct() });
-    assert_eq!(plan(&catalog(), &config), Err(vec![PlanError::TooMany { found: MAX_TARGETS + 1 }]));
 }
 
 #[test]
