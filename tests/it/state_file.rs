@@ -1,6 +1,6 @@
 //! The state file under `kill -9`: whatever the moment, what is found afterwards loads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +8,7 @@ use defender_exporter::catalog::UpdateSource;
 use defender_exporter::state::persist::{Found, StateFile};
 use defender_exporter::state::{Saved, SignaturesState, SourceState};
 
-/// Names the file to the child process, which does nothing without it.
+/// Names the file to the child process, which is the same test again and writes until it is killed.
 const FILE: &str = "DEFENDER_EXPORTER_TEST_STATE_FILE";
 
 /// How often a writer is killed.
@@ -26,12 +26,9 @@ fn state(n: u64) -> Saved {
     Saved::of(&SignaturesState { sources: (0..500).map(source).collect(), ..SignaturesState::default() })
 }
 
-/// Not a test: the process that is killed. It writes until then.
-#[test]
-#[ignore = "it is the child of state_survives_kill"]
-fn writer() {
-    let Some(path) = std::env::var_os(FILE) else { return };
-    let (file, _) = StateFile::open(path.into()).unwrap();
+/// What the child process does until it is killed.
+fn write_without_end(path: PathBuf) {
+    let (file, _) = StateFile::open(path).unwrap();
     for n in 1.. {
         file.write(&state(n)).unwrap();
     }
@@ -41,7 +38,7 @@ fn writer() {
 fn write_and_kill(path: &Path, delay: Duration) {
     let before = std::fs::read(path).ok();
     let mut writer = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "state_file::writer"])
+        .args(["--exact", "state_file::state_survives_kill"])
         .env(FILE, path)
         .stdout(Stdio::null())
         .spawn()
@@ -58,6 +55,9 @@ fn write_and_kill(path: &Path, delay: Duration) {
 
 #[test]
 fn state_survives_kill() {
+    if let Some(path) = std::env::var_os(FILE) {
+        return write_without_end(path.into());
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
     for n in 0..KILLS {
