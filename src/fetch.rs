@@ -1,8 +1,8 @@
 //! Fetches what isn't timed: revocation lists, OCSP answers, issuers' certificates. One attempt, and nothing kept from
 //! one fetch for the next. What the bytes mean is the caller's business.
 //!
-//! What judges a chain comes by plain HTTP alone: it is signed, and a list that is needed to judge a chain can't itself wait
-//! for a chain to be judged (RFC 5280, section 8).
+//! Plain HTTP, unless the caller says otherwise: a list that is needed to judge a chain can't itself wait for a chain to
+//! be judged (RFC 5280, section 8). How one request goes out by the route is in `fetch/client.rs`.
 
 mod client;
 
@@ -21,9 +21,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{Proxies, Proxy};
-use crate::names::{Destination, Destinations, leads_nowhere, without_brackets};
+use crate::names::{Destinations, leads_nowhere, without_brackets};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
-use crate::probe::{StageError, classify};
+use crate::probe::{StageError, classify, demand};
 use crate::ways::Ways;
 use client::Exchange;
 
@@ -39,7 +39,7 @@ pub struct Fetcher {
     destinations: Arc<Destinations>,
     ways: Ways,
     source: Option<IpAddr>,
-    /// For proxies that are spoken to over TLS.
+    /// For proxies that are spoken to over TLS, and for servers.
     tls: ClientConfig,
 }
 
@@ -48,9 +48,10 @@ pub struct Fetcher {
 pub struct Wanted<'a> {
     /// From where.
     pub url: &'a ProbeUrl,
-    /// Whether `https` is spoken too, with a certificate that this machine trusts. Otherwise such a URL is refused: what
-    /// judges a chain can't wait for a chain to be judged.
+    /// Whether an `https` URL is fetched, by the roots that this machine trusts; from there no redirect leads to plain HTTP.
     pub secure: bool,
+    /// Whether it may be on this machine: because the configuration names it, and no stranger. Redirects may not.
+    pub local: bool,
     /// The most that the body may take, in bytes.
     pub limit: u64,
     /// The longest that the fetch may take, redirects included.
@@ -59,6 +60,14 @@ pub struct Wanted<'a> {
     pub body: Option<(&'static str, Bytes)>,
     /// What a GET's answer of before was marked with: if it hasn't changed, it isn't sent again.
     pub known: Option<&'a Validators>,
+}
+
+impl<'a> Wanted<'a> {
+    /// A GET of what a stranger may have named: by plain HTTP, and never from this machine.
+    #[must_use]
+    pub const fn of(url: &'a ProbeUrl, limit: u64, timeout: Duration) -> Self {
+        Self { url, secure: false, local: false, limit, timeout, body: None, known: None }
+    }
 }
 
 /// What came.
@@ -138,23 +147,23 @@ impl Fetcher {
     }
 
     async fn hop(&self, wanted: &Wanted<'_>, url: &ProbeUrl, deadline: Deadline) -> Result<Hop, Failure> {
-        if !wanted.secure {
-            must_be_plain(url)?;
-        }
+        must_be_allowed(wanted, url)?;
         let proxy = deadline.pac(self.ways.proxy_for(url)).await?;
         let proxy = proxy.as_deref();
-        let address = deadline.bound(|| Stage::Resolve, self.address(url, proxy)).await?;
-        if proxy.is_none() {
-            must_not_be_this_machine(url, address)?;
+        let local = wanted.local && url == wanted.url;
+        let address = deadline.bound(|_| Stage::Resolve, self.address(url, proxy, local)).await?;
+        if !local {
+            must_not_be_this_machine(url, proxy.is_none().then_some(address))?;
         }
         let exchange = Exchange::new(url, proxy, address, (self.source, &self.tls));
-        let response = deadline.bound(|| exchange.stage(), exchange.send(wanted)).await?;
-        match next(wanted, url, &response)? {
+        let response = deadline.bound(|error| exchange.stage(error), exchange.send(wanted)).await?;
+        let told = proxy.map(|proxy| proxy.credentials.is_some());
+        match next(wanted, url, &response, told)? {
             Next::NotModified => Ok(Hop::Fetched(Fetched::NotModified)),
             Next::Redirected(next) => Ok(Hop::Redirected(next)),
             Next::Read => {
                 let validators = Validators::of(response.headers());
-                let bytes = deadline.bound(|| Stage::Transfer, read(response, wanted.limit)).await?;
+                let bytes = deadline.bound(|_| Stage::Transfer, read(response, wanted.limit)).await?;
                 Ok(Hop::Fetched(Fetched::Body { bytes, validators }))
             }
         }
@@ -163,15 +172,18 @@ impl Fetcher {
 
 impl Fetcher {
     /// The address that is connected to: the server's own, or the proxy's, which resolves the server's name itself.
-    async fn address(&self, url: &ProbeUrl, proxy: Option<&Proxy>) -> Result<SocketAddr, StageError> {
+    async fn address(
+        &self,
+        url: &ProbeUrl,
+        proxy: Option<&Proxy>,
+        local: bool,
+    ) -> Result<SocketAddr, StageError> {
         let destination = match proxy {
-            None => return Ok(self.destinations.find(url.host(), url.port()).await?),
-            Some(proxy) => self.destinations.of_proxy(&proxy.at.host, proxy.at.port),
+            None if local => self.destinations.chosen(url.host(), url.port()),
+            None => self.destinations.of(url.host(), url.port()),
+            Some(proxy) => self.destinations.chosen(&proxy.at.host, proxy.at.port),
         };
-        match destination {
-            Destination::Known(address) => Ok(address),
-            Destination::Named(lookup) => Ok(lookup.ask().await?.address()?),
-        }
+        Ok(destination.address().await?)
     }
 }
 
@@ -186,15 +198,17 @@ impl Deadline {
     /// Waits for the end of some work, or of the time. `stage` is asked where it failed.
     async fn bound<T>(
         self,
-        stage: impl Fn() -> Stage,
+        stage: impl Fn(Option<&StageError>) -> Stage,
         work: impl Future<Output = Result<T, StageError>>,
     ) -> Result<T, Failure> {
-        let ended = timeout_at(self.at, work).await;
-        let stage = stage();
-        match ended {
+        match timeout_at(self.at, work).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(Failure::new(stage, classify(stage, &error), error.to_string())),
+            Ok(Err(error)) => {
+                let stage = stage(Some(&error));
+                Err(Failure::new(stage, classify(stage, &error), error.to_string()))
+            }
             Err(_) => {
+                let stage = stage(None);
                 let limit = humantime::format_duration(self.limit);
                 let detail = format!("no end of {stage}: the fetch's timeout of {limit} has passed");
                 Err(Failure::new(stage, Reason::Timeout, detail))
@@ -211,16 +225,24 @@ impl Deadline {
     }
 }
 
-/// What to do after the head of an answer.
-fn next(wanted: &Wanted<'_>, url: &ProbeUrl, response: &Response) -> Result<Next, Failure> {
+/// What to do after the head of an answer. `told`: whether a proxy was told who asks; none without a proxy.
+fn next(
+    wanted: &Wanted<'_>,
+    url: &ProbeUrl,
+    response: &Response,
+    told: Option<bool>,
+) -> Result<Next, Failure> {
     let refused = |reason, detail: &str| Err(Failure::new(Stage::Request, reason, detail));
     match response.status() {
         StatusCode::OK => Ok(Next::Read),
         StatusCode::NOT_MODIFIED if wanted.known.is_some() => Ok(Next::NotModified),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => refused(
-            Reason::AuthRequired,
-            "407 Proxy Authentication Required: a proxy on the way demands authentication",
-        ),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            let offered = demand(response.headers(), told);
+            let detail = format!(
+                "407 Proxy Authentication Required: a proxy on the way demands authentication{offered}"
+            );
+            refused(Reason::AuthRequired, &detail)
+        }
         status if is_redirect(status, wanted) => redirect(url, response).map(Next::Redirected),
         status => refused(Reason::Status, &format!("status {}, and not 200", status.as_u16())),
     }
@@ -255,24 +277,39 @@ async fn read(mut response: Response, limit: u64) -> Result<Bytes, StageError> {
     Ok(bytes.into())
 }
 
-fn must_be_plain(url: &ProbeUrl) -> Result<(), Failure> {
+/// Only who may fetch by TLS does, and who does isn't led away from it.
+fn must_be_allowed(wanted: &Wanted<'_>, url: &ProbeUrl) -> Result<(), Failure> {
     match url.scheme() {
-        Scheme::Http => Ok(()),
-        Scheme::Https => {
+        Scheme::Https if !wanted.secure => {
             Err(broken("https: what judges a chain is fetched over plain HTTP alone".to_owned()))
         }
+        Scheme::Http if wanted.url.scheme() == Scheme::Https => {
+            Err(broken(format!("a redirect from https to plain http: {url}")))
+        }
+        _ => Ok(()),
     }
 }
 
 /// The URL may be a stranger's, out of a certificate or a redirect: it must not reach the services of this machine.
-/// Names are held to that where they are resolved, and the configuration may send a connection anywhere.
-fn must_not_be_this_machine(url: &ProbeUrl, address: SocketAddr) -> Result<(), Failure> {
-    let literal = without_brackets(url.host()).parse::<IpAddr>();
-    if literal == Ok(address.ip()) && leads_nowhere(address.ip()) {
-        let detail = format!("{} is an address of this machine, where no public service is", address.ip());
+/// Names are held to that where they are resolved, and the configuration may send a connection anywhere (`address`).
+/// A proxy (no address) may be on this machine: what is for itself is not asked of it. It resolves other names.
+fn must_not_be_this_machine(url: &ProbeUrl, address: Option<SocketAddr>) -> Result<(), Failure> {
+    let host = without_brackets(url.host());
+    let own = match host.parse::<IpAddr>() {
+        Ok(literal) => leads_nowhere(literal) && address.is_none_or(|address| address.ip() == literal),
+        Err(_) => address.is_none() && is_localhost(host),
+    };
+    if own {
+        let detail = format!("{host} is this machine, where no public service is");
         return Err(Failure::new(Stage::Resolve, Reason::Sinkhole, detail));
     }
     Ok(())
+}
+
+/// Whether a name is one of the machine that resolves it (RFC 6761, section 6.3).
+fn is_localhost(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 /// The server breaks the rules of a fetch.

@@ -84,9 +84,9 @@ impl Destinations {
         Ok(Self { names: Names::new(resolver, patience)?, connect_to: connect_to.clone() })
     }
 
-    /// Where connections to a proxy go. Whoever configures one may mean one on this machine.
+    /// Where connections go to a host that the configuration names, such as a proxy: it may mean one on this machine.
     #[must_use]
-    pub fn of_proxy<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
+    pub fn chosen<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
         match self.of(host, port) {
             Destination::Named(lookup) => Destination::Named(Lookup { chosen: true, ..lookup }),
             known @ Destination::Known(_) => known,
@@ -110,23 +110,25 @@ impl Destinations {
         }
     }
 
-    /// The address to connect to for `host`, as it stands in a URL.
-    ///
-    /// # Errors
-    /// When its name leads nowhere.
-    pub async fn find(&self, host: &str, port: u16) -> Result<SocketAddr, NameError> {
-        match self.of(host, port) {
-            Destination::Known(address) => Ok(address),
-            Destination::Named(lookup) => lookup.ask().await?.address(),
-        }
-    }
-
     /// Every address of a name, at least one. `connect_to` has no say: nothing will be connected to.
     ///
     /// # Errors
     /// When there is no answer, or no address in it.
     pub async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, NameError> {
         Ok(self.names.resolve(name).await?.0)
+    }
+}
+
+impl Destination<'_> {
+    /// The address to connect to.
+    ///
+    /// # Errors
+    /// When a name leads nowhere.
+    pub async fn address(&self) -> Result<SocketAddr, NameError> {
+        match self {
+            Self::Known(address) => Ok(*address),
+            Self::Named(lookup) => lookup.ask().await?.address(),
+        }
     }
 }
 

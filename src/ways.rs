@@ -145,16 +145,17 @@ impl Auto {
     async fn read(&self) -> Result<Script, Failure> {
         let text = match &self.source {
             PacSource::File(path) => read_file(path).await?,
-            PacSource::Url(url) => self.fetch(url).await?,
+            PacSource::Url(url) => self.fetch(url, true).await?,
             PacSource::Wpad { domain } => self.discover(domain).await?,
         };
         let parsed = Script::parse(&text, Limits::default()).await;
         parsed.map_err(|error| failed(error.reason(), &error.to_string()))
     }
 
-    async fn fetch(&self, url: &ProbeUrl) -> Result<String, Failure> {
+    /// `local`: whether the script may be on this machine, as that of some filters is.
+    async fn fetch(&self, url: &ProbeUrl, local: bool) -> Result<String, Failure> {
         let limit = Script::MAX_LEN as u64;
-        let wanted = Wanted { url, secure: false, limit, timeout: PATIENCE, body: None, known: None };
+        let wanted = Wanted { local, ..Wanted::of(url, limit, PATIENCE) };
         match self.fetcher.fetch(wanted).await {
             Ok(Fetched::Body { bytes, .. }) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             Ok(Fetched::NotModified) => Err(unreachable("not modified, although nothing was known of it")),
@@ -168,7 +169,7 @@ impl Auto {
     async fn discover(&self, domain: &str) -> Result<String, Failure> {
         let mut last = unreachable("no place to look for wpad.dat");
         for url in wpad_candidates(domain) {
-            match self.fetch(&url).await {
+            match self.fetch(&url, false).await {
                 Ok(text) => return Ok(text),
                 Err(failure) => last = failure,
             }

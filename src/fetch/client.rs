@@ -14,7 +14,7 @@ use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{self, Credentials, ProxyKind};
 use crate::names::without_brackets;
 use crate::observation::Stage;
-use crate::probe::{AGENT, StageError, authorization};
+use crate::probe::{AGENT, StageError, authorization, fetch_stage};
 
 /// One hop of a fetch on its way: to the server itself or to a proxy, whose address is known.
 pub(super) struct Exchange<'a> {
@@ -44,14 +44,20 @@ impl<'a> Exchange<'a> {
         Ok(self.request(&self.client()?, wanted).send().await?)
     }
 
-    /// The stage that is under way. The library tells only that a connection is there, once TLS and the proxy have done their
-    /// part in it: a silence before that is put down to the last of these.
-    pub(super) fn stage(&self) -> Stage {
-        match self.proxy.map(|proxy| proxy.kind) {
-            _ if self.connected.load(Ordering::Relaxed) => Stage::Request,
-            _ if self.url.scheme() == Scheme::Https => Stage::Tls,
-            None | Some(ProxyKind::Http) => Stage::Connect,
-            Some(ProxyKind::Https | ProxyKind::Socks5) => Stage::Tunnel,
+    /// The stage that failed, or in which the time ran out. The library tells only that a connection is there, once TLS and
+    /// the proxy have done their part in it: a silence before that is put down to the last of these.
+    pub(super) fn stage(&self, error: Option<&StageError>) -> Stage {
+        if self.connected.load(Ordering::Relaxed) {
+            return Stage::Request;
+        }
+        let last = match (self.url.scheme(), self.proxy.map(|proxy| proxy.kind)) {
+            (Scheme::Https, _) => Stage::Tls,
+            (Scheme::Http, None | Some(ProxyKind::Http)) => Stage::Connect,
+            (Scheme::Http, Some(ProxyKind::Https | ProxyKind::Socks5)) => Stage::Tunnel,
+        };
+        match error {
+            Some(StageError::Fetch(error)) => fetch_stage(error).unwrap_or(last),
+            _ => last,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Error → reason. Pure, and the only place where an error of a library gets its word.
 
+mod fetch;
+
 use std::error::Error;
 use std::io;
 use std::net::IpAddr;
@@ -7,6 +9,8 @@ use std::net::IpAddr;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use rustls::{CertificateError, InvalidMessage};
+
+pub(crate) use fetch::stage as fetch_stage;
 
 use super::tunnel::TunnelError;
 use crate::names::NameError;
@@ -43,7 +47,7 @@ pub enum StageError {
     #[error("{}", chain_of(.0))]
     Http(#[from] hyper::Error),
     /// The error of a fetch.
-    #[error("{}", fetch_words(.0))]
+    #[error("{}", fetch::words(.0))]
     Fetch(#[from] reqwest::Error),
     /// The request can't be written.
     #[error("request: {0}")]
@@ -78,7 +82,7 @@ pub fn classify(stage: Stage, error: &StageError) -> Reason {
         StageError::ServerName(_) => Reason::Protocol,
         StageError::Source { .. } | StageError::Request(_) => Reason::Internal,
         StageError::Http(error) => http(stage, error),
-        StageError::Fetch(error) => fetch(stage, error),
+        StageError::Fetch(error) => fetch::reason(stage, error),
         StageError::TooLarge { .. } => Reason::TooLarge,
     }
 }
@@ -160,10 +164,24 @@ fn tls(stage: Stage, error: &rustls::Error) -> Reason {
         rustls::Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         ) => Reason::NotTls,
-        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => Reason::BadSignature,
-        rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Reason::Invalid,
+        rustls::Error::InvalidCertificate(error) => presented(error),
+        rustls::Error::NoCertificatesPresented => Reason::Invalid,
         rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => Reason::Internal,
         _ => Reason::Protocol,
+    }
+}
+
+/// What the TLS library itself finds wrong with a chain, in fetches; a probe's chain is judged by [`chain`].
+fn presented(error: &CertificateError) -> Reason {
+    match error {
+        CertificateError::BadSignature => Reason::BadSignature,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Reason::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Reason::NotYetValid,
+        CertificateError::UnknownIssuer => Reason::UnknownIssuer,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Reason::NameMismatch
+        }
+        _ => Reason::Invalid,
     }
 }
 
@@ -233,18 +251,6 @@ fn http(stage: Stage, error: &hyper::Error) -> Reason {
     }
 }
 
-fn fetch(stage: Stage, error: &reqwest::Error) -> Reason {
-    if let Some(error) = cause::<hyper::Error>(error) {
-        return http(stage, error);
-    }
-    match cause::<io::Error>(error) {
-        Some(source) => io_error(stage, source),
-        // The library tells a proxy's refusals by their text alone.
-        None if stage == Stage::Tunnel => Reason::BadGateway,
-        None => Reason::Internal, // it refuses what it was asked for
-    }
-}
-
 /// An error and its causes.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
@@ -259,13 +265,4 @@ fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 fn chain_of(error: &(dyn Error + 'static)) -> String {
     let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
     texts.join(": ")
-}
-
-/// What went wrong, without the layers of libraries around it.
-fn fetch_words(error: &reqwest::Error) -> String {
-    match (cause::<hyper::Error>(error), cause::<io::Error>(error)) {
-        (Some(http), _) => chain_of(http),
-        (None, Some(io)) => io.to_string(),
-        (None, None) => chain_of(error),
-    }
 }

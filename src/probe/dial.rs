@@ -49,7 +49,7 @@ impl Line<'_> {
     /// Resolves and connects, to the endpoint's own host or to a proxy. Only the former's addresses are told.
     async fn connect(&self, run: &mut Run, host: &str, port: u16, own: bool) -> Result<Wire, Failure> {
         let destinations = &self.lane.destinations;
-        let to = if own { destinations.of(host, port) } else { destinations.of_proxy(host, port) };
+        let to = if own { destinations.of(host, port) } else { destinations.chosen(host, port) };
         let address = match to {
             Destination::Known(address) => {
                 run.facts.timings.not_applicable(Stage::Resolve);

@@ -19,8 +19,10 @@ mod tunnel;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use classify::fetch_stage;
 pub use classify::{StageError, classify};
 pub(crate) use http::AGENT;
+pub(crate) use proxied::demand;
 pub use tunnel::TunnelError;
 pub(crate) use tunnel::authorization;
 

@@ -92,7 +92,7 @@ fn error_type(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What a 407 offers. `told` is whether the proxy was told who asks; none where no proxy is configured.
-pub(super) fn demand(headers: &HeaderMap, told: Option<bool>) -> String {
+pub(crate) fn demand(headers: &HeaderMap, told: Option<bool>) -> String {
     let schemes = schemes(headers);
     if schemes.is_empty() {
         return ", without saying how".to_owned();

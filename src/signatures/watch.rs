@@ -85,7 +85,7 @@ impl<F: Fetch> Asker<F> {
     }
 
     async fn fetch(&self, url: &ProbeUrl, timeout: Duration) -> Result<Published, Failure> {
-        let wanted = Wanted { url, secure: true, limit: MAX_FEED as u64, timeout, body: None, known: None };
+        let wanted = Wanted { secure: true, ..Wanted::of(url, MAX_FEED as u64, timeout) };
         match self.fetcher.fetch(wanted).await? {
             Fetched::Body { bytes, .. } => Ok(feed::parse(&bytes)?),
             Fetched::NotModified => {

@@ -121,7 +121,7 @@ async fn fetch(
     deadline: Instant,
 ) -> Result<CertificateDer<'static>, String> {
     let timeout = PATIENCE.min(deadline.saturating_duration_since(Instant::now()));
-    let wanted = Wanted { url, secure: false, limit: MAX_CERTIFICATE, timeout, body: None, known: None };
+    let wanted = Wanted::of(url, MAX_CERTIFICATE, timeout);
     let answer = fetcher.fetch(wanted).await;
     let Fetched::Body { bytes, .. } =
         answer.map_err(|failure| format!("{}: {}: {}", failure.stage, failure.reason, failure.detail))?

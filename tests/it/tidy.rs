@@ -42,7 +42,7 @@ fn each_room_keeps_its_own() {
     check("SystemTime::now", &["src/clock.rs"]);
     check("prometheus_client", &["src/metrics"]);
     check("axum", &["src/web"]);
-    check("reqwest", &["src/fetch.rs", "src/fetch", "src/probe/classify.rs"]);
+    check("reqwest", &["src/fetch.rs", "src/fetch", "src/probe/classify.rs", "src/probe/classify"]);
     check("process::exit", &[]);
     check(
         "Instant::now",

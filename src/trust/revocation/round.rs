@@ -201,12 +201,9 @@ impl<'a, F: Fetch> Round<'a, F> {
         // The semaphore is never closed; without a permit the fetch would only be one too many.
         let _permit = self.checker.permits.acquire().await;
         let wanted = Wanted {
-            secure: false,
-            url,
-            limit: limit as u64,
-            timeout: self.checker.settings.timeout,
             body,
             known: held.map(|held| &held.validators),
+            ..Wanted::of(url, limit as u64, self.checker.settings.timeout)
         };
         match self.checker.fetcher.fetch(wanted).await {
             Ok(Fetched::NotModified) => Brought::Same,

@@ -2,6 +2,7 @@
 
 mod answers;
 mod failures;
+mod https;
 mod routes;
 
 use std::net::SocketAddr;
@@ -52,7 +53,7 @@ fn fetcher(dns: SocketAddr, diverted: &[(&str, SocketAddr)]) -> Fetcher {
 }
 
 fn get(url: &ProbeUrl) -> Wanted<'_> {
-    Wanted { url, secure: false, limit: LIMIT, timeout: LONG, body: None, known: None }
+    Wanted::of(url, LIMIT, LONG)
 }
 
 fn post(url: &ProbeUrl) -> Wanted<'_> {

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use defender_exporter::config::{
     Credentials, HostPort, Proxies, Proxy as ProxyConfig, ProxyKind, Secret, Via,
 };
-use defender_exporter::fetch::{Fetched, Fetcher};
+use defender_exporter::fetch::{Fetched, Fetcher, Wanted};
 use defender_exporter::plan::routes;
+use tokio::task::JoinSet;
 
-use super::{HOST, LIST, R, S, by, get, post, url};
+use super::{HOST, LIST, R, S, by, check, get, post, url};
 use crate::lab::Lab;
-use crate::lab::blackhole::Refusing;
+use crate::lab::blackhole::{Hanging, Refusing};
 use crate::lab::dns::Answer;
+use crate::lab::faults;
 use crate::lab::pki::{Authority, Flaw};
-use crate::lab::proxy::{Kind, Order, Proxy};
-use crate::lab::reply::Response;
+use crate::lab::proxy::{Kind, Order, Proxy, demand};
+use crate::lab::reply::{End, Reply, Response, Step};
 
 use ProxyKind::{Http, Https, Socks5};
 
@@ -66,22 +68,120 @@ async fn lists_and_answers_come_by_every_kind_of_proxy() {
     assert!(heads.iter().all(|request| !request.head.to_lowercase().contains("authorization")), "{heads:?}");
 }
 
+/// How a proxy is spoken to, what it does, whether what is fetched by it is `https`, and what that is called.
+type Case = (&'static str, ProxyKind, Order, &'static str, (S, R));
+
+fn cases() -> Vec<Case> {
+    let reply = |reply: Reply| Order::Reply(reply);
+    let status = |status| Order::Reply(Response::new(status).into());
+    let forwards = |name, order, expected| (name, Http, order, "http", expected);
+    let tunnels = |name, order, reason| (name, Http, order, "https", (S::Tunnel, reason));
+    let socks = |name, order, reason| (name, Socks5, order, "http", (S::Tunnel, reason));
+    let say = |bytes: &[u8]| Order::Reply(Reply::Script(vec![Step::Send(bytes.to_vec()), Step::Hang]));
+    vec![
+        forwards("407", reply(demand()), (S::Request, R::AuthRequired)),
+        forwards("403", status(403), (S::Request, R::Status)),
+        forwards("502", status(502), (S::Request, R::Status)),
+        forwards("silence", reply(faults::silent()), (S::Request, R::Timeout)),
+        forwards("garbage", reply(faults::garbage_head()), (S::Request, R::Protocol)),
+        tunnels("CONNECT: 407", reply(demand()), R::AuthRequired),
+        tunnels("CONNECT: 403", status(403), R::Denied),
+        tunnels("CONNECT: 502", status(502), R::Denied), // the library tells no refusal from another
+        tunnels("CONNECT: garbage", reply(faults::garbage_head()), R::Denied),
+        tunnels("CONNECT: a huge head", reply(faults::huge_head(1_000_000)), R::TooLarge),
+        tunnels("CONNECT: the end", reply(faults::end(End::Close)), R::Closed),
+        tunnels("CONNECT: a reset", reply(faults::end(End::Reset)), R::Reset),
+        ("CONNECT: silence", Http, reply(faults::silent()), "https", (S::Tls, R::Timeout)), // the last of these stages
+        socks("SOCKS reply 1", Order::Socks(1), R::BadGateway),
+        socks("SOCKS reply 2", Order::Socks(2), R::Denied),
+        socks("SOCKS reply 3", Order::Socks(3), R::Unreachable),
+        socks("SOCKS reply 4", Order::Socks(4), R::Unreachable),
+        socks("SOCKS reply 5", Order::Socks(5), R::Refused),
+        socks("SOCKS reply 7", Order::Socks(7), R::Protocol),
+        socks("SOCKS reply 8", Order::Socks(8), R::Protocol),
+        socks("SOCKS reply 99", Order::Socks(99), R::Protocol),
+        socks("no SOCKS method", Order::NoMethod, R::AuthRequired),
+        socks("SOCKS garbage", say(b"HTTP/1.1 400"), R::Protocol),
+        socks("SOCKS silence", reply(faults::silent()), R::Timeout),
+        socks("the end of SOCKS", reply(faults::end(End::Close)), R::Closed),
+        socks("a reset of SOCKS", reply(faults::end(End::Reset)), R::Reset),
+        ("SOCKS denies https", Socks5, Order::Socks(2), "https", (S::Tunnel, R::Denied)),
+    ]
+}
+
 #[tokio::test]
-async fn what_fails_on_the_way_has_its_stage_and_reason() {
+async fn what_a_proxy_does_has_its_stage_and_reason() {
+    let lab = Arc::new(Lab::start().await);
+    let mut checks = JoinSet::new(); // at once: some of them wait
+    for (name, kind, order, scheme, expected) in cases() {
+        let lab = Arc::clone(&lab);
+        checks.spawn(async move {
+            let proxy = Proxy::start(kind_of(&lab, kind), []);
+            proxy.order(order);
+            let from = url(&format!("{scheme}://{HOST}/list.crl"));
+            let wanted = Wanted { secure: true, ..get(&from) };
+            check(name, &fetcher(&lab, kind, proxy.addr(), None), wanted, expected).await;
+        });
+    }
+    while let Some(check) = checks.join_next().await {
+        check.unwrap();
+    }
+    // A time that ran out, and none of ours.
+    let proxy = Proxy::start(Kind::Socks, []);
+    proxy.order(Order::Socks(6));
+    let failure = fetcher(&lab, Socks5, proxy.addr(), None).fetch(get(&url(LIST))).await.unwrap_err();
+    assert_eq!((failure.stage, failure.reason), (S::Tunnel, R::Timeout), "{failure:?}");
+}
+
+#[tokio::test]
+async fn the_way_to_a_proxy_has_its_stage_and_reason() {
     let lab = Lab::start().await;
-    let proxy = |kind| Proxy::start(kind_of(&lab, kind), []);
-    let (http, socks) = (proxy(Http), proxy(Socks5));
-    let refusing = Refusing::new();
-    let cases = [
-        ("a dead proxy", Http, refusing.addr(), S::Connect, R::Refused),
-        ("a demand", Http, http.addr(), S::Request, R::AuthRequired),
-        ("a SOCKS denial", Socks5, socks.addr(), S::Tunnel, R::BadGateway),
-    ];
-    http.order(Order::Demand("ann", "s3cret"));
-    socks.order(Order::Socks(2));
-    for (name, kind, at, stage, reason) in cases {
-        let failure = fetcher(&lab, kind, at, None).fetch(get(&url(LIST))).await.unwrap_err();
-        assert_eq!((failure.stage, failure.reason), (stage, reason), "{name}: {failure:?}");
+    let (refusing, hanging) = (Refusing::new(), Hanging::new().await);
+    for kind in [Http, Https, Socks5] {
+        for scheme in ["http", "https"] {
+            let from = url(&format!("{scheme}://{HOST}/list.crl"));
+            let wanted = Wanted { secure: true, ..get(&from) };
+            let there = fetcher(&lab, kind, refusing.addr(), None);
+            check(&format!("{kind}: a closed port"), &there, wanted, (S::Connect, R::Refused)).await;
+        }
+    }
+    let there = fetcher(&lab, Http, hanging.addr(), None);
+    check("a dropped SYN", &there, get(&url(LIST)), (S::Connect, R::Timeout)).await;
+    for (authority, host) in [(Authority::Inspector, "proxy.lab"), (Authority::DigicertG2, "other.lab")] {
+        let proxy = Proxy::start(Kind::Https(lab.pki.identity(host, authority, Flaw::None)), []);
+        let there = fetcher(&lab, Https, proxy.addr(), None);
+        check("a proxy of nobody's", &there, get(&url(LIST)), (S::Tunnel, R::ProxyTls)).await;
+        assert!(proxy.asked().is_empty());
+    }
+    let there = fetcher(&lab, Http, refusing.addr(), None);
+    lab.dns.set("proxy.lab", Answer::Nxdomain);
+    check("no such proxy", &there, get(&url(LIST)), (S::Resolve, R::Nxdomain)).await;
+}
+
+/// A 407 tells what it offers, and that nothing else than Basic is spoken.
+#[tokio::test]
+async fn a_demand_names_its_schemes() {
+    let lab = Lab::start().await;
+    let proxy = Proxy::start(Kind::Http, []);
+    let demand =
+        Response::new(407).header("Proxy-Authenticate", "Negotiate").header("Proxy-Authenticate", "NTLM");
+    proxy.order(Order::Reply(demand.into()));
+    let failure = fetcher(&lab, Http, proxy.addr(), None).fetch(get(&url(LIST))).await.unwrap_err();
+    assert!(failure.detail.contains("offers Negotiate, NTLM, none of which"), "{failure:?}");
+}
+
+/// A stranger's URL must not make a proxy of this machine ask this machine.
+#[tokio::test]
+async fn proxies_are_not_asked_for_themselves() {
+    let lab = Lab::start().await;
+    for kind in [Http, Https, Socks5] {
+        let proxy = Proxy::start(kind_of(&lab, kind), []);
+        let fetcher = fetcher(&lab, kind, proxy.addr(), None);
+        for host in ["127.0.0.1:9", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "localhost", "a.localhost."] {
+            let from = url(&format!("http://{host}/"));
+            check(host, &fetcher, get(&from), (S::Resolve, R::Sinkhole)).await;
+        }
+        assert!(proxy.asked().is_empty(), "{kind}: {:?}", proxy.asked());
     }
 }
 
@@ -91,7 +191,7 @@ async fn what_may_be_secure_is_fetched_over_tls() {
     let lab = Lab::start().await;
     let feed = url("https://feed.lab/");
     lab.tls.set("feed.lab", "/", Response::new(200).body("a feed"));
-    let wanted = || defender_exporter::fetch::Wanted { secure: true, ..get(&feed) };
+    let wanted = || Wanted { secure: true, ..get(&feed) };
     let names = || [("feed.lab:443".to_owned(), lab.tls.addr())];
     for kind in [None, Some(Http), Some(Https), Some(Socks5)] {
         let proxy = kind.map(|kind| Proxy::start(kind_of(&lab, kind), names()));
@@ -107,7 +207,10 @@ async fn what_may_be_secure_is_fetched_over_tls() {
         );
         lab.tls.break_host("feed.lab", Flaw::UnknownRoot);
         let failure = fetcher.fetch(wanted()).await.unwrap_err();
-        assert_eq!(failure.stage, S::Tls, "{kind:?}: {failure:?}");
+        let pair = (failure.stage, failure.reason);
+        assert_eq!(pair, (S::Tls, R::UnknownIssuer), "{kind:?}: {failure:?}");
+        let asked = proxy.map_or(Vec::new(), |proxy| proxy.asked());
+        assert!(asked.iter().all(|to| to == "feed.lab:443"), "{kind:?}: by its name: {asked:?}");
         let refused = fetcher.fetch(get(&feed)).await.unwrap_err();
         assert_eq!((refused.stage, refused.reason), (S::Request, R::Protocol), "{kind:?}: {refused:?}");
     }
