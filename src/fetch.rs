@@ -148,7 +148,7 @@ impl Fetcher {
 
     async fn hop(&self, wanted: &Wanted<'_>, url: &ProbeUrl, deadline: Deadline) -> Result<Hop, Failure> {
         must_be_allowed(wanted, url)?;
-        let proxy = deadline.pac(self.ways.proxy_for(url)).await?;
+        let proxy = self.ways.proxy_for(url, deadline.at).await?;
         let proxy = proxy.as_deref();
         let local = wanted.local && url == wanted.url;
         let address = deadline.bound(|_| Stage::Resolve, self.address(url, proxy, local)).await?;
@@ -214,14 +214,6 @@ impl Deadline {
                 Err(Failure::new(stage, Reason::Timeout, detail))
             }
         }
-    }
-}
-
-impl Deadline {
-    /// Waits for a script's choice.
-    async fn pac<T>(self, choice: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let late = |_| Failure::new(Stage::Tunnel, Reason::PacTimeout, "no proxy was chosen in time");
-        timeout_at(self.at, choice).await.map_err(late)?
     }
 }
 

@@ -13,7 +13,7 @@ use crate::plan::TargetId;
 use crate::trust::VerifiedPath;
 use crate::words::words;
 
-pub use address::AddressFacts;
+pub use address::{AddressFacts, DIRECT};
 
 words! {
     /// The steps of a probe, in order and disjoint in time.
@@ -322,7 +322,7 @@ pub struct Facts {
     pub others: Vec<AddressFacts>,
     /// How many more addresses there were, which aren't probed.
     pub unprobed: usize,
-    /// The proxy that the last hop went by, as `kind://host:port`.
+    /// The proxy that the last hop went by, as `kind://host:port`; [`DIRECT`] where a script chose none.
     pub proxy: Option<String>,
     /// The status of the proxy's answer to CONNECT.
     pub proxy_status: Option<u16>,

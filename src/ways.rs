@@ -1,31 +1,23 @@
 //! Which proxy leads to a URL by a route: a rule of the configuration, or what a PAC script chooses. Scripts are evaluated in
-//! `pac/`; here they are read, kept, and asked. No connection to an endpoint is made here.
+//! `pac/` and kept in `ways/keeper.rs`; here they are asked. No connection to an endpoint is made here.
+
+mod keeper;
 
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
-use crate::config::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, Via};
-use crate::fetch::{Fetched, Fetcher, Wanted};
+use crate::config::{Credentials, PacConfig, Proxies, Proxy, ProxyKind, Via};
+use crate::fetch::Fetcher;
 use crate::names::Destinations;
 use crate::observation::{Failure, FailureReason, Stage};
-use crate::pac::{Choice, Limits, Machine, PacReason, Script, Socks, wpad_candidates};
-
-/// How long a script is used before it is read again: WinHTTP keeps one for as long as its session, a browser for minutes.
-const MAX_AGE: Duration = Duration::from_secs(5 * 60);
-
-/// How long a script that can't be read is left alone.
-const RETRY: Duration = Duration::from_secs(30);
-
-/// The longest that a script is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::pac::{Choice, Limits, Machine, PacReason, Socks};
+use keeper::Keeper;
+pub use keeper::Pace;
 
 /// A choice under way.
 type Choosing<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Proxy>>, Failure>> + Send + 'a>>;
@@ -41,58 +33,67 @@ pub enum Ways {
 
 /// A script that is asked for a proxy.
 pub struct Auto {
-    source: PacSource,
+    keeper: Arc<Keeper>,
     credentials: Option<Credentials>,
     destinations: Arc<Destinations>,
-    /// Fetches the script itself, by no proxy.
-    fetcher: Fetcher,
     clock: Clock,
-    kept: Mutex<Kept>,
-}
-
-/// What the last reading brought, and what the last good one did.
-#[derive(Default)]
-struct Kept {
-    script: Option<Script>,
-    read: Option<(Instant, Result<(), Failure>)>,
 }
 
 impl Ways {
     /// The ways of `via`; `fetcher` goes by no proxy.
     #[must_use]
     pub fn new(via: &Via, destinations: &Arc<Destinations>, fetcher: Fetcher, clock: Clock) -> Self {
+        Self::paced(via, destinations, fetcher, clock, Pace::default())
+    }
+
+    /// The same, with a pace of its own for a script.
+    #[must_use]
+    pub fn paced(
+        via: &Via,
+        destinations: &Arc<Destinations>,
+        fetcher: Fetcher,
+        clock: Clock,
+        pace: Pace,
+    ) -> Self {
         match via {
             Via::Proxies(proxies) => Self::Fixed(proxies.clone()),
             Via::Pac(PacConfig { source, credentials }) => Self::Auto(Arc::new(Auto {
-                source: source.clone(),
+                keeper: Arc::new(Keeper::new(source.clone(), fetcher, pace)),
                 credentials: credentials.clone(),
                 destinations: Arc::clone(destinations),
-                fetcher,
                 clock,
-                kept: Mutex::default(),
             })),
         }
     }
 
-    /// The proxy for a URL; none: directly.
+    /// Whether a script chooses, so that what it chose is worth telling.
+    #[must_use]
+    pub const fn are_chosen(&self) -> bool {
+        matches!(self, Self::Auto(_))
+    }
+
+    /// The proxy for a URL; none: directly. Ends at `deadline` at the latest.
     ///
     /// # Errors
     /// When a script can't be had, or has no answer: at the stage `tunnel`.
-    pub async fn proxy_for(&self, url: &ProbeUrl) -> Result<Option<Arc<Proxy>>, Failure> {
+    pub async fn proxy_for(&self, url: &ProbeUrl, deadline: Instant) -> Result<Option<Arc<Proxy>>, Failure> {
         match self {
             Self::Fixed(proxies) => Ok(proxies.of(url).cloned()),
-            Self::Auto(auto) => auto.choose(url).await,
+            Self::Auto(auto) => auto.choose(url, deadline).await,
         }
     }
 }
 
 impl Auto {
     /// Boxed, since a script is fetched by a fetcher, and a fetcher may ask a script.
-    fn choose<'a>(&'a self, url: &'a ProbeUrl) -> Choosing<'a> {
+    fn choose<'a>(&'a self, url: &'a ProbeUrl, deadline: Instant) -> Choosing<'a> {
         Box::pin(async move {
-            let script = self.script().await?;
+            let unread = |_| unreadable("it was still being read when the time ran out");
+            let script = timeout_at(deadline, self.keeper.script()).await.map_err(unread)??;
             let machine = Machine::here(self.clock.now());
-            let found = script.find(url, machine, &self.destinations, Limits::default()).await;
+            let found = script.find(url, machine, &self.destinations, Limits::default());
+            let late = |_| failed(PacReason::Timeout, "no proxy was chosen in time");
+            let found = timeout_at(deadline, found).await.map_err(late)?;
             let answer = found.map_err(|error| failed(error.reason(), &error.to_string()))?;
             // One attempt: the others are for a client that tries again.
             match answer.choices.into_iter().next() {
@@ -115,87 +116,11 @@ impl Auto {
         };
         Ok(Proxy { kind, at, credentials: self.credentials.clone() })
     }
-
-    /// The script in use: read again now and then; the last good one where it can't be read any more.
-    async fn script(&self) -> Result<Script, Failure> {
-        let mut kept = self.kept.lock().await;
-        let wait = |read: &Result<(), Failure>| if read.is_ok() { MAX_AGE } else { RETRY };
-        let due = kept.read.as_ref().is_none_or(|(at, read)| at.elapsed() >= wait(read));
-        if due {
-            let read = self.read().await;
-            if let (Err(failure), Some(_)) = (&read, &kept.script) {
-                tracing::warn!(
-                    detail = failure.detail,
-                    "the PAC script can't be read again; the last one stays in use"
-                );
-            }
-            let (script, outcome) = match read {
-                Ok(script) => (Some(script), Ok(())),
-                Err(failure) => (kept.script.take(), Err(failure)),
-            };
-            *kept = Kept { script, read: Some((Instant::now(), outcome)) };
-        }
-        match (&kept.script, &kept.read) {
-            (Some(script), _) => Ok(script.clone()),
-            (None, Some((_, Err(failure)))) => Err(failure.clone()),
-            (None, _) => Err(failed(PacReason::Internal, "no script was read")),
-        }
-    }
-
-    async fn read(&self) -> Result<Script, Failure> {
-        let text = match &self.source {
-            PacSource::File(path) => read_file(path).await?,
-            PacSource::Url(url) => self.fetch(url, true).await?,
-            PacSource::Wpad { domain } => self.discover(domain).await?,
-        };
-        let parsed = Script::parse(&text, Limits::default()).await;
-        parsed.map_err(|error| failed(error.reason(), &error.to_string()))
-    }
-
-    /// `local`: whether the script may be on this machine, as that of some filters is.
-    async fn fetch(&self, url: &ProbeUrl, local: bool) -> Result<String, Failure> {
-        let limit = Script::MAX_LEN as u64;
-        let wanted = Wanted { local, ..Wanted::of(url, limit, PATIENCE) };
-        match self.fetcher.fetch(wanted).await {
-            Ok(Fetched::Body { bytes, .. }) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Ok(Fetched::NotModified) => Err(unreachable("not modified, although nothing was known of it")),
-            Err(Failure { stage, reason, detail }) => {
-                Err(unreachable(&format!("{url}: {stage}: {reason}: {detail}")))
-            }
-        }
-    }
-
-    /// The first of the places where a network may publish its script.
-    async fn discover(&self, domain: &str) -> Result<String, Failure> {
-        let mut last = unreachable("no place to look for wpad.dat");
-        for url in wpad_candidates(domain) {
-            match self.fetch(&url, false).await {
-                Ok(text) => return Ok(text),
-                Err(failure) => last = failure,
-            }
-        }
-        Err(last)
-    }
 }
 
-async fn read_file(path: &Path) -> Result<String, Failure> {
-    let path = path.to_owned();
-    let shown = path.display().to_string();
-    let read =
-        tokio::task::spawn_blocking(move || crate::config::read_capped(&path, Script::MAX_LEN as u64)).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Ok(Err(why)) => Err(unreachable(&format!("{shown} {why}"))),
-        Err(_) => Err(failed(PacReason::Internal, "the reading broke down")),
-    }
-}
-
-fn unreachable(detail: &str) -> Failure {
-    Failure::new(
-        Stage::Tunnel,
-        FailureReason::PacUnreachable,
-        format!("the PAC script can't be read: {detail}"),
-    )
+fn unreadable(detail: &str) -> Failure {
+    let detail = format!("the PAC script can't be read: {detail}");
+    Failure::new(Stage::Tunnel, FailureReason::PacUnreachable, detail)
 }
 
 fn failed(reason: PacReason, detail: &str) -> Failure {

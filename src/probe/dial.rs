@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::connect;
-use tokio::time::timeout_at;
-
 use super::http::Form;
 use super::line::Line;
 use super::stage::Run;
@@ -14,7 +12,7 @@ use super::tunnel::{self, Wire};
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{HostPort, Proxy, ProxyKind};
 use crate::names::{Destination, Lookup};
-use crate::observation::{Failure, FailureReason, Stage};
+use crate::observation::{DIRECT, Failure, Stage};
 
 impl Line<'_> {
     /// A connection on which the endpoint can be spoken to, and the form in which a request for it is written.
@@ -24,9 +22,10 @@ impl Line<'_> {
             run.facts.timings.not_applicable(Stage::Tunnel);
             return Ok((self.reach(run, address).await?, Form::Origin));
         }
-        match self.proxy_for(run, url).await? {
+        // A script's choice takes none of the stages' time.
+        match self.lane.ways.proxy_for(url, run.deadline()).await? {
             None => {
-                run.facts.proxy = None;
+                run.facts.proxy = self.lane.ways.are_chosen().then(|| DIRECT.to_owned());
                 let wire = self.connect(run, url.host(), url.port(), true).await?;
                 run.facts.timings.not_applicable(Stage::Tunnel);
                 Ok((wire, Form::Origin))
@@ -38,12 +37,6 @@ impl Line<'_> {
                 self.pass(run, url, &proxy, wire).await
             }
         }
-    }
-
-    /// The proxy that leads to a URL; none: directly. A script's choice takes none of the stages' time.
-    async fn proxy_for(&self, run: &Run, url: &ProbeUrl) -> Result<Option<Arc<Proxy>>, Failure> {
-        let late = |_| Failure::new(Stage::Tunnel, FailureReason::PacTimeout, "no proxy was chosen in time");
-        timeout_at(run.deadline(), self.lane.ways.proxy_for(url)).await.map_err(late)?
     }
 
     /// Resolves and connects, to the endpoint's own host or to a proxy. Only the former's addresses are told.

@@ -26,3 +26,4 @@ mod scenario;
 mod signatures;
 mod state_file;
 mod tidy;
+mod ways;

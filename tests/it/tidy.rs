@@ -54,7 +54,7 @@ fn each_room_keeps_its_own() {
             "src/probe",
             "src/signatures/watch.rs",
             "src/trust/issuers.rs",
-            "src/ways.rs",
+            "src/ways",
         ],
     );
     check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);

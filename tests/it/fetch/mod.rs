@@ -18,7 +18,7 @@ use defender_exporter::observation::FAILURE_PAIRS;
 use defender_exporter::observation::FailureReason as R;
 use defender_exporter::observation::Stage as S;
 use defender_exporter::plan::Route;
-use defender_exporter::ways::Ways;
+use defender_exporter::ways::{Pace, Ways};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -116,16 +116,22 @@ async fn listen(replies: &'static [&'static str]) -> (SocketAddr, JoinHandle<Vec
 
 /// A fetcher by a route; it trusts the lab's roots where a proxy speaks TLS.
 pub fn by(route: &Route, config: &Config) -> Fetcher {
+    paced(route, config, Pace::default()).0
+}
+
+/// The same with its ways, where a script is read at this pace.
+pub fn paced(route: &Route, config: &Config, pace: Pace) -> (Fetcher, Ways) {
     let mut store = rustls::RootCertStore::empty();
     store.add_parsable_certificates(config.tls.genuine_roots.clone());
+    let clock = Clock::Fixed(crate::lab::now());
     let provider = rustls::crypto::ring::default_provider().into();
-    let tls = rustls::ClientConfig::builder_with_details(provider, Arc::new(Clock::Fixed(crate::lab::now())))
+    let tls = rustls::ClientConfig::builder_with_details(provider, Arc::new(clock))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(store)
         .with_no_client_auth();
     let destinations = Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap());
     let direct = Fetcher::direct(Arc::clone(&destinations), route.source_address, tls);
-    let ways = Ways::new(&route.via, &destinations, direct.clone(), Clock::System);
-    direct.by(ways)
+    let ways = Ways::paced(&route.via, &destinations, direct.clone(), clock, pace);
+    (direct.by(ways.clone()), ways)
 }

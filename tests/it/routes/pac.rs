@@ -67,12 +67,15 @@ async fn a_script_may_send_directly_and_stand_in_a_file_or_behind_wpad() {
     std::fs::write(&file, direct).unwrap();
     lab.plain.set("wpad.branch.example", "/wpad.dat", Response::new(200).body(direct));
     let wpad = PacSource::Wpad { domain: "branch.example".to_owned() };
-    for source in [PacSource::File(file), wpad] {
+    lab.plain.set("127.0.0.1", "/", Response::new(200).body(direct));
+    let here = ProbeUrl::parse(&format!("http://{}/here.pac", lab.plain.addr())).unwrap();
+    for source in [PacSource::File(file), wpad, PacSource::Url(here)] {
         let mut scenario = by(&lab, "https", source.clone());
         let here = host_port(&scenario.target.endpoint.url);
         scenario.config.connect_to.insert(here, ConnectTo::Address(lab.tls.addr()));
         let observation = scenario.probe().await;
-        assert_eq!((observation.failure, observation.facts.proxy), (None, None), "{source:?}");
+        let chosen = observation.facts.proxy.as_deref();
+        assert_eq!((observation.failure, chosen), (None, Some("direct")), "{source:?}");
     }
 }
 
@@ -131,4 +134,19 @@ async fn a_script_is_not_fetched_for_every_probe() {
     }
     let fetched = lab.plain.requests().iter().filter(|request| request.host == "pac.lab").count();
     assert_eq!((fetched, http.asked().len()), (1, 3));
+}
+
+/// No probe's deadline interrupts a reading: else one that takes longer than a probe would never end.
+#[tokio::test]
+async fn a_script_that_does_not_come_is_waited_for_once() {
+    let lab = Lab::start().await;
+    lab.plain.set("pac.lab", "/", faults::silent());
+    let mut scenario = by(&lab, "https", url());
+    scenario.target.timeout = Duration::from_millis(500);
+    let prober = scenario.prober();
+    for _ in 0..3 {
+        let failure = prober.probe(defender_exporter::plan::TargetId(0)).await.failure.unwrap();
+        assert_eq!((failure.stage, failure.reason), (Stage::Tunnel, R::PacUnreachable), "{failure:?}");
+    }
+    assert_eq!(lab.plain.connections(), 1);
 }

@@ -1,0 +1,132 @@
+//! What a PAC script chooses over time: it is read again, and the last good one stays in use.
+
+use std::time::{Duration, Instant};
+
+use defender_exporter::catalog::ProbeUrl;
+use defender_exporter::config::{ConnectTo, PacConfig, PacSource, Via};
+use defender_exporter::fetch::Wanted;
+use defender_exporter::observation::{Failure, FailureReason as R, Stage as S};
+use defender_exporter::plan::routes;
+use defender_exporter::ways::{Pace, Ways};
+
+use crate::fetch::paced;
+use crate::lab::blackhole::Refusing;
+use crate::lab::proxy::{Kind, Proxy};
+use crate::lab::reply::{Reply, Response};
+use crate::lab::{Lab, faults, host_port};
+
+const PACE: Pace = Pace {
+    age: Duration::from_millis(50),
+    retry: Duration::from_millis(50),
+    patience: Duration::from_millis(1500),
+};
+/// Far more than any of these takes.
+const LONG: Duration = Duration::from_secs(10);
+
+fn parse(text: &str) -> ProbeUrl {
+    ProbeUrl::parse(text).unwrap()
+}
+
+/// The ways of a route whose script is the lab's to say.
+fn by_script(lab: &Lab) -> (defender_exporter::fetch::Fetcher, Ways) {
+    let script = parse("http://pac.lab/proxy.pac");
+    let mut config = lab.config([]);
+    config.connect_to.insert(host_port(&script), ConnectTo::Address(lab.plain.addr()));
+    config.routes[0].via = Via::Pac(PacConfig { source: PacSource::Url(script), credentials: None });
+    paced(&routes(&config)[0], &config, PACE)
+}
+
+/// Serves a script that always says the same.
+fn serve(lab: &Lab, answer: &str) {
+    let script = format!("function FindProxyForURL(url, host) {{ return '{answer}'; }}");
+    lab.plain.set("pac.lab", "/", Response::new(200).body(script));
+}
+
+async fn chosen(ways: &Ways) -> Result<String, Failure> {
+    let deadline = tokio::time::Instant::now() + LONG;
+    let proxy = ways.proxy_for(&parse("https://maps.genuine.example/"), deadline).await?;
+    Ok(proxy.map_or("direct".to_owned(), |proxy| proxy.at.to_string()))
+}
+
+/// Asks until that is chosen; whatever was before is chosen without delay.
+async fn until(ways: &Ways, expected: &str) {
+    let (start, before) = (Instant::now(), chosen(ways).await.unwrap());
+    loop {
+        let asked = Instant::now();
+        let now = chosen(ways).await.unwrap();
+        assert!(asked.elapsed() < PACE.patience, "nobody waits for a script while there is one");
+        if now == expected {
+            return;
+        }
+        assert_eq!(now, before);
+        assert!(start.elapsed() < LONG, "{now}, and never {expected}");
+        tokio::time::sleep(PACE.age).await;
+    }
+}
+
+#[tokio::test]
+async fn the_last_good_script_stays_in_use_until_there_is_another() {
+    let lab = Lab::start().await;
+    let (_, ways) = by_script(&lab);
+    serve(&lab, "PROXY a.example:1");
+    until(&ways, "a.example:1").await;
+    serve(&lab, "PROXY b.example:2");
+    until(&ways, "b.example:2").await;
+    let troubles: [Reply; 4] = [
+        faults::silent(),
+        Response::new(404).into(),
+        Response::new(200).body("<html>Sign in</html>").into(),
+        faults::endless_body(),
+    ];
+    for trouble in troubles {
+        let before = lab.plain.connections();
+        lab.plain.set("pac.lab", "/", trouble);
+        while lab.plain.connections() < before + 2 {
+            assert_eq!(chosen(&ways).await.unwrap(), "b.example:2");
+            tokio::time::sleep(PACE.age).await;
+        }
+    }
+    serve(&lab, "DIRECT");
+    until(&ways, "direct").await;
+}
+
+#[tokio::test]
+async fn a_script_that_could_not_be_read_is_tried_again() {
+    let lab = Lab::start().await;
+    let (_, ways) = by_script(&lab);
+    lab.plain.set("pac.lab", "/", Response::new(404));
+    let failure = chosen(&ways).await.unwrap_err();
+    assert_eq!((failure.stage, failure.reason), (S::Tunnel, R::PacUnreachable));
+    serve(&lab, "PROXY a.example:1");
+    let start = Instant::now();
+    while chosen(&ways).await != Ok("a.example:1".to_owned()) {
+        assert!(start.elapsed() < LONG, "{:?}", chosen(&ways).await);
+        tokio::time::sleep(PACE.retry).await;
+    }
+}
+
+/// Lists, answers and issuers go by the same script as the probes.
+#[tokio::test]
+async fn fetches_go_as_the_script_says() {
+    let lab = Lab::start().await;
+    let proxy = Proxy::start(Kind::Http, [("crl.genuine.example:80".to_owned(), lab.plain.addr())]);
+    lab.plain.set("crl.genuine.example", "/", Response::new(200).body("a list"));
+    let list = parse("http://crl.genuine.example/list.crl");
+    let refusing = Refusing::new();
+    for (says, end) in [
+        (format!("PROXY {}", proxy.addr()), None),
+        (format!("PROXY {}", refusing.addr()), Some((S::Connect, R::Refused))),
+        ("DIRECT".to_owned(), Some((S::Resolve, R::Nxdomain))),
+        ("nonsense".to_owned(), Some((S::Tunnel, R::PacInvalid))),
+    ] {
+        serve(&lab, &says);
+        let (fetcher, _) = by_script(&lab);
+        let failure = fetcher.fetch(Wanted::of(&list, 1024, LONG)).await.err();
+        assert_eq!(
+            failure.as_ref().map(|failure| (failure.stage, failure.reason)),
+            end,
+            "{says}: {failure:?}"
+        );
+    }
+    assert_eq!(proxy.asked(), ["crl.genuine.example:80"]);
+}
