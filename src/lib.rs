@@ -36,6 +36,8 @@ pub mod verdict;
 
 pub mod signatures;
 
+pub mod host;
+
 pub mod state;
 
 pub mod advice;

@@ -21,6 +21,10 @@ enum Hosts {
     Name(String),
     /// Addresses that agree with this one in so many first bits.
     Network(IpAddr, u8),
+    /// Names without a dot.
+    Local,
+    /// What a pattern matches whole: in lower case, a `*` in it is any text.
+    Pattern(String),
 }
 
 impl NoProxy {
@@ -49,6 +53,23 @@ impl NoProxy {
     pub fn add(&mut self, rule: &str) -> Result<(), String> {
         self.0.push(rule_of(rule)?);
         Ok(())
+    }
+
+    /// Adds a rule of a bypass list of Windows: `<local>`, or a pattern with `*` that is the whole host, each but the first
+    /// with a scheme before it and a port behind it if need be (Microsoft's page on `WINHTTP_PROXY_INFO`). What is neither
+    /// matches no host.
+    pub fn add_of_windows(&mut self, rule: &str) {
+        let rule = rule.trim().to_ascii_lowercase();
+        if rule == "<local>" {
+            self.0.push(Rule { hosts: Hosts::Local, port: None });
+            return;
+        }
+        let rule = rule.split_once("://").map_or(rule.as_str(), |(_, rest)| rest);
+        let in_brackets = rule.ends_with(']').then_some((rule, None));
+        if let Some((host, port)) = in_brackets.or_else(|| with_port(rule)) {
+            let host = host.trim_matches(['[', ']']).to_owned();
+            self.0.push(Rule { hosts: Hosts::Pattern(host), port });
+        }
     }
 }
 
@@ -99,8 +120,31 @@ impl Hosts {
             Self::Network(network, bits) => {
                 host.parse().is_ok_and(|address: IpAddr| is_within(address.to_canonical(), *network, *bits))
             }
+            Self::Local => !host.contains(['.', ':']),
+            Self::Pattern(pattern) => is_like(host.as_bytes(), pattern.as_bytes()),
         }
     }
+}
+
+/// Whether a pattern matches a text whole. Only the last `*` is ever gone back to, so that the time is bounded by the
+/// product of the lengths.
+fn is_like(text: &[u8], pattern: &[u8]) -> bool {
+    let (mut t, mut p, mut retry) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((t, p + 1));
+                p += 1;
+            }
+            Some(byte) if *byte == text[t] => (t, p) = (t + 1, p + 1),
+            _ => {
+                let Some((from, after_star)) = retry else { return false };
+                (t, p) = (from + 1, after_star);
+                retry = Some((t, p));
+            }
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
 fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
@@ -146,6 +190,35 @@ mod tests {
     }
 
     #[test]
+    fn rules_of_windows_are_patterns_of_the_whole_host() {
+        let check = |rule: &str, yes: &[(&str, u16)], no: &[(&str, u16)]| {
+            let mut rules = NoProxy::default();
+            rules.add_of_windows(rule);
+            for (host, port) in yes {
+                assert!(rules.matches(host, *port), "{rule}: {host}:{port}");
+            }
+            for (host, port) in no {
+                assert!(!rules.matches(host, *port), "not {rule}: {host}:{port}");
+            }
+        };
+        check(
+            "<local>",
+            &[("intranet", 443), ("PRINTER", 80)],
+            &[("a.example", 443), ("[::1]", 80), ("10.0.0.1", 80)],
+        );
+        check("*.example", &[("a.example", 1), ("A.B.Example.", 2)], &[("example", 1), ("a.example.net", 1)]);
+        check("a.example", &[("a.example", 1)], &[("b.a.example", 1), ("xa.example", 1)]);
+        check("*example*", &[("an.example.net", 1), ("example", 1)], &[("examine", 1)]);
+        check("10.*", &[("10.1.2.3", 443)], &[("110.1.2.3", 443)]);
+        check("*:8080", &[("a.example", 8080)], &[("a.example", 443)]);
+        check("https://a.example:443", &[("a.example", 443)], &[("a.example", 80)]);
+        check("[2001:db8::1]", &[("[2001:db8::1]", 443)], &[("[2001:db8::2]", 443)]);
+        for rule in ["<-loopback>", "", "a.example:0"] {
+            check(rule, &[], &[("localhost", 443), ("a.example", 443), ("[::1]", 443)]);
+        }
+    }
+
+    #[test]
     fn what_is_no_rule_is_refused() {
         for text in [
             "",
@@ -166,6 +239,7 @@ mod tests {
         fn no_text_makes_it_panic(rule in ".{0,40}", host in ".{0,40}") {
             let mut rules = NoProxy::default();
             let _ = rules.add(&rule);
+            rules.add_of_windows(&rule);
             let _ = rules.matches(&host, 443);
         }
     }
