@@ -1,0 +1,253 @@
+//! Registries as tables. The values are made by the documented types and ranges; none was captured.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const TODAY: &str = SIGNATURES[0];
+const OLDER: &str = SIGNATURES[1];
+
+const MANY: &[&str] = &["REST:nonsense"; 100];
+
+#[derive(Clone, Debug)]
+enum Value {
+    Dword(u32),
+    Sz(&'static str),
+    MultiSz(&'static [&'static str]),
+    Binary(Vec<u8>),
+    Denied,
+}
+
+#[derive(Default)]
+struct Table(HashMap<(String, String), Value>);
+
+impl Table {
+    fn of(values: &[(&str, &str, Value)]) -> Self {
+        let entry =
+            |(path, name, value): &(&str, &str, Value)| ((*path).into(), (*name).into(), value.clone());
+        Self(values.iter().map(entry).map(|(path, name, value)| ((path, name), value)).collect())
+    }
+
+    fn read<T>(&self, path: &str, name: &str, convert: impl FnOnce(Value) -> Option<T>) -> Read<T> {
+        match self.0.get(&(path.to_owned(), name.to_owned())).cloned() {
+            None => Ok(None),
+            Some(Value::Denied) => Err(Reason::AccessDenied),
+            Some(value) => convert(value).map(Some).ok_or(Reason::Malformed),
+        }
+    }
+}
+
+impl Registry for Table {
+    fn dword(&self, path: &str, name: &str) -> Read<u32> {
+        self.read(path, name, |value| if let Value::Dword(number) = value { Some(number) } else { None })
+    }
+
+    fn sz(&self, path: &str, name: &str) -> Read<String> {
+        self.read(path, name, |value| if let Value::Sz(text) = value { Some(text.to_owned()) } else { None })
+    }
+
+    fn multi_sz(&self, path: &str, name: &str) -> Read<Vec<String>> {
+        self.read(path, name, |value| {
+            let Value::MultiSz(lines) = value else { return None };
+            Some(lines.iter().map(|line| (*line).to_owned()).collect())
+        })
+    }
+
+    fn binary(&self, path: &str, name: &str) -> Read<Vec<u8>> {
+        self.read(path, name, |value| if let Value::Binary(bytes) = value { Some(bytes) } else { None })
+    }
+}
+
+fn binary(hexadecimal: &str) -> Value {
+    Value::Binary(hex::decode(hexadecimal).unwrap())
+}
+
+fn at(text: &str) -> SystemTime {
+    humantime::parse_rfc3339(text).unwrap()
+}
+
+/// The facts of a registry without problems.
+fn facts(values: &[(&str, &str, Value)]) -> RegistryFacts {
+    let (facts, problems) = RegistryFacts::read(&Table::of(values));
+    assert_eq!(problems, [], "{values:?}");
+    facts
+}
+
+/// The facts and the single problem of a registry.
+fn problem(values: &[(&str, &str, Value)]) -> (RegistryFacts, Problem) {
+    let (facts, mut problems) = RegistryFacts::read(&Table::of(values));
+    let problem = problems.pop().unwrap();
+    assert_eq!((problems.as_slice(), problem.source), (&[][..], Source::Registry), "{values:?}");
+    (facts, problem)
+}
+
+fn proxy(host: &str, port: u16, bypass: &[&str]) -> WinHttpProxies {
+    let at = crate::config::HostPort { host: host.to_owned(), port };
+    let bypass = bypass.iter().map(|rule| (*rule).to_owned()).collect();
+    WinHttpProxies { http: Some(at.clone()), https: Some(at), bypass }
+}
+
+#[test]
+fn an_empty_registry_means_the_defaults() {
+    let expected = RegistryFacts {
+        ssl_options: Some(SslOptions::Both),
+        winhttp: Some(WinHttpSetting::Direct),
+        ..RegistryFacts::default()
+    };
+    assert_eq!(facts(&[]), expected);
+}
+
+#[test]
+fn policies_are_numbers_in_a_range() {
+    for (n, options) in (0..).zip(SslOptions::ALL) {
+        let read = facts(&[(SPYNET_POLICY, "SSLOptions", Value::Dword(n))]);
+        assert_eq!(read.ssl_options, Some(*options));
+    }
+    for (n, reporting) in (0..).zip(SpynetReporting::ALL) {
+        let read = facts(&[(SPYNET_POLICY, "SpynetReporting", Value::Dword(n))]);
+        assert_eq!(read.spynet_reporting, Some(*reporting));
+    }
+    for (n, consent) in (0..).zip(SampleConsent::ALL) {
+        let read = facts(&[(SPYNET_POLICY, "SubmitSamplesConsent", Value::Dword(n))]);
+        assert_eq!(read.submit_samples_consent, Some(*consent));
+    }
+    for (days, read) in [(0, None), (7, Some(7)), (14, Some(14))] {
+        let facts = facts(&[(SIGNATURES_POLICY, "AVSignatureDue", Value::Dword(days))]);
+        assert_eq!(facts.signatures_due_days, read);
+    }
+    for (name, number, most) in [
+        ("SSLOptions", 4, 3),
+        ("SSLOptions", u32::MAX, 3),
+        ("SpynetReporting", 3, 2),
+        ("SubmitSamplesConsent", 4, 3),
+    ] {
+        let (facts, problem) = problem(&[(SPYNET_POLICY, name, Value::Dword(number))]);
+        assert_eq!(problem.reason, Reason::Malformed);
+        assert_eq!(problem.detail, format!("{name}: {number} is out of range: 0 to {most}"));
+        assert_eq!(facts.ssl_options.is_none(), name == "SSLOptions");
+    }
+}
+
+#[test]
+fn the_machines_own_maps_urls_are_read() {
+    let lines = &[
+        "SOAP:https://wdcp.microsoft.com/WdCpSrvc.asmx",
+        "",
+        "REST:https://wdcp.microsoft.com/wdcp.svc/submitReport",
+        "bond: https://wdcp.microsoft.com/wdcp.svc/bond/submitreport",
+        "REST:https://wdcp.microsoft.com/wdcp.svc/submitReport",
+    ];
+    let facts = facts(&[(SPYNET, "SpyNetReportingLocation", Value::MultiSz(lines))]);
+    let read: Vec<_> = facts.maps_urls.iter().map(|maps| (maps.protocol, maps.url.as_str())).collect();
+    let expected = [
+        (MapsProtocol::Soap, "https://wdcp.microsoft.com/WdCpSrvc.asmx"),
+        (MapsProtocol::Rest, "https://wdcp.microsoft.com/wdcp.svc/submitReport"),
+        (MapsProtocol::Bond, "https://wdcp.microsoft.com/wdcp.svc/bond/submitreport"),
+    ];
+    assert_eq!(read, expected);
+    for line in [&["https://a.example/"], &["REST"], &["REST:ftp://a.example/"], &["REST:"]] {
+        let (facts, problem) = problem(&[(SPYNET, "SpyNetReportingLocation", Value::MultiSz(line))]);
+        assert_eq!((facts.maps_urls, problem.reason), (vec![], Reason::Malformed), "{line:?}");
+    }
+    let (_, problems) =
+        RegistryFacts::read(&Table::of(&[(SPYNET, "SpyNetReportingLocation", Value::MultiSz(MANY))]));
+    assert_eq!(problems.len(), MAX_URLS);
+}
+
+#[test]
+fn proxies_are_read() {
+    let facts = facts(&[
+        (CONNECTIONS, "WinHttpSettings", binary("18000000010000000300000004000000703a383000000000")),
+        (POLICY, "ProxyServer", Value::Sz("http://proxy.example:8080")),
+        (POLICY, "ProxyBypass", Value::Sz("<local>;*.example")),
+        (POLICY, "ProxyPacUrl", Value::Sz("http://wpad.example/proxy.pac")),
+    ]);
+    assert_eq!(facts.winhttp, Some(WinHttpSetting::Proxy(proxy("p", 80, &[]))));
+    assert_eq!(facts.proxy_policy.server, Some(proxy("proxy.example", 8080, &["<local>", "*.example"])));
+    let pac_url = facts.proxy_policy.pac_url.unwrap();
+    assert_eq!(pac_url.as_str(), "http://wpad.example/proxy.pac");
+    for (path, name, value) in [
+        (CONNECTIONS, "WinHttpSettings", binary("1800")),
+        (POLICY, "ProxyServer", Value::Sz("http://user:hunter2@proxy:80")),
+        (POLICY, "ProxyPacUrl", Value::Sz("file://server/proxy.pac")),
+    ] {
+        let (facts, problem) = problem(&[(path, name, value)]);
+        assert!(problem.reason == Reason::Malformed && problem.detail.starts_with(name), "{problem:?}");
+        assert!(!problem.detail.contains("hunter2"), "{problem:?}");
+        assert_eq!(facts.proxy_policy, ProxyPolicy::default());
+        assert_eq!(facts.winhttp.is_none(), name == "WinHttpSettings");
+    }
+}
+
+/// 2026-11-24 and 2000-01-01.
+const LATE: &str = "004095bfa67bdd01";
+const EARLY: &str = "00406d25eb53bf01";
+
+#[test]
+fn signatures_are_those_of_todays_product_or_of_the_older_one() {
+    let of = |path: &'static str, version| {
+        vec![
+            (path, "AVSignatureVersion", Value::Sz(version)),
+            (path, "EngineVersion", Value::Sz("1.1.25100.9002")),
+            (path, "AVSignatureApplied", binary(EARLY)),
+            (path, "SignaturesLastUpdated", binary(LATE)),
+            (path, "LastFallbackTime", binary(LATE)),
+        ]
+    };
+    let check = |values: &[(&str, &str, Value)], version: &str| {
+        let facts = facts(values);
+        let signatures = facts.signatures.unwrap();
+        assert_eq!(signatures.version.unwrap().to_string(), version);
+        assert_eq!(signatures.engine.unwrap().to_string(), "1.1.25100.9002");
+        assert_eq!(signatures.dated(), Some(at("2000-01-01T00:00:00Z")));
+        assert_eq!(signatures.applied, Some(at("2026-11-24T00:00:00Z")));
+        assert_eq!(facts.last_fallback, Some(at("2026-11-24T00:00:00Z")));
+    };
+    check(&of(TODAY, "1.441.99.0"), "1.441.99.0");
+    check(&of(OLDER, "1.300.1.0"), "1.300.1.0");
+    check(&[of(OLDER, "1.300.1.0"), of(TODAY, "1.441.99.0")].concat(), "1.441.99.0");
+    let few = facts(&[
+        (TODAY, "AVSignatureVersion", Value::Sz("1.441.99.0")),
+        (TODAY, "SignaturesLastUpdated", binary(LATE)),
+        (TODAY, "LastFallbackTime", binary("0000000000000000")),
+    ]);
+    assert_eq!(few.signatures.unwrap().dated(), Some(at("2026-11-24T00:00:00Z")));
+    assert_eq!(few.last_fallback, None);
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    for (name, value, reason) in [
+        ("AVSignatureVersion", Value::Denied, Reason::AccessDenied),
+        ("AVSignatureVersion", Value::Dword(1), Reason::Malformed),
+        ("AVSignatureVersion", Value::Sz("new\u{202e}est"), Reason::Malformed),
+    ] {
+        let (facts, problem) = problem(&[(TODAY, name, value)]);
+        assert_eq!((facts.signatures, problem.reason), (None, reason));
+        assert!(problem.detail.starts_with(name) && !problem.detail.contains('\u{202e}'), "{problem:?}");
+    }
+    for (path, name) in
+        [(SPYNET_POLICY, "SSLOptions"), (CONNECTIONS, "WinHttpSettings"), (POLICY, "ProxyServer")]
+    {
+        let (facts, problem) = problem(&[(path, name, Value::Denied)]);
+        assert_eq!(problem.reason, Reason::AccessDenied, "{name}");
+        assert!(problem.detail.contains("LocalSystem"), "{problem:?}");
+        assert_eq!(facts.ssl_options.is_none(), name == "SSLOptions");
+        assert_eq!(facts.winhttp.is_none(), name == "WinHttpSettings");
+    }
+    let (facts, problem) = problem(&[
+        (TODAY, "AVSignatureVersion", Value::Sz("1.1")),
+        (TODAY, "AVSignatureApplied", binary("00")),
+    ]);
+    assert_eq!(facts.signatures.unwrap().dated(), None);
+    assert_eq!(problem.detail, "AVSignatureApplied: it has 1 bytes, a time has 8");
+}
+
+proptest! {
+    #[test]
+    fn no_location_makes_it_panic(line in ".{0,60}") {
+        let _ = maps_url(&line);
+    }
+}
