@@ -22,7 +22,7 @@ pub(super) fn one(word: &str) -> Option<u32> {
 }
 
 /// The first failure in a whole line or output, such as "(hr=0x80072F8F httpcode=451)": successes (hr = 0x1) stand in it too.
-pub(super) fn in_text(text: &str) -> Option<u32> {
+pub(crate) fn in_text(text: &str) -> Option<u32> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     words.filter(|word| word.len() >= 8).filter_map(one).find(|code| is_failure(*code))
 }

@@ -17,6 +17,7 @@ use crate::observation::{FailureReason, Stage};
 use book::{BOOK, TOPICS, winhttp_number};
 pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
+pub(crate) use hresult::in_text as hresult_in;
 pub use maps::{MapsCase, maps_sentence};
 pub use routes::disagreements;
 pub use story::{maps_story, why};

@@ -1,6 +1,8 @@
 //! What this machine says of its own Defender. The parsers are plain functions that know of no system.
 
 pub mod filetime;
+pub mod local_time;
+pub mod mpcmdrun;
 pub mod registry;
 pub mod version;
 pub mod winhttp;
