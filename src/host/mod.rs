@@ -1,5 +1,6 @@
 //! What this machine says of its own Defender. The parsers are plain functions that know of no system.
 
+pub mod events;
 pub mod filetime;
 pub mod local_time;
 pub mod mpcmdrun;
@@ -87,4 +88,16 @@ impl InstalledSignatures {
     pub fn dated(&self) -> Option<SystemTime> {
         self.built.or(self.applied)
     }
+}
+
+/// The text that a program of Windows printed, in UTF-8, UTF-16LE or a code page of old, whose own letters are lost: no code
+/// page has NUL bytes in a text, and UTF-16LE has one in every ASCII character.
+fn decode(output: &[u8]) -> String {
+    let text = if output.contains(&0) {
+        let units: Vec<u16> = output.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+        String::from_utf16_lossy(&units)
+    } else {
+        String::from_utf8_lossy(output).into_owned()
+    };
+    text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)
 }

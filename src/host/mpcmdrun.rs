@@ -7,6 +7,7 @@
 
 use jiff::civil::DateTime;
 
+use super::decode;
 use super::local_time::{self, DateOrder};
 use crate::advice::{self, Advice};
 use crate::observation::clean;
@@ -65,17 +66,6 @@ impl Validation {
             Outcome::Connected | Outcome::Unknown => None,
         }
     }
-}
-
-/// No code page has NUL bytes in a text, and UTF-16LE has one in every ASCII character.
-fn decode(output: &[u8]) -> String {
-    let text = if output.contains(&0) {
-        let units: Vec<u16> = output.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
-        String::from_utf16_lossy(&units)
-    } else {
-        String::from_utf8_lossy(output).into_owned()
-    };
-    text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)
 }
 
 fn outcome(text: &str, exit_code: Option<i32>) -> Outcome {
