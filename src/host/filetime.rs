@@ -2,14 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::SENSIBLE;
+
 /// From 1601-01-01 to 1970-01-01, in ticks.
 const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
 
 /// Ticks in a second.
 const SECOND: u64 = 10_000_000;
-
-/// 2000-01-01 and 2200-01-01 in seconds since 1970: no Defender wrote a time before or after.
-const SENSIBLE: std::ops::Range<u64> = 946_684_800..7_258_118_400;
 
 /// Why a value is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

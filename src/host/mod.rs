@@ -1,18 +1,31 @@
 //! What this machine says of its own Defender. The parsers are plain functions that know of no system.
 
+pub mod command;
 pub mod events;
 pub mod filetime;
 pub mod local_time;
+pub mod mdatp;
 pub mod mpcmdrun;
+pub mod none;
 pub mod registry;
 pub mod version;
 pub mod winhttp;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::SystemTime;
 
+use crate::clock::Clock;
 use crate::observation::clean;
 use crate::words::words;
+use events::EventLog;
+use mdatp::MdatpFacts;
+use mpcmdrun::Validation;
+use registry::RegistryFacts;
 use version::Version;
+
+/// 2000-01-01 and 2200-01-01 in seconds since 1970: no Defender wrote a time before or after.
+const SENSIBLE: std::ops::Range<u64> = 946_684_800..7_258_118_400;
 
 words! {
     /// Where facts of this machine are read.
@@ -88,6 +101,60 @@ impl InstalledSignatures {
     pub fn dated(&self) -> Option<SystemTime> {
         self.built.or(self.applied)
     }
+}
+
+/// What one reading of this machine gave. A part that doesn't apply to it is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    /// When it ended.
+    pub at: SystemTime,
+    /// What was asked.
+    pub sources: &'static [Source],
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// The security intelligence.
+    pub signatures: Option<InstalledSignatures>,
+    /// What Windows says.
+    pub windows: Option<WindowsFacts>,
+    /// What `mdatp` says.
+    pub mdatp: Option<MdatpFacts>,
+}
+
+impl HostFacts {
+    /// Nothing yet of these sources.
+    #[must_use]
+    pub const fn new(sources: &'static [Source]) -> Self {
+        let (signatures, windows, mdatp) = (None, None, None);
+        Self { at: SystemTime::UNIX_EPOCH, sources, problems: Vec::new(), signatures, windows, mdatp }
+    }
+
+    /// The same, with the time at which all was read.
+    #[must_use]
+    pub fn finished(self, at: SystemTime) -> Self {
+        Self { at, ..self }
+    }
+}
+
+/// What Windows says of its Defender.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WindowsFacts {
+    /// In the registry.
+    pub registry: RegistryFacts,
+    /// By `MpCmdRun.exe -ValidateMapsConnection`; none where it could not be run.
+    pub validation: Option<Validation>,
+    /// The last successful connection to MAPS that it told of.
+    pub last_maps_connection: Option<SystemTime>,
+    /// In the event log; none until it could be read once.
+    pub events: Option<EventLog>,
+}
+
+/// Facts to come.
+pub type BoxedFacts<'a> = Pin<Box<dyn Future<Output = HostFacts> + Send + 'a>>;
+
+/// A machine that can be asked of its own Defender.
+pub trait Host: Send {
+    /// Reads all there is, at most once at a time; ends within minutes, whatever hangs.
+    fn facts(&mut self, clock: Clock) -> BoxedFacts<'_>;
 }
 
 /// The text that a program of Windows printed, in UTF-8, UTF-16LE or a code page of old, whose own letters are lost: no code

@@ -1,0 +1,217 @@
+//! Runs a program of this machine: one at a time, with a deadline and a cap on what it prints, and never longer than
+//! somebody waits for it. What it printed means nothing here.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::Reason;
+use crate::observation::clean;
+
+/// Programs run one after another, in the whole process: two validations at once would disturb each other.
+static TURN: Semaphore = Semaphore::const_new(1);
+
+/// How long a program that was killed may take to be gone.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// What a program may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From its start to its end.
+    pub time: Duration,
+    /// Bytes of output, and as many of errors.
+    pub output: usize,
+}
+
+impl Limits {
+    /// So much time, and 256 KiB.
+    #[must_use]
+    pub const fn of(time: Duration) -> Self {
+        Self { time, output: 256 * 1024 }
+    }
+}
+
+/// What a program that ended by itself left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: Vec<u8>,
+    /// What it printed as errors.
+    pub stderr: Vec<u8>,
+}
+
+/// Why there is no output.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such program.
+    #[error("the program is not there")]
+    NotFound,
+    /// It may not be run.
+    #[error("the program may not be run by this user")]
+    AccessDenied,
+    /// It did not end in time, and was killed.
+    #[error("the program did not end within {}", humantime::format_duration(*.0))]
+    Timeout(Duration),
+    /// It printed too much, and was killed.
+    #[error("the program printed more than {0} bytes")]
+    TooLarge(usize),
+    /// The system failed.
+    #[error("the program can't be run: {0}")]
+    Failed(String),
+}
+
+impl CommandError {
+    /// The closed reason.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::NotFound => Reason::NotFound,
+            Self::AccessDenied => Reason::AccessDenied,
+            Self::Timeout(_) => Reason::Timeout,
+            Self::TooLarge(_) => Reason::TooLarge,
+            Self::Failed(_) => Reason::Failed,
+        }
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NotFound,
+            io::ErrorKind::PermissionDenied => Self::AccessDenied,
+            _ => Self::Failed(clean(&error.to_string())),
+        }
+    }
+}
+
+/// Runs a program without input once it is its turn. It is killed at the deadline, when it prints too much, and when
+/// nobody waits for it any more.
+///
+/// # Errors
+/// When it can't be run to its end within the limits. A failure that it tells by its exit code is none.
+pub async fn run<A: AsRef<OsStr>>(
+    program: &Path,
+    arguments: impl IntoIterator<Item = A>,
+    limits: Limits,
+) -> Result<Output, CommandError> {
+    // The semaphore is never closed.
+    let _turn = TURN.acquire().await.map_err(|error| CommandError::Failed(error.to_string()))?;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let ended = timeout(limits.time, end(&mut child, limits.output)).await;
+    let result = ended.unwrap_or(Err(CommandError::Timeout(limits.time)));
+    if result.is_err() {
+        let _gone = timeout(GRACE, child.kill()).await; // what isn't gone by then is reaped when it is
+    }
+    result
+}
+
+async fn end(child: &mut Child, most: usize) -> Result<Output, CommandError> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr) = tokio::try_join!(read(stdout, most), read(stderr, most))?;
+    let code = child.wait().await?.code();
+    Ok(Output { code, stdout, stderr })
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>, most: usize) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        from.take(most as u64 + 1).read_to_end(&mut bytes).await?;
+    }
+    if bytes.len() > most { Err(CommandError::TooLarge(most)) } else { Ok(bytes) }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const PLENTY: Limits = Limits::of(Duration::from_secs(20));
+
+    async fn sh(script: &str, limits: Limits) -> Result<Output, CommandError> {
+        run(Path::new("/bin/sh"), ["-c", script], limits).await
+    }
+
+    #[tokio::test]
+    async fn output_and_exit_code_are_told() {
+        let output = sh("echo out; echo err >&2; cat; exit 7", PLENTY).await;
+        let expected = Output { code: Some(7), stdout: b"out\n".to_vec(), stderr: b"err\n".to_vec() };
+        assert_eq!(output, Ok(expected));
+        assert_eq!(sh("kill -9 $$", PLENTY).await.map(|output| output.code), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_run_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let none = run(&folder.path().join("none"), [""; 0], PLENTY).await;
+        assert_eq!(none, Err(CommandError::NotFound));
+        let file = folder.path().join("file");
+        std::fs::write(&file, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(run(&file, [""; 0], PLENTY).await, Err(CommandError::AccessDenied));
+    }
+
+    #[tokio::test]
+    async fn a_flood_ends_at_the_cap() {
+        let limits = Limits { output: 1000, ..PLENTY };
+        assert_eq!(sh("head -c 1000 /dev/zero", limits).await.map(|output| output.stdout.len()), Ok(1000));
+        assert_eq!(sh("head -c 1001 /dev/zero", limits).await, Err(CommandError::TooLarge(1000)));
+        assert_eq!(sh("cat /dev/zero >&2", limits).await, Err(CommandError::TooLarge(1000)));
+    }
+
+    #[cfg(target_os = "linux")] // it reads /proc
+    #[tokio::test]
+    async fn a_program_that_hangs_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        let script = format!("echo $$ > {}; exec sleep 600", pid.display());
+        let alive = || {
+            let pid = std::fs::read_to_string(&pid).unwrap();
+            Path::new("/proc").join(pid.trim()).exists()
+        };
+        let short = Limits::of(Duration::from_millis(500));
+        assert_eq!(sh(&script, short).await, Err(CommandError::Timeout(short.time)));
+        assert!(!alive());
+
+        std::fs::remove_file(&pid).unwrap();
+        let abandoned = tokio::spawn(async move { sh(&script, PLENTY).await });
+        until(|| std::fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'))).await;
+        abandoned.abort();
+        until(|| !alive()).await;
+    }
+
+    async fn until(holds: impl Fn() -> bool) {
+        for _ in 0..4000 {
+            if holds() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("it never held");
+    }
+
+    #[tokio::test]
+    async fn programs_run_one_after_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!("mkdir {0}/x && sleep 0.1 && rmdir {0}/x", folder.path().display());
+        let runs = [sh(&script, PLENTY), sh(&script, PLENTY), sh(&script, PLENTY)];
+        let [a, b, c] = runs;
+        let (a, b, c) = tokio::join!(a, b, c);
+        assert_eq!([a, b, c].map(|output| output.unwrap().code), [Some(0); 3]);
+    }
+}

@@ -1,0 +1,205 @@
+//! The parsers, against texts by Microsoft's pages and the shape that scripts read; and the command, with a stand-in.
+
+use std::time::SystemTime;
+
+use proptest::prelude::*;
+
+use super::super::InstalledSignatures;
+use super::connectivity::parse;
+use super::health::HealthError;
+use super::*;
+
+fn at(text: &str) -> SystemTime {
+    humantime::parse_rfc3339(text).unwrap()
+}
+
+fn now() -> SystemTime {
+    at("2026-11-24T12:00:00Z")
+}
+
+/// By the shape that scripts read: names in camel case, settings as objects.
+const JSON: &str = r#"{
+  "appVersion": "101.25092.0003",
+  "automaticDefinitionUpdateEnabled": {"$type": "sourcedConfig", "source": "managed", "value": true},
+  "cloudEnabled": {"source": "managed", "value": true},
+  "definitionsStatus": {"$type": "upToDate"},
+  "definitionsUpdated": "1795478400000",
+  "definitionsUpdatedMinutesAgo": 720,
+  "definitionsVersion": "1.441.99.0",
+  "engineVersion": "1.1.25100.9002",
+  "healthIssues": [],
+  "healthy": true
+}"#;
+
+fn expected() -> Health {
+    Health {
+        healthy: Some(true),
+        cloud_enabled: Some(true),
+        definitions_up_to_date: Some(true),
+        signatures: InstalledSignatures {
+            version: "1.441.99.0".parse().ok(),
+            engine: "1.1.25100.9002".parse().ok(),
+            platform: "101.25092.0003".parse().ok(),
+            built: None,
+            applied: Some(at("2026-11-24T00:00:00Z")),
+        },
+    }
+}
+
+#[test]
+fn health_is_read_in_every_spelling() {
+    let snake = JSON
+        .replace("appVersion", "app_version")
+        .replace("cloudEnabled", "cloud_enabled")
+        .replace("definitionsS", "definitions_s")
+        .replace("definitionsU", "definitions_u")
+        .replace("definitionsV", "definitions_v")
+        .replace("engineV", "engine_v")
+        .replace(r#"{"$type": "upToDate"}"#, r#""up_to_date""#);
+    for text in [
+        JSON.to_owned(),
+        snake,
+        format!("ATTENTION: No license found.\n{JSON}\nbye"),
+        JSON.replace("\"1795478400000\"", "1795478400000"),
+        JSON.replace("\"1795478400000\"", "1795478400"),
+        JSON.replace("1795478400000", "2026-11-24T00:00:00Z"),
+        JSON.replace("1795478400000", "Nov 24, 2026 at 12:00:00 AM"), // by the minutes, then
+        JSON.replace("\"1795478400000\"", "null").replace("720", "\"720\""),
+        JSON.replace("\"healthy\": true", "\"healthy\": \"true\""),
+        JSON.replace("\"healthy\": true", "\"healthy\": 1"),
+    ] {
+        assert_eq!(Health::parse(text.as_bytes(), now()), Ok(expected()), "{text}");
+    }
+}
+
+#[test]
+fn missing_and_broken_fields_are_none() {
+    let parse = |text: &str| Health::parse(text.as_bytes(), now());
+    let sick = parse(r#"{"healthy": false, "definitionsStatus": {"$type": "outOfDate"}}"#).unwrap();
+    let expected = Health { healthy: Some(false), definitions_up_to_date: Some(false), ..Health::default() };
+    assert_eq!(sick, expected);
+    for field in [
+        r#""engineVersion": "unavailable""#,
+        r#""engineVersion": ["1.2.3.4"]"#,
+        r#""engineVersion": {"value": {"value": "1.2.3.4"}}"#,
+        r#""engineVersion": {}"#,
+        r#""cloudEnabled": "perhaps""#,
+        r#""definitionsUpdated": 1"#,
+        r#""definitionsUpdated": "99999999999999999""#,
+        r#""definitionsUpdated": "-5""#,
+        r#""definitionsUpdatedMinutesAgo": -5"#,
+        r#""definitionsUpdatedMinutesAgo": 18446744073709551615"#,
+        r#""definitionsUpdatedMinutesAgo": 99999999999"#,
+    ] {
+        let health = parse(&format!("{{{field}, \"healthy\": true}}")).unwrap();
+        assert_eq!(health, Health { healthy: Some(true), ..Health::default() }, "{field}");
+    }
+    for text in ["{}", "[]", "7", "", r#"{"unknown": 1}"#, r#"{"healthy": []}"#] {
+        assert_eq!(parse(text), Err(HealthError::Foreign), "{text}");
+    }
+    for text in ["{", r#"{"healthy": tr"#, "Could not connect to the daemon", &"{\"a\":".repeat(10_000)] {
+        assert!(matches!(parse(text), Err(HealthError::Syntax(_))), "{text}");
+    }
+}
+
+#[test]
+fn connections_are_read() {
+    let text = "\
+Running connectivity test
+Testing connection with https://cdn.x.cp.wd.microsoft.com/ping ... [OK]
+Testing connection with https://x.cp.wd.microsoft.com/api/report ... [FAIL]\r
+Testing connection with https://winatp-gw-weu.microsoft.com/test ... [ERROR] Error code 35\u{1b}
+Testing connection with https://winatp-gw-neu.microsoft.com/test ...
+Testing connection with nonsense ... [OK]
+Testing connection with https://v20.events.data.microsoft.com/ping ... [ok]
+";
+    let tests = parse(text.as_bytes());
+    let read: Vec<_> = tests.iter().map(|test| (test.url.host(), test.failure.as_deref())).collect();
+    let expected = [
+        ("cdn.x.cp.wd.microsoft.com", None),
+        ("x.cp.wd.microsoft.com", Some("[FAIL]")),
+        ("winatp-gw-weu.microsoft.com", Some("[ERROR] Error code 35 ")),
+        ("v20.events.data.microsoft.com", None),
+    ];
+    assert_eq!(read, expected);
+    assert_eq!(parse(text.repeat(1000).as_bytes()).len(), 100);
+    assert_eq!(parse(b"Could not connect to the daemon"), []);
+}
+
+proptest! {
+    #[test]
+    fn no_health_makes_it_panic(text in "[{}\\[\\]\":,a-z0-9.e-]{0,60}", value in ".{0,30}") {
+        let _ = Health::parse(text.as_bytes(), now());
+        let value = serde_json::to_string(&value).unwrap();
+        let _ = Health::parse(format!("{{\"definitions_updated\":{value},\"app_version\":{value}}}").as_bytes(), now());
+    }
+
+    #[test]
+    fn no_connection_makes_it_panic(start in ".{0,20}", end in ".{0,40}") {
+        let _ = parse(format!("{start}Testing connection with {end} ... {start}").as_bytes());
+    }
+}
+
+#[cfg(unix)]
+mod command {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// The facts of a stand-in that does so for `health` and so for `connectivity`.
+    async fn facts(health: &str, connectivity: &str) -> HostFacts {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("mdatp");
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in\n'health --output json') {health};;\n'connectivity test') {connectivity};;\n*) exit 99;;\nesac\n"
+        );
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let short = Limits::of(Duration::from_secs(2));
+        let mut mdatp = Mdatp { health: short, connectivity: short, ..Mdatp::at(program) };
+        mdatp.facts(Clock::Fixed(now())).await
+    }
+
+    const CONNECTED: &str = "echo 'Testing connection with https://a.example/ping ... [OK]'";
+
+    #[tokio::test]
+    async fn a_healthy_product_is_read() {
+        let facts = facts(&format!("cat <<'E'\n{JSON}\nE\n"), CONNECTED).await;
+        assert_eq!(facts.problems, []);
+        assert_eq!(facts.at, now());
+        assert_eq!(facts.signatures, Some(expected().signatures));
+        let mdatp = facts.mdatp.unwrap();
+        assert_eq!(mdatp.health, Some(expected()));
+        assert_eq!(mdatp.connectivity.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_goes_wrong_is_told_and_the_rest_is_kept() {
+        for (health, reason, detail) in [
+            ("exec sleep 30", Reason::Timeout, "did not end within 2s"),
+            ("exec cat /dev/zero", Reason::TooLarge, "more than 262144 bytes"),
+            ("echo nonsense", Reason::Malformed, "it printed nonsense"),
+            ("echo '{}'", Reason::Malformed, "none of the known fields"),
+            ("exit 1", Reason::Failed, "it printed nothing"),
+            ("echo 'no daemon' >&2; exit 1", Reason::Failed, "it printed no daemon"),
+        ] {
+            let facts = facts(health, CONNECTED).await;
+            let [problem] = facts.problems.as_slice() else { panic!("{health}: {:?}", facts.problems) };
+            assert_eq!((problem.source, problem.reason), (Source::Health, reason), "{health}");
+            assert!(problem.detail.contains(detail), "{problem:?}");
+            assert_eq!(facts.signatures, None);
+            assert_eq!(facts.mdatp.unwrap().connectivity.unwrap().len(), 1);
+        }
+        let facts = facts("echo '{\"healthy\": true}'", "echo nothing").await;
+        assert_eq!(facts.problems[0].source, Source::Connectivity);
+        assert!(facts.mdatp.unwrap().health.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_product_that_is_not_there_is_told() {
+        let facts = Mdatp::at("/nonexistent/mdatp".into()).facts(Clock::Fixed(now())).await;
+        let problems: Vec<_> =
+            facts.problems.iter().map(|problem| (problem.source, problem.reason)).collect();
+        assert_eq!(problems, [(Source::Health, Reason::NotFound), (Source::Connectivity, Reason::NotFound)]);
+    }
+}
