@@ -14,6 +14,7 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Problems};
 use crate::engine::{self, Event};
+use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
 use crate::probe::{Prober, ProberError};
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The libraries refuse to be set up.
     #[error(transparent)]
     Prober(#[from] ProberError),
+    /// This machine can't be asked as it should be.
+    #[error(transparent)]
+    Host(#[from] WrongSystem),
 }
 
 /// A configuration with what follows from it, ready to probe.
@@ -50,6 +54,10 @@ pub struct Setup {
     pub prober: Arc<Prober>,
     /// Probes at once.
     pub concurrency: usize,
+    /// This machine, where it has a Defender of its own.
+    pub host: Option<Box<dyn Host>>,
+    /// How often it is asked.
+    pub host_interval: Duration,
     /// Where wall time comes from.
     pub clock: Clock,
     /// Where what outlives the process is kept; none: nowhere.
@@ -65,7 +73,16 @@ pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
     let plan = Arc::new(plan);
     let roots = Roots::load(&catalog::embedded().microsoft_roots, &config.tls)?;
     let prober = Arc::new(Prober::new(Arc::clone(&plan), &config, &roots, clock)?);
-    Ok(Setup { plan, prober, concurrency: config.concurrency, clock, state_file: config.state_file })
+    let host = host::open(config.signatures.installed)?;
+    Ok(Setup {
+        plan,
+        prober,
+        concurrency: config.concurrency,
+        host,
+        host_interval: config.host.interval,
+        clock,
+        state_file: config.state_file,
+    })
 }
 
 /// The configuration and its plan.
@@ -89,7 +106,7 @@ pub async fn run(
     path: TelemetryPath,
     shutdown: impl Future<Output = ()>,
 ) {
-    let Setup { plan, prober, concurrency, clock, state_file } = setup;
+    let Setup { plan, prober, concurrency, host, host_interval, clock, state_file } = setup;
     let mut first = Snapshot::new(Arc::clone(&plan), clock.now());
     let state_file = state_file.and_then(|path| persist::restore(path, &mut first, clock.now()));
     let (publish, snapshot) = watch::channel(Arc::new(first.clone()));
@@ -104,6 +121,9 @@ pub async fn run(
     }
     tokio::spawn(state::run(first, inbox, publish));
     let mut watching = watch_feeds(&plan, &prober, clock, events.clone());
+    if let Some(host) = host {
+        watching.spawn(host::watch(host, clock, host_interval, events.clone()));
+    }
     engine::run(plan, prober, clock, concurrency, events, shutdown).await;
 
     tracing::info!("stopping");

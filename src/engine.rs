@@ -10,11 +10,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::catalog::Component;
 use crate::clock::Clock;
+use crate::host::HostFacts;
 use crate::observation::{Facts, Failure, FailureReason, Observation, Stage};
 use crate::plan::{Plan, TargetId};
 use crate::probe::Prober;
 use crate::schedule::{Due, Schedule};
-use crate::signatures::{Answer, Installed};
+use crate::signatures::Answer;
 use crate::trust::VerifiedPath;
 use crate::trust::revocation::{CrlState, RevocationReport};
 
@@ -29,8 +30,8 @@ pub enum Event {
     Revocation(Box<Checked>),
     /// The version feed was asked for.
     Feed(Box<Answer>),
-    /// What is installed on this machine was asked for; none: nothing that is known of.
-    Installed(Option<Installed>),
+    /// This machine was asked of its own Defender.
+    Host(Box<HostFacts>),
 }
 
 /// What a check of revocation found.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::raw::{Mapping, Node, Report, document, key};
 use super::text::{INTERVAL, TIMEOUT, connect_to, host_port, said};
 use super::{
-    ComponentConfig, Config, ConnectTo, Environment, HostPort, Problems, endpoints, resolver, routes,
+    ComponentConfig, Config, ConnectTo, Environment, HostPort, Problems, endpoints, host, resolver, routes,
     signatures, tls,
 };
 use crate::catalog::{Component, Geo};
@@ -66,6 +66,7 @@ fn read(mut root: Mapping<'_>, base_dir: &Path, environment: &Environment) -> Co
             .and_then(Node::mapping)
             .map(|node| tls::read(node, base_dir))
             .unwrap_or_default(),
+        host: root.take("host").and_then(Node::mapping).map(host::read).unwrap_or_default(),
         endpoints: root.take("endpoints").and_then(endpoints::overrides).unwrap_or_default(),
         block_pages: root.take("block_pages").and_then(endpoints::block_pages).unwrap_or_default(),
         signatures: root.take("signatures").and_then(Node::mapping).map(signatures::read).unwrap_or_default(),

@@ -5,6 +5,7 @@ mod check;
 mod credentials;
 mod endpoints;
 mod environment;
+mod host;
 mod load;
 mod no_proxy;
 mod proxy_url;
@@ -65,6 +66,8 @@ pub struct Config {
     pub connect_to: BTreeMap<HostPort, ConnectTo>,
     /// How certificates are judged.
     pub tls: TlsConfig,
+    /// How this machine is asked of its own Defender.
+    pub host: HostConfig,
     /// Endpoints added, or expectations changed.
     pub endpoints: Vec<EndpointOverride>,
     /// Marks of block pages besides the catalog's.
@@ -88,6 +91,7 @@ impl Default for Config {
             resolver: ResolverConfig::default(),
             connect_to: BTreeMap::new(),
             tls: TlsConfig::default(),
+            host: HostConfig::default(),
             endpoints: Vec::new(),
             block_pages: Vec::new(),
             signatures: SignaturesConfig::default(),
@@ -120,6 +124,19 @@ impl Default for TlsConfig {
             crl_refresh: Duration::from_secs(60 * 60),
             issuer_hosts: Vec::new(),
         }
+    }
+}
+
+/// How this machine is asked of its own Defender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostConfig {
+    /// Time between two readings.
+    pub interval: Duration,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(15 * 60) }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::decode;
+use super::{Problem, Reason, Source, decode};
 use crate::advice;
 use crate::observation::clean;
 use crate::words::words;
@@ -41,6 +41,21 @@ words! {
         DynamicSignatureFailed = "2012",
         /// A file from the cloud could not be downloaded.
         CloudDownloadFailed = "2021",
+    }
+}
+
+impl EventKind {
+    /// What happened, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Detected => "malware detected",
+            Self::SignaturesUpdated => "signatures updated",
+            Self::UpdateFailed => "update of the signatures failed",
+            Self::DynamicSignature => "signature received from the cloud",
+            Self::DynamicSignatureFailed => "signatures from the cloud failed",
+            Self::CloudDownloadFailed => "download from the cloud failed",
+        }
     }
 }
 
@@ -144,6 +159,19 @@ pub fn parse(output: &[u8]) -> Result<Vec<LoggedEvent>, EventsError> {
     let document: Document =
         quick_xml::de::from_str(&text).map_err(|error| EventsError(clean(&error.to_string())))?;
     document.events.into_iter().filter_map(|entry| event(entry).transpose()).take(MAX_EVENTS).collect()
+}
+
+/// Why `wevtutil` ended with another exit code than 0: it is the number of a Windows error, 5 that access is denied, 2 or 15007
+/// that there is no such log (Microsoft's page "System Error Codes").
+#[must_use]
+pub fn refused(code: Option<i32>, stderr: &[u8]) -> Problem {
+    let reason = match code {
+        Some(5) => Reason::AccessDenied,
+        Some(2 | 15007) => Reason::NotFound,
+        _ => Reason::Failed,
+    };
+    let code = code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with {code}"));
+    Problem::new(Source::EventLog, reason, format!("wevtutil.exe ended {code}: {}", decode(stderr).trim()))
 }
 
 fn event(entry: Entry) -> Result<Option<LoggedEvent>, EventsError> {

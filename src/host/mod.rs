@@ -6,23 +6,32 @@ pub mod filetime;
 pub mod local_time;
 pub mod mdatp;
 pub mod mpcmdrun;
-pub mod none;
 pub mod registry;
 pub mod version;
+mod watch;
+#[cfg(windows)]
+pub mod windows;
 pub mod winhttp;
+
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::SystemTime;
 
+pub use watch::watch;
+
 use crate::clock::Clock;
+use crate::config::InstalledFrom;
 use crate::observation::clean;
+use crate::signatures::{Installed, Version};
 use crate::words::words;
 use events::EventLog;
-use mdatp::MdatpFacts;
+use mdatp::{Mdatp, MdatpFacts};
 use mpcmdrun::Validation;
 use registry::RegistryFacts;
-use version::Version;
+use version::ProductVersion;
 
 /// 2000-01-01 and 2200-01-01 in seconds since 1970: no Defender wrote a time before or after.
 const SENSIBLE: std::ops::Range<u64> = 946_684_800..7_258_118_400;
@@ -88,7 +97,7 @@ pub struct InstalledSignatures {
     /// Of the engine.
     pub engine: Option<Version>,
     /// Of the product.
-    pub platform: Option<Version>,
+    pub platform: Option<ProductVersion>,
     /// When the signatures were made.
     pub built: Option<SystemTime>,
     /// When they were installed.
@@ -96,6 +105,12 @@ pub struct InstalledSignatures {
 }
 
 impl InstalledSignatures {
+    /// The same, with the platform's version.
+    #[must_use]
+    pub fn of_platform(self, platform: Option<ProductVersion>) -> Self {
+        Self { platform, ..self }
+    }
+
     /// The moment from which their age counts: when they were made; where that isn't told, when they were installed.
     #[must_use]
     pub fn dated(&self) -> Option<SystemTime> {
@@ -135,6 +150,30 @@ impl HostFacts {
     }
 }
 
+impl HostFacts {
+    /// The installed signatures, for the rules of staleness; none where their version or their time isn't known.
+    #[must_use]
+    pub fn installed(&self) -> Option<Installed> {
+        let own = self.signatures.as_ref()?;
+        Some(Installed { signatures: own.version?, built_at: own.dated()? })
+    }
+
+    /// The same, with what is still true of earlier facts where it could not be read again: what is installed, what the event
+    /// log counted, and the last connection.
+    #[must_use]
+    pub fn after(mut self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self };
+        if self.signatures.is_none() && !self.problems.is_empty() {
+            self.signatures.clone_from(&before.signatures);
+        }
+        if let (Some(now), Some(before)) = (&mut self.windows, &before.windows) {
+            now.last_maps_connection = now.last_maps_connection.max(before.last_maps_connection);
+            now.events = now.events.take().or_else(|| before.events.clone());
+        }
+        self
+    }
+}
+
 /// What Windows says of its Defender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WindowsFacts {
@@ -150,6 +189,38 @@ pub struct WindowsFacts {
 
 /// Facts to come.
 pub type BoxedFacts<'a> = Pin<Box<dyn Future<Output = HostFacts> + Send + 'a>>;
+
+/// What is asked for can't run on this system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("signatures.installed: windows can be asked on Windows alone")]
+pub struct WrongSystem;
+
+/// This machine, as it is to be asked; none: there is nothing to ask.
+///
+/// # Errors
+/// When it is to be asked as another system.
+pub fn open(from: InstalledFrom) -> Result<Option<Box<dyn Host>>, WrongSystem> {
+    Ok(match from {
+        InstalledFrom::None => None,
+        InstalledFrom::Mdatp => Some(Box::new(Mdatp::find().unwrap_or_else(Mdatp::usual))),
+        InstalledFrom::Windows => Some(windows_host(true).ok_or(WrongSystem)?),
+        InstalledFrom::Auto => {
+            windows_host(false).or_else(|| Mdatp::find().map(|host| Box::new(host) as Box<dyn Host>))
+        }
+    })
+}
+
+/// Windows' own, where this is Windows and it is installed or demanded.
+#[cfg(windows)]
+fn windows_host(demanded: bool) -> Option<Box<dyn Host>> {
+    let found = windows::Windows::find().or_else(|| demanded.then(windows::Windows::default));
+    found.map(|host| Box::new(host) as Box<dyn Host>)
+}
+
+#[cfg(not(windows))]
+fn windows_host(_demanded: bool) -> Option<Box<dyn Host>> {
+    None
+}
 
 /// A machine that can be asked of its own Defender.
 pub trait Host: Send {

@@ -7,8 +7,8 @@
 
 use jiff::civil::DateTime;
 
-use super::decode;
 use super::local_time::{self, DateOrder};
+use super::{Problem, Reason, Source, decode};
 use crate::advice::{self, Advice};
 use crate::observation::clean;
 
@@ -17,6 +17,9 @@ mod tests;
 
 /// The longest part of an unknown output that is kept, in characters.
 const MAX_TEXT: usize = 1000;
+
+/// The process isn't elevated.
+const ACCESS_DENIED: u32 = 0x8007_0005;
 
 /// What Defender itself found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,33 @@ impl Validation {
             last_connection: last_connection(&text, order),
             text: for_the_log(&text),
         }
+    }
+
+    /// Whether Defender is connected; none where that isn't told: an output that can't be understood, or a process that may
+    /// not ask.
+    #[must_use]
+    pub const fn connected(&self) -> Option<bool> {
+        match self.outcome {
+            Outcome::Connected => Some(true),
+            Outcome::Failed { hresult: ACCESS_DENIED, .. } | Outcome::Unknown => None,
+            Outcome::Failed { .. } => Some(false),
+        }
+    }
+
+    /// Why it isn't told whether Defender is connected.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        let (reason, what) = match self.outcome {
+            Outcome::Failed { hresult: ACCESS_DENIED, .. } => (
+                Reason::AccessDenied,
+                "MpCmdRun.exe may not ask: run the exporter as LocalSystem or elevated".to_owned(),
+            ),
+            Outcome::Unknown => {
+                (Reason::Malformed, format!("the output of MpCmdRun.exe is not understood: {}", self.text))
+            }
+            Outcome::Connected | Outcome::Failed { .. } => return None,
+        };
+        Some(Problem::new(Source::MapsValidation, reason, what))
     }
 
     /// Cause and remedy of the failure.

@@ -6,10 +6,10 @@
 use std::fmt::Display;
 use std::time::SystemTime;
 
-use super::version::Version;
 use super::winhttp::{WinHttpProxies, WinHttpSetting};
 use super::{InstalledSignatures, Problem, Reason, Source, filetime};
 use crate::catalog::ProbeUrl;
+use crate::signatures::Version;
 use crate::verdict::SslOptions;
 use crate::words::words;
 
@@ -106,6 +106,14 @@ pub struct ProxyPolicy {
     pub server: Option<WinHttpProxies>,
     /// `ProxyPacUrl`.
     pub pac_url: Option<ProbeUrl>,
+}
+
+impl ProxyPolicy {
+    /// Whether there is any.
+    #[must_use]
+    pub const fn is_set(&self) -> bool {
+        self.server.is_some() || self.pac_url.is_some()
+    }
 }
 
 /// What the registry says. A value that is absent here isn't set, or couldn't be read: then a problem says so.

@@ -1,57 +1,60 @@
-//! Versions of signatures, engine and platform, as Defender writes them; and the newest of the platform's folders. Pure.
+//! Versions of the product, as Windows and `mdatp` write them; and the newest of the platform's folders. Pure. Signatures and
+//! engines have versions of their own (`signatures`).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A version: two to four numbers with dots between them, `1.401.1165.0`. So its text is bounded whatever it was read from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
-    numbers: [u32; 4],
-    count: u8,
-}
+/// The most digits of a number.
+const MAX_DIGITS: usize = 10;
+
+/// A version of two to four numbers with dots between them, such as `4.18.25110.5` or `101.25092.0003`. It keeps its zeros, and
+/// its text is bounded whatever it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductVersion(String);
 
 /// It isn't two to four numbers with dots between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is no version such as 1.401.1165.0")]
+#[error("is no version such as 4.18.25110.5")]
 pub struct NoVersion;
 
-impl FromStr for Version {
+impl FromStr for ProductVersion {
     type Err = NoVersion;
 
     fn from_str(text: &str) -> Result<Self, NoVersion> {
-        let (mut numbers, mut count) = ([0; 4], 0_u8);
-        for part in text.trim().split('.') {
-            let slot = numbers.get_mut(usize::from(count)).ok_or(NoVersion)?;
-            if !part.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(NoVersion); // a sign
-            }
-            *slot = part.parse().map_err(|_| NoVersion)?;
-            count += 1;
-        }
-        if count >= 2 { Ok(Self { numbers, count }) } else { Err(NoVersion) }
+        numbers(text.trim()).map(|_| Self(text.trim().to_owned())).ok_or(NoVersion)
     }
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for ProductVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, number) in self.numbers.iter().take(usize::from(self.count)).enumerate() {
-            let dot = if n == 0 { "" } else { "." };
-            write!(f, "{dot}{number}")?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
+}
+
+/// The numbers of a version; those that it doesn't have are 0.
+fn numbers(text: &str) -> Option<[u64; 4]> {
+    let (mut numbers, mut count) = ([0; 4], 0);
+    for part in text.split('.') {
+        let digits = (1..=MAX_DIGITS).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        *numbers.get_mut(count)? = part.parse().ok().filter(|_| digits)?;
+        count += 1;
+    }
+    (count >= 2).then_some(numbers)
 }
 
 /// The newest of the folders below `%ProgramData%\Microsoft\Windows Defender\Platform`, and the platform's version that it
 /// stands for: `4.18.25070.5-0` is build 0 of version 4.18.25070.5. Other names don't matter.
-pub fn newest_platform<'a>(folders: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, Version)> {
-    let versions = folders.into_iter().filter_map(|name| Some((platform(name)?, name)));
-    versions.max_by_key(|(key, _)| *key).map(|((version, _), name)| (name, version))
+pub fn newest_platform<'a>(folders: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, ProductVersion)> {
+    let platforms = folders.into_iter().filter_map(|name| Some((platform(name)?, name)));
+    let (_, name) = platforms.max_by_key(|(order, _)| *order)?;
+    let version = name.split_once('-').map_or(name, |(version, _)| version);
+    Some((name, version.parse().ok()?))
 }
 
-fn platform(folder: &str) -> Option<(Version, u32)> {
+/// What a folder is sorted by.
+fn platform(folder: &str) -> Option<([u64; 4], u32)> {
     let (version, build) = folder.split_once('-').unwrap_or((folder, "0"));
-    Some((version.parse().ok()?, build.parse().ok()?))
+    Some((numbers(version)?, build.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -62,8 +65,11 @@ mod tests {
 
     #[test]
     fn versions_are_read_and_written() {
-        for text in ["1.401.1165.0", "101.23.60", "4.18", "0.0.0.4294967295"] {
-            assert_eq!(text.parse::<Version>().map(|version| version.to_string()), Ok(text.to_owned()));
+        for text in ["4.18.25110.5", "101.25092.0003", "4.18", "0.0.0.9999999999"] {
+            assert_eq!(
+                text.parse::<ProductVersion>().map(|version| version.to_string()),
+                Ok(text.to_owned())
+            );
         }
         for text in [
             "",
@@ -73,13 +79,13 @@ mod tests {
             ".1",
             "1..2",
             "1.2.3.4.5",
-            "1.2.3.4294967296",
+            "1.2.3.99999999999",
             "1.+2",
             "1.-2",
             "v1.2",
             "1.2 3",
         ] {
-            assert_eq!(text.parse::<Version>(), Err(NoVersion), "{text}");
+            assert_eq!(text.parse::<ProductVersion>(), Err(NoVersion), "{text}");
         }
     }
 
@@ -102,8 +108,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in ".{0,40}") {
-            if let Ok(version) = text.parse::<Version>() {
-                prop_assert_eq!(version.to_string().parse(), Ok(version));
+            if let Ok(version) = text.parse::<ProductVersion>() {
+                prop_assert_eq!(version.to_string().parse(), Ok(version.clone()));
                 prop_assert!(version.to_string().len() <= 43);
             }
             let _ = newest_platform([text.as_str()]);

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod host;
+
 use super::build_info::BuildInfo;
 use super::collector::Scrape;
 use super::process::ProcessStats;
@@ -68,6 +70,7 @@ pub(crate) fn snapshot() -> Snapshot {
         failures: Arc::new(failures()),
         overruns: Arc::new(BTreeMap::from([(Component::Maps, 0), (Component::Update, 2)])),
         signatures: signatures(),
+        host: Some(Arc::new(host::facts(at))),
         config_loaded: at(-5.0),
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::{self, Write};
 
 use super::table::{Metric, Spec};
 use crate::catalog::{Component, UpdateSource};
+use crate::host::events::EventKind;
+use crate::host::{Reason as HostReason, Source};
 use crate::observation::{FAILURE_PAIRS, Stage};
 use crate::signatures::Finding;
 
@@ -35,6 +37,7 @@ fn write_words(out: &mut String) -> fmt::Result {
     writeln!(out, "`family`: {}.\n", list(["ipv4", "ipv6"].into_iter()))?;
     writeln!(out, "`source`: {}.\n", list(UpdateSource::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`finding`: {}.\n", list(Finding::ALL.iter().map(|word| word.as_str())))?;
+    write_host_words(out)?;
     out.push_str("`reason`, by the stage that it can occur in:\n\n| stage | reasons |\n|---|---|\n");
     for stage in Stage::ALL {
         let reasons = FAILURE_PAIRS.iter().filter(|(of, _)| of == stage).map(|(_, reason)| reason.as_str());
@@ -44,6 +47,18 @@ fn write_words(out: &mut String) -> fmt::Result {
         }
     }
     Ok(())
+}
+
+/// The words of what this machine says of its own Defender.
+fn write_host_words(out: &mut String) -> fmt::Result {
+    let sources = list(Source::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`source` of `{}`: {sources}.\n", Metric::HostReadSuccess.spec().name)?;
+    let reasons = list(HostReason::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`reason` of `{}`: {reasons}.\n", Metric::HostReadFailureReason.spec().name)?;
+    let results = list(["ok", "failed"].into_iter());
+    writeln!(out, "`result` of `{}`: {results}.\n", Metric::HostConnectivityTests.spec().name)?;
+    let events: Vec<_> = EventKind::ALL.iter().map(|kind| format!("`{kind}` ({})", kind.meaning())).collect();
+    writeln!(out, "`event`, an id of Defender's log: {}.\n", events.join(", "))
 }
 
 fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {

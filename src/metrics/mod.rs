@@ -3,6 +3,7 @@
 mod build_info;
 mod collector;
 mod exposition;
+mod host;
 mod markdown;
 mod negotiation;
 mod process;

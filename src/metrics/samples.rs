@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use super::collector::Scrape;
+use super::host;
 use super::signatures;
 use super::table::Metric;
 use crate::clock::unix_seconds;
@@ -53,6 +54,7 @@ impl<'a> Value<'a> {
 }
 
 /// Every sample of `metric`; none: the metric isn't shown at all.
+#[allow(clippy::too_many_lines, reason = "one arm for each metric")]
 pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
     let process = &scrape.process;
     match metric {
@@ -135,6 +137,27 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         Metric::ConfigLastReloadSuccessTimestamp => {
             vec![Value::time(scrape.snapshot.config_loaded).sample([])]
         }
+        Metric::SignaturesInstalledInfo
+        | Metric::SignaturesInstalledTimestamp
+        | Metric::HostReadSuccess
+        | Metric::HostReadFailureReason
+        | Metric::HostLastReadTimestamp
+        | Metric::HostSslOptions
+        | Metric::HostWinhttpProxyConfigured
+        | Metric::HostProxyPolicyConfigured
+        | Metric::HostSpynetReporting
+        | Metric::HostSubmitSamplesConsent
+        | Metric::HostMapsValidationSuccess
+        | Metric::HostMapsValidationHresultInfo
+        | Metric::HostLastMapsConnection
+        | Metric::HostLastFallback
+        | Metric::HostSignaturesDue
+        | Metric::HostEvents
+        | Metric::HostEventLastTimestamp
+        | Metric::HostHealthy
+        | Metric::HostCloudEnabled
+        | Metric::HostDefinitionsUpToDate
+        | Metric::HostConnectivityTests => host::samples(metric, scrape),
         Metric::ProcessCpu => single(process.cpu_seconds.map(Value::Real)),
         Metric::ProcessResidentMemory => single(process.resident_bytes.map(Value::Whole)),
         Metric::ProcessVirtualMemory => single(process.virtual_bytes.map(Value::Whole)),
@@ -145,7 +168,7 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
     }
 }
 
-fn single(value: Option<Value<'_>>) -> Vec<Sample<'_>> {
+pub(super) fn single(value: Option<Value<'_>>) -> Vec<Sample<'_>> {
     value.map(|value| value.sample([])).into_iter().collect()
 }
 

@@ -227,6 +227,50 @@ metrics! {
     ConfigLastReloadSuccessTimestamp: "defender_config_last_reload_success_timestamp_seconds", Gauge, SECONDS, [],
         "When the configuration in use was loaded.";
 
+    SignaturesInstalledInfo: "defender_signatures_installed_info", Info, None, ["version", "engine", "platform"],
+        "The security intelligence, engine and product installed on this machine; empty where not known. Absent where it has no Defender.";
+    SignaturesInstalledTimestamp: "defender_signatures_installed_timestamp_seconds", Gauge, SECONDS,
+        ["version", "engine", "platform"],
+        "When the installed security intelligence was made or, where only that is told (Linux), installed.";
+    HostReadSuccess: "defender_host_read_success", Gauge, None, ["source"],
+        "Whether all that this machine was asked of its own Defender could be read (1) or not (0). Absent where it has no Defender.";
+    HostReadFailureReason: "defender_host_read_failure_reason", Gauge, None, ["source", "reason"],
+        "Always 1: why something could not be read; access_denied means that the exporter needs elevation. Absent while all can.";
+    HostLastReadTimestamp: "defender_host_last_read_timestamp_seconds", Gauge, SECONDS, [],
+        "When this machine was last asked.";
+    HostSslOptions: "defender_host_ssl_options", Gauge, None, [],
+        "Windows: what this machine checks when it connects to MAPS: 0 nothing, 1 revocation, 2 pinning, 3 both, the default.";
+    HostWinhttpProxyConfigured: "defender_host_winhttp_proxy_configured", Gauge, None, [],
+        "Windows: whether a system-wide WinHTTP proxy is set (1) or not (0).";
+    HostProxyPolicyConfigured: "defender_host_proxy_policy_configured", Gauge, None, [],
+        "Windows: whether a policy gives Defender a proxy of its own, or a script (1), or not (0).";
+    HostSpynetReporting: "defender_host_spynet_reporting", Gauge, None, [],
+        "Windows: what a policy makes of cloud-delivered protection: 0 off, 1 basic, 2 advanced. Absent where none does.";
+    HostSubmitSamplesConsent: "defender_host_submit_samples_consent", Gauge, None, [],
+        "Windows: what a policy makes of samples: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent where none does.";
+    HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, None, [],
+        "Windows: whether MpCmdRun -ValidateMapsConnection found this machine connected to MAPS (1) or not (0). Absent where that is not told.";
+    HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, None, ["hresult"],
+        "Windows: the error of that validation, as `defender-exporter explain` takes it. Absent while there is none.";
+    HostLastMapsConnection: "defender_host_last_maps_connection_timestamp_seconds", Gauge, SECONDS, [],
+        "Windows: when this machine last connected to MAPS, as newer builds of MpCmdRun tell.";
+    HostLastFallback: "defender_host_last_fallback_timestamp_seconds", Gauge, SECONDS, [],
+        "Windows: when Defender last fell back to the alternate download location. Absent if never.";
+    HostSignaturesDue: "defender_host_signatures_due_seconds", Gauge, SECONDS, [],
+        "Windows: the age at which a policy lets signatures count as out of date. Absent where none does.";
+    HostEvents: "defender_host_events_total", Counter, None, ["event"],
+        "Windows: events of Defender's log since the exporter started, by their id.";
+    HostEventLastTimestamp: "defender_host_event_last_timestamp_seconds", Gauge, SECONDS, ["event"],
+        "Windows: when the last event of this id was logged, also before the exporter started. Absent if there is none.";
+    HostHealthy: "defender_host_healthy", Gauge, None, [],
+        "Linux: whether mdatp calls itself healthy (1) or not (0).";
+    HostCloudEnabled: "defender_host_cloud_enabled", Gauge, None, [],
+        "Linux: whether cloud-delivered protection is on (1) or not (0).";
+    HostDefinitionsUpToDate: "defender_host_definitions_up_to_date", Gauge, None, [],
+        "Linux: whether mdatp calls its definitions up to date (1) or not (0).";
+    HostConnectivityTests: "defender_host_connectivity_tests", Gauge, None, ["result"],
+        "Linux: the connections that mdatp connectivity test tried, by result. Absent where it could not be run.";
+
     ProcessCpu: "process_cpu_seconds_total", Counter, SECONDS, [],
         "User and system CPU time of the exporter.";
     ProcessResidentMemory: "process_resident_memory_bytes", Gauge, BYTES, [],

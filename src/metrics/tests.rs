@@ -103,6 +103,7 @@ fn a_metric_without_samples_is_not_mentioned() {
         snapshot.maps.clear();
         snapshot.crls = Arc::default();
         snapshot.signatures = SignaturesState::default();
+        snapshot.host = None;
     });
     scrape.process = super::ProcessStats::default();
     for format in [Format::Text, Format::OpenMetrics] {
@@ -116,6 +117,7 @@ fn a_metric_without_samples_is_not_mentioned() {
             "process_",
             "signatures_",
             "update_source",
+            "host_",
         ] {
             assert!(!text.contains(absent), "{absent} in\n{text}");
         }
@@ -238,7 +240,8 @@ fn only_infos_say_what_a_server_sent() {
     }
     assert!(!text.contains("not a label"));
     let infos = Metric::ALL.iter().filter(|metric| metric.spec().kind == Kind::Info).count();
-    assert_eq!(infos, 4); // the versions of one of them are numbers with dots between them
+    // Beside the build, endpoints and TLS: versions and HRESULTs, which are numbers by their types.
+    assert_eq!(infos, 6);
 }
 
 /// What a change of the state does to the series, metric by metric.

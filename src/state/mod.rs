@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::catalog::Component;
+use crate::host::HostFacts;
 use crate::observation::{FailureReason, Observation, Stage};
 use crate::plan::{Plan, Target, TargetId};
 use crate::trust::revocation::{CrlState, RevocationReport};
@@ -107,6 +108,8 @@ pub struct Snapshot {
     pub overruns: Arc<BTreeMap<Component, u64>>,
     /// What is known of security intelligence.
     pub signatures: SignaturesState,
+    /// What this machine says of its own Defender; none where it has none, or hasn't been asked yet.
+    pub host: Option<Arc<HostFacts>>,
     /// When the configuration in use was loaded.
     pub config_loaded: SystemTime,
 }

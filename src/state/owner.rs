@@ -48,6 +48,7 @@ impl Snapshot {
             failures: Arc::new(failures),
             overruns: Arc::new(plan.components.iter().map(|c| (c.spec.component, 0)).collect()),
             signatures: SignaturesState::new(&plan, config_loaded),
+            host: None,
             config_loaded,
             plan,
         }
@@ -62,7 +63,10 @@ impl Snapshot {
             Event::Observed(observation) => self.observe(*observation),
             Event::Revocation(checked) => self.revocation(*checked),
             Event::Feed(answer) => self.signatures.answered(*answer),
-            Event::Installed(installed) => self.signatures.installed = installed,
+            Event::Host(facts) => {
+                self.signatures.installed = facts.installed();
+                self.host = Some(Arc::from(facts));
+            }
         }
     }
 

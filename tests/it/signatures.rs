@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime};
 use defender_exporter::catalog::{Component, UpdateSource, embedded};
 use defender_exporter::config::{ComponentConfig, Config, RouteConfig, SignaturesConfig};
 use defender_exporter::engine::Event;
+use defender_exporter::host::{HostFacts, InstalledSignatures};
 use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scrape, encode};
 use defender_exporter::observation::{Facts, Failure, FailureReason, Observation, Stage};
 use defender_exporter::plan::{Plan, TargetId, plan};
-use defender_exporter::signatures::{Answer, Installed, Published, Version};
+use defender_exporter::signatures::{Answer, Published, Version};
 use defender_exporter::state::{Saved, Snapshot};
 use serde::Deserialize;
 
@@ -169,11 +170,13 @@ impl World {
         if let Some(installed) = &change.installed {
             let installed = match installed {
                 OnHost::Signatures { release, built } => {
-                    Some(Installed { signatures: version(*release), built_at: start() + time(built) })
+                    let (version, built) = (Some(version(*release)), Some(start() + time(built)));
+                    Some(InstalledSignatures { version, built, ..InstalledSignatures::default() })
                 }
                 OnHost::None(Nothing::None) => None,
             };
-            self.snapshot.apply(Event::Installed(installed));
+            let facts = HostFacts { signatures: installed, ..HostFacts::new(&[]) };
+            self.snapshot.apply(Event::Host(Box::new(facts)));
         }
         if let Some(restart) = change.restart {
             self.restart(restart, now);

@@ -75,6 +75,21 @@ fn nothing_is_no_event_and_nonsense_an_error() {
 }
 
 #[test]
+fn what_wevtutil_refuses_is_told() {
+    for (code, reason) in [
+        (Some(5), Reason::AccessDenied),
+        (Some(15007), Reason::NotFound),
+        (Some(2), Reason::NotFound),
+        (Some(87), Reason::Failed),
+        (None, Reason::Failed),
+    ] {
+        let problem = refused(code, b"Access is denied.\r\n");
+        assert_eq!((problem.source, problem.reason), (Source::EventLog, reason));
+        assert!(problem.detail.ends_with("Access is denied."), "{problem:?}");
+    }
+}
+
+#[test]
 fn wevtutil_is_asked_for_the_kinds_that_matter() {
     assert_eq!(query(&[EventKind::Detected], 0), "*[System[(EventID=1116) and EventRecordID>0]]");
     let all = "*[System[(EventID=1116 or EventID=2000 or EventID=2001 or EventID=2010 or EventID=2012 or EventID=2021) \

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::super::version::Version;
 use super::super::{InstalledSignatures, SENSIBLE};
 use crate::observation::clean;
+use crate::signatures::Version;
 
 /// Times of more seconds than this are milliseconds.
 const MOST_SECONDS: u64 = 100_000_000_000;
@@ -55,7 +55,7 @@ impl Health {
             signatures: InstalledSignatures {
                 version: version("definitionsversion"),
                 engine: version("engineversion"),
-                platform: version("appversion"),
+                platform: fields.text("appversion").and_then(|text| text.parse().ok()),
                 built: None, // not told
                 applied: fields.updated(now),
             },

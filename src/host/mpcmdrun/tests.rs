@@ -156,6 +156,20 @@ fn what_is_not_understood_is_unknown_and_kept_for_the_log() {
 }
 
 #[test]
+fn who_may_not_ask_is_not_disconnected() {
+    let parsed = |code: i32, text: &str| Validation::parse(text.as_bytes(), Some(code), None);
+    let check = |validation: Validation, connected, reason| {
+        assert_eq!(validation.connected(), connected, "{validation:?}");
+        assert_eq!(validation.problem().map(|problem| problem.reason), reason, "{validation:?}");
+    };
+    check(parsed(0, SUCCESS), Some(true), None);
+    check(parsed(-2_147_012_889, ""), Some(false), None);
+    check(parsed(-2_147_024_891, "MpCmdRun.exe: hr = 0x80070005"), None, Some(Reason::AccessDenied));
+    check(parsed(1, "something new"), None, Some(Reason::Malformed));
+    assert!(parsed(1, "something new").problem().unwrap().detail.ends_with("not understood: something new"));
+}
+
+#[test]
 fn the_last_connection_is_read() {
     let check = |text: &str, order, expected: Option<&str>| {
         let parsed = Validation::parse(&utf16(text), Some(0), order);

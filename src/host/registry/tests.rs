@@ -238,7 +238,7 @@ fn what_cannot_be_read_is_told() {
         assert_eq!(facts.winhttp.is_none(), name == "WinHttpSettings");
     }
     let (facts, problem) = problem(&[
-        (TODAY, "AVSignatureVersion", Value::Sz("1.1")),
+        (TODAY, "AVSignatureVersion", Value::Sz("1.1.1.1")),
         (TODAY, "AVSignatureApplied", binary("00")),
     ]);
     assert_eq!(facts.signatures.unwrap().dated(), None);

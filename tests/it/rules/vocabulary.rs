@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use defender_exporter::catalog::Component;
+use defender_exporter::host;
 use defender_exporter::metrics::{Kind, Metric};
 use defender_exporter::observation::{FailureReason, Stage};
 use defender_exporter::trust::revocation::{Cause, Status};
@@ -14,14 +15,8 @@ use crate::promql::{Matcher, Query};
 /// here: a test says so.
 pub type Later = (&'static str, &'static [&'static str], &'static str);
 
-const SIGNATURES: &str = "signatures and the host";
-
 /// What is still to come.
-pub const LATER: &[Later] = &[
-    ("defender_signatures_installed_timestamp_seconds", &["version", "engine", "platform"], SIGNATURES),
-    ("defender_host_maps_validation_success", &[], SIGNATURES),
-    ("defender_host_maps_validation_hresult_info", &["hresult"], SIGNATURES),
-];
+pub const LATER: &[Later] = &[];
 
 /// Labels that Prometheus sets on whatever it scrapes.
 const SCRAPE: &[&str] = &["job", "instance"];
@@ -67,11 +62,17 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
     Some(words)
 }
 
-/// The reasons of one metric: those of a probe, or why revocation is unknown.
+/// The reasons of one metric: those of a probe, why revocation is unknown, or why the host could not be read.
 fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
     match (metric, label) {
         ("defender_tls_revocation_unknown_reason", "reason") => {
             Some(Cause::ALL.iter().map(|word| word.as_str()).collect())
+        }
+        ("defender_host_read_failure_reason", "reason") => {
+            Some(host::Reason::ALL.iter().map(|word| word.as_str()).collect())
+        }
+        ("defender_host_read_success" | "defender_host_read_failure_reason", "source") => {
+            Some(host::Source::ALL.iter().map(|word| word.as_str()).collect())
         }
         (_, "reason") => Some(FailureReason::ALL.iter().map(|word| word.as_str()).collect()),
         _ => values(label),
