@@ -91,7 +91,7 @@ pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
 /// With every problem at once.
 pub fn load(file: Option<&Path>) -> Result<(Config, Plan), Problems> {
     let config = match file {
-        Some(file) => config::load(file, &Environment::of_process())?,
+        Some(file) => config::load(file, &Environment::of_process().with_winhttp(host::winhttp_proxies()))?,
         None => Config::default(),
     };
     let name = file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());

@@ -1,4 +1,5 @@
-//! What of the process and its machine a configuration may refer to: the variables that name proxies, and the domain.
+//! What of the process and its machine a configuration may refer to: the variables that name proxies, the machine's WinHTTP
+//! setting, and the domain.
 //! Read once, so that what is made of it is pure.
 
 use std::collections::BTreeMap;
@@ -20,11 +21,12 @@ const HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"
 /// What is connected to directly.
 const NONE: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// The variables that name proxies, and the machine's domain. Passwords may be in it: it prints nothing.
+/// The variables that name proxies, the machine's WinHTTP setting and its domain. Passwords may be in it: it prints nothing.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
     domain: Option<String>,
+    winhttp: Option<Result<Proxies, String>>,
 }
 
 impl Environment {
@@ -33,14 +35,37 @@ impl Environment {
     pub fn of_process() -> Self {
         let names = HTTP.iter().chain(&HTTPS).chain(&NONE);
         let variables = names.filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
-        Self { variables: variables.collect(), domain: system_domain() }
+        Self { variables: variables.collect(), domain: system_domain(), winhttp: None }
     }
 
     /// One that holds just this.
     #[must_use]
     pub fn new<'a>(variables: &[(&str, impl AsRef<OsStr> + 'a)], domain: Option<&str>) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.as_ref().to_owned()));
-        Self { variables: variables.collect(), domain: domain.map(str::to_owned) }
+        Self { variables: variables.collect(), domain: domain.map(str::to_owned), winhttp: None }
+    }
+
+    /// The same on a machine whose WinHTTP setting is this one; none: it has no such thing. An error says why the setting
+    /// can't be used, in words that follow its name.
+    #[must_use]
+    pub fn with_winhttp(self, winhttp: Option<Result<Proxies, String>>) -> Self {
+        Self { winhttp, ..self }
+    }
+
+    /// The proxies of the machine's WinHTTP setting, told `credentials`.
+    pub(super) fn winhttp(&self, credentials: Option<&Credentials>) -> Result<Proxies, String> {
+        let setting = self.winhttp.clone();
+        let proxies = setting.unwrap_or_else(|| Err("is there on Windows alone".to_owned()));
+        let proxies = proxies.map_err(|why| format!("the machine's WinHTTP setting {why}"))?;
+        let tell = |proxy: Option<Arc<Proxy>>| {
+            let told =
+                |proxy: Arc<Proxy>| Proxy { credentials: credentials.cloned(), ..proxy.as_ref().clone() };
+            proxy.map(told).map(Arc::new)
+        };
+        if let Some(proxy) = proxies.http.as_ref().or(proxies.https.as_ref()) {
+            credentials::fit(credentials, proxy.kind)?;
+        }
+        Ok(Proxies { http: tell(proxies.http), https: tell(proxies.https), no_proxy: proxies.no_proxy })
     }
 
     /// The machine's domain, without a dot at its end.

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -27,7 +28,16 @@ fn environment() -> Environment {
         ("HTTPS_PROXY", "https://bob:battery%40staple@secure.example/"),
         ("NO_PROXY", "localhost, .corp.example,10.0.0.0/8"),
     ];
-    Environment::new(&variables, Some("corp.example"))
+    Environment::new(&variables, Some("corp.example")).with_winhttp(Some(Ok(winhttp())))
+}
+
+/// A WinHTTP setting.
+fn winhttp() -> Proxies {
+    let at = HostPort { host: "winhttp.example".to_owned(), port: 8080 };
+    let proxy = Some(Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None }));
+    let mut no_proxy = NoProxy::default();
+    no_proxy.add_of_windows("<local>");
+    Proxies { http: proxy.clone(), https: proxy, no_proxy }
 }
 
 /// One whose variables are bad, on a machine of no domain.
@@ -37,7 +47,7 @@ fn bad_environment() -> Environment {
         ("https_proxy", "ftp://proxy.example:21"),
         ("no_proxy", "localhost,10.*,a.example"),
     ];
-    Environment::new(&variables, None)
+    Environment::new(&variables, None).with_winhttp(Some(Err("can't be used: it is broken".to_owned())))
 }
 
 /// Reads every `*.yaml` of a folder and compares the outcome with the `*.txt` beside it.
@@ -100,7 +110,8 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
         fs::copy(data().join("pem").join(root), folder.path().join(root)).unwrap();
     }
     fs::write(folder.path().join("proxy.pass"), "secret\n").unwrap();
-    let config = parse("sample", &text, folder.path(), &Environment::default()).unwrap();
+    let windows = Environment::default().with_winhttp(Some(Ok(winhttp())));
+    let config = parse("sample", &text, folder.path(), &windows).unwrap();
     let Config { groups, components, resolver, connect_to, tls, endpoints, block_pages, .. } = &config;
     assert!(
         !groups.is_empty()
@@ -135,6 +146,11 @@ fn cover_routes(routes: &[RouteConfig]) {
     let scripts: Vec<_> = scripts.collect();
     assert!(scripts.iter().any(|source| !matches!(source, PacSource::Wpad { .. })));
     assert!(scripts.iter().any(|source| matches!(source, PacSource::Wpad { domain } if !domain.is_empty())));
+    assert!(
+        routes
+            .iter()
+            .any(|route| proxies(route).is_some_and(|(proxy, _)| proxy.at.host == "winhttp.example"))
+    );
     assert!(SAMPLE.contains("from_environment: true")); // it leaves no trace where no variable is set
     assert!(routes.iter().any(|route| !route.components.is_empty() && route.source_address.is_some()));
     assert!(routes.iter().any(|route| route.resolver.is_some()));
@@ -152,6 +168,13 @@ fn load_problem(bytes: Option<&[u8]>) -> String {
     assert_eq!(problems[0].file, path.display().to_string());
     assert_eq!(problems[0].key, "");
     problems[0].problem.clone()
+}
+
+#[test]
+fn winhttp_is_there_on_windows_alone() {
+    let text = "routes: [{ name: machine, winhttp: true }]";
+    let problems = parse("f", text, Path::new(""), &Environment::default()).unwrap_err().to_string();
+    assert_eq!(problems, "f: routes[0].winhttp: the machine's WinHTTP setting is there on Windows alone");
 }
 
 #[test]

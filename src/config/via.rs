@@ -25,8 +25,12 @@ pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Envir
         ways.push(("proxy", proxy(&node, credentials.clone(), no_proxy.clone())));
     }
     if let Some(node) = entry.take("from_environment") {
-        let read = || from_environment(&node, credentials.as_ref(), no_proxy, environment);
+        let read = || from_environment(&node, credentials.as_ref(), no_proxy.clone(), environment);
         ways.extend(flag(&node, read).map(|via| ("from_environment", via)));
+    }
+    if let Some(node) = entry.take("winhttp") {
+        let read = || winhttp(&node, credentials.as_ref(), no_proxy, environment);
+        ways.extend(flag(&node, read).map(|via| ("winhttp", via)));
     }
     if let Some(node) = entry.take("pac") {
         ways.push(("pac", pac(&node, credentials.clone(), base_dir)));
@@ -65,7 +69,7 @@ fn check_together(entry: &Mapping<'_>, ways: &[&str], dependent: &[&str]) {
             }
         }
         several => entry.problem(format!(
-            "has {}: at most one of proxy, from_environment, pac and wpad",
+            "has {}: at most one of proxy, from_environment, winhttp, pac and wpad",
             several.join(" and ")
         )),
     }
@@ -121,6 +125,16 @@ fn from_environment(
         }
         Proxies::default()
     });
+    Via::Proxies(Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies })
+}
+
+fn winhttp(
+    node: &Node<'_>,
+    credentials: Option<&Credentials>,
+    no_proxy: NoProxy,
+    environment: &Environment,
+) -> Via {
+    let proxies = environment.winhttp(credentials).map_err(|why| node.problem(why)).unwrap_or_default();
     Via::Proxies(Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies })
 }
 

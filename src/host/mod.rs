@@ -23,7 +23,7 @@ use std::time::SystemTime;
 pub use watch::watch;
 
 use crate::clock::Clock;
-use crate::config::InstalledFrom;
+use crate::config::{InstalledFrom, Proxies};
 use crate::observation::clean;
 use crate::signatures::{Installed, Version};
 use crate::words::words;
@@ -208,6 +208,15 @@ pub fn open(from: InstalledFrom) -> Result<Option<Box<dyn Host>>, WrongSystem> {
             windows_host(false).or_else(|| Mdatp::find().map(|host| Box::new(host) as Box<dyn Host>))
         }
     })
+}
+
+/// The proxies that the machine's WinHTTP setting names, or why it can't be used; none on a system that has no such thing.
+#[must_use]
+pub fn winhttp_proxies() -> Option<Result<Proxies, String>> {
+    #[cfg(windows)]
+    return Some(registry::winhttp_proxies(&windows::LocalMachine));
+    #[cfg(not(windows))]
+    None
 }
 
 /// Windows' own, where this is Windows and it is installed or demanded.

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use super::winhttp::{WinHttpProxies, WinHttpSetting};
 use super::{InstalledSignatures, Problem, Reason, Source, filetime};
 use crate::catalog::ProbeUrl;
+use crate::config::Proxies;
 use crate::signatures::Version;
 use crate::verdict::SslOptions;
 use crate::words::words;
@@ -160,6 +161,17 @@ impl RegistryFacts {
         };
         (facts, reader.problems)
     }
+}
+
+/// The proxies of the machine's WinHTTP setting.
+///
+/// # Errors
+/// Why it can't be used, in words that follow its name.
+pub fn winhttp_proxies(registry: &dyn Registry) -> Result<Proxies, String> {
+    let mut reader = Reader { registry, problems: Vec::new() };
+    let setting = reader.winhttp();
+    let why = reader.problems.pop().map(|problem| problem.detail).unwrap_or_default();
+    setting.map(|setting| setting.proxies()).ok_or_else(|| format!("can't be used: {why}"))
 }
 
 /// Reads values and collects what is wrong.

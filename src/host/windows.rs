@@ -131,7 +131,7 @@ fn of_command(source: Source, program: &str, error: &CommandError) -> Problem {
 }
 
 /// `HKEY_LOCAL_MACHINE`.
-struct LocalMachine;
+pub(super) struct LocalMachine;
 
 impl LocalMachine {
     /// A value of one of these types.

@@ -181,6 +181,25 @@ fn proxies_are_read() {
     }
 }
 
+#[test]
+fn a_route_can_follow_the_winhttp_setting() {
+    let proxies = |values: &[(&str, &str, Value)]| winhttp_proxies(&Table::of(values));
+    assert_eq!(proxies(&[]), Ok(Proxies::default()));
+    let one = proxies(&[(
+        CONNECTIONS,
+        "WinHttpSettings",
+        binary("18000000010000000300000004000000703a383000000000"),
+    )]);
+    let at = one.unwrap().https.as_ref().map(|proxy| proxy.at.to_string());
+    assert_eq!(at.as_deref(), Some("p:80"));
+    for (value, why) in [
+        (binary("18"), "can't be used: WinHttpSettings: it ends in the middle of the version"),
+        (Value::Dword(1), "can't be used: WinHttpSettings: is of another type than Defender gives it"),
+    ] {
+        assert_eq!(proxies(&[(CONNECTIONS, "WinHttpSettings", value)]), Err(why.to_owned()));
+    }
+}
+
 /// 2026-11-24 and 2000-01-01.
 const LATE: &str = "004095bfa67bdd01";
 const EARLY: &str = "00406d25eb53bf01";
