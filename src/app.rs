@@ -12,8 +12,9 @@ use tokio::time::timeout;
 
 use crate::catalog;
 use crate::clock::Clock;
-use crate::config::{self, Config, Environment, Problems};
+use crate::config::{self, Config, Environment, InstalledFrom, Problems};
 use crate::engine::{self, Event};
+use crate::host::download::{self, Outcome, Refusal};
 use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
@@ -90,10 +91,13 @@ pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
 /// # Errors
 /// With every problem at once.
 pub fn load(file: Option<&Path>) -> Result<(Config, Plan), Problems> {
-    let config = match file {
+    let mut config = match file {
         Some(file) => config::load(file, &Environment::of_process().with_winhttp(host::winhttp_proxies()))?,
         None => Config::default(),
     };
+    if config.signatures.installed != InstalledFrom::None {
+        config.endpoints.extend(host::own::endpoints(&host::maps_urls(), catalog::embedded(), &config));
+    }
     let name = file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());
     let plan = plan::plan_for(catalog::embedded(), &config, &name)?;
     Ok((config, plan))
@@ -152,6 +156,18 @@ fn watch_feeds(plan: &Arc<Plan>, prober: &Prober, clock: Clock, events: mpsc::Se
 async fn until(mut flag: watch::Receiver<bool>) {
     // An error means that the sender is gone: then it's time to stop as well.
     let _raised = flag.wait_for(|raised| *raised).await;
+}
+
+/// Fetches Microsoft's harmless file by the first route, and tells whether this machine's Defender stopped it.
+///
+/// # Errors
+/// Before anything is fetched: when there is no Defender to stop it, or nowhere to put it.
+pub async fn download_test(setup: Setup) -> Result<Outcome, Refusal> {
+    let Setup { plan, prober, host, clock, .. } = setup;
+    let mut host = host.ok_or(Refusal::NoDefender)?;
+    let test = catalog::embedded().download_test.as_ref().ok_or(Refusal::NoFile)?;
+    let route = plan.routes.first().ok_or(Refusal::NoFile)?;
+    download::run(&test.url, &prober.fetcher(route), host.as_mut(), clock).await
 }
 
 /// One round of probes, folded.

@@ -51,6 +51,10 @@ pub enum Command {
         /// How the result is written.
         #[arg(long, value_enum, default_value_t = check::Format::Table)]
         format: check::Format,
+        /// Instead of probing: fetch Microsoft's harmless test file and say whether Defender stopped it. It raises a real
+        /// detection on this machine. Exit 0 if it was stopped, 1 if that can't be told, 2 if not, 3 without a Defender.
+        #[arg(long, conflicts_with = "format")]
+        download_test: bool,
     },
     /// Print what is probed.
     Catalog {

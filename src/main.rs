@@ -9,7 +9,7 @@ use clap::Parser as _;
 use defender_exporter::app::{self, Setup};
 use defender_exporter::cli::{Cli, Command, LogFormat};
 use defender_exporter::clock::Clock;
-use defender_exporter::commands::{catalog, check, explain};
+use defender_exporter::commands::{catalog, check, download_test, explain};
 use defender_exporter::plan::Plan;
 use defender_exporter::web;
 use tracing_subscriber::EnvFilter;
@@ -57,7 +57,12 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
             print!("{}", catalog::render(&plan.endpoints(), *format));
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Check { format }) => in_runtime(async {
+        Some(Command::Check { download_test: true, .. }) => in_runtime(async {
+            let outcome = app::download_test(set_up(cli)?).await.map_err(|refusal| refusal.to_string())?;
+            print!("{}", download_test::render(&outcome));
+            Ok(ExitCode::from(download_test::exit_code(&outcome)))
+        }),
+        Some(Command::Check { format, .. }) => in_runtime(async {
             let snapshot = app::check_once(set_up(cli)?).await;
             print!("{}", check::render(&snapshot, *format));
             Ok(ExitCode::from(check::exit_code(&snapshot)))

@@ -10,5 +10,5 @@ pub use types::{
     Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation,
     Fingerprint, Geo, HostPattern, KnownRoot, Method, Trust,
 };
-pub use updates::{SourceSpec, UpdateSource, VersionFeed};
+pub use updates::{DownloadTest, SourceSpec, UpdateSource, VersionFeed};
 pub use url::{ProbeUrl, Scheme, UrlError};

@@ -9,7 +9,7 @@ use super::types::{
     Basis, BlockPage, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo, HostPattern,
     KnownRoot, Method, Trust,
 };
-use super::updates::{RawFeed, SourceSpec, UpdateSource, check_sources, feeds};
+use super::updates::{RawFeed, SourceSpec, UpdateSource, check_sources, download_test, feeds};
 use super::url::{ProbeUrl, Scheme, UrlError};
 
 /// The place in pattern and URLs that `each` fills.
@@ -70,6 +70,14 @@ pub enum CatalogError {
         /// What is wrong with it.
         problem: UrlError,
     },
+    /// The URL of the download test is wrong.
+    #[error("download test {url:?}: {problem}")]
+    DownloadTest {
+        /// As it is written.
+        url: String,
+        /// What is wrong with it.
+        problem: UrlError,
+    },
     /// An endpoint is wrong.
     #[error("{component}: {url}: {problem}")]
     Endpoint {
@@ -120,6 +128,7 @@ struct RawCatalog {
     update_sources: Vec<SourceSpec>,
     #[serde(default)]
     version_feeds: Vec<RawFeed>,
+    download_test: Option<RawFeed>,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +212,7 @@ pub fn parse(yaml: &str) -> Result<Catalog, CatalogError> {
         block_pages: raw.block_pages,
         update_sources: raw.update_sources,
         version_feeds: feeds(raw.version_feeds)?,
+        download_test: raw.download_test.map(download_test).transpose()?,
     })
 }
 

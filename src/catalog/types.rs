@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::updates::{SourceSpec, VersionFeed};
+use super::updates::{DownloadTest, SourceSpec, VersionFeed};
 use super::url::ProbeUrl;
 use crate::words::words;
 
@@ -335,6 +335,8 @@ pub struct Catalog {
     pub update_sources: Vec<SourceSpec>,
     /// Where the current versions are published, the first choice first.
     pub version_feeds: Vec<VersionFeed>,
+    /// The harmless file that a working Defender stops.
+    pub download_test: Option<DownloadTest>,
 }
 
 impl Catalog {

@@ -39,6 +39,15 @@ pub struct VersionFeed {
     pub basis: Basis,
 }
 
+/// Microsoft's harmless file that a working Defender stops.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DownloadTest {
+    /// What is fetched.
+    pub url: ProbeUrl,
+    /// Where it is known from.
+    pub basis: Basis,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawFeed {
@@ -67,6 +76,14 @@ pub(super) fn check_sources(
         }
     }
     Ok(())
+}
+
+/// The file of the download test.
+pub(super) fn download_test(RawFeed { url, basis }: RawFeed) -> Result<DownloadTest, CatalogError> {
+    let parsed = ProbeUrl::parse(&url);
+    parsed
+        .map(|url| DownloadTest { url, basis })
+        .map_err(|problem| CatalogError::DownloadTest { url, problem })
 }
 
 /// The feeds, in the order in which they are asked.

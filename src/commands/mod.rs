@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod check;
+pub mod download_test;
 pub mod explain;
 
 mod fill;

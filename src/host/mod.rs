@@ -1,11 +1,13 @@
 //! What this machine says of its own Defender. The parsers are plain functions that know of no system.
 
 pub mod command;
+pub mod download;
 pub mod events;
 pub mod filetime;
 pub mod local_time;
 pub mod mdatp;
 pub mod mpcmdrun;
+pub mod own;
 pub mod registry;
 pub mod version;
 mod watch;
@@ -30,7 +32,7 @@ use crate::words::words;
 use events::EventLog;
 use mdatp::{Mdatp, MdatpFacts};
 use mpcmdrun::Validation;
-use registry::RegistryFacts;
+use registry::{MapsUrl, RegistryFacts};
 use version::ProductVersion;
 
 /// 2000-01-01 and 2200-01-01 in seconds since 1970: no Defender wrote a time before or after.
@@ -210,6 +212,15 @@ pub fn open(from: InstalledFrom) -> Result<Option<Box<dyn Host>>, WrongSystem> {
     })
 }
 
+/// The machine's own URLs of MAPS; empty on a system that has no such thing.
+#[must_use]
+pub fn maps_urls() -> Vec<MapsUrl> {
+    #[cfg(windows)]
+    return RegistryFacts::read(&windows::LocalMachine).0.maps_urls;
+    #[cfg(not(windows))]
+    Vec::new()
+}
+
 /// The proxies that the machine's WinHTTP setting names, or why it can't be used; none on a system that has no such thing.
 #[must_use]
 pub fn winhttp_proxies() -> Option<Result<Proxies, String>> {
@@ -235,6 +246,15 @@ fn windows_host(_demanded: bool) -> Option<Box<dyn Host>> {
 pub trait Host: Send {
     /// Reads all there is, at most once at a time; ends within minutes, whatever hangs.
     fn facts(&mut self, clock: Clock) -> BoxedFacts<'_>;
+
+    /// Whether Defender has detected anything since then; none where that can't be told.
+    fn detected_since(
+        &mut self,
+        since: SystemTime,
+    ) -> Pin<Box<dyn Future<Output = Option<bool>> + Send + '_>> {
+        let _ = since;
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// The text that a program of Windows printed, in UTF-8, UTF-16LE or a code page of old, whose own letters are lost: no code

@@ -3,7 +3,8 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use windows_registry::{CURRENT_USER, LOCAL_MACHINE, Type, Value};
@@ -76,6 +77,16 @@ impl Host for Windows {
             let events = self.events().await.map_err(|problem| facts.problems.push(problem)).ok();
             facts.windows = Some(WindowsFacts { registry, validation, last_maps_connection, events });
             facts.finished(clock.now())
+        })
+    }
+
+    fn detected_since(
+        &mut self,
+        since: SystemTime,
+    ) -> Pin<Box<dyn Future<Output = Option<bool>> + Send + '_>> {
+        Box::pin(async move {
+            let newest = ask(&[EventKind::Detected], 0, 1, true).await.ok()?;
+            Some(newest.first().is_some_and(|event| event.at >= since))
         })
     }
 }

@@ -77,6 +77,7 @@ fn catalog() -> Catalog {
         block_pages: vec![block_page("catalog's")],
         update_sources: vec![],
         version_feeds: vec![],
+        download_test: None,
     }
 }
 

@@ -10,6 +10,8 @@ mod addresses;
 mod chains;
 mod exporter;
 mod fetch;
+#[cfg(unix)] // the stand-in is a script
+mod host;
 mod lab;
 mod lab_selftest;
 mod pac_hostile;

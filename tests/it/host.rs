@@ -1,0 +1,127 @@
+//! The program beside a Defender of its own: a stand-in of `mdatp`, and none at all.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use defender_exporter::app::{self, Setup};
+use defender_exporter::clock::Clock;
+use defender_exporter::host::mdatp::Mdatp;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::exporter::run;
+use crate::lab;
+
+/// A single component, and names that nobody resolves: the host is what this is about.
+const QUIET: &str = "\
+components:
+  update: { enabled: false }
+  adl: { enabled: false }
+  submission: { enabled: false }
+  crl: { enabled: false }
+  diagnostics: { enabled: false }
+resolver: { servers: [\"127.0.0.1:1\"] }
+signatures: { feeds: [], installed: none }
+";
+
+/// A configuration, and a stand-in that does so.
+fn files(health: &str, connectivity: &str) -> (TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, mdatp) = (folder.path().join("config.yaml"), folder.path().join("mdatp"));
+    std::fs::write(&config, QUIET).unwrap();
+    let script = format!("#!/bin/sh\ncase $1 in\nhealth) {health};;\n*) {connectivity};;\nesac\n");
+    std::fs::write(&mdatp, script).unwrap();
+    std::fs::set_permissions(&mdatp, std::fs::Permissions::from_mode(0o755)).unwrap();
+    (folder, config, mdatp)
+}
+
+/// The exporter in this process, until the sender is used or dropped.
+async fn start(config: &Path, mdatp: &Path) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    let setup = app::set_up(Some(config), Clock::Fixed(lab::now())).unwrap();
+    assert!(setup.host.is_none(), "installed: none");
+    let setup = Setup { host: Some(Box::new(Mdatp::at(mdatp.to_owned()))), ..setup };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let (stop, stopped) = oneshot::channel();
+    let path = "/metrics".parse().unwrap();
+    let running = tokio::spawn(app::run(setup, vec![listener], path, async {
+        let _ = stopped.await;
+    }));
+    (url, stop, running)
+}
+
+/// Scrapes until a line is there.
+async fn until(url: &str, line: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = lab::client().get(url).send().await.unwrap().text().await.unwrap();
+        if text.lines().any(|known| known == line) {
+            return text;
+        }
+        assert!(Instant::now() < deadline, "{line} never came:\n{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn mdatp_becomes_metrics() {
+    let health = r#"echo '{"healthy":true,"cloudEnabled":{"value":true},"definitionsStatus":{"$type":"upToDate"},
+        "definitionsUpdated":"1795392000000","definitionsVersion":"1.441.99.0","engineVersion":"1.1.25100.9002",
+        "appVersion":"101.25092.0003"}'"#;
+    let connectivity = "echo 'Testing connection with https://a.example/ping ... [OK]'";
+    let (_folder, config, mdatp) = files(health, connectivity);
+    let (url, _stop, _running) = start(&config, &mdatp).await;
+    let text = until(&url, "defender_host_healthy 1").await;
+    for line in [
+        "defender_host_cloud_enabled 1",
+        "defender_host_definitions_up_to_date 1",
+        "defender_host_connectivity_tests{result=\"ok\"} 1",
+        "defender_host_connectivity_tests{result=\"failed\"} 0",
+        "defender_host_read_success{source=\"health\"} 1",
+        "defender_signatures_installed_info{version=\"1.441.99.0\",engine=\"1.1.25100.9002\",platform=\"101.25092.0003\"} 1",
+        "defender_signatures_installed_timestamp_seconds{version=\"1.441.99.0\",engine=\"1.1.25100.9002\",platform=\"101.25092.0003\"} 1795392000",
+        // A day old, so six days are left.
+        "defender_signatures_stale_after_timestamp_seconds 1795996800",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} in\n{text}");
+    }
+    assert!(!text.contains("defender_host_ssl_options"), "{text}");
+}
+
+#[cfg(target_os = "linux")] // it reads /proc
+#[tokio::test]
+async fn an_mdatp_that_hangs_does_not_hold_up_the_end() {
+    let (folder, config, mdatp) = files("echo $$ > \"$(dirname \"$0\")/pid\"; exec sleep 600", "true");
+    let (_url, stop, running) = start(&config, &mdatp).await;
+    let file = folder.path().join("pid");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let pid = loop {
+        match std::fs::read_to_string(&file) {
+            Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+        assert!(Instant::now() < deadline, "it was never run");
+    };
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    while Path::new("/proc").join(&pid).exists() {
+        assert!(Instant::now() < deadline, "it runs on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn without_a_defender_the_download_test_is_refused() {
+    let (_folder, config, _) = files("true", "true");
+    let output = run(&["check", "--download-test", "--config.file", config.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(
+        said.contains("needs Microsoft Defender Antivirus") && said.contains("nothing was fetched"),
+        "{said}"
+    );
+    assert!(output.stdout.is_empty());
+    let both = run(&["check", "--download-test", "--format", "json"]);
+    assert_eq!(both.status.code(), Some(3));
+}
