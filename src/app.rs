@@ -119,7 +119,8 @@ pub async fn run(
 
     let mut servers = JoinSet::new();
     let keeping = state_file.map(|file| tokio::spawn(persist::run(file, snapshot.clone(), persist::PERIOD)));
-    let router = web::router(App { snapshot, build: BuildInfo::current(), telemetry_path: path });
+    let build = BuildInfo::current();
+    let router = web::router(App { snapshot, build, telemetry_path: path, clock });
     for listener in listeners {
         servers.spawn(web::serve(listener, router.clone(), until(stopped.clone())));
     }

@@ -1,7 +1,7 @@
 //! The only reading of the clock. Everything else takes time as an argument or asks a `Clock`.
 //! Monotonic time is `tokio::time::Instant`, so that tests pause it; wall time is read here alone.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
@@ -39,5 +39,31 @@ pub fn unix_seconds(at: SystemTime) -> f64 {
     match at.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => after.as_secs_f64(),
         Err(before) => -before.duration().as_secs_f64(),
+    }
+}
+
+/// The last second of the year 9999, the last that RFC 3339 can write.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+/// A time as people and programs read it: UTC, by RFC 3339, in whole seconds. What is before 1970 or after 9999 is
+/// written as the nearest that isn't.
+#[must_use]
+pub fn rfc3339(at: SystemTime) -> String {
+    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_any_certificate_can_be_written() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let check = |at, text: &str| assert_eq!(rfc3339(at), text);
+        check(epoch + Duration::from_millis(1_795_478_400_999), "2026-11-24T00:00:00Z");
+        check(epoch - Duration::from_secs(1), "1970-01-01T00:00:00Z");
+        check(epoch + LAST, "9999-12-31T23:59:59Z");
+        check(epoch + LAST * 2, "9999-12-31T23:59:59Z");
     }
 }

@@ -42,6 +42,8 @@ pub mod state;
 
 pub mod advice;
 
+pub mod report;
+
 pub mod metrics;
 
 pub mod web;

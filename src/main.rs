@@ -64,7 +64,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
         }),
         Some(Command::Check { format, .. }) => in_runtime(async {
             let snapshot = app::check_once(set_up(cli)?).await;
-            print!("{}", check::render(&snapshot, *format));
+            print!("{}", check::render(&snapshot, *format, Clock::System.now()));
             Ok(ExitCode::from(check::exit_code(&snapshot)))
         }),
         None => in_runtime(serve(cli)),

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use crate::clock;
 use crate::plan::TargetId;
 use crate::trust::VerifiedPath;
 use crate::words::words;
@@ -192,6 +193,7 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
 
 /// How far a stage came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StageOutcome {
     /// It ended well.
@@ -249,6 +251,7 @@ impl Timings {
 
 /// A certificate that a server presented. Texts are cleaned and cut: they come from the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CertificateFacts {
     /// Distinguished name of the holder (RFC 4514 order as printed by OpenSSL tools).
     pub subject: String,
@@ -256,19 +259,21 @@ pub struct CertificateFacts {
     pub issuer: String,
     /// Start of validity.
     #[serde(serialize_with = "rfc3339")]
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
     pub not_before: SystemTime,
     /// End of validity.
     #[serde(serialize_with = "rfc3339")]
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
     pub not_after: SystemTime,
 }
 
-/// A time as people and programs read it; one before 1970 is written as 1970.
 fn rfc3339<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&humantime::format_rfc3339_seconds((*at).max(SystemTime::UNIX_EPOCH)))
+    serializer.serialize_str(&clock::rfc3339(*at))
 }
 
 /// What the TLS stage learned, whatever its outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TlsFacts {
     /// Whether this machine's roots vouched for the chain, for this name and at the time of the probe.
     pub verified: bool,
@@ -291,6 +296,7 @@ pub struct TlsFacts {
 
 /// What the answer's head and body were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HttpFacts {
     /// The status of the last answer.
     pub status: u16,
@@ -334,6 +340,7 @@ pub struct Facts {
 
 /// Why the probe isn't a success.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
     /// The stage that it happened in.
     pub stage: Stage,

@@ -1,9 +1,8 @@
 //! `check`: one round of probes as a table for people or as JSON, and its exit code.
 
-mod json;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
@@ -11,8 +10,11 @@ use comfy_table::{ContentArrangement, Table, presets};
 use crate::advice;
 use crate::catalog::Component;
 use crate::commands::fill::fill;
+use crate::report::Report;
 use crate::state::{ComponentState, Snapshot};
-use crate::verdict::{Connection, SslOptions, Verdict};
+use crate::verdict::{Connection, Verdict};
+
+pub use crate::report::exit_code;
 
 /// How the result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,24 +25,12 @@ pub enum Format {
     Json,
 }
 
-/// 0: all well, 1: something is degraded or lost, 2: MAPS is lost by every route for a client with the default
-/// `SSLOptions`, as `MpCmdRun -ValidateMapsConnection` would find.
+/// The round in words, `now` being the moment of writing.
 #[must_use]
-pub fn exit_code(snapshot: &Snapshot) -> u8 {
-    let mut maps = snapshot.maps.iter().filter(|maps| maps.options == SslOptions::DEFAULT).peekable();
-    if maps.peek().is_some() && maps.all(|maps| matches!(maps.connection, Connection::Lost { .. })) {
-        return 2;
-    }
-    let well = snapshot.iter().all(|(_, target, state)| state.verdict(target) == Some(Verdict::Good));
-    u8::from(!well)
-}
-
-/// The round in words.
-#[must_use]
-pub fn render(snapshot: &Snapshot, format: Format) -> String {
+pub fn render(snapshot: &Snapshot, format: Format, now: SystemTime) -> String {
     match format {
         Format::Table => table(snapshot),
-        Format::Json => json::json(snapshot),
+        Format::Json => Report::of(snapshot, now, env!("CARGO_PKG_VERSION")).to_json(),
     }
 }
 

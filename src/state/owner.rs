@@ -207,6 +207,13 @@ impl TargetState {
         self.last.as_ref().map(|observation| verdict::endpoint(&target.endpoint, observation, revocation))
     }
 
+    /// The last probe that failed, where the last one isn't it.
+    #[must_use]
+    pub fn earlier_failure(&self) -> Option<&Observation> {
+        let last = self.last.as_ref();
+        self.last_failure.as_ref().filter(|failed| last != Some(failed)).map(AsRef::as_ref)
+    }
+
     /// The verified path of the last probe's chain.
     fn path(&self) -> Option<&Arc<VerifiedPath>> {
         self.last.as_ref()?.facts.tls.as_ref()?.path.as_ref()

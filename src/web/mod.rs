@@ -1,5 +1,6 @@
 //! Serving over HTTP: metrics, health, a landing page. What the metrics say is `metrics`' business.
 
+mod api;
 mod listen;
 mod page;
 mod routes;

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::page;
+use super::{api, page};
+use crate::clock::Clock;
 use crate::metrics::{self, BuildInfo, Format, ProcessStats, Scrape};
 use crate::state::Snapshot;
 
@@ -27,6 +28,14 @@ pub struct App {
     pub build: BuildInfo,
     /// Where the metrics are.
     pub telemetry_path: TelemetryPath,
+    /// Where wall time comes from.
+    pub clock: Clock,
+}
+
+impl App {
+    pub(super) fn newest(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
 }
 
 /// The path of the metrics, one that collides with no other route.
@@ -86,6 +95,8 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(landing))
         .route(&app.telemetry_path.0, get(show_metrics))
+        .route(api::STATUS, get(api::status))
+        .route(api::SCHEMA, get(api::schema))
         .route("/-/healthy", get(|| async { "OK\n" }))
         .route("/-/ready", get(ready))
         // The texts repeat themselves so much that the fastest level is nearly as small as the others.
@@ -116,7 +127,7 @@ async fn landing(State(app): State<Arc<App>>) -> Html<String> {
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let snapshot = app.snapshot.borrow().clone();
+    let snapshot = app.newest();
     if snapshot.is_ready() {
         return "OK\n".into_response();
     }
@@ -127,19 +138,24 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 async fn show_metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let format = Format::negotiate(&accept(&headers));
-    let snapshot = app.snapshot.borrow().clone();
-    let build = app.build;
-    // Reading /proc and writing some hundred kilobytes would hold up the probes of the same thread.
-    let encoded = tokio::task::spawn_blocking(move || {
-        metrics::encode(format, Scrape { snapshot, build, process: ProcessStats::read() })
-    });
-    match encoded.await {
-        Ok(Ok(body)) => {
-            ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], body).into_response()
+    let (snapshot, build) = (app.newest(), app.build);
+    in_background("the metrics", move || {
+        let scrape = Scrape { snapshot, build, process: ProcessStats::read() };
+        match metrics::encode(format, scrape) {
+            Ok(body) => ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], body)
+                .into_response(),
+            Err(error) => broken("the metrics", &error),
         }
-        Ok(Err(error)) => broken(&error),
-        Err(error) => broken(&error),
-    }
+    })
+    .await
+}
+
+/// An answer made where it holds up no probe: reading /proc and writing some hundred kilobytes would, on their thread.
+pub(super) async fn in_background(
+    what: &'static str,
+    write: impl FnOnce() -> Response + Send + 'static,
+) -> Response {
+    tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| broken(what, &error))
 }
 
 /// Several `Accept` headers are one list (RFC 9110, section 5.3).
@@ -148,9 +164,10 @@ fn accept(headers: &HeaderMap) -> String {
     values.collect::<Vec<_>>().join(",")
 }
 
-fn broken(error: &(dyn std::error::Error + 'static)) -> Response {
-    tracing::error!(error, "a scrape can't be answered");
-    (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can't be written; the log says why\n").into_response()
+fn broken(what: &str, error: &(dyn std::error::Error + 'static)) -> Response {
+    tracing::error!(error, "{what} can't be written");
+    let says = format!("{what} can't be written; the log says why\n");
+    (StatusCode::INTERNAL_SERVER_ERROR, says).into_response()
 }
 
 #[cfg(test)]

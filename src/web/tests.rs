@@ -15,7 +15,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::{App, bind, router, serve};
+use crate::clock::Clock;
 use crate::metrics::fixture;
+use crate::report::sample;
 use crate::state::{Snapshot, TargetState};
 
 /// A server on a port of its own.
@@ -30,7 +32,8 @@ impl Server {
     async fn start() -> Self {
         let (snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
         let telemetry_path = "/telemetry".parse().expect("a valid path");
-        let router = router(App { snapshot, build: fixture::build(), telemetry_path });
+        let clock = Clock::Fixed(sample::at(60));
+        let router = router(App { snapshot, build: fixture::build(), telemetry_path, clock });
         let listener = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
@@ -149,6 +152,10 @@ async fn statuses() {
         (Method::POST, "/telemetry", 405),
         (Method::PUT, "/", 405),
         (Method::DELETE, "/-/ready", 405),
+        (Method::GET, "/api/v1/status", 200),
+        (Method::HEAD, "/api/v1/status.schema.json", 200),
+        (Method::POST, "/api/v1/status", 405),
+        (Method::GET, "/api/v2/status", 404),
         (Method::GET, "/metrics", 404),
         (Method::GET, "/telemetry/", 404),
         (Method::GET, "/../etc/passwd", 404),
@@ -161,6 +168,20 @@ async fn statuses() {
         assert!(method != Method::HEAD || body.is_empty(), "{path}");
         assert_eq!(headers.contains_key("allow"), expected == 405, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn the_status_is_json_with_a_schema() {
+    let server = Server::start().await;
+    let (_, headers, text) = server.get("/api/v1/status").await;
+    assert_eq!(headers["content-type"], "application/json");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((&report["schema_version"], &report["exporter_version"]), (&1.into(), &"0.0.0-test".into()));
+    assert_eq!(report["generated_at"], "2026-11-24T00:01:00Z");
+    assert_eq!(report["counts"]["bad"], 1);
+    let (_, _, schema) = server.get("/api/v1/status.schema.json").await;
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    assert_eq!(schema["title"], "Status of defender-exporter");
 }
 
 #[tokio::test]

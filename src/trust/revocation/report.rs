@@ -22,6 +22,7 @@ words! {
 
 /// What is known of one certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CertificateStatus {
     /// Distinguished name of its holder, cleaned.
     pub subject: String,
@@ -37,6 +38,7 @@ pub struct CertificateStatus {
 
 /// What is known of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RevocationReport {
     /// Good where every certificate is; revoked where one is.
     pub status: Status,

@@ -149,6 +149,6 @@ async fn check_says_where_the_routes_disagree() {
         .iter()
         .filter(|entry| entry["endpoint"] == format!("https://{LOST}/") && entry["component"] == "maps");
     let ends: Vec<_> =
-        found.map(|entry| (entry["route"].clone(), entry["failure"]["reason"].clone())).collect();
+        found.map(|entry| (entry["route"].clone(), entry["last"]["failure"]["reason"].clone())).collect();
     assert_eq!(ends, [("direct".into(), "refused".into()), ("machine-proxy".into(), "bad_gateway".into())]);
 }

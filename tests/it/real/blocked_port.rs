@@ -84,9 +84,12 @@ impl World {
 /// The URLs of the endpoints that fail, all so, and of those that don't.
 fn by_failure(report: &Value, stage: &str, reason: &str) -> (BTreeSet<String>, BTreeSet<String>) {
     let endpoints = report["endpoints"].as_array().unwrap().iter();
-    let (sound, failing): (Vec<_>, Vec<_>) = endpoints.partition(|endpoint| endpoint["failure"].is_null());
-    let so =
-        |endpoint: &&&Value| endpoint["failure"]["stage"] == stage && endpoint["failure"]["reason"] == reason;
+    let (sound, failing): (Vec<_>, Vec<_>) =
+        endpoints.partition(|endpoint| endpoint["last"]["failure"].is_null());
+    let so = |endpoint: &&&Value| {
+        let failure = &endpoint["last"]["failure"];
+        failure["stage"] == stage && failure["reason"] == reason
+    };
     assert_eq!(failing.iter().filter(so).count(), failing.len(), "{failing:#?}");
     let urls = |of: Vec<&Value>| of.iter().map(|one| one["endpoint"].as_str().unwrap().to_owned()).collect();
     (urls(failing), urls(sound))
@@ -94,8 +97,8 @@ fn by_failure(report: &Value, stage: &str, reason: &str) -> (BTreeSet<String>, B
 
 /// Whether clients with the options 0 to 3 are connected, and why not.
 fn maps(report: &Value) -> Vec<(bool, Option<&str>)> {
-    let maps = report["maps"].as_array().unwrap().iter();
-    maps.map(|maps| (maps["connected"].as_bool().unwrap(), maps["reason"].as_str())).collect()
+    let clients = report["maps"][0]["clients"].as_array().unwrap().iter();
+    clients.map(|client| (client["connected"].as_bool().unwrap(), client["reason"].as_str())).collect()
 }
 
 /// Blocks port 80 so, and holds the report to what an administrator would call right.

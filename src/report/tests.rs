@@ -1,0 +1,166 @@
+//! The report against its schema, and what it says in words.
+//! After an intended change, `UPDATE_GOLDEN=1 cargo test --lib report` writes the schema anew.
+
+use serde_json::Value;
+
+use super::*;
+use crate::metrics::fixture;
+use crate::observation::{FailureReason as R, HttpFacts, Stage as S};
+use crate::plan::TargetId;
+use crate::report::sample::{self, MAPS, at};
+use crate::trust::revocation::{Cause, Status};
+
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/status.schema.json");
+
+fn schema() -> String {
+    let mut text =
+        serde_json::to_string_pretty(&schemars::schema_for!(Report<'static>)).expect("a schema is JSON");
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_published_schema_is_that_of_the_types() {
+    let actual = schema();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(SCHEMA, &actual).expect("the file can be written");
+    }
+    let expected = std::fs::read_to_string(SCHEMA).unwrap_or_default();
+    assert!(
+        actual == expected,
+        "{SCHEMA} differs; if that is intended: UPDATE_GOLDEN=1 cargo test --lib report"
+    );
+}
+
+/// Snapshots of every kind.
+fn snapshots() -> Vec<Snapshot> {
+    let mut broken = sample::healthy(&["direct", "proxy"]);
+    let maps = sample::target(&broken, MAPS, "direct");
+    sample::fail(&mut broken, maps, 70, (S::Connect, R::Refused), "refused by the test");
+    sample::observe(&mut broken, maps, 130, |_| None);
+    sample::revocation(&mut broken, maps, (Status::Unknown, Some(Cause::Unreachable)), "connect: refused");
+    let other = TargetId(maps.0 + 1);
+    sample::fail(&mut broken, other, 70, (S::Resolve, R::Nxdomain), "no such name");
+    vec![fixture::snapshot(), sample::fresh(&["direct"]), sample::healthy(&["direct"]), broken]
+}
+
+#[test]
+fn reports_keep_to_the_schema() {
+    let mut schema: Value = serde_json::from_str(&schema()).expect("a schema is JSON");
+    close(&mut schema);
+    let validator = jsonschema::validator_for(&schema).expect("a valid schema");
+    for snapshot in snapshots() {
+        let text = Report::of(&snapshot, at(200), "0.0.0-test").to_json();
+        let report: Value = serde_json::from_str(&text).expect("JSON");
+        let errors: Vec<_> =
+            validator.iter_errors(&report).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{text}");
+        assert!(text.ends_with("}\n"));
+    }
+}
+
+/// Readers must bear new members; here each one has to be declared. Objects that are put together of several schemas can't
+/// say so.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(close),
+        Value::Object(members) => {
+            members.values_mut().for_each(close);
+            let whole = !members.contains_key("anyOf");
+            let free = members.contains_key("additionalProperties");
+            if members.get("properties").is_some_and(Value::is_object) && whole && !free {
+                members.insert("additionalProperties".to_owned(), Value::Bool(false));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_was_learned_is_in_the_report() {
+    let [.., healthy, broken] = &snapshots()[..] else { panic!("four") };
+    let report = Report::of(healthy, at(200), "0.0.0-test");
+    assert_eq!((report.exit_code, report.ready, report.counts.good), (0, true, report.counts.total()));
+    assert!(report.maps[0].story.as_ref().is_some_and(|story| story.starts_with("MAPS is connected")));
+    assert_eq!(serde_json::to_value(report.generated_at).expect("text"), "2026-11-24T00:03:20Z");
+
+    let report = Report::of(broken, at(200), "0.0.0-test");
+    assert_eq!((report.exit_code, report.counts.bad, report.counts.degraded), (1, 1, 1));
+    let of =
+        |route| report.endpoints.iter().find(|e| e.endpoint == MAPS && e.route == route).expect("probed");
+    let (direct, proxy) = (of("direct"), of("proxy"));
+    let failure = direct.last_failure.as_ref().and_then(|probe| probe.failure).expect("it is kept");
+    assert_eq!(
+        (failure.stage, failure.reason, direct.failures, direct.probes),
+        (S::Connect, R::Refused, 1, 3)
+    );
+    assert_eq!((proxy.failures, proxy.last_success), (1, Some(Timestamp(at(10)))));
+    assert!(proxy.last_failure.is_none() && proxy.last.as_ref().is_some_and(|probe| probe.failure.is_some()));
+    assert_eq!(report.crls.iter().filter(|crl| crl.fetched == Some(false)).count(), 1);
+}
+
+#[test]
+fn what_is_not_good_is_said_in_words() {
+    let check = |change: &dyn Fn(&mut Snapshot, TargetId), expected: Option<(&str, &str, &str)>| {
+        let mut snapshot = sample::healthy(&["direct"]);
+        let id = sample::target(&snapshot, MAPS, "direct");
+        change(&mut snapshot, id);
+        let found = why(snapshot.plan.target(id), &snapshot.targets[id.0]);
+        let code = found.as_ref().and_then(Why::code).unwrap_or_default();
+        let found = found.as_ref().map(|why| (why.title.as_str(), code.as_str(), why.detail.as_str()));
+        assert_eq!(found, expected);
+    };
+    check(&|_, _| {}, None);
+    check(
+        &|snapshot, id| sample::fail(snapshot, id, 70, (S::Connect, R::Refused), "by\u{202e} 192.0.2.1"),
+        Some(("The connection was refused", "connect.refused", "by  192.0.2.1")),
+    );
+    let teapot = |snapshot: &mut Snapshot, id| {
+        sample::observe(snapshot, id, 70, |facts| {
+            facts.http = Some(HttpFacts { status: 418, genuine: true, ..HttpFacts::default() });
+            None
+        });
+    };
+    check(&teapot, Some(("Genuine, but the service usually answers 503", "", "the status is 418")));
+    let unknown = |cause, detail: &'static str| {
+        move |snapshot: &mut Snapshot, id| {
+            sample::revocation(snapshot, id, (Status::Unknown, Some(cause)), detail);
+        }
+    };
+    let title = "Whether the certificates are revoked can't be found out";
+    let code = "tls.revocation_unknown";
+    let detail = "http://crl.example/maps.crl can't be fetched: connect: refused";
+    check(&unknown(Cause::Unreachable, "connect: refused"), Some((title, code, detail)));
+    check(&unknown(Cause::Expired, ""), Some((title, code, "http://crl.example/maps.crl has expired")));
+    check(&unknown(Cause::NoSource, ""), None); // as Windows: nothing to check
+}
+
+#[test]
+fn routes_disagree_where_one_does_better() {
+    let mut snapshot = sample::fresh(&["direct", "proxy", "third"]);
+    let id = |route| sample::target(&snapshot, MAPS, route);
+    let [direct, proxy, third] = [id("direct"), id("proxy"), id("third")];
+    let refused = (S::Connect, R::Refused);
+    assert!(disagreements(&snapshot).is_empty(), "nothing is known");
+    sample::fail(&mut snapshot, direct, 10, refused, "");
+    assert!(disagreements(&snapshot).is_empty(), "one route alone can't disagree");
+    sample::fail(&mut snapshot, proxy, 10, (S::Tunnel, R::Denied), "");
+    assert!(disagreements(&snapshot).is_empty(), "neither is better");
+    sample::observe(&mut snapshot, proxy, 70, |_| None);
+    let found = disagreements(&snapshot);
+    assert_eq!(found.keys().copied().collect::<Vec<_>>(), [direct, proxy]);
+    assert_eq!(found[&direct].to_string(), "direct: The connection was refused; proxy: 503");
+    sample::observe(&mut snapshot, third, 70, |facts| {
+        facts.http.as_mut().expect("an answer").status = 200;
+        None
+    });
+    sample::observe(&mut snapshot, direct, 70, |_| None);
+    let found = disagreements(&snapshot);
+    assert_eq!(
+        found[&third].to_string(),
+        "direct: 503; proxy: 503; third: 200",
+        "degraded is worse than good"
+    );
+    sample::observe(&mut snapshot, third, 130, |_| None);
+    assert!(disagreements(&snapshot).is_empty(), "all are good");
+}

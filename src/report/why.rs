@@ -1,0 +1,75 @@
+//! What keeps an endpoint from being good, in words: the failure of its last probe, or what is degraded. Whether it is good
+//! is decided in `verdict`, what to change is said by `advice`.
+
+use serde::Serialize;
+
+use crate::advice::{self, Advice, RevocationCause};
+use crate::observation::{FailureReason, Stage};
+use crate::plan::Target;
+use crate::state::TargetState;
+use crate::trust::revocation::{Cause, RevocationReport, Status};
+
+/// What keeps an endpoint from being good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Why {
+    /// In one line.
+    pub title: String,
+    /// The stage; null for an answer that is genuine and of another status than usual.
+    pub stage: Option<Stage>,
+    /// The closed reason; null where the stage is.
+    pub reason: Option<FailureReason>,
+    /// More of it; cleaned and cut, since it may be a server's.
+    pub detail: String,
+}
+
+/// Why an endpoint isn't good by this route; none where it is, or before the first probe.
+#[must_use]
+pub fn why(target: &Target, state: &TargetState) -> Option<Why> {
+    let last = state.last.as_deref()?;
+    if let Some(failure) = &last.failure {
+        return Some(Why::of(failure.stage, failure.reason, failure.detail.clone()));
+    }
+    let expect = &target.endpoint.expect;
+    if let Some(http) = last.facts.http.as_ref().filter(|http| !expect.allows(http.status)) {
+        let title = format!("Genuine, but the service usually answers {expect}");
+        let detail = format!("the status is {}", http.status);
+        return Some(Why { title, stage: None, reason: None, detail });
+    }
+    revocation(state.revocation.as_deref()?)
+}
+
+impl Why {
+    fn of(stage: Stage, reason: FailureReason, detail: String) -> Self {
+        let title = advice::for_failure(stage, reason).title;
+        Self { title, stage: Some(stage), reason: Some(reason), detail }
+    }
+
+    /// The word that `explain` takes: `stage.reason`.
+    #[must_use]
+    pub fn code(&self) -> Option<String> {
+        Some(format!("{}.{}", self.stage?, self.reason?))
+    }
+
+    /// What it means and what to change; none for an unusual status.
+    #[must_use]
+    pub fn advice(&self, target: &Target) -> Option<Advice> {
+        Some(advice::for_component(target.endpoint.component, self.stage?, self.reason?))
+    }
+}
+
+/// What is wrong with the revocation of a chain that is otherwise good.
+fn revocation(report: &RevocationReport) -> Option<Why> {
+    let blamed = report.blamed().filter(|blamed| blamed.status == Status::Unknown)?;
+    let cause = blamed.cause.filter(|cause| *cause != Cause::NoSource)?;
+    let source = blamed.source.as_deref().unwrap_or("the revocation data");
+    let colon = if blamed.detail.is_empty() { "" } else { ": " };
+    let detail = format!("{source} {}{colon}{}", fault(cause), blamed.detail);
+    Some(Why::of(Stage::Tls, FailureReason::RevocationUnknown, detail))
+}
+
+/// The words for a cause that follow the source's URL.
+fn fault(cause: Cause) -> &'static str {
+    let named = |known: &&RevocationCause| known.cause == cause.as_str();
+    advice::revocation_causes().iter().find(named).map_or(cause.as_str(), |known| &known.fault)
+}
