@@ -110,7 +110,7 @@ fn first_round(target: &Target) -> Duration {
 /// so that neighbours of the catalog don't follow each other, and spaced evenly.
 fn offsets(targets: &[Target]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..targets.len()).collect();
-    order.sort_by_cached_key(|n| (place(&targets[*n]), *n));
+    order.sort_by_cached_key(|n| (name_hash(&targets[*n]), *n));
     let mut offsets = vec![0.0; targets.len()];
     for (rank, n) in order.into_iter().enumerate() {
         // Plans hold at most 100,000 targets: both numbers are exact.
@@ -121,7 +121,8 @@ fn offsets(targets: &[Target]) -> Vec<f64> {
     offsets
 }
 
-fn place(target: &Target) -> u64 {
+/// A number that stands for what names a target.
+pub(crate) fn name_hash(target: &Target) -> u64 {
     hash([target.endpoint.component.as_str(), target.endpoint.url.as_str(), target.route.name.as_str()])
 }
 

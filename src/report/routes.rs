@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::{Why, why};
 use crate::catalog::Component;
+use crate::observation::{FailureReason, Stage};
 use crate::plan::{Target, TargetId};
 use crate::state::{Snapshot, TargetState};
 use crate::verdict::Verdict;
 
-/// How the routes to an endpoint do, where they don't all do alike; in the configuration's order.
+/// How the routes to an endpoint do, where they don't all come to the same end; in the configuration's order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
@@ -42,6 +43,17 @@ impl RouteOutcome {
     }
 }
 
+impl RouteOutcome {
+    /// What it came to: the failure, or the status.
+    fn end(&self) -> (Option<(Stage, FailureReason)>, Option<u16>) {
+        let failure = self.why.as_ref().filter(|_| self.verdict == Verdict::Bad);
+        match failure.and_then(|why| Some((why.stage?, why.reason?))) {
+            Some(failure) => (Some(failure), None),
+            None => (None, self.status),
+        }
+    }
+}
+
 impl fmt::Display for RouteOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.why, self.status) {
@@ -63,7 +75,8 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Of every target whose endpoint works better by one route than by another. Routes that haven't been tried don't count.
+/// Of every target whose endpoint's routes don't come to the same end: one works and another doesn't, or not for the same
+/// reason, or answers of different status come. Routes that haven't been tried don't count.
 #[must_use]
 pub fn disagreements(snapshot: &Snapshot) -> BTreeMap<TargetId, Disagreement> {
     let mut endpoints: BTreeMap<(Component, &str), Vec<(TargetId, RouteOutcome)>> = BTreeMap::new();
@@ -74,8 +87,7 @@ pub fn disagreements(snapshot: &Snapshot) -> BTreeMap<TargetId, Disagreement> {
             .or_default()
             .extend(RouteOutcome::of(target, state).map(|outcome| (id, outcome)));
     }
-    let differ =
-        |known: &[(TargetId, RouteOutcome)]| known.windows(2).any(|w| w[0].1.verdict != w[1].1.verdict);
+    let differ = |known: &[(TargetId, RouteOutcome)]| known.windows(2).any(|w| w[0].1.end() != w[1].1.end());
     let mut found = BTreeMap::new();
     for known in endpoints.into_values().filter(|known| differ(known)) {
         let (ids, outcomes): (Vec<_>, Vec<_>) = known.into_iter().unzip();

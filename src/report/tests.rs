@@ -136,31 +136,32 @@ fn what_is_not_good_is_said_in_words() {
 }
 
 #[test]
-fn routes_disagree_where_one_does_better() {
+fn routes_disagree_where_they_come_to_different_ends() {
     let mut snapshot = sample::fresh(&["direct", "proxy", "third"]);
     let id = |route| sample::target(&snapshot, MAPS, route);
     let [direct, proxy, third] = [id("direct"), id("proxy"), id("third")];
     let refused = (S::Connect, R::Refused);
-    assert!(disagreements(&snapshot).is_empty(), "nothing is known");
-    sample::fail(&mut snapshot, direct, 10, refused, "");
-    assert!(disagreements(&snapshot).is_empty(), "one route alone can't disagree");
-    sample::fail(&mut snapshot, proxy, 10, (S::Tunnel, R::Denied), "");
-    assert!(disagreements(&snapshot).is_empty(), "neither is better");
-    sample::observe(&mut snapshot, proxy, 70, |_| None);
-    let found = disagreements(&snapshot);
-    assert_eq!(found.keys().copied().collect::<Vec<_>>(), [direct, proxy]);
-    assert_eq!(found[&direct].to_string(), "direct: The connection was refused; proxy: 503");
-    sample::observe(&mut snapshot, third, 70, |facts| {
+    let check = |snapshot: &Snapshot, ids: &[TargetId], expected: &str| {
+        let found = disagreements(snapshot);
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), ids);
+        assert!(found.values().all(|found| found.to_string() == expected), "{expected}: {found:?}");
+    };
+    check(&snapshot, &[], "nothing is known");
+    sample::fail(&mut snapshot, direct, 10, refused, "by somebody");
+    check(&snapshot, &[], "one route alone can't disagree");
+    sample::fail(&mut snapshot, proxy, 10, refused, "by somebody else");
+    check(&snapshot, &[], "neither is better");
+    sample::fail(&mut snapshot, proxy, 70, (S::Tunnel, R::Denied), "");
+    let denied = "The proxy refuses to connect to the endpoint";
+    check(&snapshot, &[direct, proxy], &format!("direct: The connection was refused; proxy: {denied}"));
+    sample::observe(&mut snapshot, proxy, 130, |_| None);
+    check(&snapshot, &[direct, proxy], "direct: The connection was refused; proxy: 503");
+    sample::observe(&mut snapshot, direct, 130, |_| None);
+    sample::observe(&mut snapshot, third, 130, |facts| {
         facts.http.as_mut().expect("an answer").status = 200;
         None
     });
-    sample::observe(&mut snapshot, direct, 70, |_| None);
-    let found = disagreements(&snapshot);
-    assert_eq!(
-        found[&third].to_string(),
-        "direct: 503; proxy: 503; third: 200",
-        "degraded is worse than good"
-    );
-    sample::observe(&mut snapshot, third, 130, |_| None);
-    assert!(disagreements(&snapshot).is_empty(), "all are good");
+    check(&snapshot, &[direct, proxy, third], "direct: 503; proxy: 503; third: 200");
+    sample::observe(&mut snapshot, third, 190, |_| None);
+    check(&snapshot, &[], "all are good");
 }

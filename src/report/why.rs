@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::advice::{self, Advice, RevocationCause};
+use crate::catalog::Component;
 use crate::observation::{FailureReason, Stage};
 use crate::plan::Target;
 use crate::state::TargetState;
@@ -51,10 +52,10 @@ impl Why {
         Some(format!("{}.{}", self.stage?, self.reason?))
     }
 
-    /// What it means and what to change; none for an unusual status.
+    /// What it means for an endpoint of this component and what to change; none for an unusual status.
     #[must_use]
-    pub fn advice(&self, target: &Target) -> Option<Advice> {
-        Some(advice::for_component(target.endpoint.component, self.stage?, self.reason?))
+    pub fn advice(&self, component: Component) -> Option<Advice> {
+        Some(advice::for_component(component, self.stage?, self.reason?))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Serving over HTTP: metrics, health, a landing page. What the metrics say is `metrics`' business.
+//! Serving over HTTP: the status page, its data, metrics, health. What the metrics say is `metrics`' business.
 
 mod api;
 mod listen;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::watch;
 use tower_http::CompressionLevel;
@@ -56,8 +56,12 @@ impl TelemetryPath {
         if !path.starts_with('/') {
             Some("it doesn't begin with /")
         } else if path == "/" {
-            Some("the landing page is there")
-        } else if path.starts_with("/-/") || path.starts_with("/api/") || path == "/probe" {
+            Some("the status page is there")
+        } else if path.starts_with("/-/")
+            || path.starts_with("/api/")
+            || path.starts_with("/assets/")
+            || path == "/probe"
+        {
             Some("the exporter's other answers are there")
         } else if !path.bytes().all(plain) {
             Some("only letters, digits and -._~/ are accepted")
@@ -93,10 +97,11 @@ impl fmt::Display for TelemetryPath {
 /// Every route of the exporter.
 pub fn router(app: App) -> Router {
     Router::new()
-        .route("/", get(landing))
+        .route("/", get(page::show))
         .route(&app.telemetry_path.0, get(show_metrics))
         .route(api::STATUS, get(api::status))
         .route(api::SCHEMA, get(api::schema))
+        .merge(page::files())
         .route("/-/healthy", get(|| async { "OK\n" }))
         .route("/-/ready", get(ready))
         // The texts repeat themselves so much that the fastest level is nearly as small as the others.
@@ -105,7 +110,7 @@ pub fn router(app: App) -> Router {
         .with_state(Arc::new(app))
 }
 
-/// No answer has anything to run, to load or to be framed.
+/// No answer has anything to run, to load or to be framed, but for the page, which says so itself.
 async fn harden(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, &str); 3] = [
         (
@@ -116,14 +121,9 @@ async fn harden(mut response: Response) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
-}
-
-async fn landing(State(app): State<Arc<App>>) -> Html<String> {
-    let snapshot = app.snapshot.borrow().clone();
-    Html(page::landing(app.build.version, &app.telemetry_path.0, &snapshot))
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
@@ -182,9 +182,10 @@ mod tests {
         for (bad, problem) in [
             ("", "begin with /"),
             ("metrics", "begin with /"),
-            ("/", "landing page"),
+            ("/", "status page"),
             ("/-/ready", "other answers"),
             ("/probe", "other answers"),
+            ("/assets/page.css", "other answers"),
             ("/{x}", "only letters"),
             ("/a b", "only letters"),
             ("/a?b", "only letters"),

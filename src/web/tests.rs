@@ -185,15 +185,32 @@ async fn the_status_is_json_with_a_schema() {
 }
 
 #[tokio::test]
-async fn the_landing_page_loads_nothing() {
+async fn the_page_may_load_its_own_files_alone() {
     let server = Server::start().await;
-    let (_, headers, page) = server.get("/").await;
+    let (_, headers, page) = server.get("/?state=bad").await;
     assert_eq!(headers["content-type"], "text/html; charset=utf-8");
     let policy = headers["content-security-policy"].to_str().expect("text");
-    assert!(policy.starts_with("default-src 'none';") && !policy.contains("unsafe"), "{policy}");
-    assert!(page.contains("<a href=\"/telemetry\">") && page.contains("Version 0.0.0-test."), "{page}");
-    for loading in ["<script", "<link", "<img", "<style", "style=", "src=", "url("] {
-        assert!(!page.contains(loading), "{loading} in {page}");
+    for part in ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains(':'), "{policy}");
+    assert!(
+        page.contains("href=\"./telemetry\"") && page.contains("1 of 3 endpoints, by component"),
+        "{page}"
+    );
+    for (file, content_type) in [
+        ("/assets/page.css", "text/css; charset=utf-8"),
+        ("/assets/page.js", "text/javascript; charset=utf-8"),
+        ("/assets/icon.svg", "image/svg+xml"),
+    ] {
+        assert!(page.contains(&format!("\".{file}\"")), "{file}");
+        let (status, headers, _) = server.get(file).await;
+        assert_eq!(
+            (status, &headers["content-type"]),
+            (StatusCode::OK, &content_type.parse().expect("valid"))
+        );
+        let policy = headers["content-security-policy"].to_str().expect("text");
+        assert!(policy.starts_with("default-src 'none'; base-uri"), "a file itself loads nothing: {policy}");
     }
 }
 

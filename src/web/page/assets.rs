@@ -1,0 +1,48 @@
+//! The files that the page loads, all from this program.
+
+use axum::Router;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+pub(super) const STYLE: Asset = Asset {
+    path: "/assets/page.css",
+    content_type: "text/css; charset=utf-8",
+    text: include_str!("assets/page.css"),
+};
+pub(super) const SCRIPT: Asset = Asset {
+    path: "/assets/page.js",
+    content_type: "text/javascript; charset=utf-8",
+    text: include_str!("assets/page.js"),
+};
+pub(super) const ICON: Asset =
+    Asset { path: "/assets/icon.svg", content_type: "image/svg+xml", text: include_str!("assets/icon.svg") };
+
+/// A file.
+#[derive(Clone, Copy)]
+pub(super) struct Asset {
+    path: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+}
+
+impl Asset {
+    /// How the page names it: relative to itself.
+    pub(super) fn relative(self) -> String {
+        format!(".{}", self.path)
+    }
+
+    fn answer(self) -> impl IntoResponse + use<> {
+        // Small enough to be asked for with each visit, so that a new page never meets an old file.
+        let headers = [(header::CONTENT_TYPE, self.content_type), (header::CACHE_CONTROL, "no-cache")];
+        (headers, self.text)
+    }
+}
+
+/// Serves the files.
+pub(in crate::web) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    let files = [STYLE, SCRIPT, ICON];
+    files.into_iter().fold(Router::new(), |router, file| {
+        router.route(file.path, get(move || async move { file.answer() }))
+    })
+}

@@ -1,0 +1,104 @@
+//! Which endpoints the page shows: the words of its address (`?component=maps&state=bad&q=proxy`), and whether a row fits.
+
+use url::form_urlencoded;
+
+use super::view::State;
+use crate::catalog::Component;
+
+/// The longest text that is searched for, in characters.
+const MAX_QUERY: usize = 200;
+
+/// What is asked for; empty: everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    /// Of this component alone.
+    pub(super) component: Option<Component>,
+    /// In this state alone.
+    pub(super) state: Option<State>,
+    /// By this route alone.
+    pub(super) route: Option<String>,
+    /// With each of these words somewhere, as it was typed.
+    pub(super) text: String,
+}
+
+/// What a row is searched by.
+pub(super) struct Searched<'a> {
+    pub(super) component: Component,
+    pub(super) state: State,
+    pub(super) route: &'a str,
+    /// All its words, in lower case.
+    pub(super) text: String,
+}
+
+impl Filter {
+    /// Reads the query of the page's address. Words that aren't known ask for nothing: an old bookmark still shows the page.
+    #[must_use]
+    pub(crate) fn parse(query: &str) -> Self {
+        let mut filter = Self::default();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "component" => filter.component = word(Component::ALL, Component::as_str, &value),
+                "state" => filter.state = word(State::ALL, State::as_str, &value),
+                "route" => filter.route = Some(value.into_owned()).filter(|route| !route.is_empty()),
+                "q" => filter.text = value.trim().chars().take(MAX_QUERY).collect(),
+                _ => {}
+            }
+        }
+        filter
+    }
+
+    /// Whether everything is asked for.
+    #[must_use]
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a row is asked for.
+    #[must_use]
+    pub(super) fn fits(&self, row: &Searched<'_>) -> bool {
+        self.component.is_none_or(|component| component == row.component)
+            && self.state.is_none_or(|state| state == row.state)
+            && self.route.as_deref().is_none_or(|route| route == row.route)
+            && self.text.to_lowercase().split_whitespace().all(|word| row.text.contains(word))
+    }
+}
+
+fn word<T: Copy>(all: &[T], spelling: impl Fn(T) -> &'static str, text: &str) -> Option<T> {
+    all.iter().copied().find(|value| spelling(*value) == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read() {
+        let check = |query: &str, expected: Filter| assert_eq!(Filter::parse(query), expected, "{query}");
+        let all = Filter::default;
+        check("", all());
+        check("component=&state=&q=&route=", all());
+        check("component=nonsense&state=BAD&other=1&&=", all());
+        check("component=pki-extended", Filter { component: Some(Component::PkiExtended), ..all() });
+        check("state=bad&state=good", Filter { state: Some(State::Good), ..all() });
+        check("q=+a%26b%20%3Cscript%3E+", Filter { text: "a&b <script>".to_owned(), ..all() });
+        check("q=%FF", Filter { text: "\u{fffd}".to_owned(), ..all() });
+        check(&format!("q={}", "é".repeat(5000)), Filter { text: "é".repeat(MAX_QUERY), ..all() });
+        check("route=machine-proxy", Filter { route: Some("machine-proxy".to_owned()), ..all() });
+    }
+
+    #[test]
+    fn rows_fit_by_all_that_is_asked() {
+        let check = |query: &str, expected: bool| {
+            let text = "https://wdcp.microsoft.com/ connect.refused".to_owned();
+            let row = Searched { component: Component::Maps, state: State::Bad, route: "direct", text };
+            assert_eq!(Filter::parse(query).fits(&row), expected, "{query}");
+        };
+        check("", true);
+        check("component=maps&state=bad&route=direct&q=wdcp", true);
+        check("component=crl", false);
+        check("state=good", false);
+        check("route=proxy", false);
+        check("q=Refused+WDCP", true);
+        check("q=refused+crl", false);
+    }
+}

@@ -1,0 +1,108 @@
+//! What a click on an endpoint shows.
+
+use maud::{Markup, html};
+
+use super::super::view::{
+    CertificateView, Details, FailureView, Field, ProbeView, RevocationView, StageView,
+};
+use super::small::{foreign, time, worded_badge};
+
+/// The last probe, and the last failure beside it.
+pub(super) fn panel(details: &Details) -> Markup {
+    html! {
+        div class="panel" {
+            @if let Some(advice) = &details.advice { section class="advice" { (failure(advice)) } }
+            @match &details.last {
+                Some(last) => (probe("Last probe", last, &details.revocation)),
+                None => p { "It was not probed yet." },
+            }
+            @if let Some(earlier) = &details.earlier_failure { (probe("Last failure", earlier, &[])) }
+            section class="about" { h4 { "The endpoint" } (fields(&details.about)) }
+        }
+    }
+}
+
+fn probe(title: &str, probe: &ProbeView, revocation: &[RevocationView]) -> Markup {
+    html! {
+        section class="probe" {
+            h4 { (title) " " (time(&probe.at)) }
+            @if let Some(of) = &probe.failure { (failure(of)) }
+            (stages(probe))
+            (fields(&probe.facts))
+            @if !probe.chain.is_empty() { h5 { "Certificates as presented" } ol class="chain" {
+                @for of in &probe.chain { (certificate(of)) }
+            } }
+            @if !revocation.is_empty() { h5 { "Revocation" } ul class="revocation" {
+                @for of in revocation { (status(of)) }
+            } }
+        }
+    }
+}
+
+fn failure(failure: &FailureView) -> Markup {
+    html! {
+        div class="failure" {
+            p { strong { (failure.title) } @if let Some(code) = &failure.code { " " code { (code) } } }
+            @if !failure.detail.is_empty() { p class="detail" { (foreign(&failure.detail)) } }
+            @if !failure.cause.is_empty() { p { (failure.cause) } }
+            @if !failure.remedies.is_empty() {
+                p { "What to change:" }
+                ul { @for remedy in &failure.remedies { li { (remedy) } } }
+            }
+            @if let Some(code) = &failure.hresult { p { "A Windows client would most likely show " code { (code) } "." } }
+            @if let Some(code) = &failure.code { p { "More: " code { "defender-exporter explain " (code) } } }
+        }
+    }
+}
+
+fn stages(probe: &ProbeView) -> Markup {
+    html! {
+        table class="stages" {
+            caption { "Stages" }
+            thead { tr { th scope="col" { "Stage" } th scope="col" { "Outcome" } th scope="col" { "Time" } } }
+            tbody { @for of in &probe.stages { (stage(of)) } }
+            tfoot { tr { th scope="row" { "Sum" } td {} td { (probe.total) } } }
+        }
+    }
+}
+
+fn stage(stage: &StageView) -> Markup {
+    html! {
+        tr {
+            th scope="row" { svg width="10" height="10" aria-hidden="true" focusable="false" {
+                rect class={ "p-" (stage.stage) } width="10" height="10" rx="2" {}
+            } (stage.stage) }
+            td class={ "outcome " (stage.outcome.replace(' ', "-")) } { (stage.outcome) }
+            td { @if let Some(took) = &stage.took { (took) } }
+        }
+    }
+}
+
+fn fields(fields: &[Field]) -> Markup {
+    html! {
+        @if !fields.is_empty() {
+            dl { @for field in fields {
+                div { dt { (field.name) } @for value in &field.values { dd { (foreign(value)) } } }
+            } }
+        }
+    }
+}
+
+fn certificate(certificate: &CertificateView) -> Markup {
+    html! {
+        li {
+            p { (foreign(&certificate.subject)) }
+            p class="quiet" { "issued by " (foreign(&certificate.issuer)) }
+            p class="quiet" { "valid from " (time(&certificate.from)) " until " (time(&certificate.until)) }
+        }
+    }
+}
+
+fn status(of: &RevocationView) -> Markup {
+    html! {
+        li {
+            (worded_badge(of.state, of.status.as_str())) " " (foreign(&of.subject))
+            @if !of.detail.is_empty() { p class="quiet" { (foreign(&of.detail)) } }
+        }
+    }
+}

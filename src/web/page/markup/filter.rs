@@ -1,0 +1,61 @@
+//! The form that narrows the table: works by its address alone, and at once where the script runs.
+
+use maud::{Markup, html};
+
+use super::super::view::{Page, State};
+use super::small::shape;
+use crate::report::Counts;
+
+pub(super) fn form(page: &Page) -> Markup {
+    let filter = &page.filter;
+    html! {
+        form id="filter" role="search" method="get" action="./#endpoints" {
+            (states(filter.state, page.counts))
+            label { span { "Component" }
+                select name="component" {
+                    option value="" { "All components" }
+                    @for of in &page.components {
+                        option value=(of.component) selected[filter.component == Some(of.component)] { (of.name) }
+                    }
+                }
+            }
+            @if !page.routes.is_empty() {
+                label { span { "Route" }
+                    select name="route" {
+                        option value="" { "All routes" }
+                        @for route in &page.routes {
+                            option value=(route) selected[filter.route.as_ref() == Some(route)] { (route) }
+                        }
+                    }
+                }
+            }
+            label class="text" { span { "Text" }
+                input name="q" type="search" value=(filter.text) placeholder="host, reason, issuer, address"
+                    autocomplete="off" spellcheck="false" maxlength="200";
+            }
+            button id="apply" type="submit" data-keep="" { "Filter" }
+            a id="clear" class="clear" href="./#endpoints" hidden[filter.is_empty()] { "Show all" }
+        }
+    }
+}
+
+fn states(asked: Option<State>, counts: Counts) -> Markup {
+    let choices = [
+        (State::Bad, counts.bad),
+        (State::Degraded, counts.degraded),
+        (State::Unknown, counts.unknown),
+        (State::Good, counts.good),
+    ];
+    html! {
+        fieldset class="states" {
+            legend { "State" }
+            label { input type="radio" name="state" value="" checked[asked.is_none()]; span { "all " b { (counts.total()) } } }
+            @for (state, count) in choices {
+                label {
+                    input type="radio" name="state" value=(state) checked[asked == Some(state)];
+                    span { (shape(state)) (state) " " b { (count) } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The page's view as HTML. Every text is escaped by the type of what is interpolated; nothing here decides what is said.
+//! Links are relative, so that the page works behind a prefix. No `style` attribute: the content security policy forbids it.
+
+mod crls;
+mod details;
+mod filter;
+mod small;
+mod table;
+mod verdicts;
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::view::Page;
+use super::{About, assets};
+use small::{shape, shapes, time};
+
+/// The whole document.
+pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {
+    let build = format!("{}-{}", about.build.version, about.build.revision);
+    html! {
+        (DOCTYPE)
+        html lang="en" data-build=(build) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (page.state) ": " (page.headline) " · defender-exporter" }
+                link rel="icon" type="image/svg+xml" href=(assets::ICON.relative());
+                link rel="stylesheet" href=(assets::STYLE.relative());
+                script src=(assets::SCRIPT.relative()) defer {}
+            }
+            body {
+                (shapes())
+                a class="skip" href="#endpoints" { "Skip to the endpoints" }
+                (header(page))
+                main id="main" {
+                    (banner(page))
+                    (verdicts::maps(&page.maps))
+                    (verdicts::components(&page.components))
+                    (verdicts::causes(&page.causes))
+                    section id="endpoints" aria-labelledby="endpoints-title" tabindex="-1" {
+                        h2 id="endpoints-title" { "Endpoints" }
+                        (filter::form(page))
+                        (table::table(&page.table))
+                    }
+                    (crls::section(&page.crls))
+                }
+                (footer(page, about))
+            }
+        }
+    }
+}
+
+fn header(page: &Page) -> Markup {
+    html! {
+        header class="top" {
+            p class="product" { strong { "defender-exporter" } span { "Microsoft Defender Antivirus on this network" } }
+            div class="refresh" {
+                p id="written" { "As of " (time(&page.now)) }
+                // The script alone needs these; it shows them.
+                p id="stale" role="alert" data-keep="" {}
+                button id="pause" type="button" aria-pressed="false" data-keep="" hidden { "Pause updates" }
+                noscript { p { "Reload the page to see what is newer." } }
+            }
+        }
+    }
+}
+
+fn banner(page: &Page) -> Markup {
+    html! {
+        section class={ "banner " (page.state) } aria-labelledby="headline" {
+            (shape(page.state))
+            div {
+                h1 id="headline" { (page.headline) }
+                // Said aloud when it changes, and only then.
+                p id="summary" role="status" aria-live="polite" { (page.summary) }
+            }
+        }
+    }
+}
+
+fn footer(page: &Page, about: &About<'_>) -> Markup {
+    html! {
+        footer id="about" {
+            p {
+                "defender-exporter " (about.build.version) " (" (about.build.revision) "), configuration loaded "
+                (time(&page.loaded)) "."
+            }
+            nav aria-label="Further answers" {
+                a href={ "." (about.telemetry_path) } { "Metrics" }
+                a href="api/v1/status" { "Status as JSON" }
+                a href="api/v1/status.schema.json" { "its schema" }
+                a href="-/healthy" { "Health" }
+                a href="-/ready" { "Readiness" }
+            }
+        }
+    }
+}

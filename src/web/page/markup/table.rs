@@ -1,0 +1,182 @@
+//! The table of endpoints. The roles repeat what the elements mean, since the narrow layout takes their display away.
+
+use maud::{Markup, html};
+
+use super::super::view::{Group, Row, State, StatusView, Table, TlsView, WIDTH, Waterfall, endpoints};
+use super::details;
+use super::small::{badge, foreign, hidden, time, worded_badge};
+use crate::observation::Stage;
+
+const COLUMNS: [&str; 8] =
+    ["State", "Endpoint", "Why", "Phases", "Status", "TLS", "Addresses", "Last success"];
+
+pub(super) fn table(table: &Table) -> Markup {
+    html! {
+        div id="table" class="scroll" {
+            table class="endpoints" role="table" {
+                caption role="caption" {
+                    div {
+                        p aria-live="polite" { (shown(table)) }
+                        (legend(table))
+                    }
+                }
+                thead role="rowgroup" {
+                    tr role="row" { @for column in COLUMNS { th role="columnheader" scope="col" { (column) } } }
+                }
+                @for of in &table.groups { (group(of)) }
+            }
+            @if table.matching == 0 { p class="empty" { "No endpoint is like that. " a href="./#endpoints" { "Show all" } } }
+        }
+    }
+}
+
+fn shown(table: &Table) -> Markup {
+    html! {
+        (table.matching) " of " (endpoints(table.total)) ", by component"
+        @if table.left_out > 0 { "; the first " (table.matching - table.left_out) " are shown" }
+    }
+}
+
+fn legend(table: &Table) -> Markup {
+    html! {
+        p class="legend" {
+            "Phases: "
+            @for stage in &table.stages {
+                span { svg width="12" height="12" aria-hidden="true" focusable="false" {
+                    rect class={ "p-" (stage) } width="12" height="12" rx="2" {}
+                } (stage) }
+            }
+            span class="scale" { "full width " (table.scale) ", » goes on" }
+        }
+    }
+}
+
+fn group(group: &Group) -> Markup {
+    html! {
+        tbody id={ "g-" (group.component) } role="rowgroup" {
+            tr class="group" role="row" id={ "h-" (group.component) } {
+                th role="rowheader" scope="rowgroup" colspan=(COLUMNS.len()) {
+                    (group.name) " " span class="purpose" { (group.purpose) }
+                }
+            }
+            @for of in &group.rows { (row(of)) (more(of)) }
+        }
+    }
+}
+
+fn row(row: &Row) -> Markup {
+    html! {
+        tr id={ "r-" (row.id) } class="row" role="row" {
+            td role="cell" class="state" { (badge(row.state)) }
+            th role="rowheader" scope="row" class="endpoint" { (url(&row.url))
+                @if let Some(route) = &row.route { span class="by" { "by " span class="route" { (route) } } }
+            }
+            td role="cell" class="why" { (why(row)) }
+            td role="cell" class="phases" data-label="Phases" { @if let Some(drawn) = &row.phases { (waterfall(drawn)) } }
+            td role="cell" class="status" data-label="Status" { @if let Some(answer) = row.status { (status(answer)) } }
+            td role="cell" class="tls" data-label="TLS" { @if let Some(chain) = &row.tls { (tls(chain)) } }
+            td role="cell" class="addresses" data-label="Addresses" { (addresses(&row.addresses)) }
+            td role="cell" class="last" data-label="Last success" {
+                @match &row.last_success {
+                    Some(at) => (time(at)),
+                    None => span class="quiet" { "none so far" },
+                }
+            }
+        }
+    }
+}
+
+/// The row that a click opens. Its handle stands in the row above, below the state.
+fn more(row: &Row) -> Markup {
+    html! {
+        tr id={ "m-" (row.id) } class="more" role="row" {
+            td role="cell" colspan=(COLUMNS.len()) {
+                details id={ "o-" (row.id) } {
+                    summary { "Details" (hidden(&format!(" of {}", row.url))) }
+                    (details::panel(&row.details))
+                }
+            }
+        }
+    }
+}
+
+/// The host stands out.
+fn url(url: &str) -> Markup {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    html! {
+        span class="url" {
+            span class="quiet" { (scheme) "://" }
+            // Lines may end between the labels of the name and the parts of the path.
+            b { @for label in host.split_inclusive('.') { wbr; (label) } }
+            span class="quiet" { @for part in path.split_inclusive('/') { wbr; (part) } }
+        }
+    }
+}
+
+fn why(row: &Row) -> Markup {
+    html! {
+        @if let Some(why) = &row.why {
+            span class="title" { (why.title) }
+            span class="detail" {
+                @if let Some(code) = &why.code { code { (code) } " " }
+                (foreign(&why.detail))
+            }
+        }
+        @if let Some(routes) = &row.disagreement {
+            span class="disagree" { b { "Routes disagree: " } (foreign(routes)) }
+        }
+    }
+}
+
+fn waterfall(drawn: &Waterfall) -> Markup {
+    let failed = drawn.bars.iter().find(|bar| bar.failed).map(|bar| bar.stage);
+    html! {
+        span class="drawn" {
+            svg class="bars" role="img" aria-label=(drawn.label) viewBox={ "0 0 " (WIDTH) " 10" } preserveAspectRatio="none"
+                width="100%" height="10" focusable="false" {
+                rect class="track" width=(WIDTH) height="10" {}
+                @for bar in &drawn.bars {
+                    rect class={ "p-" (bar.stage) } x=(bar.x) width=(bar.width) height="10" {}
+                }
+            }
+            @if drawn.cut { span class="cut" aria-hidden="true" { "»" } }
+        }
+        span class="total" { (drawn.total) @if let Some(stage) = failed { " " span class="failed" { "✕ " (Stage::as_str(stage)) } } }
+    }
+}
+
+fn status(status: StatusView) -> Markup {
+    html! {
+        span class="code" { (status.code) }
+        @if !status.expected { " " span class="unusual" { "unusual" } }
+    }
+}
+
+fn tls(tls: &TlsView) -> Markup {
+    html! {
+        @if !tls.issuer.is_empty() { span class="issuer" { (foreign(&tls.issuer)) } }
+        @if let Some(until) = &tls.expires {
+            span class={ "until" @if until.past { " fault" } } {
+                @if until.past { "✕ expired " } @else { "expires " }
+                time datetime=(until.machine) title=(until.absolute) { (until.relative) }
+                @if tls.revocation == Some(State::Good) { ", not revoked" }
+            }
+        }
+        @if let Some(fault) = tls.fault { span class="fault" { "✕ " (fault) } }
+        @match tls.revocation {
+            Some(State::Bad) => (worded_badge(State::Bad, "revoked")),
+            Some(State::Degraded) => (worded_badge(State::Degraded, "revocation unknown")),
+            _ => {}
+        }
+    }
+}
+
+fn addresses(addresses: &[String]) -> Markup {
+    html! {
+        @if let Some((first, others)) = addresses.split_first() {
+            span class="address" { (first) }
+            @if !others.is_empty() { span class="quiet" { "and " (others.len()) " more" } }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What the page says of snapshots, as data.
+
+use super::*;
+use crate::observation::{FailureReason as R, Stage as S};
+use crate::plan::TargetId;
+use crate::report::sample::{self, MAPS, at};
+use crate::trust::revocation::{Cause, Status};
+
+fn page(snapshot: &Snapshot, query: &str) -> Page {
+    Page::of(snapshot, at(200), Filter::parse(query))
+}
+
+/// The rows that are shown.
+fn rows(page: &Page) -> Vec<&Row> {
+    page.table.groups.iter().flat_map(|group| &group.rows).collect()
+}
+
+/// Every endpoint of a component fails.
+fn lose(snapshot: &mut Snapshot, component: Component, second: u64) {
+    let own = snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
+    let own: Vec<_> = own.map(|(id, ..)| id).collect();
+    for id in &own {
+        sample::fail(snapshot, *id, second, (S::Connect, R::Refused), "");
+    }
+}
+
+#[test]
+fn the_worst_news_is_the_headline() {
+    let check = |snapshot: &Snapshot, state: State, headline: &str, summary: &str| {
+        let page = page(snapshot, "");
+        assert_eq!((page.state, page.headline.as_str(), page.summary.as_str()), (state, headline, summary));
+    };
+    let mut snapshot = sample::fresh(&["direct"]);
+    let all = snapshot.targets.len();
+    let some_unknown = format!("Of {all} endpoints: {} unknown, 1 good.", all - 1);
+    sample::observe(&mut snapshot, TargetId(1), 10, |_| None);
+    check(&snapshot, State::Unknown, "The first probes are under way", &some_unknown);
+
+    let mut snapshot = sample::healthy(&["direct"]);
+    check(
+        &snapshot,
+        State::Good,
+        "Everything answers as it should",
+        &format!("Of {all} endpoints: {all} good."),
+    );
+    sample::fail(&mut snapshot, TargetId(0), 70, (S::Connect, R::Refused), "");
+    let one_bad = format!("Of {all} endpoints: 1 bad, {} good.", all - 1);
+    check(&snapshot, State::Degraded, "Every service works, not every endpoint", &one_bad);
+    lose(&mut snapshot, Component::Adl, 70);
+    lose(&mut snapshot, Component::Submission, 70);
+    let headline = "Not working: Alternate download location, Sample submission";
+    assert_eq!(page(&snapshot, "").headline, headline);
+    lose(&mut snapshot, Component::Maps, 70);
+    assert_eq!(
+        (page(&snapshot, "").state, page(&snapshot, "").headline.as_str()),
+        (State::Bad, "MAPS is lost")
+    );
+}
+
+#[test]
+fn a_component_does_as_well_as_its_best_route() {
+    let mut snapshot = sample::healthy(&["direct", "proxy"]);
+    let direct: Vec<_> =
+        snapshot.iter().filter(|(_, target, _)| target.route.name == "direct").map(|(id, ..)| id).collect();
+    for id in &direct {
+        sample::fail(&mut snapshot, *id, 70, (S::Connect, R::Timeout), "");
+    }
+    let page = page(&snapshot, "");
+    assert_eq!(page.state, State::Degraded);
+    let maps = &page.components[0];
+    assert_eq!((maps.state, maps.counts.bad, maps.counts.good), (State::Good, 8, 8));
+    let by: Vec<_> = maps.routes.iter().map(|by| (by.route.as_str(), by.state)).collect();
+    assert_eq!(by, [("direct", State::Bad), ("proxy", State::Good)]);
+    let maps: Vec<_> = page.maps.iter().map(|by| (by.route.as_deref(), by.state)).collect();
+    assert_eq!(maps, [(Some("direct"), State::Bad), (Some("proxy"), State::Good)]);
+    assert!(
+        page.maps[0].story.starts_with("No MAPS endpoint gives a genuine answer"),
+        "{}",
+        page.maps[0].story
+    );
+    let row = rows(&page)[0];
+    assert_eq!(row.disagreement.as_deref(), Some("direct: Nothing answers at the address; proxy: 503"));
+    assert_eq!(row.route.as_deref(), Some("direct"));
+}
+
+#[test]
+fn where_there_is_one_route_it_is_not_named() {
+    let page = page(&sample::healthy(&["direct"]), "");
+    assert!(page.routes.is_empty() && page.components.iter().all(|of| of.routes.is_empty()));
+    assert!(rows(&page).iter().all(|row| row.route.is_none() && row.disagreement.is_none()));
+    assert!(page.crls.iter().all(|crl| crl.route.is_none()));
+}
+
+#[test]
+fn clients_of_maps_by_what_they_check() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let maps: Vec<_> = snapshot.iter().filter(|(_, t, _)| t.endpoint.component == Component::Maps).collect();
+    let maps: Vec<_> = maps.iter().map(|(id, ..)| *id).collect();
+    let blocked = (Status::Unknown, Some(Cause::Unreachable));
+    for id in &maps {
+        sample::revocation(&mut snapshot, *id, blocked, "connect: refused");
+    }
+    let page = page(&snapshot, "");
+    let [by] = &page.maps[..] else { panic!("one route") };
+    assert!(
+        by.state == State::Bad && by.story.contains("the CRL http://crl.example/maps.crl can't be fetched")
+    );
+    let clients: Vec<_> =
+        by.clients.iter().map(|c| (c.options.as_str(), c.checks, c.word, c.code.as_deref())).collect();
+    let code = Some("tls.revocation_unknown");
+    let expected = [
+        ("0", "neither revocation nor pins", "connected", None),
+        ("1", "revocation", "lost", code),
+        ("2", "pins", "connected", None),
+        ("3", "revocation and pins", "lost", code),
+    ];
+    assert_eq!(clients, expected);
+    let [crl] = &page.crls[..] else { panic!("one list") };
+    assert_eq!((crl.state, crl.fetch.as_str()), (State::Degraded, "The connection was refused"));
+    assert!(crl.next_update.as_ref().is_some_and(|at| at.relative == "in 6 days" && !at.past));
+}
+
+#[test]
+fn lists_that_ran_out_are_bad() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let id = sample::target(&snapshot, MAPS, "direct");
+    let check = |snapshot: &Snapshot, second, state, past| {
+        let page = Page::of(snapshot, at(second), Filter::default());
+        let [crl] = &page.crls[..] else { panic!("one list") };
+        assert_eq!((crl.state, crl.next_update.as_ref().map(|at| at.past)), (state, Some(past)));
+    };
+    check(&snapshot, 200, State::Good, false);
+    check(&snapshot, 8 * 86_400, State::Degraded, true);
+    sample::revocation(&mut snapshot, id, (Status::Unknown, Some(Cause::Unreachable)), "");
+    check(&snapshot, 8 * 86_400, State::Bad, true);
+}
+
+#[test]
+fn causes_are_counted_the_worst_first() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    lose(&mut snapshot, Component::Adl, 70);
+    let id = sample::target(&snapshot, MAPS, "direct");
+    sample::observe(&mut snapshot, id, 70, |facts| {
+        facts.http.as_mut().expect("an answer").status = 418;
+        None
+    });
+    sample::fail(&mut snapshot, TargetId(id.0 + 1), 70, (S::Resolve, R::Nxdomain), "");
+    let page = page(&snapshot, "");
+    let found: Vec<_> = page.causes.shown.iter().map(|c| (c.state, c.query(), c.endpoints)).collect();
+    let unusual = "Genuine, but the service usually answers 503";
+    let expected = [
+        (State::Bad, "connect.refused", 8),
+        (State::Bad, "resolve.nxdomain", 1),
+        (State::Degraded, unusual, 1),
+    ];
+    assert_eq!((found.as_slice(), page.causes.more), (&expected[..], 0));
+    assert!(page.causes.shown[0].remedies.iter().all(|remedy| remedy.contains("firewall")));
+    // What a cause is searched by finds its endpoints, and those alone.
+    for cause in &page.causes.shown {
+        let query: String = url::form_urlencoded::byte_serialize(cause.query().as_bytes()).collect();
+        let found = self::page(&snapshot, &format!("q={query}"));
+        assert_eq!(found.table.matching, cause.endpoints, "{query}");
+    }
+}
+
+#[test]
+fn the_table_has_what_is_asked_for() {
+    let mut snapshot = sample::healthy(&["direct", "proxy"]);
+    let id = sample::target(&snapshot, MAPS, "proxy");
+    sample::fail(&mut snapshot, id, 70, (S::Tunnel, R::Denied), "policy 7");
+    let all = snapshot.targets.len();
+    let check = |query: &str, expected: usize| {
+        let page = page(&snapshot, query);
+        assert_eq!(
+            (page.table.matching, rows(&page).len(), page.table.total),
+            (expected, expected, all),
+            "{query}"
+        );
+    };
+    check("", all);
+    check("component=maps", 16);
+    check("component=maps&route=proxy", 8);
+    check("state=bad", 1);
+    check("state=bad&route=direct", 0);
+    check("q=POLICY+7", 1);
+    check("q=tunnel.denied", 1);
+    check("q=192.0.2.10+503", 3);
+    check("q=Example+Issuing&component=crl", 0);
+    check("q=no+such+words", 0);
+}
+
+#[test]
+fn rows_keep_their_names_when_others_come_and_go() {
+    let ids = |routes: &[&str]| {
+        let page = page(&sample::fresh(routes), "");
+        rows(&page).iter().map(|row| row.id.clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (one, two) = (ids(&["direct"]), ids(&["proxy", "direct"]));
+    assert!(one.is_subset(&two) && two.len() == 2 * one.len());
+}
+
+#[test]
+fn a_row_in_brief_and_in_full() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let id = sample::target(&snapshot, MAPS, "direct");
+    sample::fail(&mut snapshot, id, 70, (S::Tls, R::UnknownIssuer), "CN=Stranger");
+    sample::observe(&mut snapshot, id, 130, |_| None);
+    let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
+    let [row] = rows(&page)[..] else { panic!("one row") };
+    assert_eq!(
+        (row.state, row.why.as_ref(), row.addresses.as_slice()),
+        (State::Good, None, &["192.0.2.10".to_owned(), "2001:db8::10".to_owned()][..])
+    );
+    assert_eq!(row.last_success.as_ref().map(|at| at.relative.as_str()), Some("70 seconds ago"));
+    assert_eq!(row.phases.as_ref().map(|drawn| drawn.total.as_str()), Some("63 ms"));
+    let tls = row.tls.as_ref().expect("a chain");
+    assert_eq!((tls.issuer.as_str(), tls.fault, tls.revocation), ("Example Issuing CA", None, None));
+    assert!(tls.expires.as_ref().is_some_and(|at| at.relative == "in 89 days"));
+
+    let last = row.details.last.as_ref().expect("it was probed");
+    let fact =
+        |name: &str| last.facts.iter().find(|field| field.name == name).map(|field| field.values.join(" "));
+    assert_eq!(fact("Addresses from DNS").as_deref(), Some("192.0.2.10 2001:db8::10"));
+    assert_eq!((fact("Status").as_deref(), fact("TLS").as_deref()), (Some("503"), Some("TLSv1.3")));
+    assert_eq!((last.failure.as_ref(), last.chain.len(), last.stages.len()), (None, 2, S::ALL.len()));
+    let earlier =
+        row.details.earlier_failure.as_ref().and_then(|probe| probe.failure.as_ref()).expect("it is kept");
+    assert_eq!(
+        (earlier.code.as_deref(), earlier.detail.as_str()),
+        (Some("tls.unknown_issuer"), "CN=Stranger")
+    );
+    assert!(!earlier.cause.is_empty() && !earlier.remedies.is_empty());
+    assert_eq!(earlier.hresult.as_deref().map(|code| &code[..2]), Some("0x"));
+}
+
+#[test]
+fn a_huge_plan_makes_a_page_of_bounded_size() {
+    let routes: Vec<String> = (0..12).map(|n| format!("route{n}")).collect();
+    let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
+    let page = page(&sample::fresh(&routes), "");
+    assert_eq!((rows(&page).len(), page.table.left_out), (500, page.table.total - 500));
+}
