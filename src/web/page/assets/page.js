@@ -51,15 +51,20 @@
         from.insertBefore(document.importNode(next, true), at);
         continue;
       }
+      // What is moved loses the focus: rather, what stands before it and isn't wanted goes first.
+      while (at && at !== known && !at.id) at = remove(at);
       if (known === at) at = at.nextSibling;
       else from.insertBefore(known, at);
       take(known, next);
     }
-    while (at) {
-      const next = at.nextSibling;
-      at.remove();
-      at = next;
-    }
+    while (at) at = remove(at);
+  }
+
+  /** Removes a node; the one after it. */
+  function remove(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
   }
 
   async function fetchPage() {
@@ -96,8 +101,21 @@
     plan();
   }
 
+  /** What the reader looks at: what has the focus, or else the first row or section that begins in the window. */
+  function landmark() {
+    const focused = document.activeElement;
+    const inside = (element) => {
+      const { top } = element.getBoundingClientRect();
+      return top >= 0 && top < innerHeight;
+    };
+    if (focused?.closest("main") && inside(focused)) return focused;
+    return [...document.querySelectorAll("main section, main tr[id]")].find(inside);
+  }
+
   function show(page) {
     const focused = document.activeElement;
+    const seen = scrollY > 0 ? landmark() : undefined;
+    const top = seen?.getBoundingClientRect().top;
     document.title = page.title;
     for (const id of ["written", "main", "about"]) take(document.getElementById(id), page.getElementById(id));
     for (const id of opened) {
@@ -108,6 +126,7 @@
     if (focused && focused !== document.body && !focused.isConnected) {
       document.getElementById("endpoints").focus({ preventScroll: true });
     }
+    if (seen?.isConnected) scrollBy(0, seen.getBoundingClientRect().top - top);
   }
 
   function plan() {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::view::CrlView;
-use super::small::{badge, foreign, time};
+use super::small::{badge, foreign, short_time};
 
 pub(super) fn section(crls: &[CrlView]) -> Markup {
     let routes = crls.iter().any(|crl| crl.route.is_some());
@@ -45,9 +45,9 @@ fn row(crl: &CrlView) -> Markup {
             td role="cell" data-label="Last fetch" {
                 (crl.fetch) @if !crl.detail.is_empty() { span class="detail" { (foreign(&crl.detail)) } }
             }
-            td role="cell" data-label="Made" { @if let Some(at) = &crl.this_update { (time(at)) } }
+            td role="cell" data-label="Made" { @if let Some(at) = &crl.this_update { (short_time(at)) } }
             td role="cell" data-label="Next update" {
-                @if let Some(at) = &crl.next_update { @if at.past { b { "passed " } } (time(at)) }
+                @if let Some(at) = &crl.next_update { @if at.past { b { "passed " } } (short_time(at)) }
             }
         }
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::view::{
     CertificateView, Details, FailureView, Field, ProbeView, RevocationView, StageView,
 };
-use super::small::{foreign, time, worded_badge};
+use super::small::{code, foreign, time, worded_badge};
 
 /// The last probe, and the last failure beside it.
 pub(super) fn panel(details: &Details) -> Markup {
@@ -42,15 +42,15 @@ fn probe(title: &str, probe: &ProbeView, revocation: &[RevocationView]) -> Marku
 fn failure(failure: &FailureView) -> Markup {
     html! {
         div class="failure" {
-            p { strong { (failure.title) } @if let Some(code) = &failure.code { " " code { (code) } } }
+            p { strong { (failure.title) } @if let Some(reason) = &failure.code { " " (code(reason)) } }
             @if !failure.detail.is_empty() { p class="detail" { (foreign(&failure.detail)) } }
             @if !failure.cause.is_empty() { p { (failure.cause) } }
             @if !failure.remedies.is_empty() {
                 p { "What to change:" }
                 ul { @for remedy in &failure.remedies { li { (remedy) } } }
             }
-            @if let Some(code) = &failure.hresult { p { "A Windows client would most likely show " code { (code) } "." } }
-            @if let Some(code) = &failure.code { p { "More: " code { "defender-exporter explain " (code) } } }
+            @if let Some(number) = &failure.hresult { p { "A Windows client would most likely show " code { (number) } "." } }
+            @if let Some(reason) = &failure.code { p { "More: " code { "defender-exporter explain " (reason) } } }
         }
     }
 }

@@ -57,9 +57,23 @@ pub(super) fn time(when: &When) -> Markup {
     }
 }
 
+/// A moment where there is little room; the whole date is in its title.
+pub(super) fn short_time(when: &When) -> Markup {
+    html! {
+        time datetime=(when.machine) title=(when.absolute) {
+            (when.relative) " " span class="absolute" { (when.short) }
+        }
+    }
+}
+
 /// Text that may be a server's. Its direction doesn't touch what stands around it.
 pub(super) fn foreign(text: &str) -> Markup {
     html! { bdi { (text) } }
+}
+
+/// A code in which lines may end at its joints.
+pub(super) fn code(text: &str) -> Markup {
+    html! { code { @for part in text.split_inclusive(['.', '_']) { (part) wbr; } } }
 }
 
 /// Words for those who listen alone.

@@ -4,16 +4,17 @@ use maud::{Markup, html};
 
 use super::super::view::{Group, Row, State, StatusView, Table, TlsView, WIDTH, Waterfall, endpoints};
 use super::details;
-use super::small::{badge, foreign, hidden, time, worded_badge};
+use super::small::{badge, code, foreign, hidden, short_time, worded_badge};
 use crate::observation::Stage;
 
-const COLUMNS: [&str; 8] =
-    ["State", "Endpoint", "Why", "Phases", "Status", "TLS", "Addresses", "Last success"];
+const COLUMNS: [&str; 7] = ["State", "Endpoint", "Why", "Phases", "Status, address", "TLS", "Last success"];
 
 pub(super) fn table(table: &Table) -> Markup {
+    let mut rows = table.groups.iter().flat_map(|group| &group.rows);
+    let calm = rows.all(|row| row.why.is_none() && row.disagreement.is_none());
     html! {
         div id="table" class="scroll" {
-            table class="endpoints" role="table" {
+            table class={ "endpoints" @if calm { " calm" } } role="table" {
                 caption role="caption" {
                     div {
                         p aria-live="polite" { (shown(table)) }
@@ -73,12 +74,14 @@ fn row(row: &Row) -> Markup {
             }
             td role="cell" class="why" { (why(row)) }
             td role="cell" class="phases" data-label="Phases" { @if let Some(drawn) = &row.phases { (waterfall(drawn)) } }
-            td role="cell" class="status" data-label="Status" { @if let Some(answer) = row.status { (status(answer)) } }
+            td role="cell" class="answer" data-label="Status, address" {
+                @if let Some(answer) = row.status { (status(answer)) }
+                (addresses(&row.addresses))
+            }
             td role="cell" class="tls" data-label="TLS" { @if let Some(chain) = &row.tls { (tls(chain)) } }
-            td role="cell" class="addresses" data-label="Addresses" { (addresses(&row.addresses)) }
             td role="cell" class="last" data-label="Last success" {
                 @match &row.last_success {
-                    Some(at) => (time(at)),
+                    Some(at) => (short_time(at)),
                     None => span class="quiet" { "none so far" },
                 }
             }
@@ -119,7 +122,7 @@ fn why(row: &Row) -> Markup {
         @if let Some(why) = &row.why {
             span class="title" { (why.title) }
             span class="detail" {
-                @if let Some(code) = &why.code { code { (code) } " " }
+                @if let Some(reason) = &why.code { (code(reason)) " " }
                 (foreign(&why.detail))
             }
         }
@@ -148,8 +151,7 @@ fn waterfall(drawn: &Waterfall) -> Markup {
 
 fn status(status: StatusView) -> Markup {
     html! {
-        span class="code" { (status.code) }
-        @if !status.expected { " " span class="unusual" { "unusual" } }
+        span { (status.code) @if !status.expected { " " b class="unusual" { "unusual" } } }
     }
 }
 
@@ -160,11 +162,11 @@ fn tls(tls: &TlsView) -> Markup {
             span class={ "until" @if until.past { " fault" } } {
                 @if until.past { "✕ expired " } @else { "expires " }
                 time datetime=(until.machine) title=(until.absolute) { (until.relative) }
-                @if tls.revocation == Some(State::Good) { ", not revoked" }
             }
         }
         @if let Some(fault) = tls.fault { span class="fault" { "✕ " (fault) } }
         @match tls.revocation {
+            Some(State::Good) => span class="until" { "not revoked" },
             Some(State::Bad) => (worded_badge(State::Bad, "revoked")),
             Some(State::Degraded) => (worded_badge(State::Degraded, "revocation unknown")),
             _ => {}
@@ -175,8 +177,9 @@ fn tls(tls: &TlsView) -> Markup {
 fn addresses(addresses: &[String]) -> Markup {
     html! {
         @if let Some((first, others)) = addresses.split_first() {
-            span class="address" { (first) }
-            @if !others.is_empty() { span class="quiet" { "and " (others.len()) " more" } }
+            span class="address" {
+                (first) @if !others.is_empty() { " " span class="quiet" { "and " (others.len()) " more" } }
+            }
         }
     }
 }

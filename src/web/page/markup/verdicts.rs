@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::view::{CauseView, Causes, ClientView, ComponentView, MapsView, endpoints, name};
-use super::small::{badge, foreign, hidden, shape, worded_badge};
+use super::small::{badge, code, foreign, hidden, shape, worded_badge};
 use crate::verdict::SslOptions;
 
 /// MAPS by route.
@@ -49,7 +49,7 @@ fn client(client: &ClientView) -> Markup {
             td { (client.checks) }
             td {
                 (worded_badge(client.state, client.word))
-                @if let Some(code) = &client.code { " " code { (code) } }
+                @if let Some(reason) = &client.code { " " (code(reason)) }
             }
         }
     }
@@ -76,7 +76,7 @@ fn component(of: &ComponentView) -> Markup {
             }
             @if !of.routes.is_empty() {
                 ul class="routes" {
-                    @for by in &of.routes { li { span class="route" { (by.route) } (badge(by.state)) } }
+                    @for by in &of.routes { li { (badge(by.state)) span class="route" { (by.route) } } }
                 }
             }
         }
@@ -102,7 +102,7 @@ fn cause(cause: &CauseView) -> Markup {
         li class=(cause.state) {
             div {
                 h3 { (shape(cause.state)) (hidden(&format!("{}: ", cause.state)))
-                    span { (cause.title) @if let Some(code) = &cause.code { " " code { (code) } } }
+                    span { (cause.title) @if let Some(reason) = &cause.code { " " (code(reason)) } }
                 }
                 p class="where" {
                     a href={ "?q=" (query) "#endpoints" } { (endpoints(cause.endpoints)) }

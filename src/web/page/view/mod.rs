@@ -118,7 +118,8 @@ fn headline(snapshot: &Snapshot, counts: Counts, components: &[ComponentView]) -
     } else if counts.good == counts.total() {
         (State::Good, "Everything answers as it should".to_owned())
     } else if counts.bad + counts.degraded > 0 {
-        (State::Degraded, "Every service works, not every endpoint".to_owned())
+        let by = if snapshot.plan.routes.len() > 1 { " by some route" } else { "" };
+        (State::Degraded, format!("Every service works{by}, not every endpoint"))
     } else {
         (State::Unknown, "The first probes are under way".to_owned())
     }

@@ -9,7 +9,7 @@ use crate::observation::{Stage, StageOutcome, Timings};
 pub(crate) const WIDTH: u32 = 1000;
 
 /// The least that a phase takes of it, so that it can be seen.
-const LEAST: u32 = 8;
+const LEAST: u32 = 24;
 
 /// The phases of one probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ mod tests {
             assert!(drawn.bars.iter().all(|bar| bar.x + bar.width <= WIDTH));
         };
         check(&[], &[], false);
-        check(&[(Stage::Resolve, 0), (Stage::Connect, 50)], &[(0, 8), (8, 500)], false);
+        check(&[(Stage::Resolve, 0), (Stage::Connect, 50)], &[(0, 24), (24, 500)], false);
         check(&[(Stage::Resolve, 10), (Stage::Connect, 90)], &[(0, 100), (100, 900)], false);
         check(&[(Stage::Resolve, 10), (Stage::Connect, 10_000)], &[(0, 100), (100, 900)], true);
         check(&[(Stage::Resolve, 200), (Stage::Connect, 1)], &[(0, 1000)], true);

@@ -11,6 +11,8 @@ pub(crate) struct When {
     pub(crate) machine: String,
     /// `2026-11-24 00:00:31 UTC`.
     pub(crate) absolute: String,
+    /// Its shorter half: the time of today, the date of other days.
+    pub(crate) short: String,
     /// `12 seconds ago`, `in 35 days`.
     pub(crate) relative: String,
     /// Whether it lies in the past.
@@ -21,6 +23,8 @@ impl When {
     pub(super) fn new(at: SystemTime, now: SystemTime) -> Self {
         let machine = clock::rfc3339(at);
         let absolute = machine.replace('T', " ").replace('Z', " UTC");
+        let (date, time) = absolute.split_once(' ').unwrap_or_default();
+        let short = if clock::rfc3339(now).starts_with(date) { time } else { date }.to_owned();
         let (past, distance) = match now.duration_since(at) {
             Ok(ago) => (true, ago),
             Err(ahead) => (false, ahead.duration()),
@@ -30,7 +34,7 @@ impl When {
             Some(amount) if past => format!("{amount} ago"),
             Some(amount) => format!("in {amount}"),
         };
-        Self { machine, absolute, relative, past }
+        Self { machine, absolute, short, relative, past }
     }
 }
 
@@ -82,7 +86,9 @@ mod tests {
         check(1_000_000 + 35 * 86_400, "in 35 days");
         check(1_000_000 + 800 * 86_400, "in 2 years");
         check(1_000_001, "just now");
-        let when = When::new(at(31), at(31));
+        assert_eq!(When::new(at(31), at(86_400)).short, "2026-11-24");
+        let when = When::new(at(31), at(86_399));
+        assert_eq!(when.short, "00:00:31 UTC");
         assert_eq!(
             (when.machine.as_str(), when.absolute.as_str()),
             ("2026-11-24T00:00:31Z", "2026-11-24 00:00:31 UTC")
