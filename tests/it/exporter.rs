@@ -56,6 +56,11 @@ impl Exporter {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
+    /// The address of its status page.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+
     /// Scrapes until it holds, for 20 seconds at most.
     pub async fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -103,7 +108,8 @@ fn key(endpoint: &Endpoint) -> Key {
     (endpoint.component.as_str().to_owned(), endpoint.url.as_str().to_owned())
 }
 
-fn successes(metrics: &str) -> usize {
+/// How many endpoints succeed.
+pub fn successes(metrics: &str) -> usize {
     samples(metrics, SUCCESS).iter().filter(|(_, value)| *value > 0.5).count()
 }
 
@@ -116,7 +122,7 @@ pub fn endpoints() -> Vec<&'static Endpoint> {
 }
 
 /// The lab with the default catalog's Internet, and a configuration that leads there.
-async fn internet(rhythm: &str) -> (Lab, PathBuf, usize) {
+pub async fn internet(rhythm: &str) -> (Lab, PathBuf, usize) {
     let lab = Lab::start_at(SystemTime::now()).await;
     let endpoints = endpoints();
     let urls: Vec<ProbeUrl> = lab.serve_all(endpoints.iter().copied());
@@ -137,6 +143,15 @@ async fn with_a_genuine_internet_everything_succeeds() {
     assert_eq!(exporter.get("/-/ready").await.0, 200);
     let check = run(&["check", "--config.file", file.to_str().unwrap()]);
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+    let check = run(&["check", "--format", "json", "--config.file", file.to_str().unwrap()]);
+    for text in [String::from_utf8(check.stdout).unwrap(), exporter.get("/api/v1/status").await.1] {
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&report["schema_version"], &report["counts"]["good"]),
+            (&1.into(), &all.into()),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,12 @@
 //! [`tools::find`], and is skipped where that isn't installed.
 
 mod blocked_port;
+mod chromium;
 mod firewall;
 mod interception;
 mod mitmproxy;
 mod netns;
+mod page;
 mod process;
 mod squid;
 mod squid_routes;
