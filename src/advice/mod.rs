@@ -19,6 +19,7 @@ pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
 pub(crate) use hresult::in_text as hresult_in;
 pub use maps::{MapsCase, maps_sentence};
+pub use names::notes;
 pub use routes::disagreements;
 pub use story::{maps_story, why};
 

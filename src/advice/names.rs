@@ -9,7 +9,8 @@ use crate::plan::Target;
 const MAX_NAMED: usize = 3;
 
 /// What is to be said beside the probe's own end; empty where nothing is.
-pub(super) fn notes(target: &Target, last: &Observation) -> Vec<String> {
+#[must_use]
+pub fn notes(target: &Target, last: &Observation) -> Vec<String> {
     let notes = [failing(last), unprobed(&last.facts), private(target, &last.facts)];
     notes.into_iter().flatten().collect()
 }

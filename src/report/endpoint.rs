@@ -1,11 +1,13 @@
 //! One endpoint by one route in a report: what it is, how it does, and the last probes in full.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{Disagreement, Timestamp, Why, disagreements, why};
+use crate::advice;
 use crate::catalog::Component;
 use crate::observation::{Failure, HttpFacts, Observation, Stage, StageOutcome, TlsFacts};
 use crate::plan::Target;
@@ -29,6 +31,8 @@ pub struct EndpointReport<'a> {
     pub verdict: Option<Verdict>,
     /// What keeps it from being good; null where nothing does.
     pub why: Option<Why>,
+    /// What is odd about its addresses, in words, whether or not it is good: some fail, or are private.
+    pub notes: Vec<String>,
     /// How the routes do, where they don't all do alike; null where they do.
     pub routes_disagree: Option<Disagreement>,
     /// The statuses of the genuine service: `any`, or numbers with ` or ` between.
@@ -69,6 +73,12 @@ pub struct ProbeReport<'a> {
     pub addresses: Vec<String>,
     /// The address and port that was connected to.
     pub address: Option<String>,
+    /// What became of each address that was probed, that of the probe itself first; empty where a proxy went there.
+    pub by_address: Vec<AddressReport<'a>>,
+    /// How many more addresses there were, which aren't probed.
+    pub unprobed_addresses: usize,
+    /// How many of the addresses are private; null where DNS wasn't asked for the endpoint's own name.
+    pub private_addresses: Option<usize>,
     /// The proxy that the last hop went by.
     pub proxy: Option<&'a str>,
     /// The status of the proxy's answer to CONNECT.
@@ -77,6 +87,18 @@ pub struct ProbeReport<'a> {
     pub tls: Option<&'a TlsFacts>,
     /// What HTTP answered.
     pub http: Option<&'a HttpFacts>,
+}
+
+/// What became of one address of a name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AddressReport<'a> {
+    /// The address.
+    pub address: String,
+    /// Why it failed; null: a genuine answer.
+    pub failure: Option<&'a Failure>,
+    /// The sum of its stages, in seconds.
+    pub duration_seconds: f64,
 }
 
 /// Every endpoint by every route, in the plan's order.
@@ -99,6 +121,7 @@ impl<'a> EndpointReport<'a> {
             route: &target.route.name,
             verdict: state.verdict(target),
             why: why(target, state),
+            notes: state.last.as_ref().map(|last| advice::notes(target, last)).unwrap_or_default(),
             routes_disagree: None,
             expected: endpoint.expect.to_string(),
             interval_seconds: target.interval.as_secs_f64(),
@@ -128,10 +151,19 @@ impl<'a> ProbeReport<'a> {
             duration_seconds: timings.total().as_secs_f64(),
             addresses: facts.addresses.iter().map(ToString::to_string).collect(),
             address: facts.peer.map(|peer| peer.to_string()),
+            by_address: observation.by_address().map(AddressReport::of).collect(),
+            unprobed_addresses: facts.unprobed,
+            private_addresses: facts.private,
             proxy: facts.proxy.as_deref(),
             proxy_status: facts.proxy_status,
             tls: facts.tls.as_ref(),
             http: facts.http.as_ref(),
         }
+    }
+}
+
+impl<'a> AddressReport<'a> {
+    fn of((address, failure, took): (IpAddr, Option<&'a Failure>, Duration)) -> Self {
+        Self { address: address.to_string(), failure, duration_seconds: took.as_secs_f64() }
     }
 }

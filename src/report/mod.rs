@@ -18,7 +18,7 @@ use crate::clock;
 use crate::state::Snapshot;
 use crate::verdict::{Connection, SslOptions, Verdict};
 
-pub use endpoint::{EndpointReport, ProbeReport};
+pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
 pub use routes::{Disagreement, RouteOutcome, disagreements};
 pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport};
 pub use why::{Why, why};

@@ -10,7 +10,8 @@ use crate::catalog::{Expectation, Scheme, embedded};
 use crate::config::{Config, RouteConfig};
 use crate::engine::{Checked, Event};
 use crate::observation::{
-    CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
+    AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage,
+    StageOutcome, TlsFacts,
 };
 use crate::plan::{TargetId, plan};
 use crate::state::Snapshot;
@@ -81,6 +82,15 @@ pub(crate) fn observe(
     }
     let failure = spoil(&mut facts);
     snapshot.apply(Event::Observed(Box::new(Observation { target, at: at(second), facts, failure })));
+}
+
+/// Of the second address comes no answer, and there are more.
+pub(crate) fn odd_addresses(facts: &mut Facts) -> Option<Failure> {
+    let failure = Failure::new(Stage::Connect, FailureReason::Unreachable, "no route");
+    let address = facts.addresses[1];
+    facts.others = vec![AddressFacts { address, failure: Some(failure), duration: Duration::from_millis(3) }];
+    (facts.unprobed, facts.private) = (3, Some(0));
+    None
 }
 
 /// A probe that fails before anything is learned.

@@ -37,7 +37,7 @@ fn snapshots() -> Vec<Snapshot> {
     let mut broken = sample::healthy(&["direct", "proxy"]);
     let maps = sample::target(&broken, MAPS, "direct");
     sample::fail(&mut broken, maps, 70, (S::Connect, R::Refused), "refused by the test");
-    sample::observe(&mut broken, maps, 130, |_| None);
+    sample::observe(&mut broken, maps, 130, sample::odd_addresses);
     sample::revocation(&mut broken, maps, (Status::Unknown, Some(Cause::Unreachable)), "connect: refused");
     let other = TargetId(maps.0 + 1);
     sample::fail(&mut broken, other, 70, (S::Resolve, R::Nxdomain), "no such name");
@@ -95,6 +95,12 @@ fn what_was_learned_is_in_the_report() {
         (S::Connect, R::Refused, 1, 3)
     );
     assert_eq!((proxy.failures, proxy.last_success), (1, Some(Timestamp(at(10)))));
+    let last = direct.last.as_ref().expect("it was probed");
+    let ends: Vec<_> = last.by_address.iter().map(|of| (of.address.as_str(), of.failure.is_some())).collect();
+    assert_eq!(ends, [("192.0.2.10", false), ("2001:db8::10", true)]);
+    assert_eq!((last.unprobed_addresses, last.private_addresses), (3, Some(0)));
+    let failing = "1 of 2 addresses fails: 2001:db8::10 (connect: unreachable)";
+    assert_eq!(direct.notes, [failing, "3 more of its addresses are not probed"]);
     assert!(proxy.last_failure.is_none() && proxy.last.as_ref().is_some_and(|probe| probe.failure.is_some()));
     assert_eq!(report.crls.iter().filter(|crl| crl.fetched == Some(false)).count(), 1);
 }
@@ -132,6 +138,17 @@ fn what_is_not_good_is_said_in_words() {
     let detail = "http://crl.example/maps.crl can't be fetched: connect: refused";
     check(&unknown(Cause::Unreachable, "connect: refused"), Some((title, code, detail)));
     check(&unknown(Cause::Expired, ""), Some((title, code, "http://crl.example/maps.crl has expired")));
+    check(
+        &|snapshot, id| {
+            sample::revocation(snapshot, id, (Status::Revoked, None), "key_compromise");
+            sample::observe(snapshot, id, 70, |_| None); // the same chain, not looked at again yet
+        },
+        Some((
+            "A certificate of the chain has been revoked",
+            "tls.revoked",
+            "CN=leaf is revoked, says http://crl.example/maps.crl: key_compromise",
+        )),
+    );
     check(&unknown(Cause::NoSource, ""), None); // as Windows: nothing to check
 }
 

@@ -28,8 +28,10 @@ pub struct Why {
 #[must_use]
 pub fn why(target: &Target, state: &TargetState) -> Option<Why> {
     let last = state.last.as_deref()?;
-    if let Some(failure) = &last.failure {
-        return Some(Why::of(failure.stage, failure.reason, failure.detail.clone()));
+    // A chain that is known to be revoked is no better for a newer answer.
+    let revoked = || state.revocation.as_deref().and_then(RevocationReport::failure);
+    if let Some(failure) = last.failure.clone().or_else(revoked) {
+        return Some(Why::of(failure.stage, failure.reason, failure.detail));
     }
     let expect = &target.endpoint.expect;
     if let Some(http) = last.facts.http.as_ref().filter(|http| !expect.allows(http.status)) {

@@ -11,7 +11,7 @@ const COLUMNS: [&str; 7] = ["State", "Endpoint", "Why", "Phases", "Status, addre
 
 pub(super) fn table(table: &Table) -> Markup {
     let mut rows = table.groups.iter().flat_map(|group| &group.rows);
-    let calm = rows.all(|row| row.why.is_none() && row.disagreement.is_none());
+    let calm = rows.all(|row| row.why.is_none() && row.notes.is_empty() && row.disagreement.is_none());
     html! {
         div id="table" class="scroll" {
             table class={ "endpoints" @if calm { " calm" } } role="table" {
@@ -126,8 +126,9 @@ fn why(row: &Row) -> Markup {
                 (foreign(&why.detail))
             }
         }
+        @for note in &row.notes { span class="aside" { (foreign(note)) } }
         @if let Some(routes) = &row.disagreement {
-            span class="disagree" { b { "Routes disagree: " } (foreign(routes)) }
+            span class="aside" { b { "Routes disagree: " } (foreign(routes)) }
         }
     }
 }

@@ -129,16 +129,18 @@ impl ProbeView {
             failure: observation.failure.as_ref().map(|failure| FailureView::of_failure(component, failure)),
             stages: Stage::ALL.iter().map(|stage| StageView::of(facts, *stage)).collect(),
             total: took(facts.timings.total()),
-            facts: described(facts),
+            facts: described(observation),
             chain: chain.map(|certificate| CertificateView::of(source, certificate)).collect(),
         }
     }
 }
 
-fn described(facts: &Facts) -> Vec<Field> {
+fn described(observation: &Observation) -> Vec<Field> {
+    let facts = &observation.facts;
     let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
     let mut all = fields([
         ("Addresses from DNS", facts.addresses.iter().map(ToString::to_string).collect()),
+        ("Each address", each_address(observation)),
         ("Connected to", one(facts.peer.map(|peer| peer.to_string()))),
         ("Proxy", one(facts.proxy.clone())),
         ("Proxy's answer", one(facts.proxy_status.map(|status| status.to_string()))),
@@ -146,6 +148,20 @@ fn described(facts: &Facts) -> Vec<Field> {
     all.extend(facts.tls.iter().flat_map(tls));
     all.extend(facts.http.iter().flat_map(http));
     all
+}
+
+/// What became of each address, where more than one was probed.
+fn each_address(observation: &Observation) -> Vec<String> {
+    if observation.facts.others.is_empty() {
+        return Vec::new();
+    }
+    let ends = observation.by_address().map(|(address, failure, span)| match failure {
+        None => format!("{address}: answers, {}", took(span)),
+        Some(Failure { stage, reason, detail }) => {
+            format!("{address}: {stage}.{reason}: {detail}, {}", took(span))
+        }
+    });
+    ends.collect()
 }
 
 fn tls(tls: &TlsFacts) -> Vec<Field> {

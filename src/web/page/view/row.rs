@@ -2,6 +2,7 @@
 
 use super::table::Common;
 use super::{Details, Source, State, Waterfall, When};
+use crate::advice;
 use crate::catalog::Component;
 use crate::observation::{HttpFacts, TlsFacts};
 use crate::plan::{Target, TargetId};
@@ -21,6 +22,8 @@ pub(crate) struct Row {
     /// None where there is one route alone.
     pub(crate) route: Option<String>,
     pub(crate) why: Option<WhyView>,
+    /// What is odd about its addresses.
+    pub(crate) notes: Vec<String>,
     /// How the routes do, where they don't all do alike.
     pub(crate) disagreement: Option<String>,
     /// None before the first probe.
@@ -74,6 +77,7 @@ impl Row {
             state: state.verdict(target).into(),
             url: target.endpoint.url.to_string(),
             route: source.route(&target.route.name).map(str::to_owned),
+            notes: state.last.as_ref().map(|last| advice::notes(target, last)).unwrap_or_default(),
             disagreement: common.disagreements.get(&id).map(ToString::to_string),
             phases: facts.map(|facts| Waterfall::of(&facts.timings, common.scale)),
             status: facts.and_then(|facts| facts.http.as_ref()).map(|http| StatusView::of(target, http)),

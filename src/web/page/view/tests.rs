@@ -234,6 +234,21 @@ fn a_row_in_brief_and_in_full() {
 }
 
 #[test]
+fn what_is_odd_about_addresses_is_said_of_what_works_too() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let id = sample::target(&snapshot, MAPS, "direct");
+    sample::observe(&mut snapshot, id, 70, sample::odd_addresses);
+    let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
+    let [row] = rows(&page)[..] else { panic!("one row") };
+    assert_eq!((row.why.as_ref(), row.notes.len()), (None, 2));
+    assert!(row.notes[0].contains("2001:db8::10 (connect: unreachable)"), "{:?}", row.notes);
+    let facts = &row.details.last.as_ref().expect("it was probed").facts;
+    let each = facts.iter().find(|field| field.name == "Each address").map(|field| field.values.as_slice());
+    let ends = ["192.0.2.10: answers, 63 ms", "2001:db8::10: connect.unreachable: no route, 3.0 ms"];
+    assert_eq!(each, Some(&ends.map(str::to_owned)[..]));
+}
+
+#[test]
 fn a_huge_plan_makes_a_page_of_bounded_size() {
     let routes: Vec<String> = (0..12).map(|n| format!("route{n}")).collect();
     let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
