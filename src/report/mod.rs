@@ -2,9 +2,11 @@
 //! `deploy/status.schema.json`, made from these types. What the page says in words as well is in `why.rs` and `routes.rs`.
 
 mod endpoint;
+mod host;
 mod routes;
 #[cfg(test)]
 pub(crate) mod sample;
+mod signatures;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -19,7 +21,12 @@ use crate::state::Snapshot;
 use crate::verdict::{Connection, SslOptions, Verdict};
 
 pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
+pub use host::{
+    ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, ProblemReport,
+    ValidationReport, WindowsReport,
+};
 pub use routes::{Disagreement, RouteOutcome, disagreements};
+pub use signatures::{FeedReport, SignaturesReport, SourceReport, freshness};
 pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport};
 pub use why::{Why, why};
 
@@ -50,6 +57,10 @@ pub struct Report<'a> {
     pub components: Vec<ComponentReport<'a>>,
     /// Whether clients of MAPS get through, by route; empty where MAPS isn't probed.
     pub maps: Vec<MapsReport<'a>>,
+    /// Whether clients get security intelligence, and whether it stays fresh.
+    pub signatures: SignaturesReport<'a>,
+    /// What this machine says of its own Defender; null where it has none, or hasn't been asked yet.
+    pub host: Option<HostReport<'a>>,
     /// The revocation lists that the verified chains name, by route.
     pub crls: Vec<CrlReport<'a>>,
     /// Every endpoint by every route, in the catalog's order.
@@ -70,6 +81,8 @@ impl<'a> Report<'a> {
             counts: Counts::of(snapshot),
             components: snapshot.components.iter().map(ComponentReport::of).collect(),
             maps: MapsReport::all(snapshot),
+            signatures: SignaturesReport::of(snapshot, now),
+            host: snapshot.host.as_deref().map(HostReport::of),
             crls: CrlReport::all(snapshot),
             endpoints: endpoint::all(snapshot),
         }

@@ -106,6 +106,36 @@ fn what_was_learned_is_in_the_report() {
 }
 
 #[test]
+fn updates_and_the_host_are_in_the_report() {
+    let snapshot = fixture::snapshot();
+    let report = serde_json::to_value(Report::of(&snapshot, at(200), "0.0.0-test")).expect("JSON");
+    let check = |pointer: &str, expected: Value| {
+        assert_eq!(report.pointer(pointer), Some(&expected), "{pointer}");
+    };
+    check("/host/windows/ssl_options", "3".into());
+    check("/host/windows/winhttp_proxy_configured", false.into());
+    check("/host/windows/validation/hresult", "0x80072F8F".into());
+    check("/host/windows/validation/http_status", 451.into());
+    check("/host/windows/validation/connected", false.into());
+    check("/host/windows/events/2001/total", 1.into());
+    check("/host/mdatp/definitions_up_to_date", false.into());
+    check("/host/mdatp/connectivity/1/failure", "[FAIL]".into());
+    check("/host/problems/0/reason", "access_denied".into());
+    check("/host/installed/signatures", "1.441.99.0".into());
+
+    let [.., healthy, broken] = &snapshots()[..] else { panic!("four") };
+    let report = Report::of(healthy, at(200), "0.0.0-test");
+    let sources: Vec<_> =
+        report.signatures.sources.iter().map(|of| (of.source.as_str(), of.available)).collect();
+    assert_eq!(sources, [("microsoft_update", Some(true)), ("adl", Some(true))]);
+    assert_eq!(report.signatures.verdict, Some(Verdict::Good));
+    assert_eq!(report.signatures.stale_after, Some(Timestamp(at(10 + 7 * 86_400))));
+    assert!(!report.signatures.installed_here && report.host.is_none());
+    let fourth_day = Report::of(broken, at(4 * 86_400), "0.0.0-test");
+    assert_eq!(fourth_day.signatures.verdict, Some(Verdict::Degraded));
+}
+
+#[test]
 fn what_is_not_good_is_said_in_words() {
     let check = |change: &dyn Fn(&mut Snapshot, TargetId), expected: Option<(&str, &str, &str)>| {
         let mut snapshot = sample::healthy(&["direct"]);
