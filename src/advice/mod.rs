@@ -6,7 +6,6 @@ mod code;
 mod hresult;
 mod maps;
 mod names;
-mod routes;
 mod story;
 #[cfg(test)]
 mod tests;
@@ -20,7 +19,6 @@ pub use code::{Code, UnknownCode, parse_code};
 pub(crate) use hresult::in_text as hresult_in;
 pub use maps::{MapsCase, maps_sentence};
 pub use names::notes;
-pub use routes::disagreements;
 pub use story::{maps_story, why};
 
 /// What to tell a person.

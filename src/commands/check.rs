@@ -10,8 +10,8 @@ use comfy_table::{ContentArrangement, Table, presets};
 use crate::advice;
 use crate::catalog::Component;
 use crate::commands::fill::fill;
-use crate::report::Report;
-use crate::state::{ComponentState, Snapshot};
+use crate::report::{self, Report};
+use crate::state::{ComponentState, Snapshot, SourceState};
 use crate::verdict::{Connection, Verdict};
 
 pub use crate::report::exit_code;
@@ -43,6 +43,7 @@ fn table(snapshot: &Snapshot) -> String {
         let _ = writeln!(text, "{component:<12} {route:<width$}  {verdict}"); // a String never fails
     }
     text.push_str(&maps(snapshot));
+    text.push_str(&updates(snapshot, width));
     text.push_str(&disagreements(snapshot));
     text.push_str(&what_to_do(snapshot));
     text
@@ -66,12 +67,33 @@ fn maps(snapshot: &Snapshot) -> String {
     text
 }
 
-/// Where one route leads and another doesn't.
+/// Where one route leads and another doesn't, by endpoint.
 fn disagreements(snapshot: &Snapshot) -> String {
+    let found = report::disagreements(snapshot);
+    let of = |id| &snapshot.plan.target(id).endpoint;
+    let by_endpoint: BTreeMap<_, _> = found
+        .into_iter()
+        .map(|(id, routes)| ((of(id).component, of(id).url.as_str()), routes.to_string()))
+        .collect();
     let mut text = String::new();
-    for (n, (url, ends)) in advice::disagreements(snapshot).into_iter().enumerate() {
+    for (n, ((_, url), routes)) in by_endpoint.into_iter().enumerate() {
         let title = if n == 0 { "\nRoutes disagree\n" } else { "" };
-        let _ = writeln!(text, "{title}  {url}\n    {ends}"); // a String never fails
+        let _ = writeln!(text, "{title}  {url}\n    {routes}"); // a String never fails
+    }
+    text
+}
+
+/// Where clients can update from.
+fn updates(snapshot: &Snapshot, width: usize) -> String {
+    let mut text = String::new();
+    for (n, SourceState { source, route, available, .. }) in snapshot.signatures.sources.iter().enumerate() {
+        let title = if n == 0 { "\nUpdate sources\n" } else { "" };
+        let word = match available {
+            Some(true) => "available",
+            Some(false) => "not available",
+            None => "unknown",
+        };
+        let _ = writeln!(text, "{title}  {source:<16} {route:<width$}  {word}"); // a String never fails
     }
     text
 }

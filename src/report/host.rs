@@ -11,6 +11,7 @@ use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::connectivity::ConnectivityTest;
 use crate::host::mpcmdrun::{Outcome, Validation};
 use crate::host::registry::{SampleConsent, SpynetReporting};
+use crate::host::winhttp::WinHttpSetting;
 use crate::host::{HostFacts, InstalledSignatures, Problem, Reason, Source, WindowsFacts};
 use crate::verdict::SslOptions;
 
@@ -179,7 +180,7 @@ impl WindowsReport {
             ssl_options: registry.ssl_options,
             spynet_reporting: registry.spynet_reporting,
             submit_samples_consent: registry.submit_samples_consent,
-            winhttp_proxy_configured: registry.winhttp.as_ref().map(|setting| setting.has_proxy()),
+            winhttp_proxy_configured: registry.winhttp.as_ref().map(WinHttpSetting::has_proxy),
             proxy_policy_configured: registry.proxy_policy.is_set(),
             maps_urls: registry.maps_urls.iter().map(|own| own.url.to_string()).collect(),
             last_fallback: registry.last_fallback.map(Timestamp),

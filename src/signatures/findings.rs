@@ -32,6 +32,18 @@ words! {
     }
 }
 
+impl Finding {
+    /// What was found, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Backwards => "names older signatures than before",
+            Self::Behind => "has named older signatures than are known elsewhere for a day",
+            Self::Old => "the newest signatures that it names are days old",
+        }
+    }
+}
+
 /// What a route has been told so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {

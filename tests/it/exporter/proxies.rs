@@ -129,10 +129,13 @@ async fn check_says_where_the_routes_disagree() {
         let at = disagreements.find(words).unwrap_or_else(|| panic!("no {words:?}: {said}"));
         disagreements[at..].lines().nth(1).unwrap().trim().to_owned()
     };
-    assert_eq!(after("  https://wdcp.microsoft.com/\n"), "direct: connect: refused; machine-proxy: 503");
+    assert_eq!(
+        after("  https://wdcp.microsoft.com/\n"),
+        "direct: The connection was refused; machine-proxy: 503"
+    );
     assert_eq!(
         after(&format!("  https://{LOST}/\n")),
-        "direct: connect: refused; machine-proxy: tunnel: bad_gateway"
+        "direct: The connection was refused; machine-proxy: The proxy can't reach the endpoint"
     );
     assert!(
         said.contains("MAPS by direct, for clients with SSLOptions 0 lost, 1 lost, 2 lost, 3 lost"),

@@ -39,7 +39,8 @@ fn probe(title: &str, probe: &ProbeView, revocation: &[RevocationView]) -> Marku
     }
 }
 
-fn failure(failure: &FailureView) -> Markup {
+/// A failure, what it means and what to change.
+pub(super) fn failure(failure: &FailureView) -> Markup {
     html! {
         div class="failure" {
             p { strong { (failure.title) } @if let Some(reason) = &failure.code { " " (code(reason)) } }
@@ -78,7 +79,8 @@ fn stage(stage: &StageView) -> Markup {
     }
 }
 
-fn fields(fields: &[Field]) -> Markup {
+/// Names and values.
+pub(super) fn fields(fields: &[Field]) -> Markup {
     html! {
         @if !fields.is_empty() {
             dl { @for field in fields {

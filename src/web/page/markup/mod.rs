@@ -4,8 +4,10 @@
 mod crls;
 mod details;
 mod filter;
+mod host;
 mod small;
 mod table;
+mod updates;
 mod verdicts;
 
 use maud::{DOCTYPE, Markup, html};
@@ -36,6 +38,7 @@ pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {
                 main id="main" {
                     (banner(page))
                     (verdicts::maps(&page.maps))
+                    (updates::section(&page.updates))
                     (verdicts::components(&page.components))
                     (verdicts::causes(&page.causes))
                     section id="endpoints" aria-labelledby="endpoints-title" tabindex="-1" {
@@ -44,6 +47,7 @@ pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {
                         (table::table(&page.table))
                     }
                     (crls::section(&page.crls))
+                    (host::section(page.host.as_ref()))
                 }
                 (footer(page, about))
             }

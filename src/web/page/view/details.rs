@@ -115,7 +115,7 @@ fn about(target: &Target, state: &TargetState) -> Vec<Field> {
 }
 
 /// Those that have a value.
-fn fields<const N: usize>(fields: [(&'static str, Vec<String>); N]) -> Vec<Field> {
+pub(super) fn fields<const N: usize>(fields: [(&'static str, Vec<String>); N]) -> Vec<Field> {
     let all = fields.into_iter().map(|(name, values)| Field { name, values });
     all.filter(|field| !field.values.is_empty()).collect()
 }

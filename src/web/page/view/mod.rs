@@ -3,11 +3,13 @@
 mod causes;
 mod crls;
 mod details;
+mod host;
 mod row;
 mod state;
 mod table;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod verdicts;
 mod waterfall;
 mod when;
@@ -24,9 +26,11 @@ pub(crate) use crls::CrlView;
 pub(crate) use details::{
     CertificateView, Details, FailureView, Field, ProbeView, RevocationView, StageView,
 };
+pub(crate) use host::HostView;
 pub(crate) use row::{Row, StatusView, TlsView};
 pub(crate) use state::State;
 pub(crate) use table::{Group, Table};
+pub(crate) use updates::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
 pub(crate) use verdicts::{ClientView, ComponentView, MapsView};
 pub(crate) use waterfall::{WIDTH, Waterfall};
 pub(crate) use when::When;
@@ -44,6 +48,10 @@ pub(crate) struct Page {
     pub(crate) counts: Counts,
     /// MAPS by route.
     pub(crate) maps: Vec<MapsView>,
+    /// Security intelligence.
+    pub(crate) updates: UpdatesView,
+    /// This machine's own Defender, where it has one.
+    pub(crate) host: Option<HostView>,
     /// Each component, by route.
     pub(crate) components: Vec<ComponentView>,
     /// What is wrong, by cause.
@@ -96,6 +104,8 @@ impl Page {
             summary: summary(counts),
             counts,
             maps: MapsView::all(source),
+            updates: UpdatesView::of(source),
+            host: HostView::of(source),
             components,
             causes: Causes::of(snapshot),
             table: Table::of(source),

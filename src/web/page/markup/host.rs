@@ -1,0 +1,27 @@
+//! The section about this machine's own Defender.
+
+use maud::{Markup, html};
+
+use super::super::view::HostView;
+use super::details::{failure, fields};
+use super::small::{badge, foreign, time};
+
+/// Nothing where this machine has no Defender.
+pub(super) fn section(host: Option<&HostView>) -> Markup {
+    html! {
+        @if let Some(host) = host {
+            section class="host" aria-labelledby="host-title" {
+                h2 id="host-title" { "Defender on this machine" }
+                div class={ "card " (host.state) } {
+                    p { (badge(host.state)) " asked " (time(&host.at)) }
+                    @if let Some(of) = &host.failure { (failure(of)) }
+                    (fields(&host.fields))
+                    @if !host.problems.is_empty() {
+                        p { "What could not be read:" }
+                        ul { @for problem in &host.problems { li { (foreign(problem)) } } }
+                    }
+                }
+            }
+        }
+    }
+}

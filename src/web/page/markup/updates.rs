@@ -1,0 +1,90 @@
+//! Updates and signatures: a card for each question.
+
+use maud::{Markup, html};
+
+use super::super::view::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
+use super::small::{badge, foreign, shape, short_time, time, worded_badge};
+
+/// The section; nothing where no route leads to updates.
+pub(super) fn section(updates: &UpdatesView) -> Markup {
+    html! {
+        @if !updates.sources.is_empty() {
+            section class="updates" aria-labelledby="updates-title" {
+                h2 id="updates-title" { "Security intelligence" }
+                ul class="cards" {
+                    @if let Some(of) = &updates.stale { (stale(of)) }
+                    @for of in &updates.sources { (source(of)) }
+                    @for of in &updates.feeds { (feed(of)) }
+                }
+            }
+        }
+    }
+}
+
+fn stale(of: &StaleView) -> Markup {
+    let whose = if of.installed_here {
+        "This machine's signatures"
+    } else {
+        "A client that updated at the last chance"
+    };
+    html! {
+        li class={ "card " (of.state) } {
+            h3 { (shape(of.state)) "Freshness" }
+            p class="count" {
+                (whose) " " strong class=(of.state) { @if of.at.past { "turned stale " } @else { "turns stale " } }
+                (time(&of.at))
+            }
+        }
+    }
+}
+
+fn source(of: &SourceView) -> Markup {
+    html! {
+        li class={ "card " (of.state) } {
+            h3 { (shape(of.state)) (of.name) }
+            @if let [only @ SourceRoute { route: None, .. }] = of.routes.as_slice() {
+                p class="count" { strong class=(of.state) { (only.word()) } (last(only)) }
+            } @else {
+                p class="count" { strong class=(of.state) { (available(of.state)) } }
+                ul class="routes" { @for by in &of.routes { (route(by)) } }
+            }
+        }
+    }
+}
+
+fn route(by: &SourceRoute) -> Markup {
+    html! {
+        li {
+            (worded_badge(by.state, by.word()))
+            @if let Some(route) = &by.route { span class="route" { (route) } }
+            (last(by))
+        }
+    }
+}
+
+/// When it last worked, where it doesn't now.
+fn last(by: &SourceRoute) -> Markup {
+    let works = by.word() == "available";
+    html! { @if let (Some(at), false) = (&by.last, works) { span { " last available " (short_time(at)) } } }
+}
+
+fn feed(of: &FeedView) -> Markup {
+    html! {
+        li class={ "card " (of.state) } {
+            h3 {
+                (shape(of.state)) "Version feed"
+                @if let Some(route) = &of.route { " by " span class="route" { (route) } }
+            }
+            p class="count" { (badge(of.state)) " " (of.words.join("; ")) }
+            @if !of.detail.is_empty() { p class="count" { (foreign(&of.detail)) } }
+            @if !of.versions.is_empty() {
+                p class="count" {
+                    @for (n, (name, version)) in of.versions.iter().enumerate() {
+                        @if n > 0 { ", " } (name) " " (foreign(version))
+                    }
+                    @if let Some(at) = &of.published { ", " (short_time(at)) }
+                }
+            }
+        }
+    }
+}

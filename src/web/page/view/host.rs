@@ -1,0 +1,190 @@
+//! What this machine says of its own Defender, where it has one.
+
+use super::details::fields;
+use super::{FailureView, Field, Source, State, When};
+use crate::host::events::{EventKind, EventTally};
+use crate::host::mdatp::MdatpFacts;
+use crate::host::mpcmdrun::Validation;
+use crate::host::{HostFacts, InstalledSignatures, WindowsFacts};
+
+/// This machine's Defender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostView {
+    /// Bad where Defender itself finds no connection or calls itself unhealthy, degraded where something is off or unread.
+    pub(crate) state: State,
+    /// When it was asked.
+    pub(crate) at: When,
+    /// What it found of its connection to MAPS, where that is a failure.
+    pub(crate) failure: Option<FailureView>,
+    /// What it says.
+    pub(crate) fields: Vec<Field>,
+    /// What could not be read, and why.
+    pub(crate) problems: Vec<String>,
+}
+
+impl HostView {
+    pub(super) fn of(source: Source<'_>) -> Option<Self> {
+        let facts = source.snapshot.host.as_deref()?;
+        let validation = facts.windows.as_ref().and_then(|windows| windows.validation.as_ref());
+        let mut fields = facts.signatures.iter().flat_map(|of| installed(source, of)).collect::<Vec<_>>();
+        fields.extend(facts.windows.iter().flat_map(|of| windows(source, of)));
+        fields.extend(facts.mdatp.iter().flat_map(mdatp));
+        let problem = |problem: &crate::host::Problem| {
+            format!("{} ({}): {}", problem.source, problem.reason, problem.detail)
+        };
+        Some(Self {
+            state: state(facts),
+            at: source.when(facts.at),
+            failure: validation.and_then(failure),
+            fields,
+            problems: facts.problems.iter().map(problem).collect(),
+        })
+    }
+}
+
+fn state(facts: &HostFacts) -> State {
+    let connected = facts.windows.as_ref().and_then(|of| of.validation.as_ref()?.connected());
+    let health = facts.mdatp.as_ref().and_then(|of| of.health.as_ref());
+    let is = |of: fn(&crate::host::mdatp::health::Health) -> Option<bool>| health.and_then(of);
+    let off = is(|of| of.cloud_enabled) == Some(false) || is(|of| of.definitions_up_to_date) == Some(false);
+    match () {
+        () if connected == Some(false) || is(|of| of.healthy) == Some(false) => State::Bad,
+        () if off || !facts.problems.is_empty() => State::Degraded,
+        () => State::Good,
+    }
+}
+
+/// A validation that found no connection.
+fn failure(validation: &Validation) -> Option<FailureView> {
+    let advice = validation.advice().filter(|_| validation.connected() == Some(false))?;
+    Some(FailureView {
+        title: advice.title,
+        code: None,
+        detail: validation.text.clone(),
+        cause: advice.cause,
+        remedies: advice.remedies,
+        hresult: None,
+    })
+}
+
+fn installed(source: Source<'_>, of: &InstalledSignatures) -> Vec<Field> {
+    let text = |version: Option<String>| version.into_iter().collect();
+    let time = |at: Option<_>| at.map(|at| words(&source.when(at))).into_iter().collect();
+    fields([
+        ("Signatures", text(of.version.map(|version| version.to_string()))),
+        ("Signatures made", time(of.built)),
+        ("Signatures installed", time(of.applied)),
+        ("Engine", text(of.engine.map(|version| version.to_string()))),
+        ("Platform", text(of.platform.as_ref().map(ToString::to_string))),
+    ])
+}
+
+fn windows(source: Source<'_>, of: &WindowsFacts) -> Vec<Field> {
+    let registry = &of.registry;
+    let value = |value: Option<String>| value.into_iter().collect();
+    let time = |at: Option<_>| value(at.map(|at| words(&source.when(at))));
+    let proxy = |configured: bool| if configured { "configured" } else { "none" }.to_owned();
+    let connected = |connected: bool| if connected { "connected" } else { "not connected" }.to_owned();
+    let validation = of.validation.as_ref().and_then(Validation::connected);
+    let events = of.events.iter().flat_map(|log| &log.tallies);
+    fields([
+        ("MpCmdRun -ValidateMapsConnection", value(validation.map(connected))),
+        ("Last connection to MAPS", time(of.last_maps_connection)),
+        ("SSLOptions", value(registry.ssl_options.map(|options| options.to_string()))),
+        ("SpynetReporting (policy)", value(registry.spynet_reporting.map(|policy| policy.to_string()))),
+        (
+            "SubmitSamplesConsent (policy)",
+            value(registry.submit_samples_consent.map(|policy| policy.to_string())),
+        ),
+        ("WinHTTP proxy", value(registry.winhttp.as_ref().map(|setting| proxy(setting.has_proxy())))),
+        ("Proxy policy of Defender", vec![proxy(registry.proxy_policy.is_set())]),
+        ("Own MAPS URLs", registry.maps_urls.iter().map(|own| own.url.to_string()).collect()),
+        ("Last fallback to the alternate download location", time(registry.last_fallback)),
+        ("Events", events.filter_map(|(kind, tally)| event(source, *kind, *tally)).collect()),
+    ])
+}
+
+fn event(source: Source<'_>, kind: EventKind, tally: EventTally) -> Option<String> {
+    Some(format!(
+        "{kind} {}: last {}, {} since the start",
+        kind.meaning(),
+        words(&source.when(tally.last?)),
+        tally.total
+    ))
+}
+
+fn mdatp(of: &MdatpFacts) -> Vec<Field> {
+    let word = |truth: Option<bool>| {
+        truth.map(|truth| if truth { "yes" } else { "no" }.to_owned()).into_iter().collect()
+    };
+    let health = of.health.as_ref();
+    let tests = of.connectivity.iter().flatten();
+    let failing = tests.filter_map(|test| Some(format!("{}: {}", test.url, test.failure.as_ref()?)));
+    fields([
+        ("mdatp healthy", word(health.and_then(|of| of.healthy))),
+        ("Cloud protection enabled", word(health.and_then(|of| of.cloud_enabled))),
+        ("Definitions up to date", word(health.and_then(|of| of.definitions_up_to_date))),
+        ("Connections that mdatp finds failing", failing.collect()),
+    ])
+}
+
+fn words(when: &When) -> String {
+    format!("{}, {}", when.relative, when.absolute)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::{Filter, Page};
+    use super::*;
+    use crate::host::{Problem, Reason, Source as Read};
+    use crate::metrics::fixture;
+    use crate::report::sample::{self, at};
+
+    /// What the page says of a machine with these facts.
+    fn check(facts: HostFacts, state: State, expected: &[(&str, &str)]) -> HostView {
+        let mut snapshot = sample::healthy(&["direct"]);
+        snapshot.host = Some(Arc::new(facts));
+        let host = Page::of(&snapshot, at(200), Filter::default()).host.expect("there is a host");
+        assert_eq!(host.state, state);
+        for (name, value) in expected {
+            let field = host.fields.iter().find(|field| field.name == *name).expect(name);
+            assert_eq!(field.values, [*value], "{name}");
+        }
+        host
+    }
+
+    #[test]
+    fn a_machine_without_defender_has_no_section() {
+        assert_eq!(Page::of(&sample::healthy(&["direct"]), at(200), Filter::default()).host, None);
+    }
+
+    #[test]
+    fn what_defender_found_is_said_with_its_remedy() {
+        let facts = fixture::snapshot().host.as_deref().cloned().expect("the fixture has a host");
+        let host = check(
+            facts,
+            State::Bad,
+            &[
+                ("Signatures", "1.441.99.0"),
+                ("MpCmdRun -ValidateMapsConnection", "not connected"),
+                ("SSLOptions", "3"),
+                ("WinHTTP proxy", "none"),
+                ("Definitions up to date", "no"),
+                ("Connections that mdatp finds failing", "https://a.example/ping: [FAIL]"),
+            ],
+        );
+        let failure = host.failure.expect("a failure");
+        assert!(failure.title.starts_with("0x80072F8F: ") && !failure.remedies.is_empty(), "{failure:?}");
+        assert_eq!(host.problems[0], "event_log (access_denied): not a label");
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_no_good_news() {
+        let quiet = HostFacts::new(&[Read::Health]).finished(at(100));
+        check(quiet.clone(), State::Good, &[]);
+        let problems = vec![Problem::new(Read::Health, Reason::Timeout, "no answer")];
+        check(HostFacts { problems, ..quiet }, State::Degraded, &[]);
+    }
+}

@@ -1,0 +1,250 @@
+//! Security intelligence: whether it stays fresh, where clients can update from, and what the network hands out.
+
+use std::time::SystemTime;
+
+use super::{Source, State, When};
+use crate::advice;
+use crate::catalog::UpdateSource;
+use crate::report::freshness;
+use crate::state::{FeedState, SourceState};
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UpdatesView {
+    /// Until when signatures are fresh; none where nothing can be told.
+    pub(crate) stale: Option<StaleView>,
+    /// Every source.
+    pub(crate) sources: Vec<SourceView>,
+    /// What the version feed says by each route.
+    pub(crate) feeds: Vec<FeedView>,
+}
+
+/// When signatures turn stale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StaleView {
+    /// How near that is.
+    pub(crate) state: State,
+    /// The moment.
+    pub(crate) at: When,
+    /// Whether they are this machine's own; else those of a client that updated at the last chance.
+    pub(crate) installed_here: bool,
+}
+
+/// A source of updates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SourceView {
+    /// What it is called.
+    pub(crate) name: &'static str,
+    /// How it does by its best route.
+    pub(crate) state: State,
+    /// By each route.
+    pub(crate) routes: Vec<SourceRoute>,
+}
+
+/// A source by a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SourceRoute {
+    /// None where there is one route alone.
+    pub(crate) route: Option<String>,
+    /// Whether it works.
+    pub(crate) state: State,
+    /// When it last did.
+    pub(crate) last: Option<When>,
+}
+
+/// The version feed by a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FeedView {
+    /// None where there is one route alone.
+    pub(crate) route: Option<String>,
+    /// Bad where it can't be fetched, degraded where it is old content.
+    pub(crate) state: State,
+    /// How the last fetch ended, and what was found.
+    pub(crate) words: Vec<String>,
+    /// More of a failure; may be a server's words.
+    pub(crate) detail: String,
+    /// The versions that it names, with what they are of.
+    pub(crate) versions: Vec<(&'static str, String)>,
+    /// When those signatures were published.
+    pub(crate) published: Option<When>,
+}
+
+impl UpdatesView {
+    pub(super) fn of(source: Source<'_>) -> Self {
+        let known = &source.snapshot.signatures;
+        let stale_after = known.stale_after(&source.snapshot.plan);
+        let stale = |at: SystemTime| StaleView {
+            state: Some(freshness(at, source.now)).into(),
+            at: source.when(at),
+            installed_here: known.installed.is_some(),
+        };
+        Self {
+            stale: stale_after.map(stale),
+            sources: UpdateSource::ALL.iter().filter_map(|of| SourceView::of(source, *of)).collect(),
+            feeds: known.feeds.iter().map(|feed| FeedView::of(source, feed)).collect(),
+        }
+    }
+}
+
+impl SourceView {
+    fn of(source: Source<'_>, of: UpdateSource) -> Option<Self> {
+        let own = source.snapshot.signatures.sources.iter().filter(|known| known.source == of);
+        let routes: Vec<_> = own.map(|known| SourceRoute::of(source, known)).collect();
+        let known = routes.iter().map(|by| by.state).filter(|state| *state != State::Unknown);
+        let state = known.max().unwrap_or(State::Unknown);
+        (!routes.is_empty()).then_some(Self { name: name(of), state, routes })
+    }
+}
+
+impl SourceRoute {
+    fn of(source: Source<'_>, known: &SourceState) -> Self {
+        let state = match known.available {
+            Some(true) => State::Good,
+            Some(false) => State::Bad,
+            None => State::Unknown,
+        };
+        Self {
+            route: source.route(&known.route).map(str::to_owned),
+            state,
+            last: known.last_available.map(|at| source.when(at)),
+        }
+    }
+
+    /// The state in a word.
+    pub(crate) const fn word(&self) -> &'static str {
+        available(self.state)
+    }
+}
+
+/// A source's state in a word.
+pub(crate) const fn available(state: State) -> &'static str {
+    match state {
+        State::Good | State::Degraded => "available",
+        State::Bad => "not available",
+        State::Unknown => "unknown",
+    }
+}
+
+const fn name(source: UpdateSource) -> &'static str {
+    match source {
+        UpdateSource::MicrosoftUpdate => "Microsoft Update",
+        UpdateSource::Adl => "Alternate download location",
+    }
+}
+
+impl FeedView {
+    fn of(source: Source<'_>, feed: &FeedState) -> Self {
+        let (state, words, detail) = match &feed.fetch {
+            None => (State::Unknown, vec!["not asked yet".to_owned()], String::new()),
+            Some(Ok(())) if feed.findings.is_empty() => {
+                (State::Good, vec!["up to date".to_owned()], String::new())
+            }
+            Some(Ok(())) => {
+                let found = feed.findings.iter().map(|finding| finding.meaning().to_owned());
+                (State::Degraded, found.collect(), String::new())
+            }
+            Some(Err(failure)) => {
+                let title = advice::for_failure(failure.stage, failure.reason).title;
+                (State::Bad, vec![title], format!("{}.{}: {}", failure.stage, failure.reason, failure.detail))
+            }
+        };
+        let published = feed.told.as_ref().map(|told| &told.published);
+        let versions = published.map_or_else(Vec::new, |published| {
+            let of = [
+                ("signatures", published.signatures),
+                ("engine", published.engine),
+                ("platform", published.platform),
+            ];
+            of.into_iter().map(|(name, version)| (name, version.to_string())).collect()
+        });
+        Self {
+            route: source.route(&feed.route).map(str::to_owned),
+            state,
+            words,
+            detail,
+            versions,
+            published: published.map(|published| source.when(published.published_at)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Filter, Page};
+    use super::*;
+    use crate::catalog::Component;
+    use crate::engine::Event;
+    use crate::observation::{Failure, FailureReason, Stage};
+    use crate::report::sample::{self, at};
+    use crate::signatures::{Answer, Published, Version};
+    use crate::state::Snapshot;
+
+    const DAY: u64 = 86_400;
+
+    fn updates(snapshot: &Snapshot, second: u64) -> UpdatesView {
+        Page::of(snapshot, at(second), Filter::default()).updates
+    }
+
+    /// Every endpoint of a component by this route fails.
+    fn lose(snapshot: &mut Snapshot, component: Component, route: &str) {
+        let own = snapshot
+            .iter()
+            .filter(|(_, target, _)| target.endpoint.component == component && target.route.name == route);
+        for id in own.map(|(id, ..)| id).collect::<Vec<_>>() {
+            sample::fail(snapshot, id, 70, (Stage::Connect, FailureReason::Refused), "");
+        }
+    }
+
+    #[test]
+    fn signatures_turn_stale_a_week_after_the_last_chance() {
+        let mut snapshot = sample::healthy(&["direct"]);
+        lose(&mut snapshot, Component::Update, "direct");
+        lose(&mut snapshot, Component::Adl, "direct");
+        let stale = |day: u64| updates(&snapshot, day * DAY).stale.expect("known");
+        assert_eq!((stale(0).state, stale(0).at.relative.as_str()), (State::Good, "in 7 days"));
+        assert_eq!((stale(4).state, stale(4).at.past), (State::Degraded, false));
+        assert_eq!((stale(8).state, stale(8).at.past, stale(8).installed_here), (State::Bad, true, false));
+    }
+
+    #[test]
+    fn a_source_does_as_well_as_its_best_route() {
+        let mut snapshot = sample::fresh(&["direct", "proxy"]);
+        assert!(updates(&snapshot, 0).sources.iter().all(|of| of.state == State::Unknown));
+        snapshot = sample::healthy(&["direct", "proxy"]);
+        lose(&mut snapshot, Component::Adl, "direct");
+        let found = updates(&snapshot, 200).sources;
+        let states: Vec<_> = found.iter().map(|of| (of.name, of.state)).collect();
+        assert_eq!(states, [("Microsoft Update", State::Good), ("Alternate download location", State::Good)]);
+        let by: Vec<_> = found[1].routes.iter().map(|by| (by.route.as_deref(), by.word())).collect();
+        assert_eq!(by, [(Some("direct"), "not available"), (Some("proxy"), "available")]);
+        assert!(found[1].routes[0].last.as_ref().is_some_and(|at| at.relative == "3 minutes ago"));
+    }
+
+    #[test]
+    fn what_the_feed_says_and_why_it_says_nothing() {
+        let mut snapshot = sample::healthy(&["direct"]);
+        let check = |snapshot: &mut Snapshot, result, state, words: &str| {
+            let route = "direct".to_owned();
+            let answer = Answer { route, at: at(100), result };
+            snapshot.apply(Event::Feed(Box::new(answer)));
+            let [feed] = &updates(snapshot, 200).feeds[..] else { panic!("one route") };
+            assert_eq!((feed.state, feed.words.join("; ").as_str()), (state, words));
+            feed.versions.first().map(|(_, version)| version.clone())
+        };
+        let published = |build, second| Published {
+            signatures: Version([1, 441, build, 0]),
+            engine: Version([1, 1, 26010, 1]),
+            platform: Version([4, 18, 26010, 5]),
+            published_at: at(second),
+        };
+        assert_eq!(updates(&snapshot, 200).feeds[0].words, ["not asked yet"]);
+        let feed = || "https://feed.example/".to_owned();
+        let found = check(&mut snapshot, Ok((feed(), published(99, 0))), State::Good, "up to date");
+        assert_eq!(found.as_deref(), Some("1.441.99.0"));
+        let older = Ok((feed(), published(98, 0)));
+        check(&mut snapshot, older, State::Degraded, "names older signatures than before");
+        let failure = Err(Failure::new(Stage::Connect, FailureReason::Refused, "by the test"));
+        let found = check(&mut snapshot, failure, State::Bad, "The connection was refused");
+        assert_eq!(found.as_deref(), Some("1.441.98.0"), "what was told is kept");
+    }
+}
