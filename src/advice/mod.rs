@@ -94,6 +94,13 @@ pub fn for_hresult(code: u32) -> Option<Advice> {
     known_hresult(code).or_else(|| hresult_of_family(code))
 }
 
+/// In a few words: the title of an HRESULT, or what kind of error it is; none if neither is known. One of a closed set.
+#[must_use]
+pub fn hresult_title(code: u32) -> Option<&'static str> {
+    let own = BOOK.hresult(code).map(|entry| entry.title.as_str());
+    own.or_else(|| BOOK.family(code).map(|family| family.title.as_str()))
+}
+
 fn known_hresult(code: u32) -> Option<Advice> {
     let entry = BOOK.hresult(code)?;
     let http = entry.http.map_or_else(String::new, |http| format!(", with httpcode {http}"));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::collector::Scrape;
 use super::samples::{Sample, Value, single};
 use super::table::Metric;
+use crate::advice;
 use crate::host::events::EventTally;
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::health::Health;
@@ -56,7 +57,8 @@ fn of_windows(metric: Metric, windows: &WindowsFacts) -> Vec<Sample<'_>> {
         Metric::HostMapsValidationHresultInfo => {
             let outcome = validation.as_ref().map(|validation| validation.outcome);
             let Some(Outcome::Failed { hresult, .. }) = outcome else { return vec![] };
-            vec![Sample { labels: vec![format!("0x{hresult:08X}").into()], value: Value::Info }]
+            let cause = advice::hresult_title(hresult).unwrap_or("unknown");
+            vec![Sample { labels: vec![format!("0x{hresult:08X}").into(), cause.into()], value: Value::Info }]
         }
         Metric::HostLastMapsConnection => single(last_maps_connection.map(Value::time)),
         Metric::HostLastFallback => single(registry.last_fallback.map(Value::time)),

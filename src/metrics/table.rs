@@ -250,8 +250,8 @@ metrics! {
         "Windows: what a policy makes of samples: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent where none does.";
     HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, None, [],
         "Windows: whether MpCmdRun -ValidateMapsConnection found this machine connected to MAPS (1) or not (0). Absent where that is not told.";
-    HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, None, ["hresult"],
-        "Windows: the error of that validation, as `defender-exporter explain` takes it. Absent while there is none.";
+    HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, None, ["hresult", "cause"],
+        "Windows: the error of that validation, as `defender-exporter explain` takes it, and what it means in a few words. Absent while there is none.";
     HostLastMapsConnection: "defender_host_last_maps_connection_timestamp_seconds", Gauge, SECONDS, [],
         "Windows: when this machine last connected to MAPS, as newer builds of MpCmdRun tell.";
     HostLastFallback: "defender_host_last_fallback_timestamp_seconds", Gauge, SECONDS, [],
