@@ -12,7 +12,7 @@ use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::version::Version;
-use crate::observation::{Failure, FailureReason, Stage};
+use crate::observation::{Failure, FailureReason, Stage, clean};
 use crate::words::words;
 
 /// The longest feed that is read, in bytes. A genuine one has a few hundred.
@@ -57,7 +57,7 @@ pub enum FeedError {
     /// More than [`MAX_FEED`] bytes.
     #[error("the feed has {0} bytes, at most {MAX_FEED} are read")]
     TooLong(usize),
-    /// No XML, or not to its end: the library's words.
+    /// No XML, or not to its end: the library's words, cleaned and cut.
     #[error("the feed is not well-formed XML: {0}")]
     Malformed(String),
     /// XML that is something else.
@@ -192,7 +192,7 @@ fn texts(bytes: &[u8]) -> Result<Texts, FeedError> {
 }
 
 fn malformed(error: impl std::fmt::Display) -> FeedError {
-    FeedError::Malformed(error.to_string())
+    FeedError::Malformed(clean(&error.to_string()))
 }
 
 fn is_named(element: &BytesStart<'_>, name: &str) -> bool {

@@ -138,6 +138,16 @@ fn a_flood_is_refused_early() {
     check(&with("1.441.123.0", &digits), Err(FeedError::Unreadable(Field::Signatures, "1".repeat(64))));
 }
 
+/// Found by the fuzzer: the library's words have the feed's own in them.
+#[test]
+fn what_is_said_of_a_broken_feed_is_short() {
+    for broken in ["", "\n\u{202e}"] {
+        let feed = format!("<versions></{}{broken}>", "x".repeat(20_000));
+        let said = parse(feed.as_bytes()).expect_err("no XML").to_string();
+        assert!(said.chars().count() < 320 && !said.contains(['\n', '\u{202e}']), "{said}");
+    }
+}
+
 #[test]
 fn a_refused_feed_fails_as_a_probe_would() {
     let failure = Failure::from(FeedError::Unreadable(Field::Engine, "\u{202e}\n".to_owned()));

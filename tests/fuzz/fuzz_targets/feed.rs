@@ -1,0 +1,13 @@
+//! Any bytes as a version feed.
+#![no_main]
+
+use defender_exporter::signatures::{MAX_FEED, parse};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let found = parse(bytes);
+    assert!(found.is_err() || bytes.len() <= MAX_FEED, "it is read whole, whatever its length");
+    if let Err(error) = found {
+        assert!(error.to_string().len() < 1000, "a feed's text can flood the log");
+    }
+});
