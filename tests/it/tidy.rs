@@ -97,6 +97,12 @@ fn the_architecture_names_what_is_there() {
     let named = text.split('`').filter(|word| word.starts_with("src/") || word.starts_with("tests/"));
     let missing: Vec<_> = named.filter(|word| !word.contains('*') && !root.join(word).exists()).collect();
     assert!(missing.is_empty(), "{missing:?}");
+    let entries = std::fs::read_dir(root.join("src")).unwrap();
+    let stems = entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+    let is_named =
+        |stem: &String| text.contains(&format!("`src/{stem}/")) || text.contains(&format!("`src/{stem}.rs`"));
+    let nameless: Vec<_> = stems.filter(|stem| stem != "lib" && !is_named(stem)).collect();
+    assert!(nameless.is_empty(), "without a row: {nameless:?}");
 }
 
 #[test]
