@@ -377,6 +377,15 @@ impl Observation {
     pub const fn success(&self) -> bool {
         self.failure.is_none()
     }
+
+    /// Whether it is the proxy that was not reached: by a proxy, the first two stages lead to it, and nothing was asked of
+    /// the endpoint yet.
+    #[must_use]
+    pub fn failed_at_proxy(&self) -> bool {
+        let by_proxy = self.facts.proxy.as_deref().is_some_and(|proxy| proxy != DIRECT);
+        let stage = self.failure.as_ref().map(|failure| failure.stage);
+        by_proxy && matches!(stage, Some(Stage::Resolve | Stage::Connect))
+    }
 }
 
 /// The longest text kept of what a server sent, in characters.

@@ -15,12 +15,24 @@ pub(super) struct Book {
     pub(super) remedies: BTreeMap<String, String>,
     /// Remedies that read otherwise for the sample storage.
     pub(super) submission: BTreeMap<String, String>,
+    pub(super) at_proxy: AtProxy,
     pub(super) failures: Vec<FailureEntry>,
     pub(super) hresults: Vec<HresultEntry>,
     pub(super) families: Vec<Family>,
     /// By value.
     pub(super) ssl_options: [String; 4],
     pub(super) revocation: Vec<RevocationCause>,
+}
+
+/// What goes for every failure on the way to a proxy.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AtProxy {
+    /// `{}` is the failure's own title.
+    pub(super) title: String,
+    pub(super) cause: String,
+    pub(super) remedies: Vec<String>,
+    pub(super) more: Vec<String>,
 }
 
 #[derive(Deserialize)]

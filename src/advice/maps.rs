@@ -1,7 +1,7 @@
 //! What keeps clients from MAPS by a route, as a sentence: what fails, what it means for each value of `SSLOptions`, and
 //! what to change first. Whether they are connected is decided in `verdict`.
 
-use super::{RevocationCause, for_component, revocation_causes};
+use super::{Advice, RevocationCause, at_proxy, for_component, revocation_causes};
 use crate::catalog::Component;
 use crate::observation::{FailureReason, Stage, clean};
 
@@ -39,6 +39,8 @@ pub enum MapsCase<'a> {
         stage: Stage,
         /// Why.
         reason: FailureReason,
+        /// Whether it is the route's proxy that was not reached.
+        at_proxy: bool,
         /// The failure's detail.
         detail: &'a str,
     },
@@ -63,14 +65,14 @@ pub fn maps_sentence(case: &MapsCase<'_>) -> String {
         MapsCase::Intercepted { issuer, without_pinning_connects } => {
             intercepted(&clean(issuer), without_pinning_connects)
         }
-        MapsCase::Unreachable { endpoint, stage, reason, detail } => {
+        MapsCase::Unreachable { endpoint, stage, reason, at_proxy: proxy, detail } => {
             let detail = if detail.is_empty() { String::new() } else { format!(" ({})", clean(detail)) };
             format!(
                 "No MAPS endpoint gives a genuine answer, so MAPS will fail{} with every value of SSLOptions: {} fails in \
                  {stage}: {reason}{detail}; {}.",
                 shown(stage, reason),
                 clean(endpoint),
-                first_step(stage, reason),
+                if proxy { step_of(&at_proxy(stage, reason)) } else { first_step(stage, reason) },
             )
         }
     }
@@ -153,8 +155,11 @@ fn shown(stage: Stage, reason: FailureReason) -> String {
 
 /// The first step of the first remedy, as words that follow a semicolon.
 fn first_step(stage: Stage, reason: FailureReason) -> String {
-    let remedies = for_component(Component::Maps, stage, reason).remedies;
-    let first = remedies.first().map_or("", String::as_str);
+    step_of(&for_component(Component::Maps, stage, reason))
+}
+
+fn step_of(advice: &Advice) -> String {
+    let first = advice.remedies.first().map_or("", String::as_str);
     let end = [": ", ". "].iter().filter_map(|end| first.find(end)).min();
     let step = end.map_or_else(|| first.trim_end_matches('.'), |end| &first[..end]);
     let mut letters = step.chars();
@@ -234,11 +239,24 @@ mod tests {
                     endpoint: "https://wdcp.microsoft.com/",
                     stage: Stage::Connect,
                     reason: FailureReason::Refused,
+                    at_proxy: false,
                     detail: "10.0.0.1:443",
                 },
                 "No MAPS endpoint gives a genuine answer, so MAPS will fail with 0x80072EFD with every value of SSLOptions: \
                  https://wdcp.microsoft.com/ fails in connect: refused (10.0.0.1:443); allow this host and port in the \
                  firewall, from the machines' networks.",
+            ),
+            (
+                MapsCase::Unreachable {
+                    endpoint: "https://wdcp.microsoft.com/",
+                    stage: Stage::Connect,
+                    reason: FailureReason::Refused,
+                    at_proxy: true,
+                    detail: "on the way to the proxy",
+                },
+                "No MAPS endpoint gives a genuine answer, so MAPS will fail with 0x80072EFD with every value of SSLOptions: \
+                 https://wdcp.microsoft.com/ fails in connect: refused (on the way to the proxy); look at the proxy itself \
+                 and at the way to it.",
             ),
         ];
         for (case, expected) in cases {
@@ -254,7 +272,13 @@ mod tests {
             assert!(cause.cause == PENDING || (said.contains(CRL) && said.contains(&cause.fault)), "{said}");
         }
         for (stage, reason) in FAILURE_PAIRS {
-            let case = MapsCase::Unreachable { endpoint: "e", stage: *stage, reason: *reason, detail: "" };
+            let case = MapsCase::Unreachable {
+                endpoint: "e",
+                stage: *stage,
+                reason: *reason,
+                at_proxy: false,
+                detail: "",
+            };
             let (_, step) =
                 maps_sentence(&case).split_once("; ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
             assert!(step.len() > 20 && step.starts_with(char::is_lowercase), "{stage}.{reason}: {step}");
@@ -269,7 +293,7 @@ mod tests {
                 unknown(None, &text),
                 MapsCase::Revoked { certificate: &text },
                 MapsCase::Intercepted { issuer: &text, without_pinning_connects: false },
-                MapsCase::Unreachable { endpoint: &text, stage: Stage::Tls, reason: FailureReason::Alert, detail: &text },
+                MapsCase::Unreachable { endpoint: &text, stage: Stage::Tls, reason: FailureReason::Alert, at_proxy: false, detail: &text },
             ];
             for case in cases {
                 let said = maps_sentence(&case);

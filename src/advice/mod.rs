@@ -53,6 +53,22 @@ pub fn for_component(component: Component, stage: Stage, reason: FailureReason) 
     failure(Some(component), stage, reason)
 }
 
+/// What it means when the route's proxy isn't reached, so that nothing could be asked of the endpoint.
+#[must_use]
+pub fn at_proxy(stage: Stage, reason: FailureReason) -> Advice {
+    let own = for_failure(stage, reason);
+    let mut title = own.title.chars();
+    let title: String = title.next().into_iter().flat_map(char::to_lowercase).chain(title).collect();
+    let words = &BOOK.at_proxy;
+    Advice {
+        title: words.title.replace("{}", &title),
+        cause: words.cause.clone(),
+        remedies: remedies(None, &words.remedies),
+        more: words.more.clone(),
+        ..own
+    }
+}
+
 fn failure(component: Option<Component>, stage: Stage, reason: FailureReason) -> Advice {
     let Some(entry) = BOOK.failure(stage, reason) else {
         // No such pair occurs; what it is called is still said.

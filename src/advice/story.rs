@@ -59,8 +59,10 @@ fn inspected(state: &TargetState, without_pinning_connects: bool) -> MapsCase<'_
 
 fn unreachable_by<'a>(way: (&'a str, &'a TargetState), stage: Stage, reason: FailureReason) -> MapsCase<'a> {
     let (endpoint, target) = way;
-    let failure = target.last.as_deref().and_then(|last| last.failure.as_ref());
-    MapsCase::Unreachable { endpoint, stage, reason, detail: failure.map_or("", |failure| &failure.detail) }
+    let last = target.last.as_deref();
+    let detail = last.and_then(|last| last.failure.as_ref()).map_or("", |failure| &failure.detail);
+    let at_proxy = last.is_some_and(Observation::failed_at_proxy);
+    MapsCase::Unreachable { endpoint, stage, reason, at_proxy, detail }
 }
 
 /// What is wrong with an endpoint by a route; empty where nothing is.

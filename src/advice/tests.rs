@@ -36,8 +36,12 @@ fn every_remedy_that_is_named_is_there_and_every_one_is_named() {
     let failures = BOOK.failures.iter().flat_map(|entry| &entry.remedies);
     let hresults = BOOK.hresults.iter().flat_map(|entry| &entry.remedies);
     let families = BOOK.families.iter().flat_map(|family| &family.remedies);
-    let named: Vec<&String> =
-        failures.chain(hresults).chain(families).chain(BOOK.submission.keys()).collect();
+    let named: Vec<&String> = failures
+        .chain(hresults)
+        .chain(families)
+        .chain(BOOK.submission.keys())
+        .chain(&BOOK.at_proxy.remedies)
+        .collect();
     assert!(named.iter().all(|name| BOOK.remedies.contains_key(*name)), "{named:?}");
     let unused: Vec<_> = BOOK.remedies.keys().filter(|name| !named.contains(name)).collect();
     assert!(unused.is_empty(), "{unused:?}");
@@ -48,7 +52,7 @@ fn every_topic_that_is_named_is_there() {
     let failures = BOOK.failures.iter().flat_map(|entry| &entry.more);
     let hresults = BOOK.hresults.iter().flat_map(|entry| &entry.more);
     let families = BOOK.families.iter().flat_map(|family| &family.more);
-    for name in failures.chain(hresults).chain(families) {
+    for name in failures.chain(hresults).chain(families).chain(&BOOK.at_proxy.more) {
         assert!(topics().iter().any(|topic| topic.name == *name), "{name}");
     }
 }

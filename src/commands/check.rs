@@ -8,9 +8,8 @@ use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::advice;
-use crate::catalog::Component;
 use crate::commands::fill::fill;
-use crate::report::{self, Report};
+use crate::report::{self, Report, Why};
 use crate::state::{ComponentState, Snapshot, SourceState};
 use crate::verdict::{Connection, Verdict};
 
@@ -132,22 +131,23 @@ fn endpoints(snapshot: &Snapshot) -> Table {
 
 /// Advice for each kind of failure, once.
 fn what_to_do(snapshot: &Snapshot) -> String {
-    let mut kinds: BTreeMap<_, BTreeSet<Component>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for (_, target, state) in snapshot.iter() {
-        if let Some(failure) = state.last.as_ref().and_then(|last| last.failure.as_ref()) {
-            kinds.entry((failure.stage, failure.reason)).or_default().insert(target.endpoint.component);
-        }
+        let Some(why) = state.last.as_deref().and_then(Why::of_probe) else { continue };
+        let Some(code) = why.code() else { continue };
+        let advice = why.advice(target.endpoint.component);
+        kinds
+            .entry((code, why.title))
+            .or_default()
+            .extend(advice.and_then(|advice| advice.remedies.into_iter().next()));
     }
     let mut text = String::new();
-    for ((stage, reason), components) in kinds {
-        let title = advice::for_failure(stage, reason).title;
-        let first = |component| advice::for_component(component, stage, reason).remedies.into_iter().next();
-        let remedies: BTreeSet<String> = components.into_iter().filter_map(first).collect();
-        let _ = writeln!(text, "\n{stage}.{reason}: {title}"); // a String never fails
+    for ((code, title), remedies) in kinds {
+        let _ = writeln!(text, "\n{code}: {title}"); // a String never fails
         for remedy in remedies {
             text.push_str(&fill(&remedy, "  ", "  "));
         }
-        let _ = writeln!(text, "  More: defender-exporter explain {stage}.{reason}");
+        let _ = writeln!(text, "  More: defender-exporter explain {code}");
     }
     text
 }

@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use super::*;
+use crate::catalog::Component;
 use crate::metrics::fixture;
-use crate::observation::{FailureReason as R, HttpFacts, Stage as S};
+use crate::observation::{Failure, FailureReason as R, HttpFacts, Stage as S};
 use crate::plan::TargetId;
 use crate::report::sample::{self, MAPS, at};
 use crate::trust::revocation::{Cause, Status};
@@ -180,6 +181,27 @@ fn what_is_not_good_is_said_in_words() {
         )),
     );
     check(&unknown(Cause::NoSource, ""), None); // as Windows: nothing to check
+}
+
+#[test]
+fn a_proxy_that_is_not_reached_is_told_from_the_endpoint() {
+    let mut snapshot = sample::healthy(&["proxy"]);
+    let id = sample::target(&snapshot, MAPS, "proxy");
+    let mut check = |stage, proxy: &str, title: &str, remedy: &str| {
+        sample::observe(&mut snapshot, id, 70, |facts| {
+            facts.proxy = Some(proxy.to_owned());
+            Some(Failure::new(stage, R::Timeout, ""))
+        });
+        let found = why(snapshot.plan.target(id), &snapshot.targets[id.0]).expect("it fails");
+        let advice = found.advice(Component::Maps).expect("a failure has advice");
+        assert_eq!((found.title.as_str(), advice.title.as_str()), (title, title));
+        assert!(advice.remedies[0].starts_with(remedy), "{:?}", advice.remedies);
+    };
+    let (proxy, itself) = ("http://proxy.example:8080", "Look at the proxy itself");
+    check(S::Connect, proxy, "On the way to the proxy: nothing answers at the address", itself);
+    check(S::Resolve, proxy, "On the way to the proxy: the name server did not answer", itself);
+    check(S::Tls, proxy, "The TLS handshake did not end in time", "Exempt this host from TLS inspection");
+    check(S::Connect, "direct", "Nothing answers at the address", "Allow this host and port in the firewall");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::advice::{self, Advice, RevocationCause};
 use crate::catalog::Component;
-use crate::observation::{FailureReason, Stage};
+use crate::observation::{Failure, FailureReason, Observation, Stage};
 use crate::plan::Target;
 use crate::state::TargetState;
 use crate::trust::revocation::{Cause, RevocationReport, Status};
@@ -20,6 +20,8 @@ pub struct Why {
     pub stage: Option<Stage>,
     /// The closed reason; null where the stage is.
     pub reason: Option<FailureReason>,
+    /// Whether it is the route's proxy that was not reached: then nothing is known of the endpoint.
+    pub at_proxy: bool,
     /// More of it; cleaned and cut, since it may be a server's.
     pub detail: String,
 }
@@ -30,14 +32,17 @@ pub fn why(target: &Target, state: &TargetState) -> Option<Why> {
     let last = state.last.as_deref()?;
     // A chain that is known to be revoked is no better for a newer answer.
     let revoked = || state.revocation.as_deref().and_then(RevocationReport::failure);
-    if let Some(failure) = last.failure.clone().or_else(revoked) {
+    if let Some(why) = Why::of_probe(last) {
+        return Some(why);
+    }
+    if let Some(failure) = revoked() {
         return Some(Why::of(failure.stage, failure.reason, failure.detail));
     }
     let expect = &target.endpoint.expect;
     if let Some(http) = last.facts.http.as_ref().filter(|http| !expect.allows(http.status)) {
         let title = format!("Genuine, but the service usually answers {expect}");
         let detail = format!("the status is {}", http.status);
-        return Some(Why { title, stage: None, reason: None, detail });
+        return Some(Why { title, stage: None, reason: None, at_proxy: false, detail });
     }
     revocation(state.revocation.as_deref()?)
 }
@@ -45,7 +50,20 @@ pub fn why(target: &Target, state: &TargetState) -> Option<Why> {
 impl Why {
     fn of(stage: Stage, reason: FailureReason, detail: String) -> Self {
         let title = advice::for_failure(stage, reason).title;
-        Self { title, stage: Some(stage), reason: Some(reason), detail }
+        Self { title, stage: Some(stage), reason: Some(reason), at_proxy: false, detail }
+    }
+
+    /// Why a probe failed; none where it didn't.
+    #[must_use]
+    pub fn of_probe(observation: &Observation) -> Option<Self> {
+        let Failure { stage, reason, detail } = observation.failure.clone()?;
+        let why = Self::of(stage, reason, detail);
+        let at_proxy = observation.failed_at_proxy();
+        Some(if at_proxy {
+            Self { title: advice::at_proxy(stage, reason).title, at_proxy, ..why }
+        } else {
+            why
+        })
     }
 
     /// The word that `explain` takes: `stage.reason`.
@@ -57,7 +75,12 @@ impl Why {
     /// What it means for an endpoint of this component and what to change; none for an unusual status.
     #[must_use]
     pub fn advice(&self, component: Component) -> Option<Advice> {
-        Some(advice::for_component(component, self.stage?, self.reason?))
+        let (stage, reason) = (self.stage?, self.reason?);
+        Some(if self.at_proxy {
+            advice::at_proxy(stage, reason)
+        } else {
+            advice::for_component(component, stage, reason)
+        })
     }
 }
 

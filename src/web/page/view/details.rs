@@ -2,7 +2,6 @@
 
 use super::when::{every, took};
 use super::{Source, State, When};
-use crate::advice;
 use crate::catalog::Component;
 use crate::observation::{
     CertificateFacts, Facts, Failure, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
@@ -126,7 +125,7 @@ impl ProbeView {
         let chain = facts.tls.iter().flat_map(|tls| &tls.chain);
         Self {
             at: source.when(observation.at),
-            failure: observation.failure.as_ref().map(|failure| FailureView::of_failure(component, failure)),
+            failure: Why::of_probe(observation).map(|why| FailureView::of(component, &why)),
             stages: Stage::ALL.iter().map(|stage| StageView::of(facts, *stage)).collect(),
             total: took(facts.timings.total()),
             facts: described(observation),
@@ -195,13 +194,6 @@ fn http(http: &HttpFacts) -> Vec<Field> {
 }
 
 impl FailureView {
-    fn of_failure(component: Component, failure: &Failure) -> Self {
-        let Failure { stage, reason, detail } = failure;
-        let title = advice::for_failure(*stage, *reason).title;
-        let why = Why { title, stage: Some(*stage), reason: Some(*reason), detail: detail.clone() };
-        Self::of(component, &why)
-    }
-
     fn of(component: Component, why: &Why) -> Self {
         let advice = why.advice(component);
         Self {
