@@ -1,11 +1,12 @@
 //! Flags and commands, in the manner of the Prometheus exporters.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{catalog, check};
-use crate::web::{ListenAddress, TelemetryPath};
+use crate::web::{HealthUrl, ListenAddress, TelemetryPath};
 
 /// Tells whether a network lets Microsoft Defender Antivirus work: probes every endpoint that Microsoft documents and
 /// exposes reachability, latency and TLS as Prometheus metrics.
@@ -68,6 +69,23 @@ pub enum Command {
         #[arg(allow_negative_numbers = true)]
         code: Option<String>,
     },
+    /// Ask a running exporter whether it is healthy: exit 0 if it is, 1 if not. For containers, which have no other program
+    /// to ask with.
+    Healthcheck {
+        /// Where it is asked; if not given, /-/healthy at the first --web.listen-address.
+        #[arg(long, value_name = "URL")]
+        url: Option<HealthUrl>,
+        /// The longest that an answer is waited for.
+        #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+        timeout: Duration,
+    },
+    /// Print what a shell needs to complete flags and commands.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff.
+    Man,
 }
 
 /// How log lines are written.

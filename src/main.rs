@@ -5,13 +5,15 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use defender_exporter::app::{self, Setup};
 use defender_exporter::cli::{Cli, Command, LogFormat};
 use defender_exporter::clock::Clock;
-use defender_exporter::commands::{catalog, check, download_test, explain};
+use defender_exporter::commands::{catalog, check, download_test, explain, man, shell, version};
+use defender_exporter::metrics::BuildInfo;
 use defender_exporter::plan::Plan;
-use defender_exporter::web;
+use defender_exporter::web::{self, HealthUrl};
 use tracing_subscriber::EnvFilter;
 
 /// Bad usage or a bad configuration.
@@ -23,6 +25,10 @@ const LAST_GRACE: Duration = Duration::from_millis(100);
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+            print!("{}", version::render(&BuildInfo::current()));
+            return ExitCode::SUCCESS;
+        }
         Err(error) => {
             let _ = error.print(); // nowhere to complain to
             return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
@@ -67,8 +73,36 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
             print!("{}", check::render(&snapshot, *format, Clock::System.now()));
             Ok(ExitCode::from(check::exit_code(&snapshot)))
         }),
+        Some(Command::Healthcheck { url, timeout }) => {
+            let url = url.clone().or_else(|| HealthUrl::of(cli.listen.first()?));
+            in_runtime(healthcheck(url, *timeout))
+        }
+        Some(Command::Completions { shell }) => {
+            print!("{}", shell::render(*shell, Cli::command()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Man) => {
+            print!("{}", man::render(&Cli::command()).map_err(|error| error.to_string())?);
+            Ok(ExitCode::SUCCESS)
+        }
         None => in_runtime(serve(cli)),
     }
+}
+
+/// Whether a running exporter answers, in words and by the exit code.
+async fn healthcheck(url: Option<HealthUrl>, timeout: Duration) -> Result<ExitCode, String> {
+    let url =
+        url.ok_or("--web.listen-address has no port that can be asked: --url says where the exporter is")?;
+    Ok(match web::ask_health(&url, timeout).await {
+        Ok(answer) => {
+            println!("{url}: {answer}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{url}: {error}");
+            ExitCode::FAILURE
+        }
+    })
 }
 
 /// How much a plan asks for.

@@ -4,5 +4,8 @@ pub mod catalog;
 pub mod check;
 pub mod download_test;
 pub mod explain;
+pub mod man;
+pub mod shell;
+pub mod version;
 
 mod fill;

@@ -40,7 +40,14 @@ pub(crate) fn scrape() -> Scrape {
 
 /// A build that no build has.
 pub(crate) fn build() -> BuildInfo {
-    BuildInfo { version: "0.0.0-test", revision: "abcdef0", rustc: "rustc 1.89.0 (test)" }
+    BuildInfo {
+        version: "0.0.0-test",
+        revision: "abcdef0",
+        rustc: "rustc 1.89.0 (test)",
+        branch: "main",
+        profile: "debug",
+        target: "x86_64-unknown-linux-gnu",
+    }
 }
 
 fn process() -> ProcessStats {

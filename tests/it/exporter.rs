@@ -155,6 +155,29 @@ async fn with_a_genuine_internet_everything_succeeds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_asks_itself_whether_it_is_healthy() {
+    let (_lab, file, _) = internet("").await;
+    let exporter = Exporter::start(&file);
+    let check = |args: &[&str], expected: i32, says: &str| {
+        let output = run(args);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(expected), "{args:?}: {said}");
+        assert!(said.contains(says), "{args:?}: {said}");
+    };
+    let healthy = format!("http://{}/-/healthy", exporter.address);
+    let missing = format!("http://{}/-/missing", exporter.address);
+    check(&["--web.listen-address", &exporter.address, "healthcheck"], 0, &healthy);
+    check(&["healthcheck", "--url", &healthy], 0, "200 OK");
+    check(&["healthcheck", "--url", &missing], 1, "404");
+    check(&["healthcheck", "--url", "https://localhost/"], 3, "only http");
+    check(&["--web.listen-address", ":0", "healthcheck"], 3, "--url");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}/", silent.local_addr().unwrap());
+    check(&["healthcheck", "--timeout", "100ms", "--url", &silent], 1, "no answer within 100ms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_stops_within_a_second_while_probes_hang() {
     let (lab, file, _) = internet("").await;
     lab.dns.set_default(crate::lab::dns::Answer::Silence);
@@ -210,7 +233,11 @@ async fn bad_usage_and_bad_configuration_exit_with_3_and_one_message() {
 fn commands_answer_without_a_network() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/defender-exporter.yaml");
     for (args, expected) in [
-        (vec!["--version"], "defender-exporter"),
+        (vec!["--version"], "defender-exporter, version 0.1.0 (branch: "),
+        (vec!["-V"], "\n  build:            "),
+        (vec!["completions", "bash"], "--web.listen-address"),
+        (vec!["completions", "fish"], "healthcheck"),
+        (vec!["man"], "\\-\\-web.listen\\-address"),
         (vec!["--help"], "--web.listen-address"),
         (vec!["catalog"], "*.wdcp.microsoft.com"),
         (vec!["catalog", "--format", "urls"], "https://wdcp.microsoft.com/\n"),
