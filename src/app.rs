@@ -13,12 +13,13 @@ use tokio::time::timeout;
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, InstalledFrom, Problems};
-use crate::engine::{self, Event};
+use crate::engine::{self, Event, Work};
 use crate::host::download::{self, Outcome, Refusal};
 use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
 use crate::probe::{Prober, ProberError};
+use crate::service::{self, Say};
 use crate::signatures;
 use crate::state::{self, Snapshot, persist};
 use crate::trust::{Roots, RootsError};
@@ -26,6 +27,9 @@ use crate::web::{self, App, TelemetryPath};
 
 /// Events that may wait for the owner of the state before probes wait for it.
 const EVENT_QUEUE: usize = 1024;
+
+/// Orders that may wait for the engine.
+const ORDER_QUEUE: usize = 16;
 
 /// How long the last write of the state file may take.
 const LAST_WRITE: Duration = Duration::from_millis(500);
@@ -120,18 +124,23 @@ pub async fn run(
     let mut servers = JoinSet::new();
     let keeping = state_file.map(|file| tokio::spawn(persist::run(file, snapshot.clone(), persist::PERIOD)));
     let build = BuildInfo::current();
-    let router = web::router(App { snapshot, build, telemetry_path: path, clock });
+    let router = web::router(App { snapshot: snapshot.clone(), build, telemetry_path: path, clock });
     for listener in listeners {
         servers.spawn(web::serve(listener, router.clone(), until(stopped.clone())));
     }
+    let (engine, orders) = mpsc::channel(ORDER_QUEUE);
+    let mut telling = service::keep_telling(engine, snapshot.clone());
     tokio::spawn(state::run(first, inbox, publish));
     let mut watching = watch_feeds(&plan, &prober, clock, events.clone());
     if let Some(host) = host {
         watching.spawn(host::watch(host, clock, host_interval, events.clone()));
     }
-    engine::run(plan, prober, clock, concurrency, events, shutdown).await;
+    service::tell(&Say::Ready);
+    engine::run(Work { plan, prober, concurrency }, clock, orders, events, shutdown).await;
 
     tracing::info!("stopping");
+    telling.abort_all();
+    service::tell(&Say::Stopping);
     stop.send_replace(true);
     watching.abort_all(); // with the last sender of events the owner of the state ends, and then what keeps it
     let kept = async {

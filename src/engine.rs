@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
@@ -32,6 +32,13 @@ pub enum Event {
     Feed(Box<Answer>),
     /// This machine was asked of its own Defender.
     Host(Box<HostFacts>),
+}
+
+/// What the engine is asked while it runs.
+#[derive(Debug)]
+pub enum Order {
+    /// To answer: its loop turns.
+    Answer(oneshot::Sender<()>),
 }
 
 /// What a check of revocation found.
@@ -141,15 +148,25 @@ impl Crew {
     }
 }
 
+/// What the engine works by.
+pub struct Work {
+    /// What is probed.
+    pub plan: Arc<Plan>,
+    /// Makes the probes.
+    pub prober: Arc<Prober>,
+    /// Probes under way at once.
+    pub concurrency: usize,
+}
+
 /// Probes every target when it is due, until `shutdown` completes; probes still under way are then dropped.
 pub async fn run(
-    plan: Arc<Plan>,
-    prober: Arc<Prober>,
+    work: Work,
     clock: Clock,
-    concurrency: usize,
+    mut orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
     shutdown: impl Future<Output = ()>,
 ) {
+    let Work { plan, prober, concurrency } = work;
     let mut schedule = Schedule::new(&plan, Instant::now());
     let mut crew = Crew::new(prober, clock, concurrency);
     let mut shutdown = std::pin::pin!(shutdown);
@@ -157,6 +174,12 @@ pub async fn run(
         let next_due = schedule.next_due();
         let event = tokio::select! {
             () = &mut shutdown => return,
+            Some(order) = orders.recv() => match order {
+                Order::Answer(reply) => {
+                    let _ = reply.send(()); // who asked may have gone
+                    None
+                }
+            },
             Some(event) = crew.next() => {
                 if let Event::Observed(observation) = &event {
                     schedule.finished(observation.target);
@@ -189,6 +212,12 @@ pub async fn round(plan: &Plan, prober: Arc<Prober>, clock: Clock, concurrency: 
         events.push(event);
     }
     events
+}
+
+/// Waits for the engine to answer; false: it has ended.
+pub async fn answers(engine: &mpsc::Sender<Order>) -> bool {
+    let (reply, answer) = oneshot::channel();
+    engine.send(Order::Answer(reply)).await.is_ok() && answer.await.is_ok()
 }
 
 /// Never, without a time.

@@ -46,6 +46,8 @@ pub mod report;
 
 pub mod metrics;
 
+pub mod service;
+
 pub mod web;
 
 pub mod commands;

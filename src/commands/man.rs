@@ -19,10 +19,17 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
     ),
     (
         "ENVIRONMENT",
-        &[(
-            "HTTP_PROXY, HTTPS_PROXY, NO_PROXY",
-            "Used by the routes of the configuration that say so, and by no other.",
-        )],
+        &[
+            (
+                "NOTIFY_SOCKET, WATCHDOG_USEC",
+                "Set by systemd for services of Type=notify: where it is told of the start and the end, how things stand, and \
+                 that the program lives.",
+            ),
+            (
+                "HTTP_PROXY, HTTPS_PROXY, NO_PROXY",
+                "Used by the routes of the configuration that say so, and by no other.",
+            ),
+        ],
     ),
 ];
 

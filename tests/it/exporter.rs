@@ -7,12 +7,15 @@ mod proxies;
 mod revocation;
 mod routes;
 mod secrets;
+#[cfg(target_os = "linux")] // systemd is
+mod service;
 mod signatures;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use defender_exporter::catalog::{Endpoint, ProbeUrl, embedded};
@@ -32,22 +35,40 @@ type Key = (String, String);
 pub struct Exporter {
     child: Child,
     address: String,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Exporter {
     /// Starts it with this configuration, on a free port.
     pub fn start(config: &Path) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(["--web.listen-address", "127.0.0.1:0", "--config.file"])
-            .arg(config)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = log.find_map(|line| line.ok().filter(|line| line.contains("serving http://"))).unwrap();
-        std::thread::spawn(move || log.for_each(drop)); // or the program would block on a full pipe
-        let address = line.rsplit("http://").next().unwrap().trim_end_matches("/metrics").to_owned();
-        Self { child, address }
+        Self::start_as(config, |_| {})
+    }
+
+    /// The same, with what a test adds to the command line or the environment.
+    pub fn start_as(config: &Path, more: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.args(["--web.listen-address", "127.0.0.1:0", "--config.file"]).arg(config);
+        more(&mut command);
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("serving http://")).unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || lines.for_each(|line| kept.lock().unwrap().push(line)));
+        let address = line.split("http://").nth(1).unwrap().split("/metrics").next().unwrap().to_owned();
+        Self { child, address, log }
+    }
+
+    /// What it has logged since it serves.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Sends it a signal, by its name without SIG.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
     }
 
     /// Status and body of what it serves there.
@@ -69,7 +90,7 @@ impl Exporter {
             if holds(&metrics) {
                 return metrics;
             }
-            assert!(Instant::now() < deadline, "{what} never held:\n{metrics}");
+            assert!(Instant::now() < deadline, "{what} never held:\n{metrics}\n{:#?}", self.log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

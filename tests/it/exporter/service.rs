@@ -1,0 +1,74 @@
+//! The program as a service of systemd, whose place a socket takes: what it is told, and when.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{Exporter, internet};
+
+/// The socket that systemd would listen on.
+pub struct Manager {
+    socket: UnixDatagram,
+    path: std::path::PathBuf,
+}
+
+impl Manager {
+    pub fn new(folder: &Path) -> Self {
+        let path = folder.join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        Self { socket, path }
+    }
+
+    pub fn start(&self, config: &Path, watchdog: Duration) -> Exporter {
+        Exporter::start_as(config, |command| {
+            command.env("NOTIFY_SOCKET", &self.path);
+            command.env("WATCHDOG_USEC", watchdog.as_micros().to_string());
+        })
+    }
+
+    /// The next message that begins so; what comes before it is given, too.
+    pub fn until(&self, start: &str) -> Vec<String> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut said = Vec::new();
+        let mut message = [0; 4096];
+        while !said.last().is_some_and(|last: &String| last.starts_with(start)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{start} was never said, but {said:?}");
+            self.socket.set_read_timeout(Some(left)).unwrap();
+            let Ok(length) = self.socket.recv(&mut message) else { continue };
+            said.push(String::from_utf8(message[..length].to_vec()).unwrap());
+        }
+        said
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_of_the_start_the_verdicts_life_and_the_end() {
+    let (lab, file, _) = internet("").await;
+    let manager = Manager::new(lab.files());
+    let exporter = manager.start(&file, Duration::from_millis(400));
+    assert_eq!(manager.until("READY=1\n").last().unwrap(), "READY=1\n");
+    assert_eq!(exporter.get("/-/healthy").await.0, 200, "ready means that it listens");
+    manager.until("STATUS=MAPS connected by direct; no endpoint fails\n");
+    let start = Instant::now();
+    (0..5).for_each(|_| drop(manager.until("WATCHDOG=1\n")));
+    assert!(start.elapsed() < Duration::from_secs(3), "a sign of life takes long: {:?}", start.elapsed());
+    exporter.signal("TERM");
+    manager.until("STOPPING=1\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_stands_still_gives_no_sign_of_life() {
+    let (lab, file, _) = internet("").await;
+    let manager = Manager::new(lab.files());
+    let exporter = manager.start(&file, Duration::from_millis(400));
+    manager.until("WATCHDOG=1\n");
+    exporter.signal("STOP");
+    // What was sent before it stood still is read first.
+    manager.socket.set_read_timeout(Some(Duration::from_millis(800))).unwrap();
+    let mut message = [0; 4096];
+    let late = (0..100).find(|_| manager.socket.recv(&mut message).is_err());
+    assert!(late.is_some_and(|n| n < 10), "{late:?}");
+    exporter.signal("CONT");
+    manager.until("WATCHDOG=1\n");
+}
