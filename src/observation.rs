@@ -2,10 +2,12 @@
 //! No judgement lives here (see `verdict`), and no Prometheus (see `metrics`).
 
 mod address;
+mod text;
+mod timings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -15,6 +17,8 @@ use crate::trust::VerifiedPath;
 use crate::words::words;
 
 pub use address::{AddressFacts, DIRECT};
+pub use text::{MAX_TEXT, clean};
+pub use timings::{StageOutcome, Timings};
 
 words! {
     /// The steps of a probe, in order and disjoint in time.
@@ -191,64 +195,6 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
     ]
 };
 
-/// How far a stage came.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum StageOutcome {
-    /// It ended well.
-    Done,
-    /// The probe failed in it.
-    Failed,
-    /// The probe ended before it.
-    #[default]
-    NotReached,
-    /// This probe has no such stage (no name to resolve, no TLS).
-    NotApplicable,
-}
-
-/// Outcome and time of each stage. Redirected probes add up the times of their hops.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Timings([(StageOutcome, Duration); Stage::ALL.len()]);
-
-impl Timings {
-    /// Adds the time of a stage that ended well or failed.
-    pub fn record(&mut self, stage: Stage, outcome: StageOutcome, took: Duration) {
-        let (known, total) = &mut self.0[stage as usize];
-        *known = outcome;
-        *total += took;
-    }
-
-    /// Marks a stage that this probe doesn't have, unless an earlier hop had it.
-    pub fn not_applicable(&mut self, stage: Stage) {
-        let (known, _) = &mut self.0[stage as usize];
-        if *known == StageOutcome::NotReached {
-            *known = StageOutcome::NotApplicable;
-        }
-    }
-
-    /// How far the stage came.
-    #[must_use]
-    pub const fn outcome(&self, stage: Stage) -> StageOutcome {
-        self.0[stage as usize].0
-    }
-
-    /// The time spent in the stage; none where it wasn't reached or doesn't apply.
-    #[must_use]
-    pub fn get(&self, stage: Stage) -> Option<Duration> {
-        match self.0[stage as usize] {
-            (StageOutcome::Done | StageOutcome::Failed, took) => Some(took),
-            _ => None,
-        }
-    }
-
-    /// The probe's duration: the sum of its stages.
-    #[must_use]
-    pub fn total(&self) -> Duration {
-        self.0.iter().map(|(_, took)| *took).sum()
-    }
-}
-
 /// A certificate that a server presented. Texts are cleaned and cut: they come from the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -386,24 +332,4 @@ impl Observation {
         let stage = self.failure.as_ref().map(|failure| failure.stage);
         by_proxy && matches!(stage, Some(Stage::Resolve | Stage::Connect))
     }
-}
-
-/// The longest text kept of what a server sent, in characters.
-pub const MAX_TEXT: usize = 256;
-
-/// Makes text from the network fit to show: control characters become spaces, and it is cut at [`MAX_TEXT`].
-#[must_use]
-pub fn clean(text: &str) -> String {
-    let mut cleaned: String =
-        text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).take(MAX_TEXT).collect();
-    if text.chars().nth(MAX_TEXT).is_some() {
-        cleaned.push('…');
-    }
-    cleaned
-}
-
-/// Control and bidirectional-override characters could forge a log line or a page.
-fn is_harmless(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }

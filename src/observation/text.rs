@@ -1,0 +1,21 @@
+//! Text from the network, made fit for logs and pages.
+
+/// The longest text kept of what a server sent, in characters.
+pub const MAX_TEXT: usize = 256;
+
+/// Makes text from the network fit to show: control characters become spaces, and it is cut at [`MAX_TEXT`].
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut cleaned: String =
+        text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).take(MAX_TEXT).collect();
+    if text.chars().nth(MAX_TEXT).is_some() {
+        cleaned.push('…');
+    }
+    cleaned
+}
+
+/// Control and bidirectional-override characters could forge a log line or a page.
+fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
