@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")] // it reads /proc
 mod hostile;
 mod outages;
-mod proxies;
+pub mod proxies;
 mod revocation;
 mod routes;
 mod secrets;
@@ -46,8 +46,13 @@ impl Exporter {
 
     /// The same, with what a test adds to the command line or the environment.
     pub fn start_as(config: &Path, more: impl FnOnce(&mut Command)) -> Self {
+        Self::start_on("127.0.0.1:0", config, more)
+    }
+
+    /// The same, at an address that it can be found at again.
+    pub fn start_on(address: &str, config: &Path, more: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args(["--web.listen-address", "127.0.0.1:0", "--config.file"]).arg(config);
+        command.args(["--web.listen-address", address, "--config.file"]).arg(config);
         more(&mut command);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);

@@ -93,6 +93,11 @@ impl Pki {
         Authority::GENUINE.iter().map(|authority| self.signer(Issuer::Root(*authority)).pem()).collect()
     }
 
+    /// The root of an authority in PEM, genuine or not.
+    pub fn root_pem(&self, authority: Authority) -> String {
+        self.signer(Issuer::Root(authority)).pem()
+    }
+
     /// What certificates of this issuer say about revocation and about their issuer.
     pub fn pointers(&self, issuer: Issuer) -> &Pointers {
         let issuer = if let Issuer::Root(authority) = issuer { Issuer::root_of(authority) } else { issuer };

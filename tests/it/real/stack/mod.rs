@@ -1,0 +1,171 @@
+//! Prometheus and Alertmanager around running exporters, as a user has them: the shipped rules and routes in a copy whose
+//! time runs faster, and a webhook that hears what a pager would.
+
+mod shorten;
+mod site;
+mod webhook;
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::Running;
+use super::tools;
+use crate::lab;
+
+pub use shorten::shorten;
+pub use site::{Outage, Site};
+pub use webhook::{Alert, Webhook};
+
+/// What Prometheus asks of the exporters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scrape {
+    /// The text formats.
+    Text,
+    /// Protobuf, with native histograms.
+    Protobuf,
+}
+
+/// The programs.
+pub struct Tools {
+    prometheus: PathBuf,
+    alertmanager: PathBuf,
+}
+
+impl Tools {
+    /// None: the test is to be skipped, and this has said so.
+    pub fn find() -> Option<Self> {
+        let (prometheus, alertmanager) = (tools::find("prometheus"), tools::find("prometheus-alertmanager"));
+        Some(Self { prometheus: prometheus?, alertmanager: alertmanager? })
+    }
+}
+
+/// The running programs; they end with the value.
+pub struct Stack {
+    /// What was heard.
+    pub webhook: Webhook,
+    prometheus: Running,
+    address: String,
+    alertmanager: Option<Running>,
+    _files: TempDir,
+}
+
+impl Stack {
+    /// Starts all of it around these sites, whose names are their instances.
+    pub async fn start(tools: &Tools, sites: &[&Site]) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let webhook = Webhook::start().await;
+        let port = free_port();
+        let alertmanager = alertmanager(tools, files.path(), port, &webhook);
+        let mut stack = Self::scraping(tools, files, webhook, sites, Scrape::Protobuf, Some(port)).await;
+        stack.alertmanager = Some(alertmanager);
+        stack
+    }
+
+    /// Prometheus alone, without rules.
+    pub async fn prometheus(tools: &Tools, sites: &[&Site], scrape: Scrape) -> Self {
+        let (files, webhook) = (tempfile::tempdir().unwrap(), Webhook::start().await);
+        Self::scraping(tools, files, webhook, sites, scrape, None).await
+    }
+
+    async fn scraping(
+        tools: &Tools,
+        files: TempDir,
+        webhook: Webhook,
+        sites: &[&Site],
+        scrape: Scrape,
+        alertmanager: Option<u16>,
+    ) -> Self {
+        write(files.path(), "prometheus.yml", &configuration(sites, alertmanager));
+        write(files.path(), "defender.rules.yml", &shorten(&shipped("defender.rules.yml")));
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut command = Command::new(&tools.prometheus);
+        command.current_dir(files.path()).args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
+        command.args(["--rules.alert.resend-delay=1s", &format!("--web.listen-address={address}")]);
+        if scrape == Scrape::Protobuf {
+            command.arg("--enable-feature=native-histograms");
+        }
+        let mut prometheus = Running::start(&mut command);
+        let sign = prometheus.first_of(&["ready to receive web requests", "level=error"]).await;
+        assert!(sign.is_some_and(|line| line.contains("ready")), "{}", prometheus.said());
+        Self { webhook, prometheus, address, alertmanager: None, _files: files }
+    }
+
+    /// The result of an instant query, as the API has it.
+    pub async fn query(&self, expression: &str) -> Vec<Value> {
+        let query: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+        let url = format!("http://{}/api/v1/query?query={query}", self.address);
+        let answer = lab::client().get(url).send().await.unwrap().text().await.unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer["status"], "success", "{expression}: {answer}\n{}", self.said());
+        answer["data"]["result"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// What the programs said, for a person.
+    pub fn said(&self) -> String {
+        let alertmanager = self.alertmanager.as_ref().map(Running::said).unwrap_or_default();
+        format!("Prometheus:\n{}\nAlertmanager:\n{alertmanager}", self.prometheus.said())
+    }
+
+    /// Waits until an instant query has so many results.
+    pub async fn until(&self, expression: &str, results: usize, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        loop {
+            let found = self.query(expression).await;
+            if found.len() == results {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{expression} has not {results} results: {found:#?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// The shipped routes and inhibitions, with the receivers' place replaced.
+fn alertmanager(tools: &Tools, files: &Path, port: u16, webhook: &Webhook) -> Running {
+    let routes = shorten(&shipped("alertmanager.yml"));
+    let place = format!("http://{}/", webhook.addr);
+    assert_eq!(routes.matches("http://127.0.0.1:9099/").count(), 3, "the receivers have moved");
+    write(files, "alertmanager.yml", &routes.replace("http://127.0.0.1:9099/", &place));
+    let mut command = Command::new(&tools.alertmanager);
+    command.current_dir(files).args(["--config.file=alertmanager.yml", "--storage.path=alerts"]);
+    command.args(["--cluster.listen-address=", &format!("--web.listen-address=127.0.0.1:{port}")]);
+    Running::start(&mut command)
+}
+
+fn configuration(sites: &[&Site], alertmanager: Option<u16>) -> String {
+    let target = |site: &&Site| {
+        format!("      - {{ targets: [\"{}\"], labels: {{ instance: {} }} }}\n", site.address(), site.name())
+    };
+    let targets: String = sites.iter().map(target).collect();
+    let alerting = alertmanager.map_or_else(String::new, |port| {
+        let target = format!("    - static_configs: [{{ targets: [\"127.0.0.1:{port}\"] }}]\n");
+        format!("rule_files: [defender.rules.yml]\nalerting:\n  alertmanagers:\n{target}")
+    });
+    format!(
+        "global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}\n{alerting}\
+         scrape_configs:\n  - job_name: defender\n    static_configs:\n{targets}"
+    )
+}
+
+fn shipped(file: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts").join(file)).unwrap()
+}
+
+fn write(folder: &Path, file: &str, text: &str) {
+    std::fs::write(folder.join(file), text).unwrap();
+}
+
+/// A port that nobody listens on, below those that systems give to clients: it must still be free when it is taken.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 20_000 + u16::try_from(std::process::id() % 6_000).unwrap();
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let next = || start + NEXT.fetch_add(1, Ordering::Relaxed) % 6_000;
+    std::iter::repeat_with(next).take(1_000).find(free).expect("some port is free")
+}

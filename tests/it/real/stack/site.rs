@@ -1,0 +1,193 @@
+//! A site: the lab's Internet, an exporter that probes it, and the outage that is ordered for it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use defender_exporter::catalog::{Component, Endpoint};
+use defender_exporter::config::{ConnectTo, HostPort};
+
+use super::free_port;
+use crate::exporter::{Exporter, endpoints};
+use crate::lab::dns::Answer;
+use crate::lab::faults::Fault;
+use crate::lab::pki::pointers::CRL_HOST;
+use crate::lab::pki::{Authority, Flaw};
+use crate::lab::proxy::{Kind, Order, Proxy};
+use crate::lab::{Lab, host_port, named};
+
+/// Two seconds are two minutes of the rules' copy.
+const RHYTHM: &str = "interval: 2s\ntimeout: 1500ms\ngeos: [us]\ncomponents:\n  submission: { enabled: false }\n  diagnostics: { enabled: false }\n";
+
+/// What can be ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// Nothing.
+    None,
+    /// A firewall rejects MAPS.
+    MapsRefused,
+    /// The revocation lists can't be fetched, by whoever has none yet.
+    CrlBlocked,
+    /// TLS of MAPS is inspected, by an authority that this machine trusts.
+    Intercepted,
+    /// The second route's proxy demands authentication.
+    ProxyDemands,
+    /// A firewall rejects Microsoft Update and the alternate download location.
+    UpdatesRefused,
+    /// The exporter is gone.
+    Killed,
+}
+
+impl Outage {
+    /// Every one.
+    pub const ALL: [Self; 7] = [
+        Self::None,
+        Self::MapsRefused,
+        Self::CrlBlocked,
+        Self::Intercepted,
+        Self::ProxyDemands,
+        Self::UpdatesRefused,
+        Self::Killed,
+    ];
+
+    /// The site's name, and the instance of its exporter.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "sound",
+            Self::MapsRefused => "maps-refused",
+            Self::CrlBlocked => "crl-blocked",
+            Self::Intercepted => "intercepted",
+            Self::ProxyDemands => "proxy-demands",
+            Self::UpdatesRefused => "updates-refused",
+            Self::Killed => "killed",
+        }
+    }
+
+    fn refused(self) -> &'static [Component] {
+        match self {
+            Self::MapsRefused => &[Component::Maps],
+            Self::UpdatesRefused => &[Component::Update, Component::Adl],
+            Self::CrlBlocked => &[Component::Crl],
+            Self::None | Self::Intercepted | Self::ProxyDemands | Self::Killed => &[],
+        }
+    }
+}
+
+/// The site. It ends with the value.
+pub struct Site {
+    outage: Outage,
+    lab: Lab,
+    proxy: Option<Proxy>,
+    exporter: Option<Exporter>,
+    port: u16,
+    file: PathBuf,
+}
+
+impl Site {
+    /// Starts one for this outage, sound; but a blocked list is only missed by an exporter that never had it.
+    pub async fn start(outage: Outage) -> Self {
+        let lab = Lab::start_at(SystemTime::now()).await;
+        let probed = |endpoint: &&Endpoint| {
+            !matches!(endpoint.component, Component::Submission | Component::Diagnostics)
+        };
+        let endpoints: Vec<_> = endpoints().into_iter().filter(probed).collect();
+        let urls = lab.serve_all(endpoints.iter().copied());
+        let proxy = (outage == Outage::ProxyDemands)
+            .then(|| Proxy::start(Kind::Http, crate::exporter::proxies::names(&lab, &urls)));
+        let file = lab.files().join("exporter.yaml");
+        let site = Self { outage, lab, proxy, exporter: None, port: free_port(), file };
+        std::fs::write(&site.file, site.configuration(&endpoints)).unwrap();
+        site.answer(Ipv4Addr::LOCALHOST);
+        let mut site = site;
+        if outage == Outage::CrlBlocked {
+            site.break_it().await;
+        }
+        site.run();
+        site
+    }
+
+    /// Each component has a name of its own on the way to it, so that it can be lost alone.
+    fn configuration(&self, endpoints: &[&Endpoint]) -> String {
+        let way = |endpoint: &&Endpoint| -> (HostPort, ConnectTo) {
+            let port = self.lab.origin(&endpoint.url).addr().port();
+            (host_port(&endpoint.url), ConnectTo::Name(named(&name(endpoint.component), port)))
+        };
+        let ways: BTreeMap<_, _> = self.lab.connect_to_gates().chain(endpoints.iter().map(way)).collect();
+        let routes = self.proxy.as_ref().map_or_else(String::new, |proxy| {
+            let proxy = proxy.addr();
+            format!(
+                "routes:\n  - {{ name: direct }}\n  - {{ name: machine-proxy, proxy: \"http://{proxy}\" }}\n"
+            )
+        });
+        let inspector = self.lab.files().join("inspector.pem");
+        std::fs::write(&inspector, self.lab.pki.root_pem(Authority::Inspector)).unwrap();
+        let roots = format!("tls:\n  extra_roots: [\"{}\"]\n", inspector.display());
+        format!("{RHYTHM}{routes}{}", self.lab.yaml(&ways).replace("tls:\n", &roots))
+    }
+
+    /// Where the exporter serves.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        self.outage.name()
+    }
+
+    /// What is ordered for it.
+    pub const fn outage(&self) -> Outage {
+        self.outage
+    }
+
+    /// Lets the outage begin.
+    pub async fn break_it(&mut self) {
+        self.answer(Ipv4Addr::new(127, 0, 0, 9)); // nobody listens there
+        match self.outage {
+            Outage::CrlBlocked => self.lab.gate(CRL_HOST).block().await,
+            Outage::Intercepted => {
+                for endpoint in endpoints().iter().filter(|endpoint| endpoint.component == Component::Maps) {
+                    let inspected = Fault::Certificate(Authority::Inspector, Flaw::None);
+                    self.lab.tls.break_host(endpoint.url.host(), inspected);
+                }
+            }
+            Outage::ProxyDemands => self.order(Order::Demand("nobody", "nothing")),
+            Outage::Killed => self.exporter = None,
+            Outage::None | Outage::MapsRefused | Outage::UpdatesRefused => {}
+        }
+    }
+
+    /// Lets it end.
+    pub async fn heal(&mut self) {
+        self.answer(Ipv4Addr::LOCALHOST);
+        self.lab.tls.heal();
+        match self.outage {
+            Outage::CrlBlocked => self.lab.gate(CRL_HOST).open().await,
+            Outage::ProxyDemands => self.order(Order::Pass),
+            Outage::Killed => self.run(),
+            _ => {}
+        }
+    }
+
+    fn order(&self, order: Order) {
+        self.proxy.as_ref().unwrap().order(order);
+    }
+
+    fn run(&mut self) {
+        self.exporter = Some(Exporter::start_on(&self.address(), &self.file, |_| {}));
+    }
+
+    /// The way to what the outage is of leads here.
+    fn answer(&self, to: Ipv4Addr) {
+        let usual = Answer::address(Ipv4Addr::LOCALHOST);
+        for component in Component::ALL {
+            let lost = self.outage.refused().contains(component);
+            self.lab.dns.set(&name(*component), if lost { Answer::address(to) } else { usual.clone() });
+        }
+    }
+}
+
+fn name(component: Component) -> String {
+    format!("{component}.lab")
+}
