@@ -1,4 +1,7 @@
-//! Wiring and shutdown, nothing else: configuration → plan → engine → state → web.
+//! Wiring and shutdown, nothing else: configuration → plan → engine → state → web. Another configuration while all that runs
+//! is `app/reload.rs`' business.
+
+mod reload;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -13,17 +16,18 @@ use tokio::time::timeout;
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, InstalledFrom, Problems};
-use crate::engine::{self, Event, Work};
+use crate::engine;
 use crate::host::download::{self, Outcome, Refusal};
 use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
 use crate::probe::{Prober, ProberError};
+use crate::reload::{Asked, Reloads};
 use crate::service::{self, Say};
-use crate::signatures;
 use crate::state::{self, Snapshot, persist};
 use crate::trust::{Roots, RootsError};
 use crate::web::{self, App, TelemetryPath};
+use reload::{Reloader, Surroundings};
 
 /// Events that may wait for the owner of the state before probes wait for it.
 const EVENT_QUEUE: usize = 1024;
@@ -53,6 +57,8 @@ pub enum StartError {
 
 /// A configuration with what follows from it, ready to probe.
 pub struct Setup {
+    /// The file that it was read from; none: the defaults.
+    pub file: Option<PathBuf>,
     /// What is probed.
     pub plan: Arc<Plan>,
     /// Makes the probes.
@@ -61,6 +67,8 @@ pub struct Setup {
     pub concurrency: usize,
     /// This machine, where it has a Defender of its own.
     pub host: Option<Box<dyn Host>>,
+    /// How it was looked for.
+    pub installed: InstalledFrom,
     /// How often it is asked.
     pub host_interval: Duration,
     /// Where wall time comes from.
@@ -69,21 +77,47 @@ pub struct Setup {
     pub state_file: Option<PathBuf>,
 }
 
+/// How the exporter is told to read its configuration again.
+pub struct Lifecycle {
+    /// Where requests come from.
+    pub reloads: Reloads,
+    /// Where they come out.
+    pub asked: mpsc::Receiver<Asked>,
+    /// Whether they are taken over HTTP, too.
+    pub over_http: bool,
+}
+
+impl Lifecycle {
+    /// Nobody has asked yet.
+    #[must_use]
+    pub fn new(over_http: bool) -> Self {
+        let (reloads, asked) = Reloads::channel();
+        Self { reloads, asked, over_http }
+    }
+}
+
 /// Reads the configuration and plans what it asks for. Must be called inside the runtime.
 ///
 /// # Errors
 /// With every problem of the configuration at once.
 pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
+    set_up_after(None, file, clock)
+}
+
+/// The same, to take the place of what is in use: what hasn't changed keeps what it has learned.
+fn set_up_after(before: Option<&Prober>, file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
     let (config, plan) = load(file)?;
     let plan = Arc::new(plan);
     let roots = Roots::load(&catalog::embedded().microsoft_roots, &config.tls)?;
-    let prober = Arc::new(Prober::new(Arc::clone(&plan), &config, &roots, clock)?);
+    let prober = Arc::new(Prober::after(before, Arc::clone(&plan), &config, &roots, clock)?);
     let host = host::open(config.signatures.installed)?;
     Ok(Setup {
+        file: file.map(Path::to_owned),
         plan,
         prober,
         concurrency: config.concurrency,
         host,
+        installed: config.signatures.installed,
         host_interval: config.host.interval,
         clock,
         state_file: config.state_file,
@@ -107,59 +141,57 @@ pub fn load(file: Option<&Path>) -> Result<(Config, Plan), Problems> {
     Ok((config, plan))
 }
 
+/// How much a plan asks for, in words.
+#[must_use]
+pub fn size(plan: &Plan) -> String {
+    let said = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    format!("{} by {}", said(plan.targets.len(), "target"), said(plan.routes.len(), "route"))
+}
+
 /// Probes and serves until `shutdown` completes. Ends within a second of it, whatever hangs.
 pub async fn run(
     setup: Setup,
     listeners: Vec<TcpListener>,
     path: TelemetryPath,
+    lifecycle: Lifecycle,
     shutdown: impl Future<Output = ()>,
 ) {
-    let Setup { plan, prober, concurrency, host, host_interval, clock, state_file } = setup;
-    let mut first = Snapshot::new(Arc::clone(&plan), clock.now());
+    let clock = setup.clock;
+    let mut first = Snapshot::new(Arc::clone(&setup.plan), clock.now());
+    let state_file = setup.state_file.clone();
     let state_file = state_file.and_then(|path| persist::restore(path, &mut first, clock.now()));
     let (publish, snapshot) = watch::channel(Arc::new(first.clone()));
     let (events, inbox) = mpsc::channel(EVENT_QUEUE);
+    let (engine, orders) = mpsc::channel(ORDER_QUEUE);
     let (stop, stopped) = watch::channel(false);
+    let (files, file) = watch::channel(state_file);
 
     let mut servers = JoinSet::new();
-    let keeping = state_file.map(|file| tokio::spawn(persist::run(file, snapshot.clone(), persist::PERIOD)));
+    let keeping = tokio::spawn(persist::run(file, snapshot.clone(), persist::PERIOD));
     let build = BuildInfo::current();
-    let router = web::router(App { snapshot: snapshot.clone(), build, telemetry_path: path, clock });
+    let reloads = lifecycle.over_http.then_some(lifecycle.reloads);
+    let router = web::router(App { snapshot: snapshot.clone(), build, telemetry_path: path, clock, reloads });
     for listener in listeners {
         servers.spawn(web::serve(listener, router.clone(), until(stopped.clone())));
     }
-    let (engine, orders) = mpsc::channel(ORDER_QUEUE);
-    let mut telling = service::keep_telling(engine, snapshot.clone());
+    let mut beside = service::keep_telling(engine.clone(), snapshot.clone());
     tokio::spawn(state::run(first, inbox, publish));
-    let mut watching = watch_feeds(&plan, &prober, clock, events.clone());
-    if let Some(host) = host {
-        watching.spawn(host::watch(host, clock, host_interval, events.clone()));
-    }
+    let (work, reloader) =
+        Reloader::start(setup, Surroundings { engine, events: events.clone(), snapshot, files });
+    beside.spawn(reloader.serve(lifecycle.asked));
     service::tell(&Say::Ready);
-    engine::run(Work { plan, prober, concurrency }, clock, orders, events, shutdown).await;
+    engine::run(work, clock, orders, events, shutdown).await;
 
     tracing::info!("stopping");
-    telling.abort_all();
+    beside.abort_all(); // with the last sender of events the owner of the state ends, and then what keeps it
     service::tell(&Say::Stopping);
     stop.send_replace(true);
-    watching.abort_all(); // with the last sender of events the owner of the state ends, and then what keeps it
     let kept = async {
-        if let Some(keeping) = keeping
-            && timeout(LAST_WRITE, keeping).await.is_err()
-        {
+        if timeout(LAST_WRITE, keeping).await.is_err() {
             tracing::warn!("the state file could not be written in time");
         }
     };
     tokio::join!(servers.join_all(), kept); // each bounds its own end
-}
-
-/// Asks for the version feed by each route until the set is dropped or aborted.
-fn watch_feeds(plan: &Arc<Plan>, prober: &Prober, clock: Clock, events: mpsc::Sender<Event>) -> JoinSet<()> {
-    let plan = Arc::clone(plan);
-    let fetchers: Vec<_> = plan.signatures.routes.iter().map(|route| prober.fetcher(route)).collect();
-    let mut watching = JoinSet::new();
-    watching.spawn(async move { signatures::run(&plan.signatures, fetchers, clock, events).await });
-    watching
 }
 
 /// Completes once the flag is raised.

@@ -33,6 +33,10 @@ pub struct Cli {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
 
+    /// Take requests to read the configuration again: POST /-/reload. SIGHUP does the same, with or without this.
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
+
     /// error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug; info, for commands
     /// warn, if not given.
     #[arg(long = "log.level", value_name = "LEVEL", global = true)]

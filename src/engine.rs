@@ -3,9 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::catalog::Component;
@@ -32,13 +33,29 @@ pub enum Event {
     Feed(Box<Answer>),
     /// This machine was asked of its own Defender.
     Host(Box<HostFacts>),
+    /// This machine isn't asked any more.
+    NoHost,
+    /// Another plan is in use: what follows is told by its ids.
+    Planned(Box<Planned>),
+    /// A configuration that isn't good was to be loaded; the one before stays in use.
+    ReloadFailed,
+}
+
+/// A plan that came into use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// Which.
+    pub plan: Arc<Plan>,
+    /// When its configuration was loaded.
+    pub at: SystemTime,
 }
 
 /// What the engine is asked while it runs.
-#[derive(Debug)]
 pub enum Order {
     /// To answer: its loop turns.
     Answer(oneshot::Sender<()>),
+    /// To go on by another plan. Probes under way of targets that it doesn't have, or that it has otherwise, are dropped.
+    Replace(Box<Work>, SystemTime),
 }
 
 /// What a check of revocation found.
@@ -62,9 +79,13 @@ struct Crew {
     limit: usize,
     waiting: VecDeque<TargetId>,
     at_work: JoinSet<Observation>,
-    names: HashMap<Id, TargetId>,
+    names: Names,
     checks: JoinSet<Option<Checked>>,
+    checked: Names,
 }
+
+/// Whose task each is, by the ids of the plan in use, and how it is ended. A task without a name is ending.
+type Names = HashMap<Id, (TargetId, AbortHandle)>;
 
 impl Crew {
     fn new(prober: Arc<Prober>, clock: Clock, limit: usize) -> Self {
@@ -76,6 +97,7 @@ impl Crew {
             at_work: JoinSet::new(),
             names: HashMap::new(),
             checks: JoinSet::new(),
+            checked: HashMap::new(),
         }
     }
 
@@ -90,8 +112,18 @@ impl Crew {
         {
             let prober = Arc::clone(&self.prober);
             let task = self.at_work.spawn(async move { prober.probe(id).await });
-            self.names.insert(task.id(), id);
+            self.names.insert(task.id(), (id, task));
         }
+    }
+
+    /// Goes on by another plan. `kept` are, by their old ids, the targets whose probes under way are still worth something.
+    fn replace(&mut self, prober: Arc<Prober>, limit: usize, kept: &HashMap<TargetId, TargetId>) {
+        self.prober = prober;
+        self.limit = limit;
+        self.waiting = self.waiting.iter().filter_map(|id| kept.get(id).copied()).collect();
+        rename(&mut self.names, kept);
+        rename(&mut self.checked, kept);
+        self.fill();
     }
 
     /// The next thing that ends; none while nothing is under way.
@@ -106,11 +138,11 @@ impl Crew {
                         return Some(Event::Observed(Box::new(observation)));
                     }
                 }
-                Some(ended) = self.checks.join_next() => match ended {
-                    Ok(Some(checked)) => return Some(Event::Revocation(Box::new(checked))),
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(%error, "a check of revocation broke down: this is a fault of the exporter"),
-                },
+                Some(ended) = self.checks.join_next_with_id() => {
+                    if let Some(checked) = self.checked(ended) {
+                        return Some(Event::Revocation(Box::new(checked)));
+                    }
+                }
                 else => return None,
             }
         }
@@ -120,10 +152,25 @@ impl Crew {
     fn observed(&mut self, ended: Result<(Id, Observation), JoinError>) -> Option<Observation> {
         match ended {
             Ok((task, observation)) => {
-                self.names.remove(&task);
-                Some(observation)
+                let (target, _) = self.names.remove(&task)?;
+                Some(Observation { target, ..observation })
             }
             Err(error) => self.broken(&error),
+        }
+    }
+
+    /// What a check's task ended with.
+    fn checked(&mut self, ended: Result<(Id, Option<Checked>), JoinError>) -> Option<Checked> {
+        match ended {
+            Ok((task, checked)) => {
+                let (target, _) = self.checked.remove(&task)?;
+                Some(Checked { target, ..checked? })
+            }
+            Err(error) => {
+                self.checked.remove(&error.id())?;
+                tracing::error!(%error, "a check of revocation broke down: this is a fault of the exporter");
+                None
+            }
         }
     }
 
@@ -132,20 +179,33 @@ impl Crew {
         let path = observation.facts.tls.as_ref().and_then(|tls| tls.path.clone());
         let (target, prober) = (observation.target, Arc::clone(&self.prober));
         if let Some(path) = path.filter(|_| prober.checks_revocation()) {
-            self.checks.spawn(async move {
+            let task = self.checks.spawn(async move {
                 let (report, crls) = prober.check_revocation(target, &path).await?;
                 Some(Checked { target, path, report, crls })
             });
+            self.checked.insert(task.id(), (target, task));
         }
     }
 
     fn broken(&mut self, error: &JoinError) -> Option<Observation> {
-        let target = self.names.remove(&error.id())?;
+        let (target, _) = self.names.remove(&error.id())?;
         tracing::error!(%error, "a probe broke down: this is a fault of the exporter");
         let failure =
             Failure::new(Stage::Resolve, FailureReason::Internal, "the probe broke down; see the log");
         Some(Observation { target, at: self.clock.now(), facts: Facts::default(), failure: Some(failure) })
     }
+}
+
+/// Gives tasks the new ids of their targets, and ends those of the others.
+fn rename(names: &mut Names, kept: &HashMap<TargetId, TargetId>) {
+    names.retain(|_, (target, task)| {
+        let heir = kept.get(target);
+        match heir {
+            Some(new) => *target = *new,
+            None => task.abort(),
+        }
+        heir.is_some()
+    });
 }
 
 /// What the engine works by.
@@ -166,9 +226,9 @@ pub async fn run(
     events: mpsc::Sender<Event>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let Work { plan, prober, concurrency } = work;
-    let mut schedule = Schedule::new(&plan, Instant::now());
-    let mut crew = Crew::new(prober, clock, concurrency);
+    let mut schedule = Schedule::new(&work.plan, Instant::now());
+    let mut crew = Crew::new(Arc::clone(&work.prober), clock, work.concurrency);
+    let mut plan = work.plan;
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let next_due = schedule.next_due();
@@ -178,6 +238,13 @@ pub async fn run(
                 Order::Answer(reply) => {
                     let _ = reply.send(()); // who asked may have gone
                     None
+                }
+                Order::Replace(next, at) => {
+                    let kept = kept(&plan, &crew.prober, &next);
+                    schedule = schedule.succeed(&next.plan, &kept, Instant::now());
+                    crew.replace(next.prober, next.concurrency, &kept);
+                    plan = next.plan;
+                    Some(Event::Planned(Box::new(Planned { plan: Arc::clone(&plan), at })))
                 }
             },
             Some(event) = crew.next() => {
@@ -201,6 +268,16 @@ pub async fn run(
             return; // nobody listens any more
         }
     }
+}
+
+/// The targets whose probes go on, by their ids before and after: those that are the same and are probed by the same means.
+fn kept(plan: &Plan, prober: &Prober, next: &Work) -> HashMap<TargetId, TargetId> {
+    let heirs = plan.heirs(&next.plan).into_iter().enumerate();
+    let kept = heirs.filter_map(|(n, heir)| {
+        let (old, heir) = (TargetId(n), heir?);
+        (heir.same && next.prober.shares_lane(heir.id, prober, old)).then_some((old, heir.id))
+    });
+    kept.collect()
 }
 
 /// Probes every target of the plan once, and checks the revocation of the chains that it sees.

@@ -48,6 +48,8 @@ pub mod metrics;
 
 pub mod service;
 
+pub mod reload;
+
 pub mod web;
 
 pub mod commands;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
-use defender_exporter::app::{self, Setup};
+use defender_exporter::app::{self, Lifecycle, Setup};
 use defender_exporter::cli::{Cli, Command, LogFormat};
 use defender_exporter::clock::Clock;
 use defender_exporter::commands::{catalog, check, download_test, explain, man, shell, version};
 use defender_exporter::metrics::BuildInfo;
-use defender_exporter::plan::Plan;
+use defender_exporter::reload::Reloads;
 use defender_exporter::web::{self, HealthUrl};
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +49,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
     let file = cli.config_file.as_deref();
     if cli.config_check {
         let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
-        println!("the configuration is good: {}", size(&plan));
+        println!("the configuration is good: {}", app::size(&plan));
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.command {
@@ -105,14 +105,10 @@ async fn healthcheck(url: Option<HealthUrl>, timeout: Duration) -> Result<ExitCo
     })
 }
 
-/// How much a plan asks for.
-fn size(plan: &Plan) -> String {
-    let said = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    format!("{} by {}", said(plan.targets.len(), "target"), said(plan.routes.len(), "route"))
-}
-
 async fn serve(cli: &Cli) -> Result<ExitCode, String> {
     let stop = stop_signal()?;
+    let lifecycle = Lifecycle::new(cli.enable_lifecycle);
+    reload_at_hangup(lifecycle.reloads.clone())?;
     let setup = set_up(cli)?;
     let mut listeners = Vec::new();
     for address in &cli.listen {
@@ -123,7 +119,7 @@ async fn serve(cli: &Cli) -> Result<ExitCode, String> {
         listeners.push(listener);
     }
     tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
-    app::run(setup, listeners, cli.telemetry_path.clone(), stop).await;
+    app::run(setup, listeners, cli.telemetry_path.clone(), lifecycle, stop).await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -168,6 +164,22 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// Asks for a reload at each SIGHUP; those that come while one is under way are one.
+#[cfg(unix)]
+fn reload_at_hangup(reloads: Reloads) -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())
+        .map_err(|error| format!("a signal handler can't be installed: {error}"))?;
+    tokio::spawn(async move { while hangup.recv().await.is_some() && reloads.ask().await.is_some() {} });
+    Ok(())
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+fn reload_at_hangup(_reloads: Reloads) -> Result<(), String> {
+    Ok(())
 }
 
 /// Completes at Ctrl-C.

@@ -5,6 +5,7 @@
 mod error;
 mod merge;
 mod signatures;
+mod succession;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::config::{Config, Problems, ResolverConfig, RouteConfig, Via};
 pub use error::{PlanError, Setting, Source};
 use merge::Candidate;
 pub use signatures::SignaturePlan;
+pub use succession::Heir;
 
 /// The most targets that one exporter takes on.
 pub const MAX_TARGETS: usize = 100_000;

@@ -4,7 +4,7 @@
 //! same order. The first round is compressed into a few seconds, so that a new process soon has something to say.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -42,24 +42,31 @@ impl Schedule {
     /// Every target of the plan, its first probe soon after `start`.
     #[must_use]
     pub fn new(plan: &Plan, start: Instant) -> Self {
-        let offsets = offsets(&plan.targets);
-        let slots: Vec<Slot> = plan
-            .targets
-            .iter()
-            .zip(&offsets)
-            .map(|(target, part)| Slot {
-                interval: target.interval,
-                offset: target.interval.mul_f64(*part),
-                busy: false,
-            })
-            .collect();
-        let queue = plan
-            .targets
-            .iter()
-            .zip(offsets)
-            .enumerate()
-            .map(|(n, (target, part))| Reverse((start + first_round(target).mul_f64(part), TargetId(n))))
-            .collect();
+        Self::of(plan, start, start, &HashMap::new())
+    }
+
+    /// The same for the plan that takes the place of the one before. `kept` are, by their old ids, the targets that go on as
+    /// they are: their next probes come when they would have, or an interval after `now` if that is earlier. The others are
+    /// new, and soon probed.
+    #[must_use]
+    pub fn succeed(self, plan: &Plan, kept: &HashMap<TargetId, TargetId>, now: Instant) -> Self {
+        let next = self.queue.iter().map(|Reverse((at, id))| (*id, *at));
+        let known = next.filter_map(|(old, at)| Some((*kept.get(&old)?, (at, self.slots[old.0].busy))));
+        Self::of(plan, self.start, now, &known.collect())
+    }
+
+    /// `known`: when targets are due, and whether they are busy.
+    fn of(plan: &Plan, start: Instant, now: Instant, known: &HashMap<TargetId, (Instant, bool)>) -> Self {
+        let (mut queue, mut slots) = (BinaryHeap::new(), Vec::new());
+        for (n, (target, part)) in plan.targets.iter().zip(offsets(&plan.targets)).enumerate() {
+            let interval = target.interval;
+            let (due, busy) = match known.get(&TargetId(n)) {
+                Some((due, busy)) => ((*due).min(now + interval), *busy),
+                None => (now + first_round(target).mul_f64(part), false),
+            };
+            slots.push(Slot { interval, offset: interval.mul_f64(part), busy });
+            queue.push(Reverse((due, TargetId(n))));
+        }
         Self { queue, slots, start }
     }
 

@@ -1,5 +1,5 @@
-//! What the service manager is told (systemd's `sd_notify(3)`): that the program is ready, stops, lives; and the verdicts in a
-//! line. Where nobody asks, by `NOTIFY_SOCKET`, nothing is said.
+//! What the service manager is told (systemd's `sd_notify(3)`): that the program is ready, reloads, stops, lives; and the
+//! verdicts in a line. Where nobody asks, by `NOTIFY_SOCKET`, nothing is said.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,8 @@ const STATUS_PAUSE: Duration = Duration::from_secs(1);
 pub enum Say {
     /// It listens, and a configuration is in use.
     Ready,
+    /// It reads its configuration again; [`Say::Ready`] follows.
+    Reloading,
     /// It is about to end.
     Stopping,
     /// It lives.
@@ -38,12 +40,15 @@ pub fn tell(what: &Say) {
 #[cfg(target_os = "linux")]
 fn send(what: &Say) -> std::io::Result<()> {
     use sd_notify::NotifyState;
-    sd_notify::notify(&[match what {
-        Say::Ready => NotifyState::Ready,
-        Say::Stopping => NotifyState::Stopping,
-        Say::Watchdog => NotifyState::Watchdog,
-        Say::Status(line) => NotifyState::Status(line),
-    }])
+    let states = match what {
+        Say::Ready => vec![NotifyState::Ready],
+        // The time tells a reload from one that is already over.
+        Say::Reloading => vec![NotifyState::Reloading, NotifyState::monotonic_usec_now()?],
+        Say::Stopping => vec![NotifyState::Stopping],
+        Say::Watchdog => vec![NotifyState::Watchdog],
+        Say::Status(line) => vec![NotifyState::Status(line)],
+    };
+    sd_notify::notify(&states)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -101,8 +106,8 @@ async fn tell_status(mut snapshots: watch::Receiver<Arc<Snapshot>>) {
     }
 }
 
-/// Off the runtime's threads: the socket may be full.
-async fn say(what: Say) {
+/// The same off the runtime's threads: the socket may be full.
+pub async fn say(what: Say) {
     let _ = spawn_blocking(move || tell(&what)).await; // it doesn't panic
 }
 
@@ -122,6 +127,9 @@ pub fn status(snapshot: &Snapshot) -> String {
         0 => "no endpoint fails".to_owned(),
         some => format!("{some} of {all} endpoints fail"),
     });
+    if snapshot.reload_failed {
+        parts.push("the last reload failed".to_owned());
+    }
     parts.join("; ")
 }
 

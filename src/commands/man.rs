@@ -22,8 +22,8 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
         &[
             (
                 "NOTIFY_SOCKET, WATCHDOG_USEC",
-                "Set by systemd for services of Type=notify: where it is told of the start and the end, how things stand, and \
-                 that the program lives.",
+                "Set by systemd for services of Type=notify: where it is told of the start, reloads and the end, how \
+                 things stand, and that the program lives.",
             ),
             (
                 "HTTP_PROXY, HTTPS_PROXY, NO_PROXY",

@@ -2,27 +2,43 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
 
 use super::mpcmdrun::{Outcome, Validation};
 use super::{Host, HostFacts};
 use crate::clock::Clock;
 use crate::engine::Event;
 
-/// Reads the facts now and at every interval until nobody listens. A reading that takes longer delays the next one.
-pub async fn watch(mut host: Box<dyn Host>, clock: Clock, every: Duration, events: mpsc::Sender<Event>) {
-    let mut turns = interval(every);
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// Reads the facts now and at every interval until nobody listens. A reading that takes longer delays the next one. Another
+/// interval takes effect at once, counted from the last reading.
+pub async fn watch(
+    mut host: Box<dyn Host>,
+    clock: Clock,
+    mut every: watch::Receiver<Duration>,
+    events: mpsc::Sender<Event>,
+) {
     let mut before = None;
     loop {
-        turns.tick().await;
+        let start = Instant::now();
         let facts = host.facts(clock).await.after(before.as_ref());
         log_changes(before.as_ref(), &facts);
         if events.send(Event::Host(Box::new(facts.clone()))).await.is_err() {
             return;
         }
         before = Some(facts);
+        pass(start, &mut every).await;
+    }
+}
+
+/// Waits until the interval after `start` has passed.
+async fn pass(start: Instant, every: &mut watch::Receiver<Duration>) {
+    loop {
+        let due = start + *every.borrow_and_update();
+        tokio::select! {
+            () = sleep_until(due) => return,
+            Ok(()) = every.changed() => {}
+        }
     }
 }
 
@@ -71,11 +87,16 @@ mod tests {
         }
     }
 
+    /// A quarter of an hour.
+    fn quarter() -> (watch::Sender<Duration>, watch::Receiver<Duration>) {
+        watch::channel(Duration::from_secs(900))
+    }
+
     async fn readings(takes: u64, within: u64) -> usize {
         let (events, mut inbox) = mpsc::channel(100);
         let host = Box::new(Slow(Duration::from_secs(takes)));
         let clock = Clock::Fixed(SystemTime::UNIX_EPOCH);
-        let watching = watch(host, clock, Duration::from_secs(900), events);
+        let watching = watch(host, clock, quarter().1, events);
         let _ = tokio::time::timeout(Duration::from_secs(within), watching).await;
         let mut count = 0;
         while let Ok(Event::Host(_)) = inbox.try_recv() {
@@ -92,10 +113,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn another_interval_takes_effect_at_once() {
+        let (events, mut inbox) = mpsc::channel(100);
+        let (every, interval) = quarter();
+        let host = Box::new(Slow(Duration::from_secs(1)));
+        let start = Instant::now();
+        tokio::spawn(watch(host, Clock::Fixed(SystemTime::UNIX_EPOCH), interval, events));
+        let mut next = async || {
+            inbox.recv().await;
+            start.elapsed().as_secs()
+        };
+        assert_eq!(next().await, 1);
+        every.send_replace(Duration::from_secs(60));
+        assert_eq!((next().await, next().await), (61, 121));
+        every.send_replace(Duration::from_secs(3600));
+        assert_eq!(next().await, 3721);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn it_ends_when_nobody_listens() {
         let (events, inbox) = mpsc::channel(1);
         drop(inbox);
         let host = Box::new(Slow(Duration::ZERO));
-        watch(host, Clock::Fixed(SystemTime::UNIX_EPOCH), Duration::from_secs(900), events).await;
+        watch(host, Clock::Fixed(SystemTime::UNIX_EPOCH), quarter().1, events).await;
     }
 }

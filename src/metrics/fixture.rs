@@ -79,6 +79,8 @@ pub(crate) fn snapshot() -> Snapshot {
         signatures: signatures(),
         host: Some(Arc::new(host::facts(at))),
         config_loaded: at(-5.0),
+        reload_failed: false,
+        was_ready: false,
     }
 }
 

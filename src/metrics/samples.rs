@@ -132,8 +132,9 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         Metric::SignaturesFeedFailureReason => signatures::feed_failure_reason(scrape),
         Metric::SignaturesFeedStale => signatures::feed_stale(scrape),
         Metric::SignaturesStaleAfter => signatures::stale_after(scrape),
-        // Only a configuration that loaded is ever in use.
-        Metric::ConfigLastReloadSuccessful => vec![Value::truth(true).sample([])],
+        Metric::ConfigLastReloadSuccessful => {
+            vec![Value::truth(!scrape.snapshot.reload_failed).sample([])]
+        }
         Metric::ConfigLastReloadSuccessTimestamp => {
             vec![Value::time(scrape.snapshot.config_loaded).sample([])]
         }

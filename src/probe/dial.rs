@@ -55,7 +55,7 @@ impl Line<'_> {
 
     async fn reach(&self, run: &mut Run, address: SocketAddr) -> Result<Wire, Failure> {
         run.facts.peer.get_or_insert(address);
-        let from = self.lane.route.source_address;
+        let from = self.lane.source_address();
         let stream = run.stage(Stage::Connect, connect::connect(address, from)).await?;
         Ok(Box::new(stream))
     }

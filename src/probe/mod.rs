@@ -33,7 +33,7 @@ use crate::observation::{Facts, Failure, Observation, StageOutcome};
 use crate::plan::{Plan, Route, TargetId};
 use crate::trust::revocation::{CrlState, RevocationReport};
 use crate::trust::{Objects, Roots, VerifiedPath};
-use lane::Lane;
+use lane::{Basis, Lane};
 use line::Line;
 use stage::Run;
 
@@ -51,8 +51,9 @@ pub enum ProberError {
 /// Makes probes. No connection and no answer outlives its probe; what certificates say of others is kept, as Windows does.
 pub struct Prober {
     plan: Arc<Plan>,
-    lanes: Vec<Lane>,
-    objects: Objects,
+    lanes: Vec<Arc<Lane>>,
+    roots: Arc<Roots>,
+    objects: Arc<Objects>,
     clock: Clock,
 }
 
@@ -67,10 +68,42 @@ impl Prober {
         roots: &Arc<Roots>,
         clock: Clock,
     ) -> Result<Self, ProberError> {
-        let objects = Objects::new(roots);
-        let lane = |route| Lane::new(route, &plan, config, roots, clock);
-        let lanes = plan.routes.iter().map(lane).collect::<Result<_, _>>()?;
-        Ok(Self { plan, lanes, objects, clock })
+        Self::after(None, plan, config, roots, clock)
+    }
+
+    /// The same, to take the place of another: routes that haven't changed keep what they have learned.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn after(
+        before: Option<&Self>,
+        plan: Arc<Plan>,
+        config: &Config,
+        roots: &Arc<Roots>,
+        clock: Clock,
+    ) -> Result<Self, ProberError> {
+        let same_roots = before.filter(|before| before.roots == *roots);
+        let roots = same_roots.map_or(roots, |before| &before.roots);
+        let known = before.into_iter().flat_map(|before| &before.lanes);
+        let lane = |route: &Arc<Route>| {
+            let basis = Basis::of(route, &plan, config, roots);
+            match known.clone().find(|lane| lane.basis == basis) {
+                Some(lane) => Ok(Arc::clone(lane)),
+                None => Lane::new(basis, clock).map(Arc::new),
+            }
+        };
+        let lanes = plan.routes.iter().map(lane).collect::<Result<_, ProberError>>()?;
+        let objects = match same_roots {
+            Some(before) => Arc::clone(&before.objects),
+            None => Arc::new(Objects::new(roots)),
+        };
+        Ok(Self { lanes, roots: Arc::clone(roots), objects, clock, plan })
+    }
+
+    /// Whether a target is probed here by the same means as there, by another prober and id.
+    #[must_use]
+    pub fn shares_lane(&self, id: TargetId, other: &Self, at: TargetId) -> bool {
+        Arc::ptr_eq(self.lane(id), other.lane(at))
     }
 
     /// Probes a target of the plan once; ends at its timeout at the latest. Where each address of a name is probed, the
@@ -93,7 +126,7 @@ impl Prober {
     }
 
     /// What the probes of a target's route share.
-    fn lane(&self, id: TargetId) -> &Lane {
+    fn lane(&self, id: TargetId) -> &Arc<Lane> {
         &self.lanes[self.plan.target(id).route.index] // there is one for each route of the plan
     }
 

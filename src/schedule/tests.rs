@@ -92,3 +92,31 @@ fn what_a_suspended_machine_missed_is_missed() {
     let woken = start + Duration::from_secs(86_400);
     assert_eq!(drain(&mut schedule, woken), plan.targets.len(), "one probe each, not a day of them");
 }
+
+/// When each target is due next, in seconds after `start`.
+fn next(schedule: &Schedule, start: Instant) -> HashMap<TargetId, f64> {
+    let due = schedule.queue.iter().map(|Reverse((at, id))| (*id, (*at - start).as_secs_f64()));
+    due.collect()
+}
+
+#[test]
+fn targets_that_are_kept_keep_their_turn_and_what_is_new_comes_soon() {
+    let mut plan = default_plan();
+    plan.targets.truncate(3);
+    let start = Instant::now();
+    let mut schedule = Schedule::new(&plan, start);
+    while schedule.due(start + 3 * SECOND).is_some() {}
+    schedule.finished(TargetId(2));
+    let before = next(&schedule, start);
+    plan.targets.swap(1, 2);
+    plan.targets[0].interval = 10 * SECOND; // 60 before
+    let kept = HashMap::from([(TargetId(0), TargetId(0)), (TargetId(2), TargetId(1))]);
+    let now = start + 20 * SECOND;
+    let schedule = schedule.succeed(&plan, &kept, now);
+    let after = next(&schedule, start);
+    assert!(after[&TargetId(0)] <= 30.0, "a shorter interval takes effect at once: {after:?}");
+    assert_eq!(after[&TargetId(1)].to_bits(), before[&TargetId(2)].to_bits(), "{after:?}");
+    assert!((20.0..=23.0).contains(&after[&TargetId(2)]), "{after:?}");
+    let busy: Vec<_> = schedule.slots.iter().map(|slot| slot.busy).collect();
+    assert_eq!(busy, [true, false, false], "a probe under way is still under way");
+}

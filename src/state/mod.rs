@@ -5,6 +5,7 @@ mod owner;
 pub mod persist;
 mod saved;
 mod signatures;
+mod succession;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,13 +113,17 @@ pub struct Snapshot {
     pub host: Option<Arc<HostFacts>>,
     /// When the configuration in use was loaded.
     pub config_loaded: SystemTime,
+    /// Whether one that was to be loaded since then isn't good.
+    pub reload_failed: bool,
+    /// Whether every target had been probed before another plan came into use.
+    pub was_ready: bool,
 }
 
 impl Snapshot {
-    /// Whether every target has been probed at least once.
+    /// Whether every target has been probed at least once, or had been before the last reload: that makes nobody unready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.targets.iter().all(|target| target.probes > 0)
+        self.was_ready || self.targets.iter().all(|target| target.probes > 0)
     }
 
     /// The targets with what is known of them.

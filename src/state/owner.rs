@@ -50,6 +50,8 @@ impl Snapshot {
             signatures: SignaturesState::new(&plan, config_loaded),
             host: None,
             config_loaded,
+            reload_failed: false,
+            was_ready: false,
             plan,
         }
     }
@@ -67,6 +69,9 @@ impl Snapshot {
                 self.signatures.installed = facts.installed();
                 self.host = Some(Arc::from(facts));
             }
+            Event::NoHost => (self.host, self.signatures.installed) = (None, None),
+            Event::Planned(planned) => self.succeed(planned.plan, planned.at),
+            Event::ReloadFailed => self.reload_failed = true,
         }
     }
 
@@ -120,7 +125,7 @@ impl Snapshot {
     }
 
     /// The verdict of the component and route that `changed` belongs to.
-    fn judge(&mut self, changed: &Target) {
+    pub(super) fn judge(&mut self, changed: &Target) {
         let component = changed.endpoint.component;
         let Some(known) = self.plan.components.iter().find(|c| c.spec.component == component) else { return };
         let members = self.iter().filter(|(_, target, _)| is_of(target, component, &changed.route.name));
@@ -236,7 +241,7 @@ impl TargetState {
 }
 
 /// Whether a target is of a component and a route.
-fn is_of(target: &Target, component: Component, route: &str) -> bool {
+pub(super) fn is_of(target: &Target, component: Component, route: &str) -> bool {
     target.endpoint.component == component && target.route.name == route
 }
 

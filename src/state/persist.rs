@@ -127,6 +127,23 @@ pub fn restore(path: PathBuf, snapshot: &mut Snapshot, now: SystemTime) -> Optio
     Some(file)
 }
 
+/// Another file, for what is known already: what is in it, if it can be used, is older. None where it must be left alone.
+#[must_use]
+pub fn take_over(path: PathBuf) -> Option<StateFile> {
+    match StateFile::open(path) {
+        Ok((file, Found::SetAside { why, to })) => {
+            let path = file.path.display();
+            tracing::warn!(%path, to = %to.display(), "the state file can't be used: {why}; it has been renamed");
+            Some(file)
+        }
+        Ok((file, Found::Nothing | Found::Kept(_))) => Some(file),
+        Err(error) => {
+            tracing::warn!("{error}");
+            None
+        }
+    }
+}
+
 /// The bytes of a file; none where there are too many. A device or a pipe is refused: it must be neither read nor renamed.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if !fs::metadata(path)?.is_file() {
@@ -163,9 +180,14 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Keeps what is known in the file, `period` between two writes at least, until the last snapshot is there: that is kept, too.
-/// While the file can't be written it is tried again, and told once.
-pub async fn run(file: StateFile, mut snapshots: watch::Receiver<Arc<Snapshot>>, period: Duration) {
-    let mut keeper = Keeper { file, kept: None, failing: false };
+/// While the file can't be written it is tried again, and told once. Where another file comes into use, the one before gets
+/// its last words; none: nothing is kept.
+pub async fn run(
+    mut files: watch::Receiver<Option<StateFile>>,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    period: Duration,
+) {
+    let mut keeper = files.borrow_and_update().clone().map(Keeper::of);
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_new = true; // the first start is to be kept
@@ -175,15 +197,24 @@ pub async fn run(file: StateFile, mut snapshots: watch::Receiver<Arc<Snapshot>>,
                 Ok(()) => is_new = true,
                 Err(_) => break, // the owner of the state has ended
             },
+            Ok(()) = files.changed() => {
+                keep(keeper, &snapshots).await;
+                keeper = files.borrow_and_update().clone().map(Keeper::of);
+                keeper = keep(keeper, &snapshots).await;
+            }
             _ = ticks.tick(), if is_new => {
                 is_new = false;
-                let saved = Saved::of(&snapshots.borrow_and_update().signatures);
-                keeper = keeper.keep(saved).await;
+                snapshots.mark_unchanged();
+                keeper = keep(keeper, &snapshots).await;
             }
         }
     }
+    keep(keeper, &snapshots).await;
+}
+
+async fn keep(keeper: Option<Keeper>, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<Keeper> {
     let saved = Saved::of(&snapshots.borrow().signatures);
-    keeper.keep(saved).await;
+    Some(keeper?.keep(saved).await)
 }
 
 /// Writes the file where there is something new.
@@ -194,6 +225,10 @@ struct Keeper {
 }
 
 impl Keeper {
+    const fn of(file: StateFile) -> Self {
+        Self { file, kept: None, failing: false }
+    }
+
     /// Off the runtime's threads: a disk may hang.
     async fn keep(mut self, saved: Saved) -> Self {
         if self.kept.as_ref() == Some(&saved) {

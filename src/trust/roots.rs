@@ -72,7 +72,7 @@ pub struct Root {
 }
 
 /// A set of trust anchors that knows what each of them is.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
     about: Vec<Root>,

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -17,6 +17,7 @@ use tower_http::compression::CompressionLayer;
 use super::{api, page};
 use crate::clock::Clock;
 use crate::metrics::{self, BuildInfo, Format, ProcessStats, Scrape};
+use crate::reload::Reloads;
 use crate::state::Snapshot;
 
 /// What the answers are made from.
@@ -30,6 +31,8 @@ pub struct App {
     pub telemetry_path: TelemetryPath,
     /// Where wall time comes from.
     pub clock: Clock,
+    /// Asks for reloads; none where that isn't done over HTTP.
+    pub reloads: Option<Reloads>,
 }
 
 impl App {
@@ -104,6 +107,7 @@ pub fn router(app: App) -> Router {
         .merge(page::files())
         .route("/-/healthy", get(|| async { "OK\n" }))
         .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
         // The texts repeat themselves so much that the fastest level is nearly as small as the others.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(map_response(harden))
@@ -134,6 +138,22 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     let probed = snapshot.targets.iter().filter(|target| target.probes > 0).count();
     let reason = format!("not ready: {probed} of {} endpoints were probed so far\n", snapshot.targets.len());
     (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+/// As Prometheus answers, with every problem of a configuration that isn't good.
+async fn reload(State(app): State<Arc<App>>) -> Response {
+    let Some(reloads) = &app.reloads else {
+        return (StatusCode::FORBIDDEN, "Lifecycle API is not enabled.\n").into_response();
+    };
+    match reloads.ask().await {
+        Some(Ok(said)) => format!("{said}\n").into_response(),
+        Some(Err(problems)) => {
+            let says =
+                format!("the configuration can't be loaded; the one before stays in use:\n{problems}\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, says).into_response()
+        }
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the exporter is stopping\n").into_response(),
+    }
 }
 
 async fn show_metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {

@@ -33,7 +33,7 @@ impl Server {
         let (snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
         let telemetry_path = "/telemetry".parse().expect("a valid path");
         let clock = Clock::Fixed(sample::at(60));
-        let router = router(App { snapshot, build: fixture::build(), telemetry_path, clock });
+        let router = router(App { snapshot, build: fixture::build(), telemetry_path, clock, reloads: None });
         let listener = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let (stop, stopped) = oneshot::channel();
@@ -150,6 +150,9 @@ async fn statuses() {
         (Method::HEAD, "/", 200),
         (Method::HEAD, "/telemetry", 200),
         (Method::POST, "/telemetry", 405),
+        (Method::POST, "/-/reload", 403),
+        (Method::PUT, "/-/reload", 403),
+        (Method::GET, "/-/reload", 405),
         (Method::PUT, "/", 405),
         (Method::DELETE, "/-/ready", 405),
         (Method::GET, "/api/v1/status", 200),

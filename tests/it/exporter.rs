@@ -4,6 +4,8 @@
 mod hostile;
 mod outages;
 pub mod proxies;
+#[cfg(unix)] // by a signal
+mod reload;
 mod revocation;
 mod routes;
 mod secrets;
@@ -79,6 +81,13 @@ impl Exporter {
     /// Status and body of what it serves there.
     pub async fn get(&self, path: &str) -> (u16, String) {
         let answer = crate::lab::client().get(format!("http://{}{path}", self.address)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Status and body of what it answers to a POST there.
+    pub async fn post(&self, path: &str) -> (u16, String) {
+        let answer =
+            crate::lab::client().post(format!("http://{}{path}", self.address)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use defender_exporter::app::{self, Setup};
+use defender_exporter::app::{self, Lifecycle, Setup};
 use defender_exporter::clock::Clock;
 use defender_exporter::host::mdatp::Mdatp;
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ async fn start(config: &Path, mdatp: &Path) -> (String, oneshot::Sender<()>, tok
     let url = format!("http://{}/metrics", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel();
     let path = "/metrics".parse().unwrap();
-    let running = tokio::spawn(app::run(setup, vec![listener], path, async {
+    let running = tokio::spawn(app::run(setup, vec![listener], path, Lifecycle::new(false), async {
         let _ = stopped.await;
     }));
     (url, stop, running)

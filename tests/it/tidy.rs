@@ -49,6 +49,7 @@ fn each_room_keeps_its_own() {
         &[
             "src/engine.rs",
             "src/fetch.rs",
+            "src/host/watch.rs",
             "src/names.rs",
             "src/pac",
             "src/probe",

@@ -130,7 +130,7 @@ async fn the_first_and_the_last_are_kept_and_between_them_one_a_period() {
     let path = folder.path().join("state.json");
     let (file, _) = StateFile::open(path.clone()).unwrap();
     let (publish, snapshots) = watch::channel(snapshot(0));
-    let keeping = tokio::spawn(run(file, snapshots, PERIOD));
+    let keeping = tokio::spawn(run(watch::channel(Some(file)).1, snapshots, PERIOD));
     let first = next(&path, None).await;
     assert_eq!(first, saved(0));
 
@@ -153,7 +153,7 @@ async fn a_folder_that_comes_back_is_written_again() {
     let path = folder.path().join("later/state.json");
     let (file, _) = StateFile::open(path.clone()).unwrap();
     let (publish, snapshots) = watch::channel(snapshot(0));
-    let keeping = tokio::spawn(run(file, snapshots, PERIOD));
+    let keeping = tokio::spawn(run(watch::channel(Some(file)).1, snapshots, PERIOD));
     tokio::time::sleep(PERIOD).await;
     fs::create_dir(path.parent().unwrap()).unwrap();
     publish.send_replace(snapshot(0)); // nothing new, but nothing of it has been kept
@@ -161,4 +161,26 @@ async fn a_folder_that_comes_back_is_written_again() {
     assert_eq!(next(&path, None).await, saved(0));
     drop(publish);
     keeping.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_file_can_come_into_use_and_the_one_before_gets_its_last_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = ["one.json", "other.json"].map(|name| folder.path().join(name));
+    let open = |path: &Path| Some(StateFile::open(path.to_owned()).unwrap().0);
+    let (files, file) = watch::channel(open(&one));
+    let (publish, snapshots) = watch::channel(snapshot(0));
+    let keeping = tokio::spawn(run(file, snapshots, PERIOD));
+    let first = next(&one, None).await;
+    publish.send_replace(snapshot(1));
+    files.send_replace(open(&other));
+    assert_eq!(next(&one, Some(&first)).await, saved(1));
+    assert_eq!(next(&other, None).await, saved(1));
+    files.send_replace(None);
+    tokio::time::sleep(PERIOD).await;
+    publish.send_replace(snapshot(2));
+    drop(publish);
+    keeping.await.unwrap();
+    assert_eq!(Saved::from_json(&fs::read(&one).unwrap()), Ok(saved(1)));
+    assert_eq!(Saved::from_json(&fs::read(&other).unwrap()), Ok(saved(1)));
 }

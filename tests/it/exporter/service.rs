@@ -72,3 +72,33 @@ async fn a_program_that_stands_still_gives_no_sign_of_life() {
     exporter.signal("CONT");
     manager.until("WATCHDOG=1\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_of_reloads_also_of_those_that_fail() {
+    let (lab, file, _) = internet("").await;
+    let manager = Manager::new(lab.files());
+    let exporter = manager.start(&file, Duration::from_secs(3600));
+    manager.until("STATUS=MAPS connected by direct; no endpoint fails\n");
+    let good = std::fs::read_to_string(&file).unwrap();
+    for (text, then) in [
+        (good.clone(), None),
+        (
+            "interval: 0s".to_owned(),
+            Some("STATUS=MAPS connected by direct; no endpoint fails; the last reload failed\n"),
+        ),
+        (good, Some("STATUS=MAPS connected by direct; no endpoint fails\n")),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        exporter.signal("HUP");
+        let message = manager.until("RELOADING=1\n").pop().unwrap();
+        // systemd.service(5), Type=notify-reload: microseconds of CLOCK_MONOTONIC.
+        let time = message.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().trim_end();
+        assert!(time.parse::<u64>().unwrap() > 0);
+        // The status may be told between the two.
+        let said = manager.until("READY=1\n");
+        let said = |line: &str| said.iter().any(|message| message == line);
+        if let Some(line) = then.filter(|line| !said(line)) {
+            manager.until(line);
+        }
+    }
+}
