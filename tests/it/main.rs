@@ -8,6 +8,7 @@
 
 mod addresses;
 mod chains;
+mod dashboards;
 mod exporter;
 mod fetch;
 #[cfg(unix)] // the stand-in is a script

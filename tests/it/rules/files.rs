@@ -24,7 +24,8 @@ pub struct Rule {
     pub alert: String,
     #[serde(default)]
     record: String,
-    expr: String,
+    /// What is evaluated.
+    pub expr: String,
     /// For how long the expression holds before the alert fires.
     #[serde(default, rename = "for")]
     pub hold: String,

@@ -1,8 +1,8 @@
 //! The alerts folder agrees with the exporter and with itself: names, labels, values, severities, runbook, tests of both outcomes.
 //! That the rules work is shown by promtool (`.ci/alerts`).
 
-mod files;
-mod vocabulary;
+pub mod files;
+pub mod vocabulary;
 
 use std::collections::BTreeSet;
 

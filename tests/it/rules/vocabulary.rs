@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use defender_exporter::catalog::Component;
 use defender_exporter::host;
+use defender_exporter::host::events::EventKind;
 use defender_exporter::metrics::{Kind, Metric};
 use defender_exporter::observation::{FailureReason, Stage};
+use defender_exporter::signatures::Finding;
 use defender_exporter::trust::revocation::{Cause, Status};
 use defender_exporter::verdict::SslOptions;
 
@@ -21,10 +23,15 @@ pub const LATER: &[Later] = &[];
 /// Labels that Prometheus sets on whatever it scrapes.
 const SCRAPE: &[&str] = &["job", "instance"];
 
+/// Labels of the series that Prometheus makes of alerts; which others they have is up to the rules.
+const ALERTS: &[&str] = &["alertname", "alertstate", "severity"];
+
 /// The labels of a metric, without those of the scrape; none if there is no such metric.
 fn labels(metric: &str) -> Option<Vec<&'static str>> {
-    if metric == "up" {
-        return Some(vec![]);
+    match metric {
+        "up" => return Some(vec![]),
+        "ALERTS" => return Some(ALERTS.to_vec()),
+        _ => {}
     }
     let later = LATER.iter().find(|(name, ..)| *name == metric).map(|(_, labels, _)| labels.to_vec());
     let suffixes =
@@ -40,7 +47,7 @@ fn labels(metric: &str) -> Option<Vec<&'static str>> {
 pub fn is_label(label: &str) -> bool {
     let declared = Metric::ALL.iter().flat_map(|metric| metric.spec().labels);
     let later = LATER.iter().flat_map(|(_, labels, _)| *labels);
-    declared.chain(later).chain(SCRAPE).chain(&["le"]).any(|known| *known == label)
+    declared.chain(later).chain(SCRAPE).chain(ALERTS).chain(&["le"]).any(|known| *known == label)
 }
 
 /// The only values that a label can have; none if it is open.
@@ -56,6 +63,10 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
         "ssl_options" => SslOptions::ALL.iter().map(|word| word.as_str()).collect(),
         "family" => vec!["ipv4", "ipv6"],
         "source" => vec!["microsoft_update", "adl"],
+        "finding" => Finding::ALL.iter().map(|word| word.as_str()).collect(),
+        "event" => EventKind::ALL.iter().map(|word| word.as_str()).collect(),
+        "result" => vec!["ok", "failed"],
+        "alertstate" => vec!["pending", "firing"],
         "severity" => vec!["critical", "warning", "info"],
         _ => return None,
     };

@@ -1,0 +1,194 @@
+//! What the queries promise: names, labels and values of the exporter's table, what is chosen above the dashboard in each selector,
+//! rates of counters over the right range, columns that exist.
+
+use std::collections::BTreeSet;
+
+use defender_exporter::metrics::{Kind, Metric};
+use serde_json::Value;
+
+use super::{boards, panels, text};
+use crate::promql::{Query, read};
+use crate::rules::vocabulary::complaints;
+
+/// Puts something in the place of each variable, as Grafana does.
+pub fn filled(query: &str) -> String {
+    [("$__rate_interval", "5m"), ("$__range", "1h"), ("${", "{")]
+        .into_iter()
+        .fold(query.to_owned(), |query, (variable, value)| query.replace(variable, value))
+}
+
+/// The queries of a dashboard, with the place where each stands.
+fn queries(board: &Value) -> Vec<(String, String)> {
+    let uid = text(&board["uid"]);
+    let mut found = Vec::new();
+    for panel in panels(board) {
+        let targets = panel["targets"].as_array().unwrap();
+        let place = |target: &Value| format!("{uid}: {} {}", text(&panel["title"]), text(&target["refId"]));
+        found.extend(targets.iter().map(|target| (place(target), text(&target["expr"]).to_owned())));
+    }
+    let asked = board["templating"]["list"].as_array().unwrap().iter().filter(|v| v["type"] == "query");
+    found.extend(asked.map(|variable| {
+        let query = text(&variable["definition"]).strip_prefix("label_values(").unwrap();
+        let (series, _) = query.rsplit_once(", ").unwrap();
+        (format!("{uid}: ${}", text(&variable["name"])), series.to_owned())
+    }));
+    let annotations = board["annotations"]["list"].as_array().unwrap().iter();
+    let annotations = annotations.filter_map(|annotation| annotation["expr"].as_str());
+    found.extend(annotations.map(|query| (format!("{uid}: annotations"), query.to_owned())));
+    found
+}
+
+fn all() -> Vec<(String, String)> {
+    let found: Vec<_> = boards().iter().flat_map(queries).collect();
+    assert!(found.len() > 100, "the queries are not where they were");
+    found
+}
+
+/// The labels that a query makes itself: they are named behind the series or call that they are given to.
+fn made(query: &str) -> Vec<String> {
+    let places = query.split("), \"").skip(1).chain(query.split("}, \"").skip(1));
+    places.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn names_labels_and_values_are_those_of_the_table() {
+    let mut found = Vec::new();
+    for (place, query) in all() {
+        let own = made(&query);
+        let of_table = complaints(&read(&filled(&query)), &BTreeSet::new());
+        let unknown = of_table.into_iter().filter(|complaint| {
+            let label = complaint.strip_prefix("no metric has a label ");
+            label.is_none_or(|label| !own.iter().any(|made| made == label))
+        });
+        found.extend(unknown.map(|complaint| format!("{place}: {complaint}: {query}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Whether each selector has this matcher.
+fn each_has(query: &Query, label: &str, value: &str) -> bool {
+    let has = |selector: &crate::promql::Selector| {
+        selector.matchers.iter().any(|m| m.label == label && m.operator == "=~" && m.value == value)
+    };
+    query.selectors.iter().all(has)
+}
+
+#[test]
+fn every_selector_is_of_the_chosen_jobs_and_instances() {
+    for (place, query) in all() {
+        let read = read(&filled(&query));
+        let alerts = query.contains("ALERTS{");
+        let (job, instance) = if alerts { ("$job|", "$instance|") } else { ("$job", "$instance") };
+        // What these two variables are chosen from.
+        let first = place.ends_with(": $job");
+        assert!(first || each_has(&read, "job", job), "{place}: {query}");
+        let first = first || place.ends_with(": $instance");
+        assert!(first || each_has(&read, "instance", instance), "{place}: {query}");
+    }
+}
+
+#[test]
+fn routes_components_and_endpoints_are_the_chosen_ones_where_series_have_them() {
+    for (place, query) in all().into_iter().filter(|(place, _)| !place.contains('$')) {
+        for selector in read(&filled(&query)).selectors {
+            let has = |label: &str| selector.matchers.iter().any(|matcher| matcher.label == label);
+            let spec = Metric::ALL.iter().map(|metric| metric.spec());
+            let stem = selector.metric.trim_end_matches("_bucket");
+            let labels = spec.filter(|spec| spec.name == stem).flat_map(|spec| spec.labels);
+            let missing: Vec<_> = labels.filter(|label| ["route", "component"].contains(label)).collect();
+            let free = ["defender_probe_interval_seconds"].contains(&stem); // joined on the component
+            let missing: Vec<_> = missing.into_iter().filter(|label| !has(label) && !free).collect();
+            assert!(missing.is_empty(), "{place}: {} without {missing:?}: {query}", selector.metric);
+        }
+    }
+}
+
+#[test]
+fn counters_are_taken_as_rates_over_the_interval_of_the_panel() {
+    let counters = Metric::ALL.iter().map(|metric| metric.spec()).filter(|spec| spec.kind == Kind::Counter);
+    let names: Vec<String> = counters.map(|spec| spec.name.to_owned()).collect();
+    let names: Vec<String> = names.into_iter().chain(["defender_probe_latency_seconds".to_owned()]).collect();
+    for board in boards() {
+        for panel in panels(&board) {
+            let targets = panel["targets"].as_array().unwrap().iter().map(|target| text(&target["expr"]));
+            for query in targets {
+                let place = text(&panel["title"]);
+                let mut counts = false;
+                for name in &names {
+                    for (at, _) in query
+                        .match_indices(&format!("{name}{{"))
+                        .chain(query.match_indices(&format!("{name}_bucket{{")))
+                    {
+                        counts = true;
+                        let before = &query[..at];
+                        assert!(
+                            before.ends_with("rate(") || before.ends_with("increase("),
+                            "{place}: {query}"
+                        );
+                        let (_, after) = query[at..].split_once('}').unwrap();
+                        assert!(after.starts_with("[$__rate_interval]"), "{place}: {query}");
+                    }
+                }
+                assert_eq!(counts, query.contains("$__rate_interval"), "{place}: {query}");
+                assert_eq!(counts, panel["interval"] == "2m", "{place}: the least interval");
+                let ranges =
+                    query.split('[').skip(1).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+                assert_eq!(ranges.count(), 0, "{place}: a range of its own: {query}");
+            }
+        }
+    }
+}
+
+#[test]
+fn classic_buckets_stand_in_for_native_ones_and_never_alone() {
+    let mut found = 0;
+    for (place, query) in all().into_iter().filter(|(_, query)| query.contains("_bucket{")) {
+        found += 1;
+        let (native, classic) = query.split_once(" or ").unwrap_or_else(|| panic!("{place}: {query}"));
+        assert!(native.contains("defender_probe_latency_seconds{"), "{place}: {query}");
+        assert!(classic.contains("le) (rate(defender_probe_latency_seconds_bucket{"), "{place}: {query}");
+    }
+    assert!(found >= 5, "{found}");
+}
+
+/// The labels that a result is grouped by, or is given.
+fn labels_of(query: &str) -> Vec<String> {
+    read(&filled(query)).labels.into_iter().chain(made(query)).collect()
+}
+
+#[test]
+fn columns_and_what_their_links_need_are_there() {
+    for board in boards() {
+        for panel in panels(&board).filter(|panel| panel["type"] == "table") {
+            let title = text(&panel["title"]);
+            let targets = panel["targets"].as_array().unwrap();
+            let queries: Vec<&str> = targets.iter().map(|target| text(&target["expr"])).collect();
+            let matrix = panel["transformations"][0]["id"] == "groupingToMatrix";
+            let organize = panel["transformations"].as_array().unwrap().last().unwrap();
+            let shown: Vec<&String> = organize["options"]["renameByName"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name)
+                .collect();
+            assert!(matrix || shown.len() > 3, "{title}");
+            for name in &shown {
+                let value = name.strip_prefix("Value").map(str::trim);
+                let there = match value {
+                    Some("") => queries.len() == 1,
+                    Some(letter) => {
+                        targets.iter().any(|target| format!("#{}", text(&target["refId"])) == *letter)
+                    }
+                    None => queries.iter().any(|query| labels_of(query).contains(name)),
+                };
+                assert!(there, "{title}: no column {name}");
+            }
+            let json = panel["fieldConfig"].to_string();
+            for field in json.split("${__data.fields.").skip(1) {
+                let field: String =
+                    field.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                assert!(shown.contains(&&field), "{title}: a link needs {field}");
+            }
+        }
+    }
+}
