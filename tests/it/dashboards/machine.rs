@@ -70,7 +70,7 @@ fn settings() -> Panel {
         (3, "3: both", "green"),
     ];
     let panel = named(panel, "SSLOptions", &options);
-    let set = [(0, "Not set", "text"), (1, "Set", "text")];
+    let set = [(0, "Not set", "blue"), (1, "Set", "blue")];
     let panel = named(named(panel, "WinHTTP proxy", &set), "Proxy by policy", &set);
     let cloud = [(0, "Off", "red"), (1, "Basic", "green"), (2, "Advanced", "green")];
     let panel = named(panel, "Cloud protection by policy", &cloud);

@@ -9,6 +9,9 @@ use super::words::expand;
 #[derive(Clone, Debug)]
 pub struct Panel(pub Value);
 
+/// The grey of what isn't known.
+const UNKNOWN: &str = "#6e7079";
+
 /// The value of a field: its number, word and colour.
 pub type State<'a> = (i64, &'a str, &'a str);
 
@@ -28,7 +31,7 @@ impl Panel {
                 "defaults": {
                     "unit": "none",
                     "color": { "mode": "thresholds" },
-                    "thresholds": steps(&[(None, "text")]),
+                    "thresholds": steps(&[(None, "blue")]),
                 },
                 "overrides": [],
             },
@@ -56,6 +59,7 @@ impl Panel {
             "orientation": "horizontal",
             "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
             "showUnfilled": true,
+            "text": { "titleSize": 14, "valueSize": 16 },
             "valueMode": "text",
         });
         Self::new("bargauge", title, description, &options)
@@ -68,6 +72,7 @@ impl Panel {
             .custom("align", json!("left"))
             .custom("filterable", json!(true))
             .custom("inspect", json!(true))
+            .custom("minWidth", json!(80))
     }
 
     /// Lines over time.
@@ -100,7 +105,7 @@ impl Panel {
     pub fn timeline(title: &str, description: &str) -> Self {
         let options = json!({
             "alignValue": "left",
-            "legend": { "displayMode": "list", "placement": "bottom", "showLegend": false },
+            "legend": { "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": false },
             "mergeValues": true,
             "rowHeight": 0.85,
             "showValue": "auto",
@@ -182,7 +187,11 @@ impl Panel {
         let several = self.0["targets"].as_array().unwrap().len() > 1;
         let merge = several.then(|| json!({ "id": "merge", "options": {} }));
         self.0["transformations"] = merge.into_iter().chain([organize]).collect();
-        self
+        // Or the words for an empty table would stand in each empty cell.
+        shown
+            .iter()
+            .filter(|_| several)
+            .fold(self, |panel, (_, title)| panel.field(title, &[("noValue", json!("–"))]))
     }
 
     /// A table with the values of one label as columns and those of another as rows.
@@ -191,7 +200,15 @@ impl Panel {
             "id": "groupingToMatrix",
             "options": { "columnField": column, "emptyValue": "null", "rowField": row, "valueField": "Value" },
         }]);
-        self
+        let names = [
+            ("displayName", json!("Instance")),
+            ("custom.cellOptions", json!({ "type": "auto" })),
+            ("custom.width", json!(210)),
+        ];
+        self.custom("cellOptions", json!({ "mode": "basic", "type": "color-background" }))
+            .custom("filterable", json!(false))
+            .custom("minWidth", json!(70))
+            .field(&format!(r"{row}\{column}"), &names)
     }
 
     /// By which columns rows are sorted, and whether downwards.
@@ -213,6 +230,12 @@ impl Panel {
         self
     }
 
+    /// Lets the axis reach below 0.
+    pub fn below_zero(mut self) -> Self {
+        self.0["fieldConfig"]["defaults"].as_object_mut().unwrap().remove("min");
+        self
+    }
+
     /// Sets how every field is drawn.
     pub fn custom(mut self, key: &str, value: Value) -> Self {
         self.0["fieldConfig"]["defaults"]["custom"][key] = value;
@@ -224,9 +247,18 @@ impl Panel {
         self.set("unit", json!(unit))
     }
 
-    /// What is said where there is no data.
+    /// What is said where there is no data. A tile would take the colour of the lowest limit, red or green, for it.
     pub fn no_value(self, text: &str) -> Self {
-        self.set("noValue", json!(text))
+        let mut panel = self.set("noValue", json!(text));
+        if panel.0["type"] == "stat" {
+            let unknown = of_null(text);
+            let mappings = &mut panel.0["fieldConfig"]["defaults"]["mappings"];
+            match mappings.as_array_mut() {
+                Some(mappings) => mappings.push(unknown),
+                None => *mappings = json!([unknown]),
+            }
+        }
+        panel
     }
 
     /// Words and colours of every field's values.
@@ -251,9 +283,9 @@ impl Panel {
     /// A column of states, coloured.
     pub fn state_column(self, name: &str, width: u32, states: &[State<'_>]) -> Self {
         let cell = json!({ "mode": "basic", "type": "color-background" });
-        let properties =
-            [("mappings", mappings(states)), ("custom.cellOptions", cell), ("custom.width", json!(width))];
-        self.field(name, &properties)
+        let mut words = mappings(states);
+        words.as_array_mut().unwrap().push(of_null("–"));
+        self.field(name, &[("mappings", words), ("custom.cellOptions", cell), ("custom.width", json!(width))])
     }
 
     /// A column of numbers, coloured by limits.
@@ -261,6 +293,7 @@ impl Panel {
         let cell = json!({ "type": "color-text" });
         let properties = [
             ("unit", json!(unit)),
+            ("mappings", json!([of_null("–")])),
             ("thresholds", steps(limits)),
             ("custom.cellOptions", cell),
             ("custom.width", json!(width)),
@@ -273,10 +306,10 @@ impl Panel {
         self.field(name, &[("custom.width", json!(width))])
     }
 
-    /// A column of codes that are shown as these words, over several lines where they are long.
+    /// A column of codes that are shown as these words. They don't wrap: Grafana makes rows as high as the codes need. The whole text
+    /// shows under the mouse.
     pub fn text_column(self, name: &str, words: Value) -> Self {
-        let cell = json!({ "type": "auto", "wrapText": true });
-        self.field(name, &[("mappings", words), ("custom.cellOptions", cell)])
+        self.field(name, &[("mappings", words)])
     }
 
     /// Links of a column: titles and addresses.
@@ -303,6 +336,12 @@ impl Panel {
 /// The data source that is chosen above the dashboard.
 pub fn data_source() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
+}
+
+/// The words for nothing.
+fn of_null(text: &str) -> Value {
+    let result = json!({ "color": UNKNOWN, "index": 9, "text": text });
+    json!({ "type": "special", "options": { "match": "null", "result": result } })
 }
 
 fn steps(limits: &[Step<'_>]) -> Value {

@@ -78,6 +78,9 @@ pub const OF_ALERTS: &[(&str, &[Step<'_>])] = &[
 pub const PAGE: &str =
     "${scheme}://${__data.fields.instance}/?q=${__data.fields.endpoint:percentencode}#endpoints";
 
+/// The same where the endpoint is the chosen one.
+pub const PAGE_HERE: &str = "${scheme}://${__data.fields.instance}/?q=${endpoint:percentencode}#endpoints";
+
 /// The dashboard of a row's endpoint.
 pub const TO_ENDPOINT: &str = "/d/defender-endpoint?${datasource:queryparam}&${job:queryparam}\
     &var-instance=${__data.fields.instance:percentencode}&var-component=${__data.fields.component}\

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::dashboards::panel::Panel;
 use crate::dashboards::words::{
-    CERTIFICATE, PAGE, REACHABLE, SHARE, explained_by_component, meanings, remedies,
+    CERTIFICATE, PAGE_HERE, REACHABLE, SHARE, explained_by_component, meanings, remedies,
 };
 
 use super::NO_RESULT;
@@ -72,7 +72,7 @@ pub fn expires() -> Panel {
 
 pub fn why() -> Panel {
     let query = format!(
-        "max by (instance, component, endpoint, route, stage, reason, code, change) ({})",
+        "max by (instance, route, stage, reason, code, change) ({})",
         explained_by_component("defender_probe_failure_reason{%endpoint}")
     );
     Panel::table(
@@ -88,8 +88,6 @@ pub fn why() -> Panel {
             ("reason", "Reason"),
             ("code", "What it means"),
             ("change", "What to change"),
-            ("component", "Component"),
-            ("endpoint", "Endpoint"),
         ],
         &["Value"],
     )
@@ -100,7 +98,7 @@ pub fn why() -> Panel {
     .width("Stage", 80)
     .width("Reason", 130)
     .width("What it means", 200)
-    .links("Reason", &[("Advice on the exporter's page", PAGE)])
+    .links("Reason", &[("Advice on the exporter's page", PAGE_HERE)])
     .no_value("The last probes did not fail")
 }
 

@@ -130,6 +130,7 @@ fn instances() -> Panel {
         ],
         &[],
     )
+    .width("Job", 150)
     .state_column("Exporter", 100, &[(0, "Down", "red"), (1, "Scraped", "green")])
     .state_column("MAPS", 110, CONNECTED)
     .number_column("Components lost", 140, "none", NONE)
@@ -152,16 +153,6 @@ fn components() -> Panel {
     .rows("sort(min by (instance, component) (defender_component_available{%component}))")
     .matrix("component", "instance")
     .states(AVAILABLE)
-    .custom("cellOptions", json!({ "mode": "basic", "type": "color-background" }))
-    .custom("filterable", json!(false))
-    .field(
-        r"instance\component",
-        &[
-            ("displayName", json!("Instance")),
-            ("custom.cellOptions", json!({ "type": "auto" })),
-            ("custom.minWidth", json!(180)),
-        ],
-    )
     .no_value("No exporter has a result")
 }
 
@@ -258,7 +249,7 @@ fn least_time_left() -> Panel {
     )
     .over_time("{{instance}}", "bottomk(10, min by (instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time()))")
     .unit("s")
-    .set("min", json!(null))
+    .below_zero()
     .limits(STALE)
     .custom("thresholdsStyle", json!({ "mode": "dashed" }))
     .no_value("Not known")

@@ -78,15 +78,16 @@ pub fn maps_by_options() -> Panel {
     )
     .matrix("ssl_options", "at")
     .states(CONNECTED)
-    .custom("cellOptions", json!({ "mode": "basic", "type": "color-background" }))
-    .custom("filterable", json!(false))
-    .field(r"at\ssl_options", &[("displayName", json!("SSLOptions")), ("custom.cellOptions", json!({ "type": "auto" })), ("custom.minWidth", json!(180))])
+    .field("0", &[("displayName", json!("0: nothing"))])
+    .field("1", &[("displayName", json!("1: revocation"))])
+    .field("2", &[("displayName", json!("2: pinning"))])
+    .field("3", &[("displayName", json!("3: both"))])
     .no_value("Not known: the exporter has no result")
 }
 
 pub fn maps_reasons() -> Panel {
     let query = format!(
-        "max by (instance, route, ssl_options, stage, reason, code, change) ({})",
+        "max by (instance, route, ssl_options, code, change) ({})",
         explained("defender_maps_disconnected_reason{%route}")
     );
     Panel::table(
@@ -99,8 +100,6 @@ pub fn maps_reasons() -> Panel {
             ("instance", "Instance"),
             ("route", "Route"),
             ("ssl_options", "SSLOptions"),
-            ("stage", "Stage"),
-            ("reason", "Reason"),
             ("code", "What it means"),
             ("change", "What to change"),
         ],
@@ -111,9 +110,7 @@ pub fn maps_reasons() -> Panel {
     .width("Instance", 150)
     .width("Route", 110)
     .width("SSLOptions", 100)
-    .width("Stage", 80)
-    .width("Reason", 150)
-    .width("What it means", 240)
+    .width("What it means", 280)
     .sorted(&[("SSLOptions", true)])
     .no_value("No client is known to lose MAPS")
 }
@@ -150,10 +147,15 @@ pub fn causes() -> Panel {
     .no_value("No endpoint that was probed fails")
 }
 
+/// Failing endpoints in the order of what they are worth: cloud protection, updates, the rest.
+const RANKED: &str = r#"(defender_probe_failure_reason{%component, component="maps"}
+    or 2 * defender_probe_failure_reason{%component, component=~"update|adl"}
+    or 3 * defender_probe_failure_reason{%component, component!~"maps|update|adl"})"#;
+
 pub fn failing() -> Panel {
     let query = format!(
-        "max by (instance, component, endpoint, route, stage, reason, change) ({})",
-        explained_by_component("defender_probe_failure_reason{%component}")
+        "sort(max by (instance, component, endpoint, route, stage, reason, change) ({}))",
+        explained_by_component(RANKED)
     );
     Panel::table(
         "Failing endpoints",
@@ -184,6 +186,5 @@ pub fn failing() -> Panel {
     .field("Last answer", &[("unit", json!("s")), ("custom.width", json!(110)), ("noValue", json!("never"))])
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
     .links("Reason", &[("Advice on the exporter's page", PAGE)])
-    .sorted(&[("Component", false), ("Endpoint", false)])
     .no_value("No endpoint that was probed fails")
 }

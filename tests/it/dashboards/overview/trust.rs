@@ -103,5 +103,5 @@ pub fn inspected() -> Panel {
     .width("TLS", 80)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
     .sorted(&[("Component", false)])
-    .no_value("Every chain that was presented is genuine")
+    .no_value("No chain was presented that isn't genuine")
 }

@@ -22,7 +22,7 @@ pub fn stale_over_time() -> Panel {
     )
     .over_time("{{instance}}", "min by (instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time())")
     .unit("s")
-    .set("min", json!(null))
+    .below_zero()
     .limits(STALE)
     .custom("thresholdsStyle", json!({ "mode": "dashed" }))
     .no_value("Not known")
@@ -69,6 +69,7 @@ pub fn published() -> Panel {
         &[],
     )
     .number_column("Published", 110, "s", PUBLISHED)
+    .width("Instance", 150)
     .sorted(&[("Published", true)])
     .no_value("The feed could not be read by any route")
 }
