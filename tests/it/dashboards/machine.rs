@@ -1,6 +1,5 @@
 //! The row of the machine's own Defender. Most exporters run where none is, so each panel says so instead of standing empty.
 
-use defender_exporter::advice;
 use defender_exporter::host::events::EventKind;
 use serde_json::{Value, json};
 
@@ -93,33 +92,24 @@ fn mdatp() -> Panel {
         .fold(panel, |panel, name| named(panel, name, &states))
 }
 
-/// The HRESULTs that have words of their own.
-fn hresults() -> Value {
-    let options = advice::hresults()
-        .enumerate()
-        .map(|(at, (code, title))| (format!("0x{code:08X}"), json!({ "index": at, "text": title })));
-    json!([{ "type": "value", "options": options.collect::<Value>() }])
-}
-
 fn errors() -> Panel {
     Panel::table(
         "Why Defender's own test fails (Windows)",
         "The error of MpCmdRun -ValidateMapsConnection, what it means (`defender-exporter explain` with it says more), when the machine last connected to MAPS, and when it last fell back to the alternate download location.",
     )
-    .rows(r#"label_join(max by (instance, hresult) (defender_host_maps_validation_hresult_info{%instance}), "meaning", "", "hresult")"#)
+    .rows("max by (instance, hresult, cause) (defender_host_maps_validation_hresult_info{%instance})")
     .rows("time() - max by (instance) (defender_host_last_maps_connection_timestamp_seconds{%instance})")
     .rows("time() - max by (instance) (defender_host_last_fallback_timestamp_seconds{%instance})")
     .columns(
         &[
             ("instance", "Instance"),
             ("hresult", "Error"),
-            ("meaning", "What it means"),
+            ("cause", "What it means"),
             ("Value #B", "Last connection"),
             ("Value #C", "Last fallback"),
         ],
         &["Value #A"],
     )
-    .text_column("What it means", hresults())
     .field("Last connection", &[("unit", json!("s"))])
     .field("Last fallback", &[("unit", json!("s"))])
     .no_value(WINDOWS)
