@@ -1,5 +1,7 @@
 //! A whole dashboard: lines of panels on Grafana's grid of 24 columns, variables, links and annotations.
 
+use serde::Serialize as _;
+use serde_json::ser::PrettyFormatter;
 use serde_json::{Value, json};
 
 use super::panel::{Panel, data_source};
@@ -90,10 +92,14 @@ impl Board {
         self
     }
 
-    /// The file's text.
+    /// The file's text. Indented by one space: in a ConfigMap that `kubectl apply` makes, it counts twice.
     pub fn text(mut self) -> String {
         self.json["panels"] = self.panels.into();
-        serde_json::to_string_pretty(&self.json).unwrap() + "\n"
+        let mut text = Vec::new();
+        let mut writer =
+            serde_json::Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b" "));
+        self.json.serialize(&mut writer).unwrap();
+        String::from_utf8(text).unwrap() + "\n"
     }
 }
 

@@ -97,7 +97,7 @@ fn pairs() -> impl Iterator<Item = (Stage, FailureReason)> {
 }
 
 fn as_mappings(words: impl Iterator<Item = (String, String)>) -> Value {
-    let options = words.enumerate().map(|(at, (code, text))| (code, json!({ "index": at, "text": text })));
+    let options = words.map(|(code, text)| (code, json!({ "text": text })));
     json!([{ "type": "value", "options": options.collect::<Value>() }])
 }
 
