@@ -9,6 +9,7 @@ mod mitmproxy;
 mod netns;
 mod page;
 mod paging;
+mod panels;
 mod process;
 mod squid;
 mod squid_routes;

@@ -1,0 +1,205 @@
+//! Every query of every dashboard against a real Prometheus that scrapes exporters in sound and in broken places: results of the
+//! shape that the panel needs, and no panel that is empty where it shouldn't be. What only a machine with Defender has is scraped
+//! from the golden exposition, which has a sample of every metric.
+
+mod everything;
+mod shape;
+mod wanted;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::stack::{Outage, Scrape, Site, Stack, Tools};
+use crate::dashboards::{boards, panels, text};
+use wanted::{Place, wanted};
+
+/// What a loaded machine may add to a few rounds of probes.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How far back graphs look.
+const RANGE: &str = "40s";
+
+/// The places, all sound to begin with.
+const PLACES: [Outage; 5] =
+    [Outage::None, Outage::MapsRefused, Outage::CrlBlocked, Outage::Intercepted, Outage::ProxyDemands];
+
+/// A query of a panel.
+struct Asked<'a> {
+    panel: &'a Value,
+    target: &'a Value,
+}
+
+impl Asked<'_> {
+    /// Where it stands.
+    fn place(&self) -> (&str, &str) {
+        (text(&self.panel["title"]), text(&self.target["refId"]))
+    }
+
+    /// The query, as Grafana sends it for one instance; a graph's is a subquery, which gives the same as a range does.
+    fn query(&self, instance: &str) -> String {
+        let query = filled(text(&self.target["expr"]), instance);
+        if self.target["range"] == true { format!("({query})[{RANGE}:2s]") } else { query }
+    }
+}
+
+/// Puts in what is chosen: one instance and, of what else there is, everything.
+fn filled(query: &str, instance: &str) -> String {
+    [
+        ("$__rate_interval", "10s"),
+        ("$__range", RANGE),
+        ("$endpoint", "https://wdcp.microsoft.com/"),
+        ("$job", ".+"),
+        ("$instance", instance),
+        ("$component", ".+"),
+        ("$route", ".+"),
+        ("$phase", ".+"),
+    ]
+    .into_iter()
+    .fold(query.to_owned(), |query, (variable, value)| query.replace(variable, value))
+}
+
+/// The queries of all panels.
+fn asked(boards: &[Value]) -> Vec<Asked<'_>> {
+    let panels = boards.iter().flat_map(panels);
+    panels
+        .flat_map(|panel| {
+            let targets = panel["targets"].as_array().unwrap().iter();
+            targets.map(move |target| Asked { panel, target })
+        })
+        .collect()
+}
+
+/// Asks one query of one place, holds the answer's shape, and says whether there was any.
+async fn answered(stack: &Stack, asked: &Asked<'_>, instance: &str) -> bool {
+    let found = stack.query(&asked.query(instance)).await;
+    let complaints = shape::complaints(asked.panel, asked.target, &found);
+    assert!(complaints.is_empty(), "{:?} at {instance}: {complaints:#?}", asked.place());
+    !found.is_empty()
+}
+
+/// Waits until the query has results in this place, or none, as is wanted: a loaded machine lets a sound probe fail now and then.
+async fn settled(stack: &Stack, asked: &Asked<'_>, place: Outage, deadline: Instant) {
+    let (title, letter) = asked.place();
+    let full = wanted(title, letter).contains(&Place::Site(place));
+    while answered(stack, asked, place.name()).await != full {
+        let found = if full { "empty" } else { "not empty" };
+        assert!(Instant::now() < deadline, "{title} {letter} is {found} at {}", place.name());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Holds the variables' queries to these values.
+async fn variables(stack: &Stack, board: &Value, instance: &str) {
+    for variable in board["templating"]["list"].as_array().unwrap().iter().filter(|v| v["type"] == "query") {
+        let name = text(&variable["name"]);
+        let query = text(&variable["definition"]).strip_prefix("label_values(").unwrap();
+        let (series, label) = query.strip_suffix(')').unwrap().rsplit_once(", ").unwrap();
+        let found = stack.query(&filled(&format!("group by ({label}) ({series})"), instance)).await;
+        let values: BTreeSet<&str> = found.iter().map(|series| text(&series["metric"][label])).collect();
+        let expected = match name {
+            "job" => "defender",
+            "instance" => instance,
+            "component" => "maps",
+            "route" => "direct",
+            "endpoint" => "https://wdcp.microsoft.com/",
+            "phase" => "tls",
+            _ => panic!("${name} is new: say what it must offer"),
+        };
+        assert!(values.contains(expected), "${name} at {instance} offers {values:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_has_what_it_shows_in_sound_and_broken_places() {
+    let Some(tools) = Tools::find() else { return };
+    let mut sites = Vec::new();
+    for outage in PLACES {
+        sites.push(Site::start(outage).await);
+    }
+    let stack = Stack::start(&tools, &sites.iter().collect::<Vec<_>>()).await;
+    stack.until("sum by (instance) (defender_signatures_feed_success) > 0", PLACES.len(), PATIENCE).await;
+    // One route more than places, and one place that never had the lists.
+    stack.until(r#"defender_maps_connected{ssl_options="3"} == 1"#, PLACES.len(), PATIENCE).await;
+    stack
+        .until(
+            "count_over_time(defender_component_available{component=\"maps\"}[20s]) > 8",
+            PLACES.len() + 1,
+            PATIENCE,
+        )
+        .await;
+    for site in &mut sites {
+        site.break_it().await;
+    }
+    stack.until(r#"max by (instance) (defender_maps_connected{ssl_options="3"} == 0)"#, 4, PATIENCE).await;
+    stack.until(r#"count(ALERTS{alertstate="firing", instance="maps-refused"}) > 0"#, 1, PATIENCE).await;
+    let boards = boards();
+    let deadline = Instant::now() + PATIENCE;
+    for asked in asked(&boards) {
+        for site in &sites {
+            settled(&stack, &asked, site.outage(), deadline).await;
+        }
+    }
+    for board in &boards {
+        variables(&stack, board, Outage::None.name()).await;
+    }
+    for annotations in boards.iter().map(|board| &board["annotations"]["list"][1]) {
+        let found = stack.query(&filled(text(&annotations["expr"]), Outage::MapsRefused.name())).await;
+        assert!(!found.is_empty(), "no annotations");
+    }
+}
+
+/// Prometheus as most have it, with the text format and classic buckets.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_native_histograms_classic_buckets_stand_in() {
+    let Some(tools) = Tools::find() else { return };
+    let site = Site::start(Outage::None).await;
+    let stack = Stack::prometheus(&tools, &[&site], Scrape::Text).await;
+    stack
+        .until("count_over_time(defender_component_available{component=\"maps\"}[20s]) > 8", 1, PATIENCE)
+        .await;
+    let boards = boards();
+    let mut found = 0;
+    for asked in asked(&boards) {
+        if text(&asked.target["expr"]).contains("_bucket{") {
+            found += 1;
+            assert!(answered(&stack, &asked, site.name()).await, "{:?} is empty", asked.place());
+        }
+    }
+    assert!(found >= 5, "{found}");
+}
+
+#[test]
+fn the_places_are_listed_for_panels_that_exist() {
+    let boards = boards();
+    let places: BTreeSet<(&str, &str)> = asked(&boards)
+        .iter()
+        .map(|asked| (text(&asked.panel["title"]), text(&asked.target["refId"])))
+        .collect();
+    for (title, letters) in wanted::listed() {
+        for letter in letters.split("").filter(|letter| !letter.is_empty()) {
+            assert!(places.contains(&(title, letter)), "{title} {letter}");
+        }
+    }
+}
+
+/// What only some machines have, each query of it once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_machine_with_defender_tells_is_shown() {
+    let Some(stack) = everything::Everything::start().await else { return };
+    let boards = boards();
+    let mut empty = Vec::new();
+    for asked in asked(&boards) {
+        let (title, letter) = asked.place();
+        if !wanted(title, letter).contains(&Place::Everything) {
+            continue;
+        }
+        let found = stack.query(&asked.query(".+")).await;
+        let complaints = shape::complaints(asked.panel, asked.target, &found);
+        assert!(complaints.is_empty(), "{:?}: {complaints:#?}", asked.place());
+        if found.is_empty() {
+            empty.push(format!("{title} {letter}"));
+        }
+    }
+    assert!(empty.is_empty(), "{}", empty.join("\n"));
+}
