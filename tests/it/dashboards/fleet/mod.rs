@@ -207,7 +207,7 @@ fn causes() -> Panel {
     .width("Reason", 150)
     .width("What it means", 320)
     .sorted(&[("Instances", true), ("Endpoints", true)])
-    .no_value("No endpoint that was probed fails")
+    .no_value("No failing endpoint is known")
 }
 
 fn maps_over_time() -> Panel {

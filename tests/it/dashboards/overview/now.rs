@@ -144,7 +144,7 @@ pub fn causes() -> Panel {
     .width("Reason", 150)
     .width("What it means", 320)
     .sorted(&[("Endpoints", true)])
-    .no_value("No endpoint that was probed fails")
+    .no_value("No failing endpoint is known")
 }
 
 /// Failing endpoints in the order of what they are worth: cloud protection, updates, the rest.
@@ -186,5 +186,5 @@ pub fn failing() -> Panel {
     .field("Last answer", &[("unit", json!("s")), ("custom.width", json!(110)), ("noValue", json!("never"))])
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
     .links("Reason", &[("Advice on the exporter's page", PAGE)])
-    .no_value("No endpoint that was probed fails")
+    .no_value("No failing endpoint is known")
 }
