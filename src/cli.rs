@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{catalog, check};
 use crate::web::{HealthUrl, ListenAddress, TelemetryPath};
+use crate::windows::Action;
 
 /// Tells whether a network lets Microsoft Defender Antivirus work: probes every endpoint that Microsoft documents and
 /// exposes reachability, latency and TLS as Prometheus metrics.
@@ -90,6 +91,13 @@ pub enum Command {
     },
     /// Print the manual page, in roff.
     Man,
+    /// Install, remove, start or stop the exporter as a service of Windows.
+    #[command(hide = cfg!(not(windows)))]
+    Service {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: Action,
+    },
 }
 
 /// How log lines are written.

@@ -54,4 +54,6 @@ pub mod web;
 
 pub mod commands;
 
+pub mod windows;
+
 pub mod clock;

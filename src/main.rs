@@ -14,7 +14,9 @@ use defender_exporter::commands::{catalog, check, download_test, explain, man, s
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::reload::Reloads;
 use defender_exporter::web::{self, HealthUrl};
+use defender_exporter::windows;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Bad usage or a bad configuration.
 const EXIT_USAGE: u8 = 3;
@@ -45,6 +47,10 @@ fn main() -> ExitCode {
 
 /// Does what was asked; the error is what the user reads.
 fn execute(cli: &Cli) -> Result<ExitCode, String> {
+    #[cfg(windows)]
+    if let Some(Command::Service { action: windows::Action::Run { .. } }) = cli.command {
+        return be_service(cli); // it has a log of its own
+    }
     init_log(cli)?;
     let file = cli.config_file.as_deref();
     if cli.config_check {
@@ -85,7 +91,18 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
             print!("{}", man::render(&Cli::command()).map_err(|error| error.to_string())?);
             Ok(ExitCode::SUCCESS)
         }
-        None => in_runtime(serve(cli)),
+        Some(Command::Service { action }) => match windows::manage(action, cli, std::env::args_os()) {
+            Ok(done) => {
+                print!("{done}");
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error) if error.is_usage() => Err(error.to_string()),
+            Err(error) => {
+                eprintln!("{error}");
+                Ok(ExitCode::FAILURE)
+            }
+        },
+        None => in_runtime(async { serve(cli, stop_signal()?, drop).await }),
     }
 }
 
@@ -105,8 +122,12 @@ async fn healthcheck(url: Option<HealthUrl>, timeout: Duration) -> Result<ExitCo
     })
 }
 
-async fn serve(cli: &Cli) -> Result<ExitCode, String> {
-    let stop = stop_signal()?;
+/// Probes and serves until `stop` completes; `serving` is called once everything is listened on, with how to ask for a reload.
+async fn serve(
+    cli: &Cli,
+    stop: impl Future<Output = ()>,
+    serving: impl FnOnce(Reloads),
+) -> Result<ExitCode, String> {
     let lifecycle = Lifecycle::new(cli.enable_lifecycle);
     reload_at_hangup(lifecycle.reloads.clone())?;
     let setup = set_up(cli)?;
@@ -119,6 +140,7 @@ async fn serve(cli: &Cli) -> Result<ExitCode, String> {
         listeners.push(listener);
     }
     tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
+    serving(lifecycle.reloads.clone());
     app::run(setup, listeners, cli.telemetry_path.clone(), lifecycle, stop).await;
     Ok(ExitCode::SUCCESS)
 }
@@ -140,11 +162,19 @@ fn in_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Result<Ex
 /// Logs to standard error; commands say what they have to say on standard output, so they log warnings alone.
 fn init_log(cli: &Cli) -> Result<(), String> {
     let usual = if cli.command.is_some() { "warn" } else { "info" };
+    log_to(cli, usual, std::io::stderr, std::io::stderr().is_terminal())
+}
+
+/// Logs there, with `usual` as the level where none is asked for; in colours if `ansi`.
+fn log_to<W>(cli: &Cli, usual: &str, writer: W, ansi: bool) -> Result<(), String>
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
     let level = cli.log_level.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(level).map_err(|error| format!("--log.level: {level:?}: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match cli.log_format {
-        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => builder.with_target(false).with_ansi(ansi).init(),
         LogFormat::Json => builder.json().init(),
     }
     Ok(())
@@ -182,12 +212,38 @@ fn reload_at_hangup(_reloads: Reloads) -> Result<(), String> {
     Ok(())
 }
 
-/// Completes at Ctrl-C.
-#[cfg(not(unix))]
+/// Completes at Ctrl-C, Ctrl-Break, and when the console is closed.
+#[cfg(windows)]
 fn stop_signal() -> Result<impl Future<Output = ()>, String> {
-    Ok(async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    use tokio::signal::windows;
+    let failed = |error| format!("a console handler can't be installed: {error}");
+    let mut interrupt = windows::ctrl_c().map_err(failed)?;
+    let mut abort = windows::ctrl_break().map_err(failed)?;
+    let mut close = windows::ctrl_close().map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = abort.recv() => {}
+            _ = close.recv() => {}
         }
     })
+}
+
+/// The same as a service of Windows, with the flags that it was installed with.
+#[cfg(windows)]
+fn be_service(cli: &Cli) -> Result<ExitCode, String> {
+    use windows::{Life, folders::Folders};
+
+    let work = |cli: &Cli, life: &Life| {
+        let Some(Command::Service { action: windows::Action::Run { folder } }) = &cli.command else {
+            return Ok(());
+        };
+        let folders = Folders::at(folder.clone());
+        let cli = &windows::completed(cli, &folders);
+        let log = windows::log(&folders).map_err(|error| error.to_string())?;
+        log_to(cli, "info", log, false)?;
+        in_runtime(serve(cli, life.stop(), |reloads| life.serving(reloads))).map(drop)
+    };
+    windows::run(cli.clone(), work).map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
 }

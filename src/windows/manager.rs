@@ -1,0 +1,250 @@
+//! Installs, removes, starts and stops the service: what the service manager of Windows is asked.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use windows_service::Error;
+use windows_service::service::{
+    Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceErrorControl, ServiceExitCode,
+    ServiceFailureActions, ServiceFailureResetPeriod, ServiceInfo, ServiceStartType, ServiceState,
+    ServiceStatus, ServiceType, UserEventCode,
+};
+use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
+
+use super::flags::launch;
+use super::folders::Folders;
+use super::{Account, DESCRIPTION, DISPLAY_NAME, NAME, RELOAD, ServiceError};
+
+/// When the service is started again after its first, second and every further failure.
+const RESTARTS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(60), Duration::from_secs(300)];
+
+/// Failures are counted anew after so long without one.
+const FORGET: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often and how many times the service is asked whether it is there yet: half a minute.
+const PAUSE: Duration = Duration::from_millis(200);
+const LOOKS: u32 = 150;
+
+/// Errors of the service manager (Microsoft's page "System Error Codes").
+const ACCESS_DENIED: i32 = 5;
+const INVALID_LEVEL: i32 = 124;
+const ALREADY_RUNNING: i32 = 1056;
+const DOES_NOT_EXIST: i32 = 1060;
+const NOT_ACTIVE: i32 = 1062;
+const MARKED_FOR_DELETE: i32 = 1072;
+
+/// Installs the service, or changes the one that is there.
+pub(super) fn install(
+    account: Account,
+    flags: Vec<OsString>,
+    folders: &Folders,
+) -> Result<String, ServiceError> {
+    let manager = manager(ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE)?;
+    let named = flags.iter().any(|flag| flag.to_string_lossy().starts_with("--config.file="));
+    let info = info(account, launch(flags, folders))?;
+    make(folders)?;
+    let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::QUERY_STATUS;
+    let (service, done) = match manager.open_service(NAME, access) {
+        Ok(service) => {
+            service.change_config(&info).map_err(|error| failed("changing the service", &error))?;
+            (service, "changed; it takes effect when the service is started again")
+        }
+        Err(error) if code(&error) == Some(DOES_NOT_EXIST) => {
+            let made = manager.create_service(&info, access);
+            (made.map_err(|error| failed("creating the service", &error))?, "installed")
+        }
+        Err(error) => return Err(failed("opening the service", &error)),
+    };
+    let unknown = finish(&service)?;
+    restrict(folders, account)?;
+    let mut text = format!("the service {NAME} is {done}\n  runs as: {}\n", account.name().display());
+    for (what, place) in [("log", folders.logs()), ("state", folders.data())] {
+        let _ = writeln!(text, "  {what}: {}", place.display()); // a string takes everything
+    }
+    let own = folders.config();
+    let _ = match (named, own.is_file()) {
+        (true, _) => writeln!(text, "  configuration: as its flags say"),
+        (false, true) => writeln!(text, "  configuration: {}", own.display()),
+        (false, false) => writeln!(text, "  configuration: none; its place is {}", own.display()),
+    };
+    for what in unknown {
+        let _ = writeln!(text, "  not set, since this system does not know it: {what}");
+    }
+    Ok(text)
+}
+
+/// Stops and removes it; that it isn't there is no error.
+pub(super) fn uninstall(folders: &Folders) -> Result<String, ServiceError> {
+    let access = ServiceAccess::STOP | ServiceAccess::QUERY_STATUS | ServiceAccess::DELETE;
+    let service = match open(access) {
+        Ok(service) => service,
+        Err(ServiceError::NotInstalled) => return Ok(format!("the service {NAME} is not installed\n")),
+        Err(error) => return Err(error),
+    };
+    halt(&service)?;
+    service.delete().map_err(|error| failed("removing the service", &error))?;
+    Ok(format!("the service {NAME} is removed; {} stays\n", folders.root().display()))
+}
+
+/// Starts it and waits until it serves.
+pub(super) fn start(folders: &Folders) -> Result<String, ServiceError> {
+    let service = open(ServiceAccess::START | ServiceAccess::QUERY_STATUS)?;
+    match service.start::<OsString>(&[]) {
+        Ok(()) => {}
+        Err(error) if code(&error) == Some(ALREADY_RUNNING) => {}
+        Err(error) => return Err(failed("starting the service", &error)),
+    }
+    let status = wait(&service, |state| matches!(state, ServiceState::Running | ServiceState::Stopped))?;
+    if status.current_state == ServiceState::Running {
+        return Ok(format!("the service {NAME} is running\n"));
+    }
+    let code = match status.exit_code {
+        ServiceExitCode::Win32(code) => format!("Windows error {code}"),
+        ServiceExitCode::ServiceSpecific(code) => format!("exit code {code}"),
+    };
+    Err(ServiceError::Ended { code, log: folders.logs() })
+}
+
+/// Stops it and waits until it has ended.
+pub(super) fn stop() -> Result<String, ServiceError> {
+    halt(&open(ServiceAccess::STOP | ServiceAccess::QUERY_STATUS)?)?;
+    Ok(format!("the service {NAME} is stopped\n"))
+}
+
+/// Lets it read its configuration again.
+pub(super) fn reload() -> Result<String, ServiceError> {
+    let code = UserEventCode::from_raw(RELOAD)
+        .map_err(|_| ServiceError::Call { what: "asking for a reload", error: "no such code".to_owned() })?;
+    let service = open(ServiceAccess::USER_DEFINED_CONTROL)?;
+    service.notify(code).map_err(|error| failed("asking for a reload", &error))?;
+    Ok(format!("the service {NAME} reads its configuration again\n"))
+}
+
+fn manager(access: ServiceManagerAccess) -> Result<ServiceManager, ServiceError> {
+    let manager = ServiceManager::local_computer(None::<&str>, access);
+    manager.map_err(|error| failed("asking the service manager", &error))
+}
+
+fn open(access: ServiceAccess) -> Result<Service, ServiceError> {
+    let service = manager(ServiceManagerAccess::CONNECT)?.open_service(NAME, access);
+    service.map_err(|error| failed("opening the service", &error))
+}
+
+fn halt(service: &Service) -> Result<(), ServiceError> {
+    match service.stop() {
+        Ok(_) => {}
+        Err(error) if code(&error) == Some(NOT_ACTIVE) => return Ok(()),
+        Err(error) => return Err(failed("stopping the service", &error)),
+    }
+    wait(service, |state| state == ServiceState::Stopped).map(drop)
+}
+
+/// Looks again and again until the service's state is right.
+fn wait(service: &Service, right: impl Fn(ServiceState) -> bool) -> Result<ServiceStatus, ServiceError> {
+    let look = || service.query_status().map_err(|error| failed("asking for the service's state", &error));
+    let mut status = look()?;
+    for _ in 0..LOOKS {
+        if right(status.current_state) {
+            return Ok(status);
+        }
+        std::thread::sleep(PAUSE);
+        status = look()?;
+    }
+    let seconds = (PAUSE * LOOKS).as_secs();
+    Err(ServiceError::Slow { state: format!("{:?}", status.current_state), seconds })
+}
+
+/// This program with these arguments, as a service of its own process.
+fn info(account: Account, launch_arguments: Vec<OsString>) -> Result<ServiceInfo, ServiceError> {
+    let program = std::env::current_exe()
+        .map_err(|error| ServiceError::Path { path: "defender-exporter.exe".into(), error })?;
+    Ok(ServiceInfo {
+        name: NAME.into(),
+        display_name: DISPLAY_NAME.into(),
+        service_type: ServiceType::OWN_PROCESS,
+        start_type: ServiceStartType::AutoStart,
+        error_control: ServiceErrorControl::Normal,
+        executable_path: program,
+        launch_arguments,
+        dependencies: vec![],
+        account_name: Some(account.name()), // none would leave that of an installed service as it is
+        account_password: None,
+    })
+}
+
+/// What isn't part of a service's creation; the answer names what this system doesn't know: Wine lacks some of it.
+fn finish(service: &Service) -> Result<Vec<&'static str>, ServiceError> {
+    let restart = |delay: &Duration| ServiceAction { action_type: ServiceActionType::Restart, delay: *delay };
+    let recovery = ServiceFailureActions {
+        reset_period: ServiceFailureResetPeriod::After(FORGET),
+        reboot_msg: None,
+        command: None,
+        actions: Some(RESTARTS.iter().map(restart).collect()),
+    };
+    let settings = [
+        ("its description", service.set_description(DESCRIPTION)),
+        ("its delayed start", service.set_delayed_auto_start(true)),
+        ("its restarts after failures", service.update_failure_actions(recovery)),
+        ("its restarts after bad ends", service.set_failure_actions_on_non_crash_failures(true)),
+    ];
+    let mut unknown = Vec::new();
+    for (what, set) in settings {
+        match set {
+            Ok(()) => {}
+            Err(error) if code(&error) == Some(INVALID_LEVEL) => unknown.push(what),
+            Err(error) => return Err(failed(what, &error)),
+        }
+    }
+    Ok(unknown)
+}
+
+/// Makes the folders that aren't there.
+fn make(folders: &Folders) -> Result<(), ServiceError> {
+    let root = folders.root();
+    if fs::symlink_metadata(root).is_ok_and(|found| found.file_type().is_symlink()) {
+        return Err(ServiceError::Link { path: root.to_owned() });
+    }
+    for path in [root.to_owned(), folders.logs(), folders.data()] {
+        fs::create_dir_all(&path).map_err(|error| ServiceError::Path { path, error })?;
+    }
+    Ok(())
+}
+
+/// Sets who may use them.
+fn restrict(folders: &Folders, account: Account) -> Result<(), ServiceError> {
+    let system = std::env::var_os("SystemRoot").unwrap_or_else(|| OsString::from(r"C:\Windows"));
+    let program = Path::new(&system).join(r"System32\icacls.exe");
+    for call in folders.access(account) {
+        let failed = |said: String| ServiceError::AccessList { path: PathBuf::from(&call[0]), said };
+        let output = Command::new(&program).args(&call).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| failed(error.to_string()))?;
+        if !output.status.success() {
+            let said = [output.stdout, output.stderr].concat();
+            return Err(failed(String::from_utf8_lossy(&said).trim().to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn code(error: &Error) -> Option<i32> {
+    match error {
+        Error::Winapi(error) => error.raw_os_error(),
+        _ => None,
+    }
+}
+
+fn failed(what: &'static str, error: &Error) -> ServiceError {
+    match (code(error), error) {
+        (Some(ACCESS_DENIED), _) => ServiceError::Denied(what),
+        (Some(DOES_NOT_EXIST), _) => ServiceError::NotInstalled,
+        (Some(NOT_ACTIVE), _) => ServiceError::NotRunning,
+        (Some(MARKED_FOR_DELETE), _) => ServiceError::BeingRemoved,
+        (_, Error::Winapi(error)) => ServiceError::Call { what, error: io::Error::to_string(error) },
+        (_, error) => ServiceError::Call { what, error: error.to_string() },
+    }
+}
