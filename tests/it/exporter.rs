@@ -246,7 +246,8 @@ async fn bad_usage_and_bad_configuration_exit_with_3_and_one_message() {
     let bad = bad.to_str().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 8] = [
+        (&["service", "install"], &["Windows alone"]),
         (&["--no-such-flag"], &["--no-such-flag"]),
         (&["--config.file", "/no/such/file.yaml"], &["/no/such/file.yaml"]),
         (&["--config.check", "--config.file", bad], &["interval", "0s", "colour"]),
