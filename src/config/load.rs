@@ -12,6 +12,12 @@ use super::{Config, Environment, Problems, parse};
 /// # Errors
 /// Every problem of the file: unreadable, too long, not UTF-8, not YAML, or not a valid configuration.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, Problems> {
+    let (name, text) = read_text(path)?;
+    parse(&name, &text, path.parent().unwrap_or(Path::new("")), environment)
+}
+
+/// The name that messages give to a configuration file, and its text.
+pub(super) fn read_text(path: &Path) -> Result<(String, String), Problems> {
     let name = path.display().to_string();
     let refuse = |problem: String| {
         let report = Report::new(&name);
@@ -22,7 +28,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Problems> 
     let text = String::from_utf8(bytes).map_err(|error| {
         refuse(format!("is not UTF-8: byte {} can't be read", error.utf8_error().valid_up_to() + 1))
     })?;
-    parse(&name, &text, path.parent().unwrap_or(Path::new("")), environment)
+    Ok((name, text))
 }
 
 /// The bytes of a file, or why there are none, for a person.

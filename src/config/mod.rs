@@ -17,6 +17,7 @@ mod signatures;
 mod text;
 mod tls;
 mod via;
+pub mod web;
 
 #[cfg(test)]
 mod tests;

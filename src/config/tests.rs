@@ -16,7 +16,7 @@ const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
 
 const SAMPLE: &str = include_str!("../../deploy/defender-exporter.yaml");
 
-fn data() -> PathBuf {
+pub(super) fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
 }
 
@@ -52,7 +52,7 @@ fn bad_environment() -> Environment {
 
 /// Reads every `*.yaml` of a folder and compares the outcome with the `*.txt` beside it.
 /// With `UPDATE_EXPECTED` set, the texts are written anew, to be reviewed.
-fn check(folder: &str, outcome: fn(&str, &str, &Path) -> String) {
+pub(super) fn check(folder: &str, outcome: fn(&str, &str, &Path) -> String) {
     let folder = data().join(folder);
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));

@@ -1,0 +1,40 @@
+//! `rate_limit`: a token bucket over all requests.
+
+use std::time::Duration;
+
+use crate::config::raw::{Mapping, Node};
+use crate::config::text::DurationLimits;
+
+/// Between two requests. Less than the least would be no limit.
+const INTERVAL: DurationLimits =
+    DurationLimits { least: Duration::from_micros(1), most: Duration::from_secs(60 * 60) };
+
+/// The largest burst.
+const MAX_BURST: u64 = 1_000_000;
+
+/// How often may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Time between two requests, on average.
+    pub interval: Duration,
+    /// How many may come at once after a pause, at least one.
+    pub burst: u32,
+}
+
+pub(super) fn read(mut mapping: Mapping<'_>) -> Option<RateLimit> {
+    let interval = mapping.take("interval");
+    let off = interval.as_ref().is_none_or(is_zero);
+    let interval = interval.filter(|_| !off).and_then(|node| node.duration(&INTERVAL));
+    // With a burst of 0 not one request would be let through.
+    let burst = if off { mapping.take("burst") } else { mapping.require("burst") };
+    let burst = burst.and_then(|node| node.integer(if off { 0 } else { 1 }, MAX_BURST));
+    let burst = burst.and_then(|burst| u32::try_from(burst).ok());
+    mapping.finish();
+    Some(RateLimit { interval: interval?, burst: burst? })
+}
+
+/// exporter-toolkit's way to say that there is no limit.
+fn is_zero(node: &Node<'_>) -> bool {
+    let value = node.value();
+    value.as_u64() == Some(0) || value.as_str().is_some_and(|text| matches!(text.trim(), "0" | "0s"))
+}

@@ -1,0 +1,86 @@
+//! Tests of the web configuration: files with their expected outcome, and arbitrary text.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::tests::{check, data};
+
+#[test]
+fn bad_files_report_every_problem() {
+    check("web/bad", |name, text, folder| match parse(name, text, folder) {
+        Ok(config) => panic!("{name} was accepted: {config:?}"),
+        Err(problems) => {
+            let text = problems.to_string();
+            assert!(
+                !text.contains("secret") && !text.contains("$2y$10$X") && !text.contains("12345"),
+                "{text}"
+            );
+            text
+        }
+    });
+}
+
+#[test]
+fn good_files_become_this_configuration() {
+    check("web/good", |name, text, folder| {
+        let config = parse(name, text, folder).unwrap();
+        let chain = config.tls.as_ref().map_or(0, |tls| tls.chain.len());
+        let shown = format!("{config:#?}\nchain: {chain}");
+        assert!(!shown.contains("$2y$") && !shown.contains("PRIVATE KEY"), "{shown}");
+        without_bytes(&shown)
+    });
+}
+
+/// The same with the bytes of certificates left out.
+fn without_bytes(shown: &str) -> String {
+    let byte = |line: &&str| {
+        let text = line.trim().trim_start_matches("0x").trim_end_matches(',');
+        !(text.bytes().all(|c| c.is_ascii_hexdigit()) && !text.is_empty())
+    };
+    shown.lines().filter(byte).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_is_inline_is_what_is_in_files() {
+    let folder = data().join("web/good");
+    let files = load(&folder.join("everything.yaml")).unwrap().tls.unwrap();
+    let inline = load(&folder.join("inline.yaml")).unwrap().tls.unwrap();
+    assert_eq!((&files.chain, &files.key), (&inline.chain, &inline.key));
+}
+
+#[test]
+fn nothing_means_plain_http_for_everyone() {
+    assert_eq!(parse("f", "", Path::new("")), Ok(WebConfig::default()));
+}
+
+/// A valid file with one piece of it replaced.
+fn mutated() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[\\PC\n\t]{0,8}",
+        prop::sample::select(vec!["{", "[", "- ", ": ", "~", "\n  ", "\"", "0", "-1", "TLS11"])
+            .prop_map(str::to_owned),
+    ];
+    let everything = std::fs::read_to_string(data().join("web/good/everything.yaml")).unwrap();
+    (any::<prop::sample::Index>(), 0..12_usize, piece).prop_map(move |(at, cut, piece)| {
+        let mut chars: Vec<char> = everything.chars().collect();
+        let at = at.index(chars.len());
+        let end = (at + cut).min(chars.len());
+        chars.splice(at..end, piece.chars());
+        chars.into_iter().collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn mutated_files_never_panic_and_show_no_hash(text in mutated()) {
+        if let Err(Problems(problems)) = parse("f", &text, &data().join("web/good")) {
+            prop_assert!(!problems.is_empty());
+            for problem in problems {
+                prop_assert!(!problem.to_string().contains('\n'), "{problem}");
+                prop_assert!(!problem.to_string().contains("QOauhQ"), "{problem}");
+            }
+        }
+    }
+}
