@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -26,7 +25,7 @@ use crate::reload::{Asked, Reloads};
 use crate::service::{self, Say};
 use crate::state::{self, Snapshot, persist};
 use crate::trust::{Roots, RootsError};
-use crate::web::{self, App, TelemetryPath};
+use crate::web::{self, App, Front, TelemetryPath};
 use reload::{Reloader, Surroundings};
 
 /// Events that may wait for the owner of the state before probes wait for it.
@@ -151,7 +150,7 @@ pub fn size(plan: &Plan) -> String {
 /// Probes and serves until `shutdown` completes. Ends within a second of it, whatever hangs.
 pub async fn run(
     setup: Setup,
-    listeners: Vec<TcpListener>,
+    front: Front,
     path: TelemetryPath,
     lifecycle: Lifecycle,
     shutdown: impl Future<Output = ()>,
@@ -171,9 +170,7 @@ pub async fn run(
     let build = BuildInfo::current();
     let reloads = lifecycle.over_http.then_some(lifecycle.reloads);
     let router = web::router(App { snapshot: snapshot.clone(), build, telemetry_path: path, clock, reloads });
-    for listener in listeners {
-        servers.spawn(web::serve(listener, router.clone(), until(stopped.clone())));
-    }
+    servers.spawn(front.serve(router, until(stopped)));
     let mut beside = service::keep_telling(engine.clone(), snapshot.clone());
     tokio::spawn(state::run(first, inbox, publish));
     let (work, reloader) =

@@ -26,9 +26,17 @@ pub struct Cli {
     #[arg(long = "config.check")]
     pub config_check: bool,
 
-    /// Address to serve on; may be given several times.
+    /// Address to serve on, or unix:///PATH for a Unix socket; may be given several times.
     #[arg(long = "web.listen-address", value_name = "[HOST]:PORT", default_value = ":10207")]
     pub listen: Vec<ListenAddress>,
+
+    /// Serve on the sockets that systemd passes, instead of --web.listen-address.
+    #[arg(long = "web.systemd-socket")]
+    pub systemd_socket: bool,
+
+    /// The web configuration file, in the format of Prometheus' exporter-toolkit: TLS, client certificates, users, headers.
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub web_config: Option<PathBuf>,
 
     /// Path of the metrics.
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]

@@ -13,7 +13,7 @@ use defender_exporter::clock::Clock;
 use defender_exporter::commands::{catalog, check, download_test, explain, man, shell, version};
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::reload::Reloads;
-use defender_exporter::web::{self, HealthUrl};
+use defender_exporter::web::{self, Access, Front, HealthUrl};
 use defender_exporter::windows;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -54,7 +54,11 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
     init_log(cli)?;
     let file = cli.config_file.as_deref();
     if cli.config_check {
-        let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
+        let (plan, access) = (app::load(file).map(|(_, plan)| plan), Access::load(cli.web_config.as_deref()));
+        let problems = [plan.as_ref().err(), access.as_ref().err()].into_iter().flatten();
+        let problems: Vec<_> = problems.map(ToString::to_string).collect();
+        let plan = plan.map_err(|_| problems.join("\n"))?;
+        access.map_err(|_| problems.join("\n"))?;
         println!("the configuration is good: {}", app::size(&plan));
         return Ok(ExitCode::SUCCESS);
     }
@@ -131,18 +135,22 @@ async fn serve(
     let lifecycle = Lifecycle::new(cli.enable_lifecycle);
     reload_at_hangup(lifecycle.reloads.clone())?;
     let setup = set_up(cli)?;
-    let mut listeners = Vec::new();
-    for address in &cli.listen {
-        let listener = web::bind(address).await.map_err(|error| error.to_string())?;
-        if let Ok(local) = listener.local_addr() {
-            tracing::info!("serving http://{local}{}", cli.telemetry_path);
-        }
-        listeners.push(listener);
-    }
+    let front = front(cli).await?;
     tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
     serving(lifecycle.reloads.clone());
-    app::run(setup, listeners, cli.telemetry_path.clone(), lifecycle, stop).await;
+    app::run(setup, front, cli.telemetry_path.clone(), lifecycle, stop).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens, and says where.
+async fn front(cli: &Cli) -> Result<Front, String> {
+    let access = Access::load(cli.web_config.as_deref()).map_err(|problems| problems.to_string())?;
+    let front = Front::open(&cli.listen, cli.systemd_socket, access).await;
+    let front = front.map_err(|error| error.to_string())?;
+    for place in front.places() {
+        tracing::info!("serving {place}{}", cli.telemetry_path);
+    }
+    Ok(front)
 }
 
 fn set_up(cli: &Cli) -> Result<Setup, String> {

@@ -30,7 +30,7 @@ pub enum HealthUrlError {
     #[error(transparent)]
     Url(#[from] UrlError),
     /// A certificate would have to be judged.
-    #[error("only http is asked: an exporter that serves https is asked by another listener")]
+    #[error("only http is asked, also of an exporter that serves https: that it refuses it is answer enough")]
     Https,
 }
 
@@ -55,7 +55,8 @@ pub enum HealthError {
 }
 
 impl HealthUrl {
-    /// Where an exporter that listens there is asked on the same machine; none where the system chose the port.
+    /// Where an exporter that listens there is asked on the same machine; none where the system chose the port, or where there
+    /// is none.
     #[must_use]
     pub fn of(listen: &ListenAddress) -> Option<Self> {
         let there = match listen {
@@ -69,6 +70,7 @@ impl HealthUrl {
                 SocketAddr::from((ip, address.port())).to_string()
             }
             ListenAddress::Name { host, port } => format!("{host}:{port}"),
+            ListenAddress::Unix(_) => return None,
         };
         let url = ProbeUrl::parse(&format!("http://{there}{PATH}")).ok();
         url.filter(|url| url.port() != 0).map(Self)
@@ -90,14 +92,15 @@ impl fmt::Display for HealthUrl {
     }
 }
 
-/// Asks once. That a password is asked for is as good an answer as "OK": the exporter lives.
+/// Asks once. That a password is asked for is as good an answer as "OK": the exporter lives. So is the refusal of plain HTTP
+/// by an exporter that serves TLS, the one reason why it would call this request bad.
 ///
 /// # Errors
 /// When there is no good answer in time.
 pub async fn ask_health(url: &HealthUrl, limit: Duration) -> Result<StatusCode, HealthError> {
     let status = timeout(limit, status(&url.0)).await.map_err(|_| HealthError::Timeout(limit))??;
     match status {
-        StatusCode::OK | StatusCode::UNAUTHORIZED => Ok(status),
+        StatusCode::OK | StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST => Ok(status),
         other => Err(HealthError::Unhealthy(other)),
     }
 }
@@ -129,6 +132,8 @@ mod tests {
         check("[::]:8080", Some("http://[::1]:8080/-/healthy"));
         check("localhost:8080", Some("http://localhost:8080/-/healthy"));
         check(":0", None);
+        #[cfg(unix)]
+        check("unix:///run/exporter.sock", None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Serving over HTTP: the status page, its data, metrics, health. What the metrics say is `metrics`' business.
+//! Serving over HTTP: the status page, its data, metrics, health; to whom, and within which limits. What the metrics say is `metrics`' business.
 
+mod access;
 mod api;
 mod health;
 mod listen;
@@ -10,7 +11,8 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use access::Access;
 pub use health::{HealthError, HealthUrl, HealthUrlError, ask_health};
-pub use listen::{BindError, ListenAddress, ListenAddressError, bind};
+pub use listen::{BindError, ListenAddress, ListenAddressError};
 pub use routes::{App, TelemetryPath, TelemetryPathError, router};
-pub use serve::serve;
+pub use serve::Front;

@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::{App, bind, router, serve};
+use super::listen::Listener;
+use super::{Access, App, Front, router};
 use crate::clock::Clock;
 use crate::metrics::fixture;
 use crate::report::sample;
@@ -34,10 +35,9 @@ impl Server {
         let telemetry_path = "/telemetry".parse().expect("a valid path");
         let clock = Clock::Fixed(sample::at(60));
         let router = router(App { snapshot, build: fixture::build(), telemetry_path, clock, reloads: None });
-        let listener = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
+        let (front, address) = front().await;
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, router, async move {
+        let served = tokio::spawn(front.serve(router, async move {
             let _ = stopped.await;
         }));
         Self { address, snapshots, stop, served }
@@ -247,14 +247,22 @@ async fn stopping_does_not_wait_for_an_endless_answer() {
             pending::<()>()
         }),
     );
-    let listener = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
-    let mut client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connects");
+    let (front, address) = front().await;
+    let mut client = TcpStream::connect(address).await.expect("connects");
     client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sends");
     let stop = async {
         was_asked.await.expect("the request arrives");
     };
-    let served = tokio::time::timeout(Duration::from_secs(1), serve(listener, endless, stop));
+    let served = tokio::time::timeout(Duration::from_secs(1), front.serve(endless, stop));
     served.await.expect("in time");
+}
+
+/// Open to everyone, on a port of its own.
+async fn front() -> (Front, SocketAddr) {
+    let listener = Listener::on(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
+    let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
+    let address = socket.local_addr().expect("bound");
+    (Front::new(vec![listener], Access::load(None).expect("no file, no problem")), address)
 }
 
 /// A client that trusts nobody over TLS, which nothing here speaks to it.

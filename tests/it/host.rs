@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use defender_exporter::app::{self, Lifecycle, Setup};
 use defender_exporter::clock::Clock;
 use defender_exporter::host::mdatp::Mdatp;
+use defender_exporter::web::{Access, Front};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -41,11 +42,12 @@ async fn start(config: &Path, mdatp: &Path) -> (String, oneshot::Sender<()>, tok
     let setup = app::set_up(Some(config), Clock::Fixed(lab::now())).unwrap();
     assert!(setup.host.is_none(), "installed: none");
     let setup = Setup { host: Some(Box::new(Mdatp::at(mdatp.to_owned()))), ..setup };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let anywhere = ["127.0.0.1:0".parse().unwrap()];
+    let front = Front::open(&anywhere, false, Access::load(None).unwrap()).await.unwrap();
+    let url = format!("{}/metrics", front.places()[0]);
     let (stop, stopped) = oneshot::channel();
     let path = "/metrics".parse().unwrap();
-    let running = tokio::spawn(app::run(setup, vec![listener], path, Lifecycle::new(false), async {
+    let running = tokio::spawn(app::run(setup, front, path, Lifecycle::new(false), async {
         let _ = stopped.await;
     }));
     (url, stop, running)

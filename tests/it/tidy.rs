@@ -56,6 +56,7 @@ fn each_room_keeps_its_own() {
             "src/signatures/watch.rs",
             "src/trust/issuers.rs",
             "src/ways",
+            "src/web",
         ],
     );
     check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);

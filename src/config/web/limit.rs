@@ -27,7 +27,7 @@ pub(super) fn read(mut mapping: Mapping<'_>) -> Option<RateLimit> {
     let interval = interval.filter(|_| !off).and_then(|node| node.duration(&INTERVAL));
     // With a burst of 0 not one request would be let through.
     let burst = if off { mapping.take("burst") } else { mapping.require("burst") };
-    let burst = burst.and_then(|node| node.integer(if off { 0 } else { 1 }, MAX_BURST));
+    let burst = burst.and_then(|node| node.integer(u64::from(!off), MAX_BURST));
     let burst = burst.and_then(|burst| u32::try_from(burst).ok());
     mapping.finish();
     Some(RateLimit { interval: interval?, burst: burst? })

@@ -37,7 +37,7 @@ fn good_files_become_this_configuration() {
 fn without_bytes(shown: &str) -> String {
     let byte = |line: &&str| {
         let text = line.trim().trim_start_matches("0x").trim_end_matches(',');
-        !(text.bytes().all(|c| c.is_ascii_hexdigit()) && !text.is_empty())
+        text.is_empty() || !text.bytes().all(|c| c.is_ascii_hexdigit())
     };
     shown.lines().filter(byte).collect::<Vec<_>>().join("\n")
 }
@@ -82,5 +82,34 @@ proptest! {
                 prop_assert!(!problem.to_string().contains("QOauhQ"), "{problem}");
             }
         }
+    }
+}
+
+const SAMPLE: &str = include_str!("../../../deploy/web-config.yaml");
+
+#[test]
+fn the_sample_is_plain_http_for_everyone() {
+    assert_eq!(parse("sample", SAMPLE, Path::new("")), Ok(WebConfig::default()));
+}
+
+#[test]
+fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
+    let text: String =
+        SAMPLE.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n").collect();
+    let folder = tempfile::tempdir().unwrap();
+    for (from, to) in
+        [("server.pem", "exporter.pem"), ("server.key", "exporter.key"), ("clients.pem", "clients.pem")]
+    {
+        std::fs::copy(data().join("web/pem").join(from), folder.path().join(to)).unwrap();
+    }
+    let config = parse("sample", &text, folder.path()).unwrap();
+    let tls = config.tls.unwrap();
+    let ClientAuth::Required { allowed_sans, .. } = &tls.clients else { panic!("{:?}", tls.clients) };
+    assert_eq!(allowed_sans, &["prometheus.example"]);
+    assert_eq!((tls.versions.len(), tls.suites.len(), tls.curves.len()), (2, 2 + 3, 2));
+    assert_eq!((config.headers.len(), config.rate_limit.is_some()), (5, true));
+    assert_eq!(bcrypt::verify("example", config.users["prometheus"].reveal()).ok(), Some(true));
+    for key in ["prefer_server_cipher_suites: true", "http2: true", "min_version: ", "max_version: "] {
+        assert!(text.contains(key), "{key} leaves no trace where it has its default");
     }
 }

@@ -43,6 +43,13 @@ impl PasswordHash {
         Ok(Self { text: text.to_owned(), cost })
     }
 
+    /// A hash that no password is known to have, as long to compare with as any of this cost; without one, of the usual cost.
+    #[must_use]
+    pub fn decoy(cost: Option<u32>) -> Self {
+        let cost = cost.filter(|cost| COST.contains(cost)).unwrap_or(bcrypt::DEFAULT_COST);
+        Self { text: format!("$2b${cost:02}${}", ".".repeat(53)), cost }
+    }
+
     /// The hash, as it was written.
     #[must_use]
     pub fn reveal(&self) -> &str {

@@ -1,12 +1,9 @@
-//! Where the exporter listens: the flag's syntax, as other Prometheus exporters have it, and the sockets.
+//! An address to listen on, as the flag has it.
 
 use std::fmt;
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
-
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, lookup_host};
 
 /// An address to listen on. Port 0 lets the system choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +19,15 @@ pub enum ListenAddress {
         /// The TCP port.
         port: u16,
     },
+    /// `unix:///run/exporter.sock`: a Unix socket with this absolute path.
+    Unix(PathBuf),
 }
 
 /// A text that is no address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no address to listen on: {problem}; accepted are :10207, 127.0.0.1:10207, [::1]:10207 and localhost:10207"
+    "{text:?} is no address to listen on: {problem}; accepted are :10207, 127.0.0.1:10207, [::1]:10207, localhost:10207 \
+     and unix:///run/exporter.sock"
 )]
 pub struct ListenAddressError {
     text: String,
@@ -45,6 +45,9 @@ impl FromStr for ListenAddress {
 fn parse(text: &str) -> Result<ListenAddress, &'static str> {
     if let Ok(address) = text.parse() {
         return Ok(ListenAddress::Address(address));
+    }
+    if let Some(path) = text.strip_prefix("unix:") {
+        return unix(path);
     }
     let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
     if host.parse::<Ipv6Addr>().is_ok() {
@@ -66,88 +69,29 @@ fn parse(text: &str) -> Result<ListenAddress, &'static str> {
     Ok(ListenAddress::Name { host: host.to_owned(), port })
 }
 
+/// What follows `unix:`, as a URL without a host or as a path alone.
+fn unix(path: &str) -> Result<ListenAddress, &'static str> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if cfg!(not(unix)) {
+        Err("this system has no Unix sockets that can be served")
+    } else if !path.starts_with('/') {
+        Err("the path of a Unix socket is absolute")
+    } else if path.ends_with('/') {
+        Err("the path of a Unix socket names a file")
+    } else {
+        Ok(ListenAddress::Unix(path.into()))
+    }
+}
+
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Everywhere(port) => write!(f, ":{port}"),
             Self::Address(address) => write!(f, "{address}"),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
         }
     }
-}
-
-/// Why an address can't be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", cause(.source))]
-pub struct BindError {
-    /// The address, as it was asked for.
-    pub address: ListenAddress,
-    /// What the system says.
-    pub source: io::Error,
-}
-
-/// The usual causes in plain words; the system's own words for the others.
-fn cause(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "the port is in use by another program".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine does not have the address".to_owned(),
-        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege".to_owned(),
-        _ => error.to_string(),
-    }
-}
-
-/// Listens. To be called within a tokio runtime.
-///
-/// # Errors
-/// When the system refuses, or the name has no address.
-pub async fn bind(address: &ListenAddress) -> Result<TcpListener, BindError> {
-    let listener = match address {
-        ListenAddress::Everywhere(port) => everywhere(*port),
-        ListenAddress::Address(socket) => listen(*socket),
-        ListenAddress::Name { host, port } => by_name(host, *port).await,
-    };
-    listener.map_err(|source| BindError { address: address.clone(), source })
-}
-
-/// On machines without IPv6 the socket can't be had, or its address isn't there.
-fn everywhere(port: u16) -> io::Result<TcpListener> {
-    let v6 = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0));
-    let v4 = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
-    match listen(v6) {
-        Err(error) if without_ipv6(&error) => listen(v4),
-        other => other,
-    }
-}
-
-/// Not the errors that IPv4 would meet as well.
-fn without_ipv6(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
-}
-
-async fn by_name(host: &str, port: u16) -> io::Result<TcpListener> {
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in lookup_host((host, port)).await? {
-        match listen(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() && address.ip().is_unspecified() {
-        socket.set_only_v6(false)?;
-    }
-    // A restart must not wait for the old connections' TIME_WAIT. On Windows the option would mean sharing the port.
-    if !cfg!(windows) {
-        socket.set_reuse_address(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(1024)?;
-    TcpListener::from_std(socket.into())
 }
 
 #[cfg(test)]
@@ -167,6 +111,24 @@ mod tests {
         check("[::1]:10207", ListenAddress::Address((Ipv6Addr::LOCALHOST, 10207).into()));
         check("localhost:10207", ListenAddress::Name { host: "localhost".to_owned(), port: 10207 });
         check("probe-1.example:80", ListenAddress::Name { host: "probe-1.example".to_owned(), port: 80 });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn unix_sockets() {
+        for text in ["unix:///run/a.sock", "unix:/run/a.sock"] {
+            let parsed: ListenAddress = text.parse().expect(text);
+            assert_eq!(parsed.to_string(), "unix:///run/a.sock");
+        }
+        for (text, problem) in [
+            ("unix:run/a.sock", "is absolute"),
+            ("unix://host/a.sock", "is absolute"),
+            ("unix:", "is absolute"),
+            ("unix:///run/", "names a file"),
+        ] {
+            let error = text.parse::<ListenAddress>().expect_err(text).to_string();
+            assert!(error.contains(problem), "{error}");
+        }
     }
 
     #[test]
@@ -192,22 +154,5 @@ mod tests {
             assert!(error.contains(problem), "{text}: {error}");
             assert!(error.contains("accepted are :10207"), "{error}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_port_in_use_is_named() {
-        let first = bind(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
-        let taken = ListenAddress::Address(first.local_addr().expect("bound"));
-        let error = bind(&taken).await.expect_err("in use").to_string();
-        assert_eq!(error, format!("cannot listen on {taken}: the port is in use by another program"));
-    }
-
-    #[tokio::test]
-    async fn a_name_and_every_address() {
-        let named = bind(&"localhost:0".parse().expect("valid")).await.expect("localhost");
-        assert!(named.local_addr().expect("bound").ip().is_loopback());
-        let everywhere = bind(&ListenAddress::Everywhere(0)).await.expect("any");
-        let port = everywhere.local_addr().expect("bound").port();
-        tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.expect("IPv4 is served");
     }
 }

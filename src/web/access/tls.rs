@@ -1,0 +1,80 @@
+//! The server's side of TLS as rustls wants it, from what the web configuration says.
+
+use std::sync::Arc;
+
+use rustls::crypto::ring::{default_provider, kx_group};
+use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{Error, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+
+use super::sans::Named;
+use crate::config::web::{ClientAuth, Curve, ServerTls, TlsVersion};
+
+/// ALPN's name for HTTP/2 (RFC 9113, section 3.1).
+pub(in crate::web) const H2: &[u8] = b"h2";
+
+/// ALPN's name for HTTP/1.1 (RFC 7301, section 6).
+const HTTP11: &[u8] = b"http/1.1";
+
+/// # Errors
+/// When the library refuses what the configuration has let pass.
+pub(super) fn server_config(tls: &ServerTls, http2: bool) -> Result<ServerConfig, Error> {
+    let mut provider = CryptoProvider { cipher_suites: tls.suites.clone(), ..default_provider() };
+    if !tls.curves.is_empty() {
+        provider.kx_groups = tls.curves.iter().map(|curve| group(*curve)).collect();
+    }
+    let provider = Arc::new(provider);
+    let versions: Vec<_> = tls.versions.iter().map(|version| version_of(*version)).collect();
+    let builder =
+        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&versions)?;
+    let builder = match client_verifier(&tls.clients, &provider)? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(tls.chain.clone(), tls.key.reveal())?;
+    config.ignore_client_order = tls.server_order;
+    config.alpn_protocols = if http2 { vec![H2.to_vec(), HTTP11.to_vec()] } else { vec![HTTP11.to_vec()] };
+    Ok(config)
+}
+
+fn group(curve: Curve) -> &'static dyn SupportedKxGroup {
+    match curve {
+        Curve::P256 => kx_group::SECP256R1,
+        Curve::P384 => kx_group::SECP384R1,
+        Curve::X25519 => kx_group::X25519,
+    }
+}
+
+const fn version_of(tls: TlsVersion) -> &'static SupportedProtocolVersion {
+    match tls {
+        TlsVersion::Tls12 => &version::TLS12,
+        TlsVersion::Tls13 => &version::TLS13,
+    }
+}
+
+fn client_verifier(
+    clients: &ClientAuth,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, Error> {
+    let builder = |authorities: &[CertificateDer<'static>]| {
+        let mut roots = RootCertStore::empty();
+        for authority in authorities {
+            roots.add(authority.clone())?;
+        }
+        Ok::<_, Error>(WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)))
+    };
+    let built = match clients {
+        ClientAuth::None => return Ok(None),
+        ClientAuth::IfGiven(authorities) => builder(authorities)?.allow_unauthenticated().build(),
+        ClientAuth::Required { authorities, .. } => builder(authorities)?.build(),
+    };
+    let verifier = built.map_err(|error| Error::General(error.to_string()))?;
+    Ok(Some(match clients {
+        ClientAuth::Required { allowed_sans, .. } if !allowed_sans.is_empty() => {
+            Arc::new(Named::new(verifier, allowed_sans.clone()))
+        }
+        _ => verifier,
+    }))
+}

@@ -1,0 +1,63 @@
+//! The body of an answer: in pieces, so that hyper takes of it what the client takes, and the connection knows when all of it
+//! is gone.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+use super::activity::UnderWay;
+
+/// The largest piece, in bytes: a frame of HTTP/2 (RFC 9113, section 4.2).
+const PIECE: usize = 16 * 1024;
+
+/// A body whose end is noted.
+pub(super) struct Sent {
+    body: Body,
+    rest: Bytes,
+    _answer: UnderWay,
+}
+
+impl Sent {
+    pub(super) fn new(body: Body, answer: UnderWay) -> Self {
+        answer.sending();
+        Self { body, rest: Bytes::new(), _answer: answer }
+    }
+}
+
+impl HttpBody for Sent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                other => return other,
+            }
+        }
+        let length = self.rest.len().min(PIECE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (mut hint, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
+    }
+}

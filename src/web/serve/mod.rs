@@ -1,0 +1,137 @@
+//! Serving until told to stop, and stopping in time: every listener is served alike, by one stack and under one set of limits.
+
+mod activity;
+mod body;
+mod connection;
+mod crowd;
+mod limits;
+mod stream;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use self::activity::Activity;
+use self::connection::{Service, stopping};
+use self::crowd::Crowd;
+pub(super) use self::crowd::Peer;
+use self::limits::{Times, limited};
+pub(super) use self::stream::Stream;
+use super::access::{Access, guarded};
+use super::listen::{BindError, ListenAddress, Listener};
+
+/// How long answers under way may take once the exporter stops.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How long accepting rests where the system has nothing left to accept with.
+const REST: Duration = Duration::from_millis(200);
+
+/// The listeners with who may connect to them.
+pub struct Front {
+    listeners: Vec<Listener>,
+    access: Access,
+    crowd: Arc<Crowd>,
+    times: Times,
+}
+
+impl Front {
+    /// Listens on each address, or on the sockets that systemd passed. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When one of them can't be listened on.
+    pub async fn open(addresses: &[ListenAddress], systemd: bool, access: Access) -> Result<Self, BindError> {
+        let listeners = if systemd { Listener::of_systemd()? } else { Listener::on_each(addresses).await? };
+        Ok(Self::new(listeners, access))
+    }
+
+    pub(super) fn new(listeners: Vec<Listener>, access: Access) -> Self {
+        Self { listeners, access, crowd: Arc::new(Crowd::new()), times: Times::USUAL }
+    }
+
+    /// Where it listens, for a person: `https://127.0.0.1:10207`, `https over unix:///run/exporter.sock`.
+    #[must_use]
+    pub fn places(&self) -> Vec<String> {
+        self.listeners.iter().map(|listener| listener.place(self.access.scheme())).collect()
+    }
+
+    /// Serves until `shutdown` ends, then lets answers under way finish for half a second at most.
+    pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
+        let Self { listeners, access, crowd, times } = self;
+        let router = limited(guarded(router, access.clone()));
+        let (stopping, stop) = watch::channel(false);
+        let mut serving = JoinSet::new();
+        for listener in listeners {
+            let (router, access, crowd, stop) =
+                (router.clone(), access.clone(), Arc::clone(&crowd), stop.clone());
+            serving.spawn(accept_all(listener, Shared { router, access, crowd, times, stop }));
+        }
+        shutdown.await;
+        stopping.send_replace(true);
+        serving.join_all().await;
+    }
+}
+
+/// What the connections of a listener have in common.
+struct Shared {
+    router: Router,
+    access: Access,
+    crowd: Arc<Crowd>,
+    times: Times,
+    stop: watch::Receiver<bool>,
+}
+
+/// Accepts until the exporter stops, then waits for what is under way.
+async fn accept_all(listener: Listener, mut shared: Shared) {
+    let mut connections = JoinSet::new();
+    let mut stop = shared.stop.clone();
+    loop {
+        let accepted = tokio::select! {
+            () = stopping(&mut stop) => break,
+            _ = connections.join_next(), if !connections.is_empty() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => admit(stream, peer, &mut shared, &mut connections),
+            Err(error) if is_of_the_client(&error) => {}
+            Err(error) => {
+                tracing::warn!("no connection can be accepted: {error}");
+                shared.crowd.make_room();
+                sleep(REST).await;
+            }
+        }
+    }
+    drop(listener);
+    let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::debug!("connections were still open at the end");
+    }
+}
+
+/// The connection broke before it was accepted.
+fn is_of_the_client(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn admit(stream: Box<dyn Stream>, peer: Peer, shared: &mut Shared, connections: &mut JoinSet<()>) {
+    let activity = Arc::new(Activity::new(Instant::now()));
+    let Some(place) = shared.crowd.enter(peer, &activity) else {
+        tracing::warn!("a connection is refused: too many answers are being made at once");
+        return;
+    };
+    let Shared { router, access, times, stop, .. } = &*shared;
+    let (router, access, times, stop) = (router.clone(), access.clone(), *times, stop.clone());
+    connections.spawn(async move {
+        let tls = access.rules().await.tls.clone();
+        connection::serve(stream, activity, place, Service { router, tls, times, stop }).await;
+    });
+}
