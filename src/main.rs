@@ -147,8 +147,8 @@ async fn front(cli: &Cli) -> Result<Front, String> {
     let access = Access::load(cli.web_config.as_deref()).map_err(|problems| problems.to_string())?;
     let front = Front::open(&cli.listen, cli.systemd_socket, access).await;
     let front = front.map_err(|error| error.to_string())?;
-    for place in front.places() {
-        tracing::info!("serving {place}{}", cli.telemetry_path);
+    for place in front.places(&cli.telemetry_path) {
+        tracing::info!("serving {place}");
     }
     Ok(front)
 }

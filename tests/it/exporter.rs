@@ -25,7 +25,7 @@ use defender_exporter::config::Config;
 
 use crate::lab::Lab;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_defender-exporter");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_defender-exporter");
 
 const SUCCESS: &str = "defender_probe_success";
 const REASON: &str = "defender_probe_failure_reason";

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use defender_exporter::app::{self, Lifecycle, Setup};
 use defender_exporter::clock::Clock;
 use defender_exporter::host::mdatp::Mdatp;
-use defender_exporter::web::{Access, Front};
+use defender_exporter::web::{Access, Front, TelemetryPath};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -44,9 +44,9 @@ async fn start(config: &Path, mdatp: &Path) -> (String, oneshot::Sender<()>, tok
     let setup = Setup { host: Some(Box::new(Mdatp::at(mdatp.to_owned()))), ..setup };
     let anywhere = ["127.0.0.1:0".parse().unwrap()];
     let front = Front::open(&anywhere, false, Access::load(None).unwrap()).await.unwrap();
-    let url = format!("{}/metrics", front.places()[0]);
+    let path = TelemetryPath::default();
+    let url = front.places(&path)[0].clone();
     let (stop, stopped) = oneshot::channel();
-    let path = "/metrics".parse().unwrap();
     let running = tokio::spawn(app::run(setup, front, path, Lifecycle::new(false), async {
         let _ = stopped.await;
     }));

@@ -6,6 +6,7 @@
 // This crate is a binary: `pub` marks what a module offers to the others.
 #![allow(unreachable_pub)]
 
+mod access;
 mod addresses;
 mod chains;
 mod dashboards;

@@ -114,15 +114,15 @@ impl Listener {
         }
     }
 
-    /// Where it is, for a person: `https://127.0.0.1:10207`, `https over unix:///run/exporter.sock`.
-    pub(super) fn place(&self, scheme: &str) -> String {
+    /// Where a path is, for a person: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at /metrics`.
+    pub(super) fn place(&self, scheme: &str, path: &str) -> String {
         match self {
             Self::Tcp(listener) => {
                 let address = listener.local_addr().map_or_else(|_| String::new(), |at| at.to_string());
-                format!("{scheme}://{address}")
+                format!("{scheme}://{address}{path}")
             }
             #[cfg(unix)]
-            Self::Unix(socket) => format!("{scheme} over {socket}"),
+            Self::Unix(socket) => format!("{scheme} over {socket} at {path}"),
         }
     }
 }

@@ -24,8 +24,10 @@ struct Phases {
     /// Since when a head is expected; none: nothing came since the last answer.
     head_since: Option<Instant>,
     quiet_since: Instant,
-    /// Bytes came while an answer was under way: the next head may be on its way.
-    early: bool,
+    /// Bytes came since the last head: the next one may be on its way.
+    fresh: bool,
+    /// The last request had a body, which nobody may have read.
+    body: bool,
     /// Over HTTP/2 bytes say nothing: there are pings and settings.
     multiplexed: bool,
 }
@@ -33,21 +35,21 @@ struct Phases {
 impl Phases {
     fn new(now: Instant) -> Self {
         let (answers, head_since) = (Vec::new(), Some(now));
-        Self { answers, next: 0, head_since, quiet_since: now, early: false, multiplexed: false }
+        Self { answers, next: 0, head_since, quiet_since: now, fresh: false, body: false, multiplexed: false }
     }
 
     fn received(&mut self, now: Instant) {
         if self.multiplexed {
             return;
         }
+        self.fresh = true;
         if self.answers.is_empty() {
             self.head_since.get_or_insert(now);
-        } else {
-            self.early = true;
         }
     }
 
-    fn asked(&mut self) -> u64 {
+    fn asked(&mut self, body: bool) -> u64 {
+        (self.fresh, self.body) = (false, body);
         let number = self.next;
         self.next += 1;
         self.head_since = None;
@@ -66,8 +68,7 @@ impl Phases {
         self.answers.retain(|answer| answer.number != number);
         if self.answers.is_empty() {
             self.quiet_since = now;
-            self.head_since = self.early.then_some(now);
-            self.early = false;
+            self.head_since = self.fresh.then_some(now);
         }
     }
 
@@ -131,6 +132,12 @@ impl Activity {
         self.phases().idle_since()
     }
 
+    /// Whether the client may still be sending what nobody reads any more.
+    pub(super) fn talks(&self) -> bool {
+        let phases = self.phases();
+        phases.fresh || phases.body
+    }
+
     /// Completes when something has changed since the last time.
     pub(super) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
@@ -144,9 +151,9 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// The head of a request has been read.
-    pub(super) fn begin(activity: &Arc<Activity>) -> Self {
-        Self { activity: Arc::clone(activity), number: activity.change(Phases::asked) }
+    /// The head of a request has been read, which may have a body.
+    pub(super) fn begin(activity: &Arc<Activity>, body: bool) -> Self {
+        Self { activity: Arc::clone(activity), number: activity.change(|phases| phases.asked(body)) }
     }
 
     /// The answer is made and begins to be sent.
@@ -190,7 +197,7 @@ mod tests {
     #[test]
     fn each_phase_has_its_limit() {
         let asked: Step = |phases, _| {
-            phases.asked();
+            phases.asked(false);
         };
         let bytes: Step = Phases::received;
         let sending: Step = |phases, now| phases.sending(0, now);

@@ -4,19 +4,18 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
@@ -29,12 +28,6 @@ use crate::web::access::H2;
 
 /// What Go's server says, word for word: monitoring already looks for it.
 const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-
-/// How long a client that must go may take to read why.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// What of such a client is still read, in bytes.
-const LINGER_BYTES: u64 = 64 * 1024;
 
 /// What a connection is served with.
 pub(super) struct Service {
@@ -88,14 +81,10 @@ async fn converse(mut stream: Watched, activity: &Arc<Activity>, service: Servic
     }
 }
 
-/// Says why, and reads on a little: closing with bytes unread would take the answer away again.
 async fn turn_away(mut stream: Watched) {
-    let said = async {
-        stream.write_all(NOT_TLS).await?;
-        stream.shutdown().await?;
-        tokio::io::copy(&mut (&mut stream).take(LINGER_BYTES), &mut tokio::io::sink()).await
-    };
-    let _ = timeout(LINGER, said).await; // whether it heard or not
+    if stream.write_all(NOT_TLS).await.is_ok() {
+        let _ = stream.shutdown().await; // whether it heard or not
+    }
 }
 
 async fn http1(stream: impl Stream + 'static, activity: &Arc<Activity>, service: Service) {
@@ -155,7 +144,7 @@ async fn answer(
     request: Request<Incoming>,
     activity: &Arc<Activity>,
 ) -> Result<Response<Sent>, Infallible> {
-    let under_way = UnderWay::begin(activity);
+    let under_way = UnderWay::begin(activity, !request.body().is_end_stream());
     let response = router.oneshot(request.map(Body::new)).await?;
     Ok(response.map(|body| Sent::new(body, under_way)))
 }

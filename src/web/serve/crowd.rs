@@ -6,12 +6,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::activity::Activity;
 
 /// The most connections: with the probes' own they stay below 1024 open files, the usual limit of a process.
 const MOST: usize = 512;
+
+/// Those beyond, who have been sent away and are not gone yet, or who come only to be refused.
+const LEAVING: usize = 32;
 
 /// Who connects, as far as it counts: an IPv4 address, an IPv6 network of 64 bits, or a program of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,12 +45,20 @@ struct Member {
 pub(super) struct Crowd {
     most: usize,
     inside: Mutex<Inside>,
+    doorstep: Arc<Semaphore>,
 }
+
+/// Leave to accept one connection: so many sockets are open, and no more.
+pub(super) struct Leave(
+    #[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit,
+);
 
 #[derive(Default)]
 struct Inside {
     next: u64,
     members: HashMap<u64, Member>,
+    /// How many members each has; nobody has none.
+    crowds: HashMap<Peer, usize>,
 }
 
 impl Crowd {
@@ -56,11 +67,16 @@ impl Crowd {
     }
 
     fn of_at_most(most: usize) -> Self {
-        Self { most, inside: Mutex::default() }
+        Self { most, inside: Mutex::default(), doorstep: Arc::new(Semaphore::new(most + LEAVING)) }
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until one more may be accepted: until who was sent away is gone.
+    pub(super) async fn leave(&self) -> Option<Leave> {
+        Arc::clone(&self.doorstep).acquire_owned().await.ok().map(Leave)
     }
 
     /// Lets one in, sending another away where there is no place left. None: no one can be sent away.
@@ -73,6 +89,7 @@ impl Crowd {
         inside.next += 1;
         let member = Member { peer, activity: Arc::clone(activity), leave: Arc::clone(&leave) };
         inside.members.insert(number, member);
+        *inside.crowds.entry(peer).or_default() += 1;
         Some(Place { crowd: Arc::clone(self), number, leave })
     }
 
@@ -84,20 +101,28 @@ impl Crowd {
 
 impl Inside {
     fn send_one_away(&mut self) -> bool {
-        let mut crowds: HashMap<Peer, usize> = HashMap::new();
-        for member in self.members.values() {
-            *crowds.entry(member.peer).or_default() += 1;
-        }
         let idle = self.members.iter().filter_map(|(number, member)| {
             let since = member.activity.idle_since()?;
-            let crowd = crowds.get(&member.peer).copied().unwrap_or_default();
+            let crowd = self.crowds.get(&member.peer).copied().unwrap_or_default();
             Some((std::cmp::Reverse(crowd), since, *number))
         });
         let Some((_, _, number)) = idle.min() else { return false };
-        if let Some(member) = self.members.remove(&number) {
+        if let Some(member) = self.remove(number) {
             member.leave.notify_one();
         }
         true
+    }
+
+    /// None: it has been sent away before.
+    fn remove(&mut self, number: u64) -> Option<Member> {
+        let member = self.members.remove(&number)?;
+        if let Some(crowd) = self.crowds.get_mut(&member.peer) {
+            *crowd -= 1; // it had this member at least
+            if *crowd == 0 {
+                self.crowds.remove(&member.peer);
+            }
+        }
+        Some(member)
     }
 }
 
@@ -117,7 +142,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.crowd.inside().members.remove(&self.number);
+        self.crowd.inside().remove(self.number);
     }
 }
 
@@ -154,16 +179,18 @@ mod tests {
         assert!(!lost(&prometheus).await && !lost(&flood[0]).await && !lost(&flood[1]).await);
         assert!(lost(&flood[2]).await && !lost(&newcomer).await);
         drop(flood);
-        let _second = crowd.enter(peer("10.0.0.2"), &came(0)).unwrap();
-        let _third = crowd.enter(peer("10.0.0.2"), &came(0)).unwrap();
+        let second = crowd.enter(peer("10.0.0.2"), &came(0)).unwrap();
+        let third = crowd.enter(peer("10.0.0.2"), &came(0)).unwrap();
         assert!(!lost(&prometheus).await);
+        drop((prometheus, newcomer, second, third));
+        assert!(crowd.inside().members.is_empty() && crowd.inside().crowds.is_empty());
     }
 
     #[test]
     fn who_is_being_answered_stays_and_a_newcomer_is_refused() {
         let crowd = Arc::new(Crowd::of_at_most(1));
         let activity = came(5);
-        let answer = UnderWay::begin(&activity);
+        let answer = UnderWay::begin(&activity, false);
         let _place = crowd.enter(Peer::Local, &activity).unwrap();
         assert!(crowd.enter(Peer::Local, &came(0)).is_none());
         answer.sending();

@@ -22,12 +22,13 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::activity::Activity;
 use self::connection::{Service, stopping};
-use self::crowd::Crowd;
 pub(super) use self::crowd::Peer;
+use self::crowd::{Crowd, Leave};
 use self::limits::{Times, limited};
 pub(super) use self::stream::Stream;
 use super::access::{Access, guarded};
 use super::listen::{BindError, ListenAddress, Listener};
+use super::routes::TelemetryPath;
 
 /// How long answers under way may take once the exporter stops.
 const GRACE: Duration = Duration::from_millis(500);
@@ -57,10 +58,11 @@ impl Front {
         Self { listeners, access, crowd: Arc::new(Crowd::new()), times: Times::USUAL }
     }
 
-    /// Where it listens, for a person: `https://127.0.0.1:10207`, `https over unix:///run/exporter.sock`.
+    /// Where a path is served, for a person: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at /metrics`.
     #[must_use]
-    pub fn places(&self) -> Vec<String> {
-        self.listeners.iter().map(|listener| listener.place(self.access.scheme())).collect()
+    pub fn places(&self, path: &TelemetryPath) -> Vec<String> {
+        let (scheme, path) = (self.access.scheme(), path.to_string());
+        self.listeners.iter().map(|listener| listener.place(scheme, &path)).collect()
     }
 
     /// Serves until `shutdown` ends, then lets answers under way finish for half a second at most.
@@ -90,17 +92,17 @@ struct Shared {
 }
 
 /// Accepts until the exporter stops, then waits for what is under way.
-async fn accept_all(listener: Listener, mut shared: Shared) {
+async fn accept_all(listener: Listener, shared: Shared) {
     let mut connections = JoinSet::new();
     let mut stop = shared.stop.clone();
     loop {
         let accepted = tokio::select! {
             () = stopping(&mut stop) => break,
             _ = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = listener.accept() => accepted,
+            accepted = next(&listener, &shared.crowd) => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => admit(stream, peer, &mut shared, &mut connections),
+            Ok(client) => admit(client, &shared, &mut connections),
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
                 tracing::warn!("no connection can be accepted: {error}");
@@ -122,16 +124,31 @@ fn is_of_the_client(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-fn admit(stream: Box<dyn Stream>, peer: Peer, shared: &mut Shared, connections: &mut JoinSet<()>) {
+/// A client that has connected, with the leave to do so.
+struct Client {
+    stream: Box<dyn Stream>,
+    peer: Peer,
+    leave: Option<Leave>,
+}
+
+async fn next(listener: &Listener, crowd: &Crowd) -> io::Result<Client> {
+    let leave = crowd.leave().await;
+    let (stream, peer) = listener.accept().await?;
+    Ok(Client { stream, peer, leave })
+}
+
+fn admit(client: Client, shared: &Shared, connections: &mut JoinSet<()>) {
+    let Client { stream, peer, leave } = client;
     let activity = Arc::new(Activity::new(Instant::now()));
     let Some(place) = shared.crowd.enter(peer, &activity) else {
         tracing::warn!("a connection is refused: too many answers are being made at once");
         return;
     };
-    let Shared { router, access, times, stop, .. } = &*shared;
+    let Shared { router, access, times, stop, .. } = shared;
     let (router, access, times, stop) = (router.clone(), access.clone(), *times, stop.clone());
     connections.spawn(async move {
         let tls = access.rules().await.tls.clone();
         connection::serve(stream, activity, place, Service { router, tls, times, stop }).await;
+        drop(leave);
     });
 }

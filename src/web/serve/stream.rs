@@ -1,11 +1,14 @@
 //! The bytes of one connection: whichever kind of socket, with its first bytes looked at and its activity noted.
 
+use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
 
@@ -17,24 +20,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 /// As many of the first bytes as tell HTTP from TLS.
 const SNIFFED: usize = 5;
 
-/// A socket that tells when bytes come.
+/// How long a client that is still sending may take to read why it is closed.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What of it is still read meanwhile, in bytes.
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// A socket that tells when bytes come. Its end waits a little for a client that is still sending: closing with bytes unread
+/// would take the last answer away again (RFC 9112, section 9.6).
 pub(super) struct Watched {
     stream: Box<dyn Stream>,
     activity: Arc<Activity>,
     /// Read already, and to be read again.
     first: Vec<u8>,
+    /// Our half is closed; until when the other half is read.
+    lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl Watched {
     pub(super) fn new(stream: Box<dyn Stream>, activity: Arc<Activity>) -> Self {
-        Self { stream, activity, first: Vec::new() }
+        Self { stream, activity, first: Vec::new(), lingering: None }
     }
 
     /// Whether what comes first is a request in the clear: a method, where TLS would begin with its number of a handshake.
     /// What was looked at is read again afterwards.
     pub(super) async fn speaks_http(&mut self) -> io::Result<bool> {
         let mut first = Vec::with_capacity(SNIFFED);
-        while first.len() < SNIFFED && first.iter().all(u8::is_ascii_uppercase) {
+        while first.len() < SNIFFED && first.first().is_none_or(u8::is_ascii_uppercase) {
             let mut byte = [0];
             if self.read(&mut byte).await? == 0 {
                 break;
@@ -45,6 +57,23 @@ impl Watched {
         let http = [b"GET /".as_slice(), b"HEAD ", b"POST ", b"PUT /", b"OPTIO"].contains(&first.as_slice());
         self.first = first;
         Ok(http)
+    }
+}
+
+impl Watched {
+    /// Reads until the client has closed its half, or has had its time.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (time, left) = self.lingering.get_or_insert_with(|| (Box::pin(sleep(LINGER)), LINGER_BYTES));
+        let mut bytes = [0; 4096];
+        while time.as_mut().poll(cx).is_pending() && *left > 0 {
+            let mut buf = ReadBuf::new(&mut bytes);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf));
+            if read.is_err() || buf.filled().is_empty() {
+                break;
+            }
+            *left = left.saturating_sub(buf.filled().len());
+        }
+        Poll::Ready(())
     }
 }
 
@@ -91,6 +120,12 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            if !self.activity.talks() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.poll_linger(cx).map(Ok)
     }
 }

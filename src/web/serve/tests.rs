@@ -83,6 +83,7 @@ async fn oversized_requests_are_refused() {
         ("an endless path", format!("GET /{}", "y".repeat(1_000_000)), too_large),
         ("a body", post(1000, 1000), "200 OK"),
         ("a large body", post(64 * 1024 + 1, 0), "413 Payload Too Large"),
+        ("a large body that is sent", post(200_000, 200_000), "413 Payload Too Large"),
         ("no HTTP", "hello\r\n\r\n".to_owned(), "400 Bad Request"),
     ] {
         assert_eq!(statuses(address, request.as_bytes()).await, [expected], "{what}");

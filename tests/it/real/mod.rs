@@ -3,10 +3,12 @@
 
 mod blocked_port;
 mod chromium;
+mod curl;
 mod firewall;
 mod interception;
 mod mitmproxy;
 mod netns;
+mod openssl;
 mod page;
 mod paging;
 mod panels;
