@@ -246,12 +246,20 @@ async fn bad_usage_and_bad_configuration_exit_with_3_and_one_message() {
     let bad = bad.to_str().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&[&str], &[&str]); 8] = [
+    let web = folder.path().join("web.yaml");
+    std::fs::write(&web, "tls_server_config: { min_version: TLS10 }\n").unwrap();
+    let web = web.to_str().unwrap();
+    let of_web = ["cert_file", "TLS10", "RFC 8996"];
+    let both = ["--config.check", "--config.file", bad, "--web.config.file", web];
+    let cases: [(&[&str], &[&str]); 11] = [
         (&["service", "install"], &["Windows alone"]),
         (&["--no-such-flag"], &["--no-such-flag"]),
         (&["--config.file", "/no/such/file.yaml"], &["/no/such/file.yaml"]),
         (&["--config.check", "--config.file", bad], &["interval", "0s", "colour"]),
         (&["check", "--config.file", bad], &["interval", "0s", "colour"]),
+        (&["--config.check", "--web.config.file", web], &of_web),
+        (&["--web.config.file", web], &of_web),
+        (&both, &["interval", "0s", "colour", "cert_file", "TLS10"]),
         (&["--web.listen-address", "nonsense"], &["nonsense"]),
         (&["--web.listen-address", &taken], &[&taken]),
         (&["explain", "nonsense"], &["nonsense", "nxdomain"]),
@@ -268,6 +276,7 @@ async fn bad_usage_and_bad_configuration_exit_with_3_and_one_message() {
 #[test]
 fn commands_answer_without_a_network() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/defender-exporter.yaml");
+    let web = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/web-config.yaml");
     for (args, expected) in [
         (vec!["--version"], "defender-exporter, version 0.1.0 (branch: "),
         (vec!["-V"], "\n  build:            "),
@@ -282,6 +291,7 @@ fn commands_answer_without_a_network() {
         (vec!["explain", "-2147012721"], "0x80072F8F"),
         (vec!["explain", "revocation_unknown"], "0x80072F8F"),
         (vec!["--config.check", "--config.file", sample], "54 targets by 1 route\n"),
+        (vec!["--config.check", "--web.config.file", web], "the configuration is good"),
     ] {
         let output = run(&args);
         assert_eq!(output.status.code(), Some(0), "{args:?}");

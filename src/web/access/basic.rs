@@ -138,7 +138,7 @@ impl Gate {
 }
 
 /// Name and password; none: it is no Basic authentication.
-fn credentials(header: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(super) fn credentials(header: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
     let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;

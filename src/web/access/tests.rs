@@ -123,6 +123,20 @@ async fn one_password_is_compared_at_a_time_and_a_crowd_is_told_to_come_again() 
     assert_eq!((most.load(Ordering::SeqCst), now.load(Ordering::SeqCst)), (1, 0));
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_header_makes_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
+        let _ = HeaderValue::from_bytes(&bytes).map(|header| super::basic::credentials(&header));
+        let header = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(&bytes))).unwrap();
+        let found = super::basic::credentials(&header);
+        proptest::prop_assert_eq!(found.is_some(), bytes.contains(&b':'));
+        if let Some((name, password)) = found {
+            proptest::prop_assert!(!name.contains(&b':'));
+            proptest::prop_assert_eq!([name, password].join(&b':'), bytes);
+        }
+    }
+}
+
 /// A web configuration in a folder of its own.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf, Access) {
     let folder = tempfile::tempdir().unwrap();

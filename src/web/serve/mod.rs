@@ -94,7 +94,7 @@ struct Shared {
 /// Accepts until the exporter stops, then waits for what is under way.
 async fn accept_all(listener: Listener, shared: Shared) {
     let mut connections = JoinSet::new();
-    let mut stop = shared.stop.clone();
+    let (mut stop, mut complaints) = (shared.stop.clone(), Seldom::default());
     loop {
         let accepted = tokio::select! {
             () = stopping(&mut stop) => break,
@@ -102,10 +102,16 @@ async fn accept_all(listener: Listener, shared: Shared) {
             accepted = next(&listener, &shared.crowd) => accepted,
         };
         match accepted {
-            Ok(client) => admit(client, &shared, &mut connections),
+            Ok(client) => {
+                if !admit(client, &shared, &mut connections) && complaints.is_time(Instant::now()) {
+                    tracing::warn!("connections are refused: too many answers are being made at once");
+                }
+            }
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
-                tracing::warn!("no connection can be accepted: {error}");
+                if complaints.is_time(Instant::now()) {
+                    tracing::warn!("no connection can be accepted: {error}");
+                }
                 shared.crowd.make_room();
                 sleep(REST).await;
             }
@@ -115,6 +121,21 @@ async fn accept_all(listener: Listener, shared: Shared) {
     let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::debug!("connections were still open at the end");
+    }
+}
+
+/// A client can make the exporter complain, but not fill the log.
+#[derive(Default)]
+struct Seldom(Option<Instant>);
+
+impl Seldom {
+    /// Whether the last complaint is a minute old.
+    fn is_time(&mut self, now: Instant) -> bool {
+        let is_time = self.0.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(60));
+        if is_time {
+            self.0 = Some(now);
+        }
+        is_time
     }
 }
 
@@ -137,12 +158,12 @@ async fn next(listener: &Listener, crowd: &Crowd) -> io::Result<Client> {
     Ok(Client { stream, peer, leave })
 }
 
-fn admit(client: Client, shared: &Shared, connections: &mut JoinSet<()>) {
+/// False: there is no place for it.
+fn admit(client: Client, shared: &Shared, connections: &mut JoinSet<()>) -> bool {
     let Client { stream, peer, leave } = client;
     let activity = Arc::new(Activity::new(Instant::now()));
     let Some(place) = shared.crowd.enter(peer, &activity) else {
-        tracing::warn!("a connection is refused: too many answers are being made at once");
-        return;
+        return false;
     };
     let Shared { router, access, times, stop, .. } = shared;
     let (router, access, times, stop) = (router.clone(), access.clone(), *times, stop.clone());
@@ -151,4 +172,5 @@ fn admit(client: Client, shared: &Shared, connections: &mut JoinSet<()>) {
         connection::serve(stream, activity, place, Service { router, tls, times, stop }).await;
         drop(leave);
     });
+    true
 }

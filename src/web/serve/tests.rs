@@ -159,6 +159,16 @@ async fn who_does_not_read_the_answer_is_closed() {
     assert!(read < LARGE, "{read} bytes came");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_never_made_ends_in_503() {
+    use tower::ServiceExt as _;
+    let never = limited(Router::new().route("/", get(std::future::pending::<()>)));
+    let request = axum::http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let begin = Instant::now();
+    assert_eq!(never.oneshot(request).await.unwrap().status(), 503);
+    assert_eq!(begin.elapsed().as_secs(), 120);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_reads_gets_all_of_a_large_answer() {
     let (address, _stop) = start(Times::USUAL).await;
