@@ -6,9 +6,17 @@ use std::net::SocketAddr;
 use std::time::Instant as Moment;
 
 use axum::routing::{get, post};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
 
 use super::*;
 
@@ -26,16 +34,24 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// More than the sockets' buffers take.
 const LARGE: usize = 64 * 1024 * 1024;
 
+/// More than the windows of HTTP/2 here.
+const MEDIUM: usize = 512 * 1024;
+
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
 /// A server until the sender is gone, with these times.
 async fn start(times: Times) -> (SocketAddr, oneshot::Sender<()>) {
+    start_with(times, Access::load(None).unwrap()).await
+}
+
+async fn start_with(times: Times, access: Access) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = Listener::on(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
     let address = socket.local_addr().unwrap();
-    let front = Front { times, ..Front::new(vec![listener], Access::load(None).unwrap()) };
+    let front = Front { times, ..Front::new(vec![listener], access) };
     let router = Router::new()
         .route("/", get(|| async { "small" }))
+        .route("/medium", get(|| async { vec![b'x'; MEDIUM] }))
         .route("/large", get(|| async { vec![b'x'; LARGE] }))
         .route("/post", post(|| async { "posted" }));
     let (stop, stopped) = oneshot::channel();
@@ -103,8 +119,8 @@ async fn a_body_without_end_does_not_go_on_after_the_answer() {
 /// Sends these bytes, then a letter now and then if asked to, until the server closes; after how long that was.
 async fn closed_after(times: Times, bytes: &str, drip: bool) -> Duration {
     let (address, _stop) = start(times).await;
-    let mut client = TcpStream::connect(address).await.unwrap();
     let begin = Moment::now();
+    let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(bytes.as_bytes()).await.unwrap();
     let (mut reading, mut writing) = client.split();
     let dripping = async {
@@ -178,4 +194,56 @@ async fn who_reads_gets_all_of_a_large_answer() {
     let head = String::from_utf8_lossy(&answer[..300]).into_owned();
     assert!(head.contains(&format!("content-length: {LARGE}\r\n")), "{head}");
     assert!(answer.len() > LARGE);
+}
+
+/// What the tests of the web configuration have: a certificate that vouches for itself.
+const PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/config/web/pem");
+
+/// A server of HTTP/2 with these times, and a client that takes a kilobyte of each answer before it reads.
+async fn over_http_2(
+    times: Times,
+) -> (http2::SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>, oneshot::Sender<()>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yaml");
+    let identity = format!("cert_file: {PEM}/server.pem, key_file: {PEM}/server.key");
+    std::fs::write(&file, format!("tls_server_config: {{ {identity} }}")).unwrap();
+    let (address, stop) = start_with(times, Access::load(Some(&file)).unwrap()).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(format!("{PEM}/server.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut tls = tls.unwrap().with_root_certificates(roots).with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = "exporter.example".try_into().unwrap();
+    let stream = TlsConnector::from(Arc::new(tls)).connect(name, stream).await.unwrap();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(1024);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(connection), stop)
+}
+
+fn request(path: &str) -> hyper::Request<Empty<Bytes>> {
+    hyper::Request::get(format!("https://exporter.example{path}")).body(Empty::new()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_no_window_by_http_2_is_closed() {
+    let (mut sender, connection, _stop) = over_http_2(Times { sending: SHORT, ..TIMES }).await;
+    let begin = Moment::now();
+    let answer = sender.send_request(request("/large")).await.unwrap();
+    let other = sender.send_request(request("/")).await.unwrap(); // who is busy otherwise isn't spared
+    assert_eq!((answer.status().as_u16(), other.status().as_u16()), (200, 200));
+    let _ = timeout(PATIENCE, connection).await.expect("the server closes").unwrap();
+    assert!(begin.elapsed() >= SHORT);
+    drop((answer, other));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_by_http_2_gets_all_and_is_closed_when_idle() {
+    let (mut sender, connection, _stop) = over_http_2(Times { idle: SHORT, ..TIMES }).await;
+    let answer = sender.send_request(request("/medium")).await.unwrap();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body.len(), MEDIUM);
+    let _ = timeout(PATIENCE, connection).await.expect("the server closes").unwrap();
 }
