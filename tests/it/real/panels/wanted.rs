@@ -1,7 +1,6 @@
-//! Which query has results where. Most have some in every place; the others are listed, with the places where they must have some
-//! and, thereby, those where they must have none.
+//! Which query must have results where. Most have some in every place; the others are listed, with the places where they must.
 
-use super::PLACES;
+use super::{PLACES, SOUND};
 use crate::real::stack::Outage;
 
 /// Where a query is asked.
@@ -21,8 +20,7 @@ const BROKEN: &[Outage] =
 /// Where probes of MAPS itself fail: a blocked list is no probe's failure.
 const MAPS_FAILS: &[Outage] = &[Outage::MapsRefused, Outage::Intercepted, Outage::ProxyDemands];
 /// Where MAPS still answers, whatever the answer is worth.
-const MAPS_ANSWERS: &[Outage] =
-    &[Outage::None, Outage::CrlBlocked, Outage::Intercepted, Outage::ProxyDemands];
+const MAPS_ANSWERS: &[Outage] = &[SOUND, Outage::CrlBlocked, Outage::Intercepted, Outage::ProxyDemands];
 
 const SOME: &[Row] = &[
     // What fails, why, and what to change: nothing where nothing fails.
@@ -46,7 +44,7 @@ const SOME: &[Row] = &[
     (
         "Revocation lists, the next to run out first",
         "A",
-        &[Outage::None, Outage::MapsRefused, Outage::Intercepted, Outage::ProxyDemands],
+        &[SOUND, Outage::MapsRefused, Outage::Intercepted, Outage::ProxyDemands],
     ),
     ("Proxy's answer to CONNECT over time", "A", &[Outage::ProxyDemands]),
     // What these places don't have.
