@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
 use crate::commands::{catalog, check};
+use crate::logging::{Levels, LogFormat};
 use crate::web::{HealthUrl, ListenAddress, TelemetryPath};
 use crate::windows::Action;
 
@@ -46,10 +47,10 @@ pub struct Cli {
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
 
-    /// error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug; info, for commands
+    /// off, error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug; info, for commands
     /// warn, if not given.
     #[arg(long = "log.level", value_name = "LEVEL", global = true)]
-    pub log_level: Option<String>,
+    pub log_level: Option<Levels>,
 
     /// How log lines are written, to standard error.
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
@@ -106,13 +107,4 @@ pub enum Command {
         #[command(subcommand)]
         action: Action,
     },
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }

@@ -56,4 +56,6 @@ pub mod commands;
 
 pub mod windows;
 
+pub mod logging;
+
 pub mod clock;

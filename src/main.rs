@@ -1,21 +1,21 @@
 //! The program: parses flags, starts, and is the only place that exits the process.
 
 use std::future::Future;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
 use defender_exporter::app::{self, Lifecycle, Setup};
-use defender_exporter::cli::{Cli, Command, LogFormat};
+use defender_exporter::cli::{Cli, Command};
 use defender_exporter::clock::Clock;
 use defender_exporter::commands::{catalog, check, download_test, explain, man, shell, version};
+use defender_exporter::logging::{self, Levels};
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::reload::Reloads;
 use defender_exporter::web::{self, Access, Front, HealthUrl};
 use defender_exporter::windows;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Bad usage or a bad configuration.
@@ -51,7 +51,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
     if let Some(Command::Service { action: windows::Action::Run { .. } }) = cli.command {
         return be_service(cli); // it has a log of its own
     }
-    init_log(cli)?;
+    init_log(cli);
     let file = cli.config_file.as_deref();
     if cli.config_check {
         let (plan, access) = (app::load(file).map(|(_, plan)| plan), Access::load(cli.web_config.as_deref()));
@@ -168,24 +168,18 @@ fn in_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Result<Ex
 }
 
 /// Logs to standard error; commands say what they have to say on standard output, so they log warnings alone.
-fn init_log(cli: &Cli) -> Result<(), String> {
-    let usual = if cli.command.is_some() { "warn" } else { "info" };
-    log_to(cli, usual, std::io::stderr, std::io::stderr().is_terminal())
+fn init_log(cli: &Cli) {
+    let usual = if cli.command.is_some() { LevelFilter::WARN } else { LevelFilter::INFO };
+    log_to(cli, usual, std::io::stderr);
 }
 
-/// Logs there, with `usual` as the level where none is asked for; in colours if `ansi`.
-fn log_to<W>(cli: &Cli, usual: &str, writer: W, ansi: bool) -> Result<(), String>
+/// Logs there, with `usual` as the level where none is asked for.
+fn log_to<W>(cli: &Cli, usual: LevelFilter, writer: W)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let level = cli.log_level.as_deref().unwrap_or(usual);
-    let filter = EnvFilter::try_new(level).map_err(|error| format!("--log.level: {level:?}: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    match cli.log_format {
-        LogFormat::Text => builder.with_target(false).with_ansi(ansi).init(),
-        LogFormat::Json => builder.json().init(),
-    }
-    Ok(())
+    let levels = cli.log_level.clone().unwrap_or_else(|| Levels::all(usual));
+    logging::init(&levels, cli.log_format, writer);
 }
 
 /// Completes at SIGINT or SIGTERM. Installed before anything else starts: a process with number 1 has no default.
@@ -249,7 +243,7 @@ fn be_service(cli: &Cli) -> Result<ExitCode, String> {
         let folders = Folders::at(folder.clone());
         let cli = &windows::completed(cli, &folders);
         let log = windows::log(&folders).map_err(|error| error.to_string())?;
-        log_to(cli, "info", log, false)?;
+        log_to(cli, LevelFilter::INFO, log);
         in_runtime(serve(cli, life.stop(), |reloads| life.serving(reloads))).map(drop)
     };
     windows::run(cli.clone(), work).map_err(|error| error.to_string())?;

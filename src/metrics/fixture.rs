@@ -188,6 +188,7 @@ fn works() -> TargetState {
         last: Some(Arc::new(last)),
         last_failure: None,
         last_success: Some(at(30.5)),
+        failing_since: None,
         revocation: Some(Arc::new(unknown_revocation())),
     }
 }
@@ -228,6 +229,7 @@ fn fails() -> TargetState {
         last_failure: Some(last.clone()),
         last: Some(last),
         last_success: None,
+        failing_since: Some(at(-30.0)),
         revocation: None,
     }
 }

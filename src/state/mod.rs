@@ -1,5 +1,6 @@
 //! What is known now. One owner folds events; everyone else reads an immutable [`Snapshot`].
 
+mod changes;
 mod histogram;
 mod owner;
 pub mod persist;
@@ -36,6 +37,8 @@ pub struct TargetState {
     pub last_failure: Option<Arc<Observation>>,
     /// When the last success ended.
     pub last_success: Option<SystemTime>,
+    /// When the first of the failures ended that no success has followed; none: it doesn't fail.
+    pub failing_since: Option<SystemTime>,
     /// What is known of the revocation of the last probe's chain; none: not checked, or not yet.
     pub revocation: Option<Arc<RevocationReport>>,
 }

@@ -8,11 +8,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     ComponentState, FailureKey, Histogram, LatencyKey, MapsState, SignaturesState, Snapshot, TargetState,
+    changes,
 };
 use crate::catalog::{Component, Scheme};
 use crate::engine::{Checked, Event};
 use crate::observation::{FAILURE_PAIRS, Failure, Observation, Stage};
-use crate::plan::{Plan, Route, Target, TargetId};
+use crate::plan::{Plan, Route, Target};
 use crate::trust::VerifiedPath;
 use crate::trust::revocation::RevocationReport;
 use crate::verdict::{self, Connection, SslOptions, Verdict, Way};
@@ -136,9 +137,6 @@ impl Snapshot {
         let entry =
             self.components.iter_mut().find(|c| c.component == component && c.route == changed.route.name);
         if let Some(entry) = entry {
-            if entry.verdict != verdict {
-                tracing::info!(component = %component, route = entry.route, verdict = verdict.map(Verdict::as_str), "component");
-            }
             entry.verdict = verdict;
         }
         if component == Component::Maps {
@@ -161,9 +159,6 @@ impl Snapshot {
             let Some((_, judged)) = judged.iter().find(|(options, _)| *options == state.options) else {
                 continue;
             };
-            if state.connection != judged.0 {
-                tracing::info!(route, ssl_options = %state.options, connection = ?judged.0, "MAPS");
-            }
             (state.connection, state.nearest) = *judged;
         }
     }
@@ -197,9 +192,10 @@ impl TargetState {
             self.revocation = None; // what was known is of another chain
         }
         if observation.success() {
-            self.last_success = Some(observation.at);
+            (self.last_success, self.failing_since) = (Some(observation.at), None);
         } else {
             self.failures += 1;
+            self.failing_since.get_or_insert(observation.at);
             self.last_failure = Some(Arc::clone(&observation));
         }
         self.last = Some(observation);
@@ -235,6 +231,7 @@ impl TargetState {
         let failure = report.failure()?;
         Arc::make_mut(last).failure = Some(failure.clone());
         self.failures += 1;
+        self.failing_since.get_or_insert(last.at);
         self.last_failure = self.last.clone();
         Some(failure)
     }
@@ -259,7 +256,7 @@ fn stages<'a>(targets: impl Iterator<Item = &'a Target>) -> impl Iterator<Item =
     })
 }
 
-/// Folds events until their senders are gone, publishing after each batch that was ready.
+/// Folds events until their senders are gone, publishing after each batch that was ready, and says in the log what has changed.
 pub async fn run(
     mut snapshot: Snapshot,
     mut events: mpsc::Receiver<Event>,
@@ -268,29 +265,11 @@ pub async fn run(
     while let Some(event) = events.recv().await {
         let mut next = Some(event);
         while let Some(event) = next {
-            log_change(&snapshot, &event);
             snapshot.apply(event);
             next = events.try_recv().ok();
         }
-        publish.send_replace(Arc::new(snapshot.clone()));
+        let after = Arc::new(snapshot.clone());
+        let before = publish.send_replace(Arc::clone(&after));
+        changes::log(&before, &after);
     }
-}
-
-/// One line for each change of an endpoint's state, none for a probe that changes nothing.
-fn log_change(before: &Snapshot, event: &Event) {
-    let Event::Observed(observation) = event else { return };
-    let TargetId(n) = observation.target;
-    let target = &before.plan.targets[n];
-    let last = before.targets[n].last.as_ref().map(|last| last.failure.as_ref().map(|f| (f.stage, f.reason)));
-    let now = observation.failure.as_ref().map(|f| (f.stage, f.reason));
-    if last == Some(now) || (last.is_none() && now.is_none()) {
-        return;
-    }
-    let (endpoint, route) = (target.endpoint.url.as_str(), target.route.name.as_str());
-    let Some(failure) = &observation.failure else {
-        tracing::info!(endpoint, route, "endpoint answers again");
-        return;
-    };
-    let Failure { stage, reason, detail } = failure;
-    tracing::warn!(endpoint, route, %stage, %reason, detail, "endpoint fails");
 }

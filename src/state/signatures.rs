@@ -104,9 +104,6 @@ impl SignaturesState {
     ) {
         let known = self.sources.iter_mut().find(|known| known.source == source && known.route == route);
         let Some(known) = known else { return };
-        if known.available != available {
-            tracing::info!(%source, route, available, "update source");
-        }
         known.available = available;
         if let Some(at) = answered.filter(|at| available == Some(true) && is_set(*at)) {
             known.last_available = Some(at);

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")] // it reads /proc
 mod hostile;
+mod log;
 mod outages;
 pub mod proxies;
 #[cfg(unix)] // by a signal

@@ -141,7 +141,8 @@ async fn a_bad_file_changes_nothing_and_is_told_everywhere() {
     assert_eq!(value(&after, LAST).to_bits(), 0_f64.to_bits());
     assert_eq!(value(&after, WHEN).to_bits(), value(&before, WHEN).to_bits());
     assert_eq!(lost(&before, &after), Vec::<String>::new());
-    let told = |log: &[String]| log.iter().any(|line| line.contains("colour") && line.contains("ERROR"));
+    let told =
+        |log: &[String]| log.iter().any(|line| line.contains("colour") && line.contains("level=error"));
     assert!(told(&world.exporter.log()), "{:?}", world.exporter.log());
 
     std::fs::remove_file(&world.file).unwrap();

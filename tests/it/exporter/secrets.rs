@@ -163,7 +163,7 @@ async fn check_serving(file: &Path, format: &str, success: &str) {
     }
     let log = serving.log();
     // Where nothing is fetched, no library has anything to trace.
-    assert!(success == " 0" || String::from_utf8_lossy(&log).contains("TRACE"), "nothing is traced");
+    assert!(success == " 0" || String::from_utf8_lossy(&log).contains("level=trace"), "nothing is traced");
     holds_no_password("the log", &log);
 }
 
