@@ -15,10 +15,11 @@ use tokio::time::timeout;
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, InstalledFrom, Problems};
-use crate::engine;
+use crate::engine::{self, Work};
 use crate::host::download::{self, Outcome, Refusal};
 use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
+use crate::on_demand::{Desk, OnDemand};
 use crate::plan::{self, Plan};
 use crate::probe::{Prober, ProberError};
 use crate::reload::{Asked, Reloads};
@@ -165,16 +166,24 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let (files, file) = watch::channel(state_file);
 
+    let work = Work {
+        plan: Arc::clone(&setup.plan),
+        prober: Arc::clone(&setup.prober),
+        concurrency: setup.concurrency,
+    };
+    let (desk, open) = watch::channel(Desk::of(&work));
+
     let mut servers = JoinSet::new();
     let keeping = tokio::spawn(persist::run(file, snapshot.clone(), persist::PERIOD));
     let build = BuildInfo::current();
     let reloads = lifecycle.over_http.then_some(lifecycle.reloads);
-    let router = web::router(App { snapshot: snapshot.clone(), build, telemetry_path: path, clock, reloads });
-    servers.spawn(front.serve(router, until(stopped)));
+    let on_demand = Some(OnDemand::new(open, clock));
+    let app = App { snapshot: snapshot.clone(), build, telemetry_path: path, clock, reloads, on_demand };
+    servers.spawn(front.serve(web::router(app), until(stopped)));
     let mut beside = service::keep_telling(engine.clone(), snapshot.clone());
     tokio::spawn(state::run(first, inbox, publish));
-    let (work, reloader) =
-        Reloader::start(setup, Surroundings { engine, events: events.clone(), snapshot, files });
+    let surroundings = Surroundings { engine, events: events.clone(), snapshot, files, desk };
+    let reloader = Reloader::start(setup, surroundings);
     beside.spawn(reloader.serve(lifecycle.asked));
     service::tell(&Say::Ready);
     engine::run(work, clock, orders, events, shutdown).await;
@@ -213,7 +222,7 @@ pub async fn download_test(setup: Setup) -> Result<Outcome, Refusal> {
 pub async fn check_once(setup: Setup) -> Snapshot {
     let Setup { plan, prober, concurrency, clock, .. } = setup;
     let mut snapshot = Snapshot::new(Arc::clone(&plan), clock.now());
-    for event in engine::round(&plan, prober, clock, concurrency).await {
+    for event in engine::round(&plan, prober, clock, concurrency, None).await {
         snapshot.apply(event);
     }
     snapshot

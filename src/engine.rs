@@ -280,15 +280,27 @@ fn kept(plan: &Plan, prober: &Prober, next: &Work) -> HashMap<TargetId, TargetId
     kept.collect()
 }
 
-/// Probes every target of the plan once, and checks the revocation of the chains that it sees.
-pub async fn round(plan: &Plan, prober: Arc<Prober>, clock: Clock, concurrency: usize) -> Vec<Event> {
+/// Probes every target of the plan once, and checks the revocation of the chains that it sees: what of that isn't known by
+/// `until`, if that is given, is left out. Probes end by themselves.
+pub async fn round(
+    plan: &Plan,
+    prober: Arc<Prober>,
+    clock: Clock,
+    concurrency: usize,
+    until: Option<Instant>,
+) -> Vec<Event> {
     let mut crew = Crew::new(prober, clock, concurrency);
     (0..plan.targets.len()).for_each(|n| crew.add(TargetId(n)));
     let mut events = Vec::with_capacity(plan.targets.len());
-    while let Some(event) = crew.next().await {
-        events.push(event);
+    loop {
+        tokio::select! {
+            event = crew.next() => match event {
+                Some(event) => events.push(event),
+                None => return events,
+            },
+            () = wait_until(until), if crew.at_work.is_empty() => return events,
+        }
     }
-    events
 }
 
 /// Waits for the engine to answer; false: it has ended.

@@ -44,6 +44,8 @@ pub mod advice;
 
 pub mod report;
 
+pub mod on_demand;
+
 pub mod metrics;
 
 pub mod service;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::{BlockPage, Catalog, Component, ComponentSpec, Endpoint, HostPattern};
-use crate::config::{Config, Problems, ResolverConfig, RouteConfig, Via};
+use crate::config::{Addresses, Config, Problems, ResolverConfig, RouteConfig, Via};
 
 pub use error::{PlanError, Setting, Source};
 use merge::Candidate;
@@ -113,6 +113,28 @@ impl Plan {
     #[must_use]
     pub fn target(&self, id: TargetId) -> &Target {
         &self.targets[id.0]
+    }
+
+    /// The plan of one of its targets alone, which may take no longer than that. Of a name's addresses only the first is probed:
+    /// the others would take a time each.
+    #[must_use]
+    pub fn only(&self, id: TargetId, timeout: Duration) -> Self {
+        let target = self.target(id);
+        let mut route = Route { index: 0, ..target.route.as_ref().clone() };
+        route.resolver.addresses = Addresses::First;
+        let route = Arc::new(route);
+        let component = target.endpoint.component;
+        let own =
+            Target { route: Arc::clone(&route), timeout: timeout.min(target.timeout), ..target.clone() };
+        Self {
+            targets: vec![own],
+            components: self.components.iter().filter(|c| c.spec.component == component).cloned().collect(),
+            routes: vec![route],
+            signatures: SignaturePlan::default(),
+            redirect_hosts: self.redirect_hosts.clone(),
+            issuer_hosts: self.issuer_hosts.clone(),
+            block_pages: self.block_pages.clone(),
+        }
     }
 
     /// The endpoints that are probed, each once, however many routes lead there.

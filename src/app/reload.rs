@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::InstalledFrom;
 use crate::engine::{Event, Order, Work};
 use crate::host::{self, Host};
+use crate::on_demand::Desk;
 use crate::plan::Plan;
 use crate::probe::Prober;
 use crate::reload::{Asked, Outcome};
@@ -27,6 +28,7 @@ pub(super) struct Surroundings {
     pub(super) events: mpsc::Sender<Event>,
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(super) files: watch::Sender<Option<StateFile>>,
+    pub(super) desk: watch::Sender<Arc<Desk>>,
 }
 
 /// The configuration in use, with what runs by it beside the engine; dropped, that ends.
@@ -45,11 +47,9 @@ pub(super) struct Reloader {
 }
 
 impl Reloader {
-    /// Begins to watch; the engine's work is handed back.
-    pub(super) fn start(setup: Setup, told: Surroundings) -> (Work, Self) {
-        let Setup { file, plan, prober, concurrency, host, installed, host_interval, clock, state_file } =
-            setup;
-        let work = Work { plan: Arc::clone(&plan), prober: Arc::clone(&prober), concurrency };
+    /// Begins to watch.
+    pub(super) fn start(setup: Setup, told: Surroundings) -> Self {
+        let Setup { file, plan, prober, host, installed, host_interval, clock, state_file, .. } = setup;
         let mut reloader = Self {
             file,
             clock,
@@ -64,7 +64,7 @@ impl Reloader {
         };
         reloader.watch_feeds();
         reloader.watch_host(host);
-        (work, reloader)
+        reloader
     }
 
     /// Reloads whenever it is asked to.
@@ -118,9 +118,11 @@ impl Reloader {
             let _ = self.told.events.send(Event::NoHost).await;
         }
         let work = Work { plan: Arc::clone(&plan), prober: Arc::clone(&prober), concurrency };
+        let desk = Desk::of(&work);
         let _ = self.told.engine.send(Order::Replace(Box::new(work), self.clock.now())).await;
         let _ = self.told.snapshot.wait_for(|snapshot| Arc::ptr_eq(&snapshot.plan, &plan)).await;
 
+        self.told.desk.send_replace(desk);
         (self.plan, self.prober, self.installed) = (plan, prober, installed);
         self.host_interval.send_if_modified(|every| std::mem::replace(every, host_interval) != host_interval);
         if !same_feeds {

@@ -16,9 +16,26 @@ use super::samples::{Sample, Value, samples};
 use super::table::{Kind, Metric, Spec, Unit};
 use crate::state::{Histogram, Snapshot};
 
+/// Which metrics a scrape shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    All,
+    /// Those that tell of one probe: no counters, no verdicts of components, nothing of the exporter itself.
+    Probe,
+}
+
+impl Scope {
+    fn has(self, metric: Metric) -> bool {
+        self == Self::All || metric.is_of_a_probe()
+    }
+}
+
 /// All that one scrape shows.
 #[derive(Clone, Debug)]
 pub struct Scrape {
+    /// Which metrics.
+    pub scope: Scope,
     /// What is known of the network.
     pub snapshot: Arc<Snapshot>,
     /// Which build is running.
@@ -29,7 +46,7 @@ pub struct Scrape {
 
 impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        for metric in Metric::ALL {
+        for metric in Metric::ALL.iter().filter(|metric| self.scope.has(**metric)) {
             write_family(&mut encoder, metric.spec(), &samples(*metric, self))?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 mod host;
 
 use super::build_info::BuildInfo;
-use super::collector::Scrape;
+use super::collector::{Scope, Scrape};
 use super::process::ProcessStats;
 use crate::catalog::{
     Basis, Component, ComponentSpec, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme, Trust,
@@ -35,7 +35,7 @@ fn at(seconds: f64) -> SystemTime {
 
 /// What the golden files show.
 pub(crate) fn scrape() -> Scrape {
-    Scrape { snapshot: Arc::new(snapshot()), build: build(), process: process() }
+    Scrape { scope: Scope::All, snapshot: Arc::new(snapshot()), build: build(), process: process() }
 }
 
 /// A build that no build has.

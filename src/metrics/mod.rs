@@ -18,7 +18,7 @@ pub(crate) mod fixture;
 mod tests;
 
 pub use build_info::BuildInfo;
-pub use collector::Scrape;
+pub use collector::{Scope, Scrape};
 pub use exposition::{EncodeError, encode};
 pub use markdown::markdown;
 pub use negotiation::Format;

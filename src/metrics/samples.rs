@@ -53,6 +53,34 @@ impl<'a> Value<'a> {
     }
 }
 
+impl Metric {
+    /// Whether it tells what one probe has learned.
+    pub(super) const fn is_of_a_probe(self) -> bool {
+        matches!(
+            self,
+            Self::EndpointInfo
+                | Self::ProbeSuccess
+                | Self::ProbeDuration
+                | Self::ProbePhaseDuration
+                | Self::ProbeFailureReason
+                | Self::ProbeLastTimestamp
+                | Self::HttpStatusCode
+                | Self::HttpStatusExpected
+                | Self::ProxyConnectStatusCode
+                | Self::DnsAddresses
+                | Self::DnsPrivateAddresses
+                | Self::TlsVerified
+                | Self::TlsIntercepted
+                | Self::TlsChainCompleted
+                | Self::TlsInfo
+                | Self::TlsLeafNotAfter
+                | Self::TlsChainNotAfter
+                | Self::TlsRevocationStatus
+                | Self::TlsRevocationUnknownReason
+        )
+    }
+}
+
 /// Every sample of `metric`; none: the metric isn't shown at all.
 #[allow(clippy::too_many_lines, reason = "one arm for each metric")]
 pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {

@@ -100,6 +100,15 @@ impl Prober {
         Ok(Self { lanes, roots: Arc::clone(roots), objects, clock, plan })
     }
 
+    /// A prober of one target alone, by the same means, which may take no longer than that; with its plan.
+    #[must_use]
+    pub fn only(&self, id: TargetId, timeout: Duration) -> (Arc<Plan>, Self) {
+        let plan = Arc::new(self.plan.only(id, timeout));
+        let lanes = vec![Arc::clone(self.lane(id))];
+        let (roots, objects) = (Arc::clone(&self.roots), Arc::clone(&self.objects));
+        (Arc::clone(&plan), Self { plan, lanes, roots, objects, clock: self.clock })
+    }
+
     /// Whether a target is probed here by the same means as there, by another prober and id.
     #[must_use]
     pub fn shares_lane(&self, id: TargetId, other: &Self, at: TargetId) -> bool {

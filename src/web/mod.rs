@@ -5,6 +5,7 @@ mod api;
 mod health;
 mod listen;
 mod page;
+mod probe;
 mod routes;
 mod serve;
 

@@ -1,4 +1,4 @@
-//! What is answered at which path. Answers are read from the newest snapshot; no request starts a probe.
+//! What is answered at which path. Answers are read from the newest snapshot; no request but one to `/probe` starts a probe.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,14 +14,15 @@ use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::{api, page};
+use super::{api, page, probe};
 use crate::clock::Clock;
-use crate::metrics::{self, BuildInfo, Format, ProcessStats, Scrape};
+use crate::metrics::{self, BuildInfo, Format, ProcessStats, Scope, Scrape};
+use crate::on_demand::OnDemand;
 use crate::reload::Reloads;
 use crate::state::Snapshot;
 
 /// What the answers are made from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct App {
     /// The newest snapshot.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
@@ -33,6 +34,8 @@ pub struct App {
     pub clock: Clock,
     /// Asks for reloads; none where that isn't done over HTTP.
     pub reloads: Option<Reloads>,
+    /// Probes on demand; none where nothing can be probed.
+    pub on_demand: Option<OnDemand>,
 }
 
 impl App {
@@ -104,6 +107,7 @@ pub fn router(app: App) -> Router {
         .route(&app.telemetry_path.0, get(show_metrics))
         .route(api::STATUS, get(api::status))
         .route(api::SCHEMA, get(api::schema))
+        .route(probe::PATH, get(probe::probe))
         .merge(page::files())
         .route("/-/healthy", get(|| async { "OK\n" }))
         .route("/-/ready", get(ready))
@@ -157,10 +161,15 @@ async fn reload(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn show_metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let format = Format::negotiate(&accept(&headers));
-    let (snapshot, build) = (app.newest(), app.build);
+    show(&app, &headers, app.newest(), Scope::All).await
+}
+
+/// The metrics of a snapshot, in the format that is asked for.
+pub(super) async fn show(app: &App, headers: &HeaderMap, snapshot: Arc<Snapshot>, scope: Scope) -> Response {
+    let format = Format::negotiate(&accept(headers));
+    let build = app.build;
     in_background("the metrics", move || {
-        let scrape = Scrape { snapshot, build, process: ProcessStats::read() };
+        let scrape = Scrape { scope, snapshot, build, process: ProcessStats::read() };
         match metrics::encode(format, scrape) {
             Ok(body) => ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], body)
                 .into_response(),

@@ -34,7 +34,14 @@ impl Server {
         let (snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
         let telemetry_path = "/telemetry".parse().expect("a valid path");
         let clock = Clock::Fixed(sample::at(60));
-        let router = router(App { snapshot, build: fixture::build(), telemetry_path, clock, reloads: None });
+        let router = router(App {
+            snapshot,
+            build: fixture::build(),
+            telemetry_path,
+            clock,
+            reloads: None,
+            on_demand: None,
+        });
         let (front, address) = front().await;
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(front.serve(router, async move {

@@ -4,6 +4,7 @@
 mod hostile;
 mod log;
 mod outages;
+mod probe;
 pub mod proxies;
 #[cfg(unix)] // by a signal
 mod reload;

@@ -10,7 +10,7 @@ use defender_exporter::catalog::{Component, UpdateSource, embedded};
 use defender_exporter::config::{ComponentConfig, Config, RouteConfig, SignaturesConfig};
 use defender_exporter::engine::Event;
 use defender_exporter::host::{HostFacts, InstalledSignatures};
-use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scrape, encode};
+use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scope, Scrape, encode};
 use defender_exporter::observation::{Facts, Failure, FailureReason, Observation, Stage};
 use defender_exporter::plan::{Plan, TargetId, plan};
 use defender_exporter::signatures::{Answer, Published, Version};
@@ -231,7 +231,12 @@ impl World {
     /// The series of a scrape with their values.
     fn scrape(&self) -> BTreeMap<String, f64> {
         let snapshot = Arc::new(self.snapshot.clone());
-        let scrape = Scrape { snapshot, build: BuildInfo::current(), process: ProcessStats::default() };
+        let scrape = Scrape {
+            scope: Scope::All,
+            snapshot,
+            build: BuildInfo::current(),
+            process: ProcessStats::default(),
+        };
         let text = String::from_utf8(encode(Format::Text, scrape).unwrap()).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let series = lines.map(|line| line.rsplit_once(' ').unwrap());

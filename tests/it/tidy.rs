@@ -51,6 +51,7 @@ fn each_room_keeps_its_own() {
             "src/fetch.rs",
             "src/host/watch.rs",
             "src/names.rs",
+            "src/on_demand.rs",
             "src/pac",
             "src/probe",
             "src/signatures/watch.rs",

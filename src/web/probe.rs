@@ -1,0 +1,128 @@
+//! `/probe?target=URL[&component=NAME][&route=NAME]`: one target is probed now, and its metrics are the answer. What may be probed
+//! is decided in `on_demand.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use url::form_urlencoded;
+
+use super::routes::{App, show};
+use crate::metrics::Scope;
+use crate::observation::clean;
+use crate::on_demand::{Refusal, Wish};
+
+/// The path.
+pub(super) const PATH: &str = "/probe";
+
+/// How long Prometheus waits for a scrape, in seconds.
+const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
+
+/// What the answer needs of that on its way: a scrape that is late brings nothing at all.
+const OFFSET: Duration = Duration::from_millis(500);
+
+/// The longest scrape timeout that is believed.
+const LONGEST: f64 = 86_400.0;
+
+/// Probes what is asked for. Refusals are text for a person.
+pub(super) async fn probe(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let wish = match wish(query.as_deref().unwrap_or_default(), &headers) {
+        Ok(wish) => wish,
+        Err(problem) => return (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
+    };
+    let Some(on_demand) = &app.on_demand else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "nothing can be probed\n").into_response();
+    };
+    match on_demand.probe(&wish).await {
+        Ok(snapshot) => show(&app, &headers, Arc::new(snapshot), Scope::Probe).await,
+        Err(refusal @ Refusal::Busy(_)) => {
+            let retry = [(header::RETRY_AFTER, "1")];
+            (StatusCode::SERVICE_UNAVAILABLE, retry, format!("{refusal}\n")).into_response()
+        }
+        Err(refusal) => (StatusCode::BAD_REQUEST, format!("{refusal}\n")).into_response(),
+    }
+}
+
+fn wish(query: &str, headers: &HeaderMap) -> Result<Wish, String> {
+    let (mut target, mut wish) = (None, Wish { limit: limit(headers)?, ..Wish::default() });
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let place = match &*name {
+            "target" => &mut target,
+            "component" => &mut wish.component,
+            "route" => &mut wish.route,
+            other => {
+                let other = clean(other);
+                return Err(format!("{other:?} is no parameter; there are target, component and route"));
+            }
+        };
+        if place.replace(value.into_owned()).is_some() {
+            return Err(format!("{name} is given twice"));
+        }
+    }
+    wish.target = target.ok_or("target is missing: /probe?target=https://wdcp.microsoft.com/")?;
+    Ok(wish)
+}
+
+/// What the scraper's timeout leaves for the probe; none where it doesn't say. Of a very short one, half.
+fn limit(headers: &HeaderMap) -> Result<Option<Duration>, String> {
+    let Some(value) = headers.get(SCRAPE_TIMEOUT) else { return Ok(None) };
+    let seconds = value.to_str().ok().and_then(|text| text.trim().parse::<f64>().ok());
+    match seconds.filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST) {
+        Some(seconds) => {
+            let whole = Duration::from_secs_f64(seconds);
+            Ok(Some(whole.saturating_sub(OFFSET).max(whole / 2)))
+        }
+        None => {
+            Err(format!("X-Prometheus-Scrape-Timeout-Seconds: {value:?} is no number of seconds up to a day"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(timeout: &str) -> HeaderMap {
+        HeaderMap::from_iter([(SCRAPE_TIMEOUT.parse().expect("a name"), timeout.parse().expect("a value"))])
+    }
+
+    #[test]
+    fn what_the_scrape_timeout_leaves() {
+        let check = |timeout: &str, millis: u64| {
+            assert_eq!(limit(&headers(timeout)), Ok(Some(Duration::from_millis(millis))), "{timeout}");
+        };
+        check("10", 9500);
+        check("1.5", 1000);
+        check("0.6", 300);
+        assert_eq!(limit(&HeaderMap::new()), Ok(None));
+        for bad in ["0", "-1", "NaN", "inf", "1e9", "ten", ""] {
+            assert!(limit(&headers(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn queries() {
+        let of = |query| wish(query, &HeaderMap::new());
+        let found =
+            of("target=https%3A%2F%2Fa.example%2F%3Fb%3D1%26c&route=direct&component=maps").expect("a wish");
+        assert_eq!(
+            (found.target.as_str(), found.route.as_deref()),
+            ("https://a.example/?b=1&c", Some("direct"))
+        );
+        for (query, says) in [
+            ("", "target is missing"),
+            ("route=direct", "target is missing"),
+            ("target=a&target=b", "given twice"),
+            ("target=a&rout=b", "\"rout\" is no parameter"),
+        ] {
+            let problem = of(query).expect_err(query);
+            assert!(problem.contains(says), "{query}: {problem}");
+        }
+    }
+}
