@@ -101,7 +101,7 @@ async fn what_is_removed_vanishes_at_once_and_the_rest_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hangup_reloads_and_another_interval_takes_effect() {
-    let world = World::start("interval: 1h\ntimeout: 1s").await;
+    let world = World::start("interval: 1h\ntimeout: 30s").await;
     let once = |metrics: &str| samples(metrics, PROBES).iter().all(|(_, count)| *count < 1.5);
     assert!(once(&world.scrape().await));
     world.write("interval: 2s\ntimeout: 1s");
@@ -113,7 +113,7 @@ async fn a_hangup_reloads_and_another_interval_takes_effect() {
         })
         .await;
     assert!(samples(&metrics, "defender_probe_interval_seconds").iter().all(|(_, every)| *every < 2.5));
-    world.write("interval: 1h\ntimeout: 1s");
+    world.write("interval: 1h\ntimeout: 30s");
     world.exporter.signal("HUP");
     world
         .exporter
