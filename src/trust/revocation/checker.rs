@@ -6,8 +6,10 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
+use super::hosts::Hosts;
 use super::report::{CertificateStatus, CrlState, RevocationReport, Status};
 use super::round::{Doubt, Link, Round, Settled};
 use super::store::{Key, Pace, PathId, Store};
@@ -61,6 +63,7 @@ pub struct Checker<F> {
     pub(super) fetcher: F,
     pub(super) settings: Settings,
     pub(super) permits: Semaphore,
+    pub(super) hosts: Hosts,
     store: Mutex<Store>,
     gates: Mutex<HashMap<Key, Weak<tokio::sync::Mutex<()>>>>,
 }
@@ -73,6 +76,7 @@ impl<F: Fetch> Checker<F> {
             fetcher,
             settings,
             permits: Semaphore::new(settings.concurrency),
+            hosts: Hosts::default(),
             store: Mutex::new(Store::new(settings.pace)),
             gates: Mutex::default(),
         }
@@ -91,20 +95,26 @@ impl<F: Fetch> Checker<F> {
         if let Some(report) = self.store().report(id, now) {
             return report;
         }
-        let mut until = now + self.settings.pace.refresh;
-        let mut certificates = Vec::new();
-        for n in 0..path.certificates.len().min(MAX_PATH) {
-            let Some(link) = link(path, n) else {
-                certificates.push(unreadable());
-                continue;
-            };
-            let mut round = Round::new(self, &link, now);
-            certificates.push(status(link.certificate.subject.clone(), round.settle().await));
-            until = until.min(round.until());
-        }
+        // At once: where nothing answers, each takes as long as its sources' timeouts together.
+        let looks = (0..path.certificates.len().min(MAX_PATH)).map(|n| self.look_at(path, n, now));
+        let (certificates, ends): (_, Vec<_>) = join_all(looks).await.into_iter().unzip();
+        let until = ends.into_iter().flatten().fold(now + self.settings.pace.refresh, SystemTime::min);
         let report = Arc::new(RevocationReport::of(certificates));
         self.store().keep(id, Arc::clone(&report), until);
         report
+    }
+
+    /// The status of the certificate at one place of a path, and until when that holds.
+    async fn look_at(
+        &self,
+        path: &VerifiedPath,
+        n: usize,
+        now: SystemTime,
+    ) -> (CertificateStatus, Option<SystemTime>) {
+        let Some(link) = link(path, n) else { return (unreadable(), None) };
+        let mut round = Round::new(self, &link, now);
+        let status = status(link.certificate.subject.clone(), round.settle().await);
+        (status, Some(round.until()))
     }
 
     /// The state of each list that the paths of the last day named, by URL.

@@ -6,6 +6,7 @@ mod checker;
 pub mod crl;
 #[cfg(test)]
 mod fixture;
+mod hosts;
 mod list;
 pub mod ocsp;
 mod parties;

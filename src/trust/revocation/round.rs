@@ -198,6 +198,10 @@ impl<'a, F: Fetch> Round<'a, F> {
         held: Option<&Held>,
     ) -> Brought {
         let (Key::List(url) | Key::Answer(url, _)) = key;
+        let first = match self.checker.hosts.approach(url, self.now).await {
+            Ok(first) => first,
+            Err(failure) => return Brought::Nothing(Trouble { cause: cause_of(&failure), failure }),
+        };
         // The semaphore is never closed; without a permit the fetch would only be one too many.
         let _permit = self.checker.permits.acquire().await;
         let wanted = Wanted {
@@ -205,7 +209,10 @@ impl<'a, F: Fetch> Round<'a, F> {
             known: held.map(|held| &held.validators),
             ..Wanted::of(url, limit as u64, self.checker.settings.timeout)
         };
-        match self.checker.fetcher.fetch(wanted).await {
+        let fetched = self.checker.fetcher.fetch(wanted).await;
+        self.checker.hosts.note(url, self.now, fetched.as_ref().err());
+        drop(first);
+        match fetched {
             Ok(Fetched::NotModified) => Brought::Same,
             Ok(Fetched::Body { bytes, validators }) => match self.usable(key, bytes, validators).await {
                 Ok(held) => Brought::New(held),

@@ -12,14 +12,14 @@ use super::super::fixture::{
     Authority, Crl, DAY, access, crls, distribution_point, freshest, full_name, now, time,
 };
 use super::*;
-use crate::observation::FailureReason;
+use crate::observation::{FailureReason, Stage};
 use crate::trust::Anchor;
 use Status::{Good, Revoked, Unknown};
 
 const LEAF: u8 = 0x42;
 const INTERMEDIATE: u8 = 0x17;
 const LEAF_LIST: &str = "http://crl.test/issuing.crl";
-const ROOT_LIST: &str = "http://crl.test/root.crl";
+const ROOT_LIST: &str = "http://crl.root.test/root.crl";
 const RESPONDER: &str = "http://ocsp.test/";
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -73,6 +73,13 @@ impl Lab {
 
     async fn at(&self, now: SystemTime) -> Arc<RevocationReport> {
         self.checker.check(&self.path, now).await
+    }
+
+    /// What was asked since the last time: for the leaf, in its order, and then for the intermediate, asked at the same time.
+    fn asked(&self) -> Vec<String> {
+        let mut asked = self.net.asked();
+        asked.sort_by_key(|url| url == ROOT_LIST);
+        asked
     }
 
     /// The state of the leaf's list.
@@ -204,7 +211,7 @@ async fn alternatives_are_tried_in_turn() {
         let lab = Lab::new(vec![crls(points)]);
         lab.net.set(LEAF_LIST, Reply::Hangs);
         assert_eq!(lab.leaf(now()).await, unknown(Cause::Unreachable, LEAF_LIST));
-        assert_eq!(lab.net.asked(), [LEAF_LIST, OTHER, ROOT_LIST]);
+        assert_eq!(lab.asked(), [LEAF_LIST, OTHER, ROOT_LIST]);
         lab.lists_at(OTHER, |_| {});
         assert_eq!(lab.leaf(now() + MINUTE).await, good(OTHER));
     }
@@ -219,9 +226,9 @@ async fn what_is_asked_for_one_certificate_is_bounded() {
         access(&["http://a.test/", "http://b.test/"], &[]),
     ]);
     assert_eq!(lab.leaf(now()).await, unknown(Cause::Unreachable, "http://crl0.test/"));
-    assert_eq!(lab.net.asked().len(), 8 + 1, "and one for the intermediate");
+    assert_eq!(lab.asked().len(), 8 + 1, "and one for the intermediate");
     lab.leaf(now()).await;
-    assert_eq!(lab.net.asked(), ["http://crl6.test/", "http://crl7.test/"], "the rest at the next time");
+    assert_eq!(lab.asked(), ["http://crl6.test/", "http://crl7.test/"], "the rest at the next time");
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,7 +275,7 @@ async fn a_staple_comes_before_the_responder_and_that_before_the_list() {
             lab.lists(|list| _ = list.revoke(LEAF, None));
         }
         assert_eq!(lab.leaf(now()).await, expected);
-        assert_eq!(lab.net.asked(), asked.iter().chain(&[ROOT_LIST]).copied().collect::<Vec<_>>());
+        assert_eq!(lab.asked(), asked.iter().chain(&[ROOT_LIST]).copied().collect::<Vec<_>>());
     };
     let unknown_to_it = CertStatus::unknown;
     check(Some(GOOD), Some(revoked(None)), true, good("stapled"), &[]).await;
@@ -312,13 +319,13 @@ async fn without_a_source_nothing_is_known() {
 async fn a_path_that_was_looked_at_costs_nothing_until_something_is_due() {
     let lab = Lab::with_list();
     let first = lab.at(now()).await;
-    assert_eq!(lab.net.asked(), [LEAF_LIST, ROOT_LIST]);
+    assert_eq!(lab.asked(), [LEAF_LIST, ROOT_LIST]);
     assert!(Arc::ptr_eq(&first, &lab.at(now() + HOUR - MINUTE).await));
-    assert_eq!(lab.net.asked(), [""; 0]);
+    assert_eq!(lab.asked(), [""; 0]);
     assert_eq!(lab.net.conditional.load(Ordering::SeqCst), 0);
     lab.lists(|list| _ = list.revoke(LEAF, None));
     assert_eq!(lab.leaf(now() + HOUR).await, bad(LEAF_LIST), "a new list");
-    assert_eq!(lab.net.asked(), [LEAF_LIST, ROOT_LIST]);
+    assert_eq!(lab.asked(), [LEAF_LIST, ROOT_LIST]);
     assert_eq!(lab.net.conditional.load(Ordering::SeqCst), 2, "asked whether they have changed");
 }
 
@@ -338,11 +345,11 @@ async fn what_failed_is_fetched_again_after_a_minute() {
     let lab = Lab::with_list();
     lab.net.set(LEAF_LIST, Reply::Fails(FailureReason::Refused));
     lab.at(now()).await;
-    lab.net.asked();
+    lab.asked();
     lab.at(now() + MINUTE - Duration::from_secs(1)).await;
-    assert_eq!(lab.net.asked(), [""; 0]);
+    assert_eq!(lab.asked(), [""; 0]);
     lab.at(now() + MINUTE).await;
-    assert_eq!(lab.net.asked(), [LEAF_LIST]);
+    assert_eq!(lab.asked(), [LEAF_LIST]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -360,7 +367,39 @@ async fn those_who_want_the_same_thing_share_it() {
     let lab = Lab::with_list();
     let (first, second) = tokio::join!(lab.at(now()), lab.at(now()));
     assert_eq!((first.status, second.status), (Good, Good));
-    assert_eq!(lab.net.asked(), [LEAF_LIST, ROOT_LIST]);
+    assert_eq!(lab.asked(), [LEAF_LIST, ROOT_LIST]);
+}
+
+/// As on a network that drops port 80: thirty services, whose certificates name the same few hosts.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_answer_is_waited_for_once() {
+    const HOSTS: [&str; 3] = [RESPONDER, "http://crl3.test/issuing.crl", "http://crl4.test/issuing.crl"];
+    let lab = Arc::new(Lab::with_list());
+    HOSTS.iter().chain(&[ROOT_LIST]).for_each(|url| lab.net.set(url, Reply::Hangs));
+    let start = tokio::time::Instant::now();
+    let checks: Vec<_> = (0..30)
+        .map(|n| {
+            let mut path = lab.path.clone();
+            let sources = vec![access(&HOSTS[..1], &[]), crls(vec![distribution_point(&HOSTS[1..])])];
+            path.certificates[0] = lab.issuing.issue(n, sources).into();
+            let lab = Arc::clone(&lab);
+            tokio::spawn(async move { lab.checker.check(&path, now()).await })
+        })
+        .collect();
+    for check in checks {
+        let report = check.await.unwrap();
+        assert_eq!(report.certificates[0].cause, Some(Cause::Unreachable));
+        assert_eq!(report.certificates[1].cause, Some(Cause::Unreachable));
+    }
+    let (took, timeout) = (start.elapsed(), Settings::default().timeout);
+    assert!(took < timeout * 3 + Duration::from_secs(1), "{took:?}");
+    assert_eq!(lab.asked(), [HOSTS[0], HOSTS[1], HOSTS[2], ROOT_LIST]);
+    for list in lab.checker.lists(now()) {
+        let failure = list.fetch.unwrap().unwrap_err();
+        assert_eq!((failure.stage, failure.reason), (Stage::Connect, FailureReason::Timeout), "{failure:?}");
+    }
+    lab.checker.check(&lab.path, now() + MINUTE).await;
+    assert_eq!(lab.asked(), [LEAF_LIST, ROOT_LIST], "asked again a minute later");
 }
 
 #[tokio::test(start_paused = true)]
@@ -378,6 +417,6 @@ async fn fetches_under_way_are_bounded() {
     for check in checks {
         assert_eq!(check.await.unwrap(), Unknown);
     }
-    assert_eq!(lab.net.asked().len(), 30 + 1);
+    assert_eq!(lab.asked().len(), 30 + 1);
     assert_eq!(lab.net.most_running.load(Ordering::SeqCst), Settings::default().concurrency);
 }
