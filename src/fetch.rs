@@ -23,7 +23,7 @@ use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{Proxies, Proxy};
 use crate::names::{Destinations, leads_nowhere, without_brackets};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
-use crate::probe::{StageError, classify, demand};
+use crate::probe::{StageError, classify, demand, source_for};
 use crate::ways::Ways;
 use client::Exchange;
 
@@ -155,7 +155,10 @@ impl Fetcher {
         if !local {
             must_not_be_this_machine(url, proxy.is_none().then_some(address))?;
         }
-        let exchange = Exchange::new(url, proxy, address, (self.source, &self.tls));
+        let source = self.source.map(|source| source_for(address, source)).transpose().map_err(|error| {
+            Failure::new(Stage::Connect, classify(Stage::Connect, &error), error.to_string())
+        })?;
+        let exchange = Exchange::new(url, proxy, address, (source, &self.tls));
         let response = deadline.bound(|error| exchange.stage(error), exchange.send(wanted)).await?;
         let told = proxy.map(|proxy| proxy.credentials.is_some());
         match next(wanted, url, &response, told)? {

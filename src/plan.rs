@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::{BlockPage, Catalog, Component, ComponentSpec, Endpoint, HostPattern};
-use crate::config::{Addresses, Config, Problems, ResolverConfig, RouteConfig, Via};
+use crate::config::{Addresses, Config, Family, Problems, ResolverConfig, RouteConfig, Via};
 
 pub use error::{PlanError, Setting, Source};
 use merge::Candidate;
@@ -48,11 +48,16 @@ pub struct Route {
 impl Route {
     /// The route that stands at `index` of the configuration.
     fn of(index: usize, route: &RouteConfig, config: &Config) -> Self {
+        let mut resolver = route.resolver.clone().unwrap_or_else(|| config.resolver.clone());
+        if let (Family::Any, Some(source)) = (resolver.family, route.source_address) {
+            // From there no address of the other family can be reached.
+            resolver.family = if source.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+        }
         Self {
             index,
             name: route.name.clone(),
             via: route.via.clone(),
-            resolver: route.resolver.clone().unwrap_or_else(|| config.resolver.clone()),
+            resolver,
             source_address: route.source_address,
         }
     }

@@ -72,7 +72,7 @@ impl<'a> Exchange<'a> {
             .retry(reqwest::retry::never())
             .pool_max_idle_per_host(0)
             .no_gzip() // a small answer must not become a large one
-            .local_address(self.source.filter(|source| source.is_ipv4() == self.address.is_ipv4()))
+            .local_address(self.source)
             .tls_backend_preconfigured(self.tls.clone())
             .connector_layer(MapResponseLayer::new(move |connection| {
                 connected.store(true, Ordering::Relaxed);

@@ -11,13 +11,24 @@ use super::classify::StageError;
 /// is one.
 pub(super) async fn connect(address: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream, StageError> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    if let Some(from) = from.filter(|from| from.is_ipv4() == address.is_ipv4()) {
+    if let Some(from) = from {
+        let from = source_for(address, from)?;
         let bound = socket.bind(SocketAddr::new(from, 0));
         bound.map_err(|error| StageError::Source { address: from, error })?;
     }
     let stream = socket.connect(address).await.map_err(|error| without_ipv6(address, error))?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// The address that a connection comes from, if it can. Names lead to addresses of its family alone: those of the other were
+/// written down by someone, in the configuration or in a URL.
+pub(crate) fn source_for(address: SocketAddr, from: IpAddr) -> Result<IpAddr, StageError> {
+    if from.is_ipv4() == address.is_ipv4() {
+        return Ok(from);
+    }
+    let words = format!("{} is not of the same family", address.ip());
+    Err(StageError::Source { address: from, error: io::Error::new(io::ErrorKind::AddrNotAvailable, words) })
 }
 
 /// Where IPv6 is turned off there is no way to its addresses; with IPv4 the same error says that the ports have run out.

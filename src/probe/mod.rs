@@ -21,6 +21,7 @@ use std::time::Duration;
 
 pub(crate) use classify::fetch_stage;
 pub use classify::{StageError, classify};
+pub(crate) use connect::source_for;
 pub(crate) use http::AGENT;
 pub(crate) use proxied::demand;
 pub use tunnel::TunnelError;

@@ -1,7 +1,6 @@
 //! Which targets each route has, with which settings, and that nothing prints its passwords.
 
 use super::*;
-use crate::config::Family;
 
 /// What the files and variables of [`ROUTES`] hide.
 const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
@@ -10,7 +9,7 @@ const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
 const ROUTES: &str = "routes: [{ name: direct }, \
     { name: proxy, proxy: 'http://proxy.example:8080', components: [crl, maps], source_address: 10.0.0.7, \
       username: ann, password_file: pass/proxy.pass, resolver: { family: ipv4 } }, \
-    { name: environment, from_environment: true, components: [update] }, \
+    { name: environment, from_environment: true, components: [update], source_address: 10.0.0.8 }, \
     { name: script, pac: a.pac, username: ann, password_file: pass/proxy.pass, components: [crl] }]\n";
 
 /// The targets as `URL by route`, in the order of the plan.
@@ -62,7 +61,8 @@ fn routes_are_planned_in_order_with_their_own_settings() {
     let families: Vec<_> =
         plan.routes.iter().map(|route| (route.resolver.family, route.resolver.servers.len())).collect();
     let global = (Family::Any, 1);
-    assert_eq!(families, [global, (Family::Ipv4, 0), global, global]);
+    let of_its_source = (Family::Ipv4, 1);
+    assert_eq!(families, [global, (Family::Ipv4, 0), of_its_source, global]);
     assert!(plan.targets.iter().all(|target| Arc::ptr_eq(&target.route, &plan.routes[target.route.index])));
 }
 

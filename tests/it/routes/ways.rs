@@ -1,6 +1,6 @@
 //! Ways that work: every kind of proxy, both schemes, names and addresses.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use defender_exporter::config::{ConnectTo, HostPort, NoProxy, ProxyKind, Via};
@@ -145,4 +145,24 @@ async fn connections_come_from_the_source_address() {
     let failure = scenario.probe().await.failure.unwrap();
     assert_eq!((failure.stage, failure.reason), (Stage::Connect, FailureReason::Internal));
     assert!(failure.detail.contains("can't come from 203.0.113.7"), "{failure:?}");
+}
+
+/// A name leads to addresses of the source's family alone; an address of the other family can't be meant.
+#[tokio::test]
+async fn the_other_family_than_the_source_address_is_of_no_use() {
+    const URL: &str = "https://maps.genuine.example/";
+    let source = Some("127.0.0.1".parse().unwrap());
+    let lab = Lab::start().await;
+    lab.dns.set("maps.genuine.example", Answer::address("2001:db8::7".parse::<IpAddr>().unwrap()));
+    let mut named = crate::scenario::Scenario::new(&lab, URL).by_name();
+    let mut known = crate::scenario::Scenario::new(&lab, URL).at("[2001:db8::7]:443".parse().unwrap());
+    for (scenario, expected, words) in [
+        (&mut named, (Stage::Resolve, FailureReason::NoData), "no address"),
+        (&mut known, (Stage::Connect, FailureReason::Internal), "2001:db8::7 is not of the same family"),
+    ] {
+        scenario.config.routes[0].source_address = source;
+        let failure = scenario.probe().await.failure.unwrap();
+        assert_eq!((failure.stage, failure.reason), expected, "{failure:?}");
+        assert!(failure.detail.contains(words), "{failure:?}");
+    }
 }
