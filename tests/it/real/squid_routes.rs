@@ -66,12 +66,14 @@ async fn each_policy_shows_in_stage_status_and_reason() {
 async fn a_delay_in_squid_shows_in_the_tunnel_and_nowhere_else() {
     let lab = Lab::start().await;
     let Some(squid) = Squid::start(&lab, Policy::Late(DELAY)).await else { return };
-    let observation = probe(&lab, &squid, false, "https", None).await;
-    assert_eq!(observation.failure, None);
-    let timings = &observation.facts.timings;
-    let tunnel = timings.get(Stage::Tunnel).unwrap();
-    assert!(tunnel >= DELAY, "{timings:?}");
-    assert!(timings.total() < tunnel + DELAY, "{timings:?}");
+    for six in [false, true] {
+        let observation = probe(&lab, &squid, six, "https", None).await;
+        assert_eq!(observation.failure, None);
+        let timings = &observation.facts.timings;
+        let tunnel = timings.get(Stage::Tunnel).unwrap();
+        assert!(tunnel >= DELAY, "IPv6 {six}: {timings:?}");
+        assert!(timings.total() < tunnel + DELAY, "IPv6 {six}: {timings:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
