@@ -1,28 +1,18 @@
 //! Where connections go: names → addresses, by the configuration or DNS, for probes and fetches alike.
 //! Nothing is cached between two questions, and nothing is connected to here.
 
+mod asking;
+mod sockets;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{
-    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::Name;
-use tokio::time::Instant;
 
 use crate::config::{self, ConnectTo, HostPort};
-
-/// How long the system's resolver configuration is used before it is read again: networks change under a long run.
-const SYSTEM_CONFIG_MAX_AGE: Duration = Duration::from_secs(60);
-
-/// The most name servers asked at once, as in the C library.
-const MAX_SERVERS_AT_ONCE: usize = 3;
+use asking::Names;
 
 /// Why a name leads nowhere. What word that gets is `probe::classify`'s business.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +20,15 @@ pub enum NameError {
     /// The resolver's error.
     #[error("{}", dns_words(.0))]
     Dns(#[from] NetError),
+    /// The server, or a firewall before it, rejects questions by ICMP.
+    #[error("nothing takes questions at {0}: the host, or a firewall before it, rejects them (ICMP)")]
+    Rejected(SocketAddr),
+    /// The answer is too long for UDP, and can't be had over TCP.
+    #[error("the answer is truncated over UDP, and can't be had over TCP: {0}")]
+    Truncated(String),
+    /// Over TCP came something else than a DNS message.
+    #[error("what came over TCP is no DNS message")]
+    Garbage,
     /// No address of the wanted family.
     #[error("the answer has no address of the configured family")]
     NoAddress,
@@ -73,15 +72,13 @@ pub struct Found {
 
 impl Destinations {
     /// `patience` is the longest timeout of any probe: a query is never given up earlier than that.
-    ///
-    /// # Errors
-    /// When the resolver refuses its configuration.
+    #[must_use]
     pub fn new(
         resolver: &config::ResolverConfig,
         connect_to: &BTreeMap<HostPort, ConnectTo>,
         patience: Duration,
-    ) -> Result<Self, NetError> {
-        Ok(Self { names: Names::new(resolver, patience)?, connect_to: connect_to.clone() })
+    ) -> Self {
+        Self { names: Names::new(resolver, patience), connect_to: connect_to.clone() }
     }
 
     /// Where connections go to a host that the configuration names, such as a proxy: it may mean one on this machine.
@@ -188,109 +185,6 @@ fn dns_words(error: &NetError) -> String {
         NetError::Timeout => "the name server did not answer in time".to_owned(),
         other => other.to_string(),
     }
-}
-
-/// Turns names into addresses as the configuration says.
-struct Names {
-    overrides: BTreeMap<String, Vec<IpAddr>>,
-    source: Source,
-    family: config::Family,
-    patience: Duration,
-}
-
-enum Source {
-    Servers(TokioResolver),
-    System(Mutex<Option<(Instant, TokioResolver)>>),
-}
-
-impl Names {
-    fn new(config: &config::ResolverConfig, patience: Duration) -> Result<Self, NetError> {
-        let source = if config.servers.is_empty() {
-            Source::System(Mutex::new(None))
-        } else {
-            let servers = config.servers.iter().map(|address| name_server(*address)).collect();
-            let known = ResolverConfig::from_parts(None, Vec::new(), servers);
-            let mut options = ResolverOpts::default();
-            options.use_hosts_file = ResolveHosts::Never;
-            Source::Servers(build(known, options, config.family, patience)?)
-        };
-        Ok(Self { overrides: config.overrides.clone(), source, family: config.family, patience })
-    }
-
-    /// The addresses of `host`, at least one, and whether DNS gave them.
-    async fn resolve(&self, host: &str) -> Result<(Vec<IpAddr>, bool), NameError> {
-        if let Some(addresses) = self.overrides.get(host) {
-            let addresses = addresses.iter().copied().filter(|address| self.wants(*address)).collect();
-            return Ok((at_least_one(addresses)?, false));
-        }
-        let mut name = Name::from_utf8(host).map_err(NetError::from)?;
-        name.set_fqdn(true); // an endpoint's name is complete: search domains would ask for others
-        let answer = self.resolver()?.lookup_ip(name).await?;
-        Ok((at_least_one(answer.iter().collect())?, true))
-    }
-
-    fn wants(&self, address: IpAddr) -> bool {
-        match self.family {
-            config::Family::Any => true,
-            config::Family::Ipv4 => address.is_ipv4(),
-            config::Family::Ipv6 => address.is_ipv6(),
-        }
-    }
-
-    fn resolver(&self) -> Result<TokioResolver, NetError> {
-        match &self.source {
-            Source::Servers(resolver) => Ok(resolver.clone()),
-            Source::System(kept) => {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                match &*kept {
-                    Some((read, resolver)) if read.elapsed() < SYSTEM_CONFIG_MAX_AGE => Ok(resolver.clone()),
-                    _ => {
-                        let resolver = self.read_system()?;
-                        *kept = Some((Instant::now(), resolver.clone()));
-                        Ok(resolver)
-                    }
-                }
-            }
-        }
-    }
-
-    fn read_system(&self) -> Result<TokioResolver, NetError> {
-        let (known, options) = hickory_resolver::system_conf::read_system_conf()?;
-        build(known, options, self.family, self.patience)
-    }
-}
-
-fn at_least_one(addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, NameError> {
-    if addresses.is_empty() { Err(NameError::NoAddress) } else { Ok(addresses) }
-}
-
-fn name_server(address: SocketAddr) -> NameServerConfig {
-    let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    for connection in &mut connections {
-        connection.port = address.port();
-    }
-    NameServerConfig::new(address.ip(), true, connections)
-}
-
-/// One question to each server and no cache: a probe shows what the network answers now.
-fn build(
-    known: ResolverConfig,
-    mut options: ResolverOpts,
-    family: config::Family,
-    patience: Duration,
-) -> Result<TokioResolver, NetError> {
-    options.cache_size = 0;
-    options.attempts = 0;
-    options.timeout = patience;
-    options.num_concurrent_reqs = known.name_servers().len().clamp(1, MAX_SERVERS_AT_ONCE);
-    options.ip_strategy = match family {
-        config::Family::Any => LookupIpStrategy::Ipv4AndIpv6,
-        config::Family::Ipv4 => LookupIpStrategy::Ipv4Only,
-        config::Family::Ipv6 => LookupIpStrategy::Ipv6Only,
-    };
-    let mut builder = TokioResolver::builder_with_config(known, TokioRuntimeProvider::default());
-    *builder.options_mut() = options;
-    builder.build()
 }
 
 /// Addresses that lead nowhere, which filters answer in place of the real ones.

@@ -53,7 +53,9 @@ words! {
         Timeout = "timeout",
         /// DNS answered with an address that leads nowhere (0.0.0.0, 127/8, `::`, `::1`).
         Sinkhole = "sinkhole",
-        /// No route to the address, or a local firewall forbids it.
+        /// DNS answers with more than fits into a datagram, and TCP is of no help (RFC 7766).
+        Truncated = "truncated",
+        /// No route to the address, or a local firewall forbids it; a name server that rejects questions by ICMP.
         Unreachable = "unreachable",
         /// The connection was reset.
         Reset = "reset",
@@ -128,6 +130,7 @@ pub const FAILURE_PAIRS: &[(Stage, FailureReason)] = {
         (S::Resolve, R::Refused),
         (S::Resolve, R::Timeout),
         (S::Resolve, R::Sinkhole),
+        (S::Resolve, R::Truncated),
         (S::Resolve, R::Unreachable),
         (S::Resolve, R::Protocol),
         (S::Resolve, R::Internal),

@@ -14,7 +14,7 @@ fn destinations() -> Destinations {
         ]),
         ..Config::default()
     };
-    Destinations::new(&config.resolver, &config.connect_to, Duration::from_secs(1)).unwrap()
+    Destinations::new(&config.resolver, &config.connect_to, Duration::from_secs(1))
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn names() -> Destinations {
     let resolver =
         ResolverConfig { servers, overrides: BTreeMap::from(overrides), ..ResolverConfig::default() };
     let config = Config { resolver, ..Config::default() };
-    Destinations::new(&config.resolver, &config.connect_to, Duration::from_millis(20)).unwrap()
+    Destinations::new(&config.resolver, &config.connect_to, Duration::from_millis(20))
 }
 
 /// A machine whose local time is `offset` minutes ahead of `now`, which is UTC.

@@ -70,7 +70,7 @@ impl Lane {
 
     pub(super) fn new(basis: Basis, clock: Clock) -> Result<Self, ProberError> {
         let Basis { route, roots, .. } = &basis;
-        let destinations = Arc::new(Destinations::new(&route.resolver, &basis.connect_to, basis.patience)?);
+        let destinations = Arc::new(Destinations::new(&route.resolver, &basis.connect_to, basis.patience));
         let proxy_tls = tunnel::client_config(roots.anchors(), clock)?;
         let direct = Fetcher::direct(Arc::clone(&destinations), route.source_address, proxy_tls.clone());
         let ways = Ways::new(&route.via, &destinations, direct.clone(), clock);

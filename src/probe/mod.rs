@@ -41,9 +41,6 @@ use stage::Run;
 /// Why probes can't be made at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ProberError {
-    /// The resolver refuses its configuration.
-    #[error("the resolver can't be set up: {0}")]
-    Resolver(#[from] hickory_resolver::net::NetError),
     /// The TLS library refuses its configuration.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] rustls::Error),

@@ -63,7 +63,7 @@ async fn silence() -> (UdpSocket, Destinations) {
     let resolver =
         ResolverConfig { servers: vec![server.local_addr().unwrap()], ..ResolverConfig::default() };
     let config = Config { resolver, ..Config::default() };
-    (server, Destinations::new(&config.resolver, &config.connect_to, Duration::from_secs(60)).unwrap())
+    (server, Destinations::new(&config.resolver, &config.connect_to, Duration::from_secs(60)))
 }
 
 /// Asks a script, and holds that it is over in time.

@@ -50,7 +50,7 @@ fn each_room_keeps_its_own() {
             "src/engine.rs",
             "src/fetch.rs",
             "src/host/watch.rs",
-            "src/names.rs",
+            "src/names",
             "src/on_demand.rs",
             "src/pac",
             "src/probe",
@@ -60,7 +60,7 @@ fn each_room_keeps_its_own() {
             "src/web",
         ],
     );
-    check("tokio::net", &["src/probe", "src/web", "src/app.rs"]);
+    check("tokio::net", &["src/names/sockets.rs", "src/probe", "src/web", "src/app.rs"]);
 }
 
 #[test]

@@ -130,7 +130,7 @@ pub fn paced(route: &Route, config: &Config, pace: Pace) -> (Fetcher, Ways) {
         .unwrap()
         .with_root_certificates(store)
         .with_no_client_auth();
-    let destinations = Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG).unwrap());
+    let destinations = Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG));
     let direct = Fetcher::direct(Arc::clone(&destinations), route.source_address, tls);
     let ways = Ways::paced(&route.via, &destinations, direct.clone(), clock, pace);
     (direct.by(ways.clone()), ways)

@@ -36,14 +36,14 @@ fn datagrams() -> Vec<(&'static str, Answer, R)> {
     vec![("garbage", Answer::Garbage, R::Protocol), ("half a message", Answer::Half(whole), R::Protocol)]
 }
 
-/// The same over TCP, where the library passes over what it can't read, and waits for more.
+/// The same over TCP, where a message may still become whole, and an answer that doesn't come is none to be had.
 fn connections() -> Vec<(&'static str, Answer, R)> {
     let whole = vec!["203.0.113.7".parse().unwrap()];
     vec![
-        ("garbage", Answer::Garbage, R::Timeout),
-        ("the end", Answer::HangUp, R::Protocol),
+        ("garbage", Answer::Garbage, R::Protocol),
+        ("the end", Answer::HangUp, R::Truncated),
         ("half a message", Answer::Half(whole), R::Timeout),
-        ("truncated again", Answer::TruncatedBoth, R::Protocol),
+        ("truncated again", Answer::TruncatedBoth, R::Truncated),
     ]
 }
 
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Case> {
     });
     let refusing = Wrong::NameServer(Dead::Refusing(Refusing::new()));
     let servers = [
-        case("no name server at the address", refusing, R::Timeout),
+        case("no name server at the address", refusing, R::Unreachable),
         case("no route to the name server", Wrong::NameServer(Dead::Unreachable), R::Unreachable),
     ];
     over_udp.chain(over_tcp).chain(servers).collect()
@@ -72,14 +72,14 @@ async fn without_tcp_only_what_is_truncated_fails() {
     lab.dns.refuse_tcp().await;
     for (answer, expected) in [
         (Answer::Nxdomain, R::Nxdomain),
-        (Answer::Nxdomain.over_tcp(), R::Protocol),
-        (Answer::Truncated(vec!["203.0.113.7".parse().unwrap()]), R::Protocol),
+        (Answer::Nxdomain.over_tcp(), R::Truncated),
+        (Answer::Truncated(vec!["203.0.113.7".parse().unwrap()]), R::Truncated),
     ] {
         lab.dns.set("maps.genuine.example", answer.clone());
         let failure =
             Scenario::new(&lab, "https://maps.genuine.example/").by_name().probe().await.failure.unwrap();
         assert_eq!((failure.stage, failure.reason), (S::Resolve, expected), "{answer:?}: {failure:?}");
-        assert_eq!(failure.detail.contains("truncated"), expected == R::Protocol, "{failure:?}");
+        assert_eq!(failure.detail.contains("truncated"), expected == R::Truncated, "{failure:?}");
     }
     assert!(lab.dns.asked().iter().all(|question| question.transport == Transport::Udp));
 }

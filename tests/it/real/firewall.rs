@@ -137,8 +137,8 @@ fn loss_shows_in_the_phase_that_it_hits() {
     });
 }
 
-/// The resolver's sockets hear of no ICMP: a question that is refused is as good as one that is lost. Over TCP, which long
-/// answers need, it is told, and the answer in hand is one that was cut.
+/// A question that is rejected is told from one that is lost. Where long answers can't be had over TCP, what is in hand is one
+/// that was cut.
 #[test]
 fn names_are_kept_from_being_asked_for() {
     alone(concat!(module_path!(), "::names_are_kept_from_being_asked_for"), async |network| {
@@ -147,11 +147,11 @@ fn names_are_kept_from_being_asked_for() {
         let (short, long) = (Answer::address(at.ip()), Answer::Truncated(vec![at.ip()]));
         for (answer, protocol, verdict, reason) in [
             (&short, "udp", "drop", R::Timeout),
-            (&short, "udp", "reject with icmpx port-unreachable", R::Timeout),
-            (&short, "udp", "reject with icmpx admin-prohibited", R::Timeout),
-            (&long, "tcp", "drop", R::Timeout),
-            (&long, "tcp", "reject with tcp reset", R::Protocol),
-            (&long, "tcp", "reject with icmpx admin-prohibited", R::Protocol),
+            (&short, "udp", "reject with icmpx port-unreachable", R::Unreachable),
+            (&short, "udp", "reject with icmpx admin-prohibited", R::Unreachable),
+            (&long, "tcp", "drop", R::Truncated),
+            (&long, "tcp", "reject with tcp reset", R::Truncated),
+            (&long, "tcp", "reject with icmpx admin-prohibited", R::Truncated),
         ] {
             let name = format!("{protocol} {verdict}");
             world.lab.dns.set("origin.lab", answer.clone());
