@@ -24,7 +24,6 @@ fn resident(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
-#[cfg(target_os = "linux")] // it reads /proc
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_idle_connections_cost_neither_memory_nor_a_scrape() {
     let served = Served::start("", &[]);

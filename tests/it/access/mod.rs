@@ -1,6 +1,7 @@
 //! Who may connect to the exporter, over what and how often: the program as an operator starts it, from outside.
 
 mod clients;
+#[cfg(target_os = "linux")] // it reads /proc
 mod crowd;
 mod fresh;
 pub mod pki;
@@ -111,6 +112,7 @@ impl Served {
     }
 
     /// Tells it to stop, and waits for its end.
+    #[cfg(unix)] // there are signals
     pub fn stop(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success()); // SIGTERM
