@@ -94,6 +94,11 @@ impl SignaturesState {
         }
     }
 
+    /// Whether a source is available by a route, as far as it is known.
+    fn available(&self, source: UpdateSource, route: &str) -> Option<bool> {
+        self.sources.iter().find(|known| known.source == source && known.route == route)?.available
+    }
+
     /// A source was found to be available by a route, or not, with an endpoint of it that answered at that time.
     fn found(
         &mut self,
@@ -140,16 +145,20 @@ impl SignaturesState {
 }
 
 impl Snapshot {
-    /// What is known of a target now means something for the sources that it is part of. `answered`: a probe of it has just
-    /// got an answer, at that time.
-    pub(super) fn judge_sources(&mut self, changed: &Target, answered: Option<SystemTime>) {
-        let (plan, route) = (Arc::clone(&self.plan), &changed.route.name);
+    /// What is known of a target now means something for the sources that it is part of: whether they are available only
+    /// where its verdict `changed`. `answered`: a probe of it has just got an answer, at that time.
+    pub(super) fn judge_sources(&mut self, target: &Target, changed: bool, answered: Option<SystemTime>) {
+        let (plan, route) = (Arc::clone(&self.plan), &target.route.name);
         let concerned =
-            plan.signatures.sources.iter().filter(|spec| spec.component == changed.endpoint.component);
+            plan.signatures.sources.iter().filter(|spec| spec.component == target.endpoint.component);
         for spec in concerned {
-            let by_route = self.iter().filter(|(_, target, _)| target.route.name == *route);
-            let endpoints = by_route.map(|(_, target, state)| (&target.endpoint, state.verdict(target)));
-            let available = verdict::source(spec, endpoints);
+            let available = if changed {
+                let by_route = self.iter().filter(|(_, target, _)| target.route.name == *route);
+                let endpoints = by_route.map(|(_, target, state)| (&target.endpoint, state.verdict(target)));
+                verdict::source(spec, endpoints)
+            } else {
+                self.signatures.available(spec.source, route)
+            };
             self.signatures.found(spec.source, route, available, answered);
         }
     }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use super::owner::is_of;
 use super::{FeedState, SignaturesState, Snapshot};
+use crate::catalog::Component;
 use crate::plan::Plan;
 
 impl Snapshot {
@@ -56,7 +57,10 @@ impl Snapshot {
         });
         for target in of_each.collect::<Vec<_>>() {
             self.judge(target);
-            self.judge_sources(target, None);
+            if target.endpoint.component == Component::Maps {
+                self.judge_maps(&target.route.name);
+            }
+            self.judge_sources(target, true, None);
         }
     }
 }
