@@ -221,6 +221,11 @@ fn rfc3339<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok
     serializer.serialize_str(&clock::rfc3339(*at))
 }
 
+/// A list that is shared, as what it is.
+fn as_list<S: serde::Serializer>(chain: &Arc<[CertificateFacts]>, serializer: S) -> Result<S::Ok, S::Error> {
+    chain.as_ref().serialize(serializer)
+}
+
 /// What the TLS stage learned, whatever its outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -236,7 +241,9 @@ pub struct TlsFacts {
     /// The cipher suite, by its IANA name, once agreed.
     pub cipher: Option<&'static str>,
     /// The presented chain, leaf first; a certificate that can't be read is left out.
-    pub chain: Vec<CertificateFacts>,
+    #[serde(serialize_with = "as_list")]
+    #[cfg_attr(test, schemars(with = "Vec<CertificateFacts>"))]
+    pub chain: Arc<[CertificateFacts]>,
     /// Distinguished name of the root that the verified chain ends at.
     pub root: Option<String>,
     /// The verified path, for whoever asks about its revocation.

@@ -218,7 +218,8 @@ fn fails() -> TargetState {
             "fe2.update.microsoft.com",
             "O=\"Example\\Inspection\", CN=프록시 \"CA\"",
             10,
-        )],
+        )]
+        .into(),
         ..TlsFacts::default()
     });
     let failure = Failure::new(Stage::Tls, FailureReason::UnknownIssuer, "not a label");
@@ -242,7 +243,8 @@ fn trusted() -> TlsFacts {
         chain: vec![
             certificate("wdcp.microsoft.com", "CN=Example Issuing CA", 300),
             certificate("Example Issuing CA", "CN=Example Root", 100),
-        ],
+        ]
+        .into(),
         root: Some("CN=Example Root".to_owned()),
         ..TlsFacts::default()
     }

@@ -213,7 +213,7 @@ fn with_issuer(issuer: &str) -> Scrape {
         let state = Arc::make_mut(&mut snapshot.targets[0]);
         let probe = Arc::make_mut(state.last.as_mut().expect("probed"));
         let tls = probe.facts.tls.get_or_insert_with(TlsFacts::default);
-        issuer.clone_into(&mut tls.chain[0].issuer);
+        issuer.clone_into(&mut Arc::make_mut(&mut tls.chain)[0].issuer);
     })
 }
 

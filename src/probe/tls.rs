@@ -44,7 +44,7 @@ impl Tls {
     ) -> Result<Self, rustls::Error> {
         let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;
-        let judge = Arc::new(Judge { roots, issuers, algorithms });
+        let judge = Arc::new(Judge::new(roots, issuers, algorithms));
         let mut template = ClientConfig::builder_with_details(provider, Arc::new(clock))
             .with_safe_default_protocol_versions()?
             .dangerous() // the name of the interface: `Shaken` gives no connection away before its chain is trusted
@@ -91,10 +91,10 @@ impl Tls {
         };
         match &seen.verdict {
             Err(error) if error.may_lack_issuers() => {
-                let found = self.judge.issuers.fetch(&self.fetcher, &seen.presented, deadline).await?;
+                let found = self.judge.issuers().fetch(&self.fetcher, &seen.presented, deadline).await?;
                 let now = self.clock.current_time().ok_or(ChainError::NoTime)?;
                 let trusted = self.judge.verify_with(&seen.presented, &found, &shaken.name, now)?;
-                self.judge.issuers.keep(&seen.presented, &found);
+                self.judge.issuers().keep(&seen.presented, &found);
                 Ok(trusted)
             }
             verdict => verdict.clone(),

@@ -139,7 +139,8 @@ fn tls(host: &str) -> TlsFacts {
         chain: vec![
             certificate(host, "Example Issuing CA", 90),
             certificate("Example Issuing CA", "Example Root", 900),
-        ],
+        ]
+        .into(),
         root: Some("CN=Example Root".to_owned()),
         path: Some(Arc::new(VerifiedPath { certificates: vec![leaf], anchor, stapled: Vec::new() })),
         ..TlsFacts::default()

@@ -3,6 +3,7 @@
 
 mod chain;
 mod issuers;
+mod memory;
 mod objects;
 mod path;
 mod recorder;

@@ -11,21 +11,20 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::chain::{self, ChainError, Presented, Trusted};
+use super::memory::{Believed, Memory};
 use super::{Issuers, Roots};
 use crate::observation::{CertificateFacts, clean};
 
 /// The longest chain that is looked at; RFC 8446 sets no limit.
 const MAX_CHAIN: usize = 16;
 
-/// What the verification of every handshake shares.
+/// What the verification of every handshake shares. Roots and algorithms never change: the memory relies on it.
 #[derive(Debug)]
 pub struct Judge {
-    /// Who vouches.
-    pub roots: Arc<Roots>,
-    /// Intermediates that servers left out.
-    pub issuers: Arc<Issuers>,
-    /// The signatures that are understood.
-    pub algorithms: WebPkiSupportedAlgorithms,
+    roots: Arc<Roots>,
+    issuers: Arc<Issuers>,
+    algorithms: WebPkiSupportedAlgorithms,
+    memory: Memory,
 }
 
 /// What verification saw and decided.
@@ -34,7 +33,7 @@ pub struct Recorded {
     /// The presented chain, as it came.
     pub presented: Presented,
     /// The same for people; a certificate that can't be read is left out.
-    pub chain: Vec<CertificateFacts>,
+    pub chain: Arc<[CertificateFacts]>,
     /// Whether it is believed.
     pub verdict: Result<Trusted, ChainError>,
 }
@@ -47,6 +46,34 @@ pub struct Recorder {
 }
 
 impl Judge {
+    /// Verifies against `roots`, over intermediates of `issuers` where servers left some out; `algorithms` are the signatures
+    /// that are understood.
+    #[must_use]
+    pub fn new(roots: Arc<Roots>, issuers: Arc<Issuers>, algorithms: WebPkiSupportedAlgorithms) -> Self {
+        Self { roots, issuers, algorithms, memory: Memory::default() }
+    }
+
+    /// Intermediates that servers left out.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
+    /// What is to be said of a chain. One that was believed for the name before, and comes again unchanged, isn't verified
+    /// twice.
+    pub(super) fn record(&self, presented: Presented, name: &ServerName<'_>, now: UnixTime) -> Recorded {
+        if let Some(Believed { chain, trusted }) = self.memory.recall(&presented, name, now) {
+            return Recorded { presented, chain, verdict: Ok(trusted) };
+        }
+        let chain: Arc<[_]> = presented.certificates.iter().filter_map(facts_of).collect();
+        let verdict = self.verify(&presented, name, now);
+        if let Ok(trusted) = &verdict {
+            let believed = Believed { chain: Arc::clone(&chain), trusted: trusted.clone() };
+            self.memory.keep(&presented, name, believed);
+        }
+        Recorded { presented, chain, verdict }
+    }
+
     /// Verifies a chain, completed by what is known of the issuers that it leaves out.
     ///
     /// # Errors
@@ -108,9 +135,7 @@ impl ServerCertVerifier for Recorder {
             certificates: certificates.map(|der| der.clone().into_owned()).collect(),
             stapled: ocsp_response.to_vec(),
         };
-        let chain = presented.certificates.iter().filter_map(facts_of).collect();
-        let verdict = self.judge.verify(&presented, server_name, now);
-        self.recorded.get_or_init(|| Recorded { presented, chain, verdict });
+        self.recorded.get_or_init(|| self.judge.record(presented, server_name, now));
         // Not a verdict: that is recorded, and whoever shakes hands must ask for it.
         Ok(ServerCertVerified::assertion())
     }

@@ -29,7 +29,8 @@ fn hostile() -> Snapshot {
         not_after: at(1),
     };
     sample::observe(&mut snapshot, id, 70, |facts| {
-        facts.tls = Some(TlsFacts { chain: vec![name()], root: Some(text.clone()), ..TlsFacts::default() });
+        facts.tls =
+            Some(TlsFacts { chain: [name()].into(), root: Some(text.clone()), ..TlsFacts::default() });
         let (server, location) = (Some(text.clone()), Some(text.clone()));
         facts.http = Some(HttpFacts { status: 403, server, location, ..HttpFacts::default() });
         facts.proxy = Some(text.clone());

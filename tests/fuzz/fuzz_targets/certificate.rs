@@ -15,7 +15,7 @@ static JUDGE: LazyLock<(Judge, Objects)> = LazyLock::new(|| {
     let roots = Roots::of(&[], &[], &TlsConfig { genuine_roots, ..TlsConfig::default() }).unwrap();
     let objects = Objects::new(&roots);
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-    (Judge { roots, issuers: Arc::new(Issuers::new(Vec::new())), algorithms }, objects)
+    (Judge::new(roots, Arc::new(Issuers::new(Vec::new())), algorithms), objects)
 });
 
 fuzz_target!(|bytes: &[u8]| {

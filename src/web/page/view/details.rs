@@ -122,7 +122,7 @@ pub(super) fn fields<const N: usize>(fields: [(&'static str, Vec<String>); N]) -
 impl ProbeView {
     fn of(source: Source<'_>, component: Component, observation: &Observation) -> Self {
         let facts = &observation.facts;
-        let chain = facts.tls.iter().flat_map(|tls| &tls.chain);
+        let chain = facts.tls.iter().flat_map(|tls| tls.chain.iter());
         Self {
             at: source.when(observation.at),
             failure: Why::of_probe(observation).map(|why| FailureView::of(component, &why)),

@@ -126,7 +126,7 @@ fn words(target: &Target, state: &TargetState, verdict: State) -> String {
         words.extend(facts.peer.map(|peer| peer.to_string()));
         words.extend(facts.proxy.clone());
         words.extend(facts.http.as_ref().map(|http| http.status.to_string()));
-        let chain = facts.tls.iter().flat_map(|tls| &tls.chain);
+        let chain = facts.tls.iter().flat_map(|tls| tls.chain.iter());
         words.extend(chain.flat_map(|certificate| [certificate.subject.clone(), certificate.issuer.clone()]));
     }
     words.join("\n").to_lowercase()
