@@ -30,6 +30,9 @@ impl Scope {
         self == Self::All || metric.is_of_a_probe()
     }
 }
+/// The most labels that a metric has: a test of the table holds it. A list on the heap for each sample would cost as much
+/// as the writing.
+pub(super) const MAX_LABELS: usize = 8;
 
 /// All that one scrape shows.
 #[derive(Clone, Debug)]
@@ -67,8 +70,10 @@ fn write_family(encoder: &mut DescriptorEncoder, spec: &Spec, samples: &[Sample]
 }
 
 fn write_sample(family: &mut MetricEncoder, spec: &Spec, sample: &Sample) -> Result<(), fmt::Error> {
-    let values = sample.labels.iter().map(AsRef::as_ref);
-    let labels: Vec<(&str, &str)> = spec.labels.iter().copied().zip(values).collect();
+    let mut space = [("", ""); MAX_LABELS];
+    let pairs = spec.labels.iter().copied().zip(sample.labels.iter().map(AsRef::as_ref));
+    let count = space.iter_mut().zip(pairs).map(|(place, pair)| *place = pair).count();
+    let labels = &space[..count];
     if sample.value == Value::Info {
         family.encode_info(&labels)
     } else if labels.is_empty() {

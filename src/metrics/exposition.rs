@@ -25,15 +25,19 @@ pub enum EncodeError {
 /// # Errors
 /// When the encoder refuses a sample.
 pub fn encode(format: Format, scrape: Scrape) -> Result<Vec<u8>, EncodeError> {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(scrape));
     match format {
+        Format::Text => Ok(text::render(&scrape).into_bytes()),
         Format::OpenMetrics => {
             let mut text = String::new();
-            openmetrics::encode(&mut text, &registry)?;
+            openmetrics::encode(&mut text, &registry(scrape))?;
             Ok(text.into_bytes())
         }
-        Format::Text => Ok(text::render(&prometheus_protobuf::encode(&registry)?).into_bytes()),
-        Format::Protobuf => Ok(prometheus_protobuf::encode_to_vec(&registry)?),
+        Format::Protobuf => Ok(prometheus_protobuf::encode_to_vec(&registry(scrape))?),
     }
+}
+
+fn registry(scrape: Scrape) -> Registry {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(scrape));
+    registry
 }

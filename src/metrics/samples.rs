@@ -94,8 +94,8 @@ pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
         }
         Metric::ProbePhaseDuration => per_target(scrape, phase_durations),
         Metric::ProbeFailureReason => per_target(scrape, failure_reason),
-        Metric::Probes => per_target(scrape, |state| vec![(vec![], Value::Whole(state.probes))]),
-        Metric::ProbeFailures => per_target(scrape, |state| vec![(vec![], Value::Whole(state.failures))]),
+        Metric::Probes => counted(scrape, |state| state.probes),
+        Metric::ProbeFailures => counted(scrape, |state| state.failures),
         Metric::ProbeFailuresByReason => failures_by_reason(scrape),
         Metric::ProbeLatency => latencies(scrape),
         Metric::ProbeLastTimestamp => per_probe(scrape, |probe| Some(Value::time(probe.at))),
@@ -217,12 +217,19 @@ fn per_target<'a>(scrape: &'a Scrape, of: impl Fn(&'a TargetState) -> Vec<Labell
     samples
 }
 
+/// A count of each target.
+fn counted(scrape: &Scrape, of: impl Fn(&TargetState) -> u64) -> Vec<Sample<'_>> {
+    let counts = scrape.snapshot.iter().map(|(_, target, state)| (target, of(state)));
+    counts.map(|(target, count)| Value::Whole(count).sample(identity(target))).collect()
+}
+
 /// One sample for each target whose last probe has a value.
 fn per_probe<'a>(scrape: &'a Scrape, of: impl Fn(&'a Observation) -> Option<Value<'a>>) -> Vec<Sample<'a>> {
-    per_target(scrape, |state| {
-        let value = state.last.as_deref().and_then(&of);
-        value.map(|value| (vec![], value)).into_iter().collect()
-    })
+    let values = scrape
+        .snapshot
+        .iter()
+        .filter_map(|(_, target, state)| Some((target, state.last.as_deref().and_then(&of)?)));
+    values.map(|(target, value)| value.sample(identity(target))).collect()
 }
 
 fn per_handshake<'a>(scrape: &'a Scrape, of: impl Fn(&'a TlsFacts) -> Option<Value<'a>>) -> Vec<Sample<'a>> {

@@ -9,6 +9,7 @@ use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model as m
 use proptest::prelude::*;
 use prost::Message;
 
+use super::collector::MAX_LABELS;
 use super::samples::samples;
 use super::{Format, Kind, Metric, Scrape, encode, fixture, markdown};
 use crate::observation::TlsFacts;
@@ -74,6 +75,7 @@ fn every_metric_has_a_sample_somewhere_and_each_its_labels() {
         let distinct: BTreeSet<_> = samples.iter().map(|sample| sample.labels.clone()).collect();
         assert_eq!(distinct.len(), samples.len(), "{} repeats a series", spec.name);
         assert!(samples.iter().all(|sample| sample.labels.len() == spec.labels.len()), "{}", spec.name);
+        assert!(spec.labels.len() <= MAX_LABELS, "{}", spec.name);
     }
 }
 

@@ -1,89 +1,91 @@
-//! Prometheus text 0.0.4, which prometheus-client doesn't write, from the families of its protobuf encoder.
+//! Prometheus text 0.0.4, which prometheus-client doesn't write, straight from the samples.
 //! The format: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
-    Histogram, LabelPair, Metric, MetricFamily, MetricType,
-};
+use super::collector::Scrape;
+use super::samples::{Sample, Value, samples};
+use super::table::{Kind, Metric, Spec};
+use crate::state::Histogram;
 
-/// Writes the families in their order.
-pub(super) fn render(families: &[MetricFamily]) -> String {
+/// Writes everything that a scrape shows. A metric without samples isn't mentioned.
+pub(super) fn render(scrape: &Scrape) -> String {
     let mut out = String::new();
-    for family in families {
+    for metric in Metric::ALL {
         // Writing to a String can't fail.
-        let _ = write_family(&mut out, family);
+        let _ = write_family(&mut out, metric.spec(), &samples(*metric, scrape));
     }
     out
 }
 
-fn write_family(out: &mut impl fmt::Write, family: &MetricFamily) -> fmt::Result {
-    let name = &family.name;
-    writeln!(out, "# HELP {name} {}", escape_help(&family.help))?;
-    writeln!(out, "# TYPE {name} {}", type_word(family.r#type()))?;
-    family.metric.iter().try_for_each(|metric| write_metric(out, name, metric))
+fn write_family(out: &mut impl fmt::Write, spec: &Spec, samples: &[Sample]) -> fmt::Result {
+    if samples.is_empty() {
+        return Ok(());
+    }
+    let name = spec.name;
+    writeln!(out, "# HELP {name} {}", escape_help(spec.help))?;
+    writeln!(out, "# TYPE {name} {}", type_word(spec.kind))?;
+    samples.iter().try_for_each(|sample| write_metric(out, spec, sample))
 }
 
-/// The words of the format; a gauge histogram has none.
-const fn type_word(kind: MetricType) -> &'static str {
+/// The words of the format, which knows no infos.
+const fn type_word(kind: Kind) -> &'static str {
     match kind {
-        MetricType::Counter => "counter",
-        MetricType::Gauge => "gauge",
-        MetricType::Summary => "summary",
-        MetricType::Untyped => "untyped",
-        MetricType::Histogram | MetricType::GaugeHistogram => "histogram",
+        Kind::Counter => "counter",
+        Kind::Gauge | Kind::Info => "gauge",
+        Kind::Histogram => "histogram",
     }
 }
 
-fn write_metric(out: &mut impl fmt::Write, name: &str, metric: &Metric) -> fmt::Result {
-    if let Some(histogram) = &metric.histogram {
-        return write_histogram(out, name, &metric.label, histogram);
+fn write_metric(out: &mut impl fmt::Write, spec: &Spec, sample: &Sample) -> fmt::Result {
+    match sample.value {
+        Value::Whole(count) => write_sample(out, spec, "", sample, None, count),
+        Value::Real(measure) => write_sample(out, spec, "", sample, None, Number(measure)),
+        Value::Histogram(histogram) => write_histogram(out, spec, sample, histogram),
+        Value::Info => write_sample(out, spec, "", sample, None, 1),
     }
-    let counter = metric.counter.as_ref().map(|counter| counter.value);
-    let gauge = metric.gauge.as_ref().map(|gauge| gauge.value);
-    let Some(value) = counter.or(gauge) else { return Ok(()) };
-    write_sample(out, (name, ""), &metric.label, None, Value(value))
 }
 
-fn write_histogram(
-    out: &mut impl fmt::Write,
-    name: &str,
-    labels: &[LabelPair],
-    of: &Histogram,
-) -> fmt::Result {
-    let finite = of.bucket.iter().filter(|bucket| bucket.upper_bound.is_finite());
-    let buckets = finite.map(|bucket| (bucket.upper_bound, bucket.cumulative_count));
-    for (bound, count) in buckets.chain([(f64::INFINITY, of.sample_count)]) {
-        write_sample(out, (name, "_bucket"), labels, Some(bound), count)?;
+fn write_histogram(out: &mut impl fmt::Write, spec: &Spec, sample: &Sample, of: &Histogram) -> fmt::Result {
+    let mut below = 0;
+    for (bound, count) in of.classic() {
+        below += count;
+        write_sample(out, spec, "_bucket", sample, Some(bound), below)?;
     }
-    write_sample(out, (name, "_sum"), labels, None, Value(of.sample_sum))?;
-    write_sample(out, (name, "_count"), labels, None, of.sample_count)
+    write_sample(out, spec, "_sum", sample, None, Number(of.sum()))?;
+    write_sample(out, spec, "_count", sample, None, of.count())
 }
 
 fn write_sample(
     out: &mut impl fmt::Write,
-    (name, suffix): (&str, &str),
-    labels: &[LabelPair],
+    spec: &Spec,
+    suffix: &str,
+    sample: &Sample,
     le: Option<f64>,
     value: impl fmt::Display,
 ) -> fmt::Result {
-    write!(out, "{name}{suffix}")?;
-    let le = le.map(|bound| (Cow::Borrowed("le"), Cow::Owned(Value(bound).to_string())));
-    let labels = labels.iter().map(|pair| (pair.name.as_str().into(), escape_label(&pair.value)));
-    let mut before = '{';
-    for (label, text) in labels.chain(le) {
-        write!(out, "{before}{label}=\"{text}\"")?;
-        before = ',';
+    out.write_str(spec.name)?;
+    out.write_str(suffix)?;
+    let mut before = "{";
+    for (label, text) in spec.labels.iter().zip(&sample.labels) {
+        for part in [before, label, "=\"", &escape_label(text), "\""] {
+            out.write_str(part)?;
+        }
+        before = ",";
     }
-    let close = if before == ',' { "}" } else { "" };
+    if let Some(bound) = le {
+        write!(out, "{before}le=\"{}\"", Number(bound))?;
+        before = ",";
+    }
+    let close = if before == "," { "}" } else { "" };
     writeln!(out, "{close} {value}")
 }
 
 /// A number as Go's `ParseFloat` reads it; whole numbers have no fraction.
-struct Value(f64);
+struct Number(f64);
 
-impl fmt::Display for Value {
+impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             f64::INFINITY => f.write_str("+Inf"),
@@ -135,17 +137,16 @@ mod tests {
             (f64::NAN, "NaN"),
         ];
         for (number, expected) in cases {
-            assert_eq!(Value(*number).to_string(), *expected);
+            assert_eq!(Number(*number).to_string(), *expected);
         }
     }
 
     #[test]
     fn help_is_escaped() {
-        let family = MetricFamily {
-            name: "a".to_owned(),
-            help: "back\\slash, \"quotes\" and\na line".to_owned(),
-            ..MetricFamily::default()
-        };
-        assert_eq!(render(&[family]), "# HELP a back\\\\slash, \"quotes\" and\\na line\n# TYPE a counter\n");
+        let help = "back\\slash, \"quotes\" and\na line";
+        let spec = Spec { name: "a", kind: Kind::Counter, unit: None, labels: &[], help };
+        let mut text = String::new();
+        write_family(&mut text, &spec, &[Value::Whole(2).sample([])]).expect("a String");
+        assert_eq!(text, "# HELP a back\\\\slash, \"quotes\" and\\na line\n# TYPE a counter\na 2\n");
     }
 }
