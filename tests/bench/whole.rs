@@ -1,0 +1,56 @@
+//! The whole program measured: beside a bare floor and beside blackbox_exporter, against an origin of its own on loopback.
+//! README.md beside this file says how it is run, what it measures and how to read it.
+//!
+//! The floor and the tight loop are processes of this same program, told apart by their first argument, so that the CPU
+//! time of each is its own.
+
+// A measurement that can't be set up is none: unwrapping says where.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+// This crate is a binary: `pub` marks what a module offers to the others.
+#![allow(unreachable_pub)]
+// Counts and nanoseconds become numbers to divide: far below 2^52.
+#![allow(clippy::cast_precision_loss)]
+
+mod exporter;
+mod floor;
+#[allow(unused_imports, reason = "what the laboratory offers to the tests")]
+#[path = "../it/lab/mod.rs"]
+mod lab;
+mod measures;
+mod origin;
+mod peer;
+mod pki;
+mod process;
+mod scrape;
+mod table;
+mod tight;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How often each tight loop is run.
+    pub rounds: usize,
+    /// Probes in each.
+    pub probes: usize,
+    /// How long a schedule is watched, in seconds.
+    pub watched: u64,
+    /// How often a process is started.
+    pub starts: usize,
+}
+
+const QUICK: Effort = Effort { rounds: 2, probes: 600, watched: 12, starts: 5 };
+const FULL: Effort = Effort { rounds: 5, probes: 3000, watched: 60, starts: 15 };
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    match arguments.first().map(String::as_str) {
+        Some("floor") => runtime.block_on(floor::main(&arguments[1..])),
+        Some("tight") => runtime.block_on(tight::main(&arguments[1..])),
+        _ => {
+            let effort = if arguments.iter().any(|word| word == "--quick") { QUICK } else { FULL };
+            let wanted = arguments.iter().find_map(|word| word.strip_prefix("--only="));
+            runtime.block_on(measures::run(effort, wanted));
+        }
+    }
+}
