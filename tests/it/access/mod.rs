@@ -91,7 +91,7 @@ impl Served {
     pub fn addresses(&self) -> Vec<String> {
         let said = self.said.lock().unwrap();
         let places = said.iter().filter_map(|line| line.split_once("serving http")?.1.split_once("://"));
-        places.map(|(_, place)| place.trim_end_matches("/metrics").to_owned()).collect()
+        places.map(|(_, place)| place.split("/metrics").next().unwrap().to_owned()).collect()
     }
 
     pub fn address(&self) -> String {
