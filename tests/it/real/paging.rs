@@ -33,7 +33,9 @@ fn expected(outage: Outage) -> Vec<Expected> {
             labels: &[MAPS, DIRECT, CRITICAL],
             says: &[
                 "MAPS is lost for Defender clients at maps-refused by route direct",
-                "connect: refused. What to change: allow the MAPS hosts in the firewall on port 443",
+                "comes nearest: connect: refused. Failing: https://",
+                "https://wdcp.microsoft.com/ (connect: refused), https://wdcpalt.microsoft.com/ (connect: refused).",
+                "What to change: allow the MAPS hosts in the firewall on port 443",
                 "explain connect.refused",
             ],
         }],
