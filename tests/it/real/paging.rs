@@ -23,6 +23,16 @@ const CRITICAL: (&str, &str) = ("severity", "critical");
 const WARNING: (&str, &str) = ("severity", "warning");
 const MAPS: (&str, &str) = ("component", "maps");
 
+/// What fires beside that and is silenced by it.
+const fn silenced(outage: Outage) -> &'static [&'static str] {
+    match outage {
+        Outage::CrlBlocked => &["DefenderMapsConnectionLost", "DefenderCrlFetchFailing"],
+        Outage::ProxyDemands => &["DefenderMapsConnectionLost", "DefenderUpdateSourceUnavailable"],
+        Outage::UpdatesRefused => &["DefenderEndpointsFailing"],
+        _ => &[],
+    }
+}
+
 /// Exactly what is heard of an outage.
 fn expected(outage: Outage) -> Vec<Expected> {
     match outage {
@@ -154,7 +164,7 @@ async fn settle(stack: &Stack, sites: &[Site], status: &str) {
         if wrong.peek().is_some() {
             assert!(
                 right_since.is_none() && Instant::now() < deadline,
-                "{status}: {:#?}",
+                "{status}: {:#?}\nof all that was heard: {all:#?}",
                 wrong.collect::<Vec<_>>()
             );
         } else {
@@ -198,14 +208,24 @@ async fn each_outage_pages_once_for_the_right_thing_and_resolves() {
         sites.push(Site::start(outage).await);
     }
     let stack = Stack::start(&tools, &sites.iter().collect::<Vec<_>>()).await;
-    // Each route of each site but the one whose lists are blocked.
-    stack.until("defender_maps_connected{ssl_options=\"3\"} == 1", sites.len(), PATIENCE).await;
+    // By each route of each site but the one whose lists are blocked.
+    stack.until("route:defender_maps_connected:default == 1", sites.len(), PATIENCE).await;
+    let revocation =
+        r#"group({__name__=~"defender_crl_.+|defender_tls_revocation_.+", instance="updates-refused"})"#;
+    stack.until(revocation, 0, PATIENCE).await;
 
     for site in &mut sites {
         site.break_it().await;
     }
     settle(&stack, &sites, "firing").await;
     check_texts(&stack, &sites);
+    for outage in Outage::ALL {
+        for alert in silenced(outage) {
+            let fires =
+                format!("alertname=\"{alert}\", alertstate=\"firing\", instance=\"{}\"", outage.name());
+            stack.until(&format!("group(ALERTS{{{fires}}})"), 1, PATIENCE).await;
+        }
+    }
 
     for site in &mut sites {
         site.heal().await;

@@ -18,7 +18,7 @@ use crate::lab::proxy::{Kind, Order, Proxy};
 use crate::lab::{Lab, host_port, named};
 
 /// Two seconds are two minutes of the rules' copy.
-const RHYTHM: &str = "interval: 2s\ntimeout: 1500ms\ngeos: [us]\ncomponents:\n  submission: { enabled: false }\n  diagnostics: { enabled: false }\n";
+const RHYTHM: &str = "interval: 2s\ntimeout: 1900ms\ngeos: [us]\ncomponents:\n  submission: { enabled: false }\n  diagnostics: { enabled: false }\n";
 
 /// What can be ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,8 @@ pub enum Outage {
     Intercepted,
     /// The second route's proxy demands authentication.
     ProxyDemands,
-    /// A firewall rejects Microsoft Update and the alternate download location.
+    /// A firewall rejects Microsoft Update and the alternate download location. The exporter checks no revocation here: what it
+    /// says of it elsewhere is absent.
     UpdatesRefused,
     /// The exporter is gone.
     Killed,
@@ -122,8 +123,9 @@ impl Site {
         });
         let inspector = self.lab.files().join("inspector.pem");
         std::fs::write(&inspector, self.lab.pki.root_pem(Authority::Inspector)).unwrap();
-        let roots = format!("tls:\n  extra_roots: [\"{}\"]\n", inspector.display());
-        format!("{RHYTHM}{routes}{}", self.lab.yaml(&ways).replace("tls:\n", &roots))
+        let checks = self.outage != Outage::UpdatesRefused;
+        let tls = format!("tls:\n  revocation: {checks}\n  extra_roots: [\"{}\"]\n", inspector.display());
+        format!("{RHYTHM}{routes}{}", self.lab.yaml(&ways).replace("tls:\n", &tls))
     }
 
     /// Where the exporter serves.
