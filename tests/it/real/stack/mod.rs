@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -31,17 +32,22 @@ pub enum Scrape {
     Protobuf,
 }
 
-/// The programs.
+/// One stack at a time: several exporters beside several others starve, and what starves looks lost.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The programs, and the turn of whoever has them.
 pub struct Tools {
     prometheus: PathBuf,
     alertmanager: PathBuf,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Tools {
-    /// None: the test is to be skipped, and this has said so.
+    /// Waits for its turn. None: the test is to be skipped, and this has said so.
     pub fn find() -> Option<Self> {
         let (prometheus, alertmanager) = (tools::find("prometheus"), tools::find("prometheus-alertmanager"));
-        Some(Self { prometheus: prometheus?, alertmanager: alertmanager? })
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Self { prometheus: prometheus?, alertmanager: alertmanager?, _turn: turn })
     }
 }
 
