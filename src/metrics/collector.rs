@@ -26,7 +26,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn has(self, metric: Metric) -> bool {
+    pub(super) fn has(self, metric: Metric) -> bool {
         self == Self::All || metric.is_of_a_probe()
     }
 }

@@ -12,7 +12,7 @@ use crate::state::Histogram;
 /// Writes everything that a scrape shows. A metric without samples isn't mentioned.
 pub(super) fn render(scrape: &Scrape) -> String {
     let mut out = String::new();
-    for metric in Metric::ALL {
+    for metric in Metric::ALL.iter().filter(|metric| scrape.scope.has(**metric)) {
         // Writing to a String can't fail.
         let _ = write_family(&mut out, metric.spec(), &samples(*metric, scrape));
     }

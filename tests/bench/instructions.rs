@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use defender_exporter::catalog::{Component, ProbeUrl, embedded};
 use defender_exporter::config::{Config, EndpointOverride, TlsConfig};
 use defender_exporter::engine::Event;
-use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scrape, encode};
+use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scope, Scrape, encode};
 use defender_exporter::observation::{
     CertificateFacts, Facts, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
 };
@@ -113,6 +113,7 @@ fn scrape(format: Format) {
     let mut snapshot = Snapshot::new(Arc::clone(&plan), moment());
     observations(&plan).for_each(|event| snapshot.apply(event));
     let scrape = Scrape {
+        scope: Scope::All,
         snapshot: Arc::new(snapshot),
         build: BuildInfo::current(),
         process: ProcessStats::default(),
