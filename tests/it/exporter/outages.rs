@@ -141,7 +141,7 @@ async fn what_breaks_turns_its_series_and_what_heals_clears_them() {
     for (server, stage, reason) in [
         (Server::Tls, "connect", "refused"),
         (Server::Plain, "connect", "refused"),
-        (Server::Dns, "resolve", "timeout"),
+        (Server::Dns, "resolve", "unreachable"),
     ] {
         check(&world, server, stage, reason).await;
     }

@@ -51,7 +51,8 @@ impl Everything {
         assert!(sign.is_some_and(|line| line.contains("ready")), "{}", prometheus.said());
         let everything = Self { address, _prometheus: prometheus, _files: files };
         let deadline = Instant::now() + Duration::from_secs(60);
-        while everything.query("count_over_time(up[20s]) > 4").await.is_empty() {
+        // What is asked over time is asked at every fifth second, and a rate takes two scrapes before one of these.
+        while everything.query("count_over_time(up[20s]) > 7").await.is_empty() {
             assert!(Instant::now() < deadline, "nothing was scraped");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
