@@ -1,7 +1,7 @@
 //! The download test: Microsoft's harmless file is fetched and put where Defender sees it; a Defender that works takes it
 //! away, or lets nobody read it. Only ever on a user's explicit command: it raises a real detection.
 //!
-//! The rule ([`judge`]) is pure; what it judges is gathered in [`run`].
+//! The rule (`judge`) is pure; what it judges is gathered in [`run`].
 
 use std::io;
 use std::path::Path;

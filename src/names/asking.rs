@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::Name;
 use hickory_resolver::{Hosts, Resolver};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::NameError;
 use super::sockets::{Noted, Sockets};
@@ -22,6 +24,8 @@ use crate::config;
 const SYSTEM_CONFIG_MAX_AGE: Duration = Duration::from_secs(60);
 /// The most name servers asked at once, as in the C library.
 const MAX_SERVERS_AT_ONCE: usize = 3;
+/// A question that has no answer after this part of the patience is asked once more.
+const AGAIN: u32 = 4;
 /// How long a name server may take to accept a TCP connection, as in the C library; half of the patience where that is less.
 const TCP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -66,10 +70,21 @@ impl Names {
         }
         let mut name = Name::from_utf8(host).map_err(NetError::from)?;
         name.set_fqdn(true); // an endpoint's name is complete: search domains would ask for others
+        let first = Box::pin(self.ask(name.clone())); // boxed: the second is rare, and every probe would carry its room
+        // The library repeats its packets within a second, and then no more: too soon for a server that limits bursts.
+        let answer = match select(first, pin!(sleep(self.patience / AGAIN))).await {
+            Either::Left((answer, _)) => answer?,
+            Either::Right(((), first)) => select(first, Box::pin(self.ask(name))).await.factor_first().0?,
+        };
+        Ok((at_least_one(answer)?, true))
+    }
+
+    /// One lookup, over sockets of its own.
+    async fn ask(&self, name: Name) -> Result<Vec<IpAddr>, NameError> {
         let sockets = Sockets::new((self.patience / 2).min(TCP_PATIENCE));
         let resolver = self.resolver(sockets.clone())?;
         let answer = resolver.lookup_ip(name).await.map_err(|error| explain(error, sockets.noted()))?;
-        Ok((at_least_one(answer.iter().collect())?, true))
+        Ok(answer.iter().collect())
     }
 
     fn wants(&self, address: IpAddr) -> bool {

@@ -172,3 +172,21 @@ async fn each_address_of_an_override_is_probed_too() {
     assert_eq!(ends(&observation), [("127.0.0.1".to_owned(), None), ("127.0.0.2".to_owned(), REFUSED)]);
     assert_eq!(lab.dns.asked(), [], "what is configured is not asked for");
 }
+
+/// A server that limits bursts passes over the packets that follow at once; what is asked later it answers.
+#[tokio::test]
+async fn a_name_server_that_is_late_to_listen_is_asked_again() {
+    let lab = Lab::start().await;
+    let mut scenario = Scenario::new(&lab, PLAIN).through("origin.lab", lab.plain.addr().port());
+    scenario.config.timeout = Duration::from_secs(8); // asked again after two
+    scenario.target.timeout = scenario.config.timeout;
+    lab.dns.set("origin.lab", Answer::Silence);
+    let listen = async {
+        tokio::time::sleep(Duration::from_millis(1500)).await; // when the library has repeated its packets
+        lab.dns.set("origin.lab", Answer::address([127, 0, 0, 1]));
+    };
+    let (observation, ()) = tokio::join!(scenario.probe(), listen);
+    assert_eq!(observation.failure, None);
+    let took = observation.facts.timings.get(S::Resolve).unwrap();
+    assert!(took >= Duration::from_secs(2), "{took:?}: it was answered before it was asked again");
+}
