@@ -240,6 +240,25 @@ pub struct EndpointOverride {
     pub timeout: Option<Duration>,
 }
 
+impl EndpointOverride {
+    /// Names a URL, and changes nothing of it.
+    #[must_use]
+    pub const fn of(component: Component, url: ProbeUrl) -> Self {
+        Self {
+            component,
+            url,
+            expect: None,
+            method: None,
+            evidence: None,
+            trust: None,
+            serves: None,
+            enabled: None,
+            interval: None,
+            timeout: None,
+        }
+    }
+}
+
 /// What makes two URLs the same request, however they are written.
 pub(crate) type Request<'a> = (Scheme, &'a str, u16, &'a str);
 

@@ -21,16 +21,9 @@ pub fn endpoints(urls: &[MapsUrl], catalog: &Catalog, config: &Config) -> Vec<En
             continue;
         }
         added.push(EndpointOverride {
-            component: Component::Maps,
-            url: url.clone(),
-            expect: None,
-            method: None,
-            evidence: None,
             trust: Some(Trust::Public),
             serves: need.cloned(),
-            enabled: None,
-            interval: None,
-            timeout: None,
+            ..EndpointOverride::of(Component::Maps, url.clone())
         });
     }
     added

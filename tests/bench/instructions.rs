@@ -126,17 +126,11 @@ fn moment() -> SystemTime {
 }
 
 fn config() -> Config {
-    let endpoint = |n: usize| EndpointOverride {
-        component: Component::Diagnostics,
-        url: ProbeUrl::parse(&format!("https://host{n}.example/path")).unwrap(),
-        expect: None,
-        method: None,
-        evidence: None,
-        trust: None,
-        serves: None,
-        enabled: None,
-        interval: None,
-        timeout: None,
+    let endpoint = |n: usize| {
+        EndpointOverride::of(
+            Component::Diagnostics,
+            ProbeUrl::parse(&format!("https://host{n}.example/path")).unwrap(),
+        )
     };
     Config { endpoints: (0..TARGETS).map(endpoint).collect(), ..Config::default() }
 }

@@ -11,20 +11,9 @@ use defender_exporter::web::{Access, Front, TelemetryPath};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::access::QUIET;
 use crate::exporter::run;
 use crate::lab;
-
-/// A single component, and names that nobody resolves: the host is what this is about.
-const QUIET: &str = "\
-components:
-  update: { enabled: false }
-  adl: { enabled: false }
-  submission: { enabled: false }
-  crl: { enabled: false }
-  diagnostics: { enabled: false }
-resolver: { servers: [\"127.0.0.1:1\"] }
-signatures: { feeds: [], installed: none }
-";
 
 /// A configuration, and a stand-in that does so.
 fn files(health: &str, connectivity: &str) -> (TempDir, PathBuf, PathBuf) {

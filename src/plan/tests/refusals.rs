@@ -70,17 +70,8 @@ fn what_does_not_fit_is_named_with_its_key() {
 
 #[test]
 fn too_many_targets_are_refused() {
-    let entry = |n: usize| EndpointOverride {
-        component: Component::Maps,
-        url: ProbeUrl::parse(&format!("https://a.example/{n}")).unwrap(),
-        expect: None,
-        method: None,
-        evidence: None,
-        trust: None,
-        serves: None,
-        enabled: None,
-        interval: None,
-        timeout: None,
+    let entry = |n: usize| {
+        EndpointOverride::of(Component::Maps, ProbeUrl::parse(&format!("https://a.example/{n}")).unwrap())
     };
     let own = catalog().endpoints.len() - 2; // without the region and the group that aren't selected
     let mut config = Config { endpoints: (own..MAX_TARGETS).map(entry).collect(), ..Config::default() };
