@@ -19,7 +19,7 @@ pub async fn main(words: &[String]) {
     let mut snapshot = Snapshot::new(plan.clone(), clock.now());
     let (cpu, start, mut count) = (own_cpu(), Instant::now(), 0);
     while count < wanted {
-        for event in engine::round(&plan, prober.clone(), clock, concurrency).await {
+        for event in engine::round(&plan, prober.clone(), clock, concurrency, None).await {
             snapshot.apply(event);
         }
         count += plan.targets.len();
