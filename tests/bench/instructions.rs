@@ -1,162 +1,26 @@
-//! A fixed amount of each kind of work, without a network and without a clock, for callgrind to count its instructions:
-//! `.ci/instructions` runs it and compares with `instructions.txt`. One workload a run, named by the first argument; what
-//! happens outside [`measured`] isn't counted.
+//! Each workload of `workloads.rs` once, for callgrind to count its instructions: `.ci/instructions` runs this and compares with
+//! `instructions.txt`. The first argument names the workload; what happens outside [`measured`] isn't counted.
 
 // A measurement that can't be set up is none: unwrapping says where.
 #![allow(clippy::unwrap_used)]
+// This program is a binary: `pub` marks what a module offers to the others.
+#![allow(unreachable_pub)]
 
-use std::hint::black_box;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+mod workloads;
 
-use defender_exporter::catalog::{Component, ProbeUrl, embedded};
-use defender_exporter::config::{Config, EndpointOverride, TlsConfig};
-use defender_exporter::engine::Event;
-use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scope, Scrape, encode};
-use defender_exporter::observation::{
-    CertificateFacts, Facts, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
-};
-use defender_exporter::plan::{Plan, TargetId, plan};
-use defender_exporter::schedule::{Due, Schedule};
-use defender_exporter::state::Snapshot;
-use defender_exporter::trust::{Issuers, Judge, Recorder, Roots};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::client::danger::ServerCertVerifier as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-
-/// Targets besides the catalog's.
-const TARGETS: usize = 300;
-
-/// 2026-11-24, 00:00 UTC.
-const NOW: Duration = Duration::from_secs(1_795_478_400);
+use workloads::{WORKLOADS, Work};
 
 fn main() {
-    let workload = std::env::args().nth(1).unwrap_or_default();
-    match workload.as_str() {
-        "plan" => plan_targets(),
-        "schedule" => schedule(),
-        "fold" => fold(),
-        "verify" => judge(1),
-        "recall" => judge(20),
-        "openmetrics" => scrape(Format::OpenMetrics),
-        "text" => scrape(Format::Text),
-        "protobuf" => scrape(Format::Protobuf),
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    match WORKLOADS.iter().find(|(name, _)| *name == wanted) {
+        Some((_, prepare)) => measured(prepare()),
         // `cargo bench` runs every benchmark; this one says nothing by itself.
-        _ => println!("workloads: plan schedule fold verify recall openmetrics text protobuf"),
+        None => println!("workloads: {}", WORKLOADS.map(|(name, _)| name).join(" ")),
     }
 }
 
 /// What callgrind counts: it is told to look for this name.
 #[inline(never)]
-fn measured<T>(work: impl FnOnce() -> T) -> T {
-    black_box(work())
-}
-
-/// Configuration to plan.
-fn plan_targets() {
-    let config = config();
-    let _ = embedded(); // read once, outside of what is counted
-    measured(|| plan(embedded(), &config).unwrap());
-}
-
-/// Ten minutes of a schedule.
-fn schedule() {
-    let plan = planned();
-    let start = tokio::time::Instant::now();
-    let mut schedule = Schedule::new(&plan, start);
-    measured(|| {
-        while let Some(at) = schedule.next_due().filter(|at| *at < start + Duration::from_secs(600)) {
-            if let Some(Due::Probe(id)) = schedule.due(at) {
-                schedule.finished(id);
-            }
-        }
-    });
-}
-
-/// Three rounds of probes into the state.
-fn fold() {
-    let plan = planned();
-    let mut snapshot = Snapshot::new(Arc::clone(&plan), moment());
-    let events: Vec<_> = (0..3).flat_map(|_| observations(&plan)).collect();
-    measured(|| events.into_iter().for_each(|event| snapshot.apply(event)));
-}
-
-/// A chain that is presented so often.
-fn judge(times: usize) {
-    let key = || KeyPair::generate().unwrap();
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root = CertifiedIssuer::self_signed(params, key()).unwrap();
-    let leaf =
-        CertificateParams::new(vec!["a.example".to_owned()]).unwrap().signed_by(&key(), &root).unwrap();
-    let extra_roots = vec![root.der().clone()];
-    let roots = Roots::of(&[], &[], &TlsConfig { extra_roots, ..TlsConfig::default() }).unwrap();
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-    let judge = Arc::new(Judge::new(roots, Arc::new(Issuers::new(Vec::new())), algorithms));
-    let shake = || verify(&judge, leaf.der());
-    if times > 1 {
-        shake(); // the first one isn't recalled
-    }
-    measured(|| (0..times).for_each(|_| shake()));
-}
-
-fn verify(judge: &Arc<Judge>, leaf: &CertificateDer<'_>) {
-    let recorder = Recorder::new(Arc::clone(judge));
-    let (name, now) = (ServerName::try_from("a.example").unwrap(), UnixTime::since_unix_epoch(NOW));
-    recorder.verify_server_cert(leaf, &[], &name, &[], now).unwrap();
-    assert!(recorder.recorded().unwrap().verdict.is_ok());
-}
-
-/// One scrape.
-fn scrape(format: Format) {
-    let plan = planned();
-    let mut snapshot = Snapshot::new(Arc::clone(&plan), moment());
-    observations(&plan).for_each(|event| snapshot.apply(event));
-    let scrape = Scrape {
-        scope: Scope::All,
-        snapshot: Arc::new(snapshot),
-        build: BuildInfo::current(),
-        process: ProcessStats::default(),
-    };
-    measured(|| encode(format, scrape).unwrap());
-}
-
-fn moment() -> SystemTime {
-    SystemTime::UNIX_EPOCH + NOW
-}
-
-fn config() -> Config {
-    let endpoint = |n: usize| {
-        EndpointOverride::of(
-            Component::Diagnostics,
-            ProbeUrl::parse(&format!("https://host{n}.example/path")).unwrap(),
-        )
-    };
-    Config { endpoints: (0..TARGETS).map(endpoint).collect(), ..Config::default() }
-}
-
-fn planned() -> Arc<Plan> {
-    Arc::new(plan(embedded(), &config()).unwrap())
-}
-
-/// A good probe of each target.
-fn observations(plan: &Plan) -> impl Iterator<Item = Event> {
-    let observation = |n: usize| {
-        let mut facts = Facts::default();
-        for stage in Stage::ALL.iter().filter(|stage| **stage != Stage::Tunnel) {
-            facts.timings.record(*stage, StageOutcome::Done, Duration::from_micros(1234));
-        }
-        facts.addresses = vec![[192, 0, 2, 1].into()];
-        facts.http = Some(HttpFacts { status: 200, genuine: true, ..HttpFacts::default() });
-        let certificate = CertificateFacts {
-            subject: "CN=host.example".to_owned(),
-            issuer: "O=Example, CN=Issuing CA".to_owned(),
-            not_before: moment(),
-            not_after: moment(),
-        };
-        let chain = [certificate.clone(), certificate].into();
-        facts.tls = Some(TlsFacts { verified: true, version: Some("TLSv1.3"), chain, ..TlsFacts::default() });
-        Event::Observed(Box::new(Observation { target: TargetId(n), at: moment(), facts, failure: None }))
-    };
-    (0..plan.targets.len()).map(observation)
+fn measured(work: Work) {
+    work();
 }
