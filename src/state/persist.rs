@@ -24,6 +24,10 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// The most files that are set aside; a person hasn't looked for a long time.
 const MAX_ASIDE: usize = 9;
 
+/// How often a rename is tried where another program has the file open, and the time between two tries: half a second in all.
+const RENAMES: u32 = 10;
+const RENAME_PAUSE: Duration = Duration::from_millis(50);
+
 /// A file of this program's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFile {
@@ -101,7 +105,7 @@ impl StateFile {
         file.write_all(saved.to_json().as_bytes())?;
         file.sync_all()?;
         drop(file);
-        fs::rename(&new, &self.path)?;
+        rename(&new, &self.path)?;
         sync_folder(&self.path)
     }
 }
@@ -159,7 +163,7 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let names = (1..=MAX_ASIDE).map(|n| with_suffix(path, &format!(".unusable-{n}")));
     let taken = || io::Error::new(ErrorKind::AlreadyExists, format!("{MAX_ASIDE} files have been set aside"));
     let to = names.into_iter().find(|name| !name.exists()).ok_or_else(taken)?;
-    fs::rename(path, &to)?;
+    rename(path, &to)?;
     sync_folder(path)?;
     Ok(to)
 }
@@ -168,6 +172,22 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Renames, also where a scanner, an indexer or a backup of Windows has one of the files open for a moment.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    for _ in 1..RENAMES {
+        match fs::rename(from, to) {
+            Err(error) if is_in_use(&error) => std::thread::sleep(RENAME_PAUSE),
+            done => return done,
+        }
+    }
+    fs::rename(from, to)
+}
+
+/// Whether it may be over in a moment: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION (Microsoft's page "System Error Codes").
+fn is_in_use(error: &io::Error) -> bool {
+    cfg!(windows) && matches!(error.raw_os_error(), Some(5 | 32))
 }
 
 /// Makes a rename last. Windows has no such thing for folders.

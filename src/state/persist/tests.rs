@@ -97,6 +97,31 @@ fn a_write_replaces_the_file_and_leaves_nothing_else() {
     }
 }
 
+/// Windows renames nothing over a file that somebody has open without sharing it.
+#[cfg(windows)]
+#[test]
+fn a_file_that_is_open_elsewhere_is_replaced_once_it_is_let_go() {
+    use std::os::windows::fs::OpenOptionsExt as _;
+    const FILE_SHARE_READ: u32 = 1;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let (file, _) = StateFile::open(path.clone()).unwrap();
+    file.write(&saved(1)).unwrap();
+    let open = || fs::OpenOptions::new().read(true).share_mode(FILE_SHARE_READ).open(&path).unwrap();
+    let scanner = open();
+    let lets_go = std::thread::spawn(move || {
+        std::thread::sleep(RENAME_PAUSE * 2);
+        drop(scanner);
+    });
+    file.write(&saved(2)).unwrap();
+    lets_go.join().unwrap();
+    let (_, found) = StateFile::open(path.clone()).unwrap();
+    assert!(matches!(found, Found::Kept(kept) if kept == saved(2)));
+    let _backup = open(); // which takes its time
+    assert!(is_in_use(&file.write(&saved(3)).unwrap_err()));
+    assert_eq!(fs::read(&path).unwrap(), saved(2).to_json().as_bytes(), "it is as it was");
+}
+
 #[test]
 fn a_folder_that_is_not_there_is_an_error_of_the_write_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,7 +136,8 @@ fn snapshot(seconds: u64) -> Arc<Snapshot> {
     Arc::new(snapshot)
 }
 
-/// What the file holds, once it holds something else than before; the clock is paused, the disk isn't.
+/// What the file holds, once it holds something else than before; the clock is paused, the disk isn't. Between two looks the
+/// file is closed for a while: Windows may replace none that is open.
 async fn next(path: &Path, before: Option<&Saved>) -> Saved {
     loop {
         if let Ok(bytes) = fs::read(path) {
@@ -121,6 +147,7 @@ async fn next(path: &Path, before: Option<&Saved>) -> Saved {
             }
         }
         tokio::task::yield_now().await;
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
