@@ -34,8 +34,8 @@ pub(super) fn read_text(path: &Path) -> Result<(String, String), Problems> {
 /// The bytes of a file, or why there are none, for a person.
 pub(crate) fn read_capped(path: &Path, max: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| why(&error))?;
-    file.take(max + 1).read_to_end(&mut bytes).map_err(|error| why(&error))?;
+    let why = |error| why(path, &error);
+    File::open(path).map_err(why)?.take(max + 1).read_to_end(&mut bytes).map_err(why)?;
     if bytes.len() as u64 > max {
         return Err(format!("is longer than {} KiB", max / 1024));
     }
@@ -43,11 +43,11 @@ pub(crate) fn read_capped(path: &Path, max: u64) -> Result<Vec<u8>, String> {
 }
 
 /// The usual causes in the same words on every system.
-fn why(error: &io::Error) -> String {
+fn why(path: &Path, error: &io::Error) -> String {
     match error.kind() {
+        _ if path.is_dir() => "can't be read: it is a folder".to_owned(), // Windows says that access is denied
         ErrorKind::NotFound => "can't be read: there is no such file".to_owned(),
         ErrorKind::PermissionDenied => "can't be read: permission denied".to_owned(),
-        ErrorKind::IsADirectory => "can't be read: it is a folder".to_owned(),
         _ => format!("can't be read: {error}"),
     }
 }

@@ -267,6 +267,7 @@ async fn stopping_does_not_wait_for_an_endless_answer() {
 /// Open to everyone, on a port of its own.
 async fn front() -> (Front, SocketAddr) {
     let listener = Listener::on(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
+    #[cfg_attr(windows, allow(irrefutable_let_patterns, reason = "there are no others"))]
     let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
     let address = socket.local_addr().expect("bound");
     (Front::new(vec![listener], Access::load(None).expect("no file, no problem")), address)

@@ -80,11 +80,15 @@ mod tests {
         assert_eq!(folder, folders.root());
     }
 
+    /// A path that is whole already.
+    const FILE: &str = if cfg!(windows) { r"C:\a b\ü.yaml" } else { "/a b/ü.yaml" };
+
     #[test]
     fn flags_are_taken_over_wherever_they_stand() {
         check(&["service", "install"], &[]);
         check(&["service", "install", "--account", "local-system"], &[]);
-        check(&["service", "install", "--config.file", "/a b/ü.yaml"], &["--config.file=/a b/ü.yaml"]);
+        let file = &format!("--config.file={FILE}");
+        check(&["service", "install", "--config.file", FILE], &[file]);
         check(
             &[
                 "--web.listen-address=:9000",
@@ -94,14 +98,9 @@ mod tests {
                 "127.0.0.1:9001",
                 "service",
                 "install",
-                "--config.file=/c.yaml",
+                file,
             ],
-            &[
-                "--config.file=/c.yaml",
-                "--web.listen-address=:9000",
-                "--web.listen-address=127.0.0.1:9001",
-                "--log.level=debug",
-            ],
+            &[file, "--web.listen-address=:9000", "--web.listen-address=127.0.0.1:9001", "--log.level=debug"],
         );
     }
 

@@ -103,9 +103,11 @@ pub fn service_sid(name: &str) -> String {
 mod tests {
     use super::*;
 
+    /// With one separator on every system.
     fn calls(account: Account) -> Vec<String> {
         let calls = Folders::at("/pd/defender-exporter".into()).access(account);
-        calls.iter().map(|call| call.join(&OsString::from(" ")).into_string().unwrap()).collect()
+        let texts = calls.iter().map(|call| call.join(&OsString::from(" ")).into_string().unwrap());
+        texts.map(|text| text.replace('\\', "/")).collect()
     }
 
     #[test]

@@ -46,6 +46,7 @@ async fn start(times: Times) -> (SocketAddr, oneshot::Sender<()>) {
 
 async fn start_with(times: Times, access: Access) -> (SocketAddr, oneshot::Sender<()>) {
     let listener = Listener::on(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+    #[cfg_attr(windows, allow(irrefutable_let_patterns, reason = "there are no others"))]
     let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
     let address = socket.local_addr().unwrap();
     let front = Front { times, ..Front::new(vec![listener], access) };
