@@ -26,15 +26,17 @@ const RESTARTS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(60
 /// Failures are counted anew after so long without one.
 const FORGET: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often and how many times the service is asked whether it is there yet: half a minute.
+/// How often and how many times the service manager is asked again, for a state or for what it has no time for: half a minute.
 const PAUSE: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 150;
 
 /// Errors of the service manager (Microsoft's page "System Error Codes").
 const ACCESS_DENIED: i32 = 5;
 const INVALID_LEVEL: i32 = 124;
+const DATABASE_LOCKED: i32 = 1055;
 const ALREADY_RUNNING: i32 = 1056;
 const DOES_NOT_EXIST: i32 = 1060;
+const CANNOT_ACCEPT_CTRL: i32 = 1061;
 const NOT_ACTIVE: i32 = 1062;
 const MARKED_FOR_DELETE: i32 = 1072;
 
@@ -94,7 +96,8 @@ pub(super) fn uninstall(folders: &Folders) -> Result<String, ServiceError> {
 /// Starts it and waits until it serves.
 pub(super) fn start(folders: &Folders) -> Result<String, ServiceError> {
     let service = open(ServiceAccess::START | ServiceAccess::QUERY_STATUS)?;
-    match service.start::<OsString>(&[]) {
+    wait(&service, |state| state != ServiceState::StopPending)?;
+    match patient(DATABASE_LOCKED, PAUSE, || service.start::<OsString>(&[])) {
         Ok(()) => {}
         Err(error) if code(&error) == Some(ALREADY_RUNNING) => {}
         Err(error) => return Err(failed("starting the service", &error)),
@@ -136,12 +139,25 @@ fn open(access: ServiceAccess) -> Result<Service, ServiceError> {
 }
 
 fn halt(service: &Service) -> Result<(), ServiceError> {
-    match service.stop() {
+    // One that is starting or stopping takes no orders.
+    match patient(CANNOT_ACCEPT_CTRL, PAUSE, || service.stop()) {
         Ok(_) => {}
         Err(error) if code(&error) == Some(NOT_ACTIVE) => return Ok(()),
         Err(error) => return Err(failed("stopping the service", &error)),
     }
     wait(service, |state| state == ServiceState::Stopped).map(drop)
+}
+
+/// Asks again and again while the service manager answers that it is too busy, by this code: while another service is being
+/// installed or started, as at the start of Windows.
+fn patient<T>(busy: i32, pause: Duration, mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..LOOKS {
+        match ask() {
+            Err(error) if code(&error) == Some(busy) => std::thread::sleep(pause),
+            answer => return answer,
+        }
+    }
+    ask()
 }
 
 /// Looks again and again until the service's state is right.
@@ -243,8 +259,51 @@ fn failed(what: &'static str, error: &Error) -> ServiceError {
         (Some(ACCESS_DENIED), _) => ServiceError::Denied(what),
         (Some(DOES_NOT_EXIST), _) => ServiceError::NotInstalled,
         (Some(NOT_ACTIVE), _) => ServiceError::NotRunning,
+        (Some(DATABASE_LOCKED | CANNOT_ACCEPT_CTRL), _) => {
+            ServiceError::Busy { what, seconds: (PAUSE * LOOKS).as_secs() }
+        }
         (Some(MARKED_FOR_DELETE), _) => ServiceError::BeingRemoved,
         (_, Error::Winapi(error)) => ServiceError::Call { what, error: io::Error::to_string(error) },
         (_, error) => ServiceError::Call { what, error: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a service manager that is busy so many times, and how often it was asked.
+    fn asked(busy: u32, then: Result<(), i32>) -> (Result<(), Option<i32>>, u32) {
+        let mut times = 0;
+        let error = |code| Err(Error::Winapi(io::Error::from_raw_os_error(code)));
+        let answer = patient(DATABASE_LOCKED, Duration::ZERO, || {
+            times += 1;
+            if times <= busy { error(DATABASE_LOCKED) } else { then.or_else(error) }
+        });
+        (answer.map_err(|error| code(&error)), times)
+    }
+
+    #[test]
+    fn a_busy_service_manager_is_asked_again_and_not_for_ever() {
+        assert_eq!(asked(0, Ok(())), (Ok(()), 1));
+        assert_eq!(asked(3, Ok(())), (Ok(()), 4));
+        assert_eq!(asked(3, Err(ALREADY_RUNNING)), (Err(Some(ALREADY_RUNNING)), 4), "another answer counts");
+        assert_eq!(asked(LOOKS, Ok(())), (Ok(()), LOOKS + 1));
+        assert_eq!(asked(u32::MAX, Ok(())), (Err(Some(DATABASE_LOCKED)), LOOKS + 1));
+    }
+
+    #[test]
+    fn who_reads_an_error_learns_what_to_do() {
+        let check = |code: i32, expected: &str| {
+            let text = failed("starting the service", &Error::Winapi(io::Error::from_raw_os_error(code)));
+            assert!(text.to_string().contains(expected), "{text}");
+        };
+        check(ACCESS_DENIED, "starting the service: access is denied: run this as an administrator");
+        check(DATABASE_LOCKED, "the service manager has been busy for 30 seconds");
+        check(CANNOT_ACCEPT_CTRL, "the service manager has been busy for 30 seconds");
+        check(DOES_NOT_EXIST, "not installed: defender-exporter service install");
+        check(NOT_ACTIVE, "not running: defender-exporter service start");
+        check(MARKED_FOR_DELETE, "services.msc");
+        check(1058, "starting the service: "); // the words are those of Windows
     }
 }

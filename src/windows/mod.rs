@@ -109,6 +109,16 @@ pub enum ServiceError {
         "the service {NAME} is being removed: close the programs that show services (services.msc), then try again"
     )]
     BeingRemoved,
+    /// Another service is being started, installed or stopped, and that doesn't end.
+    #[error(
+        "{what}: the service manager has been busy for {seconds} seconds, with this service or another one: try again later"
+    )]
+    Busy {
+        /// What was to be done.
+        what: &'static str,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// Nobody started this as a service.
     #[error(
         "service run is for the service manager; run the exporter without a command, or: defender-exporter service start"
