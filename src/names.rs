@@ -81,6 +81,17 @@ impl Destinations {
         Self { names: Names::new(resolver, patience), connect_to: connect_to.clone() }
     }
 
+    /// How long a question is waited for.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.names.patience()
+    }
+
+    /// Another patience, for the questions to come.
+    pub fn set_patience(&self, patience: Duration) {
+        self.names.set_patience(patience);
+    }
+
     /// Where connections go to a host that the configuration names, such as a proxy: it may mean one on this machine.
     #[must_use]
     pub fn chosen<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {

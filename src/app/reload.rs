@@ -119,6 +119,7 @@ impl Reloader {
         }
         let work = Work { plan: Arc::clone(&plan), prober: Arc::clone(&prober), concurrency };
         let desk = Desk::of(&work);
+        prober.take_over();
         let _ = self.told.engine.send(Order::Replace(Box::new(work), self.clock.now())).await;
         let _ = self.told.snapshot.wait_for(|snapshot| Arc::ptr_eq(&snapshot.plan, &plan)).await;
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,7 +35,8 @@ pub(super) struct Names {
     overrides: BTreeMap<String, Vec<IpAddr>>,
     source: Source,
     family: config::Family,
-    patience: Duration,
+    /// In milliseconds.
+    patience: AtomicU64,
 }
 
 enum Source {
@@ -59,7 +61,19 @@ impl Names {
             let known = ResolverConfig::from_parts(None, Vec::new(), servers);
             Source::Configured(Servers { known, options: ResolverOpts::default(), hosts: Arc::default() })
         };
-        Self { overrides: config.overrides.clone(), source, family: config.family, patience }
+        let names =
+            Self { overrides: config.overrides.clone(), source, family: config.family, patience: 0.into() };
+        names.set_patience(patience);
+        names
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.patience.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_patience(&self, patience: Duration) {
+        let millis = patience.as_millis().try_into().unwrap_or(u64::MAX);
+        self.patience.store(millis, Ordering::Relaxed);
     }
 
     /// The addresses of `host`, at least one, and whether DNS gave them.
@@ -72,7 +86,7 @@ impl Names {
         name.set_fqdn(true); // an endpoint's name is complete: search domains would ask for others
         let first = Box::pin(self.ask(name.clone())); // boxed: the second is rare, and every probe would carry its room
         // The library repeats its packets within a second, and then no more: too soon for a server that limits bursts.
-        let answer = match select(first, pin!(sleep(self.patience / AGAIN))).await {
+        let answer = match select(first, pin!(sleep(self.patience() / AGAIN))).await {
             Either::Left((answer, _)) => answer?,
             Either::Right(((), first)) => select(first, Box::pin(self.ask(name))).await.factor_first().0?,
         };
@@ -81,7 +95,7 @@ impl Names {
 
     /// One lookup, over sockets of its own.
     async fn ask(&self, name: Name) -> Result<Vec<IpAddr>, NameError> {
-        let sockets = Sockets::new((self.patience / 2).min(TCP_PATIENCE));
+        let sockets = Sockets::new((self.patience() / 2).min(TCP_PATIENCE));
         let resolver = self.resolver(sockets.clone())?;
         let answer = resolver.lookup_ip(name).await.map_err(|error| explain(error, sockets.noted()))?;
         Ok(answer.iter().collect())
@@ -101,7 +115,7 @@ impl Names {
         options.use_hosts_file = ResolveHosts::Never; // it was read with the rest
         options.cache_size = 0;
         options.attempts = 0;
-        options.timeout = self.patience;
+        options.timeout = self.patience();
         options.num_concurrent_reqs = known.name_servers().len().clamp(1, MAX_SERVERS_AT_ONCE);
         options.ip_strategy = match self.family {
             config::Family::Any => LookupIpStrategy::Ipv4AndIpv6,

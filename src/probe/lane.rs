@@ -26,7 +26,6 @@ const RETRY: Duration = Duration::from_secs(60);
 pub(super) struct Basis {
     route: Route,
     connect_to: BTreeMap<HostPort, ConnectTo>,
-    patience: Duration,
     issuer_hosts: Vec<HostPattern>,
     revocation: bool,
     crl_refresh: Duration,
@@ -35,11 +34,9 @@ pub(super) struct Basis {
 
 impl Basis {
     pub(super) fn of(route: &Route, plan: &Plan, config: &Config, roots: &Arc<Roots>) -> Self {
-        let patience = plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO);
         Self {
             route: Route { index: 0, ..route.clone() },
             connect_to: config.connect_to.clone(),
-            patience,
             issuer_hosts: plan.issuer_hosts.clone(),
             revocation: config.tls.revocation,
             crl_refresh: config.tls.crl_refresh,
@@ -68,9 +65,10 @@ impl Lane {
         self.basis.route.source_address
     }
 
-    pub(super) fn new(basis: Basis, clock: Clock) -> Result<Self, ProberError> {
+    /// `patience` is that of the questions for names; it may change with the plan.
+    pub(super) fn new(basis: Basis, patience: Duration, clock: Clock) -> Result<Self, ProberError> {
         let Basis { route, roots, .. } = &basis;
-        let destinations = Arc::new(Destinations::new(&route.resolver, &basis.connect_to, basis.patience));
+        let destinations = Arc::new(Destinations::new(&route.resolver, &basis.connect_to, patience));
         let proxy_tls = tunnel::client_config(roots.anchors(), clock)?;
         let direct = Fetcher::direct(Arc::clone(&destinations), route.source_address, proxy_tls.clone());
         let ways = Ways::new(&route.via, &destinations, direct.clone(), clock);
@@ -114,6 +112,7 @@ mod tests {
         };
         check("", "", true);
         check("", "interval: 5m\nconcurrency: 3", true);
+        check("", "timeout: 9s", true);
         check("", "groups: [mde]\nblock_pages: [{ body_contains: blocked, name: filter }]", true);
         check("routes: [{ name: direct }]", "routes: [{ name: direct }, { name: more }]", true);
         check("", "tls: { revocation: false }", false);
@@ -124,5 +123,15 @@ mod tests {
         let (before, turned) = (prober(two, None), "routes: [{ name: more }, { name: direct }]");
         let after = prober(turned, Some(&before));
         assert!(after.shares_lane(TargetId(0), &before, TargetId(1)), "wherever it stands");
+    }
+
+    #[tokio::test]
+    async fn a_lane_waits_for_names_as_long_as_the_plan_in_use_wants() {
+        let before = prober("timeout: 4s", None);
+        let after = prober("timeout: 9s", Some(&before));
+        let patience = || before.lanes[0].destinations.patience().as_secs();
+        assert_eq!(patience(), 4, "the other isn't in use yet");
+        after.take_over();
+        assert_eq!(patience(), 9);
     }
 }

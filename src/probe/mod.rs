@@ -87,7 +87,7 @@ impl Prober {
             let basis = Basis::of(route, &plan, config, roots);
             match known.clone().find(|lane| lane.basis == basis) {
                 Some(lane) => Ok(Arc::clone(lane)),
-                None => Lane::new(basis, clock).map(Arc::new),
+                None => Lane::new(basis, patience(&plan), clock).map(Arc::new),
             }
         };
         let lanes = plan.routes.iter().map(lane).collect::<Result<_, ProberError>>()?;
@@ -96,6 +96,12 @@ impl Prober {
             None => Arc::new(Objects::new(roots)),
         };
         Ok(Self { lanes, roots: Arc::clone(roots), objects, clock, plan })
+    }
+
+    /// Comes into use: what it shares with the one before waits from now on as long as its own plan wants it to.
+    pub fn take_over(&self) {
+        let patience = patience(&self.plan);
+        self.lanes.iter().for_each(|lane| lane.destinations.set_patience(patience));
     }
 
     /// A prober of one target alone, by the same means, which may take no longer than that; with its plan.
@@ -161,6 +167,11 @@ impl Prober {
         let report = checker.check(path, self.clock.now()).await;
         Some((report, checker.lists(self.clock.now())))
     }
+}
+
+/// How long a question for a name is waited for: no probe waits longer.
+fn patience(plan: &Plan) -> Duration {
+    plan.targets.iter().map(|target| target.timeout).max().unwrap_or(Duration::ZERO)
 }
 
 /// A stage can end well and its answer still be refused, by what it says: then the probe failed in it.
