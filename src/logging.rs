@@ -5,6 +5,7 @@ mod levels;
 mod logfmt;
 
 use std::fmt;
+use std::io::{self, IsTerminal as _};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{Format, JsonFields, Writer};
@@ -25,8 +26,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Begins to log there; to be called once.
-pub fn init<W>(levels: &Levels, format: LogFormat, writer: W)
+/// Begins to log there; to be called once. Libraries that log by the `log` crate are heard, too. `coloured`: the levels of text
+/// have colours, where the journal doesn't have its own.
+pub fn init<W>(levels: &Levels, format: LogFormat, coloured: bool, writer: W)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
@@ -36,7 +38,8 @@ where
     let filter = levels.filter();
     match format {
         LogFormat::Text => {
-            let format = ByJournal { by_journal, format: Logfmt { with_time: !by_journal } };
+            let format = Logfmt { with_time: !by_journal, coloured: coloured && !by_journal };
+            let format = ByJournal { by_journal, format };
             registry.with(filter).with(layer.event_format(format).fmt_fields(Fields)).init();
         }
         LogFormat::Json => {
@@ -44,6 +47,14 @@ where
             registry.with(filter).with(layer.event_format(format).fmt_fields(JsonFields::new())).init();
         }
     }
+}
+
+/// Whether standard error shows colours to a person, who can turn them off (<https://no-color.org>).
+#[must_use]
+pub fn colours() -> bool {
+    let unwanted = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stderr().is_terminal() && !unwanted("NO_COLOR") && !dumb
 }
 
 /// Whether standard error goes to systemd's journal: `JOURNAL_STREAM` names its device and inode (systemd.exec(5)). What an

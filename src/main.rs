@@ -170,16 +170,16 @@ fn in_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Result<Ex
 /// Logs to standard error; commands say what they have to say on standard output, so they log warnings alone.
 fn init_log(cli: &Cli) {
     let usual = if cli.command.is_some() { LevelFilter::WARN } else { LevelFilter::INFO };
-    log_to(cli, usual, std::io::stderr);
+    log_to(cli, usual, logging::colours(), std::io::stderr);
 }
 
 /// Logs there, with `usual` as the level where none is asked for.
-fn log_to<W>(cli: &Cli, usual: LevelFilter, writer: W)
+fn log_to<W>(cli: &Cli, usual: LevelFilter, coloured: bool, writer: W)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let levels = cli.log_level.clone().unwrap_or_else(|| Levels::all(usual));
-    logging::init(&levels, cli.log_format, writer);
+    logging::init(&levels, cli.log_format, coloured, writer);
 }
 
 /// Completes at SIGINT or SIGTERM. Installed before anything else starts: a process with number 1 has no default.
@@ -244,7 +244,7 @@ fn be_service(cli: &Cli) -> Result<ExitCode, String> {
         let folders = Folders::at(folder.clone());
         let cli = &windows::completed(cli, &folders);
         let log = windows::log(&folders).map_err(|error| error.to_string())?;
-        log_to(cli, LevelFilter::INFO, log);
+        log_to(cli, LevelFilter::INFO, false, log);
         in_runtime(serve(cli, life.stop(), |reloads| life.serving(reloads))).map(drop)
     };
     windows::run(cli.clone(), work).map_err(|error| error.to_string())?;

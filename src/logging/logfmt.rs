@@ -5,7 +5,8 @@ use std::fmt::{self, Debug, Write as _};
 use std::time::SystemTime;
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
+use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -17,6 +18,8 @@ use crate::clock::Clock;
 pub(super) struct Logfmt {
     /// Not where the reader notes the time itself.
     pub(super) with_time: bool,
+    /// Whether the level has a colour.
+    pub(super) coloured: bool,
 }
 
 /// Writes the fields of events.
@@ -36,9 +39,15 @@ where
         if self.with_time {
             write!(line, "time={} ", time(Clock::System.now()))?;
         }
-        let metadata = event.metadata();
+        // Where it comes from the `log` crate, the fields tell of the record what the event's own data doesn't.
+        let of_log = event.normalized_metadata();
+        let metadata = of_log.as_ref().unwrap_or_else(|| event.metadata());
         let level = metadata.level().as_str().to_ascii_lowercase();
-        write!(line, "level={level} target={}", metadata.target())?;
+        match self.coloured.then(|| colour(*metadata.level())) {
+            Some(colour) => write!(line, "level=\x1b[{colour}m{level}\x1b[0m")?,
+            None => write!(line, "level={level}")?,
+        }
+        write!(line, " target={}", metadata.target())?;
         context.format_fields(line.by_ref(), event)?;
         writeln!(line)
     }
@@ -49,6 +58,17 @@ impl<'writer> FormatFields<'writer> for Fields {
         let mut pairs = Pairs { line, result: Ok(()) };
         fields.record(&mut pairs);
         pairs.result
+    }
+}
+
+/// The colour of a level on a terminal (ECMA-48, SGR).
+const fn colour(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 31,
+        Level::WARN => 33,
+        Level::INFO => 32,
+        Level::DEBUG => 34,
+        Level::TRACE => 35,
     }
 }
 
@@ -66,6 +86,9 @@ struct Pairs<'writer> {
 
 impl Pairs<'_> {
     fn pair(&mut self, field: &Field, value: &str) {
+        if field.name().starts_with("log.") {
+            return; // where a record of the `log` crate comes from: that is its line's target
+        }
         let key = if field.name() == "message" { "msg" } else { field.name() };
         self.result = self.result.and_then(|()| write!(self.line, " {key}={}", Value(value)));
     }

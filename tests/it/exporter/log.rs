@@ -65,6 +65,52 @@ async fn levels_are_by_module_and_json_is_one_object_a_line() {
     }
 }
 
+/// reqwest logs by the `log` crate, at a level and with a target of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn libraries_that_log_otherwise_are_heard_at_their_own_levels() {
+    let (_lab, file, _) = internet("").await;
+    for (format, target, message) in [
+        ("text", " target=reqwest::connect ", "msg=\"starting new connection"),
+        ("json", "\"target\":\"reqwest::connect\"", "\"message\":\"starting new connection"),
+    ] {
+        let exporter = Exporter::start_as(&file, |command| {
+            command.args(["--log.level=warn,reqwest=debug,defender_exporter=info", "--log.format", format]);
+        });
+        let log = until(&exporter, &[target, message]).await;
+        assert!(format == "json" || !log.iter().any(|line| line.contains("log.target")), "{log:#?}");
+        assert!(!log.iter().any(|line| line.contains("hyper")), "no others: {log:#?}");
+    }
+}
+
+/// A terminal of its own, by script(1): the first line that is shown there, with `NO_COLOR` and without.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_shows_levels_in_colours() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::{Command, Stdio};
+
+    let shown = |no_color: &str| {
+        let command = format!("{} --web.listen-address=127.0.0.1:0 & read end; kill $!", super::PROGRAM);
+        let mut child = Command::new("script")
+            .args(["--quiet", "--command", &command, "/dev/null"])
+            .envs([("NO_COLOR", no_color), ("TERM", "xterm"), ("SHELL", "/bin/sh")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .ok()?;
+        let mut lines = BufReader::new(child.stdout.take()?).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("level="));
+        child.stdin.take()?.write_all(b"\n").ok()?;
+        lines.for_each(drop);
+        child.wait().ok()?;
+        line
+    };
+    let Some(plain) = shown("1") else { return println!("skipped: no script(1)") };
+    assert!(plain.contains(" level=info ") && !plain.contains('\x1b'), "{plain}");
+    let coloured = shown("").unwrap();
+    assert!(coloured.contains(" level=\x1b[32minfo\x1b[0m "), "{coloured}");
+}
+
 #[test]
 fn what_names_no_level_is_bad_usage() {
     let output = super::run(&["--log.level", "verbose", "catalog"]);
