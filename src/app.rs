@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, InstalledFrom, Problems};
-use crate::engine::{self, Work};
+use crate::engine::{self, Pulse, Work};
 use crate::host::download::{self, Outcome, Refusal};
 use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
@@ -178,9 +178,18 @@ pub async fn run(
     let build = BuildInfo::current();
     let reloads = lifecycle.over_http.then_some(lifecycle.reloads);
     let on_demand = Some(OnDemand::new(open, clock));
-    let app = App { snapshot: snapshot.clone(), build, telemetry_path: path, clock, reloads, on_demand };
+    let pulse = Pulse::new(engine.clone());
+    let app = App {
+        snapshot: snapshot.clone(),
+        build,
+        telemetry_path: path,
+        clock,
+        reloads,
+        on_demand,
+        pulse: Some(pulse.clone()),
+    };
     servers.spawn(front.serve(web::router(app), until(stopped)));
-    let mut beside = service::keep_telling(engine.clone(), snapshot.clone());
+    let mut beside = service::keep_telling(pulse, snapshot.clone());
     tokio::spawn(state::run(first, inbox, publish));
     let surroundings = Surroundings { engine, events: events.clone(), snapshot, files, desk };
     let reloader = Reloader::start(setup, surroundings);

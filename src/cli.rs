@@ -84,11 +84,17 @@ pub enum Command {
         code: Option<String>,
     },
     /// Ask a running exporter whether it is healthy: exit 0 if it is, 1 if not. For containers, which have no other program
-    /// to ask with.
+    /// to ask with. It takes the exporter's own flags, before or after its name.
     Healthcheck {
-        /// Where it is asked; if not given, /-/healthy at the first --web.listen-address.
+        /// Where it is asked: http://…, https://… or unix:///PATH; if not given, /-/healthy at the first --web.listen-address.
         #[arg(long, value_name = "URL")]
         url: Option<HealthUrl>,
+        /// Where the exporter listens.
+        #[arg(long = "web.listen-address", value_name = "[HOST]:PORT")]
+        listen: Vec<ListenAddress>,
+        /// The exporter's web configuration file: where it asks for TLS, TLS is spoken, and exactly its certificate trusted.
+        #[arg(long = "web.config.file", value_name = "FILE")]
+        web_config: Option<PathBuf>,
         /// The longest that an answer is waited for.
         #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
         timeout: Duration,

@@ -1,6 +1,7 @@
 //! The program: parses flags, starts, and is the only place that exits the process.
 
 use std::future::Future;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use defender_exporter::commands::{catalog, check, download_test, explain, man, s
 use defender_exporter::logging::{self, Levels};
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::reload::Reloads;
-use defender_exporter::web::{self, Access, Front, HealthUrl};
+use defender_exporter::web::{self, Access, Front, HealthUrl, ListenAddress};
 use defender_exporter::windows;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -83,9 +84,10 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
             print!("{}", check::render(&snapshot, *format, Clock::System.now()));
             Ok(ExitCode::from(check::exit_code(&snapshot)))
         }),
-        Some(Command::Healthcheck { url, timeout }) => {
-            let url = url.clone().or_else(|| HealthUrl::of(cli.listen.first()?));
-            in_runtime(healthcheck(url, *timeout))
+        Some(Command::Healthcheck { url, listen, web_config, timeout }) => {
+            let web_config = web_config.as_deref().or(cli.web_config.as_deref());
+            let listen = listen.first().or(cli.listen.first()).filter(|_| !cli.systemd_socket);
+            in_runtime(healthcheck(url.as_ref(), listen, web_config, *timeout))
         }
         Some(Command::Completions { shell }) => {
             print!("{}", shell::render(*shell, Cli::command()));
@@ -111,10 +113,21 @@ fn execute(cli: &Cli) -> Result<ExitCode, String> {
 }
 
 /// Whether a running exporter answers, in words and by the exit code.
-async fn healthcheck(url: Option<HealthUrl>, timeout: Duration) -> Result<ExitCode, String> {
-    let url =
-        url.ok_or("--web.listen-address has no port that can be asked: --url says where the exporter is")?;
-    Ok(match web::ask_health(&url, timeout).await {
+async fn healthcheck(
+    url: Option<&HealthUrl>,
+    listen: Option<&ListenAddress>,
+    web_config: Option<&Path>,
+    timeout: Duration,
+) -> Result<ExitCode, String> {
+    let tls = web::shown_by(web_config).map_err(|problems| problems.to_string())?.is_some();
+    let url = url.cloned().or_else(|| HealthUrl::of(listen?, tls));
+    let url = url.ok_or("no flag says which port can be asked: --url says where the exporter is")?;
+    if url.is_https() && !tls {
+        return Err(format!(
+            "{url}: whom to trust is not known: --web.config.file names the exporter's certificate"
+        ));
+    }
+    Ok(match web::ask_health(&url, web_config, timeout).await {
         Ok(answer) => {
             println!("{url}: {answer}");
             ExitCode::SUCCESS

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{interval, sleep};
 
-use crate::engine::{self, Order};
+use crate::engine::Pulse;
 use crate::state::Snapshot;
 use crate::verdict::{Connection, SslOptions, Verdict};
 
@@ -67,7 +67,7 @@ fn watchdog_period() -> Option<Duration> {
 
 /// Tells the service manager that the engine lives, and how things stand, until the set is dropped. Empty where nobody asks.
 #[must_use]
-pub fn keep_telling(engine: mpsc::Sender<Order>, snapshots: watch::Receiver<Arc<Snapshot>>) -> JoinSet<()> {
+pub fn keep_telling(engine: Pulse, snapshots: watch::Receiver<Arc<Snapshot>>) -> JoinSet<()> {
     let mut telling = JoinSet::new();
     if std::env::var_os("NOTIFY_SOCKET").is_some() {
         telling.spawn(tell_status(snapshots));
@@ -79,11 +79,11 @@ pub fn keep_telling(engine: mpsc::Sender<Order>, snapshots: watch::Receiver<Arc<
 }
 
 /// Says that the program lives for as long as the engine's loop answers: a process that merely exists doesn't.
-async fn watchdog(every: Duration, engine: mpsc::Sender<Order>) {
+async fn watchdog(every: Duration, engine: Pulse) {
     let mut turns = interval(every);
     loop {
         turns.tick().await;
-        if timeout(every, engine::answers(&engine)).await.unwrap_or(false) {
+        if engine.beats(every).await {
             say(Say::Watchdog).await;
         } else {
             tracing::error!("the engine doesn't answer: this is a fault of the exporter");
@@ -165,14 +165,5 @@ mod tests {
         }
         let lost = format!("MAPS lost by direct (resolve: nxdomain); {} of {all} endpoints fail", ids.len());
         check(&snapshot, &lost);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_engine_that_does_not_answer_is_not_alive() {
-        let (orders, mut inbox) = mpsc::channel(1);
-        let silent = timeout(Duration::from_secs(5), engine::answers(&orders)).await;
-        assert!(silent.is_err(), "nobody answered");
-        inbox.close();
-        assert!(!engine::answers(&orders).await, "the engine has ended");
     }
 }

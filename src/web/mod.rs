@@ -13,7 +13,7 @@ mod serve;
 mod tests;
 
 pub use access::Access;
-pub use health::{HealthError, HealthUrl, HealthUrlError, ask_health};
+pub use health::{Health, HealthError, HealthUrl, HealthUrlError, ask_health, shown_by};
 pub use listen::{BindError, ListenAddress, ListenAddressError};
 pub use routes::{App, TelemetryPath, TelemetryPathError, router};
 pub use serve::Front;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -16,10 +17,14 @@ use tower_http::compression::CompressionLayer;
 
 use super::{api, page, probe};
 use crate::clock::Clock;
+use crate::engine::Pulse;
 use crate::metrics::{self, BuildInfo, Format, ProcessStats, Scope, Scrape};
 use crate::on_demand::OnDemand;
 use crate::reload::Reloads;
 use crate::state::Snapshot;
+
+/// How long the engine may take to show that it lives: less than any health check waits (Kubernetes' here three seconds).
+const PULSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the answers are made from.
 #[derive(Clone)]
@@ -36,6 +41,8 @@ pub struct App {
     pub reloads: Option<Reloads>,
     /// Probes on demand; none where nothing can be probed.
     pub on_demand: Option<OnDemand>,
+    /// Whether the engine lives; none where there is no engine.
+    pub pulse: Option<Pulse>,
 }
 
 impl App {
@@ -109,7 +116,7 @@ pub fn router(app: App) -> Router {
         .route(api::SCHEMA, get(api::schema))
         .route(probe::PATH, get(probe::probe))
         .merge(page::files())
-        .route("/-/healthy", get(|| async { "OK\n" }))
+        .route("/-/healthy", get(healthy))
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload).put(reload))
         // The texts repeat themselves so much that the fastest level is nearly as small as the others.
@@ -132,6 +139,17 @@ async fn harden(mut response: Response) -> Response {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// That something is answered at all proves the rest; whether anything is probed only the engine can tell.
+async fn healthy(State(app): State<Arc<App>>) -> Response {
+    match &app.pulse {
+        Some(pulse) if !pulse.beats(PULSE_LIMIT).await => {
+            let says = "not healthy: the engine doesn't answer, so nothing is probed; a restart helps\n";
+            (StatusCode::SERVICE_UNAVAILABLE, says).into_response()
+        }
+        _ => "OK\n".into_response(),
+    }
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {

@@ -6,17 +6,21 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
 use axum::routing::get;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, ClientBuilder, Method, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
 
 use super::listen::Listener;
 use super::{Access, App, Front, router};
 use crate::clock::Clock;
+use crate::engine::{Order, Pulse};
 use crate::metrics::fixture;
 use crate::report::sample;
 use crate::state::{Snapshot, TargetState};
@@ -32,16 +36,7 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let (snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
-        let telemetry_path = "/telemetry".parse().expect("a valid path");
-        let clock = Clock::Fixed(sample::at(60));
-        let router = router(App {
-            snapshot,
-            build: fixture::build(),
-            telemetry_path,
-            clock,
-            reloads: None,
-            on_demand: None,
-        });
+        let router = router(app(snapshot, None));
         let (front, address) = front().await;
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(front.serve(router, async move {
@@ -70,6 +65,35 @@ impl Server {
         let (status, headers, body) = self.ask(Method::GET, path, &[]).await;
         (status, headers, String::from_utf8(body).expect("text"))
     }
+}
+
+fn app(snapshot: watch::Receiver<Arc<Snapshot>>, pulse: Option<Pulse>) -> App {
+    let telemetry_path = "/telemetry".parse().expect("a valid path");
+    let clock = Clock::Fixed(sample::at(60));
+    App { snapshot, build: fixture::build(), telemetry_path, clock, reloads: None, on_demand: None, pulse }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exporter_whose_engine_says_nothing_is_not_healthy() {
+    let (engine, mut orders) = mpsc::channel(1);
+    let (_snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
+    let router = router(app(snapshot, Some(Pulse::new(engine))));
+    let ask = async || {
+        let request = Request::get("/-/healthy").body(Body::empty()).expect("a request");
+        let answer = router.clone().oneshot(request).await.expect("an answer");
+        let status = answer.status();
+        let says = to_bytes(answer.into_body(), 1000).await.expect("a body");
+        (status, String::from_utf8_lossy(&says).into_owned())
+    };
+    let (status, says) = ask().await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(says.contains("the engine doesn't answer"), "{says}");
+    tokio::spawn(async move {
+        while let Some(Order::Answer(reply)) = orders.recv().await {
+            let _ = reply.send(()); // who asked may have gone
+        }
+    });
+    assert_eq!(ask().await, (StatusCode::OK, "OK\n".to_owned()));
 }
 
 #[tokio::test]

@@ -207,8 +207,6 @@ async fn it_asks_itself_whether_it_is_healthy() {
     check(&["--web.listen-address", &exporter.address, "healthcheck"], 0, &healthy);
     check(&["healthcheck", "--url", &healthy], 0, "200 OK");
     check(&["healthcheck", "--url", &missing], 1, "404");
-    check(&["healthcheck", "--url", "https://localhost/"], 3, "only http");
-    check(&["--web.listen-address", ":0", "healthcheck"], 3, "--url");
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = format!("http://{}/", silent.local_addr().unwrap());
     check(&["healthcheck", "--timeout", "100ms", "--url", &silent], 1, "no answer within 100ms");

@@ -4,6 +4,7 @@ mod clients;
 #[cfg(target_os = "linux")] // it reads /proc
 mod crowd;
 mod fresh;
+mod health;
 pub mod pki;
 mod sockets;
 pub mod tls;
