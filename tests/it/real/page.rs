@@ -64,7 +64,9 @@ impl World {
     /// Leaves pictures for a person, where that is asked for.
     fn pictures(&mut self, state: &str) {
         let Some(folder) = std::env::var_os("DEFENDER_SCREENSHOTS").map(PathBuf::from) else { return };
-        for (name, size) in [("wide", WIDE), ("narrow", NARROW), ("whole", (WIDE.0, 3000))] {
+        for (name, size) in
+            [("wide", WIDE), ("narrow", NARROW), ("whole", (WIDE.0, 3000)), ("long", (NARROW.0, 4000))]
+        {
             for scheme in ["light", "dark"] {
                 self.browser.look(size, scheme);
                 let file = folder.join(format!("{state}-{name}-{scheme}.png"));

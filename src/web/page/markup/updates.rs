@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::view::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
-use super::small::{badge, foreign, shape, short_time, time, worded_badge};
+use super::small::{foreign, shape, short_time, time, worded_badge};
 
 /// The section; nothing where no route leads to updates.
 pub(super) fn section(updates: &UpdatesView) -> Markup {
@@ -43,7 +43,7 @@ fn source(of: &SourceView) -> Markup {
         li class={ "card " (of.state) } {
             h3 { (shape(of.state)) (of.name) }
             @if let [only @ SourceRoute { route: None, .. }] = of.routes.as_slice() {
-                p class="count" { strong class=(of.state) { (only.word()) } (last(only)) }
+                p class="count" { strong class=(of.state) { (only.word()) } (last(only, " · ")) }
             } @else {
                 p class="count" { strong class=(of.state) { (available(of.state)) } }
                 ul class="routes" { @for by in &of.routes { (route(by)) } }
@@ -57,15 +57,15 @@ fn route(by: &SourceRoute) -> Markup {
         li {
             (worded_badge(by.state, by.word()))
             @if let Some(route) = &by.route { span class="route" { (route) } }
-            (last(by))
+            (last(by, " "))
         }
     }
 }
 
-/// When it last worked, where it doesn't now.
-fn last(by: &SourceRoute) -> Markup {
+/// When it last worked, where it doesn't now; with what comes before it.
+fn last(by: &SourceRoute, before: &str) -> Markup {
     let works = by.word() == "available";
-    html! { @if let (Some(at), false) = (&by.last, works) { span { " last available " (short_time(at)) } } }
+    html! { @if let (Some(at), false) = (&by.last, works) { span { (before) "last available " (short_time(at)) } } }
 }
 
 fn feed(of: &FeedView) -> Markup {
@@ -75,7 +75,7 @@ fn feed(of: &FeedView) -> Markup {
                 (shape(of.state)) "Version feed"
                 @if let Some(route) = &of.route { " by " span class="route" { (route) } }
             }
-            p class="count" { (badge(of.state)) " " (of.words.join("; ")) }
+            p class="count" { strong class=(of.state) { (of.state) } " · " (of.words.join("; ")) }
             @if !of.detail.is_empty() { p class="count" { (foreign(&of.detail)) } }
             @if !of.versions.is_empty() {
                 p class="count" {
