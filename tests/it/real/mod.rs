@@ -5,6 +5,7 @@ mod blocked_port;
 mod chromium;
 mod curl;
 mod firewall;
+mod fleet;
 mod interception;
 mod mitmproxy;
 mod netns;

@@ -9,9 +9,8 @@ use axum::routing::get;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::lab;
 use crate::real::process::Running;
-use crate::real::stack::free_port;
+use crate::real::stack::{free_port, query};
 use crate::real::tools;
 
 const GOLDEN: &str = include_str!("../../../data/exposition/text.prom");
@@ -61,12 +60,7 @@ impl Everything {
 
     /// The result of an instant query.
     pub async fn query(&self, expression: &str) -> Vec<Value> {
-        let query: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
-        let url = format!("http://{}/api/v1/query?query={query}", self.address);
-        let answer = lab::client().get(url).send().await.unwrap().text().await.unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(answer["status"], "success", "{expression}: {answer}");
-        answer["data"]["result"].as_array().unwrap().clone()
+        query(&self.address, expression).await.unwrap()
     }
 }
 

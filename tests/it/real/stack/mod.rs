@@ -43,6 +43,11 @@ pub struct Tools {
 }
 
 impl Tools {
+    /// Prometheus.
+    pub fn prometheus(&self) -> &Path {
+        &self.prometheus
+    }
+
     /// Waits for its turn. None: the test is to be skipped, and this has said so.
     pub fn find() -> Option<Self> {
         let (prometheus, alertmanager) = (tools::find("prometheus"), tools::find("prometheus-alertmanager"));
@@ -104,12 +109,7 @@ impl Stack {
 
     /// The result of an instant query, as the API has it.
     pub async fn query(&self, expression: &str) -> Vec<Value> {
-        let query: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
-        let url = format!("http://{}/api/v1/query?query={query}", self.address);
-        let answer = lab::client().get(url).send().await.unwrap().text().await.unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!(answer["status"], "success", "{expression}: {answer}\n{}", self.said());
-        answer["data"]["result"].as_array().cloned().unwrap_or_default()
+        query(&self.address, expression).await.unwrap_or_else(|why| panic!("{why}\n{}", self.said()))
     }
 
     /// What the programs said, for a person.
@@ -129,6 +129,18 @@ impl Stack {
             assert!(Instant::now() < deadline, "{expression} has not {results} results: {found:#?}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+}
+
+/// What the Prometheus at this address answers to an instant query; or why it can't.
+pub async fn query(address: &str, expression: &str) -> Result<Vec<Value>, String> {
+    let query: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
+    let url = format!("http://{address}/api/v1/query?query={query}");
+    let answer = lab::client().get(url).send().await.map_err(|error| format!("{expression}: {error}"))?;
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    match answer["data"]["result"].as_array() {
+        Some(found) if answer["status"] == "success" => Ok(found.clone()),
+        _ => Err(format!("{expression}: {answer}")),
     }
 }
 
