@@ -46,6 +46,50 @@ fn the_first_round_takes_three_seconds_at_most() {
 }
 
 #[test]
+fn the_first_round_is_spread_over_three_seconds_or_half_a_timeout() {
+    let check = |timeout: Duration, expected: Duration| {
+        let mut plan = default_plan();
+        plan.targets.iter_mut().for_each(|target| target.timeout = timeout);
+        let start = Instant::now();
+        let schedule = Schedule::new(&plan, start);
+        let last = schedule.queue.iter().map(|Reverse((at, _))| *at - start).max().unwrap();
+        assert!(last < expected && last > expected * 9 / 10, "{timeout:?}: {last:?}");
+    };
+    check(10 * SECOND, 3 * SECOND);
+    check(6 * SECOND, 3 * SECOND);
+    check(2 * SECOND, SECOND);
+}
+
+/// The digests are FNV-1a's of 64 bits, by another program.
+#[test]
+fn a_name_has_the_same_place_everywhere() {
+    let check = |words: &[&str], digest: u64, place: f64| {
+        assert_eq!(hash(words.iter().copied()), digest, "{words:?}");
+        let found = part(words.iter().copied());
+        assert_eq!(found.to_bits(), place.to_bits(), "{words:?}: {found}");
+    };
+    check(&[], 0xcbf2_9ce4_8422_2325, 0.796_670_728_363_096_7);
+    check(&["foobar"], 0x3453_1ca7_168b_8f38, 0.204_393_187_304_958_7);
+    check(&["a", "bc"], 0x4018_01fc_84f3_ca79, 0.250_366_329_215_467);
+    check(&["ab", "c"], 0xad22_872f_536e_4705, 0.676_308_106_398_209_9);
+}
+
+#[test]
+fn neighbours_of_the_catalog_do_not_follow_each_other() {
+    let plan = default_plan();
+    let names: std::collections::BTreeSet<u64> = plan.targets.iter().map(name_hash).collect();
+    assert_eq!(names.len(), plan.targets.len(), "each has a name of its own");
+    let first: Vec<TargetId> = run(&plan, 3 * SECOND, SECOND)
+        .into_iter()
+        .map(|(_, due)| match due {
+            Due::Probe(id) | Due::Overrun(id) => id,
+        })
+        .collect();
+    let following = first.windows(2).filter(|pair| pair[1].0 == pair[0].0 + 1).count();
+    assert!(following < first.len() / 4, "{following} of {}", first.len());
+}
+
+#[test]
 fn probes_are_spread_evenly_and_none_waits_more_than_one_and_a_half_intervals() {
     let plan = default_plan();
     let seen = run(&plan, 300 * SECOND, SECOND);
@@ -91,6 +135,20 @@ fn what_a_suspended_machine_missed_is_missed() {
     assert_eq!(drain(&mut schedule, start + 3 * SECOND), plan.targets.len());
     let woken = start + Duration::from_secs(86_400);
     assert_eq!(drain(&mut schedule, woken), plan.targets.len(), "one probe each, not a day of them");
+}
+
+#[test]
+fn it_is_known_when_the_next_target_is_due() {
+    let mut plan = default_plan();
+    let start = Instant::now();
+    let mut schedule = Schedule::new(&plan, start);
+    for _ in 0..2 * plan.targets.len() {
+        let next = schedule.next_due().expect("there are targets");
+        assert_eq!(schedule.due(next - Duration::from_nanos(1)), None, "nothing before that");
+        assert!(schedule.due(next).is_some());
+    }
+    plan.targets.clear();
+    assert_eq!(Schedule::new(&plan, start).next_due(), None);
 }
 
 /// When each target is due next, in seconds after `start`.

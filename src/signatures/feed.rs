@@ -169,12 +169,7 @@ fn texts(bytes: &[u8]) -> Result<Texts, FeedError> {
                 }
                 depth += 1;
             }
-            Event::End(_) => {
-                depth -= 1; // the library answers an end without a start with an error
-                if depth == 1 {
-                    current = None;
-                }
-            }
+            Event::End(_) => depth -= 1, // the library answers an end without a start with an error
             Event::Text(text) => add(&mut texts, current.filter(|_| depth == 2), &text.xml10_content())?,
             Event::CData(text) => add(&mut texts, current.filter(|_| depth == 2), &text.xml10_content())?,
             Event::GeneralRef(entity) => {

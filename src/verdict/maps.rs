@@ -204,4 +204,18 @@ mod tests {
         check(&[silent, (None, None)], [Later; 4]);
         check(&[], [Later; 4]);
     }
+
+    #[test]
+    fn the_way_that_came_nearest_is_named_the_first_of_equals() {
+        let check = |probes: &[Probe], expected: Option<usize>| {
+            let probes: Vec<_> = probes.iter().map(|probe| observation(*probe)).collect();
+            let ways = probes.iter().map(|probe| (Some(probe), Some(Good))).enumerate();
+            assert_eq!(connection(SslOptions::DEFAULT, ways).1, expected, "{probes:?}");
+        };
+        let silent = Probe::Fails(Stage::Connect, Timeout);
+        check(&[], None);
+        check(&[silent, Probe::Inspected, silent], Some(1));
+        check(&[silent, Probe::Genuine, Probe::Genuine], Some(1));
+        check(&[silent, silent], Some(0));
+    }
 }

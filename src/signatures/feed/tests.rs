@@ -53,6 +53,8 @@ fn what_makes_no_difference_is_passed_over() {
         ("1.441.123.0", "1.441&#46;123&#x2e;0"),
         ("1.441.123.0", "<![CDATA[1.441.123.0]]>"),
         ("1.441.123.0", "1.441.<!-- x -->123.0<more>9</more>"),
+        ("1.441.123.0", "1.441.<more>9</more>123.0"),
+        ("</signatures>", "</signatures>9<more>9</more>9"),
         ("2026-11-24 ", "2026-11-24&#32;"),
     ] {
         check(&with(from, to), Ok(()));
@@ -136,6 +138,10 @@ fn a_flood_is_refused_early() {
     check(&with("<engine>", &format!("{}<engine>", "<a>".repeat(100))), Err(FeedError::TooDeep));
     let digits = "1".repeat(300);
     check(&with("1.441.123.0", &digits), Err(FeedError::Unreadable(Field::Signatures, "1".repeat(64))));
+    let wide = |length| with("1.441.123.0", &format!("{:<length$}", "1.441.123.0"));
+    check(&wide(MAX_FIELD), Ok(()));
+    let shown = format!("{:<64}", "1.441.123.0");
+    check(&wide(MAX_FIELD + 1), Err(FeedError::Unreadable(Field::Signatures, shown)));
 }
 
 /// Found by the fuzzer: the library's words have the feed's own in them.

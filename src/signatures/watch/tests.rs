@@ -135,6 +135,21 @@ async fn each_route_asks_soon_and_then_at_its_own_place_in_the_interval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_regular_questions_follow_the_first_by_half_an_interval_and_less_than_three_halves() {
+    let says = [(CURRENT, Says::Release(1))];
+    let mut firsts = std::collections::BTreeSet::new();
+    for name in ["direct", "machine-proxy", "branch"] {
+        let asked = watch(plan(&[name], &[CURRENT]), &says, 6 * HOUR).await.0;
+        let times: Vec<Duration> = asked.into_iter().map(|(time, _)| time).collect();
+        let gap = times[1] - times[0];
+        assert!(gap > HOUR / 2 - FIRST && gap < HOUR * 3 / 2, "{name}: {gap:?}");
+        assert!(times[1..].windows(2).all(|pair| pair[1] - pair[0] == HOUR), "{name}: {times:?}");
+        firsts.insert(times[0]);
+    }
+    assert_eq!(firsts.len(), 3, "not all at once: {firsts:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_feeds_nothing_is_asked() {
     let (asked, answers) = watch(plan(&["direct"], &[]), &[], HOUR).await;
     assert!(asked.is_empty() && answers.is_empty());
