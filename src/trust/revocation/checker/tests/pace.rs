@@ -21,6 +21,27 @@ async fn a_path_that_was_looked_at_costs_nothing_until_something_is_due() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_found_out_is_known_without_a_fetch() {
+    let lab = Lab::with_list();
+    assert_eq!(lab.checker.known(&lab.path, now()), None);
+    let found = lab.at(now()).await;
+    lab.asked();
+    assert!(Arc::ptr_eq(&found, &lab.checker.known(&lab.path, now() + HOUR - MINUTE).unwrap()));
+    assert_eq!(lab.checker.known(&lab.path, now() + HOUR), None);
+    assert_eq!(lab.asked(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gates_that_nobody_passes_are_taken_down() {
+    let lab = Lab::with_list();
+    lab.at(now()).await;
+    let list = Key::List(crate::catalog::ProbeUrl::parse("http://crl.test/another.crl").unwrap());
+    let gate = lab.checker.gate(&list);
+    assert_eq!(lab.checker.gates.lock().unwrap().keys().collect::<Vec<_>>(), [&list]);
+    assert!(Arc::ptr_eq(&gate, &lab.checker.gate(&list)), "one for all who want the same");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_ends_before_anything_is_due_is_looked_at_again() {
     let mut lab = Lab::new(Vec::new());
     let mut staple = Ocsp::new(&lab.issuing, LEAF, GOOD);
