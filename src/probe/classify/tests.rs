@@ -56,7 +56,8 @@ fn names_that_lead_nowhere() {
 fn sockets_fail_in_words_of_the_stage() {
     use io::ErrorKind::{
         BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, InvalidData,
-        InvalidInput, NetworkDown, NetworkUnreachable, OutOfMemory, PermissionDenied, TimedOut, UnexpectedEof,
+        InvalidInput, NetworkDown, NetworkUnreachable, OutOfMemory, PermissionDenied, TimedOut,
+        UnexpectedEof,
     };
     for (kinds, cases) in [
         (
@@ -81,7 +82,10 @@ fn sockets_fail_in_words_of_the_stage() {
             &[InvalidData],
             &[(Resolve, Reason::Protocol), (Connect, Reason::Internal), (Transfer, Reason::Protocol)],
         ),
-        (&[OutOfMemory], &[(Resolve, Reason::Internal), (Connect, Reason::Internal), (Tls, Reason::Internal)]),
+        (
+            &[OutOfMemory],
+            &[(Resolve, Reason::Internal), (Connect, Reason::Internal), (Tls, Reason::Internal)],
+        ),
     ] {
         for (stage, expected) in cases {
             kinds.iter().for_each(|kind| check(*stage, io::Error::from(*kind), *expected));
@@ -135,10 +139,7 @@ fn the_library_finds_chains_wrong() {
         (E::NotValidYetContext { time, not_before }, Reason::NotYetValid),
         (E::UnknownIssuer, Reason::UnknownIssuer),
         (E::NotValidForName, Reason::NameMismatch),
-        (
-            E::NotValidForNameContext { expected: expected_name, presented: Vec::new() },
-            Reason::NameMismatch,
-        ),
+        (E::NotValidForNameContext { expected: expected_name, presented: Vec::new() }, Reason::NameMismatch),
         (E::BadEncoding, Reason::Invalid),
     ] {
         check(Tls, io::Error::other(rustls::Error::InvalidCertificate(error)), expected);

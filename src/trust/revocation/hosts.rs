@@ -98,3 +98,73 @@ fn is_silence(failure: &Failure) -> bool {
     failure.reason == FailureReason::Timeout
         && matches!(failure.stage, Stage::Resolve | Stage::Connect | Stage::Tunnel)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::now;
+    use super::*;
+
+    fn url(host: &str) -> ProbeUrl {
+        ProbeUrl::parse(&format!("http://{host}/list.crl")).unwrap()
+    }
+
+    fn failure(stage: Stage, reason: FailureReason) -> Failure {
+        Failure::new(stage, reason, "so it went")
+    }
+
+    #[tokio::test]
+    async fn a_host_that_says_nothing_is_not_asked_again_for_a_minute() {
+        use FailureReason::{Refused, Timeout};
+        let second = Duration::from_secs(1);
+        let silent = failure(Stage::Connect, Timeout);
+        // What became of the fetch before, and whether one so much later is tried; an earlier one, where the clock went back.
+        let check = async |failure: Option<&Failure>, later: Duration, is_tried: bool| {
+            let then = now();
+            for now in [then + later, then - later] {
+                let hosts = Hosts::default();
+                hosts.note(&url("a.test"), then, failure);
+                let tried = hosts.approach(&url("a.test"), now).await;
+                assert_eq!(tried.is_ok(), is_tried, "{failure:?} {later:?}: {tried:?}");
+            }
+        };
+        check(None, Duration::ZERO, true).await;
+        check(Some(&silent), Duration::ZERO, false).await;
+        check(Some(&silent), 59 * second, false).await;
+        check(Some(&silent), 60 * second, true).await;
+        for stage in [Stage::Resolve, Stage::Tunnel] {
+            check(Some(&failure(stage, Timeout)), second, false).await;
+        }
+        check(Some(&failure(Stage::Request, Timeout)), second, true).await;
+        check(Some(&failure(Stage::Connect, Refused)), second, true).await;
+    }
+
+    #[tokio::test]
+    async fn the_first_to_ask_a_host_is_waited_for_and_no_other() {
+        let (hosts, a) = (Hosts::default(), url("a.test"));
+        let first = hosts.approach(&a, now()).await.unwrap();
+        assert!(first.is_some() && hosts.approach(&url("b.test"), now()).await.unwrap().is_some());
+        let silent = failure(Stage::Connect, FailureReason::Timeout);
+        let (second, ()) = tokio::join!(hosts.approach(&a, now()), async {
+            hosts.note(&a, now(), Some(&silent));
+            drop(first);
+        });
+        let told = second.unwrap_err();
+        assert_eq!((told.stage, told.reason), (silent.stage, silent.reason));
+        assert_eq!(told.detail, "a.test:80 did not answer a moment ago: so it went");
+        hosts.note(&a, now(), None);
+        assert!(hosts.approach(&a, now()).await.unwrap().is_none(), "it answers: nobody waits");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_hosts_that_are_asked_no_more() {
+        let hosts = Hosts::default();
+        hosts.approach(&url("a.test"), now()).await.unwrap();
+        hosts.note(&url("a.test"), now(), None);
+        let later = now() + AGE;
+        let first = hosts.approach(&url("b.test"), later).await.unwrap();
+        assert_eq!(lock(&hosts.gates).len(), 1, "one that somebody holds");
+        drop(first);
+        hosts.note(&url("b.test"), later, None);
+        assert_eq!(lock(&hosts.known).len(), 1);
+    }
+}

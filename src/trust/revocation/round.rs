@@ -290,3 +290,20 @@ async fn heavy<T: Send + 'static>(bytes: usize, judge: impl FnOnce() -> T + Send
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_long_is_judged_by_another_thread() {
+        let here = std::thread::current().id();
+        let check = async |bytes: usize, elsewhere: bool| {
+            let thread = heavy(bytes, || std::thread::current().id()).await;
+            assert_eq!(thread != here, elsewhere, "{bytes}");
+        };
+        check(0, false).await;
+        check(262_144, false).await;
+        check(262_145, true).await;
+    }
+}

@@ -1,8 +1,9 @@
 //! Lists with one thing wrong, each with its word; lists that are right; and bytes changed at random.
 
 use der::Encode as _;
-use der::asn1::{Null, OctetString};
+use der::asn1::{Null, OctetString, UintRef};
 use proptest::prelude::*;
+use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::crl::dp::Reasons;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlReason};
 
@@ -95,7 +96,14 @@ fn a_list_speaks_for_its_certificates() {
     );
     check("critical extension", |l| _ = l.extend("1.2.3.4", true, &Null), Err(Cause::Unsupported));
     check("other extension", |l| _ = l.extend("1.2.3.4", false, &Null), Ok(None));
+    check("critical, and understood", |l| _ = l.extend("2.5.29.18", true, &Null), Ok(None));
     check("an extension twice", |l| _ = l.extend("2.5.29.20", false, &5u8), Err(Cause::Malformed));
+    let entry = |what: &str, extension: Extension| {
+        let list = lab.list(|list| _ = list.entry(SERIAL, Some(vec![extension])));
+        assert_eq!(short(lab.ask(&list, None)), Ok(Some(Reason::Unspecified)), "{what}");
+    };
+    entry("an entry's other extension", extension("1.2.3.4", false, &Null));
+    entry("when a key was lost, critical", extension("2.5.29.24", true, &time(now())));
     let list = lab.list(|l| _ = l.entry(1, Some(critical())).revoke(SERIAL, None));
     assert_eq!(short(lab.ask(&list, None)), Err(Cause::Unsupported), "critical extension of another's entry");
     check("no extensions at all", |l| l.tbs.crl_extensions = None, Ok(None));
@@ -152,6 +160,21 @@ fn a_list_is_its_issuers() {
         }
     });
     check("too many extensions", &many, Cause::Malformed);
+}
+
+#[test]
+fn the_number_of_a_list_has_20_octets_at_most() {
+    let lab = Lab::new();
+    let check = |octets: usize, expected: Verdict| {
+        let number = vec![1; octets];
+        let number = UintRef::new(&number).unwrap();
+        let list = lab.list(|list| _ = list.without("2.5.29.20").extend("2.5.29.20", false, &number));
+        assert_eq!(short(lab.ask(&list, None)), expected, "{octets}");
+    };
+    check(1, Ok(None));
+    check(20, Ok(None));
+    check(21, Err(Cause::Malformed));
+    check(22, Err(Cause::Malformed));
 }
 
 #[test]
