@@ -26,7 +26,7 @@ impl Snapshot {
         let routes = &next.plan.routes;
         Arc::make_mut(&mut next.crls).retain(|name, _| routes.iter().any(|route| route.name == *name));
         next.keep_verdicts(self);
-        next.signatures.keep(&self.signatures, &next.plan);
+        next.signatures.keep(&self.signatures, &self.plan, &next.plan);
         next.host.clone_from(&self.host);
         next.was_ready = self.is_ready();
         next.judge_everything();
@@ -76,7 +76,7 @@ fn keep<K: Ord + Clone, V: Clone>(new: &mut Arc<BTreeMap<K, V>>, old: &BTreeMap<
 
 impl SignaturesState {
     /// Takes over what is known of sources, and of feeds that the plan still asks.
-    fn keep(&mut self, before: &Self, plan: &Plan) {
+    fn keep(&mut self, before: &Self, old: &Plan, plan: &Plan) {
         for state in &mut self.sources {
             let mut known = before.sources.iter();
             let known = known.find(|old| old.source == state.source && old.route == state.route);
@@ -86,7 +86,7 @@ impl SignaturesState {
         }
         for state in &mut self.feeds {
             if let Some(known) = before.feeds.iter().find(|old| old.route == state.route) {
-                state.keep(known, plan);
+                state.keep(known, old, plan);
             }
         }
         self.last_chance = before.last_chance;
@@ -95,7 +95,11 @@ impl SignaturesState {
 }
 
 impl FeedState {
-    fn keep(&mut self, before: &Self, plan: &Plan) {
+    fn keep(&mut self, before: &Self, old: &Plan, plan: &Plan) {
+        if old.signatures.feeds == plan.signatures.feeds {
+            self.clone_from(before); // the next question may be an interval away: a failure stays known until then
+            return;
+        }
         let asked = |url: &str| plan.signatures.feeds.iter().any(|feed| feed.as_str() == url);
         let Some(told) = before.told.as_ref().filter(|told| asked(&told.feed)) else { return };
         self.clone_from(before);
@@ -112,7 +116,7 @@ mod tests {
     use super::*;
     use crate::catalog::embedded;
     use crate::config::{Environment, parse};
-    use crate::observation::{FailureReason, Stage};
+    use crate::observation::{Failure, FailureReason, Stage};
     use crate::plan::{Target, plan};
     use crate::report::sample::{self, at};
     use crate::verdict::{Connection, Verdict};
@@ -178,6 +182,23 @@ mod tests {
         let verdict = |snapshot: &Snapshot| snapshot.components[0].verdict;
         assert_ne!(verdict(&before), Some(Verdict::Good));
         assert_eq!(verdict(&after), Some(Verdict::Good));
+    }
+
+    /// What is known of a feed that never answered, after this plan came into use.
+    fn unanswered_after(yaml: &str) -> Option<bool> {
+        let mut snapshot = sample::healthy(&["direct"]);
+        let failure = Failure::new(Stage::Connect, FailureReason::Refused, "");
+        let feed = &mut snapshot.signatures.feeds[0];
+        (feed.fetch, feed.told) = (Some(Err(failure)), None);
+        snapshot.succeed(of(yaml), at(30));
+        snapshot.signatures.feeds[0].fetch.as_ref().map(Result::is_ok)
+    }
+
+    #[test]
+    fn a_feed_that_never_answered_is_not_asked_again_at_once_so_that_stays_known() {
+        assert_eq!(unanswered_after("interval: 2m"), Some(false));
+        let others = "signatures: { feeds: [\"https://feed.example/\"] }";
+        assert_eq!(unanswered_after(others), None, "another feed hasn't been asked yet");
     }
 
     #[test]
