@@ -126,6 +126,11 @@ impl Origin {
         }
     }
 
+    /// Takes back the faults of one host.
+    pub fn heal_host(&self, host: &str) {
+        self.shared.settings().faults.remove(host);
+    }
+
     /// Takes back the faults of all hosts and the order for new connections. What was [`Self::set`] stays.
     pub fn heal(&self) {
         let mut settings = self.shared.settings();

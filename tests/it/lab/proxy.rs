@@ -135,6 +135,16 @@ impl Proxy {
         self.door.addr()
     }
 
+    /// Ends all connections and refuses new ones.
+    pub async fn shut(&self) {
+        self.door.shut().await;
+    }
+
+    /// Opens the same port again.
+    pub async fn reopen(&self) {
+        self.door.reopen().await;
+    }
+
     /// What it does from now on.
     pub fn order(&self, order: Order) {
         self.shared.state().order = order;

@@ -1,0 +1,345 @@
+//! What the exporter must say of a lab in this state. Written from METRICS.md and the catalog's data alone: nothing of
+//! the crate's own judging is called.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use defender_exporter::catalog::{Component, Endpoint, Evidence, Scheme, Trust, embedded};
+
+use crate::state::{Door, HostFault as F, NameFault, ProxyFault, Source, State, Variant};
+use crate::world::{ADDED, DIRECT, PROXIED, PROXY, World, name_of};
+
+/// Where and why a probe fails: the stage and the reasons that it may have there.
+type Failure = (&'static str, BTreeSet<&'static str>);
+
+/// What is known of a chain's revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    Good,
+    Revoked,
+    /// Nobody who should tell does.
+    Unknown,
+    /// Nothing says who should tell.
+    NoSource,
+}
+
+/// How a probe ends.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// None: a genuine answer over a chain that clients take.
+    pub failures: Vec<Failure>,
+    /// Whether a genuine answer came over a trusted chain all the same.
+    genuine: bool,
+    intercepted: bool,
+    revocation: Option<Revocation>,
+}
+
+impl Outcome {
+    fn fails(stage: &'static str, reasons: &[&'static str]) -> Self {
+        Self::fails_as([(stage, reasons.iter().copied().collect())].into())
+    }
+
+    fn fails_as(failures: Vec<Failure>) -> Self {
+        Self { failures, genuine: false, intercepted: false, revocation: None }
+    }
+
+    pub fn success(&self) -> bool {
+        self.failures.is_empty()
+    }
+}
+
+/// An endpoint by a route.
+pub struct Target {
+    pub endpoint: Endpoint,
+    pub route: &'static str,
+}
+
+impl Target {
+    /// Its labels as metrics have them.
+    pub fn labels(&self) -> String {
+        let (component, url) = (self.endpoint.component.as_str(), self.endpoint.url.as_str());
+        format!("component=\"{component}\",endpoint=\"{url}\",route=\"{}\"", self.route)
+    }
+}
+
+/// What is probed.
+pub fn targets(world: &World, state: &State) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for route in [DIRECT, PROXY] {
+        for endpoint in &world.endpoints {
+            let own = (endpoint.component.as_str().to_owned(), endpoint.url.as_str().to_owned());
+            let without = matches!(&state.variant, Variant::Without(component, url) if (component, url) == (&own.0, &own.1));
+            let added = endpoint.url.as_str() == ADDED && state.variant != Variant::Added;
+            let by_route = route == DIRECT || PROXIED.contains(&endpoint.component);
+            if !without && !added && by_route {
+                targets.push(Target { endpoint: endpoint.clone(), route });
+            }
+        }
+    }
+    targets
+}
+
+/// How a probe of a target ends.
+pub fn outcome(world: &World, state: &State, target: &Target) -> Outcome {
+    let way = if target.route == DIRECT { direct(world, state, target) } else { proxied(state, target) };
+    way.unwrap_or_else(|| answer(state, target))
+}
+
+fn secure(endpoint: &Endpoint) -> bool {
+    endpoint.url.scheme() == Scheme::Https
+}
+
+/// What ends a probe on the way to the host; none: it gets there.
+fn direct(world: &World, state: &State, target: &Target) -> Option<Outcome> {
+    let url = &target.endpoint.url;
+    if world.named(url) {
+        if state.dns_gone {
+            return Some(Outcome::fails("resolve", &["unreachable"]));
+        }
+        match state.names.get(&name_of(url.host())) {
+            Some(NameFault::Nxdomain) => return Some(Outcome::fails("resolve", &["nxdomain"])),
+            Some(NameFault::NoData) => return Some(Outcome::fails("resolve", &["no_data"])),
+            Some(NameFault::Servfail) => return Some(Outcome::fails("resolve", &["servfail"])),
+            Some(NameFault::Refused) => return Some(Outcome::fails("resolve", &["refused"])),
+            Some(NameFault::Silence) => return Some(Outcome::fails("resolve", &["timeout"])),
+            Some(NameFault::Moved) => return Some(Outcome::fails("connect", &["refused"])),
+            None => {}
+        }
+    }
+    let (door, first) = if secure(&target.endpoint) { (state.tls, "tls") } else { (state.plain, "request") };
+    Some(match door? {
+        Door::Shut => Outcome::fails("connect", &["refused"]),
+        Door::Jammed => Outcome::fails("connect", &["timeout"]),
+        // A client that the machine leaves waiting may learn of the reset while it still connects.
+        Door::Reset => Outcome::fails_as(vec![(first, ["reset"].into()), ("connect", ["reset"].into())]),
+        Door::Closed => Outcome::fails(first, &["closed"]),
+        Door::Silent => Outcome::fails(first, &["timeout"]),
+    })
+}
+
+/// The same by the proxy, which asks no DNS and passes on what it meets.
+fn proxied(state: &State, target: &Target) -> Option<Outcome> {
+    let secure = secure(&target.endpoint);
+    let asked = if secure { "tunnel" } else { "request" };
+    if let Some(fault) = state.proxy {
+        return Some(match fault {
+            ProxyFault::Shut => Outcome::fails("connect", &["refused"]),
+            ProxyFault::Demand => Outcome::fails(asked, &["auth_required"]),
+            ProxyFault::BadGateway => Outcome::fails(asked, &["bad_gateway"]),
+            ProxyFault::Closed => Outcome::fails(asked, &["closed"]),
+            ProxyFault::Late => Outcome::fails(asked, &["timeout"]),
+        });
+    }
+    let (door, first) = if secure { (state.tls, "tls") } else { (state.plain, "request") };
+    Some(match door? {
+        // The lab's proxy can't connect, and goes without a word.
+        Door::Shut => Outcome::fails(asked, ENDED),
+        Door::Jammed => Outcome::fails(asked, &["timeout"]),
+        Door::Reset => Outcome::fails_as(vec![
+            (first, ENDED.iter().copied().collect()),
+            (asked, ENDED.iter().copied().collect()),
+        ]),
+        Door::Closed => Outcome::fails(first, ENDED),
+        Door::Silent => Outcome::fails(first, &["timeout"]),
+    })
+}
+
+/// How the end of a connection looks from behind a proxy.
+const ENDED: &[&str] = &["closed", "reset"];
+
+/// What the host does.
+fn answer(state: &State, target: &Target) -> Outcome {
+    let endpoint = &target.endpoint;
+    let fault = state.hosts.get(&(endpoint.url.host().to_owned(), secure(endpoint)));
+    let reset: &[&str] = if target.route == DIRECT { &["reset"] } else { ENDED };
+    let closed: &[&str] = if target.route == DIRECT { &["closed"] } else { ENDED };
+    let end = match fault {
+        None | Some(F::Completed | F::Renewed | F::Intercepted) => None,
+        Some(F::HandshakeSilent) => Some(("tls", &["timeout"][..])),
+        Some(F::HandshakeClosed) => Some(("tls", closed)),
+        Some(F::HandshakeReset) => Some(("tls", reset)),
+        Some(F::HandshakeAlert) => Some(("tls", &["alert"][..])),
+        Some(F::NotTls) => Some(("tls", &["not_tls"][..])),
+        Some(F::Expired | F::ExpiredIntermediate) => Some(("tls", &["expired"][..])),
+        Some(F::NotYetValid) => Some(("tls", &["not_yet_valid"][..])),
+        Some(F::WrongName) => Some(("tls", &["name_mismatch"][..])),
+        Some(F::SelfSigned) => Some(("tls", &["unknown_issuer"][..])),
+        Some(F::BadSignature) => Some(("tls", &["bad_signature"][..])),
+        Some(F::Incomplete) => Some(("tls", &["incomplete_chain"][..])),
+        Some(F::AnswerSilent) => Some(("request", &["timeout"][..])),
+        Some(F::AnswerClosed) => Some(("request", closed)),
+        Some(F::AnswerReset) => Some(("request", reset)),
+        Some(F::AnswerGarbage) => Some(("request", &["protocol"][..])),
+        Some(F::HugeHead) => Some(("request", &["too_large"][..])),
+        Some(F::ProxyDemand) => Some(("request", &["auth_required"][..])),
+        Some(F::CaptivePortal) => Some(("request", &["block_page"][..])),
+        Some(F::BlockPage) => Some(("transfer", &["block_page"][..])),
+        Some(F::RedirectAway) => Some(("request", &["redirect_off_site"][..])),
+        Some(F::BodySilent) => Some(("transfer", &["timeout"][..])),
+        Some(F::BodyClosed) => Some(("transfer", closed)),
+        Some(F::BodyReset) => Some(("transfer", reset)),
+        Some(F::BodyTooLarge) => Some(("transfer", &["too_large"][..])),
+        Some(F::BadChunk) => Some(("transfer", &["protocol"][..])),
+        Some(F::ServerError) => lacking(endpoint, 500),
+        Some(F::OtherContent) => lacking(endpoint, 200),
+    };
+    let intercepted = fault == Some(&F::Intercepted);
+    let revocation = revocation(state, target, fault.copied());
+    if let Some((stage, reasons)) = end {
+        // A chain that is known to be revoked is told of first, whatever came over it.
+        let over_a_chain = secure(endpoint) && stage != "tls";
+        if over_a_chain && revocation == Some(Revocation::Revoked) {
+            return Outcome { revocation, ..Outcome::fails("tls", &["revoked"]) };
+        }
+        let revocation = revocation.filter(|_| over_a_chain);
+        return Outcome { revocation, ..Outcome::fails(stage, reasons) };
+    }
+    let because = match revocation {
+        _ if intercepted && !endpoint.may_be_inspected => Some("intercepted"),
+        Some(Revocation::Revoked) => Some("revoked"),
+        _ => None,
+    };
+    let failures = because.map(|reason| ("tls", [reason].into())).into_iter().collect();
+    Outcome { failures, genuine: true, intercepted, revocation }
+}
+
+/// The failure of an answer with this status and nothing that the catalog asks for, where it asks for anything: what is
+/// missing decides, and the status where that isn't as expected.
+fn lacking(endpoint: &Endpoint, status: u16) -> Option<(&'static str, &'static [&'static str])> {
+    let expected = endpoint.expect.allows(status);
+    let first =
+        endpoint.evidence.iter().find(|evidence| !(expected && matches!(evidence, Evidence::Status)))?;
+    Some(match first {
+        _ if !expected => ("request", &["status"]),
+        Evidence::Body(_) => ("transfer", &["wrong_content"]),
+        _ => ("request", &["wrong_content"]),
+    })
+}
+
+/// What is known of the chain's revocation; none without a chain.
+fn revocation(state: &State, target: &Target, fault: Option<F>) -> Option<Revocation> {
+    let endpoint = &target.endpoint;
+    if !secure(endpoint) {
+        return None;
+    }
+    let sources: &[Source] = match (fault, endpoint.trust) {
+        (Some(F::Intercepted), _) => return Some(Revocation::NoSource),
+        (Some(F::Renewed), _) | (_, Trust::Microsoft) => &[Source::Crl],
+        _ => &[Source::Ocsp, Source::Crl, Source::Crl2],
+    };
+    // All of them are served by the plain origin.
+    let told = state.plain.is_none() && sources.iter().any(|source| !state.blocked.contains(source));
+    let revoked = state.revoked.contains(endpoint.url.host()) && fault != Some(F::Renewed);
+    Some(match (told, revoked) {
+        (false, _) => Revocation::Unknown,
+        (true, true) => Revocation::Revoked,
+        (true, false) => Revocation::Good,
+    })
+}
+
+/// What must be said: each series of the families that are compared, with the values that it may have.
+pub struct Expected {
+    /// Series with their value.
+    pub exact: BTreeMap<String, f64>,
+    /// For each target that fails, the series that may say why: exactly one of them does.
+    pub reasons: BTreeMap<String, Vec<String>>,
+}
+
+/// The families that [`Expected::exact`] holds all of.
+pub const FAMILIES: [&str; 4] = [
+    "defender_probe_success",
+    "defender_component_available",
+    "defender_maps_connected",
+    "defender_update_source_available",
+];
+
+/// What must be said of all targets.
+pub fn expected(world: &World, state: &State) -> Expected {
+    let all: Vec<_> =
+        targets(world, state).into_iter().map(|target| (outcome(world, state, &target), target)).collect();
+    let (mut exact, mut reasons) = (BTreeMap::new(), BTreeMap::new());
+    for (outcome, target) in &all {
+        let labels = target.labels();
+        exact.insert(format!("defender_probe_success{{{labels}}}"), f64::from(u8::from(outcome.success())));
+        let why = |(stage, reasons): &Failure| -> Vec<String> {
+            reasons.iter().map(|reason| format!("{labels},stage=\"{stage}\",reason=\"{reason}\"")).collect()
+        };
+        if !outcome.success() {
+            reasons.insert(labels.clone(), outcome.failures.iter().flat_map(why).collect());
+        }
+    }
+    for route in [DIRECT, PROXY] {
+        let own: Vec<_> = all
+            .iter()
+            .filter(|(_, target)| target.route == route)
+            .map(|(outcome, target)| (outcome, &target.endpoint))
+            .collect();
+        exact.extend(verdicts(route, &own));
+    }
+    exact.insert("defender_config_last_reload_successful".to_owned(), f64::from(u8::from(!state.refused)));
+    Expected { exact, reasons }
+}
+
+type Known<'a> = (&'a Outcome, &'a Endpoint);
+
+fn verdicts(route: &str, own: &[Known<'_>]) -> BTreeMap<String, f64> {
+    let mut said = BTreeMap::new();
+    for spec in &embedded().components {
+        let members: Vec<_> =
+            own.iter().filter(|(_, endpoint)| endpoint.component == spec.component).copied().collect();
+        if !members.is_empty() {
+            let series = format!(
+                "defender_component_available{{component=\"{}\",route=\"{route}\"}}",
+                spec.component.as_str()
+            );
+            said.insert(series, number(available(&spec.needs, &members)));
+        }
+    }
+    for spec in &embedded().update_sources {
+        let members: Vec<_> =
+            own.iter().filter(|(_, endpoint)| endpoint.component == spec.component).copied().collect();
+        if !members.is_empty() {
+            let series = format!(
+                "defender_update_source_available{{source=\"{}\",route=\"{route}\"}}",
+                spec.source.as_str()
+            );
+            said.insert(series, number(served(&spec.needs, &members)));
+        }
+    }
+    let ways: Vec<_> = own
+        .iter()
+        .filter(|(_, endpoint)| endpoint.component == Component::Maps && endpoint.serves.is_some())
+        .collect();
+    for options in 0..4 {
+        let connected = ways.iter().any(|(outcome, _)| connects(outcome, options & 1 != 0, options & 2 != 0));
+        said.insert(
+            format!("defender_maps_connected{{route=\"{route}\",ssl_options=\"{options}\"}}"),
+            number(connected),
+        );
+    }
+    said
+}
+
+fn number(yes: bool) -> f64 {
+    f64::from(u8::from(yes))
+}
+
+/// Each need that any endpoint serves has one that works.
+fn served(needs: &[String], members: &[Known<'_>]) -> bool {
+    needs.iter().all(|need| {
+        let mut serving =
+            members.iter().filter(|(_, endpoint)| endpoint.serves.as_ref() == Some(need)).peekable();
+        serving.peek().is_none() || serving.any(|(outcome, _)| outcome.success())
+    })
+}
+
+fn available(needs: &[String], members: &[Known<'_>]) -> bool {
+    let any_serves =
+        members.iter().any(|(_, endpoint)| endpoint.serves.as_ref().is_some_and(|need| needs.contains(need)));
+    served(needs, members) && (any_serves || members.iter().any(|(outcome, _)| outcome.success()))
+}
+
+fn connects(outcome: &Outcome, checks_revocation: bool, pins: bool) -> bool {
+    outcome.genuine
+        && !(pins && outcome.intercepted)
+        && !(checks_revocation && outcome.revocation != Some(Revocation::Good))
+}
