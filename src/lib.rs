@@ -2,6 +2,7 @@
 //!
 //! The modules read in the order in which data flows through them; nothing points back.
 
+mod shortage;
 mod words;
 
 pub mod cli;

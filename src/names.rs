@@ -29,6 +29,9 @@ pub enum NameError {
     /// Over TCP came something else than a DNS message.
     #[error("what came over TCP is no DNS message")]
     Garbage,
+    /// This machine has no socket left to ask with.
+    #[error("DNS could not be asked: {0}")]
+    Shortage(String),
     /// No address of the wanted family.
     #[error("the answer has no address of the configured family")]
     NoAddress,

@@ -12,7 +12,8 @@ use futures_util::future::{Either, select};
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::net::NetError;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Name;
 use hickory_resolver::{Hosts, Resolver};
 use tokio::time::{Instant, sleep};
@@ -97,8 +98,24 @@ impl Names {
     async fn ask(&self, name: Name) -> Result<Vec<IpAddr>, NameError> {
         let sockets = Sockets::new((self.patience() / 2).min(TCP_PATIENCE));
         let resolver = self.resolver(sockets.clone())?;
-        let answer = resolver.lookup_ip(name).await.map_err(|error| explain(error, sockets.noted()))?;
-        Ok(answer.iter().collect())
+        let answer = resolver.lookup_ip(name).await.map(|answer| answer.iter().collect::<Vec<_>>());
+        let noted = sockets.noted();
+        if let Some(shortage) = noted.shortage.clone().filter(|_| !self.is_whole(&answer)) {
+            return Err(NameError::Shortage(shortage));
+        }
+        answer.map_err(|error| explain(error, noted))
+    }
+
+    /// Whether an answer is what it would have been, had all questions been put: an address of the family that is asked for
+    /// first, or that there is no such name.
+    fn is_whole(&self, answer: &Result<Vec<IpAddr>, NetError>) -> bool {
+        match answer {
+            Ok(addresses) => self.family == config::Family::Ipv6 || addresses.iter().any(IpAddr::is_ipv4),
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+                none.response_code == ResponseCode::NXDomain
+            }
+            Err(_) => false,
+        }
     }
 
     fn wants(&self, address: IpAddr) -> bool {

@@ -1,5 +1,6 @@
 //! The sockets that DNS goes by, and what is noted of them: the resolver's own errors don't tell that a question was rejected,
-//! why an answer that needs TCP can't be had, or that what came over TCP is no DNS message, which it would wait past.
+//! why an answer that needs TCP can't be had, that this machine has no socket left, or that what came over TCP is no DNS message,
+//! which it would wait past.
 
 use std::future::Future;
 use std::io;
@@ -17,6 +18,8 @@ use hickory_resolver::proto::op::Message;
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
 
+use crate::shortage::{self, Shortage};
+
 type TokioTcp = <TokioRuntimeProvider as RuntimeProvider>::Tcp;
 
 /// What happened on the way to the name servers during one lookup.
@@ -28,6 +31,8 @@ pub(super) struct Noted {
     pub(super) no_tcp: Option<String>,
     /// Whether something else than a DNS message came over TCP.
     pub(super) garbage: bool,
+    /// What this machine ran out of, so that a question wasn't put.
+    pub(super) shortage: Option<String>,
 }
 
 /// Makes the sockets of one lookup, and notes what becomes of them.
@@ -54,6 +59,15 @@ fn note(noted: &Mutex<Noted>, change: impl FnOnce(&mut Noted)) {
     change(&mut noted.lock().unwrap_or_else(PoisonError::into_inner));
 }
 
+/// Notes what this machine has run out of. That an address can't be had means `ports` where the system was to choose one:
+/// the library tries ports of its own first, and without IPv6 there is no address to reach an IPv6 server from.
+fn short(noted: &Mutex<Noted>, error: io::Error, ports: bool) -> io::Error {
+    if Shortage::of(&error).is_some_and(|shortage| ports || shortage != Shortage::Ports) {
+        note(noted, |noted| noted.shortage = Some(shortage::words(&error)));
+    }
+    error
+}
+
 impl RuntimeProvider for Sockets {
     type Handle = <TokioRuntimeProvider as RuntimeProvider>::Handle;
     type Timer = TokioTime;
@@ -78,7 +92,7 @@ impl RuntimeProvider for Sockets {
                 Ok(stream) => Ok(Messages { stream, frames: Frames::default(), noted }),
                 Err(error) => {
                     note(&noted, |noted| noted.no_tcp = Some(format!("{server}: {error}")));
-                    Err(error)
+                    Err(short(&noted, error, server.is_ipv4()))
                 }
             }
         })
@@ -93,8 +107,9 @@ impl RuntimeProvider for Sockets {
     ) -> Pin<Box<dyn Send + Future<Output = io::Result<Questions>>>> {
         let noted = Arc::clone(&self.noted);
         Box::pin(async move {
-            let socket = UdpSocket::bind(from).await?;
-            socket.connect(server).await?;
+            let socket =
+                UdpSocket::bind(from).await.map_err(|error| short(&noted, error, from.port() == 0))?;
+            socket.connect(server).await.map_err(|error| short(&noted, error, false))?;
             Ok(Questions { socket, server, noted })
         })
     }

@@ -15,6 +15,7 @@ pub(crate) use fetch::stage as fetch_stage;
 use super::tunnel::TunnelError;
 use crate::names::NameError;
 use crate::observation::{FailureReason as Reason, Stage};
+use crate::shortage;
 use crate::trust::ChainError;
 
 /// How a stage can fail, before it has a word.
@@ -24,7 +25,7 @@ pub enum StageError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The socket's error.
-    #[error("{0}")]
+    #[error("{}", shortage::words(.0))]
     Io(#[from] io::Error),
     /// The address of this machine that connections are to come from.
     #[error("connections can't come from {address}: {error}")]
@@ -82,7 +83,9 @@ pub fn classify(stage: Stage, error: &StageError) -> Reason {
         StageError::Chain(error) => chain(error),
         // Certificates are for names that TLS can ask for: the one that redirected here speaks of no such host.
         StageError::Name(NameError::Garbage) | StageError::ServerName(_) => Reason::Protocol,
-        StageError::Source { .. } | StageError::Request(_) => Reason::Internal,
+        StageError::Name(NameError::Shortage(_)) | StageError::Source { .. } | StageError::Request(_) => {
+            Reason::Internal
+        }
         StageError::Http(error) => http(stage, error),
         StageError::Fetch(error) => fetch::reason(stage, error),
         StageError::TooLarge { .. } => Reason::TooLarge,

@@ -1,7 +1,7 @@
 //! Stage connect: the TCP handshake with one address. No second address, no second try.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -31,10 +31,16 @@ pub(crate) fn source_for(address: SocketAddr, from: IpAddr) -> Result<IpAddr, St
     Err(StageError::Source { address: from, error: io::Error::new(io::ErrorKind::AddrNotAvailable, words) })
 }
 
-/// Where IPv6 is turned off there is no way to its addresses; with IPv4 the same error says that the ports have run out.
+/// Where IPv6 is turned off there is no way to its addresses; the same error otherwise says that the ports have run out.
 fn without_ipv6(address: SocketAddr, error: io::Error) -> io::Error {
-    if address.is_ipv6() && error.kind() == io::ErrorKind::AddrNotAvailable {
+    if address.is_ipv6() && error.kind() == io::ErrorKind::AddrNotAvailable && !has_way(address) {
         return io::Error::new(io::ErrorKind::NetworkUnreachable, error);
     }
     error
+}
+
+/// Whether this machine has an address to reach an IPv6 address from: UDP, whose ports are others, tells without a packet.
+fn has_way(address: SocketAddr) -> bool {
+    let socket = std::net::UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0));
+    socket.and_then(|socket| socket.connect(address)).is_ok()
 }

@@ -68,6 +68,11 @@ impl Exporter {
         Self { child, address, log }
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has logged since it serves.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()

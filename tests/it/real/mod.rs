@@ -7,6 +7,7 @@ mod curl;
 mod firewall;
 mod fleet;
 mod interception;
+mod limits;
 mod mitmproxy;
 mod netns;
 mod openssl;
