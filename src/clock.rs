@@ -33,6 +33,23 @@ impl TimeProvider for Clock {
     }
 }
 
+/// How long this machine has been suspended since it started, as far as its monotonic clock leaves that out: Linux' does,
+/// that of Windows goes on.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn asleep() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let read = |id| Duration::try_from(clock_gettime(id)).unwrap_or_default(); // never before the start
+    read(ClockId::Boottime).saturating_sub(read(ClockId::Monotonic))
+}
+
+/// Not told.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub const fn asleep() -> Duration {
+    Duration::ZERO
+}
+
 /// Seconds since the Unix epoch, negative before it: the form of every timestamp metric.
 #[must_use]
 pub fn unix_seconds(at: SystemTime) -> f64 {

@@ -1,15 +1,17 @@
 //! The one loop: due → permit → probe → event. It decides nothing about what a probe means. Who makes the probes is `crew.rs`,
-//! whether the loop still turns `pulse.rs`.
+//! whether the loop still turns `pulse.rs`, and `heartbeat.rs` whether this program gets to run at all.
 
 mod crew;
+mod heartbeat;
 mod pulse;
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::catalog::Component;
@@ -23,6 +25,7 @@ use crate::signatures::Answer;
 use crate::trust::VerifiedPath;
 use crate::trust::revocation::{CrlState, RevocationReport};
 use crew::Crew;
+use heartbeat::Heartbeat;
 pub use pulse::Pulse;
 
 /// What happened.
@@ -30,7 +33,7 @@ pub use pulse::Pulse;
 pub enum Event {
     /// A probe ended.
     Observed(Box<Observation>),
-    /// A target was due while its last probe was still under way.
+    /// A probe was left out: its last one was still under way when it was due, or it stood still with this machine.
     Overrun(Component),
     /// The revocation of a chain was checked, some time after the probe that saw it.
     Revocation(Box<Checked>),
@@ -95,7 +98,10 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) {
     let mut schedule = Schedule::new(&work.plan, Instant::now());
-    let mut crew = Crew::new(Arc::clone(&work.prober), clock, work.concurrency);
+    let (heartbeat, (stood, mut standstill)) = (Arc::new(Heartbeat::new()), watch::channel(Duration::ZERO));
+    let mut crew = Crew::new(Arc::clone(&work.prober), clock, work.concurrency, Some(Arc::clone(&heartbeat)));
+    let mut beside = JoinSet::new(); // it ends with this
+    beside.spawn(async move { heartbeat.keep(stood).await });
     let mut plan = work.plan;
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
@@ -115,11 +121,16 @@ pub async fn run(
                     Some(Event::Planned(Box::new(Planned { plan: Arc::clone(&plan), at })))
                 }
             },
-            Some(event) = crew.next() => {
-                if let Event::Observed(observation) = &event {
-                    schedule.finished(observation.target);
+            Some(ended) = crew.next() => {
+                if let Some(target) = ended.target() {
+                    schedule.finished(target);
                 }
-                Some(event)
+                Some(ended.event(&plan))
+            }
+            Ok(()) = standstill.changed() => {
+                let stood = *standstill.borrow_and_update();
+                schedule.awake(stood, Instant::now());
+                None
             }
             () = wait_until(next_due) => match schedule.due(Instant::now()) {
                 Some(Due::Probe(id)) => {
@@ -157,13 +168,13 @@ pub async fn round(
     concurrency: usize,
     until: Option<Instant>,
 ) -> Vec<Event> {
-    let mut crew = Crew::new(prober, clock, concurrency);
+    let mut crew = Crew::new(prober, clock, concurrency, None);
     (0..plan.targets.len()).for_each(|n| crew.add(TargetId(n)));
     let mut events = Vec::with_capacity(plan.targets.len());
     loop {
         tokio::select! {
             event = crew.next() => match event {
-                Some(event) => events.push(event),
+                Some(ended) => events.push(ended.event(plan)),
                 None => return events,
             },
             () = wait_until(until), if crew.has_probed() => return events,

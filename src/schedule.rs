@@ -14,6 +14,13 @@ use crate::plan::{Plan, Target, TargetId};
 /// The longest time over which the first round is spread.
 const FIRST_ROUND: Duration = Duration::from_secs(3);
 
+/// What is late by more than this is left out, since all of it would come at once: the machine was suspended, or has too much
+/// to do.
+const LATE: Duration = Duration::from_secs(5);
+
+/// The longest time over which targets are probed again that a standstill has kept from it.
+const CATCH_UP: Duration = Duration::from_secs(60);
+
 /// The targets by the time at which they are due next.
 #[derive(Debug)]
 pub struct Schedule {
@@ -34,7 +41,7 @@ struct Slot {
 pub enum Due {
     /// This target is to be probed; it is busy until [`Schedule::finished`].
     Probe(TargetId),
-    /// This target is still busy with its last probe: nothing is to be done but to count it.
+    /// This target is still busy with its last probe, or its time has long passed: nothing is to be done but to count it.
     Overrun(TargetId),
 }
 
@@ -81,12 +88,23 @@ impl Schedule {
         let Reverse((at, id)) = *self.queue.peek().filter(|Reverse((at, _))| *at <= now)?;
         self.queue.pop();
         let slot = &mut self.slots[id.0];
-        self.queue.push(Reverse((slot.next(self.start, at, now), id)));
-        if slot.busy {
+        let late = now.duration_since(at) > LATE;
+        let next = if late { slot.catch_up(self.start, now) } else { slot.next(self.start, at, now) };
+        self.queue.push(Reverse((next, id)));
+        if slot.busy || late {
             return Some(Due::Overrun(id));
         }
         slot.busy = true;
         Some(Due::Probe(id))
+    }
+
+    /// Says that the program didn't run for a time, which this clock may not have told: whoever waits for long is probed soon.
+    pub fn awake(&mut self, stood: Duration, now: Instant) {
+        if stood >= CATCH_UP {
+            let (slots, start) = (&self.slots, self.start);
+            let soon = |(at, id): (Instant, TargetId)| (at.min(slots[id.0].catch_up(start, now)), id);
+            self.queue = self.queue.drain().map(|Reverse(entry)| Reverse(soon(entry))).collect();
+        }
     }
 
     /// Says that the probe of a target has ended.
@@ -96,6 +114,14 @@ impl Schedule {
 }
 
 impl Slot {
+    /// The next regular time, or within a minute where that is far: all targets together keep even distances.
+    fn catch_up(&self, start: Instant, now: Instant) -> Instant {
+        if self.interval <= CATCH_UP {
+            return self.next(start, start, now);
+        }
+        now + CATCH_UP.mul_f64(1.0 - self.offset.div_duration_f64(self.interval))
+    }
+
     /// The first regular time that is at least half an interval after the last one and lies in the future: what a
     /// suspended machine has missed is missed.
     fn next(&self, start: Instant, last: Instant, now: Instant) -> Instant {

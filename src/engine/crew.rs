@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
+use super::heartbeat::Heartbeat;
 use super::{Checked, Event};
 use crate::clock::Clock;
 use crate::observation::{Facts, Failure, FailureReason, Observation, Stage};
-use crate::plan::TargetId;
+use crate::plan::{Plan, TargetId};
 use crate::probe::Prober;
 
 /// Runs probes, at most so many at once; the rest wait in the order in which they became due. Checks of revocation follow
@@ -19,22 +20,60 @@ pub(super) struct Crew {
     clock: Clock,
     limit: usize,
     waiting: VecDeque<TargetId>,
-    at_work: JoinSet<Observation>,
+    /// What watches whether probes are held up by this machine; none: nobody does.
+    heartbeat: Option<Arc<Heartbeat>>,
+    at_work: JoinSet<(Observation, bool)>,
     names: Names,
     checks: JoinSet<Option<Checked>>,
     checked: Names,
+}
+
+/// What came to its end.
+pub(super) enum Ended {
+    /// A probe.
+    Probe(Box<Observation>),
+    /// A probe during which this machine stood still: what it saw is no measure of the network.
+    HeldUp(TargetId),
+    /// A check of revocation.
+    Check(Box<Checked>),
+}
+
+impl Ended {
+    /// What is to be told of it.
+    pub(super) fn event(self, plan: &Plan) -> Event {
+        match self {
+            Self::Probe(observation) => Event::Observed(observation),
+            Self::HeldUp(id) => Event::Overrun(plan.target(id).endpoint.component),
+            Self::Check(checked) => Event::Revocation(checked),
+        }
+    }
+
+    /// The target that may be probed again.
+    pub(super) fn target(&self) -> Option<TargetId> {
+        match self {
+            Self::Probe(observation) => Some(observation.target),
+            Self::HeldUp(id) => Some(*id),
+            Self::Check(_) => None,
+        }
+    }
 }
 
 /// Whose task each is, by the ids of the plan in use, and how it is ended. A task without a name is ending.
 type Names = HashMap<Id, (TargetId, AbortHandle)>;
 
 impl Crew {
-    pub(super) fn new(prober: Arc<Prober>, clock: Clock, limit: usize) -> Self {
+    pub(super) fn new(
+        prober: Arc<Prober>,
+        clock: Clock,
+        limit: usize,
+        heartbeat: Option<Arc<Heartbeat>>,
+    ) -> Self {
         Self {
             prober,
             clock,
             limit,
             waiting: VecDeque::new(),
+            heartbeat,
             at_work: JoinSet::new(),
             names: HashMap::new(),
             checks: JoinSet::new(),
@@ -62,8 +101,13 @@ impl Crew {
         while self.at_work.len() < self.limit
             && let Some(id) = self.waiting.pop_front()
         {
-            let prober = Arc::clone(&self.prober);
-            let task = self.at_work.spawn(async move { prober.probe(id).await });
+            let (prober, heartbeat) = (Arc::clone(&self.prober), self.heartbeat.clone());
+            let task = self.at_work.spawn(async move {
+                let standstills = || heartbeat.as_ref().map(|heartbeat| heartbeat.standstills());
+                let before = standstills();
+                let observation = prober.probe(id).await;
+                (observation, standstills() != before)
+            });
             self.names.insert(task.id(), (id, task));
         }
     }
@@ -79,20 +123,22 @@ impl Crew {
     }
 
     /// The next thing that ends; none while nothing is under way.
-    pub(super) async fn next(&mut self) -> Option<Event> {
+    pub(super) async fn next(&mut self) -> Option<Ended> {
         loop {
             tokio::select! {
                 Some(ended) = self.at_work.join_next_with_id() => {
-                    let observation = self.observed(ended);
+                    let ended = self.observed(ended);
                     self.fill();
-                    if let Some(observation) = observation {
-                        self.follow_up(&observation);
-                        return Some(Event::Observed(Box::new(observation)));
+                    if let Some(Ended::Probe(observation)) = &ended {
+                        self.follow_up(observation);
+                    }
+                    if ended.is_some() {
+                        return ended;
                     }
                 }
                 Some(ended) = self.checks.join_next_with_id() => {
                     if let Some(checked) = self.checked(ended) {
-                        return Some(Event::Revocation(Box::new(checked)));
+                        return Some(Ended::Check(Box::new(checked)));
                     }
                 }
                 else => return None,
@@ -101,13 +147,17 @@ impl Crew {
     }
 
     /// What a probe's task ended with. A panic is an observation of its own.
-    fn observed(&mut self, ended: Result<(Id, Observation), JoinError>) -> Option<Observation> {
+    fn observed(&mut self, ended: Result<(Id, (Observation, bool)), JoinError>) -> Option<Ended> {
         match ended {
-            Ok((task, observation)) => {
+            Ok((task, (observation, held_up))) => {
                 let (target, _) = self.names.remove(&task)?;
-                Some(Observation { target, ..observation })
+                Some(if held_up {
+                    Ended::HeldUp(target)
+                } else {
+                    Ended::Probe(Box::new(Observation { target, ..observation }))
+                })
             }
-            Err(error) => self.broken(&error),
+            Err(error) => Some(Ended::Probe(Box::new(self.broken(&error)?))),
         }
     }
 

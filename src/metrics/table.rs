@@ -144,7 +144,7 @@ metrics! {
         ["component", "endpoint", "route"],
         "When the last successful probe ended. Absent until one succeeds.";
     ProbeOverruns: "defender_probe_overruns_total", Counter, None, ["component"],
-        "Probes left out because the one before was still under way when they were due.";
+        "Probes left out: the one before was still under way when they were due, or the exporter's machine stood still.";
     ProbeInterval: "defender_probe_interval_seconds", Gauge, SECONDS, ["component"],
         "The configured time between two probes of an endpoint that has no interval of its own.";
 

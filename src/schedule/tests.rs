@@ -117,24 +117,58 @@ fn a_probe_that_is_still_running_is_an_overrun_and_is_not_doubled() {
     assert!((3..=5).contains(&probes) && (5..=8).contains(&overruns), "{probes} probes, {overruns} overruns");
 }
 
-#[test]
-fn what_a_suspended_machine_missed_is_missed() {
-    let plan = default_plan();
-    let start = Instant::now();
-    let mut schedule = Schedule::new(&plan, start);
-    let drain = |schedule: &mut Schedule, now| {
-        let mut count = 0;
-        while let Some(due) = schedule.due(now) {
-            count += 1;
-            if let Due::Probe(id) = due {
+/// How many are probed now, and how many are left out.
+fn drain(schedule: &mut Schedule, now: Instant) -> (usize, usize) {
+    let (mut probes, mut overruns) = (0, 0);
+    while let Some(due) = schedule.due(now) {
+        match due {
+            Due::Probe(id) => {
+                probes += 1;
                 schedule.finished(id);
             }
+            Due::Overrun(_) => overruns += 1,
         }
-        count
-    };
-    assert_eq!(drain(&mut schedule, start + 3 * SECOND), plan.targets.len());
-    let woken = start + Duration::from_secs(86_400);
-    assert_eq!(drain(&mut schedule, woken), plan.targets.len(), "one probe each, not a day of them");
+    }
+    (probes, overruns)
+}
+
+/// After a day without, everything is probed within a minute, as evenly as ever, and once.
+fn wakes(interval: Duration, asleep: impl Fn(&mut Schedule, Instant) -> Instant) {
+    let mut plan = default_plan();
+    plan.targets.iter_mut().for_each(|target| target.interval = interval);
+    let all = plan.targets.len();
+    let start = Instant::now();
+    let mut schedule = Schedule::new(&plan, start);
+    assert_eq!(drain(&mut schedule, start + 3 * SECOND), (all, 0));
+    let woken = asleep(&mut schedule, start + 3 * SECOND);
+    let per_second: Vec<_> = (1..=60).map(|n| drain(&mut schedule, woken + n * SECOND)).collect();
+    assert!(per_second.iter().all(|(_, overruns)| *overruns == 0), "{interval:?}: {per_second:?}");
+    assert_eq!(per_second.iter().map(|(probes, _)| probes).sum::<usize>(), all, "{interval:?}");
+    assert!(per_second.iter().all(|(probes, _)| *probes <= 2), "{interval:?}: {per_second:?}");
+}
+
+#[test]
+fn what_a_stopped_program_missed_is_left_out_and_made_up_for_without_a_burst() {
+    let day = Duration::from_secs(86_400);
+    let all = default_plan().targets.len();
+    for interval in [60 * SECOND, 3600 * SECOND] {
+        wakes(interval, |schedule, slept| {
+            let woken = slept + day;
+            assert_eq!(drain(schedule, woken), (0, all), "one is left out of each, not a day of them");
+            schedule.awake(day, woken);
+            woken
+        });
+    }
+}
+
+#[test]
+fn after_a_suspension_that_the_clock_does_not_tell_nobody_waits_for_long() {
+    wakes(3600 * SECOND, |schedule, slept| {
+        schedule.awake(SECOND, slept);
+        assert!(schedule.queue.iter().all(|Reverse((at, _))| *at > slept + 60 * SECOND), "a hiccup is none");
+        schedule.awake(8 * 3600 * SECOND, slept);
+        slept
+    });
 }
 
 #[test]

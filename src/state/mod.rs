@@ -108,7 +108,7 @@ pub struct Snapshot {
     pub latencies: Arc<BTreeMap<LatencyKey, Histogram>>,
     /// Failures by reason; all that can occur are present from the start, at 0.
     pub failures: Arc<BTreeMap<FailureKey, u64>>,
-    /// Probes left out because the one before was still under way; 0 from the start.
+    /// Probes left out: the one before was still under way, or this machine stood still; 0 from the start.
     pub overruns: Arc<BTreeMap<Component, u64>>,
     /// What is known of security intelligence.
     pub signatures: SignaturesState,

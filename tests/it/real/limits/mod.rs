@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod ports;
+mod standstill;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
