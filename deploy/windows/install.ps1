@@ -23,7 +23,7 @@ LocalSystem: Defender's own validation (MpCmdRun -ValidateMapsConnection) answer
 Where the service serves, as [HOST]:PORT; several are possible.
 
 .PARAMETER Flags
-Further flags of the exporter for the service, such as '--log.level=debug'.
+Further flags of the exporter for the service, such as '--log.level=debug'. With powershell.exe -File, which knows no lists, one alone.
 
 .PARAMETER AllowFrom
 Opens Windows' firewall for these addresses or networks, and for nobody else. Without it, no rule is made, and one of an earlier
@@ -47,7 +47,7 @@ With -Uninstall: removes "C:\ProgramData\defender-exporter" as well.
 [CmdletBinding(SupportsShouldProcess = $true, DefaultParameterSetName = 'Install')]
 param(
     [Parameter(ParameterSetName = 'Install')]
-    [string] $Program = (Join-Path -Path $PSScriptRoot -ChildPath 'defender-exporter.exe'),
+    [string] $Program, # $PSScriptRoot is empty here in Windows PowerShell 5.1
 
     [Parameter(ParameterSetName = 'Install')]
     [string] $Config,
@@ -76,6 +76,11 @@ param(
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 
+if (-not $Program) { $Program = Join-Path -Path $PSScriptRoot -ChildPath 'defender-exporter.exe' }
+# powershell.exe -File passes "a,b" as one text.
+$ListenAddress = @($ListenAddress | ForEach-Object { $_ -split ',' } | ForEach-Object { $_.Trim() } | Where-Object { $_ })
+$AllowFrom = @($AllowFrom | ForEach-Object { $_ -split ',' } | ForEach-Object { $_.Trim() } | Where-Object { $_ })
+
 $name = 'defender-exporter'
 $home64 = if ($env:ProgramW6432) { $env:ProgramW6432 } else { $env:ProgramFiles }
 $programFolder = Join-Path -Path $home64 -ChildPath $name
@@ -98,8 +103,22 @@ function Test-SameFile {
     return (Get-FileHash -LiteralPath $Left).Hash -eq (Get-FileHash -LiteralPath $Right).Hash
 }
 
+# Does it again for a while: a program can't be replaced or removed before its process is gone, which comes after its service's end.
+function Invoke-Patiently {
+    param([scriptblock] $Action)
+    for ($try = 1; ; $try++) {
+        try {
+            & $Action
+            return
+        } catch {
+            if ($try -ge 20) { throw }
+            Start-Sleep -Milliseconds 500
+        }
+    }
+}
+
 # The running service keeps its program open.
-function Stop-Exporter {
+function Close-Exporter {
     $service = Get-Service -Name $name -ErrorAction SilentlyContinue
     if ($service -and $service.Status -ne 'Stopped' -and $PSCmdlet.ShouldProcess($name, 'Stop the service')) {
         Stop-Service -Name $name
@@ -107,7 +126,7 @@ function Stop-Exporter {
     }
 }
 
-function Set-FirewallRule {
+function Sync-FirewallRule {
     $rule = Get-NetFirewallRule -Name $name -ErrorAction SilentlyContinue
     if ($rule -and $PSCmdlet.ShouldProcess($name, 'Remove the firewall rule')) {
         Remove-NetFirewallRule -Name $name
@@ -120,27 +139,19 @@ function Set-FirewallRule {
     }
 }
 
-# Waits until the exporter answers where it listens first.
+# Waits until the exporter answers where it listens first, whatever its web configuration asks of clients.
 function Wait-Exporter {
-    $port = ($ListenAddress[0] -split ':')[-1]
-    $address = $ListenAddress[0].Substring(0, $ListenAddress[0].Length - $port.Length - 1)
-    if ($address -in @('', '0.0.0.0', '[::]', '*')) { $address = '127.0.0.1' }
-    if (($Flags -join ' ') -match '--web\.config\.file') {
-        Write-Warning 'The service has a web configuration: whether it is healthy was not asked for.'
-        return
-    }
+    $ErrorActionPreference = 'Continue' # with Stop, Windows PowerShell 5.1 ends at the first line on standard error
+    $where = $ListenAddress[0]
     for ($try = 1; $try -le 30; $try++) {
-        try {
-            $answer = Invoke-WebRequest -Uri "http://${address}:$port/-/healthy" -UseBasicParsing -TimeoutSec 5
-            if ($answer.StatusCode -eq 200) {
-                Write-Output "defender-exporter serves http://${address}:$port/metrics"
-                return
-            }
-        } catch {
-            Start-Sleep -Seconds 1
+        $said = & $installed "--web.listen-address=$where" healthcheck 2>$null
+        if ($LASTEXITCODE -eq 0) {
+            Write-Output "defender-exporter is healthy: $said"
+            return
         }
+        Start-Sleep -Seconds 1
     }
-    throw "the service runs and does not answer at ${address}:$port; its log is in $dataFolder\logs"
+    throw "the service runs and does not answer at ${where}; its log is in $dataFolder\logs"
 }
 
 function Install-Exporter {
@@ -150,10 +161,10 @@ function Install-Exporter {
         Invoke-Exporter -Path $source -Arguments @('--config.check', "--config.file=$configSource") # nothing is changed for a bad one
     }
     if (-not (Test-SameFile -Left $source -Right $installed)) {
-        Stop-Exporter
+        Close-Exporter
         if ($PSCmdlet.ShouldProcess($installed, "Copy $source")) {
             $null = New-Item -ItemType Directory -Path $programFolder -Force
-            Copy-Item -LiteralPath $source -Destination $installed -Force
+            Invoke-Patiently -Action { Copy-Item -LiteralPath $source -Destination $installed -Force }
         }
     }
     $kind = if ($Account -eq 'LocalSystem') { 'local-system' } else { 'virtual' }
@@ -168,8 +179,8 @@ function Install-Exporter {
             Copy-Item -LiteralPath $configSource -Destination $installedConfig -Force
         }
     }
-    Set-FirewallRule
-    Stop-Exporter # what was changed takes effect with a start
+    Sync-FirewallRule
+    Close-Exporter # what was changed takes effect with a start
     if ($PSCmdlet.ShouldProcess($name, 'Start the service')) {
         Invoke-Exporter -Path $installed -Arguments @('service', 'start')
         Wait-Exporter
@@ -177,15 +188,20 @@ function Install-Exporter {
 }
 
 function Uninstall-Exporter {
-    if ((Test-Path -LiteralPath $installed) -and $PSCmdlet.ShouldProcess($name, 'Remove the service')) {
-        Invoke-Exporter -Path $installed -Arguments @('service', 'uninstall')
+    if (Get-Service -Name $name -ErrorAction SilentlyContinue) {
+        Close-Exporter
+        if ($PSCmdlet.ShouldProcess($name, 'Remove the service')) {
+            # By Windows' own program: that of the service may be gone.
+            & "$env:SystemRoot\System32\sc.exe" delete $name | Out-Host
+            if ($LASTEXITCODE -ne 0) { throw "sc.exe delete $name ended with exit code $LASTEXITCODE" }
+        }
     }
-    Set-FirewallRule
+    Sync-FirewallRule
     $folders = @($programFolder)
     if ($Purge) { $folders += $dataFolder }
     foreach ($folder in $folders) {
         if ((Test-Path -LiteralPath $folder) -and $PSCmdlet.ShouldProcess($folder, 'Remove the folder')) {
-            Remove-Item -LiteralPath $folder -Recurse -Force
+            Invoke-Patiently -Action { Remove-Item -LiteralPath $folder -Recurse -Force }
         }
     }
 }
