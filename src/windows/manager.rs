@@ -57,7 +57,8 @@ pub(super) fn install(
             (service, "changed; it takes effect when the service is started again")
         }
         Err(error) if code(&error) == Some(DOES_NOT_EXIST) => {
-            let made = manager.create_service(&info, access);
+            // An installer's newer version may have removed the older one's a moment ago.
+            let made = patient(MARKED_FOR_DELETE, PAUSE, || manager.create_service(&info, access));
             (made.map_err(|error| failed("creating the service", &error))?, "installed")
         }
         Err(error) => return Err(failed("opening the service", &error)),
