@@ -35,15 +35,14 @@ impl Pulse {
         let open = asked.take().and_then(|mut answer| {
             matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Empty)).then_some(answer)
         });
-        let answer = match open {
-            Some(answer) => asked.insert(answer),
-            None => {
-                let (reply, answer) = oneshot::channel();
-                if self.engine.send(Order::Answer(reply)).await.is_err() {
-                    return false;
-                }
-                asked.insert(answer)
+        let answer = if let Some(answer) = open {
+            asked.insert(answer)
+        } else {
+            let (reply, answer) = oneshot::channel();
+            if self.engine.send(Order::Answer(reply)).await.is_err() {
+                return false;
             }
+            asked.insert(answer)
         };
         let answered = answer.await.is_ok();
         *asked = None;

@@ -43,9 +43,9 @@ fn it_asks_as_the_web_configuration_says() {
     let served = Served::start(rate, &[]);
     check_with_its_flags(&served, 0, "200 OK");
     check_with_its_flags(&served, 0, "429 Too Many Requests: it lives");
-    let server = servers.server();
+    let identity = servers.server();
     let files =
-        [("server.pem", server.certificate), ("server.key", server.key), ("clients.pem", clients.pem)];
+        [("server.pem", identity.certificate), ("server.key", identity.key), ("clients.pem", clients.pem)];
     let demanded = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.pem\n";
     for version in ["", "  max_version: TLS12\n"] {
         let served = Served::start(&format!("{IDENTITY}{demanded}{version}"), &files);
@@ -93,8 +93,8 @@ fn a_certificate_that_was_renewed_is_trusted_at_once() {
 #[cfg(unix)]
 #[test]
 fn over_a_unix_socket() {
-    let server = Ca::new("Servers").server();
-    let files: Files<'_> = &[("server.pem", server.certificate), ("server.key", server.key)];
+    let identity = Ca::new("Servers").server();
+    let files: Files<'_> = &[("server.pem", identity.certificate), ("server.key", identity.key)];
     for (web, files) in [("", &[] as Files<'_>), (IDENTITY, files)] {
         let args = ["--web.listen-address", "unix://FOLDER/a.sock"];
         let served = Served::start_with(web, files, &args, Command::new(PROGRAM));
