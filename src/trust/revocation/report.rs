@@ -91,3 +91,40 @@ pub struct CrlState {
     /// When it ends.
     pub next_update: Option<SystemTime>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use Status::{Good, Revoked, Unknown};
+
+    fn certificate(status: Status) -> CertificateStatus {
+        CertificateStatus {
+            subject: format!("CN={status}"),
+            status,
+            cause: (status == Unknown).then_some(Cause::Unreachable),
+            source: Some("http://crl.test/".to_owned()),
+            detail: "so it says".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_path_is_as_its_worst_certificate_and_the_first_of_these_is_blamed() {
+        let check = |path: &[Status], status: Status, blamed: Option<usize>| {
+            let report = RevocationReport::of(path.iter().copied().map(certificate).collect());
+            assert_eq!(report.status, status, "{path:?}");
+            let expected = blamed.map(|n| &report.certificates[n]);
+            assert!(report.blamed().map(std::ptr::from_ref) == expected.map(std::ptr::from_ref), "{path:?}");
+            assert_eq!(report.cause(), (status == Unknown).then_some(Cause::Unreachable), "{path:?}");
+            let failure = report.failure().map(|failure| (failure.stage, failure.reason, failure.detail));
+            let detail = "CN=revoked is revoked, says http://crl.test/: so it says".to_owned();
+            let revoked = (Stage::Tls, FailureReason::Revoked, detail);
+            assert_eq!(failure, (status == Revoked).then_some(revoked), "{path:?}");
+        };
+        check(&[], Good, None);
+        check(&[Good, Good], Good, None);
+        check(&[Good, Unknown, Unknown], Unknown, Some(1));
+        check(&[Unknown, Good, Revoked], Revoked, Some(2));
+        check(&[Revoked, Unknown], Revoked, Some(0));
+    }
+}

@@ -131,6 +131,7 @@ async fn what_a_proxy_does_has_its_stage_and_reason() {
     proxy.order(Order::Socks(6));
     let failure = fetcher(&lab, Socks5, proxy.addr(), None).fetch(get(&url(LIST))).await.unwrap_err();
     assert_eq!((failure.stage, failure.reason), (S::Tunnel, R::Timeout), "{failure:?}");
+    assert_eq!(failure.detail, "SOCKS error: ttl expired", "without the library's layers around it");
 }
 
 #[tokio::test]

@@ -64,6 +64,17 @@ fn deltas_responders_and_issuers_are_kept_apart() {
 }
 
 #[test]
+fn what_else_a_certificate_has_makes_no_difference() {
+    let known = vec![
+        crls(vec![distribution_point(&["http://a.test/1.crl"])]),
+        freshest(vec![distribution_point(&["http://a.test/delta.crl"])]),
+        access(&["http://ocsp.test/"], &["http://aia.test/ca.crt"]),
+    ];
+    let other = rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0x30, 0]);
+    assert_eq!(sources([known.clone(), vec![other]].concat()), sources(known));
+}
+
+#[test]
 fn numbers_and_lengths_are_bounded() {
     let many: Vec<String> = (0..50).map(|n| format!("http://crl.test/{n}.crl")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
@@ -74,6 +85,9 @@ fn numbers_and_lengths_are_bounded() {
     assert_eq!(found.points[0].urls.len(), MAX_URLS);
     assert_eq!(found.ocsp.len(), MAX_URLS);
     assert_eq!(found.issuers.len(), 0);
+    let longest = &long[..ProbeUrl::MAX_LEN];
+    let found = sources(vec![crls(vec![distribution_point(&[many[0], longest, &long])])]);
+    assert_eq!(found.points[0].names, [many[0], longest]);
 }
 
 #[test]
