@@ -306,6 +306,22 @@ async fn a_responder_that_does_not_tell_has_a_cause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_is_no_get_is_posted() {
+    let check = async |responder: &str, is_posted: bool| {
+        let lab = Lab::new(vec![access(&[responder], &[])]);
+        lab.net.set(responder, Reply::Bytes(lab.ocsp(GOOD)));
+        assert_eq!(lab.leaf(now()).await, good(responder));
+        let link = link(&lab.path, 0).unwrap();
+        let question = super::super::ocsp::request(&link.certificate, &link.issuer).unwrap();
+        let posted = is_posted.then(|| ("application/ocsp-request", question.into()));
+        assert_eq!(*lab.net.bodies.lock().unwrap(), Vec::from_iter(posted), "{responder}");
+    };
+    check(RESPONDER, false).await;
+    check("http://ocsp.test/?ca=1", true).await;
+    check(&format!("http://ocsp.test/{}", "x".repeat(180)), true).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_source_nothing_is_known() {
     let mut lab = Lab::new(vec![crls(vec![distribution_point(&["ldap:///CN=x"])])]);
     assert_eq!(lab.leaf(now()).await, (Unknown, Some(Cause::NoSource), None));
