@@ -91,6 +91,10 @@ fn the_bytes_are_bounded() {
         assert!(store.bytes() <= MAX_BYTES);
     }
     assert_eq!(store.lists(now()).len(), 6, "of 10 MiB each, within 64");
+    store.record(key(8), list(4 * 1024 * 1024, now(), now() + DAY), now());
+    assert_eq!(store.lists(now()).len(), 7, "64 MiB");
+    store.record(key(9), list(1, now(), now() + DAY), now());
+    assert_eq!(store.lists(now()).len(), 7, "a byte more, and the oldest is gone");
 }
 
 #[test]
@@ -145,7 +149,7 @@ fn reports_are_bounded() {
         store.keep(path(n), Arc::new(RevocationReport::of(Vec::new())), now() + HOUR);
     }
     assert!(store.report(path(0), now()).is_none());
-    assert!(store.report(path(MAX_REPORTS), now()).is_some());
+    assert!((1..=MAX_REPORTS).all(|n| store.report(path(n), now()).is_some()));
 }
 
 #[test]
