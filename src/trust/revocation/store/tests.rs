@@ -65,7 +65,7 @@ fn a_list_survives_trouble_and_older_ones() {
     let look = store.look(&key(1), now());
     assert_eq!(look.held.unwrap().this_update, now(), "an older list");
     assert_eq!(look.trouble, None);
-    let later = now() + 2 * DAY;
+    let later = now() + DAY;
     store.record(key(1), list(1, now() - DAY, later + DAY), later);
     assert_eq!(store.look(&key(1), later).held.unwrap().this_update, now() - DAY, "the newer one has ended");
 }
@@ -81,6 +81,11 @@ fn the_least_recently_used_goes_first() {
     let known = |store: &mut Store, n| store.look(&key(n), now()).due.is_some();
     assert_eq!([0, 1, 2, MAX_KEPT].map(|n| known(&mut store, n)), [true, false, true, true]);
     assert_eq!(store.lists(now()).len(), MAX_KEPT);
+    let mut kept: Vec<usize> = (0..=MAX_KEPT).filter(|n| *n != 1).collect();
+    kept.rotate_left(100);
+    kept.iter().for_each(|n| assert!(known(&mut store, *n)));
+    store.record(key(1), trouble(), now());
+    assert!(!known(&mut store, kept[0]) && known(&mut store, kept[1]), "asked for first, and next");
 }
 
 #[test]
