@@ -88,7 +88,9 @@ fn sockets_fail_in_words_of_the_stage() {
         ),
     ] {
         for (stage, expected) in cases {
-            kinds.iter().for_each(|kind| check(*stage, io::Error::from(*kind), *expected));
+            for kind in kinds {
+                check(*stage, io::Error::from(*kind), *expected);
+            }
         }
     }
     check(Request, io::Error::other(Flood { limit: 1 }), Reason::TooLarge);

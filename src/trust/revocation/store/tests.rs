@@ -83,7 +83,9 @@ fn the_least_recently_used_goes_first() {
     assert_eq!(store.lists(now()).len(), MAX_KEPT);
     let mut kept: Vec<usize> = (0..=MAX_KEPT).filter(|n| *n != 1).collect();
     kept.rotate_left(100);
-    kept.iter().for_each(|n| assert!(known(&mut store, *n)));
+    for n in &kept {
+        assert!(known(&mut store, *n));
+    }
     store.record(key(1), trouble(), now());
     assert!(!known(&mut store, kept[0]) && known(&mut store, kept[1]), "asked for first, and next");
 }
