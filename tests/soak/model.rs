@@ -125,6 +125,11 @@ fn proxied(state: &State, target: &Target) -> Option<Outcome> {
             ProxyFault::Shut => Outcome::fails("connect", &["refused"]),
             ProxyFault::Demand => Outcome::fails(asked, &["auth_required"]),
             ProxyFault::BadGateway => Outcome::fails(asked, &["bad_gateway"]),
+            ProxyFault::Bare502 if secure => Outcome::fails("tunnel", &["bad_gateway"]),
+            ProxyFault::Bare502 => {
+                let (stage, reasons) = lacking(&target.endpoint, 502)?;
+                Outcome::fails(stage, reasons)
+            }
             ProxyFault::Closed => Outcome::fails(asked, &["closed"]),
             ProxyFault::Late => Outcome::fails(asked, &["timeout"]),
         });

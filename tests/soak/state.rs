@@ -126,7 +126,10 @@ pub enum Door {
 pub enum ProxyFault {
     Shut,
     Demand,
+    /// 502, and says that it is its own.
     BadGateway,
+    /// 502, as anybody may say it.
+    Bare502,
     Closed,
     Late,
 }
@@ -185,7 +188,7 @@ pub struct Places {
 }
 
 /// The most hosts, and the most names, that anything is wrong with at once.
-const MOST: usize = 14;
+const MOST: usize = 24;
 
 impl State {
     /// The next state, and in words what has changed.
@@ -193,14 +196,14 @@ impl State {
         let mut next = self.clone();
         let mut told = Vec::new();
         next.calm(rng, &mut told);
-        for _ in 0..=rng.below(4) {
+        for _ in 0..=rng.below(10) {
             let change = match rng.below(100) {
-                0..50 => next.trouble_a_host(rng, places),
-                50..62 => next.trouble_a_name(rng, places),
-                62..72 => next.trouble_a_server(rng),
-                72..80 => next.trouble_the_proxy(rng),
-                80..88 => next.trouble_revocation(rng, places),
-                88..93 => next.change_the_feed(rng),
+                0..64 => next.trouble_a_host(rng, places),
+                64..74 => next.trouble_a_name(rng, places),
+                74..80 => next.trouble_a_server(rng),
+                80..84 => next.trouble_the_proxy(rng),
+                84..92 => next.trouble_revocation(rng, places),
+                92..95 => next.change_the_feed(rng),
                 _ => next.reconfigure(rng, places),
             };
             told.push(change);
@@ -287,7 +290,7 @@ impl State {
 
     fn trouble_the_proxy(&mut self, rng: &mut Rng) -> String {
         use ProxyFault as P;
-        let fault = *rng.pick(&[P::Shut, P::Demand, P::BadGateway, P::Closed, P::Late]);
+        let fault = *rng.pick(&[P::Shut, P::Demand, P::BadGateway, P::Bare502, P::Closed, P::Late]);
         self.proxy = Some(fault);
         format!("proxy:{fault:?}")
     }

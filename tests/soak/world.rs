@@ -300,7 +300,11 @@ impl World {
         self.proxy.order(match after {
             None | Some(ProxyFault::Shut) => Order::Pass,
             Some(ProxyFault::Demand) => Order::Reply(demand()),
-            Some(ProxyFault::BadGateway) => Order::Reply(Response::new(502).into()),
+            Some(ProxyFault::BadGateway) => {
+                let own = "lab; error=connection_refused";
+                Order::Reply(Response::new(502).header("Proxy-Status", own).into())
+            }
+            Some(ProxyFault::Bare502) => Order::Reply(Response::new(502).into()),
             Some(ProxyFault::Closed) => Order::Reply(faults::end(End::Close)),
             Some(ProxyFault::Late) => Order::Late(TIMEOUT + Duration::from_secs(2)),
         });
