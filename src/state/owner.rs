@@ -77,9 +77,12 @@ impl Snapshot {
         }
     }
 
-    fn observe(&mut self, observation: Observation) {
+    fn observe(&mut self, mut observation: Observation) {
         let plan = Arc::clone(&self.plan);
         let target = plan.target(observation.target);
+        if let Some(failure) = self.targets[observation.target.0].still_revoked(&observation) {
+            observation.failure = Some(failure);
+        }
         self.count(target, &observation);
         self.signatures.keep_time(observation.at);
         let answered = observation.success().then_some(observation.at);
@@ -238,6 +241,17 @@ impl TargetState {
         (self.last.as_deref(), self.revocation.as_ref().map(|report| report.status))
     }
 
+    /// The failure of a probe whose chain was found to be revoked when it was last checked. The probe itself knows that only while
+    /// the lists that say so aren't due again: the check that follows it asks for them, and may find otherwise.
+    fn still_revoked(&self, observation: &Observation) -> Option<Failure> {
+        let path = observation.facts.tls.as_ref()?.path.as_ref()?;
+        let over_it = |failure: &Failure| matches!(failure.stage, Stage::Request | Stage::Transfer);
+        if self.path() != Some(path) || !observation.failure.as_ref().is_none_or(over_it) {
+            return None;
+        }
+        self.revocation.as_ref()?.failure()
+    }
+
     /// Makes a failure of the last probe, if that wasn't one, where its chain turns out to be revoked.
     fn revoke(&mut self, report: &RevocationReport) -> Option<Failure> {
         let last = self.last.as_mut().filter(|last| last.success())?;
@@ -292,5 +306,58 @@ pub async fn run(
         let after = Arc::new(snapshot.clone());
         let before = publish.send_replace(Arc::clone(&after));
         changes::log(&before, &after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::FailureReason;
+    use crate::plan::TargetId;
+    use crate::report::sample::{self, at};
+    use crate::trust::revocation::Status;
+
+    /// A target whose chain is found to be revoked after its probe at the tenth second, and is probed again a minute later with
+    /// that outcome, before the next check.
+    fn revoked_then(failure: Option<(Stage, FailureReason)>) -> (Snapshot, TargetId) {
+        let mut snapshot = sample::healthy(&["direct"]);
+        let target = sample::target(&snapshot, sample::MAPS, "direct");
+        sample::revocation(&mut snapshot, target, (Status::Revoked, None), "");
+        sample::observe(&mut snapshot, target, 70, |_| failure.map(|(at, why)| Failure::new(at, why, "")));
+        (snapshot, target)
+    }
+
+    fn failure(snapshot: &Snapshot, target: TargetId) -> Option<(Stage, FailureReason)> {
+        let last = snapshot.targets[target.0].last.as_ref()?;
+        last.failure.as_ref().map(|failure| (failure.stage, failure.reason))
+    }
+
+    #[test]
+    fn a_revoked_chain_does_not_succeed_again_before_it_is_checked_again() {
+        let (mut snapshot, target) = revoked_then(None);
+        let revoked = Some((Stage::Tls, FailureReason::Revoked));
+        assert_eq!(failure(&snapshot, target), revoked);
+        sample::revocation(&mut snapshot, target, (Status::Revoked, None), "");
+        let state = &snapshot.targets[target.0];
+        assert_eq!((state.probes, state.failures), (2, 2), "each is counted once");
+        assert_eq!((state.last_success, state.failing_since), (Some(at(10)), Some(at(10))));
+        assert_eq!(snapshot.failures.values().sum::<u64>(), 2);
+
+        sample::revocation(&mut snapshot, target, (Status::Good, None), "");
+        sample::observe(&mut snapshot, target, 130, |_| None);
+        assert_eq!(failure(&snapshot, target), None, "it isn't any more");
+        assert_eq!(snapshot.targets[target.0].failing_since, None);
+    }
+
+    #[test]
+    fn what_comes_over_a_chain_that_is_known_to_be_revoked_does_not_hide_it() {
+        let check = |of: (Stage, FailureReason), expected| {
+            let (snapshot, target) = revoked_then(Some(of));
+            assert_eq!(failure(&snapshot, target), Some(expected), "{of:?}");
+        };
+        let revoked = (Stage::Tls, FailureReason::Revoked);
+        check((Stage::Request, FailureReason::BlockPage), revoked);
+        check((Stage::Transfer, FailureReason::Timeout), revoked);
+        check((Stage::Tls, FailureReason::Intercepted), (Stage::Tls, FailureReason::Intercepted));
     }
 }
