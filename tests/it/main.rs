@@ -9,6 +9,8 @@
 mod access;
 mod addresses;
 mod chains;
+#[cfg(unix)] // variables of the environment as bytes
+mod corpus;
 mod dashboards;
 mod exporter;
 mod fetch;

@@ -1,0 +1,1 @@
+function FindProxyForURL(){for(;;)"a".repeat(9999)}

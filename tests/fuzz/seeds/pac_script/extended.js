@@ -1,0 +1,1 @@
+function FindProxyForURLEx(u,h){return isInNetEx(myIpAddressEx(),"10.0.0.0/8")&&!isResolvableEx(h)?sortIpAddressList("10.0.0.2;::1"):getClientVersion()}

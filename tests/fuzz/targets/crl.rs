@@ -1,0 +1,18 @@
+//! Any bytes as a revocation list, and as the delta to a sound one: nothing panics, and nothing but the issuer's signature
+//! makes a list usable.
+
+use super::parties::{PARTIES, now};
+use defender_exporter::trust::revocation::crl::{Question, check, freshness, verify_object};
+
+const LIST: &[u8] = include_bytes!("../seeds/crl/int.crl");
+
+pub fn run(bytes: &[u8]) {
+    let (certificate, issuer) = &*PARTIES;
+    let now = now();
+    let question = Question { certificate, issuer, point: &certificate.sources.points[0], now };
+    let _ = freshness(bytes);
+    let usable = verify_object(bytes, issuer, now).is_ok();
+    assert!(!usable || bytes == LIST, "a list that the issuer didn't sign");
+    assert!(check(&question, bytes, None).is_err() || bytes == LIST);
+    assert!(check(&question, LIST, Some(bytes)).is_err(), "a delta that the issuer didn't sign");
+}

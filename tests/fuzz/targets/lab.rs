@@ -1,0 +1,121 @@
+//! A prober whose connections lead to a [`Peer`] alone. Nothing leaves this machine: no name has an address, and every
+//! connection comes from one of loopback.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use defender_exporter::catalog::{
+    Basis, Component, ComponentSpec, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme, Trust,
+    embedded,
+};
+use defender_exporter::clock::Clock;
+use defender_exporter::config::{Config, ConnectTo, Environment, HostPort, parse};
+use defender_exporter::plan::{ComponentPlan, Plan, SignaturePlan, Target, TargetId, routes};
+use defender_exporter::probe::Prober;
+use defender_exporter::trust::Roots;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::peer::Peer;
+
+/// The longest that a probe may take.
+pub const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a target's own connections run on. Writing to one that was closed must not end the process: Rust's programs are deaf to
+/// that signal, libFuzzer's aren't.
+pub fn runtime() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let _caught = runtime.block_on(async { signal(SignalKind::pipe()) }).unwrap();
+    runtime
+}
+
+/// 2026-11-24, 00:00 UTC.
+pub fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400)
+}
+
+pub struct Lab {
+    pub runtime: Runtime,
+    pub peer: Peer,
+    pub plan: Arc<Plan>,
+    pub prober: Prober,
+}
+
+impl Lab {
+    /// One target for each endpoint by each route, the routes of an endpoint together; `ways` are routes of a configuration,
+    /// where `{peer}` is the peer's address.
+    pub fn new(ways: &[&str], endpoints: &[Endpoint]) -> Self {
+        let peer = Peer::start();
+        let config = config(ways, endpoints, &peer);
+        let plan = Arc::new(plan(&config, endpoints));
+        let roots = Roots::of(&[], &[], &config.tls).unwrap();
+        let clock = Clock::Fixed(now());
+        let prober = Prober::new(Arc::clone(&plan), &config, &roots, clock).unwrap();
+        let runtime = runtime();
+        Self { runtime, peer, plan, prober }
+    }
+
+    /// The target that a byte of an input chooses.
+    pub fn chosen(&self, byte: u8) -> TargetId {
+        TargetId(usize::from(byte) % self.plan.targets.len())
+    }
+}
+
+/// The endpoints by each route of a configuration, and nothing else.
+pub fn plan(config: &Config, endpoints: &[Endpoint]) -> Plan {
+    let (interval, component) = (Duration::from_secs(60), Component::Maps);
+    let routes = routes(config);
+    let targets = endpoints.iter().flat_map(|endpoint| {
+        let target = |route| {
+            let (endpoint, route) = (endpoint.clone(), Arc::clone(route));
+            Target { endpoint, route, interval, timeout: TIMEOUT }
+        };
+        routes.iter().map(target)
+    });
+    let spec = ComponentSpec { component, optional: false, purpose: String::new(), needs: Vec::new() };
+    Plan {
+        targets: targets.collect(),
+        components: vec![ComponentPlan { spec, interval }],
+        routes,
+        redirect_hosts: embedded().redirect_hosts.clone(),
+        issuer_hosts: Vec::new(),
+        block_pages: embedded().block_pages.clone(),
+        signatures: SignaturePlan::default(),
+    }
+}
+
+fn config(ways: &[&str], endpoints: &[Endpoint], peer: &Peer) -> Config {
+    let route =
+        |(n, way): (usize, &&str)| format!("  - {{ name: r{n}, source_address: 127.0.0.1, {way} }}\n");
+    let routes: String = ways.iter().enumerate().map(route).collect();
+    let yaml = format!("resolver: {{ servers: [\"127.0.0.1:1\"] }}\nroutes:\n{routes}")
+        .replace("{peer}", &peer.address.to_string());
+    let mut config = parse("lab", &yaml, std::path::Path::new(""), &Environment::default()).unwrap();
+    let there = endpoints
+        .iter()
+        .map(|endpoint| HostPort { host: endpoint.url.host().to_owned(), port: endpoint.url.port() });
+    config.connect_to = there.map(|there| (there, ConnectTo::Address(peer.address))).collect();
+    config
+}
+
+/// An endpoint that answers 200, with this evidence.
+pub fn endpoint(url: &str, evidence: Vec<Evidence>) -> Endpoint {
+    let url = ProbeUrl::parse(url).unwrap();
+    Endpoint {
+        component: Component::Maps,
+        pattern: url.host().to_owned(),
+        ports: vec![url.port()],
+        trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
+        url,
+        method: Method::Get,
+        expect: Expectation::OneOf(vec![200]),
+        basis: Basis::Inferred,
+        evidence,
+        may_be_inspected: false,
+        geo: None,
+        serves: None,
+        follow_redirects: 2,
+        interval: None,
+        timeout: None,
+    }
+}

@@ -1,0 +1,89 @@
+//! What is fuzzed: a function for each source of bytes that the exporter doesn't choose itself. Each takes any bytes, panics where
+//! one of its promises is broken, and keeps nothing that changes what the next input does. cargo-fuzz runs them one at a
+//! time; the test `corpus` runs each over the inputs that are kept.
+
+mod catalog;
+mod certificate;
+mod config;
+mod crl;
+mod dns;
+mod events;
+mod explain;
+mod feed;
+mod fetch;
+mod flags;
+mod lab;
+mod mdatp;
+mod metrics;
+mod mpcmdrun;
+mod ocsp;
+mod pac_answer;
+mod pac_script;
+mod parties;
+mod password;
+mod peer;
+mod probe;
+mod proxies;
+mod proxy;
+mod registry;
+mod requests;
+mod state;
+mod text;
+mod urls;
+mod web_config;
+
+/// What takes an input.
+pub type Target = fn(&[u8]);
+
+/// All of them by name: that of the program in Cargo.toml, and of the folders of seeds and corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("catalog", catalog::run),
+    ("certificate", certificate::run),
+    ("config", config::run),
+    ("crl", crl::run),
+    ("dns", dns::run),
+    ("events", events::run),
+    ("explain", explain::run),
+    ("feed", feed::run),
+    ("fetch", fetch::run),
+    ("flags", flags::run),
+    ("mdatp", mdatp::run),
+    ("metrics", metrics::run),
+    ("mpcmdrun", mpcmdrun::run),
+    ("ocsp", ocsp::run),
+    ("pac_answer", pac_answer::run),
+    ("pac_script", pac_script::run),
+    ("password", password::run),
+    ("probe", probe::run),
+    ("proxies", proxies::run),
+    ("proxy", proxy::run),
+    ("registry", registry::run),
+    ("requests", requests::run),
+    ("state", state::run),
+    ("urls", urls::run),
+    ("web_config", web_config::run),
+];
+
+/// The target of that name, known when the program is built, so that it has the code of this one alone.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub const fn of(name: &str) -> Target {
+    let mut n = 0;
+    while n < TARGETS.len() {
+        if same(TARGETS[n].0.as_bytes(), name.as_bytes()) {
+            return TARGETS[n].1;
+        }
+        n += 1;
+    }
+    panic!("no target of that name")
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut n = 0;
+    while n < a.len() && n < b.len() && a[n] == b[n] {
+        n += 1;
+    }
+    n == a.len() && n == b.len()
+}

@@ -1,0 +1,16 @@
+//! What lists and answers are about, from the seeds: a leaf, who issued it, and a moment at which both hold.
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use defender_exporter::trust::revocation::{Certificate, Issuer};
+
+pub static PARTIES: LazyLock<(Certificate, Issuer)> = LazyLock::new(|| {
+    let certificate = Certificate::read(include_bytes!("../seeds/certificate/leaf.der")).unwrap();
+    (certificate, Issuer::from_certificate(include_bytes!("../seeds/certificate/int.der")).unwrap())
+});
+
+/// While the seeds are valid.
+pub fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}

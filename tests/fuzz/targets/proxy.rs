@@ -1,0 +1,32 @@
+//! What a proxy answers: to CONNECT, to SOCKS, in place of TLS, and in an origin's place; demands and refusals among it. The
+//! first byte chooses the way and what is asked for.
+
+use std::sync::LazyLock;
+
+use super::lab::{Lab, endpoint};
+use super::probe::check;
+use super::text::{SECRET, file};
+
+static LAB: LazyLock<Lab> = LazyLock::new(|| {
+    let ways = [
+        "proxy: \"http://{peer}\"",
+        "proxy: \"socks5://{peer}\"",
+        "proxy: \"https://{peer}\"",
+        "proxy: \"http://{peer}\", username: user, password_file: FILE",
+        "proxy: \"socks5://{peer}\", username: user, password_file: FILE",
+    ];
+    let file = file(SECRET.as_bytes());
+    let ways = ways.map(|way| way.replace("FILE", &format!("\"{}\"", file.path().display())));
+    let ways: Vec<_> = ways.iter().map(String::as_str).collect();
+    let urls = ["https://secure.example/", "http://plain.example/"];
+    Lab::new(&ways, &urls.map(|url| endpoint(url, Vec::new())))
+});
+
+pub fn run(bytes: &[u8]) {
+    let Some((choice, answer)) = bytes.split_first() else { return };
+    LAB.peer.say(answer);
+    let observation = LAB.runtime.block_on(LAB.prober.probe(LAB.chosen(*choice)));
+    check(&observation);
+    let proxy = observation.facts.proxy.as_deref();
+    assert!(proxy.is_some_and(|proxy| !proxy.contains("user")), "{proxy:?}");
+}

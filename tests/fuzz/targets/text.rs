@@ -1,0 +1,44 @@
+//! What must hold of every text that is shown to a person: in a log, on a page, in an answer.
+
+use std::io::Write as _;
+
+use defender_exporter::config::Problems;
+use defender_exporter::observation::{Failure, FailureReason, MAX_TEXT};
+use tempfile::NamedTempFile;
+
+/// A secret that stands in a target's own configuration.
+pub const SECRET: &str = "hunter2";
+
+/// The longest problem of a configuration that is still fit to be read, in bytes: it quotes a value, and may list words.
+const MAX_PROBLEM: usize = 2000;
+
+/// Each problem is one line, whatever the file says.
+pub fn check_problems(problems: &Problems) {
+    assert!(!problems.0.is_empty(), "refused, and nobody is told why");
+    for problem in &problems.0 {
+        let said = problem.to_string();
+        assert!(said.chars().all(|c| !c.is_control()), "it breaks its line: {said:?}");
+        assert!(problem.problem.len() <= MAX_PROBLEM, "too long to be read: {said:?}");
+    }
+}
+
+/// What failed is cleaned and cut, has no secret in it, and nothing from the network is this program's own fault.
+pub fn check_failure(failure: &Failure) {
+    let Failure { reason, detail, .. } = failure;
+    assert_ne!(*reason, FailureReason::Internal, "{detail}");
+    check_shown(detail);
+}
+
+/// A text that [`defender_exporter::observation::clean`] made.
+pub fn check_shown(text: &str) {
+    assert!(text.chars().count() <= MAX_TEXT + 1, "it wasn't cut: {text:?}");
+    assert!(text.chars().all(|c| !c.is_control() && c != '\u{202e}'), "it wasn't cleaned: {text:?}");
+    assert!(!text.contains(SECRET), "it has a secret in it: {text:?}");
+}
+
+/// A file with this in it, for as long as it is kept.
+pub fn file(bytes: &[u8]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
