@@ -2,13 +2,25 @@
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
+use std::sync::{Arc, LazyLock};
 
 use clap::Parser as _;
 use defender_exporter::cli::Cli;
+use defender_exporter::clock::Clock;
+use defender_exporter::config::Config;
 use defender_exporter::logging::Levels;
-use defender_exporter::metrics::Format;
+use defender_exporter::metrics::{BuildInfo, Format};
 use defender_exporter::signatures::Version;
-use defender_exporter::web::{HealthUrl, ListenAddress, TelemetryPath};
+use defender_exporter::state::Snapshot;
+use defender_exporter::web::{App, HealthUrl, ListenAddress, TelemetryPath, router};
+use tokio::sync::watch;
+
+use super::lab::{endpoint, now, plan};
+
+static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
+    let endpoints = [endpoint("http://plain.example/", Vec::new())];
+    Arc::new(Snapshot::new(Arc::new(plan(&Config::default(), &endpoints)), now()))
+});
 
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
@@ -18,13 +30,21 @@ pub fn run(bytes: &[u8]) {
         assert_eq!(round(&url.to_string()), Some(url));
     }
     let _ = round::<HealthUrl>(&text);
-    let _ = round::<TelemetryPath>(&text);
+    if let Some(path) = round::<TelemetryPath>(&text) {
+        let _ = router(app(path)); // it would panic where two routes are one
+    }
     let _ = round::<Version>(&text);
     if let Some(levels) = round::<Levels>(&text) {
         let _ = levels.filter();
     }
     let _ = Format::negotiate(&text);
     let _ = Cli::try_parse_from(std::iter::once("defender-exporter").chain(text.lines()));
+}
+
+fn app(telemetry_path: TelemetryPath) -> App {
+    let snapshot = watch::Sender::new(Arc::clone(&SNAPSHOT)).subscribe();
+    let (build, clock) = (BuildInfo::current(), Clock::Fixed(now()));
+    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand: None }
 }
 
 fn round<T: FromStr + Display + PartialEq + Debug>(text: &str) -> Option<T> {
