@@ -335,6 +335,12 @@ impl Observation {
         self.failure.is_none()
     }
 
+    /// Whether it tells of the network, and not of this machine alone.
+    #[must_use]
+    pub fn is_telling(&self) -> bool {
+        self.failure.as_ref().is_none_or(|failure| failure.reason != FailureReason::Internal)
+    }
+
     /// Whether it is the proxy that was not reached: by a proxy, the first two stages lead to it, and nothing was asked of
     /// the endpoint yet.
     #[must_use]

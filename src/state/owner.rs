@@ -16,7 +16,7 @@ use crate::engine::{Checked, Event};
 use crate::observation::{FAILURE_PAIRS, Failure, Observation, Stage};
 use crate::plan::{Plan, Route, Target};
 use crate::trust::VerifiedPath;
-use crate::trust::revocation::RevocationReport;
+use crate::trust::revocation::{Cause, RevocationReport};
 use crate::verdict::{self, Connection, SslOptions, Verdict, Way};
 
 impl Snapshot {
@@ -217,11 +217,12 @@ impl TargetState {
         self.last = Some(observation);
     }
 
-    /// What the last probe means; none before the first.
+    /// What the last probe means; none before the first, and where it tells of this machine alone.
     #[must_use]
     pub fn verdict(&self, target: &Target) -> Option<Verdict> {
         let revocation = self.revocation.as_deref();
-        self.last.as_ref().map(|observation| verdict::endpoint(&target.endpoint, observation, revocation))
+        let last = self.last.as_ref().filter(|observation| observation.is_telling());
+        last.map(|observation| verdict::endpoint(&target.endpoint, observation, revocation))
     }
 
     /// The last probe that failed, where the last one isn't it.
@@ -238,7 +239,8 @@ impl TargetState {
 
     /// What the last probe means for a client of MAPS.
     fn way(&self) -> Way<'_> {
-        (self.last.as_deref(), self.revocation.as_ref().map(|report| report.status))
+        let known = self.revocation.as_ref().filter(|report| report.cause() != Some(Cause::Pending));
+        (self.last.as_deref(), known.map(|report| report.status))
     }
 
     /// The failure of a probe whose chain was found to be revoked when it was last checked. The probe itself knows that only while

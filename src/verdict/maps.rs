@@ -85,7 +85,9 @@ pub fn connection<'a, Id>(
 }
 
 fn outcome(options: SslOptions, probe: Option<&Observation>, status: Option<Status>) -> Outcome {
-    let Some(probe) = probe else { return Outcome::Pending };
+    let Some(probe) = probe.filter(|probe| probe.is_telling() || answers(probe)) else {
+        return Outcome::Pending;
+    };
     if let Some(failure) = &probe.failure
         && !answers(probe)
     {
@@ -118,7 +120,7 @@ mod tests {
     use crate::plan::TargetId;
 
     use Client::{Connects, Later, Not};
-    use FailureReason::{Intercepted, RevocationUnknown, Revoked, Timeout, UnknownIssuer};
+    use FailureReason::{Intercepted, Internal, RevocationUnknown, Revoked, Timeout, UnknownIssuer};
     use Status::{Good, Unknown};
 
     /// A probe in a word.
@@ -188,6 +190,9 @@ mod tests {
         check(&[(Some(Probe::InspectedPage), Some(Good))], [Not(Intercepted); 4]);
         let silent = Some(Probe::Fails(Stage::Connect, Timeout));
         check(&[(silent, None)], [Not(Timeout); 4]);
+        let own = Some(Probe::Fails(Stage::Connect, Internal));
+        check(&[(own, None)], [Later; 4]);
+        check(&[(own, None), (silent, None)], [Later; 4]);
     }
 
     #[test]

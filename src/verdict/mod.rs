@@ -46,7 +46,7 @@ pub fn endpoint(
 
 /// Whether revocation could be checked and isn't.
 fn is_blocked(report: &RevocationReport) -> bool {
-    report.status == Status::Unknown && report.cause() != Some(Cause::NoSource)
+    report.status == Status::Unknown && !matches!(report.cause(), Some(Cause::NoSource | Cause::Pending))
 }
 
 /// Bad: one of the component's needs is served by no endpoint that answers. Degraded: every need is served, but an

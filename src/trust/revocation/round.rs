@@ -275,6 +275,7 @@ fn doubt_of(trouble: Option<Trouble>, url: &ProbeUrl, held: Option<Doubt>) -> Do
 fn cause_of(failure: &Failure) -> Cause {
     match failure.reason {
         FailureReason::TooLarge => Cause::TooLarge,
+        FailureReason::Internal => Cause::Pending, // it is this machine that gave out: nobody was asked
         _ => Cause::Unreachable,
     }
 }

@@ -144,6 +144,7 @@ async fn a_list_that_does_not_tell_has_a_cause() {
     let reply = |reply: Reply| move |lab: &Lab| lab.net.set(LEAF_LIST, reply.clone());
     check("refused", &reply(Reply::Fails(FailureReason::Refused)), Cause::Unreachable).await;
     check("not found", &reply(Reply::Fails(FailureReason::Status)), Cause::Unreachable).await;
+    check("no descriptor left", &reply(Reply::Fails(FailureReason::Internal)), Cause::Pending).await;
     check("hanging", &reply(Reply::Hangs), Cause::Unreachable).await;
     check("100 MB", &reply(Reply::Bytes(vec![0x30; 100_000_000])), Cause::TooLarge).await;
     check("block page", &reply(Reply::Bytes(b"<html>blocked</html>".to_vec())), Cause::Malformed).await;

@@ -9,6 +9,10 @@ use crate::exporter::{Exporter, samples};
 use crate::lab::client;
 use crate::real::tools;
 
+/// What pages people.
+const VERDICTS: [&str; 3] =
+    ["defender_component_available", "defender_maps_connected", "defender_update_source_available"];
+
 /// How many files the program may open: what is open stays so.
 fn limit(prlimit: &Path, exporter: &Exporter, files: &str) {
     let (pid, files) = (format!("--pid={}", exporter.id()), format!("--nofile={files}:"));
@@ -46,6 +50,9 @@ async fn without_a_descriptor_it_blames_itself_and_recovers() {
     };
     let internal = |stage: &str| (stage.to_owned(), "internal".to_owned());
     assert_eq!(reasons(&told), [internal("connect"), internal("resolve")].into());
+    for verdict in VERDICTS {
+        assert_eq!(samples(&told, verdict), [], "nothing is known of the network");
+    }
 
     // A client waits before the door meanwhile, and that costs nothing.
     let waiting = tokio::spawn(async move { client().get(metrics).send().await.unwrap().status() });
@@ -59,4 +66,7 @@ async fn without_a_descriptor_it_blames_itself_and_recovers() {
     assert_eq!(waiting.await.unwrap(), 200);
     let metrics = exporter.until("success everywhere again", all_succeed).await;
     assert_eq!(samples(&metrics, "defender_probe_failure_reason"), []);
+    for verdict in VERDICTS {
+        assert!(!samples(&metrics, verdict).is_empty(), "{verdict} is known again");
+    }
 }
