@@ -9,6 +9,10 @@ use tokio::time::{Instant, timeout_at};
 use super::classify::{StageError, classify};
 use crate::observation::{Facts, Failure, FailureReason, Stage, StageOutcome};
 
+/// Among how many the time would be dealt out evenly.
+const STAGES: u32 = 6;
+const _: () = assert!(Stage::ALL.len() == 6);
+
 /// One probe under way: what it has learned, and when it must end.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -44,21 +48,36 @@ impl Run {
             Ok(Err(error)) => Err(Failure::new(stage, classify(stage, &error), error.to_string())),
             Err(_) => Err(self.timed_out(stage, took)),
         };
-        let outcome = if result.is_ok() { StageOutcome::Done } else { StageOutcome::Failed };
-        self.facts.timings.record(stage, outcome, took);
+        match &result {
+            Ok(_) => self.facts.timings.record(stage, StageOutcome::Done, took),
+            Err(failure) if failure.stage == stage => {
+                self.facts.timings.record(stage, StageOutcome::Failed, took);
+            }
+            Err(_) => {} // it was cut short by another's fault, so its time tells nothing
+        }
         result
     }
 
-    /// Which limit fired, in words.
+    /// Which limit fired, in words. A stage that DNS has left less than its share of the time isn't to blame for its end.
     fn timed_out(&self, stage: Stage, took: Duration) -> Failure {
-        let took = humantime::format_duration(Duration::from_millis(millis(took)));
-        let limit = humantime::format_duration(self.limit);
-        let detail = format!("no end of {stage} after {took}: the probe's timeout of {limit} has passed");
-        Failure::new(stage, FailureReason::Timeout, detail)
+        let limit = rounded(self.limit);
+        let asked = self.facts.timings.get(Stage::Resolve).unwrap_or_default();
+        let (blamed, detail) = if asked > self.limit / 2 && took < self.limit / STAGES {
+            let (asked, took) = (rounded(asked), rounded(took));
+            (
+                Stage::Resolve,
+                format!("DNS took {asked} of the probe's timeout of {limit}: {stage} had {took}"),
+            )
+        } else {
+            let took = rounded(took);
+            (stage, format!("no end of {stage} after {took}: the probe's timeout of {limit} has passed"))
+        };
+        Failure::new(blamed, FailureReason::Timeout, detail)
     }
 }
 
-/// Whole milliseconds, at most u64::MAX.
-fn millis(took: Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+/// In whole milliseconds, for a person.
+fn rounded(took: Duration) -> humantime::FormattedDuration {
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(millis))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use defender_exporter::observation::{Stage, StageOutcome};
+use defender_exporter::observation::{FailureReason, Stage, StageOutcome};
 
 use crate::lab::Lab;
 use crate::lab::dns::Answer;
@@ -45,6 +45,34 @@ async fn each_delay_shows_in_its_stage() {
     for delayed in [Stage::Resolve, Stage::Tls, Stage::Request, Stage::Transfer] {
         check(delayed).await;
     }
+}
+
+/// Time runs out in the handshake, which DNS has left this much of it.
+async fn runs_out(dns: Duration, blamed: Stage) {
+    let lab = Lab::start().await;
+    lab.dns.set("origin.lab", Answer::address(lab.tls.addr().ip()).after(dns));
+    lab.tls.break_host(HOST, Handshake::Delay(Duration::from_secs(10)));
+    let scenario = Scenario::new(&lab, "https://maps.genuine.example/");
+    let mut scenario = scenario.through("origin.lab", lab.tls.addr().port());
+    scenario.target.timeout = Duration::from_secs(2);
+
+    let observation = scenario.probe().await;
+    let failure = observation.failure.unwrap();
+    assert_eq!((failure.stage, failure.reason), (blamed, FailureReason::Timeout), "{dns:?}: {failure:?}");
+    let timings = &observation.facts.timings;
+    assert_eq!(timings.outcome(blamed), StageOutcome::Failed, "{dns:?}");
+    assert!(timings.get(Stage::Resolve).unwrap() >= dns);
+    assert_eq!(
+        timings.get(Stage::Tls).is_some(),
+        blamed == Stage::Tls,
+        "{dns:?}: a stage that was cut short has no time"
+    );
+}
+
+#[tokio::test]
+async fn time_that_dns_has_used_up_is_not_held_against_what_follows() {
+    runs_out(Duration::from_millis(1800), Stage::Resolve).await;
+    runs_out(Duration::from_millis(900), Stage::Tls).await;
 }
 
 /// A listener whose queue is full drops SYNs; once it is open again, Linux' repeat after a second comes through.
