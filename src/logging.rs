@@ -49,12 +49,13 @@ where
     }
 }
 
-/// Whether standard error shows colours to a person, who can turn them off (<https://no-color.org>).
+/// Whether standard error shows colours to a person, who can turn them off (<https://no-color.org>). A console of Windows might
+/// show their codes instead.
 #[must_use]
 pub fn colours() -> bool {
     let unwanted = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stderr().is_terminal() && !unwanted("NO_COLOR") && !dumb
+    cfg!(unix) && io::stderr().is_terminal() && !unwanted("NO_COLOR") && !dumb
 }
 
 /// Whether standard error goes to systemd's journal: `JOURNAL_STREAM` names its device and inode (systemd.exec(5)). What an
