@@ -12,7 +12,7 @@ use targets::{TARGETS, Target};
 const FOLDERS: [&str; 2] = ["seeds", "corpus"];
 
 /// The most that is kept for a target, in files and bytes.
-const MOST: (usize, usize) = (50, 150 * 1024);
+const MOST: (usize, usize) = (60, 100 * 1024);
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
