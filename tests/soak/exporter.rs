@@ -39,6 +39,8 @@ pub struct Exporter {
 pub struct Held {
     /// Resident memory, in KiB.
     pub resident: u64,
+    /// What of it is no page of a file: the program's own data, without its code, in KiB.
+    pub own: u64,
     pub descriptors: usize,
     pub threads: u64,
 }
@@ -57,7 +59,7 @@ impl Exporter {
         let log = Arc::new(Mutex::new(Log::default()));
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
-            lines.for_each(|line| kept.lock().unwrap_or_else(PoisonError::into_inner).take(line))
+            lines.for_each(|line| kept.lock().unwrap_or_else(PoisonError::into_inner).take(line));
         });
         let base = line.split("http://").nth(1).unwrap().split("/metrics").next().unwrap();
         Self { pid: child.id(), child: Mutex::new(child), base: format!("http://{base}"), log }
@@ -106,6 +108,7 @@ impl Exporter {
             let status = process.status()?;
             Ok(Held {
                 resident: status.vmrss.unwrap_or_default(),
+                own: status.rssanon.unwrap_or_default(),
                 descriptors: process.fd_count()?,
                 threads: status.threads,
             })

@@ -15,6 +15,8 @@ const DESCRIPTORS: usize = 16;
 pub struct Median {
     /// In KiB.
     pub resident: u64,
+    /// What of it is the program's own data, in KiB.
+    pub own: u64,
     pub descriptors: usize,
     pub threads: u64,
 }
@@ -28,6 +30,7 @@ pub fn median(samples: &[Held]) -> Option<Median> {
     }
     Some(Median {
         resident: middle(samples.iter().map(|held| held.resident))?,
+        own: middle(samples.iter().map(|held| held.own))?,
         descriptors: middle(samples.iter().map(|held| held.descriptors))?,
         threads: middle(samples.iter().map(|held| held.threads))?,
     })

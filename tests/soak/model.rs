@@ -118,23 +118,23 @@ fn direct(world: &World, state: &State, target: &Target) -> Option<Outcome> {
 
 /// The same by the proxy, which asks no DNS and passes on what it meets.
 fn proxied(state: &State, target: &Target) -> Option<Outcome> {
-    let secure = secure(&target.endpoint);
-    let asked = if secure { "tunnel" } else { "request" };
+    let tls = secure(&target.endpoint);
+    let asked = if tls { "tunnel" } else { "request" };
     if let Some(fault) = state.proxy {
         return Some(match fault {
             ProxyFault::Shut => Outcome::fails("connect", &["refused"]),
             ProxyFault::Demand => Outcome::fails(asked, &["auth_required"]),
             ProxyFault::BadGateway => Outcome::fails(asked, &["bad_gateway"]),
-            ProxyFault::Bare502 if secure => Outcome::fails("tunnel", &["bad_gateway"]),
+            ProxyFault::Bare502 if tls => Outcome::fails("tunnel", &["bad_gateway"]),
             ProxyFault::Bare502 => {
-                let (stage, reasons) = lacking(&target.endpoint, 502)?;
-                Outcome::fails(stage, reasons)
+                let (at, reasons) = lacking(&target.endpoint, 502)?;
+                Outcome::fails(at, reasons)
             }
             ProxyFault::Closed => Outcome::fails(asked, &["closed"]),
             ProxyFault::Late => Outcome::fails(asked, &["timeout"]),
         });
     }
-    let (door, first) = if secure { (state.tls, "tls") } else { (state.plain, "request") };
+    let (door, first) = if tls { (state.tls, "tls") } else { (state.plain, "request") };
     Some(match door? {
         // The lab's proxy can't connect, and goes without a word.
         Door::Shut => Outcome::fails(asked, ENDED),

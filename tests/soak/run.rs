@@ -21,7 +21,7 @@ use crate::world::{INTERVAL, TIMEOUT, VALID, World};
 /// Within so long each target has been probed twice: an interval and a half until the next probe (a reload may move it), one
 /// to the one after, each with its timeout; and what a busy machine adds.
 const SETTLED: Duration =
-    Duration::from_secs((INTERVAL.as_secs() * 5 + TIMEOUT.as_secs() * 4) / 2 + 2 * SLACK.as_secs());
+    Duration::from_secs(INTERVAL.as_secs() * 5 / 2 + TIMEOUT.as_secs() * 2 + 2 * SLACK.as_secs());
 /// What was told of revocation before a change is used no longer than this after it.
 const TOLD: Duration = Duration::from_secs(VALID.as_secs() + 2);
 /// How long a quiet moment is looked at.
@@ -262,7 +262,10 @@ impl Run {
     fn report(&self, took: Duration, quiet: Option<(Duration, Median)>, end: Median) -> Result<(), String> {
         let seen = self.watch.seen();
         let say = |median: Median| {
-            format!("{} KiB, {} descriptors, {} threads", median.resident, median.descriptors, median.threads)
+            let Median { resident, own, descriptors, threads } = median;
+            format!(
+                "{resident} KiB resident ({own} its own data), {descriptors} descriptors, {threads} threads"
+            )
         };
         println!(
             "\n{} steps in {} s, {} values compared, no difference",

@@ -208,6 +208,10 @@ impl State {
             };
             told.push(change);
         }
+        if next.plain.is_some() {
+            // Whether the intermediate can be had then depends on who has fetched it before.
+            next.hosts.retain(|_, fault| *fault != F::Completed);
+        }
         (next, told)
     }
 

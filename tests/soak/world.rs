@@ -32,6 +32,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(4);
 pub const VALID: Duration = Duration::from_secs(8);
 /// How often it is asked for.
 const REFRESH: Duration = Duration::from_secs(5);
+/// The same, at times.
+const OTHER_REFRESH: Duration = Duration::from_secs(4);
 
 /// The routes.
 pub const DIRECT: &str = "direct";
@@ -145,8 +147,7 @@ impl World {
 
     /// Writes the configuration.
     pub fn write(&self, state: &State) {
-        let refresh =
-            if state.variant == Variant::Repaced { REFRESH - Duration::from_secs(1) } else { REFRESH };
+        let refresh = if state.variant == Variant::Repaced { OTHER_REFRESH } else { REFRESH };
         let proxied: Vec<_> = PROXIED.iter().map(|component| component.as_str()).collect();
         let endpoints = match &state.variant {
             Variant::Plain | Variant::Repaced => String::new(),
@@ -247,12 +248,12 @@ impl World {
     }
 
     fn break_host(&self, origin: &Origin, host: &str, fault: F) {
-        let trust = self
+        let mut trust = self
             .endpoints
             .iter()
             .filter(|e| e.url.host() == host && e.url.scheme() == Scheme::Https)
             .map(|e| e.trust);
-        let own = authority(trust.last().unwrap_or(Trust::Public));
+        let own = authority(trust.next_back().unwrap_or(Trust::Public));
         let page = |text: &str| Fault::from(Response::new(200).body(text));
         let ecc = Authority::EccProduct2018;
         origin.break_host(
