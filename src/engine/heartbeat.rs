@@ -87,9 +87,9 @@ mod tests {
         let mut beats = Beats { last: start, asleep: second, standstills: 0 };
         assert_eq!(beats.beat(start + BEAT, second), None);
         assert_eq!(beats.beat(start + BEAT * 3, second), None, "late by chance");
-        let woken = start + 60 * second;
+        let woken = start + BEAT * 3 + 60 * second;
         assert_eq!(beats.standstills(woken, second), 1, "a probe notices it");
-        assert_eq!(beats.beat(woken, second), Some(60 * second - BEAT * 3), "then the beat");
+        assert_eq!(beats.beat(woken, second), Some(60 * second), "then the beat");
         assert_eq!(beats.standstills(woken + BEAT, second), 1);
     }
 
