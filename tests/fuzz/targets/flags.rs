@@ -24,10 +24,10 @@ static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
 
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    if let Some(address) = round::<ListenAddress>(&text)
-        && let Some(url) = HealthUrl::of(&address)
-    {
-        assert_eq!(round(&url.to_string()), Some(url));
+    if let Some(address) = round::<ListenAddress>(&text) {
+        for url in [false, true].into_iter().filter_map(|tls| HealthUrl::of(&address, tls)) {
+            assert_eq!(round(&url.to_string()), Some(url));
+        }
     }
     let _ = round::<HealthUrl>(&text);
     if let Some(path) = round::<TelemetryPath>(&text) {
@@ -44,7 +44,7 @@ pub fn run(bytes: &[u8]) {
 fn app(telemetry_path: TelemetryPath) -> App {
     let snapshot = watch::Sender::new(Arc::clone(&SNAPSHOT)).subscribe();
     let (build, clock) = (BuildInfo::current(), Clock::Fixed(now()));
-    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand: None }
+    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand: None, pulse: None }
 }
 
 fn round<T: FromStr + Display + PartialEq + Debug>(text: &str) -> Option<T> {

@@ -84,5 +84,6 @@ fn app() -> App {
     let (_, desk) = watch::channel(Desk::of(&work));
     let (_, snapshot) = watch::channel(Arc::new(Snapshot::new(plan, now())));
     let (build, telemetry_path) = (BuildInfo::current(), TelemetryPath::default());
-    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand: Some(OnDemand::new(desk, clock)) }
+    let on_demand = Some(OnDemand::new(desk, clock));
+    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand, pulse: None }
 }
