@@ -9,6 +9,7 @@ pub(crate) enum Shortage {
     /// File descriptors of this process.
     Descriptors,
     /// File descriptors of the whole machine.
+    #[cfg(unix)]
     AllDescriptors,
     /// Memory of the system, for its network buffers among others.
     Memory,
@@ -32,7 +33,7 @@ const NUMBERS: &[(i32, Shortage)] = &[
     (10055, Shortage::Memory),
     (8, Shortage::Memory),
 ];
-#[cfg(not(any(target_os = "linux", windows)))] // BSD and macOS
+#[cfg(all(unix, not(target_os = "linux")))] // BSD and macOS
 const NUMBERS: &[(i32, Shortage)] = &[
     (24, Shortage::Descriptors),
     (23, Shortage::AllDescriptors),
@@ -58,6 +59,7 @@ impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Descriptors => "the exporter has no file descriptor left (LimitNOFILE, ulimit -n)",
+            #[cfg(unix)]
             Self::AllDescriptors => "this machine has no file descriptor left",
             Self::Memory => "this machine has no memory left for connections",
             Self::Ports => "this machine has no port left to connect from",
