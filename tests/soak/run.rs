@@ -104,7 +104,7 @@ async fn tell(world: Arc<World>, revoked: Arc<Mutex<BTreeSet<String>>>) {
 impl Run {
     async fn all(&mut self, wish: &Wish, mut tasks: JoinSet<()>) -> Result<(), String> {
         let (start, mut rng, places) = (Instant::now(), Rng::new(wish.seed), self.world.places());
-        let warm = (wish.length.mul_f64(0.15)).min(Duration::from_secs(600));
+        let warm = if wish.length < LONG { wish.length.mul_f64(0.15) } else { LONG / 2 };
         let last = wish.length.saturating_sub(SETTLED / 2 + QUIET);
         let (mut quiet, mut minute) = (None, 0);
         self.settle(false).await?;
