@@ -13,7 +13,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     for (name, prepare) in workloads::WORKLOADS {
         criterion.bench_function(name, |bencher| {
-            bencher.iter_batched(prepare, |work| work(), BatchSize::PerIteration)
+            bencher.iter_batched(prepare, |work| work(), BatchSize::PerIteration);
         });
     }
     criterion.final_summary();
