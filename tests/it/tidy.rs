@@ -121,3 +121,15 @@ fn unsafe_is_forbidden() {
     let manifest = include_str!("../../Cargo.toml");
     assert!(manifest.contains("unsafe_code = \"forbid\""));
 }
+
+#[test]
+fn unit_and_image_set_the_same_environment() {
+    let said = |text: &str, before: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(before));
+        lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
+    };
+    let unit = said(include_str!("../../deploy/systemd/defender-exporter.service"), "Environment=");
+    let image = said(include_str!("../../deploy/container/Containerfile"), "ENV ");
+    assert!(!unit.is_empty(), "the unit sets nothing");
+    assert_eq!(unit, image);
+}

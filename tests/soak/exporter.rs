@@ -12,6 +12,9 @@ use procfs::process::Process;
 /// What is built with this program.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_defender-exporter");
 
+/// The systemd unit, whose environment the program gets: that is how it runs for long.
+const UNIT: &str = include_str!("../../deploy/systemd/defender-exporter.service");
+
 /// How many lines of the log are kept.
 const TAIL: usize = 20;
 
@@ -45,6 +48,12 @@ pub struct Held {
     pub threads: u64,
 }
 
+/// The variables that a unit sets; none of ours has a space.
+fn environment(unit: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    lines.flat_map(str::split_whitespace).map(|pair| pair.split_once('=').expect("a name and a value"))
+}
+
 impl Exporter {
     /// Starts it, on a free port.
     pub fn start(config: &Path) -> Self {
@@ -52,6 +61,7 @@ impl Exporter {
         let program = std::env::var("DEFENDER_EXPORTER").unwrap_or_else(|_| PROGRAM.to_owned());
         let mut command = Command::new(program);
         command.args(["--web.listen-address", "127.0.0.1:0", "--config.file"]).arg(config);
+        command.envs(environment(UNIT));
         let mut child =
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the exporter starts");
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
