@@ -21,9 +21,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{Proxies, Proxy};
+use crate::failure::{StageError, classify, proxied};
 use crate::names::{Destinations, leads_nowhere, without_brackets};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
-use crate::probe::{StageError, classify, demand, source_for};
+use crate::sender::source_for;
 use crate::ways::Ways;
 use client::Exchange;
 
@@ -232,7 +233,7 @@ fn next(
         StatusCode::OK => Ok(Next::Read),
         StatusCode::NOT_MODIFIED if wanted.known.is_some() => Ok(Next::NotModified),
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            let offered = demand(response.headers(), told);
+            let offered = proxied::demand(response.headers(), told);
             let detail = format!(
                 "407 Proxy Authentication Required: a proxy on the way demands authentication{offered}"
             );

@@ -2,6 +2,8 @@
 //!
 //! The modules read in the order in which data flows through them; nothing points back.
 
+mod metered;
+mod sender;
 mod shortage;
 mod words;
 
@@ -28,6 +30,8 @@ pub mod ways;
 pub mod probe;
 
 pub mod fetch;
+
+pub mod failure;
 
 pub mod trust;
 

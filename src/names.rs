@@ -14,7 +14,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use crate::config::{self, ConnectTo, HostPort};
 use asking::Names;
 
-/// Why a name leads nowhere. What word that gets is `probe::classify`'s business.
+/// Why a name leads nowhere. What word that gets is `failure`'s business.
 #[derive(Debug, thiserror::Error)]
 pub enum NameError {
     /// The resolver's error.

@@ -1,5 +1,5 @@
 //! A reason, an HRESULT, a topic or the case of MAPS → words for a person: what is broken, why, and what to change. The
-//! words are data, in `advice.yaml` and `topics.yaml`; which reason a failure has is decided in `probe/classify.rs`.
+//! words are data, in `advice.yaml` and `topics.yaml`; which reason a failure has is decided in `failure/classify.rs`.
 
 mod book;
 mod code;

@@ -12,9 +12,10 @@ use tower::util::MapResponseLayer;
 use super::{Validators, Wanted};
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{self, Credentials, ProxyKind};
+use crate::failure::{StageError, fetch_stage};
 use crate::names::without_brackets;
 use crate::observation::Stage;
-use crate::probe::{AGENT, StageError, authorization, fetch_stage};
+use crate::sender::{AGENT, authorization};
 
 /// One hop of a fetch on its way: to the server itself or to a proxy, whose address is known.
 pub(super) struct Exchange<'a> {

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::classify::StageError;
+use crate::failure::StageError;
+use crate::sender::source_for;
 
 /// Connects, from an address of this machine where one is given; small segments are sent at once, since a probe's request
 /// is one.
@@ -19,16 +20,6 @@ pub(super) async fn connect(address: SocketAddr, from: Option<IpAddr>) -> Result
     let stream = socket.connect(address).await.map_err(|error| without_ipv6(address, error))?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-/// The address that a connection comes from, if it can. Names lead to addresses of its family alone: those of the other were
-/// written down by someone, in the configuration or in a URL.
-pub(crate) fn source_for(address: SocketAddr, from: IpAddr) -> Result<IpAddr, StageError> {
-    if from.is_ipv4() == address.is_ipv4() {
-        return Ok(from);
-    }
-    let words = format!("{} is not of the same family", address.ip());
-    Err(StageError::Source { address: from, error: io::Error::new(io::ErrorKind::AddrNotAvailable, words) })
 }
 
 /// Where IPv6 is turned off there is no way to its addresses; the same error otherwise says that the ports have run out.

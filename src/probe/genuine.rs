@@ -7,8 +7,8 @@ use quick_xml::events::Event;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::http::Head;
-use super::proxied;
 use crate::catalog::{BlockPage, BodyKind, Endpoint, Evidence, ProbeUrl, Scheme};
+use crate::failure::proxied;
 use crate::observation::{Failure, FailureReason as Reason, Stage};
 use crate::plan::Plan;
 use crate::trust::{ObjectError, Objects};

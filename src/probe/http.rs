@@ -14,20 +14,17 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::classify::StageError;
-use super::metered::Metered;
-use super::tunnel::authorization;
 use crate::catalog::{Method, ProbeUrl};
 use crate::config::Proxy;
+use crate::failure::StageError;
+use crate::metered::Metered;
+use crate::sender::{AGENT, authorization};
 
 /// The most that the head of an answer may take, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// The most that a body may take, in bytes; it is read whole, so that the transfer's time is the service's.
 pub(super) const MAX_BODY: u64 = 1024 * 1024;
-
-/// How the exporter introduces itself.
-pub(crate) const AGENT: &str = concat!("defender-exporter/", env!("CARGO_PKG_VERSION"));
 
 /// The most that is read of an answer in all: its head, its body with what chunks add, and interim responses.
 const MAX_READ: u64 = 2 * MAX_BODY;

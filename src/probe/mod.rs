@@ -2,30 +2,19 @@
 //! it returns an [`Observation`] with everything learned. What an observation means is `verdict`'s business.
 //! What probes by one route share is in `lane.rs`, the line itself in `line.rs`.
 
-mod classify;
 mod connect;
 mod dial;
 mod genuine;
 mod http;
 mod lane;
 mod line;
-mod metered;
 mod others;
-mod proxied;
 mod stage;
 mod tls;
 mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
-
-pub(crate) use classify::fetch_stage;
-pub use classify::{StageError, classify};
-pub(crate) use connect::source_for;
-pub(crate) use http::AGENT;
-pub(crate) use proxied::demand;
-pub use tunnel::TunnelError;
-pub(crate) use tunnel::authorization;
 
 use crate::clock::Clock;
 use crate::config::{Addresses, Config};

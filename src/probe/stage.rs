@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::classify::{StageError, classify};
+use crate::failure::{StageError, classify};
 use crate::observation::{Facts, Failure, FailureReason, Stage, StageOutcome};
 
 /// Among how many the time would be dealt out evenly.

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::classify::StageError;
 use super::tunnel::Wire;
 use crate::catalog::{Endpoint, Trust};
 use crate::clock::Clock;
+use crate::failure::StageError;
 use crate::fetch::Fetcher;
 use crate::observation::{Failure, FailureReason, Stage, TlsFacts};
 use crate::trust::{ChainError, Issuers, Judge, Recorder, Roots, Trusted};

@@ -4,14 +4,12 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::header::{HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::upgrade::Upgraded;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
 use rustls::pki_types::{ServerName, TrustAnchor};
@@ -20,12 +18,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_socks::tcp::Socks5Stream;
 
-use super::classify::StageError;
-use super::http::AGENT;
-use super::metered::Metered;
-use super::proxied;
 use crate::clock::Clock;
 use crate::config::{Credentials, HostPort, Proxy, ProxyKind};
+use crate::failure::{StageError, TunnelError, proxied};
+use crate::metered::Metered;
+use crate::sender::{AGENT, authorization};
 
 /// The most that is read of a proxy's answer, in bytes, interim responses included.
 const MAX_ANSWER: u64 = 64 * 1024;
@@ -39,37 +36,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Io for S {}
 
 /// A connection, however it came about.
 pub(super) type Wire = Box<dyn Io + Send + Sync>;
-
-/// How a proxy says no.
-#[derive(Debug, thiserror::Error)]
-pub enum TunnelError {
-    /// An answer to CONNECT that isn't a success.
-    #[error("the proxy answers CONNECT with {}{why}", .status.as_u16())]
-    Refused {
-        /// Its status.
-        status: StatusCode,
-        /// What the proxy says of it, for a person, behind the status.
-        why: String,
-    },
-    /// The proxy went on before it was spoken to.
-    #[error("the proxy sends {0} bytes through the tunnel before anything was asked of the endpoint")]
-    Hasty(usize),
-    /// TLS to the proxy.
-    #[error("TLS to the proxy: {0}")]
-    Tls(std::io::Error),
-    /// The proxy's name can't be put into a TLS handshake.
-    #[error("{0:?} is no name for a TLS server")]
-    Name(String),
-    /// SOCKS.
-    #[error("SOCKS: {0}")]
-    Socks(#[from] tokio_socks::Error),
-    /// The proxy chooses a method of authentication that it wasn't offered (RFC 1928, section 3).
-    #[error("SOCKS: the proxy demands a method of authentication that it isn't offered: {}", .0)]
-    Method(&'static str),
-    /// The reply to the request is none of RFC 1928, section 6.
-    #[error("SOCKS: the proxy answers with a reply that isn't assigned")]
-    Reply,
-}
 
 /// Makes a connection to an endpoint of one to a proxy. `status` is that of the answer to CONNECT, as soon as it came.
 pub(super) async fn tunnel(
@@ -170,15 +136,6 @@ fn connect_request(proxy: &Proxy, to: &HostPort) -> Result<Request<Empty<Bytes>>
         request.headers_mut().insert(PROXY_AUTHORIZATION, value);
     }
     Ok(request)
-}
-
-/// What an HTTP proxy is told of who asks (RFC 7617); none where it is told nothing.
-pub(crate) fn authorization(proxy: &Proxy) -> Option<HeaderValue> {
-    let Credentials { username, password } = proxy.credentials.as_ref()?;
-    let basic = BASE64_STANDARD.encode(format!("{username}:{}", password.reveal()));
-    let mut value = HeaderValue::from_maybe_shared(Bytes::from(format!("Basic {basic}"))).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 /// How TLS is spoken to proxies: by the roots that this machine trusts, whoever's they are, at the clock's time. Nothing is

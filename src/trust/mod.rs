@@ -1,5 +1,5 @@
 //! Which certificates are believed: the roots and whose they are, the verification of a presented chain against them, what
-//! completes a chain, and revocation. What a verdict means for a probe is said in `probe/classify.rs`.
+//! completes a chain, and revocation. What a verdict means for a probe is said in `failure/classify.rs`.
 
 mod chain;
 mod issuers;

@@ -49,7 +49,7 @@ fn each_room_keeps_its_own() {
     check("SystemTime::now", &["src/clock.rs"]);
     check("prometheus_client", &["src/metrics"]);
     check("axum", &["src/web"]);
-    check("reqwest", &["src/fetch.rs", "src/fetch", "src/probe/classify.rs", "src/probe/classify"]);
+    check("reqwest", &["src/fetch.rs", "src/fetch", "src/failure.rs", "src/failure"]);
     check("process::exit", &[]);
     check(
         "Instant::now",
@@ -91,7 +91,7 @@ fn the_pure_modules_do_no_io() {
         "src/state/signatures.rs",
         "src/plan.rs",
         "src/schedule.rs",
-        "src/probe/classify.rs",
+        "src/failure/classify.rs",
         "src/probe/genuine.rs",
     ] {
         let (_, text) = sources().into_iter().find(|(path, _)| path.ends_with(pure)).unwrap();

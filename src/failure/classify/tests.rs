@@ -1,6 +1,8 @@
 //! Which word each error of a library gets in each stage. What a library keeps to itself, and whether a network makes these
 //! errors, is held by the integration tests.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use hickory_resolver::proto::op::Query;
 use http_body_util::Empty;
@@ -11,8 +13,8 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, PeerMisbehaved};
 use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 
-use super::super::metered::Metered;
 use super::*;
+use crate::metered::Metered;
 use Stage::{Connect, Request, Resolve, Tls, Transfer, Tunnel};
 
 #[track_caller]

@@ -3,7 +3,8 @@
 
 use std::io;
 
-use super::{Reason, Stage, cause, causes, chain_of, http, io_error, tls};
+use super::classify::{cause, causes, chain_of, http, io_error, tls};
+use crate::observation::{FailureReason as Reason, Stage};
 
 /// How the library names a TCP connection that doesn't come about.
 const CONNECT: [&str; 2] = ["tcp ", "SOCKS error: failed to create underlying connection"];

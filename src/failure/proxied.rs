@@ -57,7 +57,7 @@ const SQUID_FAILURES: [&str; 11] = [
 
 /// Why a proxy answers CONNECT with such a status, as far as it says so; `told` is whether it was told who asks. Empty, or
 /// to be put behind the status.
-pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, told: bool) -> String {
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, told: bool) -> String {
     if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
         return demand(headers, Some(told));
     }
@@ -71,7 +71,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, told: bool) -> St
 
 /// Why an answer to a request in the absolute form is the proxy's own, if it says so: that it refuses to ask the endpoint, or
 /// got no answer there. Squid's denials are left to the marks of block pages.
-pub(super) fn own(headers: &HeaderMap) -> Option<(Reason, String)> {
+pub(crate) fn own(headers: &HeaderMap) -> Option<(Reason, String)> {
     if let Some(error) = error_type(headers) {
         let reason = if DENIALS.contains(&error) { Some(Reason::Denied) } else { None };
         let reason = reason.or_else(|| FAILURES.contains(&error).then_some(Reason::BadGateway));

@@ -7,10 +7,16 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::classify::Flood;
+/// More bytes than any answer has, in pieces that each are small enough: interim responses without end, for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the peer sends without end: over {limit} bytes, and no answer")]
+pub(crate) struct Flood {
+    /// The cap, in bytes.
+    pub(crate) limit: u64,
+}
 
 /// Counts what is read.
-pub(super) struct Metered<S> {
+pub(crate) struct Metered<S> {
     stream: S,
     limit: u64,
     left: u64,
@@ -18,17 +24,17 @@ pub(super) struct Metered<S> {
 
 impl<S> Metered<S> {
     /// Lets `limit` bytes be read.
-    pub(super) const fn new(stream: S, limit: u64) -> Self {
+    pub(crate) const fn new(stream: S, limit: u64) -> Self {
         Self { stream, limit, left: limit }
     }
 
     /// How many bytes have been read.
-    pub(super) const fn read(&self) -> u64 {
+    pub(crate) const fn read(&self) -> u64 {
         self.limit - self.left
     }
 
     /// The stream, unmetered again.
-    pub(super) fn into_inner(self) -> S {
+    pub(crate) fn into_inner(self) -> S {
         self.stream
     }
 }

@@ -1,73 +1,18 @@
 //! Error → reason. Pure, and the only place where an error of a library gets its word.
 
-mod fetch;
-
 use std::error::Error;
 use std::io;
-use std::net::IpAddr;
 
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use rustls::{CertificateError, InvalidMessage};
 
-pub(crate) use fetch::stage as fetch_stage;
-
-use super::tunnel::TunnelError;
+use super::fetch;
+use super::{StageError, TunnelError};
+use crate::metered::Flood;
 use crate::names::NameError;
 use crate::observation::{FailureReason as Reason, Stage};
-use crate::shortage;
 use crate::trust::ChainError;
-
-/// How a stage can fail, before it has a word.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// The name leads nowhere.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// The socket's error.
-    #[error("{}", shortage::words(.0))]
-    Io(#[from] io::Error),
-    /// The address of this machine that connections are to come from.
-    #[error("connections can't come from {address}: {error}")]
-    Source {
-        /// As it is configured.
-        address: IpAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The proxy.
-    #[error(transparent)]
-    Tunnel(#[from] TunnelError),
-    /// The chain isn't believed.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    /// The name can't be put into a TLS handshake.
-    #[error("{0:?} is no name for a TLS server")]
-    ServerName(String),
-    /// The HTTP connection's error.
-    #[error("{}", chain_of(.0))]
-    Http(#[from] hyper::Error),
-    /// The error of a fetch.
-    #[error("{}", fetch::words(.0))]
-    Fetch(#[from] reqwest::Error),
-    /// The request can't be written.
-    #[error("request: {0}")]
-    Request(#[from] hyper::http::Error),
-    /// More body than is accepted.
-    #[error("the body is longer than {limit} bytes")]
-    TooLarge {
-        /// The cap, in bytes.
-        limit: u64,
-    },
-}
-
-/// More bytes than any answer has, in pieces that each are small enough: interim responses without end, for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the peer sends without end: over {limit} bytes, and no answer")]
-pub(super) struct Flood {
-    /// The cap, in bytes.
-    pub(super) limit: u64,
-}
 
 /// The reason of an error that ended `stage`.
 #[must_use]
@@ -112,7 +57,7 @@ fn dns(error: &NetError) -> Reason {
     }
 }
 
-fn io_error(stage: Stage, error: &io::Error) -> Reason {
+pub(super) fn io_error(stage: Stage, error: &io::Error) -> Reason {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return self::tls(stage, tls);
     }
@@ -159,7 +104,7 @@ fn closed(stage: Stage) -> Reason {
     if stage == Stage::Resolve { Reason::Protocol } else { Reason::Closed }
 }
 
-fn tls(stage: Stage, error: &rustls::Error) -> Reason {
+pub(super) fn tls(stage: Stage, error: &rustls::Error) -> Reason {
     match error {
         rustls::Error::AlertReceived(_) if stage == Stage::Transfer => Reason::Closed,
         rustls::Error::AlertReceived(_) => Reason::Alert,
@@ -242,7 +187,7 @@ fn certificate(error: &webpki::Error) -> Reason {
     }
 }
 
-fn http(stage: Stage, error: &hyper::Error) -> Reason {
+pub(super) fn http(stage: Stage, error: &hyper::Error) -> Reason {
     if error.is_parse_too_large() {
         return Reason::TooLarge;
     }
@@ -257,17 +202,19 @@ fn http(stage: Stage, error: &hyper::Error) -> Reason {
 }
 
 /// An error and its causes.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 
 /// The error of a kind among an error and its causes.
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(super) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error).find_map(|error| error.downcast_ref())
 }
 
 /// An error with its causes: hyper's own text leaves them out.
-fn chain_of(error: &(dyn Error + 'static)) -> String {
+pub(super) fn chain_of(error: &(dyn Error + 'static)) -> String {
     let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
     texts.join(": ")
 }
