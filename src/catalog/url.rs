@@ -33,6 +33,9 @@ pub enum UrlError {
     /// Neither `http` nor `https`.
     #[error("scheme {0:?} is not http or https")]
     Scheme(String),
+    /// What browsers take for a host, and no request line may have (RFC 3986, section 3.2.2).
+    #[error("{0:?} is no host: {1:?} can't be sent")]
+    Host(String, char),
     /// A user name or password inside the URL would end up in labels.
     #[error("a user name or password in a URL is not accepted")]
     Credentials,
@@ -69,6 +72,9 @@ impl ProbeUrl {
             return Err(UrlError::Fragment);
         }
         let host = url.host_str().ok_or(url::ParseError::EmptyHost)?.to_owned();
+        if let Some(wrong) = host.chars().find(|c| !is_of_a_host(*c)) {
+            return Err(UrlError::Host(host, wrong));
+        }
         let port = url.port_or_known_default().unwrap_or(0); // both schemes have a default
         let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
         Ok(Self { text: text.to_owned(), scheme, host, port, path_and_query })
@@ -124,6 +130,11 @@ impl ProbeUrl {
     }
 }
 
+/// Letters, digits, the punctuation of RFC 3986's `reg-name`, and what an IPv6 address has.
+fn is_of_a_host(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:[]".contains(c)
+}
+
 impl fmt::Display for ProbeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
@@ -133,5 +144,26 @@ impl fmt::Display for ProbeUrl {
 impl Serialize for ProbeUrl {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_one_that_a_request_can_name() {
+        for good in [
+            "http://a.example/",
+            "https://*.a_b-c.example:8443/x?y",
+            "http://[2001:db8::1]/",
+            "http://192.0.2.1/",
+        ] {
+            assert_eq!(ProbeUrl::parse(good).map(|url| url.to_string()).as_deref(), Ok(good));
+        }
+        for wrong in ['"', '`', '{', '}'] {
+            let host = format!("a{wrong}b");
+            assert_eq!(ProbeUrl::parse(&format!("http://{host}/")), Err(UrlError::Host(host, wrong)));
+        }
     }
 }
