@@ -10,13 +10,13 @@ use std::net::IpAddr;
 
 use hyper::StatusCode;
 
-pub use classify::classify;
 pub(crate) use fetch::stage as fetch_stage;
 
 use crate::names::NameError;
+use crate::observation::{Failure, Stage};
 use crate::shortage;
 use crate::trust::ChainError;
-use classify::chain_of;
+use classify::{chain_of, classify};
 
 /// How a stage can fail, before it has a word.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,14 @@ pub enum StageError {
     },
 }
 
+impl StageError {
+    /// What it is called where it ended `stage`.
+    #[must_use]
+    pub fn failure(&self, stage: Stage) -> Failure {
+        Failure::new(stage, classify(stage, self), self.to_string())
+    }
+}
+
 /// How a proxy says no.
 #[derive(Debug, thiserror::Error)]
 pub enum TunnelError {
@@ -77,7 +85,7 @@ pub enum TunnelError {
     Hasty(usize),
     /// TLS to the proxy.
     #[error("TLS to the proxy: {0}")]
-    Tls(std::io::Error),
+    Tls(io::Error),
     /// The proxy's name can't be put into a TLS handshake.
     #[error("{0:?} is no name for a TLS server")]
     Name(String),

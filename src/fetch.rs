@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::config::{Proxies, Proxy};
-use crate::failure::{StageError, classify, proxied};
+use crate::failure::{StageError, proxied};
 use crate::names::{Destinations, leads_nowhere, without_brackets};
 use crate::observation::{Failure, FailureReason as Reason, Stage};
 use crate::sender::source_for;
@@ -156,9 +156,8 @@ impl Fetcher {
         if !local {
             must_not_be_this_machine(url, proxy.is_none().then_some(address))?;
         }
-        let source = self.source.map(|source| source_for(address, source)).transpose().map_err(|error| {
-            Failure::new(Stage::Connect, classify(Stage::Connect, &error), error.to_string())
-        })?;
+        let source = self.source.map(|source| source_for(address, source)).transpose();
+        let source = source.map_err(|error| error.failure(Stage::Connect))?;
         let exchange = Exchange::new(url, proxy, address, (source, &self.tls));
         let response = deadline.bound(|error| exchange.stage(error), exchange.send(wanted)).await?;
         let told = proxy.map(|proxy| proxy.credentials.is_some());
@@ -209,7 +208,7 @@ impl Deadline {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 let stage = stage(Some(&error));
-                Err(Failure::new(stage, classify(stage, &error), error.to_string()))
+                Err(error.failure(stage))
             }
             Err(_) => {
                 let stage = stage(None);

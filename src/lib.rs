@@ -1,6 +1,6 @@
 //! defender-exporter: tells whether a network lets Microsoft Defender Antivirus work.
 //!
-//! The modules read in the order in which data flows through them; nothing points back.
+//! The modules read in the order in which data flows through them.
 
 mod metered;
 mod sender;
@@ -36,6 +36,8 @@ pub mod failure;
 pub mod trust;
 
 pub mod observation;
+
+pub mod text;
 
 pub mod verdict;
 

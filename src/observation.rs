@@ -2,7 +2,6 @@
 //! No judgement lives here (see `verdict`), and no Prometheus (see `metrics`).
 
 mod address;
-mod text;
 mod timings;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,11 +12,11 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::plan::TargetId;
+use crate::text::clean;
 use crate::trust::VerifiedPath;
 use crate::words::words;
 
 pub use address::{AddressFacts, DIRECT};
-pub use text::{MAX_TEXT, clean};
 pub use timings::{StageOutcome, Timings};
 
 words! {

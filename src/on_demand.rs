@@ -11,10 +11,10 @@ use crate::catalog::{Component, ProbeUrl, UrlError};
 use crate::clock::Clock;
 use crate::config::request_of;
 use crate::engine::{self, Work};
-use crate::observation::clean;
 use crate::plan::{Plan, Target, TargetId};
 use crate::probe::Prober;
 use crate::state::Snapshot;
+use crate::text::clean;
 
 /// The route that is taken where several lead to a target and none is named.
 const USUAL_ROUTE: &str = "direct";

@@ -50,7 +50,7 @@ impl UnknownCode {
     fn new(code: &str) -> Self {
         let cut = if code.chars().nth(MAX_SHOWN).is_some() { "…" } else { "" };
         let start: String = code.chars().take(MAX_SHOWN).collect();
-        Self { code: crate::observation::clean(&start) + cut, nearest: nearest(code) }
+        Self { code: crate::text::clean(&start) + cut, nearest: nearest(code) }
     }
 }
 

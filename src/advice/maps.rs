@@ -3,7 +3,8 @@
 
 use super::{Advice, RevocationCause, at_proxy, for_component, revocation_causes};
 use crate::catalog::Component;
-use crate::observation::{FailureReason, Stage, clean};
+use crate::observation::{FailureReason, Stage};
+use crate::text::clean;
 
 /// What was found of MAPS by one route. Texts may come from the network: they are cleaned and cut here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +170,8 @@ fn step_of(advice: &Advice) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::{FAILURE_PAIRS, MAX_TEXT};
+    use crate::observation::FAILURE_PAIRS;
+    use crate::text::MAX_TEXT;
 
     const CRL: &str = "http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl";
 

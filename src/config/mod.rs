@@ -8,6 +8,7 @@ mod environment;
 mod host;
 mod load;
 mod no_proxy;
+mod problem;
 mod proxy_url;
 mod raw;
 mod resolver;
@@ -40,6 +41,7 @@ pub use environment::Environment;
 pub use load::load;
 pub(crate) use load::read_capped;
 pub use no_proxy::NoProxy;
+pub use problem::{Problem, Problems};
 pub use route::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via};
 pub use signatures::{InstalledFrom, SignaturesConfig};
 pub(crate) use text::said;
@@ -265,40 +267,4 @@ pub(crate) type Request<'a> = (Scheme, &'a str, u16, &'a str);
 /// The request that a URL stands for: `https://host` and `https://host:443/` are one.
 pub(crate) fn request_of(url: &ProbeUrl) -> Request<'_> {
     (url.scheme(), url.host(), url.port(), url.path_and_query())
-}
-
-/// One thing that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Problem {
-    /// The file, as it was named on the command line.
-    pub file: String,
-    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; for an error of
-    /// YAML's syntax, line and column; empty for the file as a whole.
-    pub key: String,
-    /// The value, the limit it breaks, and what is accepted.
-    pub problem: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.file)?;
-        if !self.key.is_empty() {
-            write!(f, "{}: ", self.key)?;
-        }
-        f.write_str(&self.problem)
-    }
-}
-
-/// Everything that is wrong, all at once.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Problems(pub Vec<Problem>);
-
-impl fmt::Display for Problems {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, problem) in self.0.iter().enumerate() {
-            let newline = if n == 0 { "" } else { "\n" };
-            write!(f, "{newline}{problem}")?;
-        }
-        Ok(())
-    }
 }

@@ -16,22 +16,6 @@ pub(super) const MAX_BYTES: u64 = 1024 * 1024;
 /// How the library's messages about budgets begin; what follows are names of its own.
 const TOO_COMPLEX: &str = "too large or too complex";
 
-/// The longest problem that is still fit to be read, in bytes.
-const MAX_PROBLEM: usize = 1900;
-
-/// A problem as one line that a person can read: libraries quote values as they are, however long, line breaks and all.
-fn line(problem: String) -> String {
-    if problem.len() <= MAX_PROBLEM && !problem.contains(char::is_control) {
-        return problem;
-    }
-    let mut line = problem.replace(char::is_control, " ");
-    if let Some((end, _)) = line.char_indices().find(|(at, _)| *at >= MAX_PROBLEM) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
-}
-
 /// The problems found so far in one file.
 pub(super) struct Report<'a> {
     file: &'a str,
@@ -44,8 +28,7 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn add(&self, key: String, problem: String) {
-        let problem = line(problem);
-        self.problems.borrow_mut().push(Problem { file: self.file.to_owned(), key, problem });
+        self.problems.borrow_mut().push(Problem::new(self.file, key, problem));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -337,18 +320,5 @@ fn shown(value: &Value) -> String {
         Value::String(text) => quoted(text),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a mapping".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_problem_is_a_line_that_can_be_read() {
-        let check = |problem: &str, expected: &str| assert_eq!(line(problem.to_owned()), expected);
-        check("unknown variant `a`", "unknown variant `a`");
-        check("unknown variant `a\tb\nc\u{85}`", "unknown variant `a b c `");
-        check(&"é".repeat(MAX_PROBLEM), &format!("{}…", "é".repeat(MAX_PROBLEM / 2)));
     }
 }

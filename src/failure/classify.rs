@@ -7,16 +7,14 @@ use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use rustls::{CertificateError, InvalidMessage};
 
-use super::fetch;
-use super::{StageError, TunnelError};
+use super::{StageError, TunnelError, fetch};
 use crate::metered::Flood;
 use crate::names::NameError;
 use crate::observation::{FailureReason as Reason, Stage};
 use crate::trust::ChainError;
 
 /// The reason of an error that ended `stage`.
-#[must_use]
-pub fn classify(stage: Stage, error: &StageError) -> Reason {
+pub(super) fn classify(stage: Stage, error: &StageError) -> Reason {
     match error {
         StageError::Name(NameError::Dns(error)) => dns(error),
         StageError::Name(NameError::NoAddress) => Reason::NoData,

@@ -4,7 +4,8 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, LOCATION, PROXY_AUTHENTICATE};
 
-use crate::observation::{FailureReason as Reason, clean};
+use crate::observation::FailureReason as Reason;
+use crate::text::clean;
 
 /// The most schemes of a 407 that are told.
 const MAX_SCHEMES: usize = 8;

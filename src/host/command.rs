@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::Reason;
-use crate::observation::clean;
+use crate::text::clean;
 
 /// Programs run one after another, in the whole process: two validations at once would disturb each other.
 static TURN: Semaphore = Semaphore::const_new(1);

@@ -13,7 +13,8 @@ use super::Host;
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
 use crate::fetch::{Fetched, Wanted};
-use crate::observation::{Failure, clean};
+use crate::observation::Failure;
+use crate::text::clean;
 use crate::trust::revocation::Fetch;
 use crate::words::words;
 

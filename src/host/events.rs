@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{Problem, Reason, Source, decode};
 use crate::advice;
-use crate::observation::clean;
+use crate::text::clean;
 use crate::words::words;
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ pub use watch::watch;
 
 use crate::clock::Clock;
 use crate::config::{InstalledFrom, Proxies};
-use crate::observation::clean;
 use crate::signatures::{Installed, Version};
+use crate::text::clean;
 use crate::words::words;
 use events::EventLog;
 use mdatp::{Mdatp, MdatpFacts};

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use super::local_time::{self, DateOrder};
 use super::{Problem, Reason, Source, decode};
 use crate::advice::{self, Advice};
-use crate::observation::clean;
+use crate::text::clean;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock::Clock;
+use crate::text::is_harmless;
 
 /// Writes events.
 pub(super) struct Logfmt {
@@ -117,7 +118,7 @@ impl fmt::Display for Value<'_> {
             match c {
                 '"' | '\\' => write!(f, "\\{c}")?,
                 '\n' => f.write_str("\\n")?,
-                c if is_dangerous(c) => write!(f, "\\u{:04x}", u32::from(c))?,
+                c if !is_harmless(c) => write!(f, "\\u{:04x}", u32::from(c))?,
                 c => f.write_char(c)?,
             }
         }
@@ -127,13 +128,7 @@ impl fmt::Display for Value<'_> {
 
 fn is_plain(value: &str) -> bool {
     !value.is_empty()
-        && value.chars().all(|c| !c.is_whitespace() && !is_dangerous(c) && !matches!(c, '"' | '=' | '\\'))
-}
-
-/// What could end or forge a line, or turn its text around: controls, separators, marks of direction.
-fn is_dangerous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        && value.chars().all(|c| !c.is_whitespace() && is_harmless(c) && !matches!(c, '"' | '=' | '\\'))
 }
 
 #[cfg(test)]

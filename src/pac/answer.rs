@@ -6,7 +6,7 @@ use url::Host;
 
 use super::PacError;
 use crate::config::HostPort;
-use crate::observation::clean;
+use crate::text::clean;
 
 /// One way to a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use rquickjs::{Context, Ctx, Error, Exception, Function, Object, Runtime, Value}
 use super::asker::Asker;
 use super::{Limits, Machine, PacError, addresses};
 use crate::clock::unix_seconds;
-use crate::observation::clean;
+use crate::text::clean;
 
 /// The stack that a script may use, in bytes.
 pub(super) const STACK: usize = 256 << 10;

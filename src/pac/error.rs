@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Script;
-use crate::observation::clean;
+use crate::text::clean;
 use crate::words::words;
 
 words! {

@@ -150,7 +150,7 @@ impl PlanError {
     /// The error as a problem of the configuration `file`.
     #[must_use]
     pub fn into_problem(self, file: &str) -> Problem {
-        Problem { file: file.to_owned(), key: self.key(), problem: self.to_string() }
+        Problem::new(file, self.key(), self.to_string())
     }
 }
 

@@ -13,9 +13,10 @@ use super::stage::Run;
 use super::tunnel::Wire;
 use super::{Prober, genuine, tls};
 use crate::catalog::{Endpoint, ProbeUrl, Scheme};
-use crate::failure::{StageError, classify};
+use crate::failure::StageError;
 use crate::names::without_brackets;
-use crate::observation::{Failure, HttpFacts, Stage, clean};
+use crate::observation::{Failure, HttpFacts, Stage};
+use crate::text::clean;
 use crate::trust::Trusted;
 
 /// What one probe follows.
@@ -77,12 +78,9 @@ impl Line<'_> {
         let mut facts = tls::facts(&recorder, shaken.as_ref().ok());
         let judged = match shaken {
             Ok(shaken) => {
-                self.lane.tls.judge(&shaken, run.deadline()).await.map(|trusted| (shaken, trusted)).map_err(
-                    |error| {
-                        let error = StageError::Chain(error);
-                        Failure::new(Stage::Tls, classify(Stage::Tls, &error), error.to_string())
-                    },
-                )
+                let trusted = self.lane.tls.judge(&shaken, run.deadline()).await;
+                let trusted = trusted.map_err(|error| StageError::Chain(error).failure(Stage::Tls));
+                trusted.map(|trusted| (shaken, trusted))
             }
             Err(failure) => Err(failure),
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::failure::{StageError, classify};
+use crate::failure::StageError;
 use crate::observation::{Facts, Failure, FailureReason, Stage, StageOutcome};
 
 /// Among how many the time would be dealt out evenly.
@@ -45,7 +45,7 @@ impl Run {
         let took = start.elapsed();
         let result = match ended {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(Failure::new(stage, classify(stage, &error), error.to_string())),
+            Ok(Err(error)) => Err(error.failure(stage)),
             Err(_) => Err(self.timed_out(stage, took)),
         };
         match &result {

@@ -12,7 +12,8 @@ use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::version::Version;
-use crate::observation::{Failure, FailureReason, Stage, clean};
+use crate::observation::{Failure, FailureReason, Stage};
+use crate::text::clean;
 use crate::words::words;
 
 /// The longest feed that is read, in bytes. A genuine one has a few hundred.

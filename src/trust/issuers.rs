@@ -13,7 +13,7 @@ use super::chain::{ChainError, Presented};
 use super::revocation::sources::Sources;
 use crate::catalog::{HostPattern, ProbeUrl};
 use crate::fetch::{Fetched, Fetcher, Wanted};
-use crate::observation::clean;
+use crate::text::clean;
 
 /// The most certificates that one chain may lack.
 const MAX_STEPS: usize = 4;

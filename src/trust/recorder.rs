@@ -13,7 +13,8 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::chain::{self, ChainError, Presented, Trusted};
 use super::memory::{Believed, Memory};
 use super::{Issuers, Roots};
-use crate::observation::{CertificateFacts, clean};
+use crate::observation::CertificateFacts;
+use crate::text::clean;
 
 /// The longest chain that is looked at; RFC 8446 sets no limit.
 const MAX_CHAIN: usize = 16;

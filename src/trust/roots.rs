@@ -11,7 +11,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::catalog::{Fingerprint, KnownRoot, Trust};
 use crate::config::TlsConfig;
-use crate::observation::clean;
+use crate::text::clean;
 
 /// PEM of the two roots; the file says where Microsoft publishes them.
 const MICROSOFT_ROOTS: &[u8] = include_bytes!("microsoft-roots.pem");

@@ -11,8 +11,8 @@ use url::form_urlencoded;
 
 use super::routes::{App, show};
 use crate::metrics::Scope;
-use crate::observation::clean;
 use crate::on_demand::{Refusal, Wish};
+use crate::text::clean;
 
 /// The path.
 pub(super) const PATH: &str = "/probe";

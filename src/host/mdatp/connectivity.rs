@@ -2,7 +2,7 @@
 //! "Troubleshoot cloud connectivity issues for Microsoft Defender for Endpoint on Linux"). Pure.
 
 use crate::catalog::ProbeUrl;
-use crate::observation::clean;
+use crate::text::clean;
 
 /// The most connections that are kept.
 const MAX_TESTS: usize = 100;

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::super::{InstalledSignatures, SENSIBLE};
-use crate::observation::clean;
 use crate::signatures::Version;
+use crate::text::clean;
 
 /// Times of more seconds than this are milliseconds.
 const MOST_SECONDS: u64 = 100_000_000_000;

@@ -15,7 +15,8 @@ use super::round::{Doubt, Link, Round, Settled};
 use super::store::{Key, Pace, PathId, Store};
 use super::{Cause, Certificate, Issuer};
 use crate::fetch::{Fetched, Fetcher, Wanted};
-use crate::observation::{Failure, clean};
+use crate::observation::Failure;
+use crate::text::clean;
 use crate::trust::VerifiedPath;
 
 /// The longest path that is looked at; webpki builds none longer.

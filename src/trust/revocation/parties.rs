@@ -6,7 +6,7 @@ use der::{Encode as _, Tag};
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
 use super::sources::Sources;
-use crate::observation::clean;
+use crate::text::clean;
 use crate::trust::signature::{SignatureError, Signed, public_key};
 
 /// Bytes that are no certificate.

@@ -14,7 +14,8 @@ use super::sources::Point;
 use super::{Cause, crl};
 use crate::catalog::ProbeUrl;
 use crate::fetch::Validators;
-use crate::observation::{Failure, clean};
+use crate::observation::Failure;
+use crate::text::clean;
 use crate::trust::VerifiedPath;
 
 /// The most lists and answers that are kept.

@@ -128,7 +128,7 @@ impl Access {
         if config.tls.is_some() != current.tls.is_some() {
             let problem = "TLS is turned on and off by a restart alone".to_owned();
             let key = "tls_server_config".to_owned();
-            return Err(Problems(vec![Problem { file: name.to_owned(), key, problem }]));
+            return Err(Problems(vec![Problem::new(name, key, problem)]));
         }
         let rules = Rules::new(config, Some(&current)).map_err(|error| refused(name, &error))?;
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
@@ -151,6 +151,6 @@ impl Rules {
 }
 
 fn refused(file: &str, error: &rustls::Error) -> Problems {
-    let (file, key) = (file.to_owned(), "tls_server_config".to_owned());
-    Problems(vec![Problem { file, key, problem: format!("can't be used: {error}") }])
+    let key = "tls_server_config".to_owned();
+    Problems(vec![Problem::new(file, key, format!("can't be used: {error}"))])
 }

@@ -1,14 +1,15 @@
 //! Any text in a certificate's names, as it would stand in labels: each line of a scrape stays a line, and the label is read
-//! back as it was. What becomes of such a name before that is `observation::clean`'s business, which must leave little of it.
+//! back as it was. What becomes of such a name before that is `text::clean`'s business, which must leave little of it.
 
 use std::sync::{Arc, LazyLock};
 
 use defender_exporter::config::Config;
 use defender_exporter::engine::Event;
 use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scope, Scrape, encode};
-use defender_exporter::observation::{CertificateFacts, Facts, Observation, TlsFacts, clean};
+use defender_exporter::observation::{CertificateFacts, Facts, Observation, TlsFacts};
 use defender_exporter::plan::{Plan, TargetId};
 use defender_exporter::state::Snapshot;
+use defender_exporter::text::clean;
 
 use super::lab::{endpoint, now, plan};
 use super::text::{SECRET, check_shown};

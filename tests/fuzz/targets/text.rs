@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use defender_exporter::config::Problems;
-use defender_exporter::observation::{Failure, FailureReason, MAX_TEXT};
+use defender_exporter::observation::{Failure, FailureReason};
+use defender_exporter::text::MAX_TEXT;
 use tempfile::NamedTempFile;
 
 /// A secret that stands in a target's own configuration.
@@ -29,7 +30,7 @@ pub fn check_failure(failure: &Failure) {
     check_shown(detail);
 }
 
-/// A text that [`defender_exporter::observation::clean`] made.
+/// A text that [`defender_exporter::text::clean`] made.
 pub fn check_shown(text: &str) {
     assert!(text.chars().count() <= MAX_TEXT + 1, "it wasn't cut: {text:?}");
     assert!(text.chars().all(|c| !c.is_control() && c != '\u{202e}'), "it wasn't cleaned: {text:?}");

@@ -1,4 +1,4 @@
-//! Text from the network, made fit for logs and pages.
+//! Text from elsewhere (the network, programs, files), made fit for logs, pages and messages.
 
 /// The longest text kept of what a server sent, in characters.
 pub const MAX_TEXT: usize = 256;
@@ -14,8 +14,8 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
-/// Control and bidirectional-override characters could forge a log line or a page.
-fn is_harmless(c: char) -> bool {
+/// Whether it can't end, forge or turn around a line of a log or a page: no control, separator or mark of direction.
+pub(crate) fn is_harmless(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
