@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::commands::healthcheck::HealthUrl;
 use crate::commands::{catalog, check};
 use crate::logging::{Levels, LogFormat};
-use crate::web::{HealthUrl, ListenAddress, TelemetryPath};
-use crate::windows::Action;
+use crate::web::{ListenAddress, TelemetryPath};
 
 /// Tells whether a network lets Microsoft Defender Antivirus work: probes every endpoint that Microsoft documents and
 /// exposes reachability, latency and TLS as Prometheus metrics.
@@ -27,11 +27,11 @@ pub struct Cli {
     #[arg(long = "config.check")]
     pub config_check: bool,
 
-    /// Address to serve on, or unix:///PATH for a Unix socket; may be given several times.
+    /// Address to listen on, or unix:///PATH for a Unix socket. Repeatable.
     #[arg(long = "web.listen-address", value_name = "[HOST]:PORT", default_value = ":10207")]
     pub listen: Vec<ListenAddress>,
 
-    /// Serve on the sockets that systemd passes, instead of --web.listen-address.
+    /// Listen on the sockets passed by systemd instead of --web.listen-address.
     #[arg(long = "web.systemd-socket")]
     pub systemd_socket: bool,
 
@@ -43,16 +43,16 @@ pub struct Cli {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics")]
     pub telemetry_path: TelemetryPath,
 
-    /// Take requests to read the configuration again: POST /-/reload. SIGHUP does the same, with or without this.
+    /// Enable POST /-/reload, which reloads the configuration. SIGHUP reloads it with or without this flag.
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
 
-    /// off, error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug; info, for commands
-    /// warn, if not given.
+    /// off, error, warn, info, debug, trace, or directives such as info,defender_exporter::probe=debug; default: info,
+    /// or warn for commands.
     #[arg(long = "log.level", value_name = "LEVEL", global = true)]
     pub log_level: Option<Levels>,
 
-    /// How log lines are written, to standard error.
+    /// Format of log lines, which go to standard error.
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
 }
@@ -61,56 +61,102 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Probe everything once: exit 0 if all is well, 1 if something is degraded, 2 if MAPS is lost, 3 on bad usage or
-    /// configuration.
+    /// configuration (or if nothing is left to probe), 4 if the output can't be written, 5 on a bug in the exporter.
     Check {
-        /// How the result is written.
-        #[arg(long, value_enum, default_value_t = check::Format::Table)]
-        format: check::Format,
-        /// Instead of probing: fetch Microsoft's harmless test file and say whether Defender stopped it. It raises a real
-        /// detection on this machine. Exit 0 if it was stopped, 1 if that can't be told, 2 if not, 3 without a Defender.
+        /// Output format.
+        #[arg(long, value_enum, default_value_t = check::CheckFormat::Table)]
+        format: check::CheckFormat,
+        /// Instead of probing: fetch Microsoft's harmless sample file, extract it and report whether Defender stopped it. It
+        /// raises a real detection on this machine. Exit 0 if it was stopped, 2 if not, 1 if the test can't tell (not
+        /// fetched, not Microsoft's archive, another password), 3 without a Defender. More: explain sample-file.
         #[arg(long, conflicts_with = "format")]
         download_test: bool,
     },
-    /// Print what is probed.
-    Catalog {
-        /// How it is written.
-        #[arg(long, value_enum, default_value_t = catalog::Format::Table)]
-        format: catalog::Format,
+    /// Probe everything once, on a healthy network, and print the genuine answers: a configuration with the differences
+    /// from the catalog, and a record of every proven answer. Exit 0, or 1 if no answer is proven genuine.
+    Baseline {
+        /// Report changes since FILE was printed instead. Exit 0 if nothing changed, 1 if something did, 3 if FILE is not a
+        /// baseline.
+        #[arg(long, value_name = "FILE")]
+        compare: Option<PathBuf>,
     },
-    /// Say what a failure reason or an HRESULT means, and what to change; without one, list what can be explained.
+    /// List the endpoints that are probed.
+    Catalog {
+        /// Output format.
+        #[arg(long, value_enum, default_value_t = catalog::CatalogFormat::Table)]
+        format: catalog::CatalogFormat,
+    },
+    /// Explain a failure reason, an HRESULT or a topic, and what to change. Without CODE, list everything that can be explained.
     Explain {
-        /// Such as nxdomain, tls.expired, 0x80072F8F, -2147012721, 12175 or maps.
+        /// For example nxdomain, tls.expired, 0x80072F8F, -2147012721, 12175 or maps.
         #[arg(allow_negative_numbers = true)]
         code: Option<String>,
     },
-    /// Ask a running exporter whether it is healthy: exit 0 if it is, 1 if not. For containers, which have no other program
-    /// to ask with. It takes the exporter's own flags, before or after its name.
+    /// Check whether a running exporter is healthy: exit 0 if it is, 1 if not. For containers without an HTTP client. Accepts
+    /// the exporter's own flags before or after its name.
     Healthcheck {
-        /// Where it is asked: http://…, https://… or unix:///PATH; if not given, /-/healthy at the first --web.listen-address.
+        /// URL to query: http://…, https://… or unix:///PATH. Default: /-/healthy at the first --web.listen-address.
         #[arg(long, value_name = "URL")]
         url: Option<HealthUrl>,
-        /// Where the exporter listens.
+        /// Listen address of the exporter.
         #[arg(long = "web.listen-address", value_name = "[HOST]:PORT")]
         listen: Vec<ListenAddress>,
-        /// The exporter's web configuration file: where it asks for TLS, TLS is spoken, and exactly its certificate trusted.
+        /// The exporter's web configuration file. If it enables TLS, the check uses TLS and trusts exactly its certificate.
         #[arg(long = "web.config.file", value_name = "FILE")]
         web_config: Option<PathBuf>,
-        /// The longest that an answer is waited for.
+        /// Timeout of the check.
         #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
         timeout: Duration,
     },
-    /// Print what a shell needs to complete flags and commands.
+    /// Print a shell's completion script.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// Print the manual page, in roff.
+    /// Print the manual page in roff.
     Man,
-    /// Install, remove, start or stop the exporter as a service of Windows.
+    /// Install, remove, start, stop or reload the exporter's Windows service.
     #[command(hide = cfg!(not(windows)))]
     Service {
-        /// What to do with it.
+        /// The action.
         #[command(subcommand)]
-        action: Action,
+        action: ServiceAction,
     },
+}
+
+/// What can be done with the service.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ServiceAction {
+    /// Install the service, or change the installed one. The service runs with the exporter's flags given before or after
+    /// the command.
+    Install {
+        /// Who it runs as.
+        #[arg(long, value_enum, default_value_t = ServiceAccount::Virtual)]
+        account: ServiceAccount,
+    },
+    /// Stop the service and remove it; its configuration, log and state stay.
+    Uninstall,
+    /// Start the service and wait until it serves.
+    Start,
+    /// Stop the service and wait until it has ended.
+    Stop,
+    /// Let the running service read its configuration again; its log says how that went.
+    Reload,
+    /// What the service manager starts.
+    #[command(hide = true)]
+    Run {
+        /// The service's own folder, as the installation found it: a service may see another `%ProgramData%`.
+        #[arg(long)]
+        folder: PathBuf,
+    },
+}
+
+/// Who the service runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ServiceAccount {
+    /// NT SERVICE\defender-exporter: no rights but those of any user. Defender's own validation (MpCmdRun
+    /// -ValidateMapsConnection) refuses it.
+    Virtual,
+    /// LocalSystem: every right on this machine. Defender's own validation needs it.
+    LocalSystem,
 }

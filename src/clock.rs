@@ -1,23 +1,24 @@
-//! The only reading of the clock. Everything else takes time as an argument or asks a `Clock`.
-//! Monotonic time is `tokio::time::Instant`, so that tests pause it; wall time is read here alone.
+//! The only module that reads the clock. Other modules take the time as an argument or use a `Clock`. Monotonic time is
+//! `tokio::time::Instant`, which tests can pause.
 
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
-/// Where wall-clock time comes from.
+/// The source of wall-clock time.
 #[derive(Clone, Copy, Debug)]
 pub enum Clock {
     /// The operating system's clock.
     System,
-    /// A clock that stands still, for tests that verify certificates at a known moment.
+    /// A fixed time, for tests that verify certificates.
     Fixed(SystemTime),
 }
 
 impl Clock {
     /// The wall-clock time now.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(self) -> SystemTime {
         match self {
             Self::System => SystemTime::now(),
@@ -33,24 +34,23 @@ impl TimeProvider for Clock {
     }
 }
 
-/// How long this machine has been suspended since it started, as far as its monotonic clock leaves that out: Linux' does,
-/// that of Windows goes on.
+/// The total time this machine was suspended, if its monotonic clock excludes it. Linux' clock does, Windows' doesn't.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn asleep() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
-    let read = |id| Duration::try_from(clock_gettime(id)).unwrap_or_default(); // never before the start
+    let read = |id| Duration::try_from(clock_gettime(id)).unwrap_or_default(); // never negative
     read(ClockId::Boottime).saturating_sub(read(ClockId::Monotonic))
 }
 
-/// Not told.
+/// Always zero on this system.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub const fn asleep() -> Duration {
     Duration::ZERO
 }
 
-/// Seconds since the Unix epoch, negative before it: the form of every timestamp metric.
+/// Seconds since the Unix epoch, negative before it, as in timestamp metrics.
 #[must_use]
 pub fn unix_seconds(at: SystemTime) -> f64 {
     match at.duration_since(SystemTime::UNIX_EPOCH) {
@@ -59,11 +59,10 @@ pub fn unix_seconds(at: SystemTime) -> f64 {
     }
 }
 
-/// The last second of the year 9999, the last that RFC 3339 can write.
+/// The last second of the year 9999, the maximum of RFC 3339.
 const LAST: Duration = Duration::from_secs(253_402_300_799);
 
-/// A time as people and programs read it: UTC, by RFC 3339, in whole seconds. What is before 1970 or after 9999 is
-/// written as the nearest that isn't.
+/// Formats a time as RFC 3339, in UTC and whole seconds. Times before 1970 or after 9999 are clamped.
 #[must_use]
 pub fn rfc3339(at: SystemTime) -> String {
     let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);

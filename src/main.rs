@@ -1,206 +1,253 @@
-//! The program: parses flags, starts, and is the only place that exits the process.
+//! The program: parses flags and runs. Only this file exits the process.
 
 use std::future::Future;
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
-use defender_exporter::app::{self, Lifecycle, Setup};
+use defender_exporter::app::{self, Lifecycle, Setup, Tasks};
+#[cfg(windows)]
+use defender_exporter::cli::ServiceAction;
 use defender_exporter::cli::{Cli, Command};
 use defender_exporter::clock::Clock;
-use defender_exporter::commands::{catalog, check, download_test, explain, man, shell, version};
+use defender_exporter::commands::healthcheck::HealthUrl;
+use defender_exporter::commands::{
+    self, baseline, catalog, check, completions, download_test, explain, man, version,
+};
+use defender_exporter::engine::reload_requests::Reloads;
+use defender_exporter::exit::{self, ExitError, print, print_error};
 use defender_exporter::logging::{self, Levels};
 use defender_exporter::metrics::BuildInfo;
-use defender_exporter::reload::Reloads;
-use defender_exporter::web::{self, Access, Front, HealthUrl, ListenAddress};
-use defender_exporter::windows;
+use defender_exporter::task::{Task, blocking};
+use defender_exporter::web::{Access, ListenAddress, Server};
+use defender_exporter::windows_service;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bad usage or a bad configuration.
-const EXIT_USAGE: u8 = 3;
-
-/// Tasks that hang at the end of the process get this long.
+/// The time for hanging tasks when the process exits.
 const LAST_GRACE: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
-            print!("{}", version::render(&BuildInfo::current()));
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            let _ = error.print(); // nowhere to complain to
-            return if error.use_stderr() { ExitCode::from(EXIT_USAGE) } else { ExitCode::SUCCESS };
-        }
+    // A panic here is outside of any task. The panic hook has logged it.
+    let result = catch_unwind(AssertUnwindSafe(|| match Cli::try_parse() {
+        Ok(cli) => execute(&cli),
+        Err(error) => explain_usage(&error),
+    }));
+    let error = match result {
+        Ok(Ok(code)) => return code,
+        Ok(Err(error)) => error,
+        Err(_) => ExitError::Panicked,
     };
-    match execute(&cli) {
-        Ok(code) => code,
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::from(EXIT_USAGE)
-        }
+    if !matches!(error, ExitError::TaskDied(_)) {
+        print_error(&error); // already logged
     }
+    ExitCode::from(error.code())
 }
 
-/// Does what was asked; the error is what the user reads.
-fn execute(cli: &Cli) -> Result<ExitCode, String> {
+/// Prints help or the version, or the usage error.
+fn explain_usage(error: &clap::Error) -> Result<ExitCode, ExitError> {
+    if error.kind() == ErrorKind::DisplayVersion {
+        print(&version::render(&BuildInfo::current()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let printed = error.print();
+    if error.use_stderr() {
+        return Ok(ExitCode::from(exit::USAGE)); // if standard error fails, the exit code remains
+    }
+    exit::ignore_broken_pipe(printed)?;
+    print("")?; // flushes
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the command. The error is printed for the user.
+fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
     #[cfg(windows)]
-    if let Some(Command::Service { action: windows::Action::Run { .. } }) = cli.command {
-        return be_service(cli); // it has a log of its own
+    if let Some(Command::Service { action: ServiceAction::Run { .. } }) = cli.command {
+        return run_service(cli); // has its own log
     }
     init_log(cli);
     let file = cli.config_file.as_deref();
     if cli.config_check {
-        let (plan, access) = (app::load(file).map(|(_, plan)| plan), Access::load(cli.web_config.as_deref()));
+        let (plan, access) =
+            (app::load(file).map(|loaded| loaded.plan), Access::load(cli.web_config.as_deref()));
         let problems = [plan.as_ref().err(), access.as_ref().err()].into_iter().flatten();
         let problems: Vec<_> = problems.map(ToString::to_string).collect();
         let plan = plan.map_err(|_| problems.join("\n"))?;
         access.map_err(|_| problems.join("\n"))?;
-        println!("the configuration is good: {}", app::size(&plan));
+        print(&format!("configuration OK: {}\n", app::plan_size(&plan)))?;
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.command {
         Some(Command::Explain { code }) => {
             let text = code.as_deref().map_or_else(|| Ok(explain::list()), explain::render);
-            print!("{}", text.map_err(|error| error.to_string())?);
+            print(&text.map_err(|error| error.to_string())?)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Catalog { format }) => {
-            let (_, plan) = app::load(file).map_err(|problems| problems.to_string())?;
-            print!("{}", catalog::render(&plan.endpoints(), *format));
+            let app::Loaded { plan, .. } = app::load(file).map_err(|problems| problems.to_string())?;
+            print(&catalog::render(&plan.endpoints(), *format)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Check { download_test: true, .. }) => in_runtime(async {
-            let outcome = app::download_test(set_up(cli)?).await.map_err(|refusal| refusal.to_string())?;
-            print!("{}", download_test::render(&outcome));
+            let setup = set_up(cli).await?;
+            let outcome = app::download_test(setup).await.map_err(|refusal| refusal.to_string())?;
+            print(&download_test::render(&outcome))?;
             Ok(ExitCode::from(download_test::exit_code(&outcome)))
         }),
         Some(Command::Check { format, .. }) => in_runtime(async {
-            let snapshot = app::check_once(set_up(cli)?).await;
-            print!("{}", check::render(&snapshot, *format, Clock::System.now()));
+            let snapshot = app::check_once(set_up(cli).await?).await;
+            print(&check::render(&snapshot, *format, Clock::System.now())?)?;
             Ok(ExitCode::from(check::exit_code(&snapshot)))
         }),
+        Some(Command::Baseline { compare: None }) => in_runtime(async {
+            let snapshot = app::check_once(set_up(cli).await?).await;
+            let text = baseline::render(&snapshot, Clock::System.now(), env!("CARGO_PKG_VERSION"));
+            print(&text.map_err(|error| ExitError::render("the baseline", &error))?)?;
+            Ok(ExitCode::from(baseline::exit_code(&snapshot)))
+        }),
+        Some(Command::Baseline { compare: Some(before) }) => {
+            let before = baseline::read(before).map_err(|error| error.to_string())?;
+            in_runtime(async {
+                let comparison = baseline::compare(&before, &app::check_once(set_up(cli).await?).await);
+                print(&comparison.render())?;
+                Ok(ExitCode::from(comparison.exit_code()))
+            })
+        }
         Some(Command::Healthcheck { url, listen, web_config, timeout }) => {
-            let web_config = web_config.as_deref().or(cli.web_config.as_deref());
+            let web_config = web_config.clone().or_else(|| cli.web_config.clone());
             let listen = listen.first().or(cli.listen.first()).filter(|_| !cli.systemd_socket);
             in_runtime(healthcheck(url.as_ref(), listen, web_config, *timeout))
         }
         Some(Command::Completions { shell }) => {
-            print!("{}", shell::render(*shell, Cli::command()));
+            print(&completions::render(*shell, Cli::command()))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Man) => {
-            print!("{}", man::render(&Cli::command()).map_err(|error| error.to_string())?);
+            let page = man::render(&Cli::command());
+            print(&page.map_err(|error| ExitError::render("the manual page", &error))?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Service { action }) => match windows::manage(action, cli, std::env::args_os()) {
-            Ok(done) => {
-                print!("{done}");
-                Ok(ExitCode::SUCCESS)
+        Some(Command::Service { action }) => {
+            match windows_service::manage(action, cli, std::env::args_os()) {
+                Ok(done) => {
+                    print(&done)?;
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(error) if error.is_usage() => Err(error.to_string().into()),
+                Err(error) => {
+                    print_error(&error);
+                    Ok(ExitCode::FAILURE)
+                }
             }
-            Err(error) if error.is_usage() => Err(error.to_string()),
-            Err(error) => {
-                eprintln!("{error}");
-                Ok(ExitCode::FAILURE)
-            }
-        },
-        None => in_runtime(async { serve(cli, stop_signal()?, drop).await }),
+        }
+        None => in_runtime(async { serve(cli, stop_signal()?, |_, _| {}).await }),
     }
 }
 
-/// Whether a running exporter answers, in words and by the exit code.
+/// Queries the health of a running exporter.
 async fn healthcheck(
     url: Option<&HealthUrl>,
     listen: Option<&ListenAddress>,
-    web_config: Option<&Path>,
+    web_config: Option<PathBuf>,
     timeout: Duration,
-) -> Result<ExitCode, String> {
-    let tls = web::shown_by(web_config).map_err(|problems| problems.to_string())?.is_some();
-    let url = url.cloned().or_else(|| HealthUrl::of(listen?, tls));
-    let url = url.ok_or("no flag says which port can be asked: --url says where the exporter is")?;
+) -> Result<ExitCode, ExitError> {
+    let file = web_config.clone();
+    let tls =
+        blocking(move || commands::healthcheck::shown_by(file.as_deref()).map(|shown| shown.is_some())).await;
+    let tls = tls.map_err(|problems| problems.to_string())?;
+    let url = url.cloned().or_else(|| HealthUrl::from_listen_address(listen?, tls));
+    let url = url.ok_or("the port to query is unknown: set --url")?;
     if url.is_https() && !tls {
-        return Err(format!(
-            "{url}: whom to trust is not known: --web.config.file names the exporter's certificate"
-        ));
+        return Err(ExitError::Usage(format!(
+            "{url}: the certificate to trust is unknown: pass the exporter's --web.config.file"
+        )));
     }
-    Ok(match web::ask_health(&url, web_config, timeout).await {
+    match commands::healthcheck::ask_health(&url, web_config.as_deref(), timeout).await {
         Ok(answer) => {
-            println!("{url}: {answer}");
-            ExitCode::SUCCESS
+            print(&format!("{url}: {answer}\n"))?;
+            Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
-            eprintln!("{url}: {error}");
-            ExitCode::FAILURE
+            print_error(&format!("{url}: {error}"));
+            Ok(ExitCode::FAILURE)
         }
-    })
+    }
 }
 
-/// Probes and serves until `stop` completes; `serving` is called once everything is listened on, with how to ask for a reload.
+/// Probes and serves until `stop` completes. Calls `serving` once all listeners are open, with the handle for reloads
+/// and the one that starts tasks.
 async fn serve(
     cli: &Cli,
     stop: impl Future<Output = ()>,
-    serving: impl FnOnce(Reloads),
-) -> Result<ExitCode, String> {
+    serving: impl FnOnce(Reloads, &Tasks),
+) -> Result<ExitCode, ExitError> {
     let lifecycle = Lifecycle::new(cli.enable_lifecycle);
-    reload_at_hangup(lifecycle.reloads.clone())?;
-    let setup = set_up(cli)?;
-    let front = front(cli).await?;
+    reload_on_sighup(lifecycle.reloads.clone(), lifecycle.supervisor.tasks())?;
+    let mut stop = std::pin::pin!(stop);
+    let (setup, server) = tokio::select! {
+        () = &mut stop => return Ok(ExitCode::SUCCESS), // loading can hang on a network disk
+        started = async { Ok::<_, ExitError>((set_up(cli).await?, open_server(cli).await?)) } => started?,
+    };
     tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
-    serving(lifecycle.reloads.clone());
-    app::run(setup, front, cli.telemetry_path.clone(), lifecycle, stop).await;
+    serving(lifecycle.reloads.clone(), lifecycle.supervisor.tasks());
+    app::run(setup, server, cli.telemetry_path.clone(), lifecycle, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Listens, and says where.
-async fn front(cli: &Cli) -> Result<Front, String> {
-    let access = Access::load(cli.web_config.as_deref()).map_err(|problems| problems.to_string())?;
-    let front = Front::open(&cli.listen, cli.systemd_socket, access).await;
-    let front = front.map_err(|error| error.to_string())?;
-    for place in front.places(&cli.telemetry_path) {
-        tracing::info!("serving {place}");
+/// Opens the listeners and logs their addresses.
+async fn open_server(cli: &Cli) -> Result<Server, ExitError> {
+    let file = cli.web_config.clone();
+    let access = blocking(move || Access::load(file.as_deref())).await;
+    let access = access.map_err(|problems| problems.to_string())?;
+    let server = Server::open(&cli.listen, cli.systemd_socket, access).await;
+    let server = server.map_err(|error| error.to_string())?;
+    for address in server.places(&cli.telemetry_path) {
+        tracing::info!("serving {address}");
     }
-    Ok(front)
+    Ok(server)
 }
 
-fn set_up(cli: &Cli) -> Result<Setup, String> {
-    app::set_up(cli.config_file.as_deref(), Clock::System).map_err(|error| error.to_string())
+async fn set_up(cli: &Cli) -> Result<Setup, ExitError> {
+    let file = cli.config_file.clone();
+    let setup = blocking(move || app::set_up(file.as_deref(), Clock::System)).await;
+    Ok(setup.map_err(|error| error.to_string())?)
 }
 
-fn in_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> Result<ExitCode, String> {
+fn in_runtime(work: impl Future<Output = Result<ExitCode, ExitError>>) -> Result<ExitCode, ExitError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("the runtime can't be started: {error}"))?;
-    let result = runtime.block_on(work);
+        .map_err(|error| format!("failed to start the runtime: {error}"))?;
+    // Caught here: dropping a runtime waits for blocking work without a limit.
+    let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(Task::Main.run(work))));
     runtime.shutdown_timeout(LAST_GRACE);
-    result
+    result.unwrap_or(Err(ExitError::Panicked))
 }
 
-/// Logs to standard error; commands say what they have to say on standard output, so they log warnings alone.
+/// Logs to standard error. Commands print results to standard output, so by default they log only warnings.
 fn init_log(cli: &Cli) {
     let usual = if cli.command.is_some() { LevelFilter::WARN } else { LevelFilter::INFO };
     log_to(cli, usual, logging::colours(), std::io::stderr);
 }
 
-/// Logs there, with `usual` as the level where none is asked for.
+/// Logs to `writer`, at level `usual` unless `--log.level` is set.
 fn log_to<W>(cli: &Cli, usual: LevelFilter, coloured: bool, writer: W)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let levels = cli.log_level.clone().unwrap_or_else(|| Levels::all(usual));
     logging::init(&levels, cli.log_format, coloured, writer);
+    logging::log_panics();
 }
 
-/// Completes at SIGINT or SIGTERM. Installed before anything else starts: a process with number 1 has no default.
+/// Completes on SIGINT or SIGTERM. Installed before anything else: PID 1 has no default handlers.
 #[cfg(unix)]
 fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     use tokio::signal::unix::{SignalKind, signal};
-    let install =
-        |kind| signal(kind).map_err(|error| format!("a signal handler can't be installed: {error}"));
+    let install = |kind| signal(kind).map_err(|error| format!("failed to install a signal handler: {error}"));
     let mut interrupt = install(SignalKind::interrupt())?;
     let mut terminate = install(SignalKind::terminate())?;
     Ok(async move {
@@ -211,28 +258,30 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     })
 }
 
-/// Asks for a reload at each SIGHUP; those that come while one is under way are one.
+/// Requests a reload on SIGHUP. Signals during a reload are merged into one.
 #[cfg(unix)]
-fn reload_at_hangup(reloads: Reloads) -> Result<(), String> {
+fn reload_on_sighup(reloads: Reloads, tasks: &Tasks) -> Result<(), String> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut hangup = signal(SignalKind::hangup())
-        .map_err(|error| format!("a signal handler can't be installed: {error}"))?;
-    tokio::spawn(async move { while hangup.recv().await.is_some() && reloads.ask().await.is_some() {} });
+        .map_err(|error| format!("failed to install a signal handler: {error}"))?;
+    tasks.spawn(Task::Sighup, async move {
+        while hangup.recv().await.is_some() && reloads.request().await.is_some() {}
+    });
     Ok(())
 }
 
-/// There is no such signal.
+/// SIGHUP exists only on Unix.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
-fn reload_at_hangup(_reloads: Reloads) -> Result<(), String> {
+fn reload_on_sighup(_reloads: Reloads, _tasks: &Tasks) -> Result<(), String> {
     Ok(())
 }
 
-/// Completes at Ctrl-C, Ctrl-Break, and when the console is closed.
+/// Completes on Ctrl-C, Ctrl-Break or when the console closes.
 #[cfg(windows)]
 fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     use tokio::signal::windows;
-    let failed = |error| format!("a console handler can't be installed: {error}");
+    let failed = |error| format!("failed to install a console handler: {error}");
     let mut interrupt = windows::ctrl_c().map_err(failed)?;
     let mut abort = windows::ctrl_break().map_err(failed)?;
     let mut close = windows::ctrl_close().map_err(failed)?;
@@ -245,21 +294,22 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     })
 }
 
-/// The same as a service of Windows, with the flags that it was installed with.
+/// Runs as a Windows service, with the flags that it was installed with.
 #[cfg(windows)]
-fn be_service(cli: &Cli) -> Result<ExitCode, String> {
-    use windows::{Life, folders::Folders};
+fn run_service(cli: &Cli) -> Result<ExitCode, ExitError> {
+    use windows_service::ServiceHandle;
+    use windows_service::folders::Folders;
 
-    let work = |cli: &Cli, life: &Life| {
-        let Some(Command::Service { action: windows::Action::Run { folder } }) = &cli.command else {
+    let work = |cli: &Cli, service: &ServiceHandle| {
+        let Some(Command::Service { action: ServiceAction::Run { folder } }) = &cli.command else {
             return Ok(());
         };
         let folders = Folders::at(folder.clone());
-        let cli = &windows::completed(cli, &folders);
-        let log = windows::log(&folders).map_err(|error| error.to_string())?;
+        let cli = &windows_service::completed(cli, &folders);
+        let log = windows_service::log(&folders).map_err(|error| error.to_string())?;
         log_to(cli, LevelFilter::INFO, false, log);
-        in_runtime(serve(cli, life.stop(), |reloads| life.serving(reloads))).map(drop)
+        in_runtime(serve(cli, service.stop(), |reloads, tasks| service.serving(reloads, tasks))).map(drop)
     };
-    windows::run(cli.clone(), work).map_err(|error| error.to_string())?;
+    windows_service::run(cli.clone(), work).map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,35 +2,36 @@
 #Requires -RunAsAdministrator
 <#
 .SYNOPSIS
-Installs defender-exporter as a service, brings an installed one up to date, or removes it.
+Installs, updates or removes the defender-exporter service.
 
 .DESCRIPTION
-Copies the program to "C:\Program Files\defender-exporter" and a configuration to "C:\ProgramData\defender-exporter", installs
-the service by the program's own command (automatic delayed start, restart after failures), starts it and asks it whether it is
-healthy. Doing it again changes only what differs. With -WhatIf it says what it would do, and does nothing.
+Copies the program to "C:\Program Files\defender-exporter" and the configuration to "C:\ProgramData\defender-exporter", installs
+the service (delayed automatic start, restart after failures), starts it and checks its health. A second run changes only what
+differs. With -WhatIf, the script prints the steps and changes nothing.
 
 .PARAMETER Program
-The program to install; that beside this script, if not given.
+The program to install. Default: defender-exporter.exe beside this script.
 
 .PARAMETER Config
-A configuration to install. Without one, that which is there stays; where there is none, the service probes everything documented.
+The configuration to install. Default: the installed one. Without any, the service probes all documented endpoints.
 
 .PARAMETER Account
-Virtual: NT SERVICE\defender-exporter, with no more rights than any user; Defender's own validation refuses it.
-LocalSystem: Defender's own validation (MpCmdRun -ValidateMapsConnection) answers.
+Virtual: NT SERVICE\defender-exporter, with the rights of a standard user. Defender's own validation
+(MpCmdRun -ValidateMapsConnection) requires more.
+LocalSystem: Defender's own validation works.
 
 .PARAMETER ListenAddress
-Where the service serves, as [HOST]:PORT; several are possible.
+The listen addresses, as [HOST]:PORT.
 
 .PARAMETER Flags
-Further flags of the exporter for the service, such as '--log.level=debug'. With powershell.exe -File, which knows no lists, one alone.
+Additional flags of the exporter, such as '--log.level=debug'. powershell.exe -File can't pass lists: it allows one flag.
 
 .PARAMETER AllowFrom
-Opens Windows' firewall for these addresses or networks, and for nobody else. Without it, no rule is made, and one of an earlier
-installation is removed.
+Addresses or networks that the Windows firewall lets through. Without it, the script creates no rule, and removes the rule
+of an earlier installation.
 
 .PARAMETER Uninstall
-Removes service, firewall rule and program. Configuration, log and state stay unless -Purge is given too.
+Removes the service, the firewall rule and the program. Keeps configuration, log and state; -Purge removes them too.
 
 .PARAMETER Purge
 With -Uninstall: removes "C:\ProgramData\defender-exporter" as well.
@@ -88,12 +89,12 @@ $installed = Join-Path -Path $programFolder -ChildPath 'defender-exporter.exe'
 $dataFolder = Join-Path -Path $env:ProgramData -ChildPath $name
 $installedConfig = Join-Path -Path $dataFolder -ChildPath 'defender-exporter.yaml'
 
-# Runs the exporter and stops the script where it fails; what it says is shown.
+# Runs the exporter and shows its output. Stops the script if it fails.
 function Invoke-Exporter {
     param([string] $Path, [string[]] $Arguments)
     & $Path @Arguments | Out-Host
     if ($LASTEXITCODE -ne 0) {
-        throw "defender-exporter $($Arguments -join ' ') ended with exit code $LASTEXITCODE"
+        throw "defender-exporter $($Arguments -join ' ') failed with exit code $LASTEXITCODE"
     }
 }
 
@@ -103,8 +104,8 @@ function Test-SameFile {
     return (Get-FileHash -LiteralPath $Left).Hash -eq (Get-FileHash -LiteralPath $Right).Hash
 }
 
-# Does it again for a while: a program can't be replaced or removed before its process is gone, which comes after its service's end.
-function Invoke-Patiently {
+# Retries for 10 s: a program can be replaced or removed only after its process has exited, which is after the service stops.
+function Invoke-WithRetry {
     param([scriptblock] $Action)
     for ($try = 1; ; $try++) {
         try {
@@ -117,8 +118,8 @@ function Invoke-Patiently {
     }
 }
 
-# The running service keeps its program open.
-function Close-Exporter {
+# Stops the service, which keeps its program file open.
+function Stop-Exporter {
     $service = Get-Service -Name $name -ErrorAction SilentlyContinue
     if ($service -and $service.Status -ne 'Stopped' -and $PSCmdlet.ShouldProcess($name, 'Stop the service')) {
         Stop-Service -Name $name
@@ -131,46 +132,46 @@ function Sync-FirewallRule {
     if ($rule -and $PSCmdlet.ShouldProcess($name, 'Remove the firewall rule')) {
         Remove-NetFirewallRule -Name $name
     }
-    if ($AllowFrom.Count -gt 0 -and $PSCmdlet.ShouldProcess($name, "Let $($AllowFrom -join ', ') through the firewall")) {
+    if ($AllowFrom.Count -gt 0 -and $PSCmdlet.ShouldProcess($name, "Allow $($AllowFrom -join ', ') in the firewall")) {
         $ports = @($ListenAddress | ForEach-Object { ($_ -split ':')[-1] } | Sort-Object -Unique)
         $null = New-NetFirewallRule -Name $name -DisplayName $name -Direction Inbound -Action Allow -Protocol TCP `
             -LocalPort $ports -RemoteAddress $AllowFrom -Program $installed `
-            -Description 'Lets Prometheus scrape defender-exporter.'
+            -Description 'Allows Prometheus to scrape defender-exporter.'
     }
 }
 
-# Waits until the exporter answers where it listens first, whatever its web configuration asks of clients.
+# Waits until the exporter responds at its first listen address. Works with any web configuration.
 function Wait-Exporter {
-    $ErrorActionPreference = 'Continue' # with Stop, Windows PowerShell 5.1 ends at the first line on standard error
+    $ErrorActionPreference = 'Continue' # with Stop, Windows PowerShell 5.1 aborts at the first line on standard error
     $where = $ListenAddress[0]
     for ($try = 1; $try -le 30; $try++) {
-        $said = & $installed "--web.listen-address=$where" healthcheck 2>$null
+        $output = & $installed "--web.listen-address=$where" healthcheck 2>$null
         if ($LASTEXITCODE -eq 0) {
-            Write-Output "defender-exporter is healthy: $said"
+            Write-Output "defender-exporter is healthy: $output"
             return
         }
         Start-Sleep -Seconds 1
     }
-    throw "the service runs and does not answer at ${where}; its log is in $dataFolder\logs"
+    throw "The service is running but does not respond at ${where}. See its log in $dataFolder\logs"
 }
 
 function Install-Exporter {
     $source = (Resolve-Path -LiteralPath $Program).ProviderPath
     if ($Config) {
         $configSource = (Resolve-Path -LiteralPath $Config).ProviderPath
-        Invoke-Exporter -Path $source -Arguments @('--config.check', "--config.file=$configSource") # nothing is changed for a bad one
+        Invoke-Exporter -Path $source -Arguments @('--config.check', "--config.file=$configSource") # before any change
     }
     if (-not (Test-SameFile -Left $source -Right $installed)) {
-        Close-Exporter
+        Stop-Exporter
         if ($PSCmdlet.ShouldProcess($installed, "Copy $source")) {
             $null = New-Item -ItemType Directory -Path $programFolder -Force
-            Invoke-Patiently -Action { Copy-Item -LiteralPath $source -Destination $installed -Force }
+            Invoke-WithRetry -Action { Copy-Item -LiteralPath $source -Destination $installed -Force }
         }
     }
     $kind = if ($Account -eq 'LocalSystem') { 'local-system' } else { 'virtual' }
     $arguments = @($ListenAddress | ForEach-Object { "--web.listen-address=$_" }) + $Flags
     $arguments += @('service', 'install', '--account', $kind)
-    # First the service, whose installation makes the folder and keeps others from writing there; then what lies in it.
+    # The service first: its installation creates the data folder and restricts write access to it.
     if ($PSCmdlet.ShouldProcess($name, "Install the service: $($arguments -join ' ')")) {
         Invoke-Exporter -Path $installed -Arguments $arguments
     }
@@ -180,7 +181,7 @@ function Install-Exporter {
         }
     }
     Sync-FirewallRule
-    Close-Exporter # what was changed takes effect with a start
+    Stop-Exporter # changes take effect at the next start
     if ($PSCmdlet.ShouldProcess($name, 'Start the service')) {
         Invoke-Exporter -Path $installed -Arguments @('service', 'start')
         Wait-Exporter
@@ -189,11 +190,11 @@ function Install-Exporter {
 
 function Uninstall-Exporter {
     if (Get-Service -Name $name -ErrorAction SilentlyContinue) {
-        Close-Exporter
+        Stop-Exporter
         if ($PSCmdlet.ShouldProcess($name, 'Remove the service')) {
-            # By Windows' own program: that of the service may be gone.
+            # With sc.exe, because the exporter may already be removed.
             & "$env:SystemRoot\System32\sc.exe" delete $name | Out-Host
-            if ($LASTEXITCODE -ne 0) { throw "sc.exe delete $name ended with exit code $LASTEXITCODE" }
+            if ($LASTEXITCODE -ne 0) { throw "sc.exe delete $name failed with exit code $LASTEXITCODE" }
         }
     }
     Sync-FirewallRule
@@ -201,7 +202,7 @@ function Uninstall-Exporter {
     if ($Purge) { $folders += $dataFolder }
     foreach ($folder in $folders) {
         if ((Test-Path -LiteralPath $folder) -and $PSCmdlet.ShouldProcess($folder, 'Remove the folder')) {
-            Invoke-Patiently -Action { Remove-Item -LiteralPath $folder -Recurse -Force }
+            Invoke-WithRetry -Action { Remove-Item -LiteralPath $folder -Recurse -Force }
         }
     }
 }

@@ -1,31 +1,31 @@
-//! What a person types → what is to be explained. The spellings of HRESULTs are in `hresult.rs`.
+//! Parses what `explain` accepts. `hresult.rs` has the spellings of HRESULTs.
 
 use std::fmt;
 
-use super::book::BOOK;
+use super::texts::ADVICE;
 use super::{RevocationCause, Topic, hresult, revocation_causes, topics};
-use crate::observation::{FAILURE_PAIRS, FailureReason, Stage};
+use crate::observation::{FAILURE_PAIRS, FailureReason, Phase};
 
-/// What can be explained.
+/// A code that can be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// Pairs of stage and reason: one, or every stage that has the reason.
-    Failures(Vec<(Stage, FailureReason)>),
-    /// A reason that no probe fails for.
+    /// Pairs of phase and reason: one, or all phases with that reason.
+    Failures(Vec<(Phase, FailureReason)>),
+    /// A reason that only verdicts have, never a probe.
     Reason(FailureReason),
-    /// Why it isn't known whether a certificate is revoked.
+    /// A cause of unknown revocation status.
     Revocation(&'static RevocationCause),
-    /// An HRESULT that has words, its own or those of its family.
+    /// An HRESULT with its own entry, or of a known family.
     Hresult(u32),
     /// A topic.
     Topic(&'static Topic),
 }
 
-/// Nothing of that name.
+/// An unknown code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct UnknownCode {
     code: String,
-    /// A known word that is spelt nearly so.
+    /// A known word with a similar spelling.
     nearest: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for UnknownCode {
     }
 }
 
-/// The longest text that a message repeats, in characters.
+/// The maximum length of the user's text in messages, in characters.
 const MAX_SHOWN: usize = 60;
 
 impl UnknownCode {
@@ -54,21 +54,22 @@ impl UnknownCode {
     }
 }
 
-/// Reads a reason, `stage.reason`, `revocation.cause`, a topic, an HRESULT in any spelling, or a line that has one in it.
+/// Parses a reason, `phase.reason`, `revocation.cause`, a topic, an HRESULT in any spelling, or a line that contains
+/// one.
 ///
 /// # Errors
-/// When it is none of them, or an HRESULT of a family that isn't known.
+/// If it is none of these, or an HRESULT of an unknown family.
 pub fn parse_code(text: &str) -> Result<Code, UnknownCode> {
     let text = text.trim();
     let word = normal(text);
-    let explained = |code: &u32| BOOK.hresult(*code).is_some() || BOOK.family(*code).is_some();
+    let explained = |code: &u32| ADVICE.hresult(*code).is_some() || ADVICE.family(*code).is_some();
     let of_word = || failures(&word).or_else(|| topic(&word)).or_else(|| revocation(&word));
     let of_number =
         || hresult::one(text).filter(explained).or_else(|| hresult::in_text(text).filter(explained));
     of_word().or_else(|| of_number().map(Code::Hresult)).ok_or_else(|| UnknownCode::new(text))
 }
 
-/// One spelling for words: hyphens, spaces and capitals don't matter, nor what stands between stage and reason.
+/// Normalizes a word: ignores hyphens, spaces, case, and the separator between phase and reason.
 fn normal(text: &str) -> String {
     let one = |c: char| match c {
         '-' | ' ' => '_',
@@ -79,12 +80,12 @@ fn normal(text: &str) -> String {
 }
 
 fn failures(word: &str) -> Option<Code> {
-    let (stage, reason) = match word.split_once('.') {
-        Some((stage, reason)) => (Some(stage), reason.trim_matches('_')),
+    let (phase, reason) = match word.split_once('.') {
+        Some((phase, reason)) => (Some(phase), reason.trim_matches('_')),
         None => (None, word),
     };
-    let wanted = |(at, why): &&(Stage, FailureReason)| {
-        why.as_str() == reason && stage.is_none_or(|stage| at.as_str() == stage)
+    let wanted = |(at, why): &&(Phase, FailureReason)| {
+        why.as_str() == reason && phase.is_none_or(|phase| at.as_str() == phase)
     };
     let pairs: Vec<_> = FAILURE_PAIRS.iter().filter(wanted).copied().collect();
     if !pairs.is_empty() {
@@ -92,7 +93,7 @@ fn failures(word: &str) -> Option<Code> {
     }
     let never_of_a_probe = |reason: &FailureReason| FAILURE_PAIRS.iter().all(|(_, why)| why != reason);
     let named = FailureReason::ALL.iter().copied().find(|known| known.as_str() == reason)?;
-    // Whatever the stage: such a reason has none, and a label or a person may put one there.
+    // Ignores the phase: such a reason has none, but a label or a user may add one.
     Some(named).filter(never_of_a_probe).map(Code::Reason)
 }
 
@@ -108,14 +109,14 @@ fn revocation(word: &str) -> Option<Code> {
     revocation_causes().iter().find(|known| known.cause == cause).map(Code::Revocation)
 }
 
-/// The known word that a misspelt one is likely to stand for: at most a third of it differs.
+/// The known word with the smallest edit distance. Returns `None` if more than a third of it differs.
 fn nearest(text: &str) -> Option<String> {
     let word = normal(&text.chars().take(MAX_SHOWN).collect::<String>());
     let reasons = FailureReason::ALL.iter().map(|reason| reason.as_str().to_owned());
-    let pairs = FAILURE_PAIRS.iter().map(|(stage, reason)| format!("{stage}.{reason}"));
+    let pairs = FAILURE_PAIRS.iter().map(|(phase, reason)| format!("{phase}.{reason}"));
     let names = topics().iter().flat_map(|topic| std::iter::once(&topic.name).chain(&topic.also).cloned());
     let causes = revocation_causes().iter().map(|cause| cause.cause.clone());
-    let codes = BOOK.hresults.iter().map(|entry| format!("0x{:08X}", entry.code));
+    let codes = ADVICE.hresults.iter().map(|entry| format!("0x{:08X}", entry.code));
     let known = reasons.chain(pairs).chain(names).chain(causes).chain(codes);
     let (distance, best) = known
         .map(|known| (strsim::damerau_levenshtein(&word, &normal(&known)), known))
@@ -128,16 +129,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_are_read_with_and_without_a_stage() {
+    fn reasons_are_read_with_and_without_a_phase() {
         use FailureReason as R;
         let cases = [
-            ("tls.expired", vec![(Stage::Tls, R::Expired)]),
-            ("TLS/Expired", vec![(Stage::Tls, R::Expired)]),
-            ("tls: not-yet valid", vec![(Stage::Tls, R::NotYetValid)]),
-            ("expired", vec![(Stage::Tls, R::Expired), (Stage::Transfer, R::Expired)]),
+            ("tls.expired", vec![(Phase::Tls, R::Expired)]),
+            ("TLS/Expired", vec![(Phase::Tls, R::Expired)]),
+            ("tls: not-yet valid", vec![(Phase::Tls, R::NotYetValid)]),
+            ("expired", vec![(Phase::Tls, R::Expired), (Phase::Transfer, R::Expired)]),
             (
                 "refused",
-                vec![(Stage::Resolve, R::Refused), (Stage::Connect, R::Refused), (Stage::Tunnel, R::Refused)],
+                vec![(Phase::Resolve, R::Refused), (Phase::Connect, R::Refused), (Phase::Tunnel, R::Refused)],
             ),
         ];
         for (text, pairs) in cases {

@@ -1,9 +1,9 @@
-//! The spellings of an HRESULT: as Windows, Microsoft's pages, shells and log files write it.
+//! Parses HRESULTs as written by Windows, Microsoft's pages, shells and logs.
 
-use super::book::winhttp_hresult;
+use super::texts::winhttp_hresult;
 
-/// One word: WinHTTP's number, or an HRESULT in hexadecimal (with or without 0x) or in decimal (signed, as an exit code, or
-/// unsigned). A Microsoft page misprints 0x80072F0D as 800722F0D.
+/// Parses one word: WinHTTP's number, or an HRESULT in hexadecimal (with or without 0x) or decimal (signed, as an exit
+/// code, or unsigned). Accepts 800722F0D, a misprint of 0x80072F0D on a Microsoft page.
 pub(super) fn one(word: &str) -> Option<u32> {
     if let Some(code) = word.parse().ok().and_then(winhttp_hresult) {
         return Some(code);
@@ -21,13 +21,13 @@ pub(super) fn one(word: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// The first failure in a whole line or output, such as "(hr=0x80072F8F httpcode=451)": successes (hr = 0x1) stand in it too.
+/// The first failure in a line or output, such as "(hr=0x80072F8F httpcode=451)". Ignores successes (hr = 0x1).
 pub(crate) fn in_text(text: &str) -> Option<u32> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     words.filter(|word| word.len() >= 8).filter_map(one).find(|code| is_failure(*code))
 }
 
-/// The highest bit is set ([MS-ERREF], section 2.1).
+/// Whether the highest bit is set ([MS-ERREF], section 2.1).
 const fn is_failure(code: u32) -> bool {
     code >= 1 << 31
 }
@@ -48,7 +48,7 @@ mod tests {
             ("800722F0D", 0x8007_2F0D),
             ("0x800722F0D", 0x8007_2F0D),
             ("0x1", 1),
-            // Not WinHTTP's, so hexadecimal.
+            // not a WinHTTP number, so hexadecimal
             ("13000", 0x13000),
         ] {
             assert_eq!(one(text), Some(code), "{text}");
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn whole_lines_are_read() {
         for (text, code) in [
-            // Microsoft's page, with its misprint of httpcode.
+            // Microsoft's page, which misprints httpcode.
             (
                 "ValidateMapsConnection failed to establish a connection to MAPS (hr=0x80070006 httpcore=451)",
                 0x8007_0006,

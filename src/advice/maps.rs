@@ -1,23 +1,23 @@
-//! What keeps clients from MAPS by a route, as a sentence: what fails, what it means for each value of `SSLOptions`, and
-//! what to change first. Whether they are connected is decided in `verdict`.
+//! Describes why clients can't connect to MAPS on a route: the failure, its effect for each value of `SSLOptions`, and
+//! what to change first. `verdict` decides whether they can connect.
 
-use super::{Advice, RevocationCause, at_proxy, for_component, revocation_causes};
+use super::{Advice, RevocationCause, at_proxy, for_component, for_detail, revocation_causes};
 use crate::catalog::Component;
-use crate::observation::{FailureReason, Stage};
+use crate::observation::{FailureReason, Phase};
 use crate::text::clean;
 
-/// What was found of MAPS by one route. Texts may come from the network: they are cleaned and cut here.
+/// The state of MAPS on one route. Texts may come from the network; they are cleaned and truncated here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapsCase<'a> {
-    /// A client gets through with the default `SSLOptions` (3), and so with every other value.
+    /// Clients with the default `SSLOptions` (3) connect, and so do those with any other value.
     Connected,
-    /// A genuine answer came, and it can't be found out whether the certificates are revoked.
+    /// The answer is genuine, but the revocation status of its certificates is unknown.
     RevocationUnknown {
-        /// The URL of the CRL or OCSP responder that fails; none if the certificate names none.
+        /// The URL of the CRL or OCSP responder that fails. `None` if the certificate names none.
         source: Option<&'a str>,
-        /// Why: a word of [`super::revocation_causes`], with or without ": detail", or a fetch's "stage: reason".
+        /// The cause: a word of [`super::revocation_causes`], with or without ": detail", or a fetch's "phase: reason".
         why: &'a str,
-        /// Whether a client that pins and doesn't check revocation (2) gets through, and so one that does neither (0).
+        /// Whether clients with `SSLOptions` 2 (pinning only) connect, and so those with 0 (no checks).
         unchecked_connects: bool,
     },
     /// A certificate of the chain is revoked.
@@ -27,60 +27,98 @@ pub enum MapsCase<'a> {
     },
     /// The chain ends at a root that isn't genuine.
     Intercepted {
-        /// Distinguished name of who issued the presented leaf.
+        /// The distinguished name of the presented leaf's issuer.
         issuer: &'a str,
-        /// Whether a client that checks revocation and doesn't pin (1) gets through, and so one that does neither (0).
+        /// Whether clients with `SSLOptions` 1 (revocation only) connect, and so those with 0 (no checks).
         without_pinning_connects: bool,
     },
-    /// No endpoint gives a genuine answer.
+    /// No endpoint sends a genuine answer.
     Unreachable {
-        /// One of them, as in the catalog.
+        /// One of the endpoints, as in the catalog.
         endpoint: &'a str,
-        /// Where its probe failed.
-        stage: Stage,
-        /// Why.
+        /// The phase in which its probe failed.
+        phase: Phase,
+        /// The reason.
         reason: FailureReason,
-        /// Whether it is the route's proxy that was not reached.
+        /// Whether the route's proxy could not be reached.
         at_proxy: bool,
         /// The failure's detail.
         detail: &'a str,
     },
 }
 
-/// The case in words for an administrator: what fails, what to change, what other values of `SSLOptions` would do.
+/// The hosts of a MAPS need that isn't served while others are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NeedHosts<'a> {
+    /// The need's name in the catalog.
+    pub need: &'a str,
+    /// Its hosts that are probed.
+    pub hosts: Vec<&'a str>,
+    /// Remarks about wildcards above the hosts; see [`super::apex_rule`].
+    pub apex_rules: Vec<String>,
+}
+
+/// Describes the case: what fails, what to change, and the effect of other values of `SSLOptions`. With `of`, describes
+/// the hosts of one need.
 #[must_use]
-pub fn maps_sentence(case: &MapsCase<'_>) -> String {
+pub fn maps_sentence(case: &MapsCase<'_>, of: Option<&NeedHosts<'_>>) -> String {
+    let Some(of) = of else { return sentence(case, None) };
+    let mut text = sentence(case, Some(of));
+    for rule in &of.apex_rules {
+        text.push(' ');
+        text.push_str(rule);
+    }
+    text
+}
+
+impl NeedHosts<'_> {
+    /// "default hosts (a.example, b.example)".
+    fn named(&self) -> String {
+        format!("{} ({})", self.need.replace('_', " "), self.hosts.join(", "))
+    }
+}
+
+fn sentence(case: &MapsCase<'_>, of: Option<&NeedHosts<'_>>) -> String {
+    let about = of.map(|of| format!("Of the {}: ", of.named())).unwrap_or_default();
     match *case {
         MapsCase::Connected => {
             "MAPS is connected with the default SSLOptions (3), and so with every other value.".to_owned()
         }
         MapsCase::RevocationUnknown { source, why, unchecked_connects } => {
-            revocation_unknown(source.map(clean).as_deref(), &clean(why), unchecked_connects)
+            about + &revocation_unknown(source.map(clean).as_deref(), &clean(why), unchecked_connects)
         }
         MapsCase::Revoked { certificate } => format!(
-            "The certificate {} has been revoked: with the default SSLOptions MAPS will fail{}; {}.",
+            "{about}The certificate {} has been revoked: with the default SSLOptions MAPS will fail{}; {}.",
             clean(certificate),
-            shown(Stage::Tls, FailureReason::Revoked),
-            first_step(Stage::Tls, FailureReason::Revoked),
+            shown(Phase::Tls, FailureReason::Revoked),
+            first_step(Phase::Tls, FailureReason::Revoked),
         ),
         MapsCase::Intercepted { issuer, without_pinning_connects } => {
-            intercepted(&clean(issuer), without_pinning_connects)
+            about + &intercepted(&clean(issuer), without_pinning_connects)
         }
-        MapsCase::Unreachable { endpoint, stage, reason, at_proxy: proxy, detail } => {
+        MapsCase::Unreachable { endpoint, phase, reason, at_proxy: proxy, detail } => {
             let detail = if detail.is_empty() { String::new() } else { format!(" ({})", clean(detail)) };
+            let (none, clients) = match of {
+                None => ("No MAPS endpoint gives".to_owned(), ""),
+                Some(of) => (format!("None of the {} gives", of.named()), " for clients that query them"),
+            };
             format!(
-                "No MAPS endpoint gives a genuine answer, so MAPS will fail{} with every value of SSLOptions: {} fails in \
-                 {stage}: {reason}{detail}; {}.",
-                shown(stage, reason),
+                "{none} a genuine answer, so MAPS will fail{}{clients} with every value of SSLOptions: {} fails in \
+                 {phase}: {reason}{detail}; {}.",
+                shown(phase, reason),
                 clean(endpoint),
-                if proxy { step_of(&at_proxy(stage, reason)) } else { first_step(stage, reason) },
+                if proxy {
+                    first_remedy_step(&at_proxy(phase, reason))
+                } else {
+                    first_remedy_step(&for_detail(Component::Maps, phase, reason, &detail))
+                },
             )
         }
     }
 }
 
 fn revocation_unknown(source: Option<&str>, why: &str, unchecked_connects: bool) -> String {
-    let (cause, detail) = cause_of(why);
+    let NamedCause { cause, detail } = NamedCause::parse(why);
     let tail = if unchecked_connects {
         "(SSLOptions 2 and 0, which don't check revocation, connect.)"
     } else {
@@ -90,53 +128,59 @@ fn revocation_unknown(source: Option<&str>, why: &str, unchecked_connects: bool)
     let change = cause.change.replace("{}", source.unwrap_or("the revocation data"));
     match source {
         _ if cause.cause == PENDING => {
-            format!(
-                "HTTP answers, and whether the certificates are revoked is not looked up yet; {change}. {tail}"
-            )
+            format!("HTTP answers, and the revocation check is still pending; {change}. {tail}")
         }
         None => unknown_because(&cause.means, &change, tail),
         Some(url) => {
             let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
             format!(
                 "HTTP answers, but {} {url} {}{detail}: with the default SSLOptions MAPS will fail{}; {change}. {tail}",
-                kind_of(url),
+                source_kind(url),
                 cause.fault,
-                shown(Stage::Tls, FailureReason::RevocationUnknown),
+                shown(Phase::Tls, FailureReason::RevocationUnknown),
             )
         }
     }
 }
 
-/// Nothing is known to be wrong before the first lookup.
+/// Before the first lookup, nothing has failed yet.
 const PENDING: &str = "pending";
 
-/// The cause that the first word names, and the rest; a fetch's failure ("connect: refused") is named by its stage.
-fn cause_of(why: &str) -> (Option<&'static RevocationCause>, &str) {
-    let named = |word: &str| revocation_causes().iter().find(|cause| cause.cause == word);
-    let (word, rest) = why.split_once(':').unwrap_or((why, ""));
-    match named(word.trim()) {
-        Some(cause) => (Some(cause), rest.trim()),
-        None => (named("unreachable"), why.trim()),
+/// A cause of unknown revocation, with the details that follow its name.
+struct NamedCause<'a> {
+    cause: Option<&'static RevocationCause>,
+    detail: &'a str,
+}
+
+impl<'a> NamedCause<'a> {
+    /// The first word names the cause. A fetch's failure ("connect: refused") starts with its phase.
+    fn parse(why: &'a str) -> Self {
+        let named = |word: &str| revocation_causes().iter().find(|cause| cause.cause == word);
+        let (word, rest) = why.split_once(':').unwrap_or((why, ""));
+        match named(word.trim()) {
+            Some(cause) => Self { cause: Some(cause), detail: rest.trim() },
+            None => Self { cause: named("unreachable"), detail: why.trim() },
+        }
     }
 }
 
 fn unknown_because(why: &str, change: &str, tail: &str) -> String {
-    let shown = shown(Stage::Tls, FailureReason::RevocationUnknown);
+    let shown = shown(Phase::Tls, FailureReason::RevocationUnknown);
     format!(
-        "HTTP answers, but whether the certificates are revoked can't be found out ({why}): with the default SSLOptions \
+        "HTTP answers, but the revocation status is unknown ({why}): with the default SSLOptions \
          MAPS will fail{shown}; {change}. {tail}"
     )
 }
 
-/// What a URL is of, by its looks: names of lists can have OCSP in them.
-fn kind_of(url: &str) -> &'static str {
+/// The kind of a URL, from its text. Names of CRLs may contain OCSP.
+fn source_kind(url: &str) -> &'static str {
     let url = url.to_ascii_lowercase();
     let is_list = url.rsplit('.').next() == Some("crl");
     if url.contains("ocsp") && !is_list { "the OCSP responder" } else { "the CRL" }
 }
 
 fn intercepted(issuer: &str, without_pinning_connects: bool) -> String {
-    let shown = shown(Stage::Tls, FailureReason::Intercepted);
+    let shown = shown(Phase::Tls, FailureReason::Intercepted);
     let tail = if without_pinning_connects {
         "(SSLOptions 1 and 0, which don't pin, connect.)"
     } else {
@@ -148,18 +192,18 @@ fn intercepted(issuer: &str, without_pinning_connects: bool) -> String {
     )
 }
 
-/// " with 0x…", what a Windows client would show.
-fn shown(stage: Stage, reason: FailureReason) -> String {
-    let code = for_component(Component::Maps, stage, reason).hresult;
+/// " with 0x…", the error that a Windows client shows.
+fn shown(phase: Phase, reason: FailureReason) -> String {
+    let code = for_component(Component::Maps, phase, reason).hresult;
     code.map_or_else(String::new, |code| format!(" with 0x{code:08X}"))
 }
 
-/// The first step of the first remedy, as words that follow a semicolon.
-fn first_step(stage: Stage, reason: FailureReason) -> String {
-    step_of(&for_component(Component::Maps, stage, reason))
+/// The first step of the first remedy, to follow a semicolon.
+fn first_step(phase: Phase, reason: FailureReason) -> String {
+    first_remedy_step(&for_component(Component::Maps, phase, reason))
 }
 
-fn step_of(advice: &Advice) -> String {
+fn first_remedy_step(advice: &Advice) -> String {
     let first = advice.remedies.first().map_or("", String::as_str);
     let end = [": ", ". "].iter().filter_map(|end| first.find(end)).min();
     let step = end.map_or_else(|| first.trim_end_matches('.'), |end| &first[..end]);
@@ -200,25 +244,25 @@ mod tests {
                     unchecked_connects: false,
                 },
                 "HTTP answers, but the CRL http://c.test/OCSP 02.crl has expired (since 2026-01-01T00:00:00Z): with the \
-                 default SSLOptions MAPS will fail with 0x80072F8F; let http://c.test/OCSP 02.crl through uncached, for the \
+                 default SSLOptions MAPS will fail with 0x80072F8F; allow http://c.test/OCSP 02.crl uncached for the \
                  machine. (SSLOptions 2, which doesn't check revocation, would not help.)",
             ),
             (
                 unknown(Some(ocsp), "ocsp_error"),
                 "HTTP answers, but the OCSP responder http://oneocsp.microsoft.com/ocsp answers with an error: with the \
-                 default SSLOptions MAPS will fail with 0x80072F8F; wait, and look at what answers in place of \
-                 http://oneocsp.microsoft.com/ocsp if it stays. (SSLOptions 2 and 0, which don't check revocation, connect.)",
+                 default SSLOptions MAPS will fail with 0x80072F8F; wait, and find out what answers in place of \
+                 http://oneocsp.microsoft.com/ocsp if the error persists. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
                 unknown(None, "no_source"),
-                "HTTP answers, but whether the certificates are revoked can't be found out (the certificate names neither a \
-                 CRL nor an OCSP responder, as those of inspecting devices often don't): with the default SSLOptions MAPS \
-                 will fail with 0x80072F8F; look at who issued the certificate (`issuer` of defender_tls_info): a TLS \
-                 inspector most often. (SSLOptions 2 and 0, which don't check revocation, connect.)",
+                "HTTP answers, but the revocation status is unknown (the certificate names neither a \
+                 CRL nor an OCSP responder, which is common for inspecting devices): with the default SSLOptions MAPS \
+                 will fail with 0x80072F8F; check the certificate's issuer (`issuer` of defender_tls_info): usually a TLS \
+                 inspector. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
                 unknown(Some(CRL), "pending"),
-                "HTTP answers, and whether the certificates are revoked is not looked up yet; wait for the next probes. \
+                "HTTP answers, and the revocation check is still pending; wait for the next probes. \
                  (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
@@ -239,7 +283,7 @@ mod tests {
             (
                 MapsCase::Unreachable {
                     endpoint: "https://wdcp.microsoft.com/",
-                    stage: Stage::Connect,
+                    phase: Phase::Connect,
                     reason: FailureReason::Refused,
                     at_proxy: false,
                     detail: "10.0.0.1:443",
@@ -251,39 +295,67 @@ mod tests {
             (
                 MapsCase::Unreachable {
                     endpoint: "https://wdcp.microsoft.com/",
-                    stage: Stage::Connect,
+                    phase: Phase::Connect,
                     reason: FailureReason::Refused,
                     at_proxy: true,
                     detail: "on the way to the proxy",
                 },
                 "No MAPS endpoint gives a genuine answer, so MAPS will fail with 0x80072EFD with every value of SSLOptions: \
-                 https://wdcp.microsoft.com/ fails in connect: refused (on the way to the proxy); look at the proxy itself \
-                 and at the way to it.",
+                 https://wdcp.microsoft.com/ fails in connect: refused (on the way to the proxy); check that the proxy \
+                 runs, that the route has its name and port, and that no firewall or resolver on the path blocks it.",
             ),
         ];
         for (case, expected) in cases {
-            assert_eq!(maps_sentence(&case), expected, "{case:?}");
+            assert_eq!(maps_sentence(&case, None), expected, "{case:?}");
         }
+    }
+
+    #[test]
+    fn one_need_alone_is_named_with_its_hosts() {
+        let of = NeedHosts {
+            need: "default_hosts",
+            hosts: vec!["wdcp.microsoft.com", "wdcpalt.microsoft.com"],
+            apex_rules: vec!["Mind the apex.".to_owned()],
+        };
+        let unreachable = MapsCase::Unreachable {
+            endpoint: "https://wdcp.microsoft.com/",
+            phase: Phase::Connect,
+            reason: FailureReason::Refused,
+            at_proxy: false,
+            detail: "",
+        };
+        assert_eq!(
+            maps_sentence(&unreachable, Some(&of)),
+            "None of the default hosts (wdcp.microsoft.com, wdcpalt.microsoft.com) gives a genuine answer, so MAPS will fail \
+             with 0x80072EFD for clients that query them with every value of SSLOptions: https://wdcp.microsoft.com/ fails in \
+             connect: refused; allow this host and port in the firewall, from the machines' networks. Mind the apex."
+        );
+        let inspected = MapsCase::Intercepted { issuer: "CN=Proxy CA", without_pinning_connects: true };
+        let said = maps_sentence(&inspected, Some(&of));
+        let start = "Of the default hosts (wdcp.microsoft.com, wdcpalt.microsoft.com): TLS is inspected";
+        assert!(said.starts_with(start) && said.ends_with(" Mind the apex."), "{said}");
     }
 
     #[test]
     fn every_cause_and_every_failure_says_what_to_change() {
         for cause in revocation_causes() {
-            let said = maps_sentence(&unknown(Some(CRL), &cause.cause));
+            let said = maps_sentence(&unknown(Some(CRL), &cause.cause), None);
             assert!(said.contains("; ") && !said.contains("{}"), "{said}");
             assert!(cause.cause == PENDING || (said.contains(CRL) && said.contains(&cause.fault)), "{said}");
         }
-        for (stage, reason) in FAILURE_PAIRS {
+        for (phase, reason) in FAILURE_PAIRS {
             let case = MapsCase::Unreachable {
                 endpoint: "e",
-                stage: *stage,
+                phase: *phase,
                 reason: *reason,
                 at_proxy: false,
                 detail: "",
             };
-            let (_, step) =
-                maps_sentence(&case).split_once("; ").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-            assert!(step.len() > 20 && step.starts_with(char::is_lowercase), "{stage}.{reason}: {step}");
+            let (_, step) = maps_sentence(&case, None)
+                .split_once("; ")
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .unwrap();
+            assert!(step.len() > 20 && step.starts_with(char::is_lowercase), "{phase}.{reason}: {step}");
         }
     }
 
@@ -295,10 +367,10 @@ mod tests {
                 unknown(None, &text),
                 MapsCase::Revoked { certificate: &text },
                 MapsCase::Intercepted { issuer: &text, without_pinning_connects: false },
-                MapsCase::Unreachable { endpoint: &text, stage: Stage::Tls, reason: FailureReason::Alert, at_proxy: false, detail: &text },
+                MapsCase::Unreachable { endpoint: &text, phase: Phase::Tls, reason: FailureReason::Alert, at_proxy: false, detail: &text },
             ];
             for case in cases {
-                let said = maps_sentence(&case);
+                let said = maps_sentence(&case, None);
                 proptest::prop_assert!(!said.contains(|c: char| c.is_control() || c == '\u{202e}'), "{said:?}");
                 proptest::prop_assert!(said.chars().count() < 3 * MAX_TEXT + 600, "{said}");
             }

@@ -1,65 +1,92 @@
-//! A reason, an HRESULT, a topic or the case of MAPS → words for a person: what is broken, why, and what to change. The
-//! words are data, in `advice.yaml` and `topics.yaml`; which reason a failure has is decided in `failure/classify.rs`.
+//! Explains reasons, HRESULTs, topics and MAPS cases: the problem, its cause and its remedies. The texts are data, in
+//! `advice.yaml` and `topics.yaml`. `net/failure/classify.rs` decides which reason a failure has.
 
-mod book;
+mod texts;
+
 mod code;
 mod hresult;
 mod maps;
-mod names;
-mod story;
 #[cfg(test)]
 mod tests;
 
-use crate::catalog::{Basis, Component};
-use crate::observation::{FailureReason, Stage};
+use crate::catalog::{Basis, Component, Endpoint};
+use crate::observation::{FailureReason, Phase};
+use crate::tls::refusal;
 
-use book::{BOOK, TOPICS, winhttp_number};
-pub use book::{RevocationCause, Topic};
 pub use code::{Code, UnknownCode, parse_code};
 pub(crate) use hresult::in_text as hresult_in;
-pub use maps::{MapsCase, maps_sentence};
-pub use names::notes;
-pub use story::{maps_story, why};
+pub use maps::{MapsCase, NeedHosts, maps_sentence};
+use texts::{ADVICE, TOPICS, winhttp_number};
+pub use texts::{RevocationCause, Topic};
 
-/// What to tell a person.
+/// An explanation with remedies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
-    /// What is broken, in one line.
+    /// The problem, in one line.
     pub title: String,
-    /// Why.
+    /// The cause.
     pub cause: String,
-    /// What to change, in the order of preference.
+    /// What to change, in order of preference.
     pub remedies: Vec<String>,
-    /// The HRESULT that a Windows client would most likely show.
+    /// The HRESULT that a Windows client most likely shows.
     pub hresult: Option<u32>,
-    /// Others that it may show.
+    /// Other HRESULTs that it may show.
     pub other_hresults: Vec<u32>,
-    /// Where the words are from, if that is known of each.
+    /// The source of the text, if known.
     pub source: Option<String>,
-    /// The topics that say more.
+    /// Topics with more information.
     pub more: Vec<String>,
 }
 
-/// What a failure means. Every pair that can occur has words of its own.
+/// A remark about a wildcard pattern whose bare name clients query. Returns `None` if the pattern isn't one. A firewall
+/// whose `*.x` matches only names below `x` would block exactly the host that matters.
 #[must_use]
-pub fn for_failure(stage: Stage, reason: FailureReason) -> Advice {
-    failure(None, stage, reason)
+pub fn apex_rule(endpoint: &Endpoint) -> Option<String> {
+    let (pattern, apex) = (&endpoint.pattern, endpoint.apex()?);
+    Some(format!(
+        "`{pattern}` does not match `{apex}` in many firewalls and proxies: allow the name itself too."
+    ))
 }
 
-/// What a failure means for an endpoint of this component: the hosts of the sample storage must never be exempted from
-/// inspection, so that their remedies differ.
+/// Explains a failure. Every pair that can occur has its own text.
 #[must_use]
-pub fn for_component(component: Component, stage: Stage, reason: FailureReason) -> Advice {
-    failure(Some(component), stage, reason)
+pub fn for_failure(phase: Phase, reason: FailureReason) -> Advice {
+    failure(None, phase, reason)
 }
 
-/// What it means when the route's proxy isn't reached, so that nothing could be asked of the endpoint.
+/// Explains a failure for an endpoint of this component. Hosts of the sample storage must never be exempted from
+/// inspection, so their remedies differ.
 #[must_use]
-pub fn at_proxy(stage: Stage, reason: FailureReason) -> Advice {
-    let own = for_failure(stage, reason);
+pub fn for_component(component: Component, phase: Phase, reason: FailureReason) -> Advice {
+    failure(Some(component), phase, reason)
+}
+
+/// Explains a failure of an endpoint of this component with its detail: if a certificate is for another host, the
+/// advice is about that host.
+#[must_use]
+pub fn for_detail(component: Component, phase: Phase, reason: FailureReason, detail: &str) -> Advice {
+    let own = for_component(component, phase, reason);
+    let Some(host) = refusal::other_host(detail).filter(|_| phase == Phase::Tls) else { return own };
+    let words = &ADVICE.other_host;
+    let named = |text: String| text.replace("{}", host);
+    Advice {
+        cause: named(words.cause.clone()),
+        remedies: remedies(None, &words.remedies).into_iter().map(named).collect(),
+        more: Vec::new(),
+        ..own
+    }
+}
+
+/// Explains a failure to reach the route's proxy; the endpoint wasn't tested.
+#[must_use]
+pub fn at_proxy(phase: Phase, reason: FailureReason) -> Advice {
+    let own = for_failure(phase, reason);
+    if reason == FailureReason::Internal {
+        return own; // not the proxy's fault, nor that of the path to it
+    }
     let mut title = own.title.chars();
     let title: String = title.next().into_iter().flat_map(char::to_lowercase).chain(title).collect();
-    let words = &BOOK.at_proxy;
+    let words = &ADVICE.at_proxy;
     Advice {
         title: words.title.replace("{}", &title),
         cause: words.cause.clone(),
@@ -69,10 +96,10 @@ pub fn at_proxy(stage: Stage, reason: FailureReason) -> Advice {
     }
 }
 
-fn failure(component: Option<Component>, stage: Stage, reason: FailureReason) -> Advice {
-    let Some(entry) = BOOK.failure(stage, reason) else {
-        // No such pair occurs; what it is called is still said.
-        return Advice::bare(format!("{stage}: {reason}"));
+fn failure(component: Option<Component>, phase: Phase, reason: FailureReason) -> Advice {
+    let Some(entry) = ADVICE.failure(phase, reason) else {
+        // This pair never occurs, but its name is still a title.
+        return Advice::bare(format!("{phase}: {reason}"));
     };
     Advice {
         cause: entry.cause.clone(),
@@ -99,26 +126,26 @@ impl Advice {
 }
 
 fn remedies(component: Option<Component>, names: &[String]) -> Vec<String> {
-    let own = |name| BOOK.submission.get(name).filter(|_| component == Some(Component::Submission));
-    names.iter().filter_map(|name| own(name).or_else(|| BOOK.remedies.get(name))).cloned().collect()
+    let own = |name| ADVICE.submission.get(name).filter(|_| component == Some(Component::Submission));
+    names.iter().filter_map(|name| own(name).or_else(|| ADVICE.remedies.get(name))).cloned().collect()
 }
 
-/// What an HRESULT of `MpCmdRun.exe -ValidateMapsConnection` or of the event log means: its own words, or those of the
-/// family that it is of; none if neither is known.
+/// Explains an HRESULT of `MpCmdRun.exe -ValidateMapsConnection` or of the event log, by its own entry or that of its
+/// family. Returns `None` if neither exists.
 #[must_use]
 pub fn for_hresult(code: u32) -> Option<Advice> {
-    known_hresult(code).or_else(|| hresult_of_family(code))
+    known_hresult(code).or_else(|| family_advice(code))
 }
 
-/// In a few words: the title of an HRESULT, or what kind of error it is; none if neither is known. One of a closed set.
+/// A short title: that of an HRESULT or of its family, from a closed set. Returns `None` if neither exists.
 #[must_use]
 pub fn hresult_title(code: u32) -> Option<&'static str> {
-    let own = BOOK.hresult(code).map(|entry| entry.title.as_str());
-    own.or_else(|| BOOK.family(code).map(|family| family.title.as_str()))
+    let own = ADVICE.hresult(code).map(|entry| entry.title.as_str());
+    own.or_else(|| ADVICE.family(code).map(|family| family.title.as_str()))
 }
 
 fn known_hresult(code: u32) -> Option<Advice> {
-    let entry = BOOK.hresult(code)?;
+    let entry = ADVICE.hresult(code)?;
     let http = entry.http.map_or_else(String::new, |http| format!(", with httpcode {http}"));
     Some(Advice {
         cause: entry.cause.clone(),
@@ -140,9 +167,9 @@ const fn source(basis: Basis) -> &'static str {
     }
 }
 
-/// Of a code without an entry, where it comes from and what can be done anyway.
-fn hresult_of_family(code: u32) -> Option<Advice> {
-    let family = BOOK.family(code)?;
+/// Explains a code without an entry by its family: its origin and general remedies.
+fn family_advice(code: u32) -> Option<Advice> {
+    let family = ADVICE.family(code)?;
     // The lower half of an HRESULT is the error of its facility ([MS-ERREF], section 2.1).
     let number = (code & 0xFFFF).to_string();
     let numbered = |text: String| text.replace("{number}", &number);
@@ -160,25 +187,25 @@ fn hresult_of_family(code: u32) -> Option<Advice> {
     })
 }
 
-/// The HRESULTs that have words of their own, with their titles.
+/// The HRESULTs that have entries, with their titles.
 pub fn hresults() -> impl Iterator<Item = (u32, &'static str)> {
-    BOOK.hresults.iter().map(|entry| (entry.code, entry.title.as_str()))
+    ADVICE.hresults.iter().map(|entry| (entry.code, entry.title.as_str()))
 }
 
-/// The topics that can be asked for.
+/// All topics.
 #[must_use]
 pub fn topics() -> &'static [Topic] {
     &TOPICS
 }
 
-/// Why it can be unknown whether a certificate is revoked: every cause there is.
+/// All causes of unknown revocation status.
 #[must_use]
 pub fn revocation_causes() -> &'static [RevocationCause] {
-    &BOOK.revocation
+    &ADVICE.revocation
 }
 
-/// What each value of the registry value `SSLOptions` does, 0 to 3.
+/// The meaning of each value of the registry value `SSLOptions`, 0 to 3.
 #[must_use]
 pub fn ssl_options() -> &'static [String; 4] {
-    &BOOK.ssl_options
+    &ADVICE.ssl_options
 }

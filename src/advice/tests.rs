@@ -1,70 +1,71 @@
-//! The words are complete, and hold together.
+//! The texts are complete and consistent.
 
 use super::*;
 use crate::observation::FAILURE_PAIRS;
 
 #[test]
 fn every_pair_has_advice() {
-    for (stage, reason) in FAILURE_PAIRS {
-        let advice = for_failure(*stage, *reason);
-        assert!(!advice.cause.is_empty() && !advice.remedies.is_empty(), "{stage}.{reason}");
+    for (phase, reason) in FAILURE_PAIRS {
+        let advice = for_failure(*phase, *reason);
+        assert!(!advice.cause.is_empty() && !advice.remedies.is_empty(), "{phase}.{reason}");
     }
-    let unknown = for_failure(Stage::Tls, FailureReason::RevocationUnknown);
+    let unknown = for_failure(Phase::Tls, FailureReason::RevocationUnknown);
     assert!(!unknown.cause.is_empty() && unknown.remedies.len() >= 4, "{unknown:?}");
-    // Where the stages differ in what to say.
+    // Pairs whose phases need different texts.
     for (one, other) in [
-        ((Stage::Tls, FailureReason::Expired), (Stage::Transfer, FailureReason::Expired)),
-        ((Stage::Tls, FailureReason::BadSignature), (Stage::Transfer, FailureReason::BadSignature)),
-        ((Stage::Resolve, FailureReason::Timeout), (Stage::Connect, FailureReason::Timeout)),
+        ((Phase::Tls, FailureReason::Expired), (Phase::Transfer, FailureReason::Expired)),
+        ((Phase::Tls, FailureReason::BadSignature), (Phase::Transfer, FailureReason::BadSignature)),
+        ((Phase::Resolve, FailureReason::Timeout), (Phase::Connect, FailureReason::Timeout)),
     ] {
         assert_ne!(for_failure(one.0, one.1), for_failure(other.0, other.1));
     }
 }
 
 #[test]
-fn no_entry_stands_behind_another_and_none_is_for_what_never_occurs() {
-    for entry in &BOOK.failures {
-        let reached = FAILURE_PAIRS.iter().chain(&[(Stage::Tls, FailureReason::RevocationUnknown)]).any(
-            |(stage, reason)| BOOK.failure(*stage, *reason).is_some_and(|found| std::ptr::eq(found, entry)),
+fn every_advice_entry_is_reachable() {
+    for entry in &ADVICE.failures {
+        let reached = FAILURE_PAIRS.iter().chain(&[(Phase::Tls, FailureReason::RevocationUnknown)]).any(
+            |(phase, reason)| ADVICE.failure(*phase, *reason).is_some_and(|found| std::ptr::eq(found, entry)),
         );
-        assert!(reached, "{:?} {}", entry.stage, entry.reason);
+        assert!(reached, "{:?} {}", entry.phase, entry.reason);
     }
 }
 
 #[test]
-fn every_remedy_that_is_named_is_there_and_every_one_is_named() {
-    let failures = BOOK.failures.iter().flat_map(|entry| &entry.remedies);
-    let hresults = BOOK.hresults.iter().flat_map(|entry| &entry.remedies);
-    let families = BOOK.families.iter().flat_map(|family| &family.remedies);
+fn remedies_are_defined_and_used() {
+    let failures = ADVICE.failures.iter().flat_map(|entry| &entry.remedies);
+    let hresults = ADVICE.hresults.iter().flat_map(|entry| &entry.remedies);
+    let families = ADVICE.families.iter().flat_map(|family| &family.remedies);
     let named: Vec<&String> = failures
         .chain(hresults)
         .chain(families)
-        .chain(BOOK.submission.keys())
-        .chain(&BOOK.at_proxy.remedies)
+        .chain(ADVICE.submission.keys())
+        .chain(&ADVICE.at_proxy.remedies)
+        .chain(&ADVICE.other_host.remedies)
         .collect();
-    assert!(named.iter().all(|name| BOOK.remedies.contains_key(*name)), "{named:?}");
-    let unused: Vec<_> = BOOK.remedies.keys().filter(|name| !named.contains(name)).collect();
+    assert!(named.iter().all(|name| ADVICE.remedies.contains_key(*name)), "{named:?}");
+    let unused: Vec<_> = ADVICE.remedies.keys().filter(|name| !named.contains(name)).collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
 
 #[test]
 fn every_topic_that_is_named_is_there() {
-    let failures = BOOK.failures.iter().flat_map(|entry| &entry.more);
-    let hresults = BOOK.hresults.iter().flat_map(|entry| &entry.more);
-    let families = BOOK.families.iter().flat_map(|family| &family.more);
-    for name in failures.chain(hresults).chain(families).chain(&BOOK.at_proxy.more) {
+    let failures = ADVICE.failures.iter().flat_map(|entry| &entry.more);
+    let hresults = ADVICE.hresults.iter().flat_map(|entry| &entry.more);
+    let families = ADVICE.families.iter().flat_map(|family| &family.more);
+    for name in failures.chain(hresults).chain(families).chain(&ADVICE.at_proxy.more) {
         assert!(topics().iter().any(|topic| topic.name == *name), "{name}");
     }
 }
 
 #[test]
 fn hresults_of_failures_are_explained() {
-    for entry in &BOOK.failures {
+    for entry in &ADVICE.failures {
         for code in entry.hresult.iter().chain(&entry.also) {
-            assert!(BOOK.hresult(*code).is_some(), "0x{code:08X}");
+            assert!(ADVICE.hresult(*code).is_some(), "0x{code:08X}");
         }
         let twice = entry.hresult.is_some_and(|code| entry.also.contains(&code));
-        assert!(!twice, "{:?} {}", entry.stage, entry.reason);
+        assert!(!twice, "{:?} {}", entry.phase, entry.reason);
     }
 }
 
@@ -75,51 +76,98 @@ fn no_word_means_two_things() {
         assert!(!known.contains(&name.as_str()), "{name}");
         known.push(name);
     }
-    for code in &BOOK.hresults {
-        let twice = BOOK.hresults.iter().filter(|other| other.code == code.code).count();
+    for code in &ADVICE.hresults {
+        let twice = ADVICE.hresults.iter().filter(|other| other.code == code.code).count();
         assert_eq!(twice, 1, "0x{:08X}", code.code);
     }
 }
 
-/// Sample storage stays under inspection (Microsoft's page): no advice may say otherwise, neither for its hosts nor
-/// without a word about them.
+/// tinyproxy and Privoxy wait for the end of a line, Dante and many TLS servers close without a word.
+#[test]
+fn a_silent_proxy_may_be_of_another_kind() {
+    for reason in [FailureReason::Timeout, FailureReason::Closed, FailureReason::Reset] {
+        let advice = for_failure(Phase::Tunnel, reason);
+        assert!(advice.cause.contains("of another kind than configured"), "{advice:?}");
+        assert!(advice.remedies.contains(&ADVICE.remedies["proxy_address"]), "{advice:?}");
+    }
+}
+
+/// A captive portal presents its own certificate, an inspecting proxy one with the endpoint's name.
+#[test]
+fn a_certificate_of_another_host_is_no_inspection() {
+    use FailureReason as R;
+    let detail = "certificate: the issuer CN=Portal CA is unknown: the chain leads to none of this machine's trusted \
+                  roots; the certificate is not for wdcp.microsoft.com, but for login.hotel.example, www.hotel.example";
+    for reason in [R::UnknownIssuer, R::NameMismatch, R::Invalid, R::Expired] {
+        for component in [Component::Maps, Component::Submission] {
+            let advice = for_detail(component, Phase::Tls, reason, detail);
+            assert!(advice.cause.contains("that of login.hotel.example, not"), "{advice:?}");
+            assert!(
+                advice.cause.contains("captive portal") && advice.cause.contains("block page"),
+                "{advice:?}"
+            );
+            assert!(advice.remedies[0].starts_with("Find out what login.hotel.example is"), "{advice:?}");
+            assert!(!advice.remedies.join(" ").contains("Exempt"), "{advice:?}");
+            assert_eq!(advice.title, for_failure(Phase::Tls, reason).title);
+        }
+    }
+    let own =
+        for_detail(Component::Maps, Phase::Tls, R::UnknownIssuer, "certificate: the issuer CN=a is unknown");
+    assert_eq!(own, for_failure(Phase::Tls, R::UnknownIssuer));
+}
+
+/// Both silence a handshake after TCP has connected.
+#[test]
+fn a_handshake_that_times_out_may_be_the_path_mtu_or_a_filter_of_names() {
+    let advice = for_failure(Phase::Tls, FailureReason::Timeout);
+    for word in ["MTU", "SNI", "ICMP"] {
+        assert!(advice.cause.contains(word), "{word}: {}", advice.cause);
+    }
+    let remedies = advice.remedies.join(" ");
+    for words in ["fragmentation needed", "packet too big", "lower the MTU", "(SNI)"] {
+        assert!(remedies.contains(words), "{words}: {remedies}");
+    }
+}
+
+/// Sample storage must not be exempted from inspection (Microsoft's page): no advice may recommend it, neither for its
+/// hosts nor in general without that restriction.
 #[test]
 fn no_advice_exempts_the_sample_storage_from_inspection() {
-    for (stage, reason) in FAILURE_PAIRS {
-        for remedy in for_component(Component::Submission, *stage, *reason).remedies {
+    for (phase, reason) in FAILURE_PAIRS {
+        for remedy in for_component(Component::Submission, *phase, *reason).remedies {
             let lower = remedy.to_lowercase();
-            assert!(!lower.contains("exempt"), "{stage}.{reason}: {remedy}");
+            assert!(!lower.contains("exempt"), "{phase}.{reason}: {remedy}");
             assert!(
                 !lower.contains("exclude") || lower.contains("not to exclude"),
-                "{stage}.{reason}: {remedy}"
+                "{phase}.{reason}: {remedy}"
             );
         }
     }
-    let inspected = for_component(Component::Submission, Stage::Tls, FailureReason::Intercepted);
+    let inspected = for_component(Component::Submission, Phase::Tls, FailureReason::Intercepted);
     assert!(inspected.remedies[0].starts_with("Leave this host under inspection"), "{inspected:?}");
-    for remedy in BOOK.remedies.values().filter(|remedy| remedy.to_lowercase().contains("exempt")) {
+    for remedy in ADVICE.remedies.values().filter(|remedy| remedy.to_lowercase().contains("exempt")) {
         assert!(remedy.contains("do not exclude *.blob.core.windows.net"), "{remedy}");
     }
-    // Elsewhere the words are those of the pair.
+    // Other components have the text of the pair.
     for component in Component::ALL.iter().filter(|component| **component != Component::Submission) {
-        for (stage, reason) in FAILURE_PAIRS {
-            assert_eq!(for_component(*component, *stage, *reason), for_failure(*stage, *reason));
+        for (phase, reason) in FAILURE_PAIRS {
+            assert_eq!(for_component(*component, *phase, *reason), for_failure(*phase, *reason));
         }
     }
 }
 
-/// The page's order of preference; its last resort is ours too.
+/// The order of preference on Microsoft's page; its last resort is also last here.
 #[test]
 fn the_remedies_of_maps_come_in_the_pages_order() {
     let order = ["winhttp_proxy", "update_url", "ssl_options"];
     for code in [0x8007_0006, 0x8007_2F8F, 0x8007_2EFE, 0x8009_2013, 0x8007_2F19] {
-        let remedies = &BOOK.hresult(code).unwrap().remedies;
+        let remedies = &ADVICE.hresult(code).unwrap().remedies;
         check_order(&format!("0x{code:08X}"), remedies, &order);
     }
-    let unknown = BOOK.failure(Stage::Tls, FailureReason::RevocationUnknown).unwrap();
+    let unknown = ADVICE.failure(Phase::Tls, FailureReason::RevocationUnknown).unwrap();
     check_order("revocation_unknown", &unknown.remedies, &order);
     assert_eq!(unknown.hresult, Some(0x8007_2F8F));
-    for name in BOOK.failures.iter().flat_map(|entry| &entry.remedies[..1]) {
+    for name in ADVICE.failures.iter().flat_map(|entry| &entry.remedies[..1]) {
         assert_ne!(name, "ssl_options", "never the first thing to do");
     }
 }

@@ -1,37 +1,40 @@
-//! Another configuration takes the place of the one in use, as a whole or not at all, one reload after another. What is
-//! watched beside the probes is started and ended here.
+//! Replaces the configuration atomically, one reload at a time. Starts and stops the pollers of the version feed and
+//! the host.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use super::{Setup, set_up_after, size};
+use super::systemd::Notification;
+use super::{Setup, Tasks, plan_size, set_up_after, systemd};
 use crate::clock::Clock;
 use crate::config::InstalledFrom;
-use crate::engine::{Event, Order, Work};
-use crate::host::{self, Host};
-use crate::on_demand::Desk;
+use crate::engine;
+use crate::engine::on_demand::OnDemandContext;
+use crate::engine::reload_requests::{ReloadOutcome, ReloadRequest};
+use crate::engine::{EngineCommand, ProbeSetup};
+use crate::event::Event;
+use crate::host::Host;
 use crate::plan::Plan;
 use crate::probe::Prober;
-use crate::reload::{Asked, Outcome};
-use crate::service::{self, Say};
-use crate::signatures;
 use crate::state::Snapshot;
 use crate::state::persist::{self, StateFile};
+use crate::task::{self, Task};
 
-/// What a reload must tell.
-pub(super) struct Surroundings {
-    pub(super) engine: mpsc::Sender<Order>,
+/// Where the reloader sends the new configuration's parts.
+pub(super) struct ReloadChannels {
+    pub(super) engine: mpsc::Sender<EngineCommand>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
-    pub(super) files: watch::Sender<Option<StateFile>>,
-    pub(super) desk: watch::Sender<Arc<Desk>>,
+    pub(super) state_files: watch::Sender<Option<StateFile>>,
+    pub(super) context: watch::Sender<Arc<OnDemandContext>>,
+    pub(super) tasks: Tasks,
 }
 
-/// The configuration in use, with what runs by it beside the engine; dropped, that ends.
+/// The configuration in use and its pollers.
 pub(super) struct Reloader {
     file: Option<PathBuf>,
     clock: Clock,
@@ -39,16 +42,17 @@ pub(super) struct Reloader {
     prober: Arc<Prober>,
     installed: InstalledFrom,
     state_file: Option<PathBuf>,
-    feeds: JoinSet<()>,
-    /// Empty: this machine isn't asked.
-    host: JoinSet<()>,
+    /// The pollers of the version feed.
+    feeds: Tasks,
+    /// The poller of this machine's Defender. `None` if host checks are disabled.
+    host: Option<Tasks>,
     host_interval: watch::Sender<Duration>,
-    told: Surroundings,
+    channels: ReloadChannels,
 }
 
 impl Reloader {
-    /// Begins to watch.
-    pub(super) fn start(setup: Setup, told: Surroundings) -> Self {
+    /// Starts the pollers.
+    pub(super) fn start(setup: Setup, channels: ReloadChannels) -> Self {
         let Setup { file, plan, prober, host, installed, host_interval, clock, state_file, .. } = setup;
         let mut reloader = Self {
             file,
@@ -57,111 +61,123 @@ impl Reloader {
             prober,
             installed,
             state_file,
-            feeds: JoinSet::new(),
-            host: JoinSet::new(),
+            feeds: channels.tasks.group(),
+            host: None,
             host_interval: watch::channel(host_interval).0,
-            told,
+            channels,
         };
-        reloader.watch_feeds();
-        reloader.watch_host(host);
+        reloader.start_feed_pollers();
+        reloader.start_host_poller(host);
         reloader
     }
 
-    /// Reloads whenever it is asked to.
-    pub(super) async fn serve(mut self, mut asked: mpsc::Receiver<Asked>) {
-        while let Some(answer) = asked.recv().await {
-            service::say(Say::Reloading).await;
+    /// Serves reload requests, one after another.
+    pub(super) async fn serve(mut self, mut requests: mpsc::Receiver<ReloadRequest>) {
+        while let Some(reply) = requests.recv().await {
+            systemd::announce(Notification::Reloading).await;
             let outcome = self.reload().await;
-            service::say(Say::Ready).await; // systemd waits for it, however the reload ended
-            let _ = answer.send(outcome); // who asked may have gone
+            systemd::announce(Notification::Ready).await; // systemd waits for it after a failed reload as well
+            let _ = reply.send(outcome); // the caller may be gone
         }
-        std::future::pending::<()>().await; // what is watched goes on
+        std::future::pending::<()>().await; // the pollers continue
     }
 
-    async fn reload(&mut self) -> Outcome {
+    async fn reload(&mut self) -> ReloadOutcome {
         let (prober, file, clock) = (Arc::clone(&self.prober), self.file.clone(), self.clock);
-        // Off the runtime's threads: files and the registry are read.
-        let read = spawn_blocking(move || set_up_after(Some(&prober), file.as_deref(), clock)).await;
-        let setup = match read {
+        // Reads files and the registry: not on the runtime's threads.
+        let loaded = spawn_blocking(move || set_up_after(Some(&prober), file.as_deref(), clock)).await;
+        let setup = match loaded {
             Ok(Ok(setup)) => setup,
-            Ok(Err(problems)) => return Err(self.refuse(problems.to_string()).await),
-            Err(error) => return Err(self.refuse(format!("a fault of the exporter: {error}")).await),
+            Ok(Err(problems)) => return Err(self.reject(problems.to_string()).await),
+            // A panic's message may contain secrets of the file. The log shows where it happened.
+            Err(_) => return Err(self.reject("a bug in the exporter (see the log)".to_owned()).await),
         };
         let (before, plan) = (Arc::clone(&self.plan), Arc::clone(&setup.plan));
         self.replace(setup).await;
-        let stay = before.heirs(&plan).iter().flatten().count();
-        let (added, removed) = (plan.targets.len() - stay, before.targets.len() - stay);
-        let size = size(&plan);
-        tracing::info!(added, removed, "the configuration has been loaded again: {size}");
+        let kept = before.carry_over(&plan).iter().flatten().count();
+        let (added, removed) = (plan.targets.len() - kept, before.targets.len() - kept);
+        let size = plan_size(&plan);
+        tracing::info!(added, removed, "configuration reloaded: {size}");
         Ok(format!("reloaded: {size}, {added} added, {removed} removed"))
     }
 
-    /// The configuration in use stays; the metrics say that another one isn't good.
-    async fn refuse(&mut self, problems: String) -> String {
-        tracing::error!(problems, "the configuration can't be loaded; the one before stays in use");
-        let _ = self.told.events.send(Event::ReloadFailed).await;
-        let _ = self.told.snapshot.wait_for(|snapshot| snapshot.reload_failed).await;
+    /// Keeps the configuration in use and reports the failure in log and metrics.
+    async fn reject(&mut self, problems: String) -> String {
+        tracing::error!(problems, "reload failed, keeping the previous configuration");
+        let _ = self.channels.events.send(Event::ReloadFailed).await;
+        let _ = self.channels.snapshot.wait_for(|snapshot| snapshot.reload_failed).await;
         problems
     }
 
-    /// Nothing can fail any more. What is watched otherwise ends before the plan changes, so that nothing which it found is
-    /// taken for the new one's.
+    /// Replaces the configuration; this can't fail. Pollers whose settings changed are stopped before the plan is
+    /// replaced, so that their results aren't attributed to the new one.
     async fn replace(&mut self, setup: Setup) {
         let Setup { plan, prober, concurrency, host, installed, host_interval, state_file, .. } = setup;
-        let same_feeds = self.asks_the_same(&plan, &prober);
+        let same_feeds = self.has_same_feeds(&plan, &prober);
         if !same_feeds {
-            self.feeds.shutdown().await;
+            std::mem::replace(&mut self.feeds, self.channels.tasks.group()).end().await;
         }
-        let same_host = self.installed == installed && self.host.is_empty() == host.is_none();
+        let same_host = self.installed == installed && self.host.is_none() == host.is_none();
         if !same_host {
-            self.host.shutdown().await;
-            let _ = self.told.events.send(Event::NoHost).await;
+            if let Some(host) = self.host.take() {
+                host.end().await;
+            }
+            let _ = self.channels.events.send(Event::NoHost).await;
         }
-        let work = Work { plan: Arc::clone(&plan), prober: Arc::clone(&prober), concurrency };
-        let desk = Desk::of(&work);
-        prober.take_over();
-        let _ = self.told.engine.send(Order::Replace(Box::new(work), self.clock.now())).await;
-        let _ = self.told.snapshot.wait_for(|snapshot| Arc::ptr_eq(&snapshot.plan, &plan)).await;
+        let probe_setup = ProbeSetup { plan: Arc::clone(&plan), prober: Arc::clone(&prober), concurrency };
+        let context = OnDemandContext::new(&probe_setup);
+        let _ = self
+            .channels
+            .engine
+            .send(EngineCommand::ReplacePlan { setup: Box::new(probe_setup), at: self.clock.now() })
+            .await;
+        let _ = self.channels.snapshot.wait_for(|snapshot| Arc::ptr_eq(&snapshot.plan, &plan)).await;
 
-        self.told.desk.send_replace(desk);
+        self.channels.context.send_replace(context);
         (self.plan, self.prober, self.installed) = (plan, prober, installed);
-        self.host_interval.send_if_modified(|every| std::mem::replace(every, host_interval) != host_interval);
+        self.host_interval
+            .send_if_modified(|interval| std::mem::replace(interval, host_interval) != host_interval);
         if !same_feeds {
-            self.watch_feeds();
+            self.start_feed_pollers();
         }
         if !same_host {
-            self.watch_host(host);
+            self.start_host_poller(host);
         }
-        self.keep_in(state_file).await;
+        self.replace_state_file(state_file).await;
     }
 
-    /// Whether the version feeds are asked for as before, by routes that haven't changed.
-    fn asks_the_same(&self, plan: &Plan, prober: &Prober) -> bool {
+    /// Whether the new plan polls the same version feeds over unchanged routes.
+    fn has_same_feeds(&self, plan: &Plan, prober: &Prober) -> bool {
         let routes = &plan.signatures.routes;
         self.plan.signatures == plan.signatures
             && routes.iter().all(|route| Arc::ptr_eq(&self.prober.fetcher(route), &prober.fetcher(route)))
     }
 
-    fn watch_feeds(&mut self) {
-        let (plan, clock, events) = (Arc::clone(&self.plan), self.clock, self.told.events.clone());
-        let fetchers = plan.signatures.routes.iter().map(|route| self.prober.fetcher(route));
-        let fetchers: Vec<_> = fetchers.collect();
-        self.feeds.spawn(async move { signatures::run(&plan.signatures, fetchers, clock, events).await });
-    }
-
-    fn watch_host(&mut self, host: Option<Box<dyn Host>>) {
-        if let Some(host) = host {
-            let every = self.host_interval.subscribe();
-            self.host.spawn(host::watch(host, self.clock, every, self.told.events.clone()));
+    fn start_feed_pollers(&self) {
+        let fetchers = self.plan.signatures.routes.iter().map(|route| self.prober.fetcher(route));
+        for poller in engine::feed_pollers(&self.plan.signatures, fetchers, self.clock, &self.channels.events)
+        {
+            self.feeds.spawn(Task::FeedPoller, poller);
         }
     }
 
-    async fn keep_in(&mut self, path: Option<PathBuf>) {
+    fn start_host_poller(&mut self, host: Option<Box<dyn Host>>) {
+        self.host = host.map(|host| {
+            let (tasks, interval) = (self.channels.tasks.group(), self.host_interval.subscribe());
+            tasks.spawn(
+                Task::HostPoller,
+                engine::poll_host(host, self.clock, interval, self.channels.events.clone()),
+            );
+            tasks
+        });
+    }
+
+    async fn replace_state_file(&mut self, path: Option<PathBuf>) {
         if self.state_file == path {
             return;
         }
         self.state_file.clone_from(&path);
-        let file = spawn_blocking(|| path.and_then(persist::take_over)).await;
-        self.told.files.send_replace(file.ok().flatten());
+        let file = task::blocking(|| path.and_then(persist::replace)).await;
+        self.channels.state_files.send_replace(file);
     }
 }

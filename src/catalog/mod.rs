@@ -1,14 +1,20 @@
-//! What Defender Antivirus needs from the network: types, the embedded data, and its parser.
+//! The network requirements of Defender Antivirus: types, the embedded data, and its parser.
 
+mod component;
+mod confidence;
+mod error;
 mod parse;
 mod types;
 mod updates;
 mod url;
 
-pub use parse::{CatalogError, EndpointProblem, embedded, parse};
+pub use component::{Component, ComponentSpec};
+pub use confidence::{Basis, Captured, CapturedError, Confidence};
+pub use error::{CatalogError, EndpointProblem};
+pub use parse::{embedded, parse};
 pub use types::{
-    Basis, BlockPage, BodyKind, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation,
-    Fingerprint, Geo, HostPattern, KnownRoot, Method, Trust,
+    BlockPage, BodyKind, Catalog, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot,
+    Method, Trust,
 };
 pub use updates::{DownloadTest, SourceSpec, UpdateSource, VersionFeed};
 pub use url::{ProbeUrl, Scheme, UrlError};

@@ -1,119 +1,35 @@
-//! YAML → [`Catalog`]. Everything that a probe relies on is checked here, once: a malformed catalog never gets further.
+//! YAML → [`Catalog`]. Checks everything that a probe relies on, once, and rejects a malformed catalog.
+
+mod updates;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use self::updates::{RawFeed, check_sources, download_test, feeds};
+use super::component::{Component, ComponentSpec};
+use super::confidence::{Basis, Captured, Confidence};
+use super::error::{CatalogError, EndpointProblem};
 use super::types::{
-    Basis, BlockPage, Catalog, Component, ComponentSpec, Endpoint, Evidence, Expectation, Geo, HostPattern,
-    KnownRoot, Method, Trust,
+    BlockPage, Catalog, Endpoint, Evidence, Expectation, Geo, HostPattern, KnownRoot, Method, Trust,
 };
-use super::updates::{RawFeed, SourceSpec, UpdateSource, check_sources, download_test, feeds};
-use super::url::{ProbeUrl, Scheme, UrlError};
+use super::updates::SourceSpec;
+use super::url::{ProbeUrl, Scheme};
 
-/// The place in pattern and URLs that `each` fills.
+/// The placeholder in patterns and URLs that the values of `each` replace.
 const PLACEHOLDER: &str = "{}";
 
-/// The catalog that the program carries.
+/// The catalog embedded in the program.
 ///
 /// # Panics
-/// Never in a build that passed its tests: `the_embedded_catalog_is_good` parses the same text.
+/// If the embedded YAML is invalid. The test `the_embedded_catalog_is_good` parses the same text.
 #[must_use]
 pub fn embedded() -> &'static Catalog {
     static EMBEDDED: LazyLock<Catalog> = LazyLock::new(|| {
         parse(include_str!("endpoints.yaml")).expect("held by the test the_embedded_catalog_is_good")
     });
     &EMBEDDED
-}
-
-/// What is wrong with a catalog, and where.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// No YAML, or not of the catalog's shape.
-    #[error("{0}")]
-    Syntax(String),
-    /// A component is described twice.
-    #[error("{0} is described twice")]
-    DuplicateComponent(Component),
-    /// A service without ports or probes, or with port 0.
-    #[error(
-        "{component}: {pattern}: a service has at least one port, none of them 0, and at least one probe"
-    )]
-    Service {
-        /// Whose.
-        component: Component,
-        /// Which.
-        pattern: String,
-    },
-    /// A need that no endpoint serves, or a service to a need that isn't one.
-    #[error("{component}: {need:?} is needed by the component or served by an endpoint, but not both")]
-    Need {
-        /// Whose.
-        component: Component,
-        /// Which.
-        need: String,
-    },
-    /// An update source is wrong.
-    #[error("update source {source_name}: {problem}")]
-    Source {
-        /// Which.
-        source_name: UpdateSource,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A version feed's URL is wrong.
-    #[error("version feed {url:?}: {problem}")]
-    Feed {
-        /// As it is written.
-        url: String,
-        /// What is wrong with it.
-        problem: UrlError,
-    },
-    /// The URL of the download test is wrong.
-    #[error("download test {url:?}: {problem}")]
-    DownloadTest {
-        /// As it is written.
-        url: String,
-        /// What is wrong with it.
-        problem: UrlError,
-    },
-    /// An endpoint is wrong.
-    #[error("{component}: {url}: {problem}")]
-    Endpoint {
-        /// Whose.
-        component: Component,
-        /// As it is written.
-        url: String,
-        /// What is wrong with it.
-        problem: EndpointProblem,
-    },
-}
-
-/// What is wrong with an endpoint.
-#[derive(Debug, thiserror::Error)]
-pub enum EndpointProblem {
-    /// The URL.
-    #[error(transparent)]
-    Url(#[from] UrlError),
-    /// The component has it already.
-    #[error("stands twice in its component")]
-    Duplicate,
-    /// A status outside 100–599, or none at all.
-    #[error("expects {0}: statuses are 100 to 599, at least one")]
-    Status(String),
-    /// Plain HTTP proves nothing by itself.
-    #[error("plain HTTP needs evidence")]
-    NoEvidence,
-    /// The trust is of another scheme.
-    #[error("trust {0} does not fit the URL's scheme")]
-    Trust(Trust),
-    /// Header names are compared in lower case.
-    #[error("the header name {0:?} is not in lower case")]
-    HeaderCase(String),
-    /// `each` without a placeholder, or a placeholder without `each`.
-    #[error("the placeholder {{}} and `each` go together")]
-    Placeholder,
 }
 
 #[derive(Deserialize)]
@@ -154,7 +70,7 @@ struct RawService {
     probes: Vec<RawProbe>,
 }
 
-/// A region, or the word for whatever region.
+/// A region, or `all` for every region.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Region {
@@ -171,12 +87,16 @@ struct RawProbe {
     method: Method,
     expect: Expectation,
     basis: Basis,
+    confidence: Confidence,
+    captured: Option<Captured>,
     trust: Trust,
     #[serde(default)]
     evidence: Vec<Evidence>,
     serves: Option<String>,
     #[serde(default)]
     follow_redirects: u8,
+    #[serde(default)]
+    range: bool,
 }
 
 const fn get() -> Method {
@@ -186,7 +106,7 @@ const fn get() -> Method {
 /// Parses and checks a catalog.
 ///
 /// # Errors
-/// At the first thing that is wrong with it.
+/// Returns the first problem found.
 pub fn parse(yaml: &str) -> Result<Catalog, CatalogError> {
     let raw: RawCatalog =
         serde_saphyr::from_str(yaml).map_err(|error| CatalogError::Syntax(error.to_string()))?;
@@ -196,7 +116,7 @@ pub fn parse(yaml: &str) -> Result<Catalog, CatalogError> {
         if components.iter().any(|known: &ComponentSpec| known.component == component.component) {
             return Err(CatalogError::DuplicateComponent(component.component));
         }
-        let own = endpoints_of(&component)?;
+        let own = component_endpoints(&component)?;
         check_needs(&component, &own)?;
         endpoints.extend(own);
         let RawComponent { component, optional, purpose, needs, services: _ } = component;
@@ -216,19 +136,19 @@ pub fn parse(yaml: &str) -> Result<Catalog, CatalogError> {
     })
 }
 
-fn endpoints_of(component: &RawComponent) -> Result<Vec<Endpoint>, CatalogError> {
+fn component_endpoints(component: &RawComponent) -> Result<Vec<Endpoint>, CatalogError> {
     let mut endpoints = Vec::new();
     let mut seen = BTreeSet::new();
     for service in &component.services {
         check_service(component.component, service)?;
-        for (geo, value) in values(service) {
+        for substitution in substitutions(service) {
             for probe in &service.probes {
                 let wrong = |problem| CatalogError::Endpoint {
                     component: component.component,
                     url: probe.url.clone(),
                     problem,
                 };
-                let endpoint = endpoint(component.component, service, probe, geo, value).map_err(wrong)?;
+                let endpoint = endpoint(component.component, service, probe, substitution).map_err(wrong)?;
                 if !seen.insert(endpoint.url.as_str().to_owned()) {
                     return Err(wrong(EndpointProblem::Duplicate));
                 }
@@ -239,7 +159,7 @@ fn endpoints_of(component: &RawComponent) -> Result<Vec<Endpoint>, CatalogError>
     Ok(endpoints)
 }
 
-/// What is written must lead to a probe.
+/// Checks that the service has ports and probes, and that each region of `each` has values.
 fn check_service(component: Component, service: &RawService) -> Result<(), CatalogError> {
     let ports = !service.ports.is_empty() && !service.ports.contains(&0);
     if ports && !service.probes.is_empty() && service.each.values().all(|values| !values.is_empty()) {
@@ -248,28 +168,33 @@ fn check_service(component: Component, service: &RawService) -> Result<(), Catal
     Err(CatalogError::Service { component, pattern: service.pattern.clone() })
 }
 
-/// What fills the placeholder, with its region; once nothing where there is no `each`.
-fn values(service: &RawService) -> Vec<(Option<Geo>, Option<&str>)> {
+/// A value for the placeholder.
+#[derive(Clone, Copy)]
+struct Substitution<'a> {
+    geo: Option<Geo>,
+    value: Option<&'a str>,
+}
+
+/// The values of `each`. Without `each`, one entry without region and value.
+fn substitutions(service: &RawService) -> Vec<Substitution<'_>> {
     if service.each.is_empty() {
-        return vec![(None, None)];
+        return vec![Substitution { geo: None, value: None }];
     }
-    let of = |region: &Region| match region {
-        Region::All => None,
-        Region::Of(geo) => Some(*geo),
-    };
-    service
-        .each
-        .iter()
-        .flat_map(|(region, values)| values.iter().map(move |value| (of(region), Some(value.as_str()))))
-        .collect()
+    let regions = service.each.iter().flat_map(|(region, values)| {
+        let geo = match region {
+            Region::All => None,
+            Region::Of(geo) => Some(*geo),
+        };
+        values.iter().map(move |value| Substitution { geo, value: Some(value) })
+    });
+    regions.collect()
 }
 
 fn endpoint(
     component: Component,
     service: &RawService,
     probe: &RawProbe,
-    geo: Option<Geo>,
-    value: Option<&str>,
+    Substitution { geo, value }: Substitution<'_>,
 ) -> Result<Endpoint, EndpointProblem> {
     if probe.url.contains(PLACEHOLDER) != value.is_some()
         || (service.pattern.contains(PLACEHOLDER) && value.is_none())
@@ -287,12 +212,15 @@ fn endpoint(
         method: probe.method,
         expect: probe.expect.clone(),
         basis: probe.basis,
+        confidence: probe.confidence,
+        captured: probe.captured,
         evidence: probe.evidence.clone(),
         trust: probe.trust,
         may_be_inspected: service.may_be_inspected,
         geo,
         serves: probe.serves.clone(),
         follow_redirects: probe.follow_redirects,
+        range: probe.range,
         interval: None,
         timeout: None,
     })
@@ -305,6 +233,12 @@ fn check_probe(probe: &RawProbe, scheme: Scheme) -> Result<(), EndpointProblem> 
     }
     if plain && probe.evidence.is_empty() {
         return Err(EndpointProblem::NoEvidence);
+    }
+    if probe.range && (plain || probe.method != Method::Get) {
+        return Err(EndpointProblem::Range);
+    }
+    if probe.confidence == Confidence::D && probe.captured.is_some() {
+        return Err(EndpointProblem::Captured);
     }
     if let Expectation::OneOf(statuses) = &probe.expect
         && (statuses.is_empty() || statuses.iter().any(|status| !(100..600).contains(status)))
@@ -321,7 +255,7 @@ fn check_probe(probe: &RawProbe, scheme: Scheme) -> Result<(), EndpointProblem> 
     Ok(())
 }
 
-/// Every need is served, and nothing serves what isn't needed.
+/// Checks that an endpoint serves each need, and that each endpoint serves only declared needs.
 fn check_needs(component: &RawComponent, endpoints: &[Endpoint]) -> Result<(), CatalogError> {
     let needed: BTreeSet<&String> = component.needs.iter().collect();
     let served: BTreeSet<&String> =

@@ -1,42 +1,18 @@
-//! What an endpoint of Defender Antivirus is: the words of the catalog as types.
-//! How the YAML becomes these types is in `parse.rs`; which of them are probed is decided in `plan.rs`.
+//! The types of the catalog: the endpoints of Defender Antivirus and their properties.
+//! `parse.rs` converts the YAML to these types; `plan` selects the endpoints to probe.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::component::{Component, ComponentSpec};
+use super::confidence::{Basis, Captured, Confidence};
 use super::updates::{DownloadTest, SourceSpec, VersionFeed};
 use super::url::ProbeUrl;
-use crate::words::words;
+use crate::string_enum::string_enum;
 
-words! {
-    /// A service of Defender Antivirus, as the rows of Microsoft's table group them, or an optional group.
-    Component {
-        /// Cloud-delivered protection, the Microsoft Active Protection Service.
-        Maps = "maps",
-        /// Microsoft Update and Windows Update.
-        Update = "update",
-        /// Security intelligence from the alternate download location.
-        Adl = "adl",
-        /// Malware sample storage.
-        Submission = "submission",
-        /// Certificate revocation lists.
-        Crl = "crl",
-        /// Diagnostic data, the Universal GDPR client.
-        Diagnostics = "diagnostics",
-        /// Optional: the consolidated domains of Defender for Endpoint.
-        Streamlined = "streamlined",
-        /// Optional: the command channel of Defender for Endpoint.
-        Mde = "mde",
-        /// Optional: clouds of the United States government.
-        Usgov = "usgov",
-        /// Optional: certificate hosts that the document omits.
-        PkiExtended = "pki-extended",
-    }
-}
-
-words! {
+string_enum! {
     /// A region with hosts or storage accounts of its own.
     Geo {
         /// United States.
@@ -54,7 +30,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Which roots a genuine answer's certificate chains to.
     Trust {
         /// One of [`Catalog::microsoft_roots`].
@@ -70,21 +46,7 @@ words! {
     }
 }
 
-words! {
-    /// Where a fact of the catalog comes from, strongest first.
-    Basis {
-        /// A Microsoft document.
-        Document = "document",
-        /// A test tool or code of Microsoft.
-        Tool = "tool",
-        /// A community script or capture.
-        Community = "community",
-        /// Inferred, confirmed by nobody.
-        Inferred = "inferred",
-    }
-}
-
-words! {
+string_enum! {
     /// The request that is sent.
     Method {
         /// GET, the default.
@@ -94,18 +56,18 @@ words! {
     }
 }
 
-/// The statuses that the genuine service answers with.
+/// The HTTP statuses that the genuine service returns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Expectation {
-    /// No status is known: any HTTP answer counts as expected.
+    /// The status is unknown: every HTTP response counts as expected.
     Any,
-    /// One of these.
+    /// One of these statuses.
     OneOf(Vec<u16>),
 }
 
 impl Expectation {
-    /// Whether `status` is what the genuine service answers with.
+    /// Whether `status` is an expected status.
     #[must_use]
     pub fn allows(&self, status: u16) -> bool {
         match self {
@@ -116,7 +78,7 @@ impl Expectation {
 }
 
 impl<'de> Deserialize<'de> for Expectation {
-    /// `any`, a status, or a list of statuses.
+    /// Accepts `any`, a status, or a list of statuses.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged, expecting = "expected `any`, a status or a list of statuses")]
@@ -150,27 +112,27 @@ impl fmt::Display for Expectation {
     }
 }
 
-/// What makes an answer genuine beyond a verified chain. All that an endpoint names must hold.
+/// Evidence that an answer is genuine, in addition to a verified chain. All evidence that an endpoint lists is required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// The expected status itself: all there is on plain HTTP without signed content.
+    /// The expected status alone: the only evidence on plain HTTP without signed content.
     Status,
-    /// A response header with this name, whose value starts with `prefix`.
+    /// A response header with this name whose value starts with `prefix`.
     Header {
-        /// Header name, in lower case.
+        /// The header name, in lower case.
         name: String,
-        /// What the value starts with; empty: anything.
+        /// The prefix of the value; any value matches an empty prefix.
         #[serde(default)]
         prefix: String,
     },
-    /// A redirect to a host that matches.
+    /// A redirect to a host that matches the pattern.
     Redirect(HostPattern),
     /// A body of this kind.
     Body(BodyKind),
 }
 
-/// The kinds of body that can be told from a block page.
+/// Kinds of bodies that distinguish an answer from a block page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyKind {
@@ -178,11 +140,11 @@ pub enum BodyKind {
     Crl,
     /// A DER certificate (RFC 5280).
     Certificate,
-    /// A cabinet file: begins with `MSCF`.
+    /// A cabinet file: starts with `MSCF`.
     Cabinet,
-    /// A well-formed XML document with this root element, compared without case.
+    /// A well-formed XML document with this root element, compared case-insensitively.
     Xml(String),
-    /// A text that starts with this, surrounding white space aside.
+    /// A text that starts with this string, ignoring surrounding white space.
     Text(String),
 }
 
@@ -192,7 +154,7 @@ pub enum BodyKind {
 pub struct HostPattern(pub String);
 
 impl HostPattern {
-    /// Whether `host` is the pattern's name, or below its suffix; case doesn't matter.
+    /// Whether `host` matches the pattern, case-insensitively.
     #[must_use]
     pub fn matches(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
@@ -207,7 +169,7 @@ impl HostPattern {
     }
 }
 
-/// A root certificate by its SHA-256 over the DER.
+/// The SHA-256 digest of a root certificate's DER encoding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
@@ -230,7 +192,7 @@ impl Serialize for Fingerprint {
 }
 
 impl<'de> Deserialize<'de> for Fingerprint {
-    /// 64 hexadecimal digits, in any case.
+    /// Accepts 64 hexadecimal digits, in upper or lower case.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let mut digest = [0; 32];
@@ -239,108 +201,126 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// A root that Microsoft's services chain to.
+/// A root certificate that the chains of Microsoft's services end at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownRoot {
-    /// As Microsoft's PKI repository calls it.
+    /// The name in Microsoft's PKI repository.
     pub name: String,
-    /// Which certificate it is.
+    /// The certificate's fingerprint.
     pub sha256: Fingerprint,
 }
 
-/// One concrete URL that stands for a documented pattern, and what its genuine service answers.
+/// A concrete URL that represents a documented pattern, and the genuine service's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Endpoint {
-    /// The component whose metrics it feeds.
+    /// The component that the endpoint belongs to.
     pub component: Component,
-    /// The address as Microsoft's document writes it, wildcards included.
+    /// The address as in Microsoft's document, wildcards included.
     pub pattern: String,
-    /// The ports that the document asks to open for the pattern.
+    /// The ports that the document requires for the pattern.
     pub ports: Vec<u16>,
-    /// What is probed; unique within its component.
+    /// The probed URL; unique within its component.
     pub url: ProbeUrl,
-    /// GET, or HEAD where a body would be large.
+    /// GET, or HEAD if the body would be large.
     pub method: Method,
-    /// Statuses of the genuine service.
+    /// The statuses that the genuine service returns.
     pub expect: Expectation,
-    /// Where the expected statuses are known from.
+    /// The source of the expected statuses.
     pub basis: Basis,
-    /// What makes an answer genuine besides its chain.
+    /// The confidence in the expected statuses and the evidence.
+    pub confidence: Confidence,
+    /// When the genuine answer was last captured; `None` if never, and for a user's own endpoints.
+    pub captured: Option<Captured>,
+    /// Evidence that an answer is genuine, in addition to its chain.
     pub evidence: Vec<Evidence>,
-    /// Which roots are genuine.
+    /// The roots that are genuine.
     pub trust: Trust,
-    /// Whether TLS inspection of it is in order, as Microsoft's document says of sample storage.
+    /// Whether TLS inspection is acceptable, as Microsoft's document states for sample storage.
     pub may_be_inspected: bool,
-    /// The region that uses it; none: all.
+    /// The region whose clients use the endpoint; `None` for all regions.
     pub geo: Option<Geo>,
-    /// The need of its component that it serves; none: its failure only degrades the component.
+    /// The component's need that the endpoint serves; `None` if a failure only degrades the component.
     pub serves: Option<String>,
-    /// How many redirects are followed, to hosts of [`Catalog::redirect_hosts`] only.
+    /// The maximum number of redirects to follow, to hosts of [`Catalog::redirect_hosts`] only.
     pub follow_redirects: u8,
-    /// Its own probe interval.
+    /// Whether the probe requests only the first byte of a large object (`Range: bytes=0-0`, RFC 9110, section 14.2). Only
+    /// valid for GET over TLS.
+    pub range: bool,
+    /// The endpoint's own probe interval, if any.
     #[serde(skip)]
     pub interval: Option<Duration>,
-    /// Its own probe timeout.
+    /// The endpoint's own probe timeout, if any.
     #[serde(skip)]
     pub timeout: Option<Duration>,
 }
 
-/// A service of Defender: why it is needed, and what must answer for it to work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ComponentSpec {
-    /// Which one.
-    pub component: Component,
-    /// Off unless the configuration's `groups` names it.
-    pub optional: bool,
-    /// What it does for the protection of a machine, in a sentence.
-    pub purpose: String,
-    /// The component works when, for each of these, at least one endpoint that `serves` it answers.
-    pub needs: Vec<String>,
+impl Endpoint {
+    /// Whether an unexpected status indicates a network fault rather than an error in the catalog: a Microsoft document states
+    /// the expected status, two captures confirm it, or the user configured it.
+    #[must_use]
+    pub fn expects_firmly(&self) -> bool {
+        self.basis == Basis::Document || self.confidence == Confidence::A
+    }
+
+    /// Returns `x` if the pattern is `*.x` and the probed host is `x`. The source document has such patterns for hosts that
+    /// clients contact by their bare name, which a wildcard doesn't match in many firewalls.
+    #[must_use]
+    pub fn apex(&self) -> Option<&str> {
+        let apex = self.pattern.strip_prefix("*.")?;
+        apex.eq_ignore_ascii_case(self.url.host()).then_some(apex)
+    }
+
+    /// The names that a firewall must allow: the pattern's, and for a wildcard also the probed apex.
+    #[must_use]
+    pub fn names_to_allow(&self) -> Vec<&str> {
+        let pattern = if self.pattern.contains("://") { self.url.host() } else { &self.pattern };
+        std::iter::once(pattern).chain(self.apex()).collect()
+    }
 }
 
-/// How a filter, proxy or captive portal gives itself away. Any listed mark is enough.
+/// Marks of a page from a filter, proxy or captive portal. Header and body are separate marks; one match suffices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlockPage {
-    /// The product or kind of device, for logs and pages.
+    /// The product or type of device, for logs and pages.
     pub name: String,
-    /// A response header: its name in lower case.
+    /// The name of a response header, in lower case.
     #[serde(default)]
     pub header: Option<String>,
-    /// What the header's value contains, without case; none: its presence is enough.
+    /// A substring of the header's value, case-insensitive; `None` if the header's presence suffices.
     #[serde(default)]
     pub header_contains: Option<String>,
-    /// What the first 64 KiB of the body contain, without case.
+    /// A substring of the first 64 KiB of the body, case-insensitive.
     #[serde(default)]
     pub body_contains: Option<String>,
 }
 
-/// Everything that Defender Antivirus needs from the network.
+/// The network requirements of Defender Antivirus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Catalog {
-    /// The components, in the document's order.
+    /// The components, in the order of Microsoft's document.
     pub components: Vec<ComponentSpec>,
-    /// Their endpoints, in the document's order.
+    /// The components' endpoints, in the order of Microsoft's document.
     pub endpoints: Vec<Endpoint>,
     /// Hosts that a genuine answer may redirect to.
     pub redirect_hosts: Vec<HostPattern>,
-    /// Hosts that missing intermediates may be fetched from (AIA `caIssuers`).
+    /// Hosts from which the probe may fetch missing intermediates (AIA `caIssuers`).
     pub issuer_hosts: Vec<HostPattern>,
     /// The roots that are genuine for [`Trust::Microsoft`].
     pub microsoft_roots: Vec<KnownRoot>,
-    /// Marks of answers that are somebody else's.
+    /// Marks of pages from filters, proxies and captive portals.
     pub block_pages: Vec<BlockPage>,
-    /// Where clients update from.
+    /// The sources that clients update from.
     pub update_sources: Vec<SourceSpec>,
-    /// Where the current versions are published, the first choice first.
+    /// The feeds that publish the current versions, in order of preference.
     pub version_feeds: Vec<VersionFeed>,
-    /// The harmless file that a working Defender stops.
+    /// The harmless file whose download a working Defender blocks.
     pub download_test: Option<DownloadTest>,
 }
 
 impl Catalog {
-    /// Whether `host` is one that the genuine services redirect to.
+    /// Whether a genuine answer may redirect to `host`.
     #[must_use]
     pub fn allows_redirect_to(&self, host: &str) -> bool {
         self.redirect_hosts.iter().any(|pattern| pattern.matches(host))

@@ -1,11 +1,11 @@
-//! A URL that can be probed: parsed once, with its text as it was written.
+//! URLs of probes: parsed once, the original text kept.
 
 use std::fmt;
 
 use serde::Serialize;
 use url::Url;
 
-/// Whether the probe speaks TLS.
+/// The scheme, which determines whether a probe uses TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// Plain HTTP.
@@ -14,7 +14,7 @@ pub enum Scheme {
     Https,
 }
 
-/// A URL that can be probed, parsed once, with the text as the catalog writes it.
+/// The URL of a probe: parsed once, the original text kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProbeUrl {
     text: String,
@@ -24,37 +24,37 @@ pub struct ProbeUrl {
     path_and_query: String,
 }
 
-/// Why a text is no URL to probe.
+/// Why a text isn't accepted as the URL of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// Not a URL at all.
+    /// Not a valid URL.
     #[error("not a URL: {0}")]
     Syntax(#[from] url::ParseError),
     /// Neither `http` nor `https`.
     #[error("scheme {0:?} is not http or https")]
     Scheme(String),
-    /// What browsers take for a host, and no request line may have (RFC 3986, section 3.2.2).
+    /// A host that browsers accept but that isn't valid in a request (RFC 3986, section 3.2.2).
     #[error("{0:?} is no host: {1:?} can't be sent")]
     Host(String, char),
-    /// A user name or password inside the URL would end up in labels.
+    /// A user name or password, which the label `endpoint` would expose.
     #[error("a user name or password in a URL is not accepted")]
     Credentials,
-    /// A fragment is never sent.
+    /// A fragment, which clients never send.
     #[error("a fragment (#…) is never sent to a server")]
     Fragment,
-    /// Longer than a label value may be.
+    /// Longer than [`ProbeUrl::MAX_LEN`].
     #[error("{0} characters, at most {max} are accepted", max = ProbeUrl::MAX_LEN)]
     Length(usize),
 }
 
 impl ProbeUrl {
-    /// The longest URL accepted, in bytes: it becomes a label value.
+    /// The maximum length of a URL, in bytes: URLs become label values.
     pub const MAX_LEN: usize = 1024;
 
     /// Parses an absolute `http` or `https` URL.
     ///
     /// # Errors
-    /// When the text isn't one, carries credentials or a fragment, or is longer than [`Self::MAX_LEN`].
+    /// If the text isn't such a URL, contains credentials or a fragment, or is longer than [`Self::MAX_LEN`].
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.len() > Self::MAX_LEN {
             return Err(UrlError::Length(text.len()));
@@ -72,7 +72,7 @@ impl ProbeUrl {
             return Err(UrlError::Fragment);
         }
         let host = url.host_str().ok_or(url::ParseError::EmptyHost)?.to_owned();
-        if let Some(wrong) = host.chars().find(|c| !is_of_a_host(*c)) {
+        if let Some(wrong) = host.chars().find(|c| !is_host_char(*c)) {
             return Err(UrlError::Host(host, wrong));
         }
         let port = url.port_or_known_default().unwrap_or(0); // both schemes have a default
@@ -80,13 +80,13 @@ impl ProbeUrl {
         Ok(Self { text: text.to_owned(), scheme, host, port, path_and_query })
     }
 
-    /// The URL as it was written: the value of the label `endpoint`.
+    /// The original text of the URL: the value of the label `endpoint`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Plain or over TLS.
+    /// HTTP or HTTPS.
     #[must_use]
     pub const fn scheme(&self) -> Scheme {
         self.scheme
@@ -98,13 +98,13 @@ impl ProbeUrl {
         &self.host
     }
 
-    /// The port, explicit or the scheme's own.
+    /// The explicit port, or the scheme's default.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// What the `Host` header says: the port only where it isn't the scheme's own (RFC 9110, section 7.2).
+    /// The value of the `Host` header: omits the scheme's default port (RFC 9110, section 7.2).
     #[must_use]
     pub fn authority(&self) -> String {
         match (self.scheme, self.port) {
@@ -113,7 +113,7 @@ impl ProbeUrl {
         }
     }
 
-    /// What goes on the request line.
+    /// Path and query, as sent in the request line.
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query
@@ -122,7 +122,7 @@ impl ProbeUrl {
     /// Resolves a `Location` header against this URL (RFC 9110, section 10.2.2).
     ///
     /// # Errors
-    /// As [`Self::parse`]; a fragment is dropped, since only a browser would use it.
+    /// As for [`Self::parse`], except that `join` drops a fragment: only browsers use it.
     pub fn join(&self, location: &str) -> Result<Self, UrlError> {
         let mut next = Url::parse(&self.text)?.join(location)?;
         next.set_fragment(None);
@@ -130,8 +130,8 @@ impl ProbeUrl {
     }
 }
 
-/// Letters, digits, the punctuation of RFC 3986's `reg-name`, and what an IPv6 address has.
-fn is_of_a_host(c: char) -> bool {
+/// Whether a host may contain `c`: letters, digits, the punctuation of RFC 3986's `reg-name`, or characters of `[IPv6]`.
+fn is_host_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:[]".contains(c)
 }
 

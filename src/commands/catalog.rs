@@ -1,56 +1,94 @@
-//! `catalog`: what is probed, for people, programs, spreadsheets and firewall teams.
+//! `catalog`: prints the endpoints to probe, in formats for users, programs, spreadsheets and firewall teams.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
 
+use crate::advice::apex_rule;
 use crate::catalog::Endpoint;
+use crate::exit::ExitError;
 
 /// How the catalog is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum CatalogFormat {
     /// For people.
     Table,
     /// For programs.
     Json,
     /// For spreadsheets.
     Csv,
-    /// The URLs alone, one a line.
+    /// The URLs, one a line, then remarks: lines that begin with #.
     Urls,
 }
 
-const COLUMNS: [&str; 8] = ["component", "pattern", "ports", "geo", "method", "url", "expect", "basis"];
+const COLUMNS: [&str; 11] = [
+    "component",
+    "pattern",
+    "allow",
+    "ports",
+    "geo",
+    "method",
+    "url",
+    "expect",
+    "basis",
+    "confidence",
+    "captured",
+];
 
-/// The endpoints in the order given.
-#[must_use]
-pub fn render(endpoints: &[&Endpoint], format: Format) -> String {
+/// The endpoints in the given order.
+///
+/// # Errors
+/// If they can't be serialized: a bug in the exporter.
+pub fn render(endpoints: &[&Endpoint], format: CatalogFormat) -> Result<String, ExitError> {
+    let failed = |error: &dyn Display| ExitError::render("the catalog", error);
     match format {
-        Format::Table => table(endpoints),
-        Format::Json => json(endpoints),
-        Format::Csv => csv(endpoints),
-        Format::Urls => urls(endpoints),
+        CatalogFormat::Table => Ok(table(endpoints)),
+        CatalogFormat::Json => json(endpoints).map_err(|error| failed(&error)),
+        CatalogFormat::Csv => {
+            let bytes = csv(endpoints).map_err(|error| failed(&error))?;
+            String::from_utf8(bytes).map_err(|error| failed(&error))
+        }
+        CatalogFormat::Urls => Ok(urls(endpoints)),
     }
 }
 
-/// Each URL once: some serve two components.
+/// Each URL once: some belong to two components.
 fn urls(endpoints: &[&Endpoint]) -> String {
     let mut seen = BTreeSet::new();
     let urls = endpoints.iter().map(|endpoint| endpoint.url.as_str()).filter(|url| seen.insert(*url));
-    urls.flat_map(|url| [url, "\n"]).collect()
+    let urls: String = urls.flat_map(|url| [url, "\n"]).collect();
+    let remarks: String = apex_rules(endpoints).iter().flat_map(|rule| ["# ", rule, "\n"]).collect();
+    urls + &remarks
 }
 
-fn row(endpoint: &Endpoint) -> [String; 8] {
+/// Remarks on the wildcards among the patterns, each once.
+fn apex_rules(endpoints: &[&Endpoint]) -> Vec<String> {
+    let mut rules: Vec<String> = Vec::new();
+    for rule in endpoints.iter().filter_map(|endpoint| apex_rule(endpoint)) {
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    rules
+}
+
+fn row(endpoint: &Endpoint) -> [String; 11] {
     let ports: Vec<String> = endpoint.ports.iter().map(u16::to_string).collect();
     [
         endpoint.component.to_string(),
         endpoint.pattern.clone(),
+        endpoint.names_to_allow().join(", "),
         ports.join(", "),
         endpoint.geo.map_or_else(String::new, |geo| geo.to_string()),
         endpoint.method.to_string(),
         endpoint.url.to_string(),
         endpoint.expect.to_string(),
         endpoint.basis.to_string(),
+        endpoint.confidence.to_string(),
+        endpoint.captured.map_or_else(String::new, |captured| captured.to_string()),
     ]
 }
 
@@ -61,24 +99,40 @@ fn table(endpoints: &[&Endpoint]) -> String {
     for endpoint in endpoints {
         table.add_row(row(endpoint));
     }
-    format!("{}\n", table.trim_fmt())
+    let rules: String = apex_rules(endpoints).iter().flat_map(|rule| ["\n", rule]).collect();
+    format!("{}\n{rules}{}", table.trim_fmt(), if rules.is_empty() { "" } else { "\n" })
 }
 
-fn json(endpoints: &[&Endpoint]) -> String {
-    // Words, numbers and texts: nothing in it that JSON can't hold.
-    format!("{}\n", serde_json::to_string_pretty(endpoints).unwrap_or_default())
+/// An endpoint with what follows from it.
+#[derive(Serialize)]
+struct CatalogEntry<'a> {
+    #[serde(flatten)]
+    endpoint: &'a Endpoint,
+    /// The names that a firewall has to let through.
+    allow: Vec<&'a str>,
+    /// What is to be known of the pattern; null where nothing is.
+    remark: Option<String>,
 }
 
-fn csv(endpoints: &[&Endpoint]) -> String {
+fn json(endpoints: &[&Endpoint]) -> serde_json::Result<String> {
+    let entries = endpoints.iter().map(|endpoint| CatalogEntry {
+        endpoint,
+        allow: endpoint.names_to_allow(),
+        remark: apex_rule(endpoint),
+    });
+    Ok(serde_json::to_string_pretty(&entries.collect::<Vec<_>>())?
+        + "
+")
+}
+
+fn csv(endpoints: &[&Endpoint]) -> csv::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let rows =
         std::iter::once(COLUMNS.map(str::to_owned)).chain(endpoints.iter().map(|endpoint| row(endpoint)));
     for row in rows {
-        // Writing to memory doesn't fail, and every row has the same length.
-        let _ = writer.write_record(row);
+        writer.write_record(row)?;
     }
-    let bytes = writer.into_inner().unwrap_or_default();
-    String::from_utf8(bytes).unwrap_or_default()
+    writer.into_inner().map_err(|error| error.into_error().into())
 }
 
 #[cfg(test)]
@@ -89,10 +143,40 @@ mod tests {
     #[test]
     fn every_format_has_every_endpoint() {
         let endpoints: Vec<_> = embedded().endpoints.iter().collect();
-        for format in [Format::Table, Format::Json, Format::Csv, Format::Urls] {
-            let text = render(&endpoints, format);
+        for format in [CatalogFormat::Table, CatalogFormat::Json, CatalogFormat::Csv, CatalogFormat::Urls] {
+            let text = render(&endpoints, format).expect("it can be written");
             let missing: Vec<_> = endpoints.iter().filter(|e| !text.contains(e.url.as_str())).collect();
             assert!(missing.is_empty(), "{format:?} lacks {missing:?}");
         }
+    }
+
+    #[test]
+    fn every_format_but_the_list_says_how_sure_an_answer_is() {
+        let url = "http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl";
+        let endpoints: Vec<_> = embedded().endpoints.iter().filter(|e| e.url.as_str() == url).collect();
+        for (format, words) in [
+            (CatalogFormat::Table, "community  A           2026-10"),
+            (CatalogFormat::Json, "\"confidence\": \"A\",\n    \"captured\": \"2026-10\","),
+            (CatalogFormat::Csv, ",community,A,2026-10\n"),
+        ] {
+            let text = render(&endpoints, format).expect("it can be written");
+            assert!(text.contains(words), "{format:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn wildcards_list_their_bare_name() {
+        let endpoints: Vec<_> = embedded().endpoints.iter().collect();
+        for format in [CatalogFormat::Table, CatalogFormat::Json, CatalogFormat::Urls] {
+            let text = render(&endpoints, format).expect("it can be written");
+            let rule = "`*.wdcp.microsoft.com` does not match `wdcp.microsoft.com` in many firewalls";
+            assert!(text.contains(rule) && !text.contains("`*.wd.microsoft.com` does"), "{format:?}: {text}");
+        }
+        let rows = render(&endpoints, CatalogFormat::Csv).expect("it can be written");
+        assert!(rows.contains("\"*.wdcp.microsoft.com, wdcp.microsoft.com\""), "{rows}");
+        let wdcp = endpoints.iter().find(|endpoint| endpoint.url.host() == "wdcp.microsoft.com").unwrap();
+        assert_eq!(wdcp.names_to_allow(), ["*.wdcp.microsoft.com", "wdcp.microsoft.com"]);
+        let lists = endpoints.iter().find(|endpoint| endpoint.pattern.contains("/pkiops/crl")).unwrap();
+        assert_eq!((lists.names_to_allow(), lists.apex()), (vec!["www.microsoft.com"], None));
     }
 }

@@ -1,4 +1,4 @@
-//! `check`: one round of probes as a table for people or as JSON, and its exit code.
+//! `check`: prints one round of probes as a table or JSON, with an exit code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,29 +7,34 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 
-use crate::advice;
-use crate::commands::fill::fill;
-use crate::report::{self, Report, Why};
+use super::wrap::wrap;
+use crate::exit::ExitError;
+use crate::report::{self, StatusReport, Why};
 use crate::state::{ComponentState, Snapshot, SourceState};
-use crate::verdict::{Connection, Verdict};
+use crate::verdict::{MapsConnection, Verdict};
 
 pub use crate::report::exit_code;
 
 /// How the result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum CheckFormat {
     /// For people.
     Table,
     /// For programs.
     Json,
 }
 
-/// The round in words, `now` being the moment of writing.
-#[must_use]
-pub fn render(snapshot: &Snapshot, format: Format, now: SystemTime) -> String {
+/// The result of the round, `now` being the current time.
+///
+/// # Errors
+/// If it can't be serialized: a bug in the exporter.
+pub fn render(snapshot: &Snapshot, format: CheckFormat, now: SystemTime) -> Result<String, ExitError> {
     match format {
-        Format::Table => table(snapshot),
-        Format::Json => Report::of(snapshot, now, env!("CARGO_PKG_VERSION")).to_json(),
+        CheckFormat::Table => Ok(table(snapshot)),
+        CheckFormat::Json => {
+            let json = StatusReport::new(snapshot, now, env!("CARGO_PKG_VERSION")).to_json();
+            json.map_err(|error| ExitError::render("the report", &error))
+        }
     }
 }
 
@@ -48,7 +53,7 @@ fn table(snapshot: &Snapshot) -> String {
     text
 }
 
-/// MAPS by route: what becomes of clients, and why.
+/// MAPS by route: whether clients can connect, and why not.
 fn maps(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for route in &snapshot.plan.routes {
@@ -57,16 +62,16 @@ fn maps(snapshot: &Snapshot) -> String {
             continue;
         }
         let words: Vec<_> =
-            states.iter().map(|maps| format!("{} {}", maps.options, connection(maps.connection))).collect();
-        let _ = writeln!(text, "\nMAPS by {}, for clients with SSLOptions {}", route.name, words.join(", "));
-        if let Some(story) = advice::maps_story(snapshot, &route.name) {
-            text.push_str(&fill(&story, "  ", "  "));
+            states.iter().map(|maps| format!("{} {}", maps.options, connection(&maps.connection))).collect();
+        let _ = writeln!(text, "\nMAPS via {}, for clients with SSLOptions {}", route.name, words.join(", "));
+        if let Some(story) = report::maps_summary(snapshot, &route.name) {
+            text.push_str(&wrap(&story, "  ", "  "));
         }
     }
     text
 }
 
-/// Where one route leads and another doesn't, by endpoint.
+/// Endpoints that work on some routes only.
 fn disagreements(snapshot: &Snapshot) -> String {
     let found = report::disagreements(snapshot);
     let of = |id| &snapshot.plan.target(id).endpoint;
@@ -82,7 +87,7 @@ fn disagreements(snapshot: &Snapshot) -> String {
     text
 }
 
-/// Where clients can update from.
+/// The sources from which clients can update.
 fn updates(snapshot: &Snapshot, width: usize) -> String {
     let mut text = String::new();
     for (n, SourceState { source, route, available, .. }) in snapshot.signatures.sources.iter().enumerate() {
@@ -97,11 +102,11 @@ fn updates(snapshot: &Snapshot, width: usize) -> String {
     text
 }
 
-const fn connection(connection: Connection) -> &'static str {
+const fn connection(connection: &MapsConnection) -> &'static str {
     match connection {
-        Connection::Unknown => "unknown",
-        Connection::Connected => "connected",
-        Connection::Lost { .. } => "lost",
+        MapsConnection::Unknown => "unknown",
+        MapsConnection::Connected => "connected",
+        MapsConnection::Lost(_) => "lost",
     }
 }
 
@@ -118,11 +123,11 @@ fn endpoints(snapshot: &Snapshot) -> Table {
         let mut row = vec![target.endpoint.component.to_string()];
         row.extend(several.then(|| target.route.name.clone()));
         row.extend([
-            state.verdict(target).map_or("unknown", Verdict::as_str).to_owned(),
+            state.verdict().map_or("unknown", Verdict::as_str).to_owned(),
             status.unwrap_or_else(|| "-".to_owned()),
             time.unwrap_or_else(|| "-".to_owned()),
             target.endpoint.url.to_string(),
-            advice::why(target, state),
+            report::why(target, state),
         ]);
         table.add_row(row);
     }
@@ -133,7 +138,7 @@ fn endpoints(snapshot: &Snapshot) -> Table {
 fn what_to_do(snapshot: &Snapshot) -> String {
     let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for (_, target, state) in snapshot.iter() {
-        let Some(why) = state.last.as_deref().and_then(Why::of_probe) else { continue };
+        let Some(why) = state.concern().map(Why::from) else { continue };
         let Some(code) = why.code() else { continue };
         let advice = why.advice(target.endpoint.component);
         kinds
@@ -145,7 +150,7 @@ fn what_to_do(snapshot: &Snapshot) -> String {
     for ((code, title), remedies) in kinds {
         let _ = writeln!(text, "\n{code}: {title}"); // a String never fails
         for remedy in remedies {
-            text.push_str(&fill(&remedy, "  ", "  "));
+            text.push_str(&wrap(&remedy, "  ", "  "));
         }
         let _ = writeln!(text, "  More: defender-exporter explain {code}");
     }

@@ -1,59 +1,79 @@
-//! `check --download-test`: how the test ended, in words, and its exit code.
+//! `check --download-test`: prints the result of the test, with an exit code.
 
-use crate::commands::fill::fill;
-use crate::host::download::{Outcome, Sign};
+use super::wrap::{sentence, wrap};
+use crate::host::download::{DownloadOutcome, Sign};
 
-/// 0: Defender stopped the file, 1: nothing can be told, 2: it didn't.
+/// 0: Defender blocked the program; 1: inconclusive; 2: it didn't.
 #[must_use]
-pub const fn exit_code(outcome: &Outcome) -> u8 {
+pub const fn exit_code(outcome: &DownloadOutcome) -> u8 {
     match outcome {
-        Outcome::Stopped(_) => 0,
-        Outcome::Unclear(_) => 1,
-        Outcome::NotStopped { .. } => 2,
+        DownloadOutcome::Stopped(_) => 0,
+        DownloadOutcome::Unclear(_) => 1,
+        DownloadOutcome::NotStopped { .. } => 2,
     }
 }
 
-/// The outcome in words.
+/// The result as text.
 #[must_use]
-pub fn render(outcome: &Outcome) -> String {
+pub fn render(outcome: &DownloadOutcome) -> String {
     let (title, more) = match outcome {
-        Outcome::Stopped(signs) => {
+        DownloadOutcome::Stopped(signs) => {
             let signs: Vec<_> = signs.iter().map(|sign: &Sign| sign.as_str()).collect();
-            ("Defender stopped the test file.", format!("{}.", signs.join("; ")))
+            ("Defender stopped the test file.", sentence(&signs.join("; ")))
         }
-        Outcome::NotStopped { log_is_silent } => {
+        DownloadOutcome::NotStopped { log_is_silent } => {
             let log = if *log_is_silent { ", and the event log has no detection" } else { "" };
             (
                 "Defender did NOT stop the test file.",
                 format!(
-                    "It could be read to the end{log}. Real-time or cloud-delivered protection may be off, the cloud out of reach \
-                     (see defender-exporter check), or archives are looked into only when they are opened. The file was removed."
+                    "It stayed in the temporary folder and was readable to its end{log}. Real-time or cloud-delivered protection \
+                     may be off, the cloud out of reach (run defender-exporter check), or the temporary folder excluded from \
+                     scanning. The test never runs the program, and has removed it."
                 ),
             )
         }
-        Outcome::Unclear(why) => ("Nothing can be told of Defender.", format!("{why}.")),
+        DownloadOutcome::Unclear(why) => {
+            ("Inconclusive: the test can't tell whether Defender works.", sentence(&why.to_string()))
+        }
     };
-    format!("{title}\n{}", fill(&more, "  ", "  "))
+    format!("{title}\n{}", wrap(&more, "  ", "  "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::download::{ArchiveError, Unclear};
 
     #[test]
     fn every_outcome_has_words_and_a_code() {
-        let check = |outcome: Outcome, code, words: &[&str]| {
+        let check = |outcome: DownloadOutcome, code, words: &[&str]| {
             let text = render(&outcome).replace("\n  ", " ");
             assert!(words.iter().all(|word| text.contains(word)) && text.ends_with('\n'), "{text}");
             assert_eq!(exit_code(&outcome), code);
         };
-        check(Outcome::Stopped(vec![Sign::Gone, Sign::Logged]), 0, &["stopped", "taken away; the event log"]);
-        check(Outcome::NotStopped { log_is_silent: true }, 2, &["NOT", "the event log has no detection"]);
-        check(Outcome::NotStopped { log_is_silent: false }, 2, &["NOT", "read to the end. Real-time"]);
         check(
-            Outcome::Unclear("a proxy said no".to_owned()),
-            1,
-            &["Nothing can be told", "a proxy said no."],
+            DownloadOutcome::Stopped(vec![Sign::Gone, Sign::Logged]),
+            0,
+            &["stopped", "The program was removed; the event log"],
         );
+        check(
+            DownloadOutcome::NotStopped { log_is_silent: true },
+            2,
+            &["NOT", "the event log has no detection"],
+        );
+        check(
+            DownloadOutcome::NotStopped { log_is_silent: false },
+            2,
+            &["NOT", "readable to its end. Real-time"],
+        );
+        let unclear = |why: Unclear, words| check(DownloadOutcome::Unclear(why), 1, &["Inconclusive", words]);
+        unclear(Unclear::Archive(ArchiveError::OtherPassword), "The archive has another password");
+        unclear(Unclear::Archive(ArchiveError::NotZip), "not Microsoft's file");
+        unclear(
+            Unclear::Disk("no space".to_owned()),
+            "could not be put on the disk, or read from it: no space.",
+        );
+        unclear(Unclear::Held, "more than 70 seconds.");
+        unclear(Unclear::Unmarked, "left alone");
     }
 }

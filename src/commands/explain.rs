@@ -1,35 +1,35 @@
-//! `explain`: a code in words, wrapped for a terminal; without a code, what can be explained. The words are `advice`'s.
+//! `explain`: explains a code, or lists all codes, wrapped for a terminal. `advice` has the texts.
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write as _;
 
-use super::fill::{block, fill};
+use super::wrap::{sentence, wrap, wrap_paragraph};
 use crate::advice::{self, Advice, Code, RevocationCause, Topic, UnknownCode};
-use crate::observation::{FAILURE_PAIRS, Stage};
+use crate::observation::{FAILURE_PAIRS, Phase};
 
-/// What the code means and what to change.
+/// The meaning of a code and the remedies.
 ///
 /// # Errors
-/// When the code isn't known.
+/// If the code is unknown.
 pub fn render(code: &str) -> Result<String, UnknownCode> {
     Ok(match advice::parse_code(code)? {
         Code::Failures(pairs) => {
-            let texts = pairs.into_iter().map(|(stage, reason)| {
-                text(&format!("{stage}.{reason}: "), &advice::for_failure(stage, reason))
+            let texts = pairs.into_iter().map(|(phase, reason)| {
+                text(&format!("{phase}.{reason}: "), &advice::for_failure(phase, reason))
             });
             texts.collect::<Vec<_>>().join("\n\n")
         }
-        // The verdict on MAPS has no stage; it is TLS that a client wouldn't complete.
-        Code::Reason(reason) => text(&format!("{reason}: "), &advice::for_failure(Stage::Tls, reason)),
+        // MAPS verdicts have no phase; clients fail during TLS.
+        Code::Reason(reason) => text(&format!("{reason}: "), &advice::for_failure(Phase::Tls, reason)),
         Code::Revocation(cause) => cause_text(cause),
         Code::Hresult(code) => advice::for_hresult(code).map_or_else(String::new, |advice| text("", &advice)),
         Code::Topic(topic) => topic_text(topic),
     })
 }
 
-/// Everything that can be explained.
+/// All codes that can be explained.
 #[must_use]
 pub fn list() -> String {
     let mut text = "defender-exporter explain CODE, where CODE is one of:\n\nTopics\n".to_owned();
@@ -38,18 +38,18 @@ pub fn list() -> String {
     for topic in topics {
         let _ = writeln!(text, "  {:width$}  {}", topic.name, topic.title); // a String never fails
     }
-    text.push_str("\nReasons of failures, with or without their stage (tls.expired)\n");
-    for stage in Stage::ALL {
+    text.push_str("\nReasons of failures, with or without their phase (tls.expired)\n");
+    for phase in Phase::ALL {
         let reasons: Vec<_> =
-            FAILURE_PAIRS.iter().filter(|(at, _)| at == stage).map(|(_, reason)| reason.as_str()).collect();
+            FAILURE_PAIRS.iter().filter(|(at, _)| at == phase).map(|(_, reason)| reason.as_str()).collect();
         if !reasons.is_empty() {
-            text.push_str(&fill(&reasons.join(" "), &format!("  {stage:width$}  "), &" ".repeat(width + 4)));
+            text.push_str(&wrap(&reasons.join(" "), &format!("  {phase:width$}  "), &" ".repeat(width + 4)));
         }
     }
     let _ = writeln!(text, "  {:width$}  revocation_unknown", "(maps)");
     text.push_str("\nCauses of unknown revocation (revocation.expired)\n");
     let causes: Vec<_> = advice::revocation_causes().iter().map(|cause| cause.cause.as_str()).collect();
-    text.push_str(&fill(&causes.join(" "), "  ", "  "));
+    text.push_str(&wrap(&causes.join(" "), "  ", "  "));
     text.push_str(
         "\nHRESULTs, in hexadecimal or as exit code, WinHTTP's numbers, or the line that has one in it\n",
     );
@@ -60,31 +60,31 @@ pub fn list() -> String {
 }
 
 fn text(prefix: &str, advice: &Advice) -> String {
-    let mut text = fill(&format!("{prefix}{}", advice.title), "", "");
+    let mut text = wrap(&format!("{prefix}{}", advice.title), "", "");
     text.push('\n');
-    text.push_str(&fill(&advice.cause, "", ""));
+    text.push_str(&wrap(&advice.cause, "", ""));
     match advice.remedies.as_slice() {
         [] => {}
         [remedy] => {
             text.push_str("\nWhat to change:\n");
-            text.push_str(&fill(remedy, "  ", "  "));
+            text.push_str(&wrap(remedy, "  ", "  "));
         }
         remedies => {
             text.push_str("\nWhat to change, in this order:\n");
             for (n, remedy) in remedies.iter().enumerate() {
-                text.push_str(&fill(remedy, &format!("  {}. ", n + 1), "     "));
+                text.push_str(&wrap(remedy, &format!("  {}. ", n + 1), "     "));
             }
         }
     }
     let last = [shown(advice), advice.source.clone(), more(&advice.more)];
-    let last: Vec<_> = last.into_iter().flatten().map(|line| fill(&line, "", "")).collect();
+    let last: Vec<_> = last.into_iter().flatten().map(|line| wrap(&line, "", "")).collect();
     if !last.is_empty() {
         text.push('\n');
     }
     text + &last.concat()
 }
 
-/// What a Windows client would show.
+/// The error that a Windows client shows.
 fn shown(advice: &Advice) -> Option<String> {
     let code = advice.hresult?;
     let others: Vec<_> = advice.other_hresults.iter().map(|code| format!("0x{code:08X}")).collect();
@@ -98,19 +98,19 @@ fn more(topics: &[String]) -> Option<String> {
 }
 
 fn topic_text(topic: &Topic) -> String {
-    let mut text = fill(&topic.title, "", "");
+    let mut text = wrap(&topic.title, "", "");
     let mut before = "";
     for paragraph in topic.text.iter().flat_map(|paragraph| expand(paragraph)) {
-        // Items of one list stand close to each other, and lines of code too.
+        // No blank line between items of a list, or lines of code.
         let kind = ["- ", "    "].into_iter().find(|kind| paragraph.starts_with(kind)).unwrap_or_default();
         text.push_str(if kind == before && !kind.is_empty() { "" } else { "\n" });
-        text.push_str(&block(&paragraph));
+        text.push_str(&wrap_paragraph(&paragraph));
         before = kind;
     }
     text
 }
 
-/// The lists that `topics.yaml` has a word for.
+/// Expands placeholders of `topics.yaml` for lists.
 fn expand(paragraph: &str) -> Vec<String> {
     match paragraph {
         "{revocation}" => {
@@ -127,18 +127,10 @@ fn expand(paragraph: &str) -> Vec<String> {
 }
 
 fn cause_text(cause: &RevocationCause) -> String {
-    let advice = advice::for_failure(Stage::Tls, crate::observation::FailureReason::RevocationUnknown);
+    let advice = advice::for_failure(Phase::Tls, crate::observation::FailureReason::RevocationUnknown);
     let change = cause.change.replace("{}", "the URL");
     let title = format!("revocation.{}: {}", cause.cause, advice.title);
-    let head = fill(&title, "", "") + "\n" + &fill(&format!("Because {}.", cause.means), "", "");
+    let head = wrap(&title, "", "") + "\n" + &wrap(&format!("Because {}.", cause.means), "", "");
     let more = more(&["revocation".to_owned(), "revocation_unknown".to_owned()]).unwrap_or_default();
-    format!("{head}\nWhat to change:\n{}\n{}", fill(&capital(&change), "  ", "  "), fill(&more, "", ""))
-}
-
-/// A sentence of words that begin in lower case.
-fn capital(words: &str) -> String {
-    let mut letters = words.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).chain(['.']).collect())
+    format!("{head}\nWhat to change:\n{}\n{}", wrap(&sentence(&change), "  ", "  "), wrap(&more, "", ""))
 }

@@ -1,20 +1,29 @@
-//! `man`: the manual page, made of the flags and commands, so that it can't disagree with them.
+//! `man`: the manual page, generated from the flags and commands.
 
 use std::io;
 
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-/// What the flags don't say: heading, then terms with what they mean.
+/// Sections that the flags don't cover: heading, then terms with descriptions.
 const MORE: [(&str, &[(&str, &str)]); 3] = [
     ("SIGNALS", &[("SIGINT, SIGTERM", "The program stops, within a second.")]),
     (
         "EXIT STATUS",
         &[
-            ("0", "All is well."),
-            ("1", "Something is degraded or lost (check), or the exporter isn't healthy (healthcheck)."),
-            ("2", "MAPS is lost (check)."),
-            ("3", "Bad usage, or a bad configuration."),
+            ("0", "Success: everything works."),
+            (
+                "1",
+                "Something is degraded or lost (check), the download test is inconclusive (check --download-test), no answer proves \
+                 itself (baseline) or something changed (baseline --compare), or the exporter isn't healthy (healthcheck).",
+            ),
+            ("2", "MAPS is lost (check), or Defender didn't stop the sample file (check --download-test)."),
+            (
+                "3",
+                "Bad usage or a bad configuration, including one that leaves nothing to probe. A restart does not help.",
+            ),
+            ("4", "The output can't be written, for example because the disk is full."),
+            ("5", "A bug in the exporter: a task died; the log names it. A restart helps."),
         ],
     ),
     (
@@ -22,18 +31,15 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
         &[
             (
                 "NOTIFY_SOCKET, WATCHDOG_USEC",
-                "Set by systemd for services of Type=notify: where it is told of the start, reloads and the end, how \
-                 things stand, and that the program lives.",
+                "Set by systemd for services of Type=notify: the socket for notifications of start, reload and stop, \
+                 the status line and the watchdog.",
             ),
-            (
-                "HTTP_PROXY, HTTPS_PROXY, NO_PROXY",
-                "Used by the routes of the configuration that say so, and by no other.",
-            ),
+            ("HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "Used only by routes with `from_environment: true`."),
         ],
     ),
 ];
 
-/// The page of the program with all its commands, in roff.
+/// The manual page with all commands, in roff.
 ///
 /// # Errors
 /// Never: it is written to memory.
@@ -58,7 +64,7 @@ pub fn render(command: &clap::Command) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-/// What a command does, and its own flags.
+/// A command's description and flags.
 fn subcommand(command: &clap::Command) -> io::Result<String> {
     let mut roff = Roff::new();
     roff.control("SS", [command.get_name()]);
@@ -69,7 +75,7 @@ fn subcommand(command: &clap::Command) -> io::Result<String> {
     if command.get_arguments().next().is_some() {
         Man::new(command.clone().disable_help_flag(true)).render_options_section(&mut page)?;
     }
-    // The heading of a whole page is one too many below that of a command.
+    // The command has its own heading already.
     Ok(String::from_utf8_lossy(&page).replace(".SH OPTIONS\n", ""))
 }
 
@@ -89,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_flag_and_command_is_in_the_page_and_no_heading_twice() {
+    fn the_page_has_every_flag_and_command() {
         let word = |name: &'static str| clap::Arg::new(name).long(name).help("Its help");
         let inner = clap::Command::new("inner").about("What it does").arg(word("own"));
         let command = clap::Command::new("outer").arg(word("flag")).subcommand(inner);

@@ -1,11 +1,14 @@
-//! The commands besides running: each renders text from data, and prints nothing itself.
+//! The commands other than running the exporter. Each renders data as text, and prints nothing itself.
 
+pub mod completions;
+pub mod healthcheck;
+
+mod wrap;
+
+pub mod baseline;
 pub mod catalog;
 pub mod check;
 pub mod download_test;
 pub mod explain;
 pub mod man;
-pub mod shell;
 pub mod version;
-
-mod fill;

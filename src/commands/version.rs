@@ -1,8 +1,8 @@
-//! `--version`: which build this is, in the words of the Prometheus programs.
+//! `--version`: build information in the format of Prometheus programs.
 
 use crate::metrics::BuildInfo;
 
-/// The name and the version in the first line, how it was built in the others.
+/// Name and version on the first line, build details on the others.
 #[must_use]
 pub fn render(build: &BuildInfo) -> String {
     let BuildInfo { version, revision, rustc, branch, profile, target } = build;
@@ -20,7 +20,7 @@ mod tests {
     use crate::metrics::fixture;
 
     #[test]
-    fn all_that_is_known_of_a_build() {
+    fn version_lists_all_build_facts() {
         let expected = "\
 defender-exporter, version 0.0.0-test (branch: main, revision: abcdef0)
   build:            debug

@@ -1,26 +1,26 @@
-//! `endpoints` and `block_pages`: lists whose entries are written as the catalog writes them.
+//! `endpoints` and `block_pages`: lists whose entries use the catalog's format.
 
 use std::collections::HashSet;
 
 use hyper::header::HeaderName;
 
-use super::raw::{Mapping, Node};
-use super::text::{INTERVAL, TIMEOUT, host_pattern, probe_url, quoted, shown_url};
-use super::{EndpointOverride, request_of};
+use super::reader::{Mapping, Node};
+use super::values::{INTERVAL, TIMEOUT, host_pattern, probe_url, quoted, shown_url};
+use super::{EndpointOverride, RequestKey};
 use crate::catalog::{
     BlockPage, BodyKind, Component, Evidence, Expectation, HostPattern, Method, ProbeUrl, Scheme, Trust,
 };
 
-/// `endpoints`; two entries for one URL of a component are refused.
+/// `endpoints`. Duplicate URLs of a component are rejected.
 pub(super) fn overrides(node: Node<'_>) -> Option<Vec<EndpointOverride>> {
     let mut overrides = Vec::new();
     let mut seen = HashSet::new();
     for node in node.list()? {
-        let Some((path, mapping)) = entry(node) else { continue };
-        let (report, component_url) = (mapping.report(), override_entry(&path, mapping));
-        let Some(found) = component_url else { continue };
-        let (scheme, host, port, rest) = request_of(&found.url);
-        if !seen.insert((found.component, scheme, host.to_owned(), port, rest.to_owned())) {
+        let path = node.path().to_owned();
+        let Some(mapping) = node.mapping() else { continue };
+        let report = mapping.report();
+        let Some(found) = override_entry(&path, mapping) else { continue };
+        if !seen.insert((found.component, RequestKey::new(&found.url))) {
             let problem = format!("{} {} is listed twice", found.component, found.url);
             report.add(format!("{path}.url"), problem);
         }
@@ -29,15 +29,10 @@ pub(super) fn overrides(node: Node<'_>) -> Option<Vec<EndpointOverride>> {
     Some(overrides)
 }
 
-/// The words of `trust` that a certificate chain can have.
+/// The values of `trust` for certificate chains.
 const OF_CHAINS: [Trust; 3] = [Trust::Microsoft, Trust::Public, Trust::Any];
 
-fn entry(node: Node<'_>) -> Option<(String, Mapping<'_>)> {
-    let path = node.path().to_owned();
-    node.mapping().map(|mapping| (path, mapping))
-}
-
-/// One entry; `None` where component or URL are missing or wrong. Every key is read either way.
+/// Reads one entry. Returns `None` if component or URL are missing or invalid; all keys are read nevertheless.
 fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverride> {
     let report = mapping.report();
     let component =
@@ -70,7 +65,7 @@ fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverri
     })
 }
 
-/// A URL to probe, as a value of the file.
+/// A URL to probe.
 pub(super) fn url_to_probe(node: &Node<'_>) -> Option<ProbeUrl> {
     let text = node.text()?;
     probe_url(text).map_err(|why| node.problem(format!("{} can't be probed: {why}", shown_url(text)))).ok()
@@ -96,8 +91,8 @@ fn status(node: &Node<'_>) -> Option<u16> {
     node.integer(100, 599).and_then(|status| u16::try_from(status).ok())
 }
 
-/// One piece of evidence. Serde would pass over an unknown key below `header` (a misspelt `prefix` would make
-/// every value genuine), so that is read by hand.
+/// One piece of evidence. Read by hand, since serde would ignore an unknown key below `header`: a misspelled `prefix`
+/// would make every value genuine.
 fn evidence(node: Node<'_>) -> Option<Evidence> {
     if node.value().get("header").is_some() {
         return header_evidence(node.mapping()?);
@@ -105,7 +100,7 @@ fn evidence(node: Node<'_>) -> Option<Evidence> {
     match serde_json::from_value(node.value().clone()) {
         Ok(evidence) => sound(evidence).map_err(|why| node.problem(why)).ok(),
         Err(error) => {
-            node.problem(format!("is not a piece of evidence: {error}"));
+            node.problem(format!("is not valid evidence: {error}"));
             None
         }
     }
@@ -121,7 +116,7 @@ fn header_evidence(mut mapping: Mapping<'_>) -> Option<Evidence> {
     Some(Evidence::Header { name: name?, prefix: prefix.unwrap_or(Some(String::new()))? })
 }
 
-/// What the types alone let through.
+/// Checks what the types don't.
 fn sound(evidence: Evidence) -> Result<Evidence, String> {
     match evidence {
         Evidence::Redirect(HostPattern(pattern)) => match host_pattern(&pattern) {
@@ -129,7 +124,7 @@ fn sound(evidence: Evidence) -> Result<Evidence, String> {
             Err(why) => Err(format!("redirect: {} {why}", quoted(&pattern))),
         },
         Evidence::Body(BodyKind::Xml(text) | BodyKind::Text(text)) if text.trim().is_empty() => {
-            Err("body: an empty text proves nothing".to_owned())
+            Err("body: the value is empty and would match every answer".to_owned())
         }
         sound => Ok(sound),
     }
@@ -137,13 +132,16 @@ fn sound(evidence: Evidence) -> Result<Evidence, String> {
 
 /// A header name (RFC 9110, section 5.1), in lower case.
 fn header_name(text: &str) -> Result<String, String> {
-    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is not a header's name")?;
+    let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| "is not a header name")?;
     Ok(name.as_str().to_owned())
 }
 
 /// `block_pages`.
 pub(super) fn block_pages(node: Node<'_>) -> Option<Vec<BlockPage>> {
-    node.distinct(|node| entry(node).and_then(|(path, mapping)| block_page(&path, mapping)))
+    node.distinct(|node| {
+        let path = node.path().to_owned();
+        block_page(&path, node.mapping()?)
+    })
 }
 
 fn block_page(path: &str, mut mapping: Mapping<'_>) -> Option<BlockPage> {
@@ -155,10 +153,10 @@ fn block_page(path: &str, mut mapping: Mapping<'_>) -> Option<BlockPage> {
     let body_contains = mapping.take("body_contains").map(text);
     mapping.finish();
     if header.is_none() && body_contains.is_none() {
-        report.add(path.to_owned(), "has no mark: header or body_contains is needed".to_owned());
+        report.add(path.to_owned(), "needs header or body_contains".to_owned());
     }
     if header.is_none() && header_contains.is_some() {
-        report.add(format!("{path}.header_contains"), "needs the header that it is about".to_owned());
+        report.add(format!("{path}.header_contains"), "needs header".to_owned());
     }
     Some(BlockPage {
         name: name?,

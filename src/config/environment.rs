@@ -1,104 +1,111 @@
-//! What of the process and its machine a configuration may refer to: the variables that name proxies, the machine's WinHTTP
-//! setting, and the domain.
-//! Read once, so that what is made of it is pure.
+//! The parts of the process environment that a configuration may refer to: proxy variables, the machine's WinHTTP
+//! setting, and its domain. Read once, so that the rest is pure.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::no_proxy::rule_of;
+use super::no_proxy::rules_of_variable;
 use super::proxy_url::proxy_url;
-use super::text::{host_name, quoted};
+#[cfg(unix)]
+use super::resolv_conf::ResolvConf;
+use super::values::{host_name, quoted};
 use super::{Credentials, NoProxy, Proxies, Proxy, credentials};
 
-/// For `http` URLs, the first that isn't empty: as curl reads them, but for `HTTP_PROXY`, which curl leaves alone since a
-/// CGI program gets it from a stranger's header `Proxy`. This is none.
+/// For `http` URLs, the first non-empty one, as in curl. curl ignores `HTTP_PROXY` because CGI programs receive it from
+/// a client's `Proxy` header; the exporter isn't a CGI program.
 const HTTP: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 
 /// For `https` URLs.
 const HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
-/// What is connected to directly.
+/// Destinations to connect to directly.
 const NONE: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// The variables that name proxies, the machine's WinHTTP setting and its domain. Passwords may be in it: it prints nothing.
+/// Proxy variables, the machine's WinHTTP setting and its domain. Not printable, since it may contain passwords.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
     domain: Option<String>,
     winhttp: Option<Result<Proxies, String>>,
+    /// Warns of each entry once, however many routes read it.
+    warned: Arc<OnceLock<()>>,
 }
 
 impl Environment {
-    /// That of this process, as it is now.
+    /// The environment of this process.
     #[must_use]
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         let names = HTTP.iter().chain(&HTTPS).chain(&NONE);
         let variables = names.filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
-        Self { variables: variables.collect(), domain: system_domain(), winhttp: None }
+        Self { variables: variables.collect(), domain: system_domain(), ..Self::default() }
     }
 
-    /// One that holds just this.
+    /// An environment with these values.
     #[must_use]
     pub fn new<'a>(variables: &[(&str, impl AsRef<OsStr> + 'a)], domain: Option<&str>) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), value.as_ref().to_owned()));
-        Self { variables: variables.collect(), domain: domain.map(str::to_owned), winhttp: None }
+        Self { variables: variables.collect(), domain: domain.map(str::to_owned), ..Self::default() }
     }
 
-    /// The same on a machine whose WinHTTP setting is this one; none: it has no such thing. An error says why the setting
-    /// can't be used, in words that follow its name.
+    /// Sets the machine's WinHTTP setting; `None` on other systems. An error says why the setting can't be used; the
+    /// message continues its name.
     #[must_use]
     pub fn with_winhttp(self, winhttp: Option<Result<Proxies, String>>) -> Self {
         Self { winhttp, ..self }
     }
 
-    /// The proxies of the machine's WinHTTP setting, told `credentials`.
+    /// The proxies of the machine's WinHTTP setting, with these credentials.
     pub(super) fn winhttp(&self, credentials: Option<&Credentials>) -> Result<Proxies, String> {
         let setting = self.winhttp.clone();
-        let proxies = setting.unwrap_or_else(|| Err("is there on Windows alone".to_owned()));
-        let proxies = proxies.map_err(|why| format!("the machine's WinHTTP setting {why}"))?;
+        let proxies = setting.unwrap_or_else(|| Err("is available on Windows only".to_owned()));
+        let proxies = proxies.map_err(|why| format!("the machine's WinHTTP proxy setting {why}"))?;
         let tell = |proxy: Option<Arc<Proxy>>| {
-            let told =
+            let with_credentials =
                 |proxy: Arc<Proxy>| Proxy { credentials: credentials.cloned(), ..proxy.as_ref().clone() };
-            proxy.map(told).map(Arc::new)
+            proxy.map(with_credentials).map(Arc::new)
         };
         if let Some(proxy) = proxies.http.as_ref().or(proxies.https.as_ref()) {
-            credentials::fit(credentials, proxy.kind)?;
+            credentials::check_for_proxy(credentials, proxy.kind)?;
         }
         Ok(Proxies { http: tell(proxies.http), https: tell(proxies.https), no_proxy: proxies.no_proxy })
     }
 
-    /// The machine's domain, without a dot at its end.
+    /// The machine's domain, without a trailing dot.
     pub(super) fn domain(&self) -> Option<&str> {
         self.domain.as_deref()
     }
 
-    /// The proxies that the variables name; `credentials` are for those whose URL has none.
+    /// The proxies in the variables. `credentials` apply to those whose URL has none.
     pub(super) fn proxies(&self, credentials: Option<&Credentials>) -> Result<Proxies, Vec<String>> {
         let mut problems = Vec::new();
         let mut proxy = |names: &[&'static str]| {
             let (name, value) = self.first(names)?;
-            let proxy = text(value).and_then(|url| proxy_of(url, credentials));
+            let proxy = text(value).and_then(|url| parse_proxy(url, credentials));
             proxy.map(Arc::new).map_err(|why| problems.push(format!("{name}: {why}"))).ok()
         };
         let (http, https) = (proxy(&HTTP), proxy(&HTTPS));
         problems.dedup(); // ALL_PROXY is asked twice
-        let no_proxy = self.no_proxy(&mut problems);
-        if problems.is_empty() { Ok(Proxies { http, https, no_proxy }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Proxies { http, https, no_proxy: self.no_proxy() })
+        } else {
+            Err(problems)
+        }
     }
 
-    /// Rules between commas or spaces.
-    fn no_proxy(&self, problems: &mut Vec<String>) -> NoProxy {
+    /// The rules of the variable. Other programs share it, each with forms of its own, so an entry that is no rule is
+    /// ignored with a warning, as clients ignore it.
+    fn no_proxy(&self) -> NoProxy {
         let Some((name, value)) = self.first(&NONE) else { return NoProxy::default() };
-        let rules = text(value).map_err(|why| problems.push(format!("{name}: {why}"))).unwrap_or_default();
-        let mut found = Vec::new();
-        for rule in rules.split(|c: char| c == ',' || c.is_whitespace()).filter(|rule| !rule.is_empty()) {
-            match rule_of(rule) {
-                Ok(rule) => found.push(rule),
-                Err(why) => problems.push(format!("{name}: {} {why}", quoted(rule))),
+        let list = value.to_string_lossy();
+        let (rules, rejected) = rules_of_variable(&list);
+        self.warned.get_or_init(|| {
+            for entry in rejected {
+                let entry = quoted(entry);
+                tracing::warn!("{name}: {entry} ignored: not a name, address, network or pattern");
             }
-        }
-        NoProxy::new(found)
+        });
+        rules
     }
 
     fn first(&self, names: &[&'static str]) -> Option<(&'static str, &OsStr)> {
@@ -111,23 +118,29 @@ fn text(value: &OsStr) -> Result<&str, String> {
     value.to_str().map(str::trim).ok_or_else(|| "is not UTF-8".to_owned())
 }
 
-/// The proxy of a URL, or of a bare `host:port`, which is an HTTP proxy's.
-fn proxy_of(text: &str, given: Option<&Credentials>) -> Result<Proxy, String> {
+/// The proxy of a URL, or of `host:port`, which means an HTTP proxy.
+fn parse_proxy(text: &str, given: Option<&Credentials>) -> Result<Proxy, String> {
     let bare = format!("http://{text}");
     let url = proxy_url(if text.contains("://") { text } else { &bare });
     let url = url.map_err(|why| format!("the URL {why}"))?; // not repeated: a password may stand anywhere in it
-    let own = url.userinfo.map(credentials::of_userinfo).transpose()?;
+    let own = url.userinfo.map(credentials::from_userinfo).transpose()?;
     let credentials = own.or_else(|| given.cloned());
-    credentials::fit(credentials.as_ref(), url.kind)?;
+    credentials::check_for_proxy(credentials.as_ref(), url.kind)?;
     Ok(Proxy { kind: url.kind, at: url.at, credentials })
 }
 
-/// The domain of the resolver's configuration or of the host's name, else the first that is searched.
+/// The first search domain of the resolver's configuration; without one, the domain of the host name.
+#[cfg(unix)]
 fn system_domain() -> Option<String> {
-    let (known, _) = hickory_resolver::system_conf::read_system_conf().ok()?;
-    let names = known.domain().into_iter().chain(known.search());
-    let mut domains = names.map(|name| name.to_utf8().trim_end_matches('.').to_owned());
-    domains.find_map(|name| host_name(&name).ok())
+    ResolvConf::read().search.iter().find_map(|domain| host_name(domain).ok())
+}
+
+/// The machine's domain, else its first search domain.
+#[cfg(windows)]
+fn system_domain() -> Option<String> {
+    let own = ipconfig::computer::get_domain().ok().flatten();
+    let searched = ipconfig::computer::get_search_list().unwrap_or_default();
+    own.into_iter().chain(searched).find_map(|domain| host_name(&domain).ok())
 }
 
 #[cfg(test)]
@@ -136,11 +149,11 @@ mod tests {
     use crate::catalog::ProbeUrl;
     use crate::config::Secret;
 
-    /// Where the proxies for `http://a.example/` and `https://a.example/` are, or what is wrong.
+    /// Checks the proxies for `http://a.example/` and `https://a.example/`, or the problem.
     fn check(variables: &[(&str, &str)], expected: &str) {
         let found = match Environment::new(variables, None).proxies(None) {
             Ok(proxies) => ["http://a.example/", "https://a.example/"].map(|url| {
-                let proxy = proxies.of(&ProbeUrl::parse(url).unwrap()).cloned();
+                let proxy = proxies.for_url(&ProbeUrl::parse(url).unwrap()).cloned();
                 proxy.map_or_else(|| "direct".to_owned(), |proxy| format!("{} {}", proxy.kind, proxy.at))
             }),
             Err(problems) => [problems.join("; "), String::new()],
@@ -154,17 +167,19 @@ mod tests {
         check(&[("http_proxy", "p:1")], "http p:1, direct");
         check(&[("HTTP_PROXY", "p:1"), ("https_proxy", "http://q:2/")], "http p:1, http q:2");
         check(&[("HTTPS_PROXY", "https://q"), ("https_proxy", "")], "direct, https q:443");
+        check(&[("http_proxy", "p_1.q:1"), ("https_proxy", "http://p.q.:2")], "http p_1.q:1, http p.q.:2");
         check(&[("HTTP_PROXY", "p:1"), ("http_proxy", "q:2")], "http q:2, direct");
         check(&[("ALL_PROXY", "socks5h://s"), ("http_proxy", " p:1 ")], "http p:1, socks5 s:1080");
         check(&[("all_proxy", "socks5://s:9"), ("ALL_PROXY", "p:1")], "socks5 s:9, socks5 s:9");
         check(&[("ALL_PROXY", "p:1"), ("NO_PROXY", "b.example, *")], "direct, direct");
         check(&[("ALL_PROXY", "p:1"), ("no_proxy", "b.example"), ("NO_PROXY", "*")], "http p:1, http p:1");
         check(&[("ALL_PROXY", "p:1"), ("NO_PROXY", "localhost .example:443")], "http p:1, direct");
+        check(&[("ALL_PROXY", "p:1"), ("NO_PROXY", "<local>;a.*;??")], "direct, direct");
     }
 
     #[test]
-    fn what_is_wrong_is_told_once_and_without_the_value() {
-        let no_port = "the URL has no port: a proxy's may be 8080, 3128, 80 or any other, ";
+    fn problems_are_reported_once_and_without_the_value() {
+        let no_port = "the URL has no port (proxies usually listen on 8080 or 3128), ";
         check(&[("ALL_PROXY", "http://hunter2")], &format!("ALL_PROXY: {no_port}"));
         check(&[("HTTP_PROXY", "http://eve:hunter2@p")], &format!("HTTP_PROXY: {no_port}"));
         let form = "the URL is not host:port (an IPv6 address in brackets), ";
@@ -174,14 +189,14 @@ mod tests {
             &[("http_proxy", "http://eve:%ff@p:1")],
             "http_proxy: the user name or password is not UTF-8, ",
         );
-        let empty = "SOCKS5 carries no empty password (RFC 1929), ";
+        let empty = "SOCKS5 needs a password that is not empty (RFC 1929), ";
         check(&[("http_proxy", "socks5://eve@p:1")], &format!("http_proxy: {empty}"));
-        let control = "a password has no control characters (RFC 7617, section 2), ";
+        let control = "the password contains control characters (RFC 7617, section 2), ";
         check(&[("http_proxy", "http://eve:hunter2%0d%0a@p:1")], &format!("http_proxy: {control}"));
     }
 
     #[test]
-    fn user_names_and_passwords_are_decoded_and_come_before_those_given() {
+    fn credentials_in_urls_are_decoded_and_take_precedence() {
         let given = Credentials { username: "ann".to_owned(), password: Secret::new("word".to_owned()) };
         for (url, expected) in [
             ("http://b%6fb:p%40ss:w%2Fo@rd@p:1", ("bob", "p@ss:w/o@rd")),
@@ -200,10 +215,12 @@ mod tests {
     fn what_is_not_utf_8_is_refused() {
         use std::os::unix::ffi::OsStrExt as _;
         let bytes = OsStr::from_bytes(b"p\xff:1");
-        for name in ["http_proxy", "no_proxy"] {
-            let problems = Environment::new(&[(name, bytes)], None).proxies(None).unwrap_err();
-            assert_eq!(problems, [format!("{name}: is not UTF-8")]);
-        }
+        let problems = Environment::new(&[("http_proxy", bytes)], None).proxies(None).unwrap_err();
+        assert_eq!(problems, ["http_proxy: is not UTF-8"]);
+        assert!(
+            Environment::new(&[("no_proxy", bytes)], None).proxies(None).is_ok(),
+            "an entry that is ignored"
+        );
     }
 
     proptest::proptest! {

@@ -1,12 +1,12 @@
-//! `host`: how often this machine is asked of its own Defender.
+//! `host`: checks of this machine's Defender.
 
 use std::time::Duration;
 
 use super::HostConfig;
-use super::raw::Mapping;
-use super::text::DurationLimits;
+use super::reader::Mapping;
+use super::values::DurationLimits;
 
-/// Between two readings: a validation of Defender's connection takes its time, and its result doesn't change by the second.
+/// The interval of readings. Validating Defender's connection takes time, and its result changes slowly.
 const INTERVAL: DurationLimits =
     DurationLimits { least: Duration::from_secs(60), most: Duration::from_secs(24 * 60 * 60) };
 

@@ -1,7 +1,14 @@
-//! The configuration: valid by construction. `raw.rs` knows the file's syntax, `check.rs` turns it into
-//! these types or into every problem at once. What follows from a configuration is decided in `plan.rs`.
+//! The configuration, valid by construction. `reader.rs` reads the file's syntax, `parser.rs` converts it to these
+//! types or reports every problem at once. `plan` derives what to probe.
 
-mod check;
+mod proxy;
+mod reader;
+
+mod values;
+
+mod parser;
+
+mod components;
 mod credentials;
 mod endpoints;
 mod environment;
@@ -10,14 +17,12 @@ mod load;
 mod no_proxy;
 mod problem;
 mod proxy_url;
-mod raw;
+pub mod resolv_conf;
 mod resolver;
 mod route;
 mod routes;
 mod signatures;
-mod text;
 mod tls;
-mod via;
 pub mod web;
 
 #[cfg(test)]
@@ -34,50 +39,50 @@ use rustls::pki_types::CertificateDer;
 use crate::catalog::{
     BlockPage, Component, Evidence, Expectation, Geo, HostPattern, Method, ProbeUrl, Scheme, Trust,
 };
-use crate::words::words;
+use crate::string_enum::string_enum;
 
-pub use check::parse;
 pub use environment::Environment;
 pub use load::load;
 pub(crate) use load::read_capped;
 pub use no_proxy::NoProxy;
-pub use problem::{Problem, Problems};
+pub use parser::parse;
+pub use problem::{ConfigProblem, ConfigProblems};
 pub use route::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via};
 pub use signatures::{InstalledFrom, SignaturesConfig};
-pub(crate) use text::said;
+pub(crate) use values::format_duration;
 
-/// What a user may set. `Config::default()` probes everything documented.
+/// The user's settings. `Config::default()` probes everything documented.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Time between two probes of a target.
+    /// The interval between probes of a target.
     pub interval: Duration,
-    /// The longest that a probe may take.
+    /// The timeout of a probe.
     pub timeout: Duration,
-    /// Probes under way at once.
+    /// The maximum number of probes in flight.
     pub concurrency: usize,
-    /// Whose regional hosts and storage accounts are probed.
+    /// The geographies whose regional hosts and storage accounts are probed.
     pub geos: Vec<Geo>,
-    /// Optional components that are probed too.
+    /// Optional components to probe.
     pub groups: Vec<Component>,
     /// Settings for one component.
     pub components: BTreeMap<Component, ComponentConfig>,
-    /// The ways to the endpoints, at least one; every target is probed by each that its component is selected for.
+    /// The routes to the endpoints, at least one. Every target is probed on each route selected for its component.
     pub routes: Vec<RouteConfig>,
-    /// How names are resolved.
+    /// Name resolution.
     pub resolver: ResolverConfig,
-    /// Where connections go instead, by host and port, as curl's `--connect-to`.
+    /// Replaces the destination of connections, by host and port, as curl's `--connect-to`.
     pub connect_to: BTreeMap<HostPort, ConnectTo>,
-    /// How certificates are judged.
+    /// Certificate verification.
     pub tls: TlsConfig,
-    /// How this machine is asked of its own Defender.
+    /// Checks of this machine's Defender.
     pub host: HostConfig,
-    /// Endpoints added, or expectations changed.
+    /// Added endpoints, and changed expectations.
     pub endpoints: Vec<EndpointOverride>,
-    /// Marks of block pages besides the catalog's.
+    /// Markers of block pages, in addition to the catalog's.
     pub block_pages: Vec<BlockPage>,
-    /// How the freshness of security intelligence is told.
+    /// Staleness of security intelligence.
     pub signatures: SignaturesConfig,
-    /// Where what must outlive the process is kept; none: nowhere.
+    /// The state file. `None` if none is configured.
     pub state_file: Option<PathBuf>,
 }
 
@@ -103,18 +108,19 @@ impl Default for Config {
     }
 }
 
-/// How certificates are judged.
+/// Certificate verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// Roots trusted besides the system's and Microsoft's, as this machine's clients trust them: a TLS inspector's, say.
+    /// Roots trusted in addition to the system's and Microsoft's, as this machine's clients trust them, such as a TLS
+    /// inspector's.
     pub extra_roots: Vec<CertificateDer<'static>>,
-    /// Roots trusted, and genuine for every endpoint: Microsoft's that are newer than the catalog.
+    /// Roots trusted, and genuine for every endpoint: roots of Microsoft that are newer than the catalog.
     pub genuine_roots: Vec<CertificateDer<'static>>,
     /// Whether revocation is checked.
     pub revocation: bool,
-    /// How often a revocation list that is still valid is asked for again, to know whether its host can be reached.
+    /// How often a revocation list that is still valid is fetched again, to check that its host is reachable.
     pub crl_refresh: Duration,
-    /// Hosts that missing intermediates may be fetched from, besides the catalog's.
+    /// Hosts from which missing intermediates may be fetched, in addition to the catalog's.
     pub issuer_hosts: Vec<HostPattern>,
 }
 
@@ -130,10 +136,10 @@ impl Default for TlsConfig {
     }
 }
 
-/// How this machine is asked of its own Defender.
+/// Checks of this machine's Defender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostConfig {
-    /// Time between two readings.
+    /// The interval between readings.
     pub interval: Duration,
 }
 
@@ -143,10 +149,10 @@ impl Default for HostConfig {
     }
 }
 
-/// What may differ for one component.
+/// Settings of one component.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ComponentConfig {
-    /// `Some(false)` turns it off.
+    /// `Some(false)` disables it.
     pub enabled: Option<bool>,
     /// Overrides [`Config::interval`].
     pub interval: Option<Duration>,
@@ -154,42 +160,42 @@ pub struct ComponentConfig {
     pub timeout: Option<Duration>,
 }
 
-words! {
-    /// Which address families are asked for and connected to.
+string_enum! {
+    /// The address families that are queried and connected to.
     #[derive(Default)]
     Family {
-        /// Both, IPv4 first.
+        /// Both, in the order of RFC 6724.
         #[default]
         Any = "any",
-        /// A records alone.
+        /// Only A records.
         Ipv4 = "ipv4",
-        /// AAAA records alone.
+        /// Only AAAA records.
         Ipv6 = "ipv6",
     }
 }
 
-words! {
+string_enum! {
     /// Which of a name's addresses are probed.
     #[derive(Default)]
     Addresses {
-        /// The first of the answer.
+        /// The first in the response.
         #[default]
         First = "first",
-        /// Each of them, eight at most; up to four are probed at once.
+        /// All, up to eight, of which up to four at once.
         All = "all",
     }
 }
 
-/// How names are resolved.
+/// Name resolution.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResolverConfig {
-    /// DNS servers; empty: the system's, with its hosts file.
+    /// DNS servers. If empty, the system's, with its hosts file.
     pub servers: Vec<SocketAddr>,
-    /// Which addresses are used.
+    /// The address families to use.
     pub family: Family,
-    /// How many of them are probed.
+    /// The addresses to probe.
     pub addresses: Addresses,
-    /// Names with fixed addresses, in lower case. DNS isn't asked for them.
+    /// Names with fixed addresses, in lower case. They aren't looked up in DNS.
     pub overrides: BTreeMap<String, Vec<IpAddr>>,
 }
 
@@ -208,21 +214,21 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// Where a connection goes instead.
+/// The destination that replaces another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectTo {
-    /// To this address; DNS isn't asked.
+    /// This address, without DNS.
     Address(SocketAddr),
-    /// To this name, which is resolved in place of the endpoint's.
+    /// This name, which is resolved instead of the endpoint's.
     Name(HostPort),
 }
 
-/// An endpoint of the configuration: a URL that the catalog has (then what is set here replaces it) or a new one.
+/// An endpoint in the configuration: overrides the catalog's endpoint with this URL, or adds a new one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointOverride {
     /// The component that it belongs to.
     pub component: Component,
-    /// The URL; with the component it names the endpoint.
+    /// The URL. Together with the component, it identifies the endpoint.
     pub url: ProbeUrl,
     /// Replaces the expected statuses.
     pub expect: Option<Expectation>,
@@ -230,11 +236,11 @@ pub struct EndpointOverride {
     pub method: Option<Method>,
     /// Replaces the evidence.
     pub evidence: Option<Vec<Evidence>>,
-    /// Replaces the roots that are genuine.
+    /// Replaces the genuine roots.
     pub trust: Option<Trust>,
-    /// Replaces the need that it serves.
+    /// Replaces the MAPS need that it serves.
     pub serves: Option<String>,
-    /// `Some(false)` leaves it out.
+    /// `Some(false)` removes it.
     pub enabled: Option<bool>,
     /// Its own interval.
     pub interval: Option<Duration>,
@@ -243,9 +249,9 @@ pub struct EndpointOverride {
 }
 
 impl EndpointOverride {
-    /// Names a URL, and changes nothing of it.
+    /// An override that changes nothing.
     #[must_use]
-    pub const fn of(component: Component, url: ProbeUrl) -> Self {
+    pub const fn unchanged(component: Component, url: ProbeUrl) -> Self {
         Self {
             component,
             url,
@@ -261,10 +267,18 @@ impl EndpointOverride {
     }
 }
 
-/// What makes two URLs the same request, however they are written.
-pub(crate) type Request<'a> = (Scheme, &'a str, u16, &'a str);
+/// What identifies a request. Equal for `https://host` and `https://host:443/`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RequestKey {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    path_and_query: String,
+}
 
-/// The request that a URL stands for: `https://host` and `https://host:443/` are one.
-pub(crate) fn request_of(url: &ProbeUrl) -> Request<'_> {
-    (url.scheme(), url.host(), url.port(), url.path_and_query())
+impl RequestKey {
+    pub(crate) fn new(url: &ProbeUrl) -> Self {
+        let (host, path_and_query) = (url.host().to_owned(), url.path_and_query().to_owned());
+        Self { scheme: url.scheme(), host, port: url.port(), path_and_query }
+    }
 }

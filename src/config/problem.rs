@@ -1,32 +1,32 @@
-//! What is wrong with a configuration, as a person reads it. What is accepted is the other files' business.
+//! Problems of a configuration, as shown to the user.
 
 use std::fmt;
 
 use crate::text::is_harmless;
 
-/// The longest problem that is still fit to be read, in bytes.
+/// The maximum length of a problem, in bytes.
 const MAX_PROBLEM: usize = 1900;
 
-/// One thing that is wrong with a configuration.
+/// A problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Problem {
-    /// The file, as it was named on the command line.
+pub struct ConfigProblem {
+    /// The file, as given on the command line.
     pub file: String,
-    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; for an error of
-    /// YAML's syntax, line and column; empty for the file as a whole.
+    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; line and column for a YAML syntax
+    /// error; empty for the whole file.
     pub key: String,
-    /// The value, the limit it breaks, and what is accepted.
+    /// The value, the limit it violates, and what is accepted.
     pub problem: String,
 }
 
-impl Problem {
-    /// A problem as one line that a person can read: libraries quote values as they are, however long, line breaks and all.
+impl ConfigProblem {
+    /// A problem on one line: libraries quote values in full, including line breaks.
     pub(crate) fn new(file: &str, key: String, problem: String) -> Self {
         Self { file: file.to_owned(), key, problem: line(problem) }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.file)?;
         if !self.key.is_empty() {
@@ -48,11 +48,11 @@ fn line(problem: String) -> String {
     line
 }
 
-/// Everything that is wrong, all at once.
+/// All problems of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Problems(pub Vec<Problem>);
+pub struct ConfigProblems(pub Vec<ConfigProblem>);
 
-impl fmt::Display for Problems {
+impl fmt::Display for ConfigProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, problem) in self.0.iter().enumerate() {
             let newline = if n == 0 { "" } else { "\n" };

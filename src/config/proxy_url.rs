@@ -1,24 +1,27 @@
-//! A proxy's URL, as the configuration and the environment write it. Pure. No error repeats a part of it, since a password
-//! may stand anywhere in one that is wrong.
+//! Parses a proxy's URL, in the configuration or the environment. Pure. Errors contain no part of the URL, because a
+//! malformed one may have a password anywhere.
 
-use super::text::{host, host_port, quoted};
+use rustls::pki_types::ServerName;
+
+use super::values::{host, host_port, quoted};
 use super::{HostPort, ProxyKind};
+use crate::text::without_brackets;
 
-/// What a URL says of a proxy.
+/// The parts of a proxy's URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ProxyUrl<'a> {
     pub(super) kind: ProxyKind,
     pub(super) at: HostPort,
-    /// What stands before the `@` (RFC 3986, section 3.2.1), not decoded.
+    /// The part before the `@` (RFC 3986, section 3.2.1), not decoded.
     pub(super) userinfo: Option<&'a str>,
 }
 
-/// Takes a URL apart: scheme, user, host and port, and nothing behind them but a slash.
+/// Splits a URL into scheme, user, host and port; nothing may follow but a slash.
 ///
-/// Where there is no port it is the one that curl takes, 443 for `https` and 1080 for SOCKS (CURLOPT_PROXYPORT). That
-/// of plain `http` must be written: curl takes 1080 there too, others take 80.
+/// The default port is that of curl: 443 for `https` and 1080 for SOCKS (CURLOPT_PROXYPORT). Plain `http` requires a
+/// port: curl's default is 1080, that of others is 80.
 pub(super) fn proxy_url(text: &str) -> Result<ProxyUrl<'_>, String> {
-    const FORM: &str = "is not a proxy's URL: http://, https:// or socks5://, then host:port";
+    const FORM: &str = "is not a proxy URL: expected http://, https:// or socks5:// and host:port";
     let (scheme, rest) = text.split_once("://").ok_or(FORM)?;
     let kind = kind(scheme).ok_or(FORM)?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -26,10 +29,16 @@ pub(super) fn proxy_url(text: &str) -> Result<ProxyUrl<'_>, String> {
         Some((userinfo, at)) => (Some(userinfo), at),
         None => (None, rest),
     };
-    Ok(ProxyUrl { kind, at: place(kind, at)?, userinfo })
+    let at = place(kind, at)?;
+    if kind == ProxyKind::Https && ServerName::try_from(without_brackets(&at.host)).is_err() {
+        return Err("can't be reached by https://: no certificate can be for a name with a label that begins or ends \
+                    with a hyphen"
+            .to_owned());
+    }
+    Ok(ProxyUrl { kind, at, userinfo })
 }
 
-/// `socks5h` is what curl calls SOCKS5 with names resolved by the proxy, which is how all of ours are.
+/// `socks5h` is curl's name for SOCKS5 with names resolved by the proxy, as the exporter always does.
 fn kind(scheme: &str) -> Option<ProxyKind> {
     match scheme.to_ascii_lowercase().as_str() {
         "socks5h" => Some(ProxyKind::Socks5),
@@ -39,20 +48,20 @@ fn kind(scheme: &str) -> Option<ProxyKind> {
 
 fn place(kind: ProxyKind, at: &str) -> Result<HostPort, String> {
     if at.contains(['/', '?', '#']) {
-        return Err("has more behind its scheme than host:port".to_owned());
+        return Err("contains more than scheme and host:port".to_owned());
     }
     if at.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) {
         return host_port(at);
     }
     let host = host(at)?.to_string();
     match kind {
-        ProxyKind::Http => Err("has no port: a proxy's may be 8080, 3128, 80 or any other".to_owned()),
+        ProxyKind::Http => Err("has no port (proxies usually listen on 8080 or 3128)".to_owned()),
         ProxyKind::Https => Ok(HostPort { host, port: 443 }),
         ProxyKind::Socks5 => Ok(HostPort { host, port: 1080 }),
     }
 }
 
-/// The URL as a message shows it: not at all where it may hold a password, with its `@` or without.
+/// The URL for messages; hidden if it may contain a password, with or without an `@`.
 pub(super) fn shown(text: &str) -> String {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -76,6 +85,12 @@ mod tests {
         check("http://[2001:DB8::1]:3128", Http, "[2001:db8::1]", 3128, None);
         check("http://10.0.0.1:8080", Http, "10.0.0.1", 8080, None);
         check("https://proxy.example", Https, "proxy.example", 443, None);
+        for (scheme, kind) in [("http", Http), ("https", Https), ("socks5", Socks5)] {
+            for host in ["proxy_1.corp.example", "_proxy.corp.example", "proxy.corp.example.", "proxy_1"] {
+                check(&format!("{scheme}://{host}:8080"), kind, host, 8080, None);
+            }
+        }
+        check("http://-proxy.example:8080", Http, "-proxy.example", 8080, None);
         check("https://[::1]/", Https, "[::1]", 443, None);
         check("https://proxy.example:8443", Https, "proxy.example", 8443, None);
         check("socks5://proxy.example", Socks5, "proxy.example", 1080, None);
@@ -99,6 +114,8 @@ mod tests {
             "http://proxy.example:8080?query",
             "http://proxy.example:8080#fragment",
             "http://proxy.example:80 80",
+            "https://-proxy.example",
+            "https://proxy-.example:8443",
             "http://::1:8080",
             "http://a b:8080",
             "http://ann:half/rest@proxy",

@@ -1,13 +1,13 @@
-//! `resolver`: how names become addresses. What is done with it is in `names.rs`.
+//! `resolver`: name resolution.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::raw::{Mapping, Node, key};
-use super::text::{address, host_name, server};
+use super::reader::{Mapping, Node, key};
+use super::values::{address, host_name, server};
 use super::{Addresses, Family, ResolverConfig};
 
-/// `resolver`, of the whole configuration or of a route.
+/// `resolver`, at the top level or of a route.
 pub(super) fn read(mut mapping: Mapping<'_>) -> ResolverConfig {
     let resolver = ResolverConfig {
         servers: mapping
@@ -33,7 +33,7 @@ fn overrides(mapping: Mapping<'_>) -> BTreeMap<String, Vec<IpAddr>> {
     for (name, node) in mapping.into_entries() {
         let Some(name) = key(&node, &name, host_name) else { continue };
         if overrides.contains_key(&name) {
-            node.problem("is listed twice: case and notation of a name don't matter");
+            node.problem("is listed twice (names are compared without regard to case and notation)");
         }
         if let Some(list) = node.filled_distinct("address", |entry| entry.parsed(address)) {
             overrides.insert(name, list);

@@ -1,5 +1,5 @@
-//! The ways to the endpoints: directly, by proxies, or as a PAC script says. Types and the pure rule that picks a proxy;
-//! how they are written in the file is read in `routes.rs`.
+//! Routes to the endpoints: directly, through proxies, or as a PAC script decides. Contains the types and the pure
+//! selection of a proxy; `routes.rs` reads them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use super::{HostPort, NoProxy, ResolverConfig};
 use crate::catalog::{Component, ProbeUrl, Scheme};
-use crate::words::words;
+use crate::string_enum::string_enum;
 
-/// One way to the endpoints.
+/// A route to the endpoints.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouteConfig {
     /// The value of the label `route`; unique.
     pub name: String,
     /// How connections are made.
     pub via: Via,
-    /// Whose endpoints are probed by it; empty: all.
+    /// The components probed on it; empty for all.
     pub components: Vec<Component>,
-    /// How names are resolved by it; none: as everywhere.
+    /// Its name resolution. `None` for the general one.
     pub resolver: Option<ResolverConfig>,
-    /// The address of this machine that connections come from; none: as the system chooses.
+    /// The source address of connections. `None` lets the system choose.
     pub source_address: Option<IpAddr>,
 }
 
@@ -42,14 +42,14 @@ impl RouteConfig {
 /// How a route's connections are made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Via {
-    /// By these proxies, or directly where there is none.
+    /// Through these proxies, or directly if there is none.
     Proxies(Proxies),
-    /// As a script says (proxy auto-configuration).
+    /// As a script decides (proxy auto-configuration).
     Pac(PacConfig),
 }
 
 impl Via {
-    /// Whether some connections may be made by a proxy.
+    /// Whether connections may use a proxy.
     #[must_use]
     pub const fn may_use_a_proxy(&self) -> bool {
         match self {
@@ -59,21 +59,21 @@ impl Via {
     }
 }
 
-/// The proxies of a route; both are the same unless the environment names two.
+/// The proxies of a route; they differ only if the environment names two.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Proxies {
     /// For `http` URLs.
     pub http: Option<Arc<Proxy>>,
     /// For `https` URLs.
     pub https: Option<Arc<Proxy>>,
-    /// What is connected to directly all the same.
+    /// Destinations to connect to directly.
     pub no_proxy: NoProxy,
 }
 
 impl Proxies {
-    /// The proxy for a URL; none: directly.
+    /// The proxy for a URL. Returns `None` for a direct connection.
     #[must_use]
-    pub fn of(&self, url: &ProbeUrl) -> Option<&Arc<Proxy>> {
+    pub fn for_url(&self, url: &ProbeUrl) -> Option<&Arc<Proxy>> {
         let proxy = match url.scheme() {
             Scheme::Http => &self.http,
             Scheme::Https => &self.https,
@@ -82,31 +82,31 @@ impl Proxies {
     }
 }
 
-/// Where a route's script comes from, and what its proxies are told.
+/// The script of a route, and credentials for its proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PacConfig {
-    /// Where the script is.
+    /// The location of the script.
     pub source: PacSource,
-    /// For every proxy that the script names.
+    /// Sent to every proxy that the script names.
     pub credentials: Option<Credentials>,
 }
 
-/// Where a PAC script is.
+/// The location of a PAC script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PacSource {
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// Behind a plain `http` URL.
+    /// An `http` or `https` URL.
     Url(ProbeUrl),
-    /// Where the name `wpad` leads, in this domain or one above it.
+    /// The host `wpad` in this domain or one above it.
     Wpad {
         /// The machine's domain.
         domain: String,
     },
 }
 
-words! {
-    /// How a proxy is spoken to.
+string_enum! {
+    /// The protocol of a proxy.
     ProxyKind {
         /// HTTP: CONNECT for `https`, the absolute form for `http` (RFC 9110, section 9.3.6; RFC 9112, section 3.2.2).
         Http = "http",
@@ -120,15 +120,15 @@ words! {
 /// A proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
-    /// How it is spoken to.
+    /// Its protocol.
     pub kind: ProxyKind,
-    /// Where it is.
+    /// Its address.
     pub at: HostPort,
-    /// What it is told when it asks, by Basic (RFC 7617) or RFC 1929.
+    /// Sent if it requires authentication: Basic (RFC 7617) or RFC 1929.
     pub credentials: Option<Credentials>,
 }
 
-/// A user's name and password.
+/// A user name and password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The name.
@@ -137,7 +137,7 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-/// A text that nothing prints.
+/// A string that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

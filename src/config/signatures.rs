@@ -1,42 +1,42 @@
-//! `signatures`: how the freshness of security intelligence is told.
+//! `signatures`: staleness of security intelligence.
 
 use std::time::Duration;
 
 use super::endpoints::url_to_probe;
-use super::raw::{Mapping, Node};
-use super::text::{FEED_INTERVAL, STALE_AFTER};
+use super::reader::{Mapping, Node};
+use super::values::{FEED_INTERVAL, STALE_AFTER};
 use crate::catalog::ProbeUrl;
-use crate::words::words;
+use crate::string_enum::string_enum;
 
-/// The most version feeds that are tried one after another.
+/// The maximum number of version feeds to try.
 const MAX_FEEDS: usize = 8;
 
-words! {
-    /// What is asked for the signatures that are installed on this machine.
+string_enum! {
+    /// The source of the signatures installed on this machine.
     #[derive(Default)]
     InstalledFrom {
-        /// Whatever is there.
+        /// Whichever exists.
         #[default]
         Auto = "auto",
-        /// The registry of Windows.
+        /// The Windows registry.
         Windows = "windows",
         /// The `mdatp` command of Linux and macOS.
         Mdatp = "mdatp",
-        /// Nothing, even where Defender is.
+        /// None, even if Defender is installed.
         None = "none",
     }
 }
 
-/// How the freshness of security intelligence is told.
+/// Staleness of security intelligence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignaturesConfig {
-    /// The age at which signatures count as stale.
+    /// The age at which signatures are stale.
     pub stale_after: Duration,
-    /// Time between two fetches of the version feed by a route.
+    /// The interval between fetches of the version feed, per route.
     pub interval: Duration,
-    /// Replaces the catalog's version feeds, the first choice first; empty: nothing is fetched.
+    /// Replaces the catalog's version feeds, in order of preference. If empty, nothing is fetched.
     pub feeds: Option<Vec<ProbeUrl>>,
-    /// What is asked for the installed signatures.
+    /// The source of the installed signatures.
     pub installed: InstalledFrom,
 }
 

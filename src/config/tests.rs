@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::text::said;
+use super::values::format_duration;
 use super::*;
 
-/// What stands in the password file of the good configurations, and in the URLs of [`environment`].
+/// The passwords in the password file of the valid configurations, and in the URLs of [`environment`].
 const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
 
 const SAMPLE: &str = include_str!("../../deploy/defender-exporter.yaml");
@@ -20,7 +20,7 @@ pub(super) fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config")
 }
 
-/// One whose variables are good.
+/// An environment with valid variables.
 fn environment() -> Environment {
     let variables = [
         ("http_proxy", "proxy.example:3128"),
@@ -36,22 +36,22 @@ fn winhttp() -> Proxies {
     let at = HostPort { host: "winhttp.example".to_owned(), port: 8080 };
     let proxy = Some(Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None }));
     let mut no_proxy = NoProxy::default();
-    no_proxy.add_of_windows("<local>");
+    no_proxy.add_windows_rule("<local>");
     Proxies { http: proxy.clone(), https: proxy, no_proxy }
 }
 
-/// One whose variables are bad, on a machine of no domain.
+/// An environment with invalid variables, on a machine without a domain.
 fn bad_environment() -> Environment {
     let variables = [
         ("http_proxy", "http://eve:hunter2@proxy"),
         ("https_proxy", "ftp://proxy.example:21"),
-        ("no_proxy", "localhost,10.*,a.example"),
+        ("no_proxy", "localhost,a..b,10.*"),
     ];
     Environment::new(&variables, None).with_winhttp(Some(Err("can't be used: it is broken".to_owned())))
 }
 
-/// Reads every `*.yaml` of a folder and compares the outcome with the `*.txt` beside it.
-/// With `UPDATE_EXPECTED` set, the texts are written anew, to be reviewed.
+/// Parses every `*.yaml` of a folder and compares the result with the `*.txt` beside it. With `UPDATE_EXPECTED` set,
+/// writes the texts, to be reviewed.
 pub(super) fn check(folder: &str, outcome: fn(&str, &str, &Path) -> String) {
     let folder = data().join(folder);
     let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -131,7 +131,7 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
     assert!(full.interval.is_some() && full.timeout.is_some());
 }
 
-/// Holds that the examples of routes have every key in them.
+/// Checks that the examples of routes contain every key.
 fn cover_routes(routes: &[RouteConfig]) {
     let proxies = |route: &RouteConfig| match &route.via {
         Via::Proxies(proxies) => proxies.https.clone().map(|proxy| (proxy, proxies.no_proxy.clone())),
@@ -151,19 +151,19 @@ fn cover_routes(routes: &[RouteConfig]) {
             .iter()
             .any(|route| proxies(route).is_some_and(|(proxy, _)| proxy.at.host == "winhttp.example"))
     );
-    assert!(SAMPLE.contains("from_environment: true")); // it leaves no trace where no variable is set
+    assert!(SAMPLE.contains("from_environment: true")); // without effect if no variable is set
     assert!(routes.iter().any(|route| !route.components.is_empty() && route.source_address.is_some()));
     assert!(routes.iter().any(|route| route.resolver.is_some()));
 }
 
-/// What [`load`] says of a file with these bytes, its path left out.
+/// The problem that [`load`] reports for a file with these bytes, without its path.
 fn load_problem(bytes: Option<&[u8]>) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.yaml");
     if let Some(bytes) = bytes {
         fs::write(&path, bytes).unwrap();
     }
-    let Problems(problems) = load(&path, &Environment::default()).unwrap_err();
+    let ConfigProblems(problems) = load(&path, &Environment::default()).unwrap_err();
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].file, path.display().to_string());
     assert_eq!(problems[0].key, "");
@@ -174,16 +174,19 @@ fn load_problem(bytes: Option<&[u8]>) -> String {
 fn winhttp_is_there_on_windows_alone() {
     let text = "routes: [{ name: machine, winhttp: true }]";
     let problems = parse("f", text, Path::new(""), &Environment::default()).unwrap_err().to_string();
-    assert_eq!(problems, "f: routes[0].winhttp: the machine's WinHTTP setting is there on Windows alone");
+    assert_eq!(
+        problems,
+        "f: routes[0].winhttp: the machine's WinHTTP proxy setting is available on Windows only"
+    );
 }
 
 #[test]
 fn files_that_cannot_be_read_are_one_problem() {
     let long = vec![b'#'; 1024 * 1024 + 1];
     let cases: [(Option<&[u8]>, &str); 3] = [
-        (None, "can't be read: there is no such file"),
+        (None, "can't be read: no such file"),
         (Some(b"interval: \xff"), "is not UTF-8: byte 11 can't be read"),
-        (Some(&long), "is longer than 1024 KiB"),
+        (Some(&long), "exceeds 1024 KiB"),
     ];
     for (bytes, expected) in cases {
         assert_eq!(load_problem(bytes), expected);
@@ -204,7 +207,7 @@ fn roots_are_found_beside_the_file() {
 }
 
 #[test]
-fn the_state_file_is_beside_the_file_unless_its_path_is_absolute() {
+fn relative_state_file_paths() {
     for (text, expected) in
         [("state_file: a/state.json", "/etc/x/a/state.json"), ("state_file: /b.json", "/b.json")]
     {
@@ -222,7 +225,7 @@ fn long_and_invisible_text_is_cut_and_escaped() {
     assert_eq!(problems, expected);
 }
 
-/// A valid file with one piece of it replaced.
+/// A valid file with one part replaced.
 fn mutated() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just(String::new()),
@@ -242,8 +245,8 @@ fn mutated() -> impl Strategy<Value = String> {
     })
 }
 
-fn well_told(text: &str) -> Result<(), TestCaseError> {
-    if let Err(Problems(problems)) = parse("f", text, &data().join("good"), &environment()) {
+fn check_problem_format(text: &str) -> Result<(), TestCaseError> {
+    if let Err(ConfigProblems(problems)) = parse("f", text, &data().join("good"), &environment()) {
         prop_assert!(!problems.is_empty());
         for problem in problems {
             prop_assert!(!problem.to_string().contains('\n'), "{problem}");
@@ -257,17 +260,17 @@ fn well_told(text: &str) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn arbitrary_text_never_panics(text in "(?s).{0,200}") {
-        well_told(&text)?;
+        check_problem_format(&text)?;
     }
 
     #[test]
     fn mutated_files_never_panic(text in mutated()) {
-        well_told(&text)?;
+        check_problem_format(&text)?;
     }
 
     #[test]
     fn said_durations_are_read_back(millis in 100..86_400_000_u64) {
         let duration = Duration::from_millis(millis);
-        prop_assert_eq!(humantime::parse_duration(&said(duration)), Ok(duration));
+        prop_assert_eq!(humantime::parse_duration(&format_duration(duration)), Ok(duration));
     }
 }

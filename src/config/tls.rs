@@ -1,4 +1,4 @@
-//! `tls`: how certificates are judged. Roots that a user adds are PEM files, read when the configuration is.
+//! `tls`: certificate verification. Additional roots are PEM files, read together with the configuration.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use rustls::pki_types::pem::PemObject;
 
 use super::TlsConfig;
 use super::load::read_capped;
-use super::raw::{MAX_BYTES, Mapping, Node};
-use super::text::{INTERVAL, host_pattern, quoted};
+use super::reader::{MAX_BYTES, Mapping, Node};
+use super::values::{INTERVAL, host_pattern, quoted};
 use crate::catalog::HostPattern;
 
-/// `tls`; the files of its roots are relative to `base_dir`.
+/// `tls`; paths of roots are relative to `base_dir`.
 pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> TlsConfig {
     let default = TlsConfig::default();
     let config = TlsConfig {
@@ -32,7 +32,7 @@ fn issuer_hosts(node: Node<'_>) -> Option<Vec<HostPattern>> {
     node.distinct(|host| host.parsed(host_pattern).map(HostPattern))
 }
 
-/// The certificates of every file of a list, each once.
+/// The certificates of all files in a list, without duplicates.
 fn roots(files: Option<Node<'_>>, base_dir: &Path) -> Vec<CertificateDer<'static>> {
     let files = files.and_then(|files| files.distinct(|file| root_file(&file, base_dir)));
     let mut roots = Vec::new();
@@ -55,11 +55,11 @@ fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
         .collect::<Result<_, _>>()
         .map_err(|error| format!("is not a PEM file: {error}"))?;
     if roots.is_empty() {
-        return Err("holds no certificate: a PEM file with BEGIN CERTIFICATE is expected".to_owned());
+        return Err("contains no certificate: expected PEM with BEGIN CERTIFICATE".to_owned());
     }
     for (n, root) in roots.iter().enumerate() {
         webpki::anchor_from_trusted_cert(root).map_err(|error| {
-            format!("holds a certificate (number {}) that can't be a root: {error}", n + 1)
+            format!("contains a certificate (number {}) that can't be a root: {error}", n + 1)
         })?;
     }
     Ok(roots)

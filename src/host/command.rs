@@ -1,5 +1,5 @@
-//! Runs a program of this machine: one at a time, with a deadline and a cap on what it prints, and never longer than
-//! somebody waits for it. What it printed means nothing here.
+//! Runs a local program: one at a time, with a timeout and an output limit, and killed when the caller stops waiting.
+//! Doesn't interpret the output.
 
 use std::ffi::OsStr;
 use std::io;
@@ -15,62 +15,62 @@ use tokio::time::timeout;
 use super::Reason;
 use crate::text::clean;
 
-/// Programs run one after another, in the whole process: two validations at once would disturb each other.
+/// Programs run one after another in the whole process: two concurrent validations would interfere.
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// How long a program that was killed may take to be gone.
+/// The time to wait until a killed program has exited.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What a program may take.
+/// Limits for a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// From its start to its end.
+pub struct CommandLimits {
+    /// The timeout of the whole run.
     pub time: Duration,
-    /// Bytes of output, and as many of errors.
+    /// The maximum bytes of stdout, and of stderr.
     pub output: usize,
 }
 
-impl Limits {
-    /// So much time, and 256 KiB.
+impl CommandLimits {
+    /// This timeout, and 256 KiB of output.
     #[must_use]
-    pub const fn of(time: Duration) -> Self {
+    pub const fn with_timeout(time: Duration) -> Self {
         Self { time, output: 256 * 1024 }
     }
 }
 
-/// What a program that ended by itself left.
+/// The output of a program that exited by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// Its exit code; none where a signal ended it.
+pub struct CommandOutput {
+    /// Its exit code. `None` if a signal ended it.
     pub code: Option<i32>,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: Vec<u8>,
-    /// What it printed as errors.
+    /// Its standard error.
     pub stderr: Vec<u8>,
 }
 
-/// Why there is no output.
+/// Why a program has no output.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// There is no such program.
-    #[error("the program is not there")]
+    /// The program doesn't exist.
+    #[error("program not found")]
     NotFound,
-    /// It may not be run.
-    #[error("the program may not be run by this user")]
+    /// The program may not be executed.
+    #[error("permission denied: this user may not run the program")]
     AccessDenied,
-    /// It did not end in time, and was killed.
-    #[error("the program did not end within {}", humantime::format_duration(*.0))]
+    /// It timed out and was killed.
+    #[error("program timed out after {}", humantime::format_duration(*.0))]
     Timeout(Duration),
-    /// It printed too much, and was killed.
-    #[error("the program printed more than {0} bytes")]
+    /// It exceeded the output limit and was killed.
+    #[error("program output exceeded {0} bytes")]
     TooLarge(usize),
-    /// The system failed.
-    #[error("the program can't be run: {0}")]
+    /// Another error of the operating system.
+    #[error("failed to run the program: {0}")]
     Failed(String),
 }
 
 impl CommandError {
-    /// The closed reason.
+    /// The error as a label value.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
@@ -93,16 +93,16 @@ impl From<io::Error> for CommandError {
     }
 }
 
-/// Runs a program without input once it is its turn. It is killed at the deadline, when it prints too much, and when
-/// nobody waits for it any more.
+/// Waits its turn, then runs a program without input. The program is killed at the timeout, at the output limit, or
+/// when the future is dropped.
 ///
 /// # Errors
-/// When it can't be run to its end within the limits. A failure that it tells by its exit code is none.
+/// If the program can't be run, or exceeds a limit. A non-zero exit code isn't an error.
 pub async fn run<A: AsRef<OsStr>>(
     program: &Path,
     arguments: impl IntoIterator<Item = A>,
-    limits: Limits,
-) -> Result<Output, CommandError> {
+    limits: CommandLimits,
+) -> Result<CommandOutput, CommandError> {
     // The semaphore is never closed.
     let _turn = TURN.acquire().await.map_err(|error| CommandError::Failed(error.to_string()))?;
     let mut child = Command::new(program)
@@ -115,16 +115,16 @@ pub async fn run<A: AsRef<OsStr>>(
     let ended = timeout(limits.time, end(&mut child, limits.output)).await;
     let result = ended.unwrap_or(Err(CommandError::Timeout(limits.time)));
     if result.is_err() {
-        let _gone = timeout(GRACE, child.kill()).await; // what isn't gone by then is reaped when it is
+        let _gone = timeout(GRACE, child.kill()).await; // if it is still running, it is reaped later
     }
     result
 }
 
-async fn end(child: &mut Child, most: usize) -> Result<Output, CommandError> {
+async fn end(child: &mut Child, most: usize) -> Result<CommandOutput, CommandError> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = tokio::try_join!(read(stdout, most), read(stderr, most))?;
     let code = child.wait().await?.code();
-    Ok(Output { code, stdout, stderr })
+    Ok(CommandOutput { code, stdout, stderr })
 }
 
 async fn read(from: Option<impl AsyncRead + Unpin>, most: usize) -> Result<Vec<u8>, CommandError> {
@@ -141,22 +141,22 @@ mod tests {
 
     use super::*;
 
-    const PLENTY: Limits = Limits::of(Duration::from_secs(20));
+    const PLENTY: CommandLimits = CommandLimits::with_timeout(Duration::from_secs(20));
 
-    async fn sh(script: &str, limits: Limits) -> Result<Output, CommandError> {
+    async fn sh(script: &str, limits: CommandLimits) -> Result<CommandOutput, CommandError> {
         run(Path::new("/bin/sh"), ["-c", script], limits).await
     }
 
     #[tokio::test]
-    async fn output_and_exit_code_are_told() {
+    async fn output_and_exit_code_are_returned() {
         let output = sh("echo out; echo err >&2; cat; exit 7", PLENTY).await;
-        let expected = Output { code: Some(7), stdout: b"out\n".to_vec(), stderr: b"err\n".to_vec() };
+        let expected = CommandOutput { code: Some(7), stdout: b"out\n".to_vec(), stderr: b"err\n".to_vec() };
         assert_eq!(output, Ok(expected));
         assert_eq!(sh("kill -9 $$", PLENTY).await.map(|output| output.code), Ok(None));
     }
 
     #[tokio::test]
-    async fn what_cannot_be_run_is_told() {
+    async fn programs_that_cannot_run_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let none = run(&folder.path().join("none"), [""; 0], PLENTY).await;
         assert_eq!(none, Err(CommandError::NotFound));
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_ends_at_the_cap() {
-        let limits = Limits { output: 1000, ..PLENTY };
+    async fn output_is_limited() {
+        let limits = CommandLimits { output: 1000, ..PLENTY };
         assert_eq!(sh("head -c 1000 /dev/zero", limits).await.map(|output| output.stdout.len()), Ok(1000));
         assert_eq!(sh("head -c 1001 /dev/zero", limits).await, Err(CommandError::TooLarge(1000)));
         assert_eq!(sh("cat /dev/zero >&2", limits).await, Err(CommandError::TooLarge(1000)));
     }
 
-    #[cfg(target_os = "linux")] // it reads /proc
+    #[cfg(target_os = "linux")] // reads /proc
     #[tokio::test]
     async fn a_program_that_hangs_is_killed() {
         let folder = tempfile::tempdir().unwrap();
@@ -184,7 +184,7 @@ mod tests {
             let pid = std::fs::read_to_string(&pid).unwrap();
             Path::new("/proc").join(pid.trim()).exists()
         };
-        let short = Limits::of(Duration::from_millis(500));
+        let short = CommandLimits::with_timeout(Duration::from_secs(2)); // long enough to start it on a busy machine
         assert_eq!(sh(&script, short).await, Err(CommandError::Timeout(short.time)));
         assert!(!alive());
 

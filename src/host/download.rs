@@ -1,171 +1,237 @@
-//! The download test: Microsoft's harmless file is fetched and put where Defender sees it; a Defender that works takes it
-//! away, or lets nobody read it. Only ever on a user's explicit command: it raises a real detection.
+//! The download test: downloads Microsoft's harmless test program, unpacks it and writes it to disk, where a working
+//! Defender removes it or denies access. Scanners can't detect it within the archive, which has a password. Runs only
+//! on an explicit command, because it raises a real detection. The program is never executed.
 //!
-//! The rule (`judge`) is pure; what it judges is gathered in [`run`].
+//!
+//! `judge` is pure; [`run`] gathers its input. `download/archive.rs` opens the archive.
 
-use std::io;
-use std::path::Path;
+mod archive;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::Host;
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
-use crate::fetch::{Fetched, Wanted};
+use crate::net::fetch::{FetchRequest, Fetched};
 use crate::observation::Failure;
+use crate::revocation::Fetch;
+use crate::string_enum::string_enum;
+use crate::task::blocking;
 use crate::text::clean;
-use crate::trust::revocation::Fetch;
-use crate::words::words;
+
+pub use archive::{ArchiveError, unpack_program};
 
 #[cfg(test)]
 mod tests;
 
-/// The most that the file may take, in bytes.
+/// The maximum size of the archive, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// For the fetch.
+/// The timeout of the download.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long Defender gets to take the file away.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The time for Defender to remove the program.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Between two looks at the file.
-const LOOK: Duration = Duration::from_millis(250);
+/// The interval between checks of the program.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How a zip begins (PKWARE's APPNOTE, section 4.3.7): the file is one.
-const ZIP: &[u8] = b"PK\x03\x04";
+/// The maximum time to open the program. Defender blocks access to an unknown file until the cloud has answered: ten
+/// seconds, and up to fifty more by policy (Microsoft's page "Configure the cloud block timeout period").
+const OPEN_TIMEOUT: Duration = Duration::from_secs(70);
 
 /// `ERROR_VIRUS_INFECTED` and `ERROR_VIRUS_DELETED` (Microsoft's page "System Error Codes").
 const VIRUS: [i32; 2] = [225, 226];
 
-words! {
-    /// What showed that Defender stopped the file.
+string_enum! {
+    /// Evidence that Defender blocked the program.
     Sign {
-        /// It was taken away.
-        Gone = "the file was taken away",
-        /// It may not be written or read.
-        Denied = "access to the file was denied",
-        /// The event log has a detection.
+        /// It was removed.
+        Gone = "the program was removed",
+        /// Writing or reading it was denied.
+        Denied = "access to the program was denied",
+        /// The event log contains a detection.
         Logged = "the event log has a detection (event 1116)",
     }
 }
 
-/// How the test ended.
+/// The result of the test.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Defender stopped the file; what showed it, at least one.
+pub enum DownloadOutcome {
+    /// Defender blocked the program; contains at least one piece of evidence.
     Stopped(Vec<Sign>),
-    /// It lay there, to be read by anybody.
+    /// The program remained readable.
     NotStopped {
-        /// Whether the event log could be read, and has no detection.
+        /// Whether the event log could be read and contains no detection.
         log_is_silent: bool,
     },
-    /// Nothing can be told; why.
-    Unclear(String),
+    /// The test is inconclusive.
+    Unclear(Unclear),
 }
 
-/// Why the test isn't made.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// Nobody could stop the file.
+/// Why the test is inconclusive.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unclear {
+    /// The archive could not be downloaded.
+    #[error("the file could not be fetched: {}: {}: {}", .0.phase, .0.reason, .0.detail)]
+    Unfetched(Failure),
+    /// The archive could not be opened.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A file operation failed for a reason other than Defender.
+    #[error("the program could not be put on the disk, or read from it: {0}")]
+    Disk(String),
+    /// Opening the program timed out.
+    #[error("opening the program took more than {} seconds", OPEN_TIMEOUT.as_secs())]
+    Held,
+    /// The program remained readable, but couldn't be marked as downloaded, which Defender's cloud check requires.
     #[error(
-        "the download test needs Microsoft Defender Antivirus, and this machine has none that is known of: nothing was fetched"
+        "the program was left alone, but the temporary folder can't mark it as downloaded (a Zone.Identifier needs NTFS), \
+         and Defender's cloud check is for downloads"
+    )]
+    Unmarked,
+}
+
+/// Why the test can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadRefused {
+    /// No Defender is installed, or host checks are disabled.
+    #[error(
+        "the download test needs Microsoft Defender Antivirus, which was not found on this machine; nothing was fetched"
     )]
     NoDefender,
-    /// Nothing to fetch.
-    #[error("the download test has nothing to fetch, or no route to fetch it by")]
+    /// The catalog or the plan has nothing to download.
+    #[error("the download test has no file or no route to fetch it")]
     NoFile,
-    /// Nowhere to put it.
-    #[error("the download test finds no folder for the file: {0}; nothing was fetched")]
+    /// No folder could be created for the program.
+    #[error("the download test has no folder for the file: {0}; nothing was fetched")]
     NoFolder(#[from] io::Error),
 }
 
-/// What became of the file.
+/// The fate of the program on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It could not be fetched.
-    Unfetched(Failure),
-    /// What came isn't the file.
-    Foreign,
-    /// It lay there to the end.
+    /// Unknown: it was never written, or an error has another cause.
+    Unclear(Unclear),
+    /// It remained until the end.
     Lay,
-    /// It was stopped so.
+    /// Defender blocked it.
     Stopped(Sign),
-    /// The system failed otherwise.
-    Broken(String),
 }
 
-/// What it means, together with what the event log says: a detection, none, or nothing at all.
-fn judge(fate: Fate, detected: Option<bool>) -> Outcome {
+/// Combines the program's fate with the event log: `Some(true)` if it contains a detection, `None` if it can't be read.
+fn judge(fate: Fate, detected: Option<bool>) -> DownloadOutcome {
     let logged = detected == Some(true);
     match fate {
-        Fate::Stopped(sign) if logged => Outcome::Stopped(vec![sign, Sign::Logged]),
-        Fate::Stopped(sign) => Outcome::Stopped(vec![sign]),
-        _ if logged => Outcome::Stopped(vec![Sign::Logged]),
-        Fate::Lay => Outcome::NotStopped { log_is_silent: detected.is_some() },
-        Fate::Unfetched(Failure { stage, reason, detail }) => {
-            Outcome::Unclear(format!("the file could not be fetched: {stage}: {reason}: {detail}"))
-        }
-        Fate::Foreign => Outcome::Unclear(
-            "what came is not Microsoft's file, which is a zip: something on the way may have answered instead"
-                .to_owned(),
-        ),
-        Fate::Broken(why) => Outcome::Unclear(format!("the file could not be put on the disk: {why}")),
+        Fate::Stopped(sign) if logged => DownloadOutcome::Stopped(vec![sign, Sign::Logged]),
+        Fate::Stopped(sign) => DownloadOutcome::Stopped(vec![sign]),
+        _ if logged => DownloadOutcome::Stopped(vec![Sign::Logged]),
+        Fate::Lay => DownloadOutcome::NotStopped { log_is_silent: detected.is_some() },
+        Fate::Unclear(why) => DownloadOutcome::Unclear(why),
     }
 }
 
-/// Makes the test. The file is gone when it has ended.
+/// Runs the test and removes the program afterwards.
 ///
 /// # Errors
-/// When there is no folder for the file.
+/// If no folder can be created for the program.
 pub async fn run(
     url: &ProbeUrl,
     fetcher: &impl Fetch,
     host: &mut dyn Host,
     clock: Clock,
-) -> Result<Outcome, Refusal> {
+) -> Result<DownloadOutcome, DownloadRefused> {
     let folder = tempfile::Builder::new().prefix("defender-download-test").tempdir()?;
     let since = clock.now();
-    let fate = fate(url, fetcher, &folder.path().join("download-test.zip")).await;
+    let fate = match fetch(url, fetcher).await {
+        Ok(program) => watch(folder.path().join("download-test.exe"), program).await,
+        Err(why) => Fate::Unclear(why),
+    };
     let detected = host.detected_since(since).await;
     if let Err(error) = folder.close() {
-        tracing::warn!(%error, "the folder of the download test can't be removed");
+        tracing::warn!(%error, "failed to remove the folder of the download test");
     }
     Ok(judge(fate, detected))
 }
 
-async fn fate(url: &ProbeUrl, fetcher: &impl Fetch, file: &Path) -> Fate {
-    let wanted = Wanted { secure: true, ..Wanted::of(url, MAX_BYTES, TIMEOUT) };
-    let bytes = match fetcher.fetch(wanted).await {
-        Ok(Fetched::Body { bytes, .. }) if bytes.starts_with(ZIP) => bytes,
-        Ok(_) => return Fate::Foreign,
-        Err(failure) => return Fate::Unfetched(failure),
+/// Downloads and unpacks the program.
+async fn fetch(url: &ProbeUrl, fetcher: &impl Fetch) -> Result<Vec<u8>, Unclear> {
+    let wanted = FetchRequest { secure: true, ..FetchRequest::get(url, MAX_BYTES, TIMEOUT) };
+    let archive = match fetcher.fetch(wanted).await.map_err(Unclear::Unfetched)? {
+        Fetched::Body { bytes, .. } => bytes,
+        Fetched::NotModified => return Err(ArchiveError::NotZip.into()), // unreachable: no validators were sent
     };
-    match std::fs::write(file, &bytes) {
-        // Nothing was there yet that could be taken away.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Fate::Broken(clean(&error.to_string()));
-        }
-        Err(error) => return of_error(&error, cfg!(windows)),
-        Ok(()) => {}
-    }
-    for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
-        sleep(LOOK).await;
-        if let Err(error) = std::fs::read(file) {
-            return of_error(&error, cfg!(windows));
-        }
-    }
-    Fate::Lay
+    Ok(blocking(move || unpack_program(&archive)).await?)
 }
 
-/// What an error of the file system means for the file.
-fn of_error(error: &io::Error, windows: bool) -> Fate {
+/// Writes the program and checks it until it is blocked or the time is up.
+async fn watch(file: PathBuf, program: Vec<u8>) -> Fate {
+    let put_there = file.clone();
+    let marked = match blocking(move || put(&put_there, &program)).await {
+        Ok(marked) => marked,
+        // It didn't exist yet, so Defender didn't remove it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Fate::Unclear(disk(&error)),
+        Err(error) => return fate_from_error(&error, cfg!(windows)),
+    };
+    for _ in 0..REMOVAL_TIMEOUT.as_millis() / CHECK_INTERVAL.as_millis() {
+        sleep(CHECK_INTERVAL).await;
+        let file = file.clone();
+        match timeout(OPEN_TIMEOUT, blocking(move || look(&file))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return fate_from_error(&error, cfg!(windows)),
+            Err(_) => return Fate::Unclear(Unclear::Held),
+        }
+    }
+    if marked { Fate::Lay } else { Fate::Unclear(Unclear::Unmarked) }
+}
+
+/// Writes the program and marks it as downloaded, as a browser does. Returns whether the mark could be set.
+fn put(file: &Path, program: &[u8]) -> io::Result<bool> {
+    let marked = mark(file);
+    // Not truncated: that would remove the mark.
+    OpenOptions::new().write(true).create(true).truncate(false).open(file)?.write_all(program)?;
+    Ok(marked)
+}
+
+/// Marks a file as downloaded from the Internet, in its Zone.Identifier stream ([MS-FSCC], section 5.6.1). Returns
+/// whether that succeeded.
+#[cfg(windows)]
+fn mark(file: &Path) -> bool {
+    let mut stream = file.as_os_str().to_owned();
+    stream.push(":Zone.Identifier");
+    std::fs::write(stream, "[ZoneTransfer]\r\nZoneId=3\r\n").is_ok()
+}
+
+/// Other systems have no such mark, and their Defender requires none.
+#[cfg(not(windows))]
+const fn mark(_file: &Path) -> bool {
+    true
+}
+
+/// Reads the whole program, which makes Defender scan it.
+fn look(file: &Path) -> io::Result<()> {
+    let mut program = File::open(file)?;
+    let mut part = [0; 4096];
+    while program.read(&mut part)? > 0 {}
+    Ok(())
+}
+
+/// What a file system error says about the program's fate.
+fn fate_from_error(error: &io::Error, windows: bool) -> Fate {
     let virus = windows && error.raw_os_error().is_some_and(|code| VIRUS.contains(&code));
     match error.kind() {
         _ if virus => Fate::Stopped(Sign::Denied),
         io::ErrorKind::PermissionDenied => Fate::Stopped(Sign::Denied),
         io::ErrorKind::NotFound => Fate::Stopped(Sign::Gone),
-        _ => Fate::Broken(clean(&error.to_string())),
+        _ => Fate::Unclear(disk(error)),
     }
+}
+
+fn disk(error: &io::Error) -> Unclear {
+    Unclear::Disk(clean(&error.to_string()))
 }

@@ -1,33 +1,34 @@
-//! Events of Defender's log `Microsoft-Windows-Windows Defender/Operational`: which matter here, how `wevtutil.exe` is asked
-//! for them and what it prints, and what is known of each kind. Pure: it is asked in `windows.rs`.
+//! Events of Defender's log `Microsoft-Windows-Windows Defender/Operational`: the relevant events, the arguments and
+//! output of `wevtutil.exe`, and the counts of each kind. Pure; `windows.rs` runs the program.
 //!
-//! The events are those of Microsoft's page "Review event logs and error codes to troubleshoot issues with Microsoft
-//! Defender Antivirus", the elements those of the Windows event schema.
+//!
+//! The events are documented on Microsoft's page "Review event logs and error codes to troubleshoot issues with
+//! Microsoft Defender Antivirus", the elements in the Windows event schema.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::{Problem, Reason, Source, decode};
+use super::{HostProblem, Reason, Source, decode};
 use crate::advice;
+use crate::string_enum::string_enum;
 use crate::text::clean;
-use crate::words::words;
 
 #[cfg(test)]
 mod tests;
 
-/// Its name.
+/// The name of the log.
 pub const LOG: &str = "Microsoft-Windows-Windows Defender/Operational";
 
-/// The most events that are asked for at once.
+/// The maximum number of events per query.
 pub const MAX_EVENTS: usize = 100;
 
-/// The most named values that are kept of an event.
+/// The maximum number of named values stored per event.
 const MAX_DATA: usize = 32;
 
-words! {
-    /// The events that tell of the cloud and of updates, by their ids.
+string_enum! {
+    /// Events about the cloud and updates, by event id.
     EventKind {
         /// Malware, or Microsoft's test file, was detected.
         Detected = "1116",
@@ -35,17 +36,17 @@ words! {
         SignaturesUpdated = "2000",
         /// An update of the signatures failed.
         UpdateFailed = "2001",
-        /// A signature came from the cloud: it works.
+        /// A signature was received from the cloud, so the connection works.
         DynamicSignature = "2010",
-        /// The service of signatures from the cloud failed.
+        /// The dynamic signature service failed.
         DynamicSignatureFailed = "2012",
-        /// A file from the cloud could not be downloaded.
+        /// A file could not be downloaded from the cloud.
         CloudDownloadFailed = "2021",
     }
 }
 
 impl EventKind {
-    /// What happened, in a few words.
+    /// A short description.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -59,21 +60,21 @@ impl EventKind {
     }
 }
 
-/// One event.
+/// A logged event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedEvent {
-    /// Its number in the log, rising.
+    /// Its record number, ascending.
     pub record: u64,
-    /// What happened.
+    /// Its kind.
     pub kind: EventKind,
-    /// When.
+    /// Its time.
     pub at: SystemTime,
-    /// Its named values, cleaned and cut.
+    /// Its named values, cleaned and truncated.
     pub data: Vec<(String, String)>,
 }
 
 impl LoggedEvent {
-    /// The HRESULT that it tells of.
+    /// The HRESULT among its values.
     #[must_use]
     pub fn hresult(&self) -> Option<u32> {
         let code = self.data.iter().find(|(name, _)| name.eq_ignore_ascii_case("error code"));
@@ -81,19 +82,19 @@ impl LoggedEvent {
     }
 }
 
-/// It isn't what `wevtutil` prints.
+/// The output isn't valid event XML.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the events can't be read: {0}")]
+#[error("failed to read the events: {0}")]
 pub struct EventsError(String);
 
-/// The query for events of these kinds with a number above `after` (XPath, as the Windows Event Log understands it).
+/// The XPath query for events of these kinds with a record number above `after`.
 #[must_use]
 pub fn query(kinds: &[EventKind], after: u64) -> String {
     let ids: Vec<_> = kinds.iter().map(|kind| format!("EventID={kind}")).collect();
     format!("*[System[({}) and EventRecordID>{after}]]", ids.join(" or "))
 }
 
-/// The arguments of `wevtutil.exe` for at most `most` events, the newest or the oldest of them first.
+/// The arguments of `wevtutil.exe` to print at most `most` events, starting with the newest or the oldest.
 #[must_use]
 pub fn arguments(query: &str, most: usize, newest_first: bool) -> Vec<String> {
     let mut arguments = vec!["qe".to_owned(), LOG.to_owned(), format!("/q:{query}"), format!("/c:{most}")];
@@ -105,11 +106,11 @@ pub fn arguments(query: &str, most: usize, newest_first: bool) -> Vec<String> {
 #[derive(Deserialize)]
 struct Document {
     #[serde(rename = "Event", default)]
-    events: Vec<Entry>,
+    events: Vec<EventElement>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct EventElement {
     #[serde(rename = "System")]
     system: System,
     #[serde(rename = "EventData", default)]
@@ -138,7 +139,7 @@ struct EventData {
     data: Vec<Text>,
 }
 
-/// An element with a text, whatever its attributes.
+/// The text of an element with any attributes.
 #[derive(Deserialize)]
 struct Text {
     #[serde(rename = "@Name", default)]
@@ -147,10 +148,10 @@ struct Text {
     text: String,
 }
 
-/// What `wevtutil` printed for [`arguments`]. Events of other kinds are left out.
+/// Parses the output of `wevtutil` for [`arguments`]. Skips other kinds of events.
 ///
 /// # Errors
-/// When it isn't events in XML; those that were read are lost with it.
+/// If the output isn't valid event XML. Events before the error are discarded.
 pub fn parse(output: &[u8]) -> Result<Vec<LoggedEvent>, EventsError> {
     let text = decode(output);
     if text.trim().is_empty() {
@@ -161,21 +162,25 @@ pub fn parse(output: &[u8]) -> Result<Vec<LoggedEvent>, EventsError> {
     document.events.into_iter().filter_map(|entry| event(entry).transpose()).take(MAX_EVENTS).collect()
 }
 
-/// Why `wevtutil` ended with another exit code than 0: it is the number of a Windows error, 5 that access is denied, 2 or 15007
-/// that there is no such log (Microsoft's page "System Error Codes").
+/// Why `wevtutil` failed. Its exit code is a Windows error: 5 is access denied, 2 and 15007 mean that the log doesn't
+/// exist (Microsoft's page "System Error Codes").
 #[must_use]
-pub fn refused(code: Option<i32>, stderr: &[u8]) -> Problem {
+pub fn refused(code: Option<i32>, stderr: &[u8]) -> HostProblem {
     let reason = match code {
         Some(5) => Reason::AccessDenied,
         Some(2 | 15007) => Reason::NotFound,
         _ => Reason::Failed,
     };
     let code = code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with {code}"));
-    Problem::new(Source::EventLog, reason, format!("wevtutil.exe ended {code}: {}", decode(stderr).trim()))
+    HostProblem::new(
+        Source::EventLog,
+        reason,
+        format!("wevtutil.exe ended {code}: {}", decode(stderr).trim()),
+    )
 }
 
-fn event(entry: Entry) -> Result<Option<LoggedEvent>, EventsError> {
-    let Entry { system, data } = entry;
+fn event(entry: EventElement) -> Result<Option<LoggedEvent>, EventsError> {
+    let EventElement { system, data } = entry;
     let Some(kind) = EventKind::ALL.iter().find(|kind| kind.as_str() == system.id.text.trim()) else {
         return Ok(None);
     };
@@ -192,21 +197,21 @@ fn event(entry: Entry) -> Result<Option<LoggedEvent>, EventsError> {
     }))
 }
 
-/// What is known of one kind of event.
+/// Statistics of one kind of event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventTally {
-    /// Events since the exporter started.
+    /// The number of events since the exporter started.
     pub total: u64,
-    /// When the last one was, also before that.
+    /// The time of the last event, including those before the start.
     pub last: Option<SystemTime>,
 }
 
-/// What is known of the log; every kind is there from the start.
+/// The state of the log; contains every kind from the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventLog {
     /// By kind.
     pub tallies: BTreeMap<EventKind, EventTally>,
-    /// The number of the newest event seen.
+    /// The record number of the newest event read.
     record: u64,
 }
 
@@ -218,12 +223,12 @@ impl Default for EventLog {
 }
 
 impl EventLog {
-    /// Takes in events from before the exporter started.
+    /// Records the times of events from before the exporter started.
     pub fn recall(&mut self, events: &[LoggedEvent]) {
         self.fold(events, 0);
     }
 
-    /// Takes in events that are new.
+    /// Counts new events.
     pub fn count(&mut self, events: &[LoggedEvent]) {
         self.fold(events, 1);
     }
@@ -237,8 +242,9 @@ impl EventLog {
         }
     }
 
-    /// From which number on events are to be read, when the newest in the log is this one; none: there is nothing new. A
-    /// log whose newest event is older than one that was seen has been made anew, and counts from its beginning.
+    /// The record number after which to read, given the newest event in the log. Returns `None` if there are no new
+    /// events. If the newest event is older than one already read, the log was recreated and is read from its
+    /// beginning.
     pub fn unread_after(&mut self, newest: Option<&LoggedEvent>) -> Option<u64> {
         let newest = newest?.record;
         if newest < self.record {

@@ -1,30 +1,31 @@
-//! `FILETIME`: eight bytes, little-endian, ticks of 100 ns since 1601 (Microsoft's page "FILETIME structure"). Pure.
+//! Parses `FILETIME`: eight bytes, little-endian, in units of 100 ns since 1601 (Microsoft's page "FILETIME
+//! structure"). Pure.
 
 use std::time::{Duration, SystemTime};
 
 use super::SENSIBLE;
 
-/// From 1601-01-01 to 1970-01-01, in ticks.
+/// 1970-01-01 in ticks since 1601.
 const UNIX_EPOCH: u64 = 116_444_736_000_000_000;
 
-/// Ticks in a second.
+/// Ticks per second.
 const SECOND: u64 = 10_000_000;
 
-/// Why a value is no time.
+/// Why a value isn't a valid time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileTimeError {
-    /// Not eight bytes.
-    #[error("it has {0} bytes, a time has 8")]
+    /// The value isn't eight bytes long.
+    #[error("{0} bytes instead of 8")]
     Length(usize),
-    /// Before 2000 or after 2199.
-    #[error("{0} ticks are no time from 2000 to 2199")]
+    /// The time is before 2000 or after 2199.
+    #[error("{0} ticks is not a time from 2000 to 2199")]
     OutOfRange(u64),
 }
 
-/// The time that the bytes stand for; none for 0, which means never.
+/// The time; `None` for 0, which means never.
 ///
 /// # Errors
-/// When they aren't eight, or stand for a time that no Defender can have seen.
+/// If there aren't eight bytes, or the time is out of range.
 pub fn parse(bytes: &[u8]) -> Result<Option<SystemTime>, FileTimeError> {
     let bytes: [u8; 8] = bytes.try_into().map_err(|_| FileTimeError::Length(bytes.len()))?;
     let ticks = u64::from_le_bytes(bytes);

@@ -1,5 +1,5 @@
-//! Times as Windows prints them in the machine's own notation and zone. Pure: order and zone are arguments. What can be
-//! read in two ways is not read at all.
+//! Parses local times in the formats of Windows' locales. Pure: date order and zone are arguments. Ambiguous dates are
+//! rejected.
 
 use std::time::SystemTime;
 
@@ -18,9 +18,9 @@ pub enum DateOrder {
 }
 
 impl DateOrder {
-    /// The registry value `iDate` of `Control Panel\International` (Microsoft's page on `LOCALE_IDATE`).
+    /// From the registry value `iDate` of `Control Panel\International` (Microsoft's page on `LOCALE_IDATE`).
     #[must_use]
-    pub fn of_windows(value: &str) -> Option<Self> {
+    pub fn from_registry(value: &str) -> Option<Self> {
         match value.trim() {
             "0" => Some(Self::MonthFirst),
             "1" => Some(Self::DayFirst),
@@ -30,8 +30,8 @@ impl DateOrder {
     }
 }
 
-/// A date and a time to the second, in whatever notation has them as numbers, with AM and PM in English or Korean. None
-/// where day and month could be either and `order` doesn't tell.
+/// Parses a numeric date and a time to the second, with AM and PM in English or Korean. Returns `None` if day and month
+/// are ambiguous and `order` isn't known.
 #[must_use]
 pub fn parse(text: &str, order: Option<DateOrder>) -> Option<DateTime> {
     let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
@@ -59,12 +59,12 @@ fn in_order([a, b, c]: [i16; 3], order: Option<DateOrder>) -> Option<(i16, i16, 
         _ => match order? {
             DateOrder::MonthFirst => Some((c, a, b)),
             DateOrder::DayFirst => Some((c, b, a)),
-            DateOrder::YearFirst => None, // the text contradicts it
+            DateOrder::YearFirst => None, // contradicts the text
         },
     }
 }
 
-/// The hour from 0 to 23, by the letters that stand in the text.
+/// The hour from 0 to 23, using the AM or PM marker in the text.
 fn hour_of_day(hour: i16, text: &str) -> Option<i8> {
     let letters: String = text.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
     let hour = match (letters.as_str(), hour) {
@@ -76,7 +76,8 @@ fn hour_of_day(hour: i16, text: &str) -> Option<i8> {
     i8::try_from(hour).ok()
 }
 
-/// The moment of a local time. Of two that a change of the clocks makes, the first; one that it leaves out is as much later.
+/// Converts a local time. If it occurs twice at a DST change, the first; if it is skipped, the time moved forward by
+/// the gap.
 #[must_use]
 pub fn moment(local: DateTime, zone: TimeZone) -> Option<SystemTime> {
     local.to_zoned(zone).ok().map(|zoned| zoned.timestamp().into())
@@ -99,7 +100,7 @@ mod tests {
         for order in
             [None, Some(DateOrder::MonthFirst), Some(DateOrder::DayFirst), Some(DateOrder::YearFirst)]
         {
-            // The notations of the captures.
+            // The formats of captured outputs.
             check("8/20/2025 6:36:34 PM", order, Some("2025-08-20T18:36:34"));
             check("20/08/2025 18:36:34", order, Some("2025-08-20T18:36:34"));
             check("2025-08-20 오후 6:36:34", order, Some("2025-08-20T18:36:34"));
@@ -140,12 +141,12 @@ mod tests {
         check(text, Some(DateOrder::YearFirst), None);
         check(text, Some(DateOrder::MonthFirst), Some("2026-07-06T15:19:44"));
         check(text, Some(DateOrder::DayFirst), Some("2026-06-07T15:19:44"));
-        let known = ["0", "1", "2"].map(DateOrder::of_windows);
+        let known = ["0", "1", "2"].map(DateOrder::from_registry);
         assert_eq!(
             known,
             [Some(DateOrder::MonthFirst), Some(DateOrder::DayFirst), Some(DateOrder::YearFirst)]
         );
-        assert_eq!(["", "3", "M"].map(DateOrder::of_windows), [None; 3]);
+        assert_eq!(["", "3", "M"].map(DateOrder::from_registry), [None; 3]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Defender for Endpoint on Linux, as its own command `mdatp` tells of it.
+//! Defender for Endpoint on Linux, queried through its command `mdatp`.
 
 pub mod connectivity;
 pub mod health;
@@ -8,28 +8,28 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::command::{self, Limits, Output};
-use super::{BoxedFacts, Host, HostFacts, Problem, Reason, Source};
+use super::command::{self, CommandLimits, CommandOutput};
+use super::{BoxedFacts, Host, HostFacts, HostProblem, Reason, Source};
 use crate::clock::Clock;
 use connectivity::ConnectivityTest;
-use health::Health;
+use health::MdatpHealth;
 
-/// Where packages of the product put the command.
+/// Where the product's packages install the command.
 const PLACES: [&str; 3] =
     ["/usr/bin/mdatp", "/usr/local/bin/mdatp", "/opt/microsoft/mdatp/sbin/wdavdaemonclient"];
 
-/// For `mdatp health`.
-const HEALTH: Limits = Limits::of(Duration::from_secs(10));
+/// The limits of `mdatp health`.
+const HEALTH: CommandLimits = CommandLimits::with_timeout(Duration::from_secs(10));
 
-/// For `mdatp connectivity test`, which tries one connection after another.
-const CONNECTIVITY: Limits = Limits::of(Duration::from_secs(60));
+/// The limits of `mdatp connectivity test`, which tests one connection after another.
+const CONNECTIVITY: CommandLimits = CommandLimits::with_timeout(Duration::from_secs(60));
 
-/// What the product says.
+/// The results of both commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MdatpFacts {
-    /// Of itself.
-    pub health: Option<Health>,
-    /// Of its connections; none where it could not be asked.
+    /// `None` if `mdatp health` failed.
+    pub health: Option<MdatpHealth>,
+    /// `None` if `mdatp connectivity test` failed.
     pub connectivity: Option<Vec<ConnectivityTest>>,
 }
 
@@ -37,57 +37,66 @@ pub struct MdatpFacts {
 #[derive(Clone, Debug)]
 pub struct Mdatp {
     program: PathBuf,
-    health: Limits,
-    connectivity: Limits,
+    health: CommandLimits,
+    connectivity: CommandLimits,
 }
 
 impl Mdatp {
-    /// At a known place.
+    /// At a known path.
     #[must_use]
     pub const fn at(program: PathBuf) -> Self {
         Self { program, health: HEALTH, connectivity: CONNECTIVITY }
     }
 
-    /// Where the packages put it; none where it isn't installed.
+    /// At the path where it is installed. Returns `None` if it isn't.
     #[must_use]
     pub fn find() -> Option<Self> {
         let place = PLACES.iter().map(Path::new).find(|place| place.exists())?;
         Some(Self::at(place.to_owned()))
     }
 
-    /// The command where the packages put it first: what a user is told of that demanded it.
+    /// At the default path, whose absence is then reported as an error.
     #[must_use]
     pub fn usual() -> Self {
         Self::at(PathBuf::from(PLACES[0]))
     }
 
-    async fn run(&self, source: Source, arguments: &[&str], limits: Limits) -> Result<Output, Problem> {
+    async fn run(
+        &self,
+        source: Source,
+        arguments: &[&str],
+        limits: CommandLimits,
+    ) -> Result<CommandOutput, HostProblem> {
         let output = command::run(&self.program, arguments, limits).await;
-        output.map_err(|error| Problem::new(source, error.reason(), format!("mdatp: {error}")))
+        output.map_err(|error| HostProblem::new(source, error.reason(), format!("mdatp: {error}")))
     }
 
-    async fn health(&self, clock: Clock) -> Result<Health, Problem> {
+    async fn health(&self, clock: Clock) -> Result<MdatpHealth, HostProblem> {
         let output = self.run(Source::Health, &["health", "--output", "json"], self.health).await?;
-        Health::parse(&output.stdout, clock.now())
+        MdatpHealth::parse(&output.stdout, clock.now())
             .map_err(|error| unreadable(Source::Health, &output, &error.to_string()))
     }
 
-    async fn connectivity(&self) -> Result<Vec<ConnectivityTest>, Problem> {
+    async fn connectivity(&self) -> Result<Vec<ConnectivityTest>, HostProblem> {
         let output = self.run(Source::Connectivity, &["connectivity", "test"], self.connectivity).await?;
         let tests = connectivity::parse(&output.stdout);
         if tests.is_empty() {
-            return Err(unreadable(Source::Connectivity, &output, "it has no result of a connection"));
+            return Err(unreadable(
+                Source::Connectivity,
+                &output,
+                "the output contains no connection result",
+            ));
         }
         Ok(tests)
     }
 }
 
-/// What the command printed isn't what it prints when all is well.
-fn unreadable(source: Source, output: &Output, why: &str) -> Problem {
-    let said = [&output.stderr, &output.stdout].into_iter().find(|bytes| !bytes.trim_ascii().is_empty());
-    let said = said.map_or_else(|| "nothing".into(), |bytes| String::from_utf8_lossy(bytes));
+/// The output isn't in the expected format.
+fn unreadable(source: Source, output: &CommandOutput, why: &str) -> HostProblem {
+    let printed = [&output.stderr, &output.stdout].into_iter().find(|bytes| !bytes.trim_ascii().is_empty());
+    let printed = printed.map_or_else(|| "nothing".into(), |bytes| String::from_utf8_lossy(bytes));
     let reason = if output.code == Some(0) { Reason::Malformed } else { Reason::Failed };
-    Problem::new(source, reason, format!("mdatp: {why}; it printed {}", said.trim()))
+    HostProblem::new(source, reason, format!("mdatp: {why}; it printed {}", printed.trim()))
 }
 
 impl Host for Mdatp {

@@ -1,4 +1,6 @@
-//! What this machine says of its own Defender. The parsers are plain functions that know of no system.
+//! This machine's Defender. The parsers are pure and compile on every system.
+
+pub mod defender_endpoints;
 
 pub mod command;
 pub mod download;
@@ -7,10 +9,8 @@ pub mod filetime;
 pub mod local_time;
 pub mod mdatp;
 pub mod mpcmdrun;
-pub mod own;
 pub mod registry;
 pub mod version;
-mod watch;
 #[cfg(windows)]
 pub mod windows;
 pub mod winhttp;
@@ -22,30 +22,28 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::SystemTime;
 
-pub use watch::watch;
-
 use crate::clock::Clock;
 use crate::config::{InstalledFrom, Proxies};
 use crate::signatures::{Installed, Version};
+use crate::string_enum::string_enum;
 use crate::text::clean;
-use crate::words::words;
 use events::EventLog;
 use mdatp::{Mdatp, MdatpFacts};
 use mpcmdrun::Validation;
 use registry::{MapsUrl, RegistryFacts};
 use version::ProductVersion;
 
-/// 2000-01-01 and 2200-01-01 in seconds since 1970: no Defender wrote a time before or after.
+/// 2000-01-01 and 2200-01-01 in Unix seconds. Times outside this range are invalid.
 const SENSIBLE: std::ops::Range<u64> = 946_684_800..7_258_118_400;
 
-words! {
-    /// Where facts of this machine are read.
+string_enum! {
+    /// The sources of facts on this machine.
     Source {
-        /// The registry of Windows.
+        /// The Windows registry.
         Registry = "registry",
         /// `MpCmdRun.exe -ValidateMapsConnection`.
         MapsValidation = "maps_validation",
-        /// The event log of Defender on Windows.
+        /// Defender's event log on Windows.
         EventLog = "event_log",
         /// `mdatp health`.
         Health = "health",
@@ -54,36 +52,36 @@ words! {
     }
 }
 
-words! {
-    /// Why facts couldn't be read: closed, so that it can be a label.
+string_enum! {
+    /// Why facts couldn't be read, as a label value.
     Reason {
-        /// What is asked isn't there.
+        /// The source doesn't exist.
         NotFound = "not_found",
-        /// This process may not read it: it needs elevation, or root.
+        /// Access denied: the exporter needs elevation or root.
         AccessDenied = "access_denied",
-        /// No answer in time.
+        /// The source timed out.
         Timeout = "timeout",
-        /// The answer is longer than is accepted.
+        /// The response is too large.
         TooLarge = "too_large",
-        /// The answer can't be understood.
+        /// The response can't be parsed.
         Malformed = "malformed",
-        /// The system failed.
+        /// Another error of the operating system.
         Failed = "failed",
     }
 }
 
-/// Something that couldn't be read.
+/// A source that couldn't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
+pub struct HostProblem {
+    /// The source.
     pub source: Source,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// For a person: never a label; cleaned and cut.
+    /// A message for the user, cleaned and truncated. Never a label.
     pub detail: String,
 }
 
-impl Problem {
+impl HostProblem {
     /// A problem with its detail cleaned for display.
     #[must_use]
     pub fn new(source: Source, reason: Reason, detail: impl AsRef<str>) -> Self {
@@ -91,61 +89,61 @@ impl Problem {
     }
 }
 
-/// The security intelligence that this machine has.
+/// The security intelligence installed on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstalledSignatures {
-    /// Of the signatures.
+    /// Version of the signatures.
     pub version: Option<Version>,
-    /// Of the engine.
+    /// Version of the engine.
     pub engine: Option<Version>,
-    /// Of the product.
+    /// Version of the product.
     pub platform: Option<ProductVersion>,
-    /// When the signatures were made.
+    /// When the signatures were built.
     pub built: Option<SystemTime>,
-    /// When they were installed.
+    /// When the signatures were installed.
     pub applied: Option<SystemTime>,
 }
 
 impl InstalledSignatures {
-    /// The same, with the platform's version.
+    /// Sets the platform's version.
     #[must_use]
-    pub fn of_platform(self, platform: Option<ProductVersion>) -> Self {
+    pub fn with_platform(self, platform: Option<ProductVersion>) -> Self {
         Self { platform, ..self }
     }
 
-    /// The moment from which their age counts: when they were made; where that isn't told, when they were installed.
+    /// The reference time of their age: when they were built or, if unknown, installed.
     #[must_use]
     pub fn dated(&self) -> Option<SystemTime> {
         self.built.or(self.applied)
     }
 }
 
-/// What one reading of this machine gave. A part that doesn't apply to it is none.
+/// The result of one reading. Parts that don't apply to this machine are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostFacts {
-    /// When it ended.
+    /// When the reading ended.
     pub at: SystemTime,
-    /// What was asked.
+    /// The sources that were read.
     pub sources: &'static [Source],
-    /// What could not be read.
-    pub problems: Vec<Problem>,
-    /// The security intelligence.
+    /// The sources that failed.
+    pub problems: Vec<HostProblem>,
+    /// The installed security intelligence.
     pub signatures: Option<InstalledSignatures>,
-    /// What Windows says.
+    /// The facts of Windows.
     pub windows: Option<WindowsFacts>,
-    /// What `mdatp` says.
+    /// The facts of `mdatp`.
     pub mdatp: Option<MdatpFacts>,
 }
 
 impl HostFacts {
-    /// Nothing yet of these sources.
+    /// Without facts yet.
     #[must_use]
     pub const fn new(sources: &'static [Source]) -> Self {
         let (signatures, windows, mdatp) = (None, None, None);
         Self { at: SystemTime::UNIX_EPOCH, sources, problems: Vec::new(), signatures, windows, mdatp }
     }
 
-    /// The same, with the time at which all was read.
+    /// Sets the time at which the reading ended.
     #[must_use]
     pub fn finished(self, at: SystemTime) -> Self {
         Self { at, ..self }
@@ -153,15 +151,15 @@ impl HostFacts {
 }
 
 impl HostFacts {
-    /// The installed signatures, for the rules of staleness; none where their version or their time isn't known.
+    /// The installed signatures for staleness checks. Returns `None` if their version or time is unknown.
     #[must_use]
     pub fn installed(&self) -> Option<Installed> {
         let own = self.signatures.as_ref()?;
         Some(Installed { signatures: own.version?, built_at: own.dated()? })
     }
 
-    /// The same, with what is still true of earlier facts where it could not be read again: what is installed, what the event
-    /// log counted, and the last connection.
+    /// Carries over earlier facts that remain valid if they couldn't be read again: what is installed, the event counts
+    /// and the last connection.
     #[must_use]
     pub fn after(mut self, before: Option<&Self>) -> Self {
         let Some(before) = before else { return self };
@@ -176,31 +174,31 @@ impl HostFacts {
     }
 }
 
-/// What Windows says of its Defender.
+/// The facts of Defender on Windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WindowsFacts {
-    /// In the registry.
+    /// From the registry.
     pub registry: RegistryFacts,
-    /// By `MpCmdRun.exe -ValidateMapsConnection`; none where it could not be run.
+    /// From `MpCmdRun.exe -ValidateMapsConnection`. `None` if it couldn't be run.
     pub validation: Option<Validation>,
-    /// The last successful connection to MAPS that it told of.
+    /// The last successful connection to MAPS according to that command.
     pub last_maps_connection: Option<SystemTime>,
-    /// In the event log; none until it could be read once.
+    /// From the event log. `None` until it has been read once.
     pub events: Option<EventLog>,
 }
 
-/// Facts to come.
+/// The future of a reading.
 pub type BoxedFacts<'a> = Pin<Box<dyn Future<Output = HostFacts> + Send + 'a>>;
 
-/// What is asked for can't run on this system.
+/// The requested source doesn't exist on this operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("signatures.installed: windows can be asked on Windows alone")]
+#[error("signatures.installed: windows works on Windows only")]
 pub struct WrongSystem;
 
-/// This machine, as it is to be asked; none: there is nothing to ask.
+/// The host to read. Returns `None` if host checks are disabled or no Defender is installed.
 ///
 /// # Errors
-/// When it is to be asked as another system.
+/// If the setting requires another operating system.
 pub fn open(from: InstalledFrom) -> Result<Option<Box<dyn Host>>, WrongSystem> {
     Ok(match from {
         InstalledFrom::None => None,
@@ -212,7 +210,7 @@ pub fn open(from: InstalledFrom) -> Result<Option<Box<dyn Host>>, WrongSystem> {
     })
 }
 
-/// The machine's own URLs of MAPS; empty on a system that has no such thing.
+/// The machine's own MAPS URLs; empty on systems other than Windows.
 #[must_use]
 pub fn maps_urls() -> Vec<MapsUrl> {
     #[cfg(windows)]
@@ -221,7 +219,7 @@ pub fn maps_urls() -> Vec<MapsUrl> {
     Vec::new()
 }
 
-/// The proxies that the machine's WinHTTP setting names, or why it can't be used; none on a system that has no such thing.
+/// The proxies of the machine's WinHTTP setting, or why it can't be used. Returns `None` on systems other than Windows.
 #[must_use]
 pub fn winhttp_proxies() -> Option<Result<Proxies, String>> {
     #[cfg(windows)]
@@ -230,7 +228,7 @@ pub fn winhttp_proxies() -> Option<Result<Proxies, String>> {
     None
 }
 
-/// Windows' own, where this is Windows and it is installed or demanded.
+/// Defender of Windows, if it is installed or required by the configuration.
 #[cfg(windows)]
 fn windows_host(demanded: bool) -> Option<Box<dyn Host>> {
     let found = windows::Windows::find().or_else(|| demanded.then(windows::Windows::default));
@@ -242,12 +240,12 @@ fn windows_host(_demanded: bool) -> Option<Box<dyn Host>> {
     None
 }
 
-/// A machine that can be asked of its own Defender.
+/// A machine with its own Defender.
 pub trait Host: Send {
-    /// Reads all there is, at most once at a time; ends within minutes, whatever hangs.
+    /// Reads all facts. Bounded to a few minutes even if a program hangs.
     fn facts(&mut self, clock: Clock) -> BoxedFacts<'_>;
 
-    /// Whether Defender has detected anything since then; none where that can't be told.
+    /// Whether Defender has detected malware since then. Returns `None` if that can't be read.
     fn detected_since(
         &mut self,
         since: SystemTime,
@@ -257,8 +255,8 @@ pub trait Host: Send {
     }
 }
 
-/// The text that a program of Windows printed, in UTF-8, UTF-16LE or a code page of old, whose own letters are lost: no code
-/// page has NUL bytes in a text, and UTF-16LE has one in every ASCII character.
+/// Decodes a Windows program's output: UTF-8, UTF-16LE or a legacy code page, whose non-ASCII letters are lost.
+/// UTF-16LE is recognized by the NUL byte in every ASCII character.
 fn decode(output: &[u8]) -> String {
     let text = if output.contains(&0) {
         let units: Vec<u16> = output.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();

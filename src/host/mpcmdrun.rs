@@ -1,56 +1,57 @@
-//! What `MpCmdRun.exe -ValidateMapsConnection` printed and how it ended → whether this machine's Defender is connected to
-//! MAPS. Pure: it is run in `windows.rs`.
+//! Parses the output and exit code of `MpCmdRun.exe -ValidateMapsConnection`: whether Defender is connected to MAPS.
+//! Pure; `windows.rs` runs the program.
 //!
-//! The texts are those of Microsoft's page "Configure and validate Microsoft Defender Antivirus network connections" and of
-//! newer builds as administrators captured them. Localised builds translate the sentences, but neither the name of the
-//! command nor the codes.
+//!
+//! The texts are from Microsoft's page "Configure and validate Microsoft Defender Antivirus network connections", and
+//! from newer builds as captured by administrators. Localized builds translate the sentences, but neither the command's
+//! name nor the codes.
 
 use jiff::civil::DateTime;
 
 use super::local_time::{self, DateOrder};
-use super::{Problem, Reason, Source, decode};
+use super::{HostProblem, Reason, Source, decode};
 use crate::advice::{self, Advice};
 use crate::text::clean;
 
 #[cfg(test)]
 mod tests;
 
-/// The longest part of an unknown output that is kept, in characters.
+/// The maximum length of unknown output for the log, in characters.
 const MAX_TEXT: usize = 1000;
 
-/// The process isn't elevated.
+/// The exporter isn't elevated.
 const ACCESS_DENIED: u32 = 0x8007_0005;
 
-/// What Defender itself found.
+/// The result of the validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is connected.
+pub enum ValidationOutcome {
+    /// Connected to MAPS.
     Connected,
-    /// It isn't.
+    /// Not connected to MAPS.
     Failed {
-        /// The error.
+        /// The error code.
         hresult: u32,
-        /// `httpcode`, where it is told.
+        /// `httpcode`, if printed.
         http: Option<u16>,
     },
-    /// The output says neither, or both.
+    /// The output contains neither result, or both.
     Unknown,
 }
 
-/// What the tool said.
+/// A parsed validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validation {
-    /// Whether it is connected.
-    pub outcome: Outcome,
-    /// The last successful connection in the machine's local time, where a newer build tells it.
+    /// The result.
+    pub outcome: ValidationOutcome,
+    /// The last successful connection in local time, if the build prints it.
     pub last_connection: Option<DateTime>,
-    /// The output for the log: its lines cleaned, the whole cut.
+    /// The output for the log, cleaned and truncated.
     pub text: String,
 }
 
 impl Validation {
-    /// Reads the output, in UTF-8, UTF-16LE or a code page of old, and the exit code: 0, or the HRESULT as a signed number.
-    /// `order` is that of the machine's dates.
+    /// Parses the output, in UTF-8, UTF-16LE or a legacy code page, and the exit code: 0, or the HRESULT as a signed
+    /// number. `order` is the machine's date order.
     #[must_use]
     pub fn parse(output: &[u8], exit_code: Option<i32>, order: Option<DateOrder>) -> Self {
         let text = decode(output);
@@ -61,64 +62,65 @@ impl Validation {
         }
     }
 
-    /// Whether Defender is connected; none where that isn't told: an output that can't be understood, or a process that may
-    /// not ask.
+    /// Whether Defender is connected. Returns `None` if the output can't be parsed or access was denied.
     #[must_use]
     pub const fn connected(&self) -> Option<bool> {
         match self.outcome {
-            Outcome::Connected => Some(true),
-            Outcome::Failed { hresult: ACCESS_DENIED, .. } | Outcome::Unknown => None,
-            Outcome::Failed { .. } => Some(false),
+            ValidationOutcome::Connected => Some(true),
+            ValidationOutcome::Failed { hresult: ACCESS_DENIED, .. } | ValidationOutcome::Unknown => None,
+            ValidationOutcome::Failed { .. } => Some(false),
         }
     }
 
-    /// Why it isn't told whether Defender is connected.
+    /// Why it isn't known whether Defender is connected.
     #[must_use]
-    pub fn problem(&self) -> Option<Problem> {
+    pub fn problem(&self) -> Option<HostProblem> {
         let (reason, what) = match self.outcome {
-            Outcome::Failed { hresult: ACCESS_DENIED, .. } => (
+            ValidationOutcome::Failed { hresult: ACCESS_DENIED, .. } => (
                 Reason::AccessDenied,
-                "MpCmdRun.exe may not ask: run the exporter as LocalSystem or elevated".to_owned(),
+                "MpCmdRun.exe needs more rights: run the exporter as LocalSystem or elevated".to_owned(),
             ),
-            Outcome::Unknown => {
-                (Reason::Malformed, format!("the output of MpCmdRun.exe is not understood: {}", self.text))
+            ValidationOutcome::Unknown => {
+                (Reason::Malformed, format!("unexpected output of MpCmdRun.exe: {}", self.text))
             }
-            Outcome::Connected | Outcome::Failed { .. } => return None,
+            ValidationOutcome::Connected | ValidationOutcome::Failed { .. } => return None,
         };
-        Some(Problem::new(Source::MapsValidation, reason, what))
+        Some(HostProblem::new(Source::MapsValidation, reason, what))
     }
 
     /// Cause and remedy of the failure.
     #[must_use]
     pub fn advice(&self) -> Option<Advice> {
         match self.outcome {
-            Outcome::Failed { hresult, .. } => advice::for_hresult(hresult),
-            Outcome::Connected | Outcome::Unknown => None,
+            ValidationOutcome::Failed { hresult, .. } => advice::for_hresult(hresult),
+            ValidationOutcome::Connected | ValidationOutcome::Unknown => None,
         }
     }
 }
 
-fn outcome(text: &str, exit_code: Option<i32>) -> Outcome {
+fn outcome(text: &str, exit_code: Option<i32>) -> ValidationOutcome {
     let lower = text.to_ascii_lowercase();
     let success = lower.contains("successfully established a connection to maps");
     let hresult = lower.lines().filter(|line| !is_diagnosis(line)).find_map(advice::hresult_in);
     let by_exit = exit_code.filter(|code| *code < 0).map(i32::cast_unsigned);
     match (success, hresult.or(by_exit), exit_code) {
-        (true, None, None | Some(0)) => Outcome::Connected,
-        (false, Some(hresult), _) => Outcome::Failed { hresult, http: http_code(&lower) },
-        // A translated success: the command's name stays, and a failure would have a code.
-        (false, None, Some(0)) if lower.contains("maps") && !lower.contains("fail") => Outcome::Connected,
-        _ => Outcome::Unknown,
+        (true, None, None | Some(0)) => ValidationOutcome::Connected,
+        (false, Some(hresult), _) => ValidationOutcome::Failed { hresult, http: http_code(&lower) },
+        // A localized success: the name MAPS isn't translated, and a failure would contain a code.
+        (false, None, Some(0)) if lower.contains("maps") && !lower.contains("fail") => {
+            ValidationOutcome::Connected
+        }
+        _ => ValidationOutcome::Unknown,
     }
 }
 
-/// A line about something on the way, whose error isn't the command's: `MpIsConnectedToInternet(): hr = …`.
+/// A diagnostic line whose error isn't the command's: `MpIsConnectedToInternet(): hr = …`.
 fn is_diagnosis(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("mpis") || line.starts_with("mpensure")
 }
 
-/// The number behind `httpcode`, or `httpcore` as the page misprints it.
+/// The number after `httpcode`, or `httpcore` as the page misspells it.
 fn http_code(lower: &str) -> Option<u16> {
     let (_, rest) = lower.split_once("httpcode").or_else(|| lower.split_once("httpcore"))?;
     let digits = rest.trim_start_matches([' ', '=', ':']);
@@ -126,10 +128,10 @@ fn http_code(lower: &str) -> Option<u16> {
     digits[..end].parse().ok()
 }
 
-/// What stands in brackets behind "Last Successful MAPS connection:".
+/// The time in brackets after "Last Successful MAPS connection:".
 fn last_connection(text: &str, order: Option<DateOrder>) -> Option<DateTime> {
     let label = "last successful maps connection";
-    let lower = text.to_ascii_lowercase(); // as long as the text
+    let lower = text.to_ascii_lowercase(); // has the same length as `text`
     let rest = &text[lower.find(label)? + label.len()..];
     let line = rest.lines().next()?;
     let (_, inside) = line.split_once('[')?;

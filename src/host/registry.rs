@@ -1,18 +1,21 @@
-//! What the registry of Windows says of Defender, from any reader of it. Pure: the real registry is read in `windows.rs`.
+//! Defender's settings and facts in the Windows registry, read through a trait. Pure; `windows.rs` reads the real
+//! registry.
 //!
-//! Names, places and ranges are those of Microsoft's pages on cloud protection, proxies and update policies of Defender
-//! Antivirus; `SpyNetReportingLocation` and the values below `Signature Updates` are known from administrators' scripts.
+//!
+//! Names, paths and ranges are from Microsoft's pages on cloud protection, proxies and update policies of Defender
+//! Antivirus; `SpyNetReportingLocation` and the values below `Signature Updates` are known from administrators'
+//! scripts.
 
 use std::fmt::Display;
 use std::time::SystemTime;
 
 use super::winhttp::{WinHttpProxies, WinHttpSetting};
-use super::{InstalledSignatures, Problem, Reason, Source, filetime};
+use super::{HostProblem, InstalledSignatures, Reason, Source, filetime};
 use crate::catalog::ProbeUrl;
 use crate::config::Proxies;
 use crate::signatures::Version;
+use crate::string_enum::string_enum;
 use crate::verdict::SslOptions;
-use crate::words::words;
 
 #[cfg(test)]
 mod tests;
@@ -23,40 +26,40 @@ const SIGNATURES_POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows Defender\S
 const SPYNET: &str = r"SOFTWARE\Microsoft\Windows Defender\Spynet";
 const CONNECTIONS: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\Connections";
 
-/// Where versions and times of the signatures are: of today's product, then of the older one.
+/// The keys with versions and times of the signatures: those of the current product, then of the older one.
 const SIGNATURES: [&str; 2] = [
     r"SOFTWARE\Microsoft\Windows Defender\Signature Updates",
     r"SOFTWARE\Microsoft\Microsoft Antimalware\Signature Updates",
 ];
 
-/// The most URLs of MAPS that are kept.
+/// The maximum number of MAPS URLs.
 const MAX_URLS: usize = 16;
 
-/// What reading one value gives: none where it isn't there; [`Reason::Malformed`] where it is of another type.
-pub type Read<T> = Result<Option<T>, Reason>;
+/// A value; `None` if it isn't set, [`Reason::Malformed`] if it has another type.
+pub type RegistryResult<T> = Result<Option<T>, Reason>;
 
-/// A reader of values below `HKEY_LOCAL_MACHINE`.
+/// Reads values below `HKEY_LOCAL_MACHINE`.
 pub trait Registry {
     /// `REG_DWORD`.
     ///
     /// # Errors
-    /// Each of these: when the value is there and can't be read.
-    fn dword(&self, path: &str, name: &str) -> Read<u32>;
+    /// If the value exists but can't be read; this applies to all methods.
+    fn dword(&self, path: &str, name: &str) -> RegistryResult<u32>;
     /// `REG_SZ`.
     #[allow(clippy::missing_errors_doc, reason = "said once")]
-    fn sz(&self, path: &str, name: &str) -> Read<String>;
+    fn sz(&self, path: &str, name: &str) -> RegistryResult<String>;
     /// `REG_MULTI_SZ`.
     #[allow(clippy::missing_errors_doc, reason = "said once")]
-    fn multi_sz(&self, path: &str, name: &str) -> Read<Vec<String>>;
+    fn multi_sz(&self, path: &str, name: &str) -> RegistryResult<Vec<String>>;
     /// `REG_BINARY`.
     #[allow(clippy::missing_errors_doc, reason = "said once")]
-    fn binary(&self, path: &str, name: &str) -> Read<Vec<u8>>;
+    fn binary(&self, path: &str, name: &str) -> RegistryResult<Vec<u8>>;
 }
 
-words! {
-    /// What the policy `SpynetReporting` makes of cloud-delivered protection.
+string_enum! {
+    /// The policy `SpynetReporting`: cloud-delivered protection.
     SpynetReporting {
-        /// It is off.
+        /// Off.
         Off = "0",
         /// Basic membership.
         Basic = "1",
@@ -65,86 +68,87 @@ words! {
     }
 }
 
-words! {
-    /// What the policy `SubmitSamplesConsent` makes of samples.
+string_enum! {
+    /// The policy `SubmitSamplesConsent`: submission of samples.
     SampleConsent {
-        /// The user is always asked.
+        /// Always prompt the user.
         AlwaysPrompt = "0",
-        /// Safe samples are sent without asking.
+        /// Send safe samples automatically.
         SendSafe = "1",
-        /// None is ever sent.
+        /// Never send samples.
         NeverSend = "2",
-        /// All are sent without asking.
+        /// Send all samples automatically.
         SendAll = "3",
     }
 }
 
-words! {
-    /// How the machine speaks to one of its URLs of MAPS.
+string_enum! {
+    /// The protocol of a MAPS URL.
     MapsProtocol {
-        /// SOAP, of old.
+        /// SOAP (legacy).
         Soap = "SOAP",
         /// REST.
         Rest = "REST",
-        /// Microsoft's Bond.
+        /// Microsoft Bond.
         Bond = "BOND",
     }
 }
 
-/// One of the machine's own URLs of MAPS.
+/// A MAPS URL set on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapsUrl {
-    /// How it is spoken to.
+    /// Its protocol.
     pub protocol: MapsProtocol,
-    /// Where.
+    /// The URL.
     pub url: ProbeUrl,
 }
 
-/// Defender's own proxy, as a policy sets it. It serves MAPS and definition updates, not the downloads of Windows Update.
+/// Defender's own proxy policy. It applies to MAPS and definition updates, but not to downloads by Windows Update.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyPolicy {
-    /// `ProxyServer` with `ProxyBypass`; goes before the script.
+    /// `ProxyServer` with `ProxyBypass`; takes precedence over the script.
     pub server: Option<WinHttpProxies>,
     /// `ProxyPacUrl`.
     pub pac_url: Option<ProbeUrl>,
 }
 
 impl ProxyPolicy {
-    /// Whether there is any.
+    /// Whether a proxy or a script is set.
     #[must_use]
     pub const fn is_set(&self) -> bool {
         self.server.is_some() || self.pac_url.is_some()
     }
 }
 
-/// What the registry says. A value that is absent here isn't set, or couldn't be read: then a problem says so.
+/// The facts in the registry. Values that are unset are `None`, as are those that couldn't be read, which are reported
+/// as problems.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistryFacts {
-    /// What this machine's client of MAPS checks; the default where nothing is set.
+    /// What the MAPS client checks; the default if unset.
     pub ssl_options: Option<SslOptions>,
-    /// Cloud-delivered protection, where a policy sets it.
+    /// Cloud-delivered protection, if set by policy.
     pub spynet_reporting: Option<SpynetReporting>,
-    /// Samples, where a policy says it.
+    /// Sample submission, if set by policy.
     pub submit_samples_consent: Option<SampleConsent>,
-    /// The machine's own URLs of MAPS.
+    /// The machine's own MAPS URLs.
     pub maps_urls: Vec<MapsUrl>,
-    /// The machine's WinHTTP proxy; nothing was ever set where there is no value, and that means directly.
+    /// The machine's WinHTTP proxy. `None` if it was never set, which means direct.
     pub winhttp: Option<WinHttpSetting>,
     /// Defender's own proxy.
     pub proxy_policy: ProxyPolicy,
-    /// The signatures; none where Defender has none.
+    /// The installed signatures. `None` if Defender has none.
     pub signatures: Option<InstalledSignatures>,
     /// When Defender last fell back to the alternate download location.
     pub last_fallback: Option<SystemTime>,
-    /// After how many days signatures count as out of date, where a policy says it.
+    /// The age in days from which signatures are out of date, if set by policy.
     pub signatures_due_days: Option<u32>,
 }
 
 impl RegistryFacts {
-    /// Reads all of it, and what is wrong with it.
+    /// Reads all values, and reports those that can't be read.
     #[must_use]
-    pub fn read(registry: &dyn Registry) -> (Self, Vec<Problem>) {
-        let mut reader = Reader { registry, problems: Vec::new() };
+    pub fn read(registry: &dyn Registry) -> (Self, Vec<HostProblem>) {
+        let mut reader = RegistryReader { registry, problems: Vec::new() };
         let signatures = SIGNATURES.iter().find_map(|path| reader.signatures(path));
         let facts = Self {
             ssl_options: reader.ssl_options(),
@@ -166,23 +170,27 @@ impl RegistryFacts {
 /// The proxies of the machine's WinHTTP setting.
 ///
 /// # Errors
-/// Why it can't be used, in words that follow its name.
+/// If the setting can't be used; the message continues its name.
 pub fn winhttp_proxies(registry: &dyn Registry) -> Result<Proxies, String> {
-    let mut reader = Reader { registry, problems: Vec::new() };
+    let mut reader = RegistryReader { registry, problems: Vec::new() };
     let setting = reader.winhttp();
     let why = reader.problems.pop().map(|problem| problem.detail).unwrap_or_default();
     setting.map(|setting| setting.proxies()).ok_or_else(|| format!("can't be used: {why}"))
 }
 
 /// Reads values and collects what is wrong.
-struct Reader<'a> {
+struct RegistryReader<'a> {
     registry: &'a dyn Registry,
-    problems: Vec<Problem>,
+    problems: Vec<HostProblem>,
 }
 
-impl Reader<'_> {
+impl RegistryReader<'_> {
     /// A value; none where it isn't there, or couldn't be read.
-    fn value<T>(&mut self, name: &str, read: impl FnOnce(&dyn Registry, &str) -> Read<T>) -> Option<T> {
+    fn value<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&dyn Registry, &str) -> RegistryResult<T>,
+    ) -> Option<T> {
         match read(self.registry, name) {
             Ok(value) => value,
             Err(reason) => {
@@ -190,8 +198,8 @@ impl Reader<'_> {
                     reason,
                     name,
                     match reason {
-                        Reason::AccessDenied => "may not be read: run as LocalSystem or as an administrator",
-                        Reason::Malformed => "is of another type than Defender gives it",
+                        Reason::AccessDenied => "access denied: run as LocalSystem or as an administrator",
+                        Reason::Malformed => "has an unexpected registry type",
                         _ => "can't be read",
                     },
                 );
@@ -201,7 +209,7 @@ impl Reader<'_> {
     }
 
     fn problem(&mut self, reason: Reason, name: &str, what: impl Display) {
-        self.problems.push(Problem::new(Source::Registry, reason, format!("{name}: {what}")));
+        self.problems.push(HostProblem::new(Source::Registry, reason, format!("{name}: {what}")));
     }
 
     /// What `parse` makes of a text; empty is as if it weren't there.

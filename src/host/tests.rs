@@ -1,10 +1,10 @@
-//! What is kept of earlier facts, and which host a machine has.
+//! Facts that are carried over, and which host is opened.
 
 use std::time::Duration;
 
 use super::events::{EventKind, LoggedEvent};
 use super::*;
-use crate::engine::Event;
+use crate::event::Event;
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400 + seconds)
@@ -13,7 +13,7 @@ fn at(seconds: u64) -> SystemTime {
 fn facts(last: Option<u64>, events: bool, signatures: bool, problems: bool) -> HostFacts {
     let mut log = EventLog::default();
     log.count(&[LoggedEvent { record: 1, kind: EventKind::Detected, at: at(0), data: vec![] }]);
-    let problem = Problem::new(Source::Registry, Reason::AccessDenied, "SSLOptions");
+    let problem = HostProblem::new(Source::Registry, Reason::AccessDenied, "SSLOptions");
     HostFacts {
         problems: problems.then_some(problem).into_iter().collect(),
         signatures: signatures.then(InstalledSignatures::default),
@@ -37,7 +37,7 @@ fn what_is_still_true_is_kept() {
     assert_eq!(newer.windows.unwrap().last_maps_connection, Some(at(20)));
     let older = facts(Some(5), false, false, true).after(Some(&before));
     assert_eq!(older.windows.unwrap().last_maps_connection, Some(at(10)));
-    // Without a problem there are no signatures any more: Defender was removed.
+    // Absent signatures without a problem: Defender was removed.
     assert_eq!(facts(None, true, false, false).after(Some(&before)).signatures, None);
     assert_eq!(facts(None, false, false, true).after(None), facts(None, false, false, true));
 }
@@ -67,7 +67,7 @@ fn what_is_installed_needs_a_version_and_a_time() {
 
 #[test]
 fn problems_are_fit_to_be_shown() {
-    let problem = Problem::new(Source::Health, Reason::Failed, format!("a\u{1b}[0m{}", "x".repeat(1000)));
+    let problem = HostProblem::new(Source::Health, Reason::Failed, format!("a\u{1b}[0m{}", "x".repeat(1000)));
     assert!(!problem.detail.contains('\u{1b}') && problem.detail.chars().count() == 257);
 }
 

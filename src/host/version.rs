@@ -1,20 +1,20 @@
-//! Versions of the product, as Windows and `mdatp` write them; and the newest of the platform's folders. Pure. Signatures and
-//! engines have versions of their own (`signatures`).
+//! Product versions as written by Windows and `mdatp`, and the newest platform folder. Pure. Signatures and engines
+//! have another format (`signatures`).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The most digits of a number.
+/// The maximum number of digits per number.
 const MAX_DIGITS: usize = 10;
 
-/// A version of two to four numbers with dots between them, such as `4.18.25110.5` or `101.25092.0003`. It keeps its zeros, and
-/// its text is bounded whatever it was read from.
+/// A version of two to four numbers, such as `4.18.25110.5` or `101.25092.0003`. Keeps leading zeros; its length is
+/// bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProductVersion(String);
 
-/// It isn't two to four numbers with dots between them.
+/// The text isn't two to four numbers separated by dots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is no version such as 4.18.25110.5")]
+#[error("is not a version such as 4.18.25110.5")]
 pub struct NoVersion;
 
 impl FromStr for ProductVersion {
@@ -31,7 +31,7 @@ impl fmt::Display for ProductVersion {
     }
 }
 
-/// The numbers of a version; those that it doesn't have are 0.
+/// The numbers of a version, padded with 0.
 fn numbers(text: &str) -> Option<[u64; 4]> {
     let (mut numbers, mut count) = ([0; 4], 0);
     for part in text.split('.') {
@@ -42,8 +42,8 @@ fn numbers(text: &str) -> Option<[u64; 4]> {
     (count >= 2).then_some(numbers)
 }
 
-/// The newest of the folders below `%ProgramData%\Microsoft\Windows Defender\Platform`, and the platform's version that it
-/// stands for: `4.18.25070.5-0` is build 0 of version 4.18.25070.5. Other names don't matter.
+/// The newest folder below `%ProgramData%\Microsoft\Windows Defender\Platform`, and its version: `4.18.25070.5-0` is
+/// build 0 of version 4.18.25070.5. Ignores other names.
 pub fn newest_platform<'a>(folders: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, ProductVersion)> {
     let platforms = folders.into_iter().filter_map(|name| Some((platform(name)?, name)));
     let (_, name) = platforms.max_by_key(|(order, _)| *order)?;
@@ -51,7 +51,7 @@ pub fn newest_platform<'a>(folders: impl IntoIterator<Item = &'a str>) -> Option
     Some((name, version.parse().ok()?))
 }
 
-/// What a folder is sorted by.
+/// The sort key of a folder.
 fn platform(folder: &str) -> Option<([u64; 4], u32)> {
     let (version, build) = folder.split_once('-').unwrap_or((folder, "0"));
     Some((numbers(version)?, build.parse().ok()?))
@@ -97,7 +97,7 @@ mod tests {
         check(&[], None);
         check(&["Scans", "4", "latest", "4.18.x"], None);
         check(&["4.18.2009.7-0"], Some("4.18.2009.7-0"));
-        // Not the order of the letters.
+        // Numeric order, not alphabetical.
         check(&["4.18.25070.5-0", "4.18.9.1-0", "4.18.25110.5-0"], Some("4.18.25110.5-0"));
         check(&["4.18.25110.5-0", "4.18.25110.5-2", "4.18.25110.5-10", "Backup"], Some("4.18.25110.5-10"));
         check(&["4.9.1.0-0", "4.18.1.0"], Some("4.18.1.0"));

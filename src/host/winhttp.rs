@@ -1,9 +1,10 @@
-//! The machine's WinHTTP proxy: the binary registry value `WinHttpSettings` below
-//! `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\Connections`, decoded. Pure.
+//! Decodes the machine's WinHTTP proxy setting: the binary registry value `WinHttpSettings` below
+//! `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\Connections`. Pure.
 //!
-//! Microsoft documents the value for direct access ("Use Group Policy to apply WinHTTP proxy settings"); the layout is
-//! known from tools that read it: little-endian numbers of 32 bits for version, counter and flags, then the proxies and
-//! the bypass list in ASCII, each after its length.
+//!
+//! Microsoft documents the value for direct access ("Use Group Policy to apply WinHTTP proxy settings"). The layout is
+//! known from tools that read it: little-endian 32-bit numbers for version, counter and flags, then the proxies and the
+//! bypass list in ASCII, each with a length prefix.
 
 use std::sync::Arc;
 
@@ -15,57 +16,57 @@ mod tests;
 /// The layout's version.
 const VERSION: u32 = 0x18;
 
-/// Connections may be made directly.
+/// Direct connections are allowed.
 const DIRECT: u32 = 1;
 
-/// Connections are made by the proxies that follow.
+/// Connections use the proxies that follow.
 const MANUAL: u32 = 2;
 
-/// The longest value that is looked at, in bytes.
+/// The maximum size of the value, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// The port of a proxy that none is written for: that of HTTP, which such a proxy speaks.
+/// The default port of a proxy, that of HTTP.
 const DEFAULT_PORT: u16 = 80;
 
-/// How services of this machine connect unless they know better.
+/// How services of this machine connect by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WinHttpSetting {
     /// Directly.
     Direct,
-    /// By proxies.
+    /// Through proxies.
     Proxy(WinHttpProxies),
 }
 
-/// The proxies of the setting; at least one of the two is there.
+/// The proxies of the setting; at least one is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WinHttpProxies {
     /// For `http` URLs.
     pub http: Option<HostPort>,
     /// For `https` URLs.
     pub https: Option<HostPort>,
-    /// What is connected to directly all the same, as it is written: `<local>`, `*.example`.
+    /// Destinations to connect to directly, as written: `<local>`, `*.example`.
     pub bypass: Vec<String>,
 }
 
 /// Why the value can't be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WinHttpError {
-    /// The value ends too soon.
+    /// The value is truncated.
     #[error("it ends in the middle of the {0}")]
     Truncated(Part),
-    /// Bytes follow the bypass list, or there are far too many.
+    /// Bytes follow the bypass list, or the value is too large.
     #[error("it is {0} bytes too long")]
     TooLong(usize),
-    /// Another layout.
+    /// The layout's version is unknown.
     #[error("its version is {0:#x}, only {VERSION:#x} is known")]
     Version(u32),
-    /// Neither direct nor by proxies, or something else besides.
+    /// The flags are unknown, or select neither direct access nor proxies.
     #[error("its flags are {0:#x}: 1 (direct) and 2 (by proxies) are known")]
     Flags(u32),
-    /// Bytes that are no visible ASCII.
+    /// A part contains bytes other than printable ASCII.
     #[error("the {0} is not ASCII")]
     NotAscii(Part),
-    /// No proxy that `http` or `https` could use, or one that isn't `host:port`.
+    /// No proxy is for `http` or `https`, or one isn't `host:port`.
     #[error("the proxy list names no proxy as host:port")]
     NoProxy,
 }
@@ -75,13 +76,13 @@ pub enum WinHttpError {
 pub enum Part {
     /// The version.
     Version,
-    /// The counter of changes.
+    /// The change counter.
     Counter,
     /// The flags.
     Flags,
-    /// The proxies and their length.
+    /// The proxies with their length prefix.
     ProxyList,
-    /// The bypass list and its length.
+    /// The bypass list with its length prefix.
     BypassList,
 }
 
@@ -101,7 +102,7 @@ impl WinHttpSetting {
     /// Decodes the value.
     ///
     /// # Errors
-    /// When it isn't of the layout in every byte, or when its proxy list can't be used.
+    /// If a byte doesn't fit the layout, or the proxy list can't be used.
     pub fn decode(value: &[u8]) -> Result<Self, WinHttpError> {
         if value.len() > MAX_BYTES {
             return Err(WinHttpError::TooLong(value.len() - MAX_BYTES));
@@ -133,7 +134,7 @@ impl WinHttpSetting {
         matches!(self, Self::Proxy(_))
     }
 
-    /// What a route uses that follows this setting.
+    /// The proxies of a route that follows this setting.
     #[must_use]
     pub fn proxies(&self) -> Proxies {
         match self {
@@ -141,7 +142,7 @@ impl WinHttpSetting {
             Self::Proxy(WinHttpProxies { http, https, bypass }) => {
                 let mut no_proxy = NoProxy::default();
                 for rule in bypass {
-                    no_proxy.add_of_windows(rule);
+                    no_proxy.add_windows_rule(rule);
                 }
                 Proxies { http: http.clone().map(proxy), https: https.clone().map(proxy), no_proxy }
             }
@@ -149,7 +150,7 @@ impl WinHttpSetting {
     }
 }
 
-/// WinHTTP speaks plain HTTP to its proxies; the machine's own credentials aren't known here.
+/// WinHTTP uses plain HTTP to its proxies. The machine's credentials aren't available here.
 fn proxy(at: HostPort) -> Arc<Proxy> {
     Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None })
 }
@@ -160,7 +161,7 @@ fn number(rest: &mut &[u8], part: Part) -> Result<u32, WinHttpError> {
     Ok(u32::from_le_bytes(*bytes))
 }
 
-/// A length, and so many bytes of visible ASCII.
+/// A length prefix and that many bytes of printable ASCII.
 fn text<'a>(rest: &mut &'a [u8], part: Part) -> Result<&'a str, WinHttpError> {
     let length = number(rest, part)?;
     let length = usize::try_from(length).map_err(|_| WinHttpError::Truncated(part))?;
@@ -172,9 +173,9 @@ fn text<'a>(rest: &mut &'a [u8], part: Part) -> Result<&'a str, WinHttpError> {
 }
 
 impl WinHttpProxies {
-    /// A proxy list, `[scheme=][scheme://]host[:port]` separated by semicolons or spaces, and a bypass list (Microsoft's page
-    /// on `WinHttpOpen`). An entry for a scheme goes before one for all; of several for the same, the first counts. None
-    /// where an entry can't be read, or none is for `http` or `https`.
+    /// Parses a proxy list, `[scheme=][scheme://]host[:port]` separated by semicolons or spaces, and a bypass list
+    /// (Microsoft's page on `WinHttpOpen`). An entry for a scheme takes precedence over one for all, and the first of
+    /// several for the same scheme counts. Returns `None` if an entry is invalid, or none is for `http` or `https`.
     #[must_use]
     pub fn parse(proxies: &str, bypass: &str) -> Option<Self> {
         let (mut http, mut https, mut any) = (None, None, None);
@@ -184,7 +185,7 @@ impl WinHttpProxies {
                 "" => &mut any,
                 "http" => &mut http,
                 "https" => &mut https,
-                _ => continue, // ftp, gopher, socks: nothing here is fetched by them
+                _ => continue, // ftp, gopher, socks: not used here
             };
             let at = host_port(at)?;
             slot.get_or_insert(at);
@@ -205,7 +206,7 @@ fn entries(list: &str) -> impl Iterator<Item = &str> {
 fn host_port(text: &str) -> Option<HostPort> {
     let text = text.split_once("://").map_or(text, |(_, rest)| rest).trim_end_matches('/');
     let (host, port) = match text.rsplit_once(':') {
-        // The last colon of an address in brackets may be the address's own.
+        // In an IPv6 address, the last colon may be part of the address.
         Some((host, port)) if !port.contains(']') => (host, port.parse().ok().filter(|port| *port != 0)?),
         _ => (text, DEFAULT_PORT),
     };

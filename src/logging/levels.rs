@@ -1,5 +1,5 @@
-//! The levels of `--log.level`: one for all, and others for some modules. Words that mean nothing are refused: a filter that
-//! lets nothing pass would look like a program that has nothing to say.
+//! Parses `--log.level`: a general level, and levels by module. Unknown words are rejected, because a filter that
+//! matches nothing would silently disable the log.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 
-/// The words that are accepted, from quiet to noisy.
+/// The accepted words, from quiet to verbose.
 const WORDS: [(&str, LevelFilter); 6] = [
     ("off", LevelFilter::OFF),
     ("error", LevelFilter::ERROR),
@@ -17,7 +17,7 @@ const WORDS: [(&str, LevelFilter); 6] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// What is logged.
+/// The levels by module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Levels {
     general: LevelFilter,
@@ -25,7 +25,7 @@ pub struct Levels {
     text: String,
 }
 
-/// A text that names no levels.
+/// The text contains an invalid directive.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{part:?} {problem}; accepted are off, error, warn, info, debug, trace, and directives such as info,defender_exporter::probe=debug"
@@ -36,13 +36,13 @@ pub struct LevelsError {
 }
 
 impl Levels {
-    /// The same for every module.
+    /// One level for every module.
     #[must_use]
     pub fn all(general: LevelFilter) -> Self {
         Self { general, modules: Vec::new(), text: general.to_string() }
     }
 
-    /// What lets pass what is to be logged.
+    /// The filter for tracing.
     #[must_use]
     pub fn filter(&self) -> Targets {
         Targets::new().with_default(self.general).with_targets(self.modules.iter().cloned())
@@ -52,20 +52,20 @@ impl Levels {
 impl FromStr for Levels {
     type Err = LevelsError;
 
-    /// Where no level is for all, that is info.
+    /// Without a general level, that is info.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = |part: &str, problem| Err(LevelsError { part: part.to_owned(), problem });
+        let reject = |part: &str, problem| Err(LevelsError { part: part.to_owned(), problem });
         let (mut general, mut modules) = (None, Vec::new());
         for part in text.split(',').map(str::trim) {
             let (module, word) = match part.split_once('=') {
                 Some((module, word)) => (Some(module.trim()), word.trim()),
                 None => (None, part),
             };
-            let Some(level) = level(word) else { return refuse(part, "names no level") };
+            let Some(level) = level(word) else { return reject(part, "is not a log level") };
             match module {
-                Some(module) if !is_path(module) => return refuse(part, "names no module"),
+                Some(module) if !is_path(module) => return reject(part, "is not a module"),
                 Some(module) => modules.push((module.to_owned(), level)),
-                None if general.is_some() => return refuse(part, "is a second level for all modules"),
+                None if general.is_some() => return reject(part, "sets the general level twice"),
                 None => general = Some(level),
             }
         }
@@ -84,7 +84,7 @@ fn level(word: &str) -> Option<LevelFilter> {
     known.map(|(_, level)| *level)
 }
 
-/// Whether a text can be the path of a module.
+/// Whether a text is a valid module path.
 fn is_path(text: &str) -> bool {
     let is_name =
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -97,7 +97,7 @@ mod tests {
     use tracing::Level;
 
     #[test]
-    fn what_passes() {
+    fn levels_filter_by_module() {
         let check = |text: &str, target: &str, level: Level, expected: bool| {
             let levels: Levels = text.parse().expect(text);
             assert_eq!(levels.filter().would_enable(target, &level), expected, "{text}: {target} {level}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn invalid_levels_are_rejected() {
         for text in [
             "",
             "verbose",

@@ -1,5 +1,5 @@
-//! Lines of logfmt: `time=… level=warn target=… msg="endpoint fails" reason=nxdomain`. Values are quoted where they must be, and
-//! whatever is in them stays in their line.
+//! Formats log lines as logfmt: `time=… level=warn target=… msg="endpoint fails" reason=nxdomain`. Values are quoted if
+//! necessary and can't break out of their line.
 
 use std::fmt::{self, Debug, Write as _};
 use std::time::SystemTime;
@@ -15,15 +15,15 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::clock::Clock;
 use crate::text::is_harmless;
 
-/// Writes events.
+/// Formats events.
 pub(super) struct Logfmt {
-    /// Not where the reader notes the time itself.
+    /// False if the log's reader adds the time, as systemd's journal does.
     pub(super) with_time: bool,
-    /// Whether the level has a colour.
+    /// Whether levels are coloured.
     pub(super) coloured: bool,
 }
 
-/// Writes the fields of events.
+/// Formats the fields of events.
 pub(super) struct Fields;
 
 impl<S, N> FormatEvent<S, N> for Logfmt
@@ -40,9 +40,9 @@ where
         if self.with_time {
             write!(line, "time={} ", time(Clock::System.now()))?;
         }
-        // Where it comes from the `log` crate, the fields tell of the record what the event's own data doesn't.
-        let of_log = event.normalized_metadata();
-        let metadata = of_log.as_ref().unwrap_or_else(|| event.metadata());
+        // Events of the `log` crate carry their metadata in fields.
+        let log_metadata = event.normalized_metadata();
+        let metadata = log_metadata.as_ref().unwrap_or_else(|| event.metadata());
         let level = metadata.level().as_str().to_ascii_lowercase();
         match self.coloured.then(|| colour(*metadata.level())) {
             Some(colour) => write!(line, "level=\x1b[{colour}m{level}\x1b[0m")?,
@@ -62,7 +62,7 @@ impl<'writer> FormatFields<'writer> for Fields {
     }
 }
 
-/// The colour of a level on a terminal (ECMA-48, SGR).
+/// The ANSI colour code of a level (ECMA-48, SGR).
 const fn colour(level: Level) -> u8 {
     match level {
         Level::ERROR => 31,
@@ -73,13 +73,13 @@ const fn colour(level: Level) -> u8 {
     }
 }
 
-/// UTC, by RFC 3339, in milliseconds.
+/// RFC 3339 in UTC, with milliseconds.
 fn time(at: SystemTime) -> String {
-    let at = at.max(SystemTime::UNIX_EPOCH); // it can't write earlier ones
+    let at = at.max(SystemTime::UNIX_EPOCH); // earlier times can't be formatted
     humantime::format_rfc3339_millis(at).to_string()
 }
 
-/// Writes each field as it comes. tracing hands over the message first.
+/// Writes fields in order. tracing passes the message first.
 struct Pairs<'writer> {
     line: Writer<'writer>,
     result: fmt::Result,
@@ -88,7 +88,7 @@ struct Pairs<'writer> {
 impl Pairs<'_> {
     fn pair(&mut self, field: &Field, value: &str) {
         if field.name().starts_with("log.") {
-            return; // where a record of the `log` crate comes from: that is its line's target
+            return; // metadata of the `log` crate, already in the line's target
         }
         let key = if field.name() == "message" { "msg" } else { field.name() };
         self.result = self.result.and_then(|()| write!(self.line, " {key}={}", Value(value)));
@@ -105,7 +105,7 @@ impl Visit for Pairs<'_> {
     }
 }
 
-/// A value as it stands in a line.
+/// A value, quoted if necessary.
 struct Value<'a>(&'a str);
 
 impl fmt::Display for Value<'_> {

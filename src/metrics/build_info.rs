@@ -1,19 +1,19 @@
-//! Which build is running. `build.rs` at the crate's root finds it out.
+//! Information about the running build, determined by `build.rs` at the crate's root.
 
-/// What is known of a build; version, revision and compiler are the labels of `defender_exporter_build_info`.
+/// A build. Version, revision and compiler are the labels of `defender_exporter_build_info`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BuildInfo {
     /// The crate's version.
     pub version: &'static str,
     /// The short commit hash, or `unknown`.
     pub revision: &'static str,
-    /// What the compiler calls itself.
+    /// The output of `rustc --version`, or `unknown`.
     pub rustc: &'static str,
-    /// The branch that was checked out, or `unknown`; `HEAD`: none.
+    /// The branch that was checked out, `HEAD` if it was detached, or `unknown`.
     pub branch: &'static str,
     /// `debug` or `release`.
     pub profile: &'static str,
-    /// What it was built for, as the compiler calls it.
+    /// The target triple.
     pub target: &'static str,
 }
 

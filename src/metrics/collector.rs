@@ -1,7 +1,6 @@
-//! Writes samples through prometheus-client, whatever the format. What the samples are is `samples.rs`' business.
+//! Encodes samples with prometheus-client, in OpenMetrics or protobuf.
 
 use std::fmt;
-use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -10,92 +9,71 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry;
 
-use super::build_info::BuildInfo;
-use super::process::ProcessStats;
-use super::samples::{Sample, Value, samples};
-use super::table::{Kind, Metric, Spec, Unit};
-use crate::state::{Histogram, Snapshot};
-
-/// Which metrics a scrape shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them.
-    All,
-    /// Those that tell of one probe: no counters, no verdicts of components, nothing of the exporter itself.
-    Probe,
-}
-
-impl Scope {
-    pub(super) fn has(self, metric: Metric) -> bool {
-        self == Self::All || metric.is_of_a_probe()
-    }
-}
-/// The most labels that a metric has: a test of the table holds it. A list on the heap for each sample would cost as much
-/// as the writing.
-pub(super) const MAX_LABELS: usize = 8;
-
-/// All that one scrape shows.
-#[derive(Clone, Debug)]
-pub struct Scrape {
-    /// Which metrics.
-    pub scope: Scope,
-    /// What is known of the network.
-    pub snapshot: Arc<Snapshot>,
-    /// Which build is running.
-    pub build: BuildInfo,
-    /// What the system says of this process.
-    pub process: ProcessStats,
-}
+use super::families::{self, MetricFamily, Visitor};
+use super::scrape::Scrape;
+use super::table::{Kind, Unit};
+use super::value::SampleValue;
+use crate::state::Histogram;
 
 impl Collector for Scrape {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
-        for metric in Metric::ALL.iter().filter(|metric| self.scope.has(**metric)) {
-            write_family(&mut encoder, metric.spec(), &samples(*metric, self))?;
+    fn encode(&self, encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        families::write(self, &mut FamilyWriter(encoder))
+    }
+}
+
+/// Passes metrics to prometheus-client. Omits metrics without samples, for which the library would write HELP and TYPE alone.
+struct FamilyWriter<'a>(DescriptorEncoder<'a>);
+
+impl Visitor for FamilyWriter<'_> {
+    type Output = fmt::Result;
+
+    fn visit<const N: usize>(&mut self, family: &MetricFamily<'_, N>) -> fmt::Result {
+        if family.samples.is_empty() {
+            return Ok(());
+        }
+        let spec = family.spec;
+        let unit = spec.unit.map(unit);
+        let mut encoder = self.0.encode_descriptor(spec.stem(), spec.help, unit.as_ref(), kind(spec.kind))?;
+        for sample in &family.samples {
+            let labels: [_; N] = std::array::from_fn(|i| (family.labels[i], sample.labels[i].as_ref()));
+            write_sample(&mut encoder, spec.kind, labels, sample.value)?;
         }
         Ok(())
     }
 }
 
-/// A metric without samples isn't mentioned: prometheus-client would print its HELP and TYPE alone.
-fn write_family(encoder: &mut DescriptorEncoder, spec: &Spec, samples: &[Sample]) -> Result<(), fmt::Error> {
-    if samples.is_empty() {
-        return Ok(());
-    }
-    let unit = spec.unit.map(unit);
-    let mut family = encoder.encode_descriptor(spec.stem(), spec.help, unit.as_ref(), kind(spec.kind))?;
-    for sample in samples {
-        write_sample(&mut family, spec, sample)?;
-    }
-    Ok(())
-}
-
-fn write_sample(family: &mut MetricEncoder, spec: &Spec, sample: &Sample) -> Result<(), fmt::Error> {
-    let mut space = [("", ""); MAX_LABELS];
-    let pairs = spec.labels.iter().copied().zip(sample.labels.iter().map(AsRef::as_ref));
-    let count = space.iter_mut().zip(pairs).map(|(place, pair)| *place = pair).count();
-    let labels = &space[..count];
-    if sample.value == Value::Info {
-        family.encode_info(&labels)
-    } else if labels.is_empty() {
-        write_value(family, spec.kind, sample.value)
+fn write_sample<const N: usize>(
+    encoder: &mut MetricEncoder,
+    kind: Kind,
+    labels: [(&str, &str); N],
+    value: SampleValue,
+) -> fmt::Result {
+    if value == SampleValue::Info {
+        encoder.encode_info(&labels)
+    } else if N == 0 {
+        write_value(encoder, kind, value)
     } else {
-        write_value(&mut family.encode_family(&labels)?, spec.kind, sample.value)
+        write_value(&mut encoder.encode_family(&labels)?, kind, value)
     }
 }
 
-fn write_value(encoder: &mut MetricEncoder, kind: Kind, value: Value) -> Result<(), fmt::Error> {
+fn write_value(encoder: &mut MetricEncoder, kind: Kind, value: SampleValue) -> Result<(), fmt::Error> {
     match (value, kind) {
-        (Value::Whole(count), Kind::Counter) => encoder.encode_counter::<NoLabelSet, _, f64>(&count, None),
-        (Value::Real(measure), Kind::Counter) => encoder.encode_counter::<NoLabelSet, _, f64>(&measure, None),
-        (Value::Whole(count), _) => encoder.encode_gauge(&count),
-        (Value::Real(measure), _) => encoder.encode_gauge(&measure),
-        (Value::Histogram(histogram), _) => write_histogram(encoder, histogram),
-        (Value::Info, _) => encoder.encode_info(&[("", ""); 0]),
+        (SampleValue::Whole(count), Kind::Counter) => {
+            encoder.encode_counter::<NoLabelSet, _, f64>(&count, None)
+        }
+        (SampleValue::Real(measure), Kind::Counter) => {
+            encoder.encode_counter::<NoLabelSet, _, f64>(&measure, None)
+        }
+        (SampleValue::Whole(count), _) => encoder.encode_gauge(&count),
+        (SampleValue::Real(measure), _) => encoder.encode_gauge(&measure),
+        (SampleValue::Histogram(histogram), _) => write_histogram(encoder, histogram),
+        (SampleValue::Info, _) => encoder.encode_info(&[("", ""); 0]),
     }
 }
 
 fn write_histogram(encoder: &mut MetricEncoder, histogram: &Histogram) -> Result<(), fmt::Error> {
-    // Each bucket's own count: the library cumulates.
+    // Non-cumulative counts: the library accumulates them.
     let classic: Vec<(f64, u64)> = histogram.classic().collect();
     let (spans, deltas) = spans_and_deltas(histogram.native());
     let native = NativeHistogram {
@@ -115,8 +93,8 @@ fn write_histogram(encoder: &mut MetricEncoder, histogram: &Histogram) -> Result
     )
 }
 
-/// Spans (gap to the span before, number of buckets) and deltas (to the bucket before) of buckets in
-/// rising order, as `io.prometheus.client.Histogram` wants them; the first gap is the first index.
+/// Returns spans (gap to the previous span, number of buckets) and deltas (to the previous bucket) of buckets in
+/// ascending order, as `io.prometheus.client.Histogram` requires. The first gap is the index of the first bucket.
 fn spans_and_deltas(buckets: impl Iterator<Item = (i32, u64)>) -> (Vec<(i32, u32)>, Vec<i64>) {
     let (mut spans, mut deltas) = (Vec::<(i32, u32)>::new(), Vec::new());
     let (mut next, mut before) = (0, 0);
@@ -125,7 +103,7 @@ fn spans_and_deltas(buckets: impl Iterator<Item = (i32, u64)>) -> (Vec<(i32, u32
             Some((_, length)) if index == next => *length += 1,
             _ => spans.push((index - next, 1)),
         }
-        // Counts of probes stay far below 2^63.
+        // Probe counts stay far below 2^63.
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         deltas.push(count - before);
         (next, before) = (index + 1, count);

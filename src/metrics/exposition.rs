@@ -1,38 +1,38 @@
-//! A scrape in one of the formats. Text 0.0.4 is written by `text.rs`, the others by prometheus-client.
+//! Encodes a scrape in one of the formats. `text.rs` writes text 0.0.4, prometheus-client the others.
 
 use std::fmt;
 
 use prometheus_client::encoding::{prometheus_protobuf, text as openmetrics};
 use prometheus_client::registry::Registry;
 
-use super::collector::Scrape;
-use super::negotiation::Format;
+use super::negotiation::ExpositionFormat;
+use super::scrape::Scrape;
 use super::text;
 
-/// Why metrics couldn't be written. It would be a mistake in this program.
+/// Why encoding failed. Either error is a bug in this program.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// The collector's samples break a rule of the encoder.
-    #[error("the metrics can't be encoded")]
+    /// The encoder rejected the collector's samples.
+    #[error("failed to encode the metrics")]
     Samples(#[from] fmt::Error),
-    /// The messages can't be written as bytes.
-    #[error("the metrics can't be written as protobuf")]
+    /// The protobuf messages couldn't be serialized.
+    #[error("failed to encode the metrics as protobuf")]
     Protobuf(#[from] prometheus_protobuf::EncodeError),
 }
 
-/// Writes everything that a scrape shows.
+/// Encodes the metrics of a scrape.
 ///
 /// # Errors
-/// When the encoder refuses a sample.
-pub fn encode(format: Format, scrape: Scrape) -> Result<Vec<u8>, EncodeError> {
+/// If the encoder rejects a sample.
+pub fn encode(format: ExpositionFormat, scrape: Scrape) -> Result<Vec<u8>, EncodeError> {
     match format {
-        Format::Text => Ok(text::render(&scrape).into_bytes()),
-        Format::OpenMetrics => {
+        ExpositionFormat::Text => Ok(text::render(&scrape).into_bytes()),
+        ExpositionFormat::OpenMetrics => {
             let mut text = String::new();
             openmetrics::encode(&mut text, &registry(scrape))?;
             Ok(text.into_bytes())
         }
-        Format::Protobuf => Ok(prometheus_protobuf::encode_to_vec(&registry(scrape))?),
+        ExpositionFormat::Protobuf => Ok(prometheus_protobuf::encode_to_vec(&registry(scrape))?),
     }
 }
 

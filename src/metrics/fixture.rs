@@ -1,5 +1,5 @@
-//! A snapshot made by hand for tests of the output: one endpoint that works, one that fails in TLS with part of
-//! the facts known, one never probed. The values are invented; no server answered them.
+//! A handwritten snapshot for tests of the output: one working endpoint, one that fails during TLS with some facts
+//! known, and one that was never probed. The values are invented; no server returned them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,37 +8,38 @@ use std::time::{Duration, SystemTime};
 mod host;
 
 use super::build_info::BuildInfo;
-use super::collector::{Scope, Scrape};
 use super::process::ProcessStats;
+use super::scrape::Scrape;
+use super::table::MetricScope;
 use crate::catalog::{
-    Basis, Component, ComponentSpec, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme, Trust,
-    UpdateSource,
+    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme,
+    Trust, UpdateSource,
 };
 use crate::config::{Addresses, ResolverConfig};
 use crate::observation::{
-    AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage,
-    StageOutcome, TlsFacts,
+    AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Phase,
+    PhaseOutcome, RangeOutcome, TlsFacts,
 };
 use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId};
-use crate::signatures::{Finding, Published, Told, Version};
+use crate::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
+use crate::signatures::{FeedHistory, Finding, Published, Version};
 use crate::state::{
     ComponentState, FailureKey, FeedState, Histogram, LatencyKey, MapsState, SignaturesState, Snapshot,
     SourceState, TargetState,
 };
-use crate::trust::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
-use crate::verdict::{Connection, SslOptions, Verdict};
+use crate::verdict::{MapsConnection, SslOptions, UnservedNeed, Verdict};
 
-/// Tuesday, 2026-11-24, 00:00:00 UTC, and some seconds.
+/// Tuesday, 2026-11-24, 00:00:00 UTC, plus `seconds`.
 fn at(seconds: f64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs_f64(1_795_478_400.0 + seconds)
 }
 
-/// What the golden files show.
+/// The scrape that the golden files contain.
 pub(crate) fn scrape() -> Scrape {
-    Scrape { scope: Scope::All, snapshot: Arc::new(snapshot()), build: build(), process: process() }
+    Scrape { scope: MetricScope::All, snapshot: Arc::new(snapshot()), build: build(), process: process() }
 }
 
-/// A build that no build has.
+/// Invented build information.
 pub(crate) fn build() -> BuildInfo {
     BuildInfo {
         version: "0.0.0-test",
@@ -63,9 +64,14 @@ fn process() -> ProcessStats {
 }
 
 pub(crate) fn snapshot() -> Snapshot {
+    let plan = plan();
+    let mut targets = [works(), fails(), TargetState::default()];
+    for (state, target) in targets.iter_mut().zip(&plan.targets) {
+        state.judge(&target.endpoint, false);
+    }
     Snapshot {
-        plan: Arc::new(plan()),
-        targets: [works(), fails(), TargetState::default()].map(Arc::new).into(),
+        plan: Arc::new(plan),
+        targets: targets.map(Arc::new).into(),
         components: vec![
             component_state(Component::Maps, Some(Verdict::Degraded)),
             component_state(Component::Update, Some(Verdict::Bad)),
@@ -122,7 +128,7 @@ fn plan() -> Plan {
     }
 }
 
-/// A target by the direct route.
+/// A target via the direct route.
 pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u16]) -> Target {
     let url = ProbeUrl::parse(url).expect("a test's own URL");
     let trust = if url.scheme() == Scheme::Https { Trust::Microsoft } else { Trust::SignedObject };
@@ -134,12 +140,15 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
         method: Method::Get,
         expect: Expectation::OneOf(expect.to_vec()),
         basis: Basis::Community,
+        confidence: Confidence::A,
+        captured: None,
         evidence: vec![Evidence::Status],
         trust,
         may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 0,
+        range: false,
         interval: None,
         timeout: None,
     };
@@ -147,7 +156,7 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
     Target { endpoint, route: Route::direct(), interval, timeout }
 }
 
-/// The same at each of its name's addresses.
+/// The same target on a route that probes every address of the name.
 fn each_address(target: Target) -> Target {
     let resolver = ResolverConfig { addresses: Addresses::All, ..ResolverConfig::default() };
     let route = Arc::new(Route { resolver, ..(*target.route).clone() });
@@ -165,22 +174,24 @@ fn component_state(component: Component, verdict: Option<Verdict>) -> ComponentS
 
 fn works() -> TargetState {
     let mut facts = Facts { tls: Some(trusted()), ..Facts::default() };
-    for (stage, micros) in [
-        (Stage::Resolve, 1500),
-        (Stage::Connect, 12_000),
-        (Stage::Tls, 30_250),
-        (Stage::Request, 20_000),
-        (Stage::Transfer, 250),
+    for (phase, micros) in [
+        (Phase::Resolve, 1500),
+        (Phase::Connect, 12_000),
+        (Phase::Tls, 30_250),
+        (Phase::Request, 20_000),
+        (Phase::Transfer, 250),
     ] {
-        facts.timings.record(stage, StageOutcome::Done, Duration::from_micros(micros));
+        facts.timings.record(phase, PhaseOutcome::Done, Duration::from_micros(micros));
     }
-    facts.timings.not_applicable(Stage::Tunnel);
+    facts.timings.not_applicable(Phase::Tunnel);
     facts.addresses =
         ["192.0.2.10", "192.0.2.11", "2001:db8::10"].map(|ip| ip.parse().expect("an address")).into();
     facts.private = Some(0);
     facts.peer = Some("192.0.2.10:443".parse().expect("an address"));
     facts.others = others();
-    facts.http = Some(HttpFacts { status: 503, body_bytes: 120, ..HttpFacts::default() });
+    let range = Some(RangeOutcome::Honored);
+    facts.http =
+        Some(HttpFacts { status: 503, genuine: true, body_bytes: 120, range, ..HttpFacts::default() });
     let last = Observation { target: TargetId(0), at: at(30.5), facts, failure: None };
     TargetState {
         probes: 12,
@@ -190,26 +201,29 @@ fn works() -> TargetState {
         last_success: Some(at(30.5)),
         failing_since: None,
         revocation: Some(Arc::new(unknown_revocation())),
+        chains: Vec::new(),
+        judgement: None,
+        notes: Vec::new(),
     }
 }
 
-/// What became of the other addresses of the endpoint that works.
+/// The results for the working endpoint's other addresses.
 fn others() -> Vec<AddressFacts> {
     let other = |address: &str, failure| AddressFacts {
         address: address.parse().expect("an address"),
         failure,
         duration: Duration::from_millis(250),
     };
-    let refused = Failure::new(Stage::Connect, FailureReason::Refused, "not a label");
+    let refused = Failure::new(Phase::Connect, FailureReason::Refused, "not a label");
     vec![other("192.0.2.11", Some(refused)), other("2001:db8::10", None)]
 }
 
 fn fails() -> TargetState {
     let mut facts = Facts::default();
-    facts.timings.record(Stage::Resolve, StageOutcome::Done, Duration::from_millis(2));
-    facts.timings.record(Stage::Connect, StageOutcome::Done, Duration::from_millis(3));
-    facts.timings.record(Stage::Tls, StageOutcome::Failed, Duration::from_millis(40));
-    facts.timings.not_applicable(Stage::Tunnel);
+    facts.timings.record(Phase::Resolve, PhaseOutcome::Done, Duration::from_millis(2));
+    facts.timings.record(Phase::Connect, PhaseOutcome::Done, Duration::from_millis(3));
+    facts.timings.record(Phase::Tls, PhaseOutcome::Failed, Duration::from_millis(40));
+    facts.timings.not_applicable(Phase::Tunnel);
     facts.addresses = vec!["192.0.2.20".parse().expect("an address")];
     facts.private = Some(0);
     facts.proxy_status = Some(200);
@@ -222,7 +236,7 @@ fn fails() -> TargetState {
         .into(),
         ..TlsFacts::default()
     });
-    let failure = Failure::new(Stage::Tls, FailureReason::UnknownIssuer, "not a label");
+    let failure = Failure::new(Phase::Tls, FailureReason::UnknownIssuer, "not a label");
     let last = Arc::new(Observation { target: TargetId(1), at: at(31.0), facts, failure: Some(failure) });
     TargetState {
         probes: 7,
@@ -232,6 +246,9 @@ fn fails() -> TargetState {
         last_success: None,
         failing_since: Some(at(-30.0)),
         revocation: None,
+        chains: Vec::new(),
+        judgement: None,
+        notes: Vec::new(),
     }
 }
 
@@ -246,6 +263,7 @@ fn trusted() -> TlsFacts {
         ]
         .into(),
         root: Some("CN=Example Root".to_owned()),
+        chain_not_after: Some(at(100.0 * 86_400.0)),
         ..TlsFacts::default()
     }
 }
@@ -260,7 +278,7 @@ fn certificate(subject: &str, issuer: &str, days: u32) -> CertificateFacts {
 }
 
 fn unknown_revocation() -> RevocationReport {
-    RevocationReport::of(vec![CertificateStatus {
+    RevocationReport::new(vec![CertificateStatus {
         subject: "CN=wdcp.microsoft.com".to_owned(),
         status: Status::Unknown,
         cause: Some(Cause::Unreachable),
@@ -270,21 +288,21 @@ fn unknown_revocation() -> RevocationReport {
 }
 
 fn maps() -> Vec<MapsState> {
-    let lost = Connection::Lost { stage: Stage::Tls, reason: FailureReason::RevocationUnknown };
-    let states = [Connection::Connected, lost, Connection::Connected, Connection::Unknown];
+    let lost = MapsConnection::Lost(vec![UnservedNeed {
+        need: "default_hosts".to_owned(),
+        phase: Phase::Tls,
+        reason: FailureReason::RevocationUnknown,
+        nearest: TargetId(0),
+    }]);
+    let states = [MapsConnection::Connected, lost, MapsConnection::Connected, MapsConnection::Unknown];
     let options = SslOptions::ALL.iter().zip(states);
     options
-        .map(|(options, connection)| MapsState {
-            route: "direct".to_owned(),
-            options: *options,
-            connection,
-            nearest: None,
-        })
+        .map(|(options, connection)| MapsState { route: "direct".to_owned(), options: *options, connection })
         .collect()
 }
 
 fn crls() -> Vec<CrlState> {
-    let failure = Failure::new(Stage::Connect, FailureReason::Refused, "not a label");
+    let failure = Failure::new(Phase::Connect, FailureReason::Refused, "not a label");
     let crl = |name: &str, fetch| CrlState {
         url: format!("http://crl.example/{name}.crl"),
         fetch: Some(fetch),
@@ -294,7 +312,7 @@ fn crls() -> Vec<CrlState> {
     vec![crl("good", Ok(())), crl("blocked", Err(failure))]
 }
 
-/// Microsoft Update is lost; the feed comes by one route, two days old, and by the other not at all.
+/// Microsoft Update is unavailable. The feed is two days old via one route and unreadable via the other.
 fn signatures() -> SignaturesState {
     let source = |source, available| SourceState {
         source,
@@ -302,13 +320,17 @@ fn signatures() -> SignaturesState {
         available: Some(available),
         last_available: Some(at(if available { 30.0 } else { -3600.0 })),
     };
-    let failure = Failure::new(Stage::Transfer, FailureReason::WrongContent, "not a label");
-    let feed =
-        |route: &str, fetch, told, findings| FeedState { route: route.to_owned(), fetch, told, findings };
+    let failure = Failure::new(Phase::Transfer, FailureReason::WrongContent, "not a label");
+    let feed = |route: &str, fetch, history, findings| FeedState {
+        route: route.to_owned(),
+        fetch,
+        history,
+        findings,
+    };
     SignaturesState {
         sources: vec![source(UpdateSource::MicrosoftUpdate, false), source(UpdateSource::Adl, true)],
         feeds: vec![
-            feed("direct", Some(Ok(())), Some(told()), vec![Finding::Behind]),
+            feed("direct", Some(Ok(())), Some(history()), vec![Finding::Behind]),
             feed("machine-proxy", Some(Err(failure)), None, vec![]),
         ],
         last_chance: Some(at(30.0)),
@@ -316,7 +338,7 @@ fn signatures() -> SignaturesState {
     }
 }
 
-fn told() -> Told {
+fn history() -> FeedHistory {
     let published = Published {
         signatures: Version([1, 441, 123, 0]),
         engine: Version([1, 1, 26010, 1]),
@@ -324,30 +346,30 @@ fn told() -> Told {
         published_at: at(-2.0 * 86_400.0),
     };
     let feed = "https://feed.example/".to_owned();
-    Told { published, feed, newest: BTreeMap::new(), behind_since: None }
+    FeedHistory { published, feed, newest: BTreeMap::new(), behind_since: None }
 }
 
 fn latencies() -> BTreeMap<LatencyKey, Histogram> {
-    let key = |component, stage| LatencyKey { component, route: "direct".to_owned(), stage };
+    let key = |component, phase| LatencyKey { component, route: "direct".to_owned(), phase };
     let mut connect = Histogram::default();
     for seconds in [0.0, 0.003, 0.012, 0.012, 0.013, 0.4, 45.0] {
         connect.observe(seconds);
     }
     BTreeMap::from([
-        (key(Component::Maps, Stage::Connect), connect),
-        (key(Component::Maps, Stage::Tls), Histogram::default()),
+        (key(Component::Maps, Phase::Connect), connect),
+        (key(Component::Maps, Phase::Tls), Histogram::default()),
     ])
 }
 
 fn failures() -> BTreeMap<FailureKey, u64> {
-    let key = |stage, reason| FailureKey {
+    let key = |phase, reason| FailureKey {
         component: Component::Update,
         route: "direct".to_owned(),
-        stage,
+        phase,
         reason,
     };
     BTreeMap::from([
-        (key(Stage::Resolve, FailureReason::Nxdomain), 0),
-        (key(Stage::Tls, FailureReason::UnknownIssuer), 7),
+        (key(Phase::Resolve, FailureReason::Nxdomain), 0),
+        (key(Phase::Tls, FailureReason::UnknownIssuer), 7),
     ])
 }

@@ -1,121 +1,108 @@
-//! Samples of what this machine says of its own Defender. Pure; nothing where it has none.
+//! Functions that derive the samples of this machine's own Defender. Pure. Without Defender, each returns no samples.
 
 use std::borrow::Cow;
 
-use super::collector::Scrape;
-use super::samples::{Sample, Value, single};
-use super::table::Metric;
+use super::scrape::Scrape;
+use super::value::{Sample, SampleValue, single};
 use crate::advice;
 use crate::host::events::EventTally;
 use crate::host::mdatp::MdatpFacts;
-use crate::host::mdatp::health::Health;
-use crate::host::mpcmdrun::{Outcome, Validation};
-use crate::host::{HostFacts, InstalledSignatures, Reason, Source, WindowsFacts};
+use crate::host::mdatp::health::MdatpHealth;
+use crate::host::mpcmdrun::{Validation, ValidationOutcome};
+use crate::host::registry::RegistryFacts;
+use crate::host::{InstalledSignatures, Reason, Source, WindowsFacts};
 use crate::signatures::Version;
 
-/// Seconds of a day.
-const DAY: u32 = 24 * 60 * 60;
+/// One day, in seconds.
+pub(super) const DAY: f64 = 24.0 * 60.0 * 60.0;
 
-/// Every sample of one of the metrics that `samples.rs` leaves to this file.
-pub(super) fn samples(metric: Metric, scrape: &Scrape) -> Vec<Sample<'_>> {
-    let Some(facts) = scrape.snapshot.host.as_deref() else { return vec![] };
-    let windows = facts.windows.as_ref();
-    let mdatp = facts.mdatp.as_ref();
-    match metric {
-        Metric::SignaturesInstalledInfo => installed(facts, |_| Some(Value::Info)),
-        Metric::SignaturesInstalledTimestamp => {
-            installed(facts, |signatures| signatures.dated().map(Value::time))
-        }
-        Metric::HostReadSuccess => facts.sources.iter().map(|source| read_success(facts, *source)).collect(),
-        Metric::HostReadFailureReason => read_failures(facts),
-        Metric::HostLastReadTimestamp => single(Some(Value::time(facts.at))),
-        Metric::HostHealthy => health(mdatp, |health| health.healthy),
-        Metric::HostCloudEnabled => health(mdatp, |health| health.cloud_enabled),
-        Metric::HostDefinitionsUpToDate => health(mdatp, |health| health.definitions_up_to_date),
-        Metric::HostConnectivityTests => connectivity(mdatp),
-        _ => windows.map(|windows| of_windows(metric, windows)).unwrap_or_default(),
-    }
-}
-
-fn of_windows(metric: Metric, windows: &WindowsFacts) -> Vec<Sample<'_>> {
-    let WindowsFacts { registry, validation, last_maps_connection, .. } = windows;
-    match metric {
-        Metric::HostSslOptions => single(registry.ssl_options.map(|options| Value::Whole(options as u64))),
-        Metric::HostWinhttpProxyConfigured => {
-            single(registry.winhttp.as_ref().map(|setting| Value::truth(setting.has_proxy())))
-        }
-        Metric::HostProxyPolicyConfigured => single(Some(Value::truth(registry.proxy_policy.is_set()))),
-        Metric::HostSpynetReporting => {
-            single(registry.spynet_reporting.map(|policy| Value::Whole(policy as u64)))
-        }
-        Metric::HostSubmitSamplesConsent => {
-            single(registry.submit_samples_consent.map(|policy| Value::Whole(policy as u64)))
-        }
-        Metric::HostMapsValidationSuccess => {
-            single(validation.as_ref().and_then(Validation::connected).map(Value::truth))
-        }
-        Metric::HostMapsValidationHresultInfo => {
-            let outcome = validation.as_ref().map(|validation| validation.outcome);
-            let Some(Outcome::Failed { hresult, .. }) = outcome else { return vec![] };
-            let cause = advice::hresult_title(hresult).unwrap_or("unknown");
-            vec![Sample { labels: vec![format!("0x{hresult:08X}").into(), cause.into()], value: Value::Info }]
-        }
-        Metric::HostLastMapsConnection => single(last_maps_connection.map(Value::time)),
-        Metric::HostLastFallback => single(registry.last_fallback.map(Value::time)),
-        Metric::HostSignaturesDue => {
-            let seconds = registry.signatures_due_days.map(|days| f64::from(days) * f64::from(DAY));
-            single(seconds.map(Value::Real))
-        }
-        Metric::HostEvents => events(windows, |tally| Some(Value::Whole(tally.total))),
-        Metric::HostEventLastTimestamp => events(windows, |tally| tally.last.map(Value::time)),
-        _ => vec![], // `samples.rs` sends no other, and a test holds that each has a sample
-    }
-}
-
-/// A value of what is installed, with its versions.
-fn installed<'a>(
-    facts: &HostFacts,
-    of: impl Fn(&InstalledSignatures) -> Option<Value<'a>>,
-) -> Vec<Sample<'a>> {
-    let sample = |signatures: &InstalledSignatures| {
+/// A value of the installed signatures, with their versions as labels.
+pub(super) fn installed<'a>(
+    scrape: &'a Scrape,
+    value: impl Fn(&'a InstalledSignatures) -> Option<SampleValue<'a>>,
+) -> Vec<Sample<'a, 3>> {
+    let sample = |signatures: &'a InstalledSignatures| {
         let InstalledSignatures { version, engine, platform, .. } = signatures;
         let text = |version: &Option<Version>| version.map(|version| version.to_string()).unwrap_or_default();
         let platform = platform.as_ref().map(ToString::to_string).unwrap_or_default();
-        let labels = [text(version), text(engine), platform].map(Cow::Owned).into();
-        of(signatures).map(|value| Sample { labels, value })
+        let labels = [text(version), text(engine), platform].map(Cow::Owned);
+        value(signatures).map(|value| Sample { labels, value })
     };
-    facts.signatures.as_ref().and_then(sample).into_iter().collect()
+    let host = scrape.snapshot.host.as_deref();
+    host.and_then(|host| host.signatures.as_ref()).and_then(sample).into_iter().collect()
 }
 
-fn read_success(facts: &HostFacts, source: Source) -> Sample<'_> {
-    let well = facts.problems.iter().all(|problem| problem.source != source);
-    Value::truth(well).sample([source.as_str()])
+pub(super) fn read_success(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
+    let Some(host) = scrape.snapshot.host.as_deref() else { return vec![] };
+    let well = |source| host.problems.iter().all(|problem| problem.source != source);
+    host.sources.iter().map(|source| SampleValue::truth(well(*source)).sample([source.as_str()])).collect()
 }
 
-/// Each pair once, however many values of the source could not be read.
-fn read_failures(facts: &HostFacts) -> Vec<Sample<'_>> {
-    let mut pairs: Vec<_> = facts.problems.iter().map(|problem| (problem.source, problem.reason)).collect();
+/// One sample per pair of source and reason, even if several values of the source were unreadable.
+pub(super) fn read_failures(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
+    let Some(host) = scrape.snapshot.host.as_deref() else { return vec![] };
+    let mut pairs: Vec<_> = host.problems.iter().map(|problem| (problem.source, problem.reason)).collect();
     pairs.sort_unstable();
     pairs.dedup();
     let sample =
-        |(source, reason): (Source, Reason)| Value::Whole(1).sample([source.as_str(), reason.as_str()]);
+        |(source, reason): (Source, Reason)| SampleValue::Whole(1).sample([source.as_str(), reason.as_str()]);
     pairs.into_iter().map(sample).collect()
 }
 
-fn health<'a>(mdatp: Option<&MdatpFacts>, of: impl Fn(&Health) -> Option<bool>) -> Vec<Sample<'a>> {
-    single(mdatp.and_then(|mdatp| mdatp.health.as_ref()).and_then(of).map(Value::truth))
+/// A value of the facts about Defender on Windows.
+pub(super) fn windows<'a>(
+    scrape: &'a Scrape,
+    value: impl Fn(&'a WindowsFacts) -> Option<SampleValue<'a>>,
+) -> Vec<Sample<'a, 0>> {
+    let host = scrape.snapshot.host.as_deref();
+    single(host.and_then(|host| host.windows.as_ref()).and_then(value))
 }
 
-/// Both, so that a missing one is a 0; nothing where it could not be tested.
-fn connectivity(mdatp: Option<&MdatpFacts>) -> Vec<Sample<'_>> {
-    let Some(tests) = mdatp.and_then(|mdatp| mdatp.connectivity.as_ref()) else { return vec![] };
+/// A value of the Windows registry.
+pub(super) fn registry<'a>(
+    scrape: &'a Scrape,
+    value: impl Fn(&'a RegistryFacts) -> Option<SampleValue<'a>>,
+) -> Vec<Sample<'a, 0>> {
+    windows(scrape, |windows| value(&windows.registry))
+}
+
+pub(super) fn maps_validation_success(scrape: &Scrape) -> Vec<Sample<'_, 0>> {
+    windows(scrape, |windows| {
+        windows.validation.as_ref().and_then(Validation::connected).map(SampleValue::truth)
+    })
+}
+
+pub(super) fn maps_validation_hresult(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
+    let windows = scrape.snapshot.host.as_deref().and_then(|host| host.windows.as_ref());
+    let outcome =
+        windows.and_then(|windows| windows.validation.as_ref()).map(|validation| validation.outcome);
+    let Some(ValidationOutcome::Failed { hresult, .. }) = outcome else { return vec![] };
+    let cause = advice::hresult_title(hresult).unwrap_or("unknown");
+    vec![Sample { labels: [format!("0x{hresult:08X}").into(), cause.into()], value: SampleValue::Info }]
+}
+
+fn mdatp(scrape: &Scrape) -> Option<&MdatpFacts> {
+    scrape.snapshot.host.as_deref().and_then(|host| host.mdatp.as_ref())
+}
+
+pub(super) fn health(scrape: &Scrape, value: impl Fn(&MdatpHealth) -> Option<bool>) -> Vec<Sample<'_, 0>> {
+    single(mdatp(scrape).and_then(|mdatp| mdatp.health.as_ref()).and_then(value).map(SampleValue::truth))
+}
+
+/// One sample per result, 0 if no test had that result. Empty if the tests couldn't run.
+pub(super) fn connectivity(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
+    let Some(tests) = mdatp(scrape).and_then(|mdatp| mdatp.connectivity.as_ref()) else { return vec![] };
     let failed = tests.iter().filter(|test| test.failure.is_some()).count();
     [("ok", tests.len() - failed), ("failed", failed)]
-        .map(|(result, count)| Value::Whole(count as u64).sample([result]))
+        .map(|(result, count)| SampleValue::Whole(count as u64).sample([result]))
         .into()
 }
 
-fn events<'a>(windows: &'a WindowsFacts, of: impl Fn(&EventTally) -> Option<Value<'a>>) -> Vec<Sample<'a>> {
-    let tallies = windows.events.iter().flat_map(|log| &log.tallies);
-    tallies.filter_map(|(kind, tally)| Some(of(tally)?.sample([kind.as_str()]))).collect()
+pub(super) fn events<'a>(
+    scrape: &'a Scrape,
+    value: impl Fn(&EventTally) -> Option<SampleValue<'a>>,
+) -> Vec<Sample<'a, 1>> {
+    let windows = scrape.snapshot.host.as_deref().and_then(|host| host.windows.as_ref());
+    let tallies = windows.into_iter().flat_map(|windows| &windows.events).flat_map(|log| &log.tallies);
+    tallies.filter_map(|(kind, tally)| Some(value(tally)?.sample([kind.as_str()]))).collect()
 }

@@ -1,4 +1,4 @@
-//! METRICS.md, made of the table and of the closed vocabularies of its labels.
+//! Generates METRICS.md from the table of metrics and the enumerated values of labels.
 
 use std::fmt::{self, Write};
 
@@ -6,10 +6,10 @@ use super::table::{Metric, Spec};
 use crate::catalog::{Component, UpdateSource};
 use crate::host::events::EventKind;
 use crate::host::{Reason as HostReason, Source};
-use crate::observation::{FAILURE_PAIRS, Stage};
+use crate::observation::{FAILURE_PAIRS, Phase};
 use crate::signatures::Finding;
 
-/// What comes before the table.
+/// The text before the table.
 const INTRODUCTION: &str = include_str!("introduction.md");
 
 /// The text of METRICS.md.
@@ -33,23 +33,23 @@ fn write_metrics(out: &mut String) -> fmt::Result {
 fn write_words(out: &mut String) -> fmt::Result {
     out.push_str("\n## The words of the labels\n\n");
     writeln!(out, "`component`: {}.\n", list(Component::ALL.iter().map(|word| word.as_str())))?;
-    writeln!(out, "`phase` and `stage`: {}.\n", list(Stage::ALL.iter().map(|word| word.as_str())))?;
+    writeln!(out, "`phase`: {}.\n", list(Phase::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`family`: {}.\n", list(["ipv4", "ipv6"].into_iter()))?;
     writeln!(out, "`source`: {}.\n", list(UpdateSource::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`finding`: {}.\n", list(Finding::ALL.iter().map(|word| word.as_str())))?;
     write_host_words(out)?;
-    out.push_str("`reason`, by the stage that it can occur in:\n\n| stage | reasons |\n|---|---|\n");
-    for stage in Stage::ALL {
-        let reasons = FAILURE_PAIRS.iter().filter(|(of, _)| of == stage).map(|(_, reason)| reason.as_str());
+    out.push_str("`reason`, by the phase that it can occur in:\n\n| phase | reasons |\n|---|---|\n");
+    for phase in Phase::ALL {
+        let reasons = FAILURE_PAIRS.iter().filter(|(of, _)| of == phase).map(|(_, reason)| reason.as_str());
         let reasons = list(reasons);
         if !reasons.is_empty() {
-            writeln!(out, "| `{stage}` | {reasons} |")?;
+            writeln!(out, "| `{phase}` | {reasons} |")?;
         }
     }
     Ok(())
 }
 
-/// The words of what this machine says of its own Defender.
+/// The label values of the metrics of this machine's own Defender.
 fn write_host_words(out: &mut String) -> fmt::Result {
     let sources = list(Source::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`source` of `{}`: {sources}.\n", Metric::HostReadSuccess.spec().name)?;

@@ -1,16 +1,19 @@
-//! Snapshot → Prometheus. Nothing else in the crate knows of Prometheus; serving the result is `web`'s business.
+//! Snapshot → Prometheus metrics. No other module encodes the exposition formats; `web` serves the result.
 
 mod build_info;
 mod collector;
 mod exposition;
+mod families;
 mod host;
 mod markdown;
 mod negotiation;
 mod process;
 mod samples;
+mod scrape;
 mod signatures;
 mod table;
 mod text;
+mod value;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -18,9 +21,9 @@ pub(crate) mod fixture;
 mod tests;
 
 pub use build_info::BuildInfo;
-pub use collector::{Scope, Scrape};
 pub use exposition::{EncodeError, encode};
 pub use markdown::markdown;
-pub use negotiation::Format;
+pub use negotiation::ExpositionFormat;
 pub use process::ProcessStats;
-pub use table::{Kind, Metric, Spec, Unit};
+pub use scrape::Scrape;
+pub use table::{Kind, Metric, MetricScope, Spec, Unit};

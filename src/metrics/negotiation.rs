@@ -1,27 +1,27 @@
-//! Which format an `Accept` header asks for.
+//! Negotiates the exposition format from the `Accept` header.
 
 use mediatype::{MediaType, MediaTypeList, Name, ReadParams};
 
-/// The formats that metrics can be had in.
+/// The exposition formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum ExpositionFormat {
     /// OpenMetrics 1.0 text.
     OpenMetrics,
-    /// Prometheus text 0.0.4, which everything reads.
+    /// Prometheus text 0.0.4, which every scraper reads.
     Text,
-    /// Prometheus protobuf, the only one with native histograms.
+    /// Prometheus protobuf, the only format with native histograms.
     Protobuf,
 }
 
-impl Format {
-    /// Chooses by the `Accept` header (RFC 9110, section 12.5.1): the highest weight, then the earliest.
-    /// Text 0.0.4 where nothing else is asked for: a scraper with an odd header is better served than refused.
+impl ExpositionFormat {
+    /// Selects the format with the highest weight in the `Accept` header (RFC 9110, section 12.5.1); on a tie, the first one.
+    /// Falls back to text 0.0.4 rather than rejecting the request, so that a scraper with an unusual header gets metrics too.
     #[must_use]
     pub fn negotiate(accept: &str) -> Self {
         let acceptable = MediaTypeList::new(accept).filter_map(|range| {
             let range = range.ok()?;
             let weight = weight(&range).filter(|weight| *weight > 0.0)?;
-            Some((Self::of(&range)?, weight))
+            Some((Self::from_media_type(&range)?, weight))
         });
         let best = acceptable.reduce(|best, other| if other.1 > best.1 { other } else { best });
         best.map_or(Self::Text, |(format, _)| format)
@@ -39,8 +39,8 @@ impl Format {
         }
     }
 
-    /// The format that a media range covers. `escaping` needs no regard: every name is a classic one.
-    fn of(range: &MediaType) -> Option<Self> {
+    /// The format that matches a media range. Ignores `escaping`: every metric name is valid without it.
+    fn from_media_type(range: &MediaType) -> Option<Self> {
         let version = parameter(range, "version");
         let version = version.as_deref();
         match range.essence().to_string().to_ascii_lowercase().as_str() {
@@ -64,7 +64,7 @@ fn parameter(range: &MediaType, name: &str) -> Option<String> {
     range.get_param(Name::new(name)?).map(|value| value.unquoted_str().into_owned())
 }
 
-/// The weight, 1 where none is given; none where it isn't a weight.
+/// The weight: 1 if `q` is absent. Returns `None` if `q` isn't a number from 0 to 1.
 fn weight(range: &MediaType) -> Option<f32> {
     match parameter(range, "q") {
         None => Some(1.0),
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn accept_headers() {
-        use Format::{OpenMetrics, Protobuf, Text};
-        let cases: &[(&str, Format)] = &[
+        use ExpositionFormat::{OpenMetrics, Protobuf, Text};
+        let cases: &[(&str, ExpositionFormat)] = &[
             ("", Text),
             ("   ", Text),
             ("*/*", Text),
@@ -114,15 +114,15 @@ mod tests {
             ("application/vnd.google.protobuf;proto=other.Family;encoding=delimited", Text),
         ];
         for (accept, expected) in cases {
-            assert_eq!(Format::negotiate(accept), *expected, "{accept}");
+            assert_eq!(ExpositionFormat::negotiate(accept), *expected, "{accept}");
         }
     }
 
-    /// What Prometheus sends by default, and with native histograms turned on (`scrape/scrape.go`).
+    /// The headers that Prometheus sends by default and with native histograms enabled (`scrape/scrape.go`).
     #[test]
     fn prometheus_headers() {
-        use Format::{OpenMetrics, Protobuf};
-        let cases: &[(&str, &str, Format)] = &[
+        use ExpositionFormat::{OpenMetrics, Protobuf};
+        let cases: &[(&str, &str, ExpositionFormat)] = &[
             (
                 "2.5",
                 "application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -150,7 +150,7 @@ mod tests {
             ),
         ];
         for (version, accept, expected) in cases {
-            assert_eq!(Format::negotiate(accept), *expected, "Prometheus {version}");
+            assert_eq!(ExpositionFormat::negotiate(accept), *expected, "Prometheus {version}");
         }
     }
 }

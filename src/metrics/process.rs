@@ -1,6 +1,6 @@
-//! What the system says of this process, read when asked. Linux only: elsewhere nothing is known.
+//! Process statistics, read anew for each scrape. Linux only: elsewhere every value is `None`.
 
-/// Each value is absent where it can't be read; names and meanings are those of other Prometheus clients.
+/// Values are `None` if unreadable. Names and meanings match the process metrics of the Prometheus client libraries.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProcessStats {
     /// User and system CPU time, in seconds.
@@ -11,7 +11,7 @@ pub struct ProcessStats {
     pub virtual_bytes: Option<u64>,
     /// Open file descriptors.
     pub open_fds: Option<u64>,
-    /// The soft limit on them; none also when unlimited.
+    /// The soft limit on open file descriptors; `None` also if unlimited.
     pub max_fds: Option<u64>,
     /// When the process started, in seconds since the Unix epoch.
     pub start_time_seconds: Option<f64>,
@@ -21,7 +21,7 @@ pub struct ProcessStats {
 
 #[cfg(not(target_os = "linux"))]
 impl ProcessStats {
-    /// Nothing is known on this system.
+    /// Returns no values: this system is not supported.
     #[must_use]
     pub fn read() -> Self {
         Self::default()
@@ -59,13 +59,13 @@ mod linux {
         }
     }
 
-    /// The kernel counts from the boot.
+    /// The start time since the Unix epoch; the kernel reports it since boot.
     fn start_time(stat: &Stat) -> Option<f64> {
         let boot = u32::try_from(procfs::boot_time_secs().ok()?).ok()?;
         Some(f64::from(boot) + seconds(stat.starttime))
     }
 
-    /// Clock ticks as seconds.
+    /// Converts clock ticks to seconds.
     #[allow(
         clippy::cast_precision_loss,
         reason = "2^53 ticks of a hundredth of a second are three million years"

@@ -1,62 +1,67 @@
-//! Which samples the metrics of security intelligence have. Pure, like `samples.rs`, whose types it uses.
+//! Functions that derive the samples of the security intelligence metrics. Pure.
 
-use super::collector::Scrape;
-use super::samples::{Sample, Value};
-use crate::signatures::{Finding, Told};
+use super::scrape::Scrape;
+use super::value::{Sample, SampleValue};
+use crate::signatures::{FeedHistory, Finding};
 use crate::state::{FeedState, SourceState};
 
-/// One sample for each source and route that has a value.
+/// One sample per source and route for which `of` returns a value.
 pub(super) fn per_source<'a>(
     scrape: &'a Scrape,
-    of: impl Fn(&'a SourceState) -> Option<Value<'a>>,
-) -> Vec<Sample<'a>> {
+    value: impl Fn(&'a SourceState) -> Option<SampleValue<'a>>,
+) -> Vec<Sample<'a, 2>> {
     let sources = scrape.snapshot.signatures.sources.iter();
-    sources.filter_map(|state| Some(of(state)?.sample([state.source.as_str(), &state.route]))).collect()
+    sources.filter_map(|state| Some(value(state)?.sample([state.source.as_str(), &state.route]))).collect()
 }
 
 fn feeds(scrape: &Scrape) -> impl Iterator<Item = &FeedState> {
     scrape.snapshot.signatures.feeds.iter()
 }
 
-/// One sample for each route that knows what is published, under the versions.
-pub(super) fn per_published<'a>(scrape: &'a Scrape, of: impl Fn(&'a Told) -> Value<'a>) -> Vec<Sample<'a>> {
-    let told = feeds(scrape).filter_map(|feed| Some((feed, feed.told.as_ref()?)));
-    let samples = told.map(|(feed, told)| {
-        let published = &told.published;
+/// One sample per route with a feed history, with the published versions as labels.
+pub(super) fn per_published<'a>(
+    scrape: &'a Scrape,
+    value: impl Fn(&'a FeedHistory) -> SampleValue<'a>,
+) -> Vec<Sample<'a, 4>> {
+    let history = feeds(scrape).filter_map(|feed| Some((feed, feed.history.as_ref()?)));
+    let samples = history.map(|(feed, history)| {
+        let published = &history.published;
         let versions = [published.signatures, published.engine, published.platform];
-        let mut labels: Vec<_> = versions.iter().map(|version| version.to_string().into()).collect();
-        labels.push(feed.route.as_str().into());
-        Sample { labels, value: of(told) }
+        let [version, engine, platform] = versions.map(|version| version.to_string().into());
+        let labels = [version, engine, platform, feed.route.as_str().into()];
+        Sample { labels, value: value(history) }
     });
     samples.collect()
 }
 
-pub(super) fn feed_success(scrape: &Scrape) -> Vec<Sample<'_>> {
+pub(super) fn feed_success(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
     let fetched = feeds(scrape).filter_map(|feed| Some((feed, feed.fetch.as_ref()?)));
-    fetched.map(|(feed, fetch)| Value::truth(fetch.is_ok()).sample([feed.route.as_str()])).collect()
+    fetched.map(|(feed, fetch)| SampleValue::truth(fetch.is_ok()).sample([feed.route.as_str()])).collect()
 }
 
-pub(super) fn feed_failure_reason(scrape: &Scrape) -> Vec<Sample<'_>> {
+pub(super) fn feed_failure_reason(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
     let failed = feeds(scrape).filter_map(|feed| Some((feed, feed.fetch.as_ref()?.as_ref().err()?)));
     let samples = failed.map(|(feed, failure)| {
-        Value::Whole(1).sample([feed.route.as_str(), failure.stage.as_str(), failure.reason.as_str()])
+        SampleValue::Whole(1).sample([feed.route.as_str(), failure.phase.as_str(), failure.reason.as_str()])
     });
     samples.collect()
 }
 
-/// All of them, so that each is a series that turns; nothing where the feed wasn't read.
-pub(super) fn feed_stale(scrape: &Scrape) -> Vec<Sample<'_>> {
+/// One sample per finding, 0 or 1, so that a change alters values and not the series. Omits routes
+/// whose last attempt to read the feed didn't succeed.
+pub(super) fn feed_stale(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
     let read = feeds(scrape).filter(|feed| feed.fetch == Some(Ok(())));
     let samples = read.flat_map(|feed| {
         let shown = |finding: &Finding| {
-            Value::truth(feed.findings.contains(finding)).sample([feed.route.as_str(), finding.as_str()])
+            SampleValue::truth(feed.findings.contains(finding))
+                .sample([feed.route.as_str(), finding.as_str()])
         };
         Finding::ALL.iter().map(shown)
     });
     samples.collect()
 }
 
-pub(super) fn stale_after(scrape: &Scrape) -> Vec<Sample<'_>> {
+pub(super) fn stale_after(scrape: &Scrape) -> Vec<Sample<'_, 0>> {
     let at = scrape.snapshot.signatures.stale_after(&scrape.snapshot.plan);
-    at.map(|at| Value::time(at).sample([])).into_iter().collect()
+    at.map(|at| SampleValue::time(at).sample([])).into_iter().collect()
 }

@@ -1,21 +1,21 @@
-//! Every metric, declared once: its name as users see it, kind, unit, labels and help.
-//! Where the values come from is `samples.rs`; how METRICS.md is made of this is `markdown.rs`.
+//! Declares every metric once: name as exposed, kind, scope, unit, labels and help.
+//! `families.rs` maps each metric to its samples; `markdown.rs` generates METRICS.md from the declarations.
 
-/// What a metric is.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Only rises; its name ends in `_total`.
+    /// Only increases. The name ends in `_total`.
     Counter,
-    /// Rises and falls.
+    /// Increases and decreases.
     Gauge,
-    /// Counts by size, with classic and native buckets.
+    /// Counts observations in classic and native buckets.
     Histogram,
-    /// Always 1; the labels say it. Its name ends in `_info`.
+    /// Always 1: the labels carry the information. The name ends in `_info`.
     Info,
 }
 
 impl Kind {
-    /// The word for it in METRICS.md.
+    /// The name of the kind in METRICS.md.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Kind {
         }
     }
 
-    /// What the kind adds to the end of a name.
+    /// The suffix that the kind adds to a metric name.
     #[must_use]
     pub const fn suffix(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// The word at the end of the names that have this unit.
+    /// The unit as it appears in metric names.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -57,35 +57,66 @@ impl Unit {
     }
 }
 
-/// One metric's declaration.
+/// The metrics that a scrape includes. Of a metric: the narrowest scrape that includes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricScope {
+    /// Every metric: `/metrics`.
+    All,
+    /// The results of one probe: `/probe`. No counters, no component verdicts, no metrics of the exporter itself.
+    Probe,
+}
+
+impl MetricScope {
+    /// Whether a scrape of this scope includes `metric`.
+    #[must_use]
+    pub fn has(self, metric: Metric) -> bool {
+        self == Self::All || metric.spec().scope == Self::Probe
+    }
+}
+
+/// The declaration of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {
-    /// The name that queries use, suffixes included.
+    /// The name used in queries, suffixes included.
     pub name: &'static str,
-    /// What it is.
+    /// The type of the metric.
     pub kind: Kind,
-    /// Its unit, if it has one; also part of the name.
+    /// The narrowest scrape that includes the metric.
+    pub scope: MetricScope,
+    /// The unit, if any; also part of the name.
     pub unit: Option<Unit>,
-    /// Its labels, in the order in which samples give their values.
+    /// The label names, in the order of the label values of samples. `families.rs` checks their number at compile time.
     pub labels: &'static [&'static str],
-    /// What it says: one line without backslashes, since not every format escapes it.
+    /// The HELP text: one line without backslashes, because not every format escapes them.
     pub help: &'static str,
 }
 
 impl Spec {
-    /// The name without the suffixes of kind and unit, which OpenMetrics libraries add themselves.
+    /// The name without the suffixes of kind and unit, which prometheus-client appends.
     #[must_use]
     pub fn stem(&self) -> &'static str {
         let name = self.name.strip_suffix(self.kind.suffix()).unwrap_or(self.name);
         let unit = self.unit.and_then(|unit| name.strip_suffix(unit.as_str())?.strip_suffix('_'));
         unit.unwrap_or(name)
     }
+
+    /// The label names as an array.
+    ///
+    /// # Panics
+    /// If the number of labels isn't `N`. `families.rs` calls this function in a constant, so that a mismatch is a compile
+    /// error.
+    pub(super) const fn label_names<const N: usize>(&self) -> [&'static str; N] {
+        match self.labels.first_chunk() {
+            Some(names) if self.labels.len() == N => *names,
+            _ => panic!("the metric has another number of labels"),
+        }
+    }
 }
 
-/// Declares [`Metric`] from rows of variant, name, kind, unit, labels and help.
+/// Declares [`Metric`] from rows of variant, name, kind, scope, unit, labels and help.
 macro_rules! metrics {
-    ($($variant:ident: $name:literal, $kind:ident, $unit:expr, [$($label:literal),*], $help:literal;)+) => {
-        /// Every metric that the exporter has.
+    ($($variant:ident: $name:literal, $kind:ident, $scope:ident, $unit:expr, [$($label:literal),*], $help:literal;)+) => {
+        /// The exporter's metrics.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Metric { $(#[doc = concat!("`", $name, "`")] $variant),+ }
 
@@ -93,13 +124,14 @@ macro_rules! metrics {
             /// Every metric, in the order of the output.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Its declaration.
+            /// The metric's declaration.
             #[must_use]
             pub const fn spec(self) -> &'static Spec {
                 match self {
                     $(Self::$variant => &Spec {
                         name: $name,
                         kind: Kind::$kind,
+                        scope: MetricScope::$scope,
                         unit: $unit,
                         labels: &[$($label),*],
                         help: $help,
@@ -114,176 +146,186 @@ const SECONDS: Option<Unit> = Some(Unit::Seconds);
 const BYTES: Option<Unit> = Some(Unit::Bytes);
 
 metrics! {
-    BuildInfo: "defender_exporter_build_info", Info, None, ["version", "revision", "rustc"],
-        "The running exporter: its version, the revision it was built from, and the compiler.";
-    EndpointInfo: "defender_endpoint_info", Info, None, ["component", "endpoint", "pattern", "host", "port"],
-        "What is probed for which documented pattern; the pattern is written as in Microsoft's document.";
+    BuildInfo: "defender_exporter_build_info", Info, All, None, ["version", "revision", "rustc"],
+        "Version of the running exporter, the revision it was built from, and the compiler.";
+    EndpointInfo: "defender_endpoint_info", Info, Probe, None, ["component", "endpoint", "pattern", "host", "port"],
+        "The probed endpoint of each documented pattern; the pattern is spelled as in Microsoft's document.";
 
-    ProbeSuccess: "defender_probe_success", Gauge, None, ["component", "endpoint", "route"],
-        "Whether the last probe got a genuine answer, of whatever status (1) or not (0). Absent before the first probe.";
-    ProbeDuration: "defender_probe_duration_seconds", Gauge, SECONDS, ["component", "endpoint", "route"],
-        "How long the last probe took: the sum of its phases.";
-    ProbePhaseDuration: "defender_probe_phase_duration_seconds", Gauge, SECONDS,
+    ProbeSuccess: "defender_probe_success", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Whether the last probe received a genuine answer, whatever its HTTP status (1), or failed (0). Absent before the first probe.";
+    ProbeDuration: "defender_probe_duration_seconds", Gauge, Probe, SECONDS, ["component", "endpoint", "route"],
+        "Duration of the last probe: the sum of its phases.";
+    ProbePhaseDuration: "defender_probe_phase_duration_seconds", Gauge, Probe, SECONDS,
         ["component", "endpoint", "route", "phase"],
-        "How long each phase of the last probe took, the failed one included. Absent for phases not reached or not applicable.";
-    ProbeFailureReason: "defender_probe_failure_reason", Gauge, None,
-        ["component", "endpoint", "route", "stage", "reason"],
-        "Always 1: where and why the last probe failed. Absent while the probe succeeds.";
-    Probes: "defender_probes_total", Counter, None, ["component", "endpoint", "route"],
-        "Probes that ended, well or not.";
-    ProbeFailures: "defender_probe_failures_total", Counter, None, ["component", "endpoint", "route"],
-        "Probes that failed.";
-    ProbeFailuresByReason: "defender_probe_failures_by_reason_total", Counter, None,
-        ["component", "route", "stage", "reason"],
-        "Probes that failed, by stage and reason; every pair that can occur is present from the start.";
-    ProbeLatency: "defender_probe_latency_seconds", Histogram, SECONDS, ["component", "route", "phase"],
+        "Duration of each phase of the last probe, the failed phase included. Absent for phases that were not reached or don't apply.";
+    ProbeFailureReason: "defender_probe_failure_reason", Gauge, Probe, None,
+        ["component", "endpoint", "route", "phase", "reason"],
+        "Always 1: phase and reason of the last probe's failure. Absent while the probe succeeds.";
+    Probes: "defender_probes_total", Counter, All, None, ["component", "endpoint", "route"],
+        "Completed probes.";
+    ProbeFailures: "defender_probe_failures_total", Counter, All, None, ["component", "endpoint", "route"],
+        "Failed probes.";
+    ProbeFailuresByReason: "defender_probe_failures_by_reason_total", Counter, All, None,
+        ["component", "route", "phase", "reason"],
+        "Failed probes by phase and reason; every possible pair is present from the start.";
+    ProbeLatency: "defender_probe_latency_seconds", Histogram, All, SECONDS, ["component", "route", "phase"],
         "Durations of the phases of all probes, failed phases included, in classic and native buckets.";
-    ProbeLastTimestamp: "defender_probe_last_timestamp_seconds", Gauge, SECONDS, ["component", "endpoint", "route"],
-        "When the last probe ended. Absent before the first probe.";
-    ProbeLastSuccessTimestamp: "defender_probe_last_success_timestamp_seconds", Gauge, SECONDS,
+    ProbeLastTimestamp: "defender_probe_last_timestamp_seconds", Gauge, Probe, SECONDS, ["component", "endpoint", "route"],
+        "When the last probe completed. Absent before the first probe.";
+    ProbeLastSuccessTimestamp: "defender_probe_last_success_timestamp_seconds", Gauge, All, SECONDS,
         ["component", "endpoint", "route"],
-        "When the last successful probe ended. Absent until one succeeds.";
-    ProbeOverruns: "defender_probe_overruns_total", Counter, None, ["component"],
-        "Probes left out: the one before was still under way when they were due, or the exporter's machine stood still.";
-    ProbeInterval: "defender_probe_interval_seconds", Gauge, SECONDS, ["component"],
-        "The configured time between two probes of an endpoint that has no interval of its own.";
+        "When the last successful probe completed. Absent until a probe succeeds.";
+    ProbeOverruns: "defender_probe_overruns_total", Counter, All, None, ["component"],
+        "Skipped or discarded probes: the previous probe was still running when the next was due, or the exporter's machine was stalled.";
+    ProbeInterval: "defender_probe_interval_seconds", Gauge, All, SECONDS, ["component"],
+        "Configured interval between two probes of an endpoint that has no interval of its own.";
 
-    ProbeAddressSuccess: "defender_probe_address_success", Gauge, None, ["component", "endpoint", "route", "address"],
-        "Whether the last probe of each address of the endpoint's name got a genuine answer (1) or not (0); eight addresses at most. Absent by a proxy, and unless resolver.addresses is all.";
-    ProbeAddressDuration: "defender_probe_address_duration_seconds", Gauge, SECONDS,
+    ProbeAddressSuccess: "defender_probe_address_success", Gauge, All, None, ["component", "endpoint", "route", "address"],
+        "Whether the last probe of each address of the endpoint's name received a genuine answer (1) or failed (0); at most eight addresses. Absent via a proxy. Unless resolver.addresses is all: present only if an address failed before another one worked.";
+    ProbeAttempts: "defender_probe_attempts", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Number of attempts that the last probe made until it was connected: 1 if the first DNS server, address and proxy worked. More: clients lose time, and the endpoint is degraded. Absent if the probe connected nowhere.";
+    ProbeAddressDuration: "defender_probe_address_duration_seconds", Gauge, All, SECONDS,
         ["component", "endpoint", "route", "address"],
-        "How long the last probe of each address took: the sum of its phases.";
+        "Duration of the last probe of each address: the sum of its phases.";
 
-    HttpStatusCode: "defender_http_status_code", Gauge, None, ["component", "endpoint", "route"],
-        "The HTTP status of the last probe's answer. Absent when none came.";
-    HttpStatusExpected: "defender_http_status_expected", Gauge, None, ["component", "endpoint", "route"],
-        "Whether that status is one that the genuine service answers with (1) or not (0). Absent when no answer came.";
-    ProxyConnectStatusCode: "defender_proxy_connect_status_code", Gauge, None, ["component", "endpoint", "route"],
-        "The HTTP status of the proxy's answer to the last probe's CONNECT. Absent without a proxy, or when none came.";
-    DnsAddresses: "defender_dns_addresses", Gauge, None, ["component", "endpoint", "route", "family"],
-        "How many addresses DNS gave to the last probe. Absent when it gave none or was not asked.";
-    DnsPrivateAddresses: "defender_dns_private_addresses", Gauge, None, ["component", "endpoint", "route"],
-        "How many of the addresses that DNS gave to the last probe are private, where no public service is: by split DNS, a private link or a filter. Absent when DNS gave none or was not asked for the endpoint's own name.";
-    TlsVerified: "defender_tls_verified", Gauge, None, ["component", "endpoint", "route"],
-        "Whether the presented chain was verified for the name (1) or not (0), also when the probe failed. Absent without TLS.";
-    TlsIntercepted: "defender_tls_intercepted", Gauge, None, ["component", "endpoint", "route"],
-        "Whether the chain, trusted by this machine, ended at a root that is none of the genuine service's (1) or not (0). Absent where the chain was not verified.";
-    TlsChainCompleted: "defender_tls_chain_completed", Gauge, None, ["component", "endpoint", "route"],
-        "Whether the chain was verified with an intermediate that the server left out, fetched as Windows does (1) or not (0). Absent where the chain was not verified.";
-    TlsInfo: "defender_tls_info", Info, None,
+    HttpStatusCode: "defender_http_status_code", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "HTTP status of the last probe's answer. Absent if no answer came.";
+    HttpStatusExpected: "defender_http_status_expected", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Whether the catalog expects this HTTP status (1) or not (0). If the catalog isn't sure, 0 doesn't indicate a network fault. Absent if no answer came.";
+    HttpRangeHonored: "defender_http_range_honored", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Whether the answer to a request for the first byte (Range) was that part (1, status 206) or the whole object (0, status 200). 0: a device on the path strips Range, which BITS and Delivery Optimization need. Absent for endpoints without Range, and for other answers.";
+    ProxyConnectStatusCode: "defender_proxy_connect_status_code", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "HTTP status of the proxy's answer to the last probe's CONNECT. Absent without a proxy, or if no answer came.";
+    DnsAddresses: "defender_dns_addresses", Gauge, Probe, None, ["component", "endpoint", "route", "family"],
+        "Number of addresses that DNS returned to the last probe. Absent if DNS returned none or was not queried.";
+    DnsPrivateAddresses: "defender_dns_private_addresses", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Number of private addresses among those that DNS returned to the last probe. Public services have no private addresses: the cause is split DNS, a private link or a filter. Absent if DNS returned no address or was not queried for the endpoint's own name.";
+    TlsVerified: "defender_tls_verified", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Whether the presented chain was verified for the name (1) or not (0), also if the probe failed. Absent without TLS.";
+    TlsIntercepted: "defender_tls_intercepted", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Whether the chain ended at a private root that this machine trusts, not at a root of the genuine service (1), or not (0). Absent if the chain was not verified.";
+    TlsUnexpectedRoot: "defender_tls_unexpected_root", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Whether the chain ended at a publicly trusted root that is not known of Microsoft's services (1) or not (0). 1 is not interception: Microsoft may have changed its root. Absent if the chain was not verified.";
+    TlsChainCompleted: "defender_tls_chain_completed", Gauge, Probe, None, ["component", "endpoint", "route"],
+        "Whether verification needed an intermediate that the server didn't send and that was embedded, or fetched as Windows does (1), or not (0). Absent if the chain was not verified.";
+    TlsInfo: "defender_tls_info", Info, Probe, None,
         ["component", "endpoint", "route", "version", "cipher", "issuer", "root"],
-        "What TLS agreed on, the issuer of the presented leaf, and the root that its chain was verified to; empty where not known.";
-    TlsLeafNotAfter: "defender_tls_leaf_not_after_timestamp_seconds", Gauge, SECONDS,
+        "TLS version and cipher, issuer of the presented leaf, and root of the verified chain; empty if unknown.";
+    TlsLeafNotAfter: "defender_tls_leaf_not_after_timestamp_seconds", Gauge, Probe, SECONDS,
         ["component", "endpoint", "route"],
         "When the presented leaf certificate expires.";
-    TlsChainNotAfter: "defender_tls_chain_not_after_timestamp_seconds", Gauge, SECONDS,
+    TlsChainNotAfter: "defender_tls_chain_not_after_timestamp_seconds", Gauge, Probe, SECONDS,
         ["component", "endpoint", "route"],
-        "When the first certificate of the presented chain expires.";
-    TlsRevocationStatus: "defender_tls_revocation_status", Gauge, None,
+        "When the first certificate of the verified chain expires, the root included. Absent if the chain was not verified.";
+    TlsRevocationStatus: "defender_tls_revocation_status", Gauge, Probe, None,
         ["component", "endpoint", "route", "status"],
-        "Which revocation status the last probe's verified chain has: 1 for one of good, revoked, unknown, 0 for the others. Absent until it was checked once.";
-    TlsRevocationUnknownReason: "defender_tls_revocation_unknown_reason", Gauge, None,
+        "Revocation status of the last probe's verified chain: 1 for one of good, revoked, unknown, 0 for the others. Absent before the first check.";
+    TlsRevocationUnknownReason: "defender_tls_revocation_unknown_reason", Gauge, Probe, None,
         ["component", "endpoint", "route", "reason"],
         "Always 1: why the revocation status is unknown. Absent while it is known.";
-    CrlFetchSuccess: "defender_crl_fetch_success", Gauge, None, ["crl", "route"],
-        "Whether the last attempt to fetch a revocation list that a verified chain names succeeded (1) or not (0). A list that is still valid is asked for again at intervals.";
-    CrlFetchFailureReason: "defender_crl_fetch_failure_reason", Gauge, None, ["crl", "route", "stage", "reason"],
-        "Always 1: where and why the last attempt to fetch the revocation list failed. Absent while it succeeds.";
-    CrlThisUpdate: "defender_crl_this_update_timestamp_seconds", Gauge, SECONDS, ["crl", "route"],
-        "When the revocation list in use was made.";
-    CrlNextUpdate: "defender_crl_next_update_timestamp_seconds", Gauge, SECONDS, ["crl", "route"],
-        "Until when the revocation list in use is valid; clients that check revocation fail from then on if no newer one can be fetched.";
-    ComponentAvailable: "defender_component_available", Gauge, None, ["component", "route"],
-        "Whether the component works (1, also when degraded) or not (0). Absent until each of its endpoints was probed once.";
-    MapsConnected: "defender_maps_connected", Gauge, None, ["route", "ssl_options"],
-        "Whether a client with this SSLOptions (0 checks nothing, 1 revocation, 2 pinning, 3 both, the default) would get through to MAPS (1) or not (0). Absent until it is known.";
-    MapsDisconnectedReason: "defender_maps_disconnected_reason", Gauge, None,
-        ["route", "ssl_options", "stage", "reason"],
-        "Always 1: why a client with this SSLOptions would not get through, at the endpoint that came nearest. Absent while it would.";
+    CrlFetchSuccess: "defender_crl_fetch_success", Gauge, All, None, ["crl", "route"],
+        "Whether the last attempt to fetch a revocation list that a verified chain names succeeded (1) or not (0). Valid lists are fetched again at an interval.";
+    CrlFetchFailureReason: "defender_crl_fetch_failure_reason", Gauge, All, None, ["crl", "route", "phase", "reason"],
+        "Always 1: phase and reason of the last failed attempt to fetch the revocation list. Absent while it succeeds.";
+    CrlThisUpdate: "defender_crl_this_update_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],
+        "When the revocation list in use was issued (thisUpdate).";
+    CrlNextUpdate: "defender_crl_next_update_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],
+        "When the revocation list in use expires (nextUpdate). Afterwards, clients that check revocation fail unless they can fetch a newer list.";
+    EndpointState: "defender_endpoint_state", Gauge, Probe, None, ["component", "endpoint", "route", "state"],
+        "State of the endpoint: 1 for one of good, degraded, bad, 0 for the others. bad requires proof of harm; an answer that the catalog isn't sure of degrades nothing. Absent before the first probe, and while the last failure is internal to the exporter's machine.";
+    EndpointConcern: "defender_endpoint_concern", Gauge, Probe, None, ["component", "endpoint", "route", "concern"],
+        "Always 1: what keeps the endpoint from being good (for failure, see defender_probe_failure_reason). Absent while it is good.";
+    ComponentAvailable: "defender_component_available", Gauge, All, None, ["component", "route"],
+        "Whether the component works (1, also if degraded) or not (0). Absent until each of its endpoints was probed once.";
+    MapsConnected: "defender_maps_connected", Gauge, All, None, ["route", "ssl_options"],
+        "Whether a client with this SSLOptions value (0 checks nothing, 1 revocation, 2 pinning, 3 both, the default) can connect to MAPS (1) or not (0). Requires one working host among the default hosts and one among the hosts of a region. Absent until known.";
+    MapsDisconnectedReason: "defender_maps_disconnected_reason", Gauge, All, None,
+        ["route", "ssl_options", "need", "phase", "reason"],
+        "Always 1: a need of MAPS (default_hosts, regional_hosts) that no endpoint serves for a client with this SSLOptions value, with phase and reason of the best endpoint. Absent while the client can connect.";
 
-    UpdateSourceAvailable: "defender_update_source_available", Gauge, None, ["source", "route"],
-        "Whether clients can update their security intelligence from the source (1) or not (0): each step that it takes has an endpoint that works. Absent until it is known.";
-    UpdateSourceLastAvailable: "defender_update_source_last_available_timestamp_seconds", Gauge, SECONDS,
+    UpdateSourceAvailable: "defender_update_source_available", Gauge, All, None, ["source", "route"],
+        "Whether clients can update their security intelligence from the source (1) or not (0): each step of the update has a working endpoint. Absent until known.";
+    UpdateSourceLastAvailable: "defender_update_source_last_available_timestamp_seconds", Gauge, All, SECONDS,
         ["source", "route"],
-        "When the source was last available. Survives a restart where a state file is configured; absent until it was once.";
-    SignaturesPublishedInfo: "defender_signatures_published_info", Info, None,
+        "When the source was last available. A state file keeps it across restarts. Absent until the source was available once.";
+    SignaturesPublishedInfo: "defender_signatures_published_info", Info, All, None,
         ["version", "engine", "platform", "route"],
-        "The versions of signatures, engine and platform that the version feed named last by the route.";
-    SignaturesPublishedTimestamp: "defender_signatures_published_timestamp_seconds", Gauge, SECONDS,
+        "Versions of signatures, engine and platform in the version feed read last via the route.";
+    SignaturesPublishedTimestamp: "defender_signatures_published_timestamp_seconds", Gauge, All, SECONDS,
         ["version", "engine", "platform", "route"],
-        "When those signatures were published, as the feed says.";
-    SignaturesFeedSuccess: "defender_signatures_feed_success", Gauge, None, ["route"],
-        "Whether the last attempt to read the version feed succeeded (1) or not (0). Absent before the first.";
-    SignaturesFeedFailureReason: "defender_signatures_feed_failure_reason", Gauge, None,
-        ["route", "stage", "reason"],
-        "Always 1: where and why the last attempt to read the version feed failed, at the feed that is asked first. Absent while it succeeds.";
-    SignaturesFeedStale: "defender_signatures_feed_stale", Gauge, None, ["route", "finding"],
-        "Whether the version feed is old content, as a caching proxy hands out, by this sign (1) or not (0). Absent while the feed can not be read.";
-    SignaturesStaleAfter: "defender_signatures_stale_after_timestamp_seconds", Gauge, SECONDS, [],
-        "When signatures turn stale: those of this machine where Defender is on it, else those of a client that updated at the last moment at which any source was available by any route. Absent where neither is known.";
+        "When those signatures were published, according to the feed.";
+    SignaturesFeedSuccess: "defender_signatures_feed_success", Gauge, All, None, ["route"],
+        "Whether the last attempt to read the version feed succeeded (1) or not (0). Absent before the first attempt.";
+    SignaturesFeedFailureReason: "defender_signatures_feed_failure_reason", Gauge, All, None,
+        ["route", "phase", "reason"],
+        "Always 1: phase and reason of the last failed attempt to read the version feed, at the first feed in order. Absent while it succeeds.";
+    SignaturesFeedStale: "defender_signatures_feed_stale", Gauge, All, None, ["route", "finding"],
+        "Whether the version feed is old content, as from a caching proxy, according to this finding (1), or not (0). Absent while the feed is unreadable.";
+    SignaturesStaleAfter: "defender_signatures_stale_after_timestamp_seconds", Gauge, All, SECONDS, [],
+        "When signatures turn stale: those of this machine if Defender is installed, else those of a client that updated when any source was last available via any route. Absent if neither is known.";
 
-    ConfigLastReloadSuccessful: "defender_config_last_reload_successful", Gauge, None, [],
+    ConfigLastReloadSuccessful: "defender_config_last_reload_successful", Gauge, All, None, [],
         "Whether the last attempt to load the configuration succeeded (1) or not (0).";
-    ConfigLastReloadSuccessTimestamp: "defender_config_last_reload_success_timestamp_seconds", Gauge, SECONDS, [],
+    ConfigLastReloadSuccessTimestamp: "defender_config_last_reload_success_timestamp_seconds", Gauge, All, SECONDS, [],
         "When the configuration in use was loaded.";
 
-    SignaturesInstalledInfo: "defender_signatures_installed_info", Info, None, ["version", "engine", "platform"],
-        "The security intelligence, engine and product installed on this machine; empty where not known. Absent where it has no Defender.";
-    SignaturesInstalledTimestamp: "defender_signatures_installed_timestamp_seconds", Gauge, SECONDS,
+    SignaturesInstalledInfo: "defender_signatures_installed_info", Info, All, None, ["version", "engine", "platform"],
+        "Versions of security intelligence, engine and product installed on this machine; empty if unknown. Absent without Defender.";
+    SignaturesInstalledTimestamp: "defender_signatures_installed_timestamp_seconds", Gauge, All, SECONDS,
         ["version", "engine", "platform"],
-        "When the installed security intelligence was made or, where only that is told (Linux), installed.";
-    HostReadSuccess: "defender_host_read_success", Gauge, None, ["source"],
-        "Whether all that this machine was asked of its own Defender could be read (1) or not (0). Absent where it has no Defender.";
-    HostReadFailureReason: "defender_host_read_failure_reason", Gauge, None, ["source", "reason"],
-        "Always 1: why something could not be read; access_denied means that the exporter needs elevation. Absent while all can.";
-    HostLastReadTimestamp: "defender_host_last_read_timestamp_seconds", Gauge, SECONDS, [],
-        "When this machine was last asked.";
-    HostSslOptions: "defender_host_ssl_options", Gauge, None, [],
+        "When the installed security intelligence was built or, if only that is known (Linux), installed.";
+    HostReadSuccess: "defender_host_read_success", Gauge, All, None, ["source"],
+        "Whether all facts about this machine's own Defender could be read from the source (1) or not (0). Absent without Defender.";
+    HostReadFailureReason: "defender_host_read_failure_reason", Gauge, All, None, ["source", "reason"],
+        "Always 1: why a fact could not be read; access_denied: the exporter needs elevation. Absent while all facts can be read.";
+    HostLastReadTimestamp: "defender_host_last_read_timestamp_seconds", Gauge, All, SECONDS, [],
+        "When this machine's Defender was last read.";
+    HostSslOptions: "defender_host_ssl_options", Gauge, All, None, [],
         "Windows: what this machine checks when it connects to MAPS: 0 nothing, 1 revocation, 2 pinning, 3 both, the default.";
-    HostWinhttpProxyConfigured: "defender_host_winhttp_proxy_configured", Gauge, None, [],
+    HostWinhttpProxyConfigured: "defender_host_winhttp_proxy_configured", Gauge, All, None, [],
         "Windows: whether a system-wide WinHTTP proxy is set (1) or not (0).";
-    HostProxyPolicyConfigured: "defender_host_proxy_policy_configured", Gauge, None, [],
-        "Windows: whether a policy gives Defender a proxy of its own, or a script (1), or not (0).";
-    HostSpynetReporting: "defender_host_spynet_reporting", Gauge, None, [],
-        "Windows: what a policy makes of cloud-delivered protection: 0 off, 1 basic, 2 advanced. Absent where none does.";
-    HostSubmitSamplesConsent: "defender_host_submit_samples_consent", Gauge, None, [],
-        "Windows: what a policy makes of samples: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent where none does.";
-    HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, None, [],
-        "Windows: whether MpCmdRun -ValidateMapsConnection found this machine connected to MAPS (1) or not (0). Absent where that is not told.";
-    HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, None, ["hresult", "cause"],
-        "Windows: the error of that validation, as `defender-exporter explain` takes it, and what it means in a few words. Absent while there is none.";
-    HostLastMapsConnection: "defender_host_last_maps_connection_timestamp_seconds", Gauge, SECONDS, [],
-        "Windows: when this machine last connected to MAPS, as newer builds of MpCmdRun tell.";
-    HostLastFallback: "defender_host_last_fallback_timestamp_seconds", Gauge, SECONDS, [],
+    HostProxyPolicyConfigured: "defender_host_proxy_policy_configured", Gauge, All, None, [],
+        "Windows: whether a policy sets a proxy or PAC script for Defender (1) or not (0).";
+    HostSpynetReporting: "defender_host_spynet_reporting", Gauge, All, None, [],
+        "Windows: cloud-delivered protection by policy: 0 off, 1 basic, 2 advanced. Absent without a policy.";
+    HostSubmitSamplesConsent: "defender_host_submit_samples_consent", Gauge, All, None, [],
+        "Windows: sample submission by policy: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent without a policy.";
+    HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, All, None, [],
+        "Windows: whether MpCmdRun -ValidateMapsConnection succeeded (1) or not (0). Absent if unavailable.";
+    HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, All, None, ["hresult", "cause"],
+        "Windows: HRESULT of that validation (see `defender-exporter explain`) and its meaning. Absent if there is no error.";
+    HostLastMapsConnection: "defender_host_last_maps_connection_timestamp_seconds", Gauge, All, SECONDS, [],
+        "Windows: when this machine last connected to MAPS. Newer builds of MpCmdRun report it.";
+    HostLastFallback: "defender_host_last_fallback_timestamp_seconds", Gauge, All, SECONDS, [],
         "Windows: when Defender last fell back to the alternate download location. Absent if never.";
-    HostSignaturesDue: "defender_host_signatures_due_seconds", Gauge, SECONDS, [],
-        "Windows: the age at which a policy lets signatures count as out of date. Absent where none does.";
-    HostEvents: "defender_host_events_total", Counter, None, ["event"],
-        "Windows: events of Defender's log since the exporter started, by their id.";
-    HostEventLastTimestamp: "defender_host_event_last_timestamp_seconds", Gauge, SECONDS, ["event"],
-        "Windows: when the last event of this id was logged, also before the exporter started. Absent if there is none.";
-    HostHealthy: "defender_host_healthy", Gauge, None, [],
-        "Linux: whether mdatp calls itself healthy (1) or not (0).";
-    HostCloudEnabled: "defender_host_cloud_enabled", Gauge, None, [],
+    HostSignaturesDue: "defender_host_signatures_due_seconds", Gauge, All, SECONDS, [],
+        "Windows: age at which signatures count as out of date by policy. Absent without a policy.";
+    HostEvents: "defender_host_events_total", Counter, All, None, ["event"],
+        "Windows: events in Defender's log since the exporter started, by event ID.";
+    HostEventLastTimestamp: "defender_host_event_last_timestamp_seconds", Gauge, All, SECONDS, ["event"],
+        "Windows: when the last event with this ID was logged, also before the exporter started. Absent if there is no such event.";
+    HostHealthy: "defender_host_healthy", Gauge, All, None, [],
+        "Linux: whether mdatp reports itself as healthy (1) or not (0).";
+    HostCloudEnabled: "defender_host_cloud_enabled", Gauge, All, None, [],
         "Linux: whether cloud-delivered protection is on (1) or not (0).";
-    HostDefinitionsUpToDate: "defender_host_definitions_up_to_date", Gauge, None, [],
-        "Linux: whether mdatp calls its definitions up to date (1) or not (0).";
-    HostConnectivityTests: "defender_host_connectivity_tests", Gauge, None, ["result"],
-        "Linux: the connections that mdatp connectivity test tried, by result. Absent where it could not be run.";
+    HostDefinitionsUpToDate: "defender_host_definitions_up_to_date", Gauge, All, None, [],
+        "Linux: whether mdatp reports its definitions as up to date (1) or not (0).";
+    HostConnectivityTests: "defender_host_connectivity_tests", Gauge, All, None, ["result"],
+        "Linux: connections tried by mdatp connectivity test, by result. Absent if the test could not run.";
 
-    ProcessCpu: "process_cpu_seconds_total", Counter, SECONDS, [],
+    ProcessCpu: "process_cpu_seconds_total", Counter, All, SECONDS, [],
         "User and system CPU time of the exporter.";
-    ProcessResidentMemory: "process_resident_memory_bytes", Gauge, BYTES, [],
+    ProcessResidentMemory: "process_resident_memory_bytes", Gauge, All, BYTES, [],
         "Resident memory of the exporter.";
-    ProcessVirtualMemory: "process_virtual_memory_bytes", Gauge, BYTES, [],
+    ProcessVirtualMemory: "process_virtual_memory_bytes", Gauge, All, BYTES, [],
         "Virtual memory of the exporter.";
-    ProcessOpenFds: "process_open_fds", Gauge, None, [],
+    ProcessOpenFds: "process_open_fds", Gauge, All, None, [],
         "Open file descriptors of the exporter.";
-    ProcessMaxFds: "process_max_fds", Gauge, None, [],
-        "How many file descriptors the exporter may open. Absent when unlimited.";
-    ProcessStartTime: "process_start_time_seconds", Gauge, SECONDS, [],
-        "When the exporter started, since the Unix epoch.";
-    ProcessThreads: "process_threads", Gauge, None, [],
+    ProcessMaxFds: "process_max_fds", Gauge, All, None, [],
+        "Maximum number of open file descriptors. Absent if unlimited.";
+    ProcessStartTime: "process_start_time_seconds", Gauge, All, SECONDS, [],
+        "Start time of the exporter since the Unix epoch.";
+    ProcessThreads: "process_threads", Gauge, All, None, [],
         "Threads of the exporter.";
 }
 
@@ -293,7 +335,7 @@ mod tests {
 
     use super::*;
 
-    /// Labels that Prometheus, its service discovery or its users set on the target.
+    /// Labels that Prometheus, service discovery or users attach to targets.
     const FORBIDDEN: &[&str] = &["service", "type", "region", "env", "cluster", "instance", "job"];
 
     fn is_label_name(name: &str) -> bool {
@@ -311,7 +353,7 @@ mod tests {
     fn names_are_valid_and_unique() {
         check_all(|spec| is_label_name(spec.name));
         check_all(|spec| spec.name.starts_with("defender_") || spec.name.starts_with("process_"));
-        // OpenMetrics calls a family by its name without `_total` and `_info`: these must differ too.
+        // OpenMetrics family names omit `_total` and `_info`: they must be unique as well.
         let families: BTreeSet<_> =
             Metric::ALL.iter().map(|m| m.spec()).map(|s| s.name.trim_end_matches(s.kind.suffix())).collect();
         assert_eq!(families.len(), Metric::ALL.len());
@@ -337,7 +379,7 @@ mod tests {
         });
     }
 
-    /// What DNS says is no label of anything that needn't be told apart by it.
+    /// Addresses come from DNS, so only the per-address metrics have the label `address`.
     #[test]
     fn addresses_are_labels_of_their_own_metrics_alone() {
         let with: Vec<_> = Metric::ALL.iter().filter(|m| m.spec().labels.contains(&"address")).collect();

@@ -1,35 +1,95 @@
-//! Prometheus text 0.0.4, which prometheus-client doesn't write, straight from the samples.
+//! Writes Prometheus text 0.0.4, which prometheus-client doesn't support, directly from the samples.
 //! The format: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
-use super::collector::Scrape;
-use super::samples::{Sample, Value, samples};
-use super::table::{Kind, Metric, Spec};
+use super::families::{self, MetricFamily, Visitor};
+use super::scrape::Scrape;
+use super::table::{Kind, Spec};
+use super::value::SampleValue;
 use crate::state::Histogram;
 
-/// Writes everything that a scrape shows. A metric without samples isn't mentioned.
+/// Writes the metrics of a scrape. Omits metrics without samples.
 pub(super) fn render(scrape: &Scrape) -> String {
     let mut out = String::new();
-    for metric in Metric::ALL.iter().filter(|metric| scrape.scope.has(**metric)) {
-        // Writing to a String can't fail.
-        let _ = write_family(&mut out, metric.spec(), &samples(*metric, scrape));
-    }
+    // Writing to a String can't fail.
+    let _ = families::write(scrape, &mut TextWriter(&mut out));
     out
 }
 
-fn write_family(out: &mut impl fmt::Write, spec: &Spec, samples: &[Sample]) -> fmt::Result {
-    if samples.is_empty() {
-        return Ok(());
+struct TextWriter<'a>(&'a mut String);
+
+impl Visitor for TextWriter<'_> {
+    type Output = fmt::Result;
+
+    fn visit<const N: usize>(&mut self, family: &MetricFamily<'_, N>) -> fmt::Result {
+        if family.samples.is_empty() {
+            return Ok(());
+        }
+        let Spec { name, help, kind, .. } = family.spec;
+        writeln!(self.0, "# HELP {name} {}", escape_help(help))?;
+        writeln!(self.0, "# TYPE {name} {}", type_word(*kind))?;
+        family.samples.iter().try_for_each(|sample| {
+            let series = Series { name, labels: &family.labels, values: &sample.labels };
+            series.write(self.0, sample.value)
+        })
     }
-    let name = spec.name;
-    writeln!(out, "# HELP {name} {}", escape_help(spec.help))?;
-    writeln!(out, "# TYPE {name} {}", type_word(spec.kind))?;
-    samples.iter().try_for_each(|sample| write_metric(out, spec, sample))
 }
 
-/// The words of the format, which knows no infos.
+/// The name and labels of a series.
+struct Series<'a, const N: usize> {
+    name: &'a str,
+    labels: &'a [&'a str; N],
+    values: &'a [Cow<'a, str>; N],
+}
+
+impl<const N: usize> Series<'_, N> {
+    fn write(&self, out: &mut String, value: SampleValue) -> fmt::Result {
+        match value {
+            SampleValue::Whole(count) => self.write_line(out, "", None, count),
+            SampleValue::Real(measure) => self.write_line(out, "", None, Number(measure)),
+            SampleValue::Histogram(histogram) => self.write_histogram(out, histogram),
+            SampleValue::Info => self.write_line(out, "", None, 1),
+        }
+    }
+
+    fn write_histogram(&self, out: &mut String, histogram: &Histogram) -> fmt::Result {
+        let mut below = 0;
+        for (bound, count) in histogram.classic() {
+            below += count;
+            self.write_line(out, "_bucket", Some(bound), below)?;
+        }
+        self.write_line(out, "_sum", None, Number(histogram.sum()))?;
+        self.write_line(out, "_count", None, histogram.count())
+    }
+
+    fn write_line(
+        &self,
+        out: &mut String,
+        suffix: &str,
+        le: Option<f64>,
+        value: impl fmt::Display,
+    ) -> fmt::Result {
+        out.push_str(self.name);
+        out.push_str(suffix);
+        let mut before = "{";
+        for (label, text) in self.labels.iter().zip(self.values) {
+            for part in [before, label, "=\"", &escape_label(text), "\""] {
+                out.push_str(part);
+            }
+            before = ",";
+        }
+        if let Some(bound) = le {
+            write!(out, "{before}le=\"{}\"", Number(bound))?;
+            before = ",";
+        }
+        let close = if before == "," { "}" } else { "" };
+        writeln!(out, "{close} {value}")
+    }
+}
+
+/// The metric type in the `TYPE` line. The format has no info type: an info is a gauge.
 const fn type_word(kind: Kind) -> &'static str {
     match kind {
         Kind::Counter => "counter",
@@ -38,51 +98,7 @@ const fn type_word(kind: Kind) -> &'static str {
     }
 }
 
-fn write_metric(out: &mut impl fmt::Write, spec: &Spec, sample: &Sample) -> fmt::Result {
-    match sample.value {
-        Value::Whole(count) => write_sample(out, spec, "", sample, None, count),
-        Value::Real(measure) => write_sample(out, spec, "", sample, None, Number(measure)),
-        Value::Histogram(histogram) => write_histogram(out, spec, sample, histogram),
-        Value::Info => write_sample(out, spec, "", sample, None, 1),
-    }
-}
-
-fn write_histogram(out: &mut impl fmt::Write, spec: &Spec, sample: &Sample, of: &Histogram) -> fmt::Result {
-    let mut below = 0;
-    for (bound, count) in of.classic() {
-        below += count;
-        write_sample(out, spec, "_bucket", sample, Some(bound), below)?;
-    }
-    write_sample(out, spec, "_sum", sample, None, Number(of.sum()))?;
-    write_sample(out, spec, "_count", sample, None, of.count())
-}
-
-fn write_sample(
-    out: &mut impl fmt::Write,
-    spec: &Spec,
-    suffix: &str,
-    sample: &Sample,
-    le: Option<f64>,
-    value: impl fmt::Display,
-) -> fmt::Result {
-    out.write_str(spec.name)?;
-    out.write_str(suffix)?;
-    let mut before = "{";
-    for (label, text) in spec.labels.iter().zip(&sample.labels) {
-        for part in [before, label, "=\"", &escape_label(text), "\""] {
-            out.write_str(part)?;
-        }
-        before = ",";
-    }
-    if let Some(bound) = le {
-        write!(out, "{before}le=\"{}\"", Number(bound))?;
-        before = ",";
-    }
-    let close = if before == "," { "}" } else { "" };
-    writeln!(out, "{close} {value}")
-}
-
-/// A number as Go's `ParseFloat` reads it; whole numbers have no fraction.
+/// A number in the syntax of Go's `ParseFloat`. Whole numbers have no fraction.
 struct Number(f64);
 
 impl fmt::Display for Number {
@@ -120,6 +136,7 @@ fn escape<'a>(text: &'a str, rules: &[(char, &str)]) -> Cow<'a, str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::MetricScope;
     use super::*;
 
     #[test]
@@ -143,10 +160,19 @@ mod tests {
 
     #[test]
     fn help_is_escaped() {
-        let help = "back\\slash, \"quotes\" and\na line";
-        let spec = Spec { name: "a", kind: Kind::Counter, unit: None, labels: &[], help };
+        const HELP: &str = "back\\slash, \"quotes\" and\na line";
+        const SPEC: Spec = Spec {
+            name: "a",
+            kind: Kind::Counter,
+            scope: MetricScope::All,
+            unit: None,
+            labels: &[],
+            help: HELP,
+        };
         let mut text = String::new();
-        write_family(&mut text, &spec, &[Value::Whole(2).sample([])]).expect("a String");
+        let family =
+            MetricFamily { spec: &SPEC, labels: [], samples: vec![SampleValue::Whole(2).sample([])] };
+        TextWriter(&mut text).visit(&family).expect("a String");
         assert_eq!(text, "# HELP a back\\\\slash, \"quotes\" and\\na line\n# TYPE a counter\na 2\n");
     }
 }

@@ -1,49 +1,49 @@
-//! The ways in which a valid configuration doesn't fit the catalog, each with the key that is to blame.
+//! Errors of a valid configuration that doesn't fit the catalog, each with the key that causes it.
 
 use std::time::Duration;
 
 use super::MAX_TARGETS;
 use crate::catalog::{Component, ProbeUrl};
-use crate::config::{Problem, said};
+use crate::config::{ConfigProblem, format_duration};
 
-/// A duration and the place that it comes from.
+/// A duration and where it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The duration.
     pub value: Duration,
     /// Where it is set.
-    pub source: Source,
+    pub source: SettingSource,
 }
 
 /// Where a duration is set, most specific first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// In this entry of the configuration's `endpoints`.
+pub enum SettingSource {
+    /// In an entry of the configuration's `endpoints`.
     Override(usize),
     /// In the catalog's endpoint.
     Catalog,
-    /// In the configuration's settings of this component.
+    /// In the configuration's settings of a component.
     Component(Component),
     /// At the top of the configuration, or by default.
     Global,
 }
 
 impl Setting {
-    /// Whether it is set for one endpoint alone.
+    /// Whether it is set for a single endpoint.
     pub(super) const fn is_endpoints(self) -> bool {
-        matches!(self.source, Source::Override(_) | Source::Catalog)
+        matches!(self.source, SettingSource::Override(_) | SettingSource::Catalog)
     }
 
-    fn said(self, key: &str) -> String {
-        let value = said(self.value);
+    fn describe(self, key: &str) -> String {
+        let value = format_duration(self.value);
         match self.source {
-            Source::Catalog => format!("{value} (of the catalog)"),
+            SettingSource::Catalog => format!("{value} (from the catalog)"),
             source => format!("{value} ({})", source.key(key)),
         }
     }
 }
 
-impl Source {
+impl SettingSource {
     fn key(self, name: &str) -> String {
         match self {
             Self::Override(index) => format!("endpoints[{index}].{name}"),
@@ -53,55 +53,55 @@ impl Source {
     }
 }
 
-/// Why there is no plan. `index` is that of the entry in the configuration's `endpoints`.
+/// Why the plan can't be made. `index` is the position in the configuration's `endpoints`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A probe could still be under way when its next one is due.
-    #[error("{}: the timeout, {}, is not shorter than the interval, {}",
-        subject(*component, endpoint.as_ref()), timeout.said("timeout"), interval.said("interval"))]
+    /// The timeout isn't shorter than the interval, so probes of a target would overlap.
+    #[error("{}: the timeout, {}, must be shorter than the interval, {}",
+        subject(*component, endpoint.as_ref()), timeout.describe("timeout"), interval.describe("interval"))]
     TimeoutNotShorter {
-        /// Whose settings they are.
+        /// The component.
         component: Component,
-        /// The endpoint, where one of the two is set for it alone.
+        /// The endpoint, if interval or timeout is set for it.
         endpoint: Option<ProbeUrl>,
-        /// The interval in force.
+        /// The effective interval.
         interval: Setting,
-        /// The timeout in force.
+        /// The effective timeout.
         timeout: Setting,
     },
-    /// Nothing is left to probe.
-    #[error("nothing is left to probe: every component or endpoint is turned off, or of another region")]
+    /// There are no targets.
+    #[error("nothing left to probe: every component or endpoint is disabled or belongs to another region")]
     Empty,
-    /// Nothing is left to probe by a route, although by others there is.
-    #[error("nothing is left to probe by {name}: every endpoint of {} is turned off, or of another region",
+    /// A route has no targets, although others have.
+    #[error("nothing left to probe via {name}: every endpoint of {} is disabled or belongs to another region",
         components.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     IdleRoute {
-        /// The entry in the configuration's `routes`.
+        /// The position in the configuration's `routes`.
         route: usize,
         /// Its name.
         name: String,
         /// The components that are selected for it.
         components: Vec<Component>,
     },
-    /// More targets than one exporter takes on.
+    /// There are more targets than one exporter accepts.
     #[error("{found} targets: at most {MAX_TARGETS} are accepted")]
     TooMany {
-        /// How many there would be.
+        /// The number of targets.
         found: usize,
     },
-    /// `serves` names nothing that the component needs.
-    #[error("{serves:?} is no need of {component}: {}", accepted(needs))]
+    /// `serves` isn't a need of the component.
+    #[error("{serves:?} is not a need of {component}: {}", accepted(needs))]
     UnknownNeed {
         /// The entry.
         index: usize,
         /// Its component.
         component: Component,
-        /// What it names.
+        /// The value of `serves`.
         serves: String,
-        /// What the component needs.
+        /// The component's needs.
         needs: Vec<String>,
     },
-    /// An endpoint is turned off that isn't there.
+    /// An endpoint is disabled that doesn't exist.
     #[error("false has no effect: the catalog has no {url} for {component}")]
     DisabledUnknown {
         /// The entry.
@@ -111,7 +111,7 @@ pub enum PlanError {
         /// Its URL.
         url: ProbeUrl,
     },
-    /// Any answer to a plain request would count as genuine, a block page too.
+    /// Any response over plain HTTP would count as genuine, even a block page.
     #[error("{url}: the status is all that proves its answer, so expect must name one or more statuses")]
     NoProof {
         /// The entry.
@@ -119,7 +119,7 @@ pub enum PlanError {
         /// Its URL.
         url: ProbeUrl,
     },
-    /// A body is asked for as evidence, and HEAD has none (RFC 9110, section 9.3.2).
+    /// The evidence is in the body, but HEAD has none (RFC 9110, section 9.3.2).
     #[error("{url}: evidence in a body needs method GET")]
     BodyOfHead {
         /// The entry.
@@ -130,7 +130,7 @@ pub enum PlanError {
 }
 
 impl PlanError {
-    /// The path of the key to blame; empty where it is the configuration as a whole.
+    /// The path of the key that causes the error. Empty if it is the configuration as a whole.
     #[must_use]
     pub fn key(&self) -> String {
         match self {
@@ -147,10 +147,10 @@ impl PlanError {
         }
     }
 
-    /// The error as a problem of the configuration `file`.
+    /// Converts the error to a problem of the configuration `file`.
     #[must_use]
-    pub fn into_problem(self, file: &str) -> Problem {
-        Problem::new(file, self.key(), self.to_string())
+    pub fn into_problem(self, file: &str) -> ConfigProblem {
+        ConfigProblem::new(file, self.key(), self.to_string())
     }
 }
 

@@ -1,61 +1,77 @@
-//! The catalog's endpoints with the configuration's `endpoints` applied: changed, left out, or added.
-//! Which of them are probed is decided in `plan.rs`.
+//! Applies the configuration's `endpoints` to the catalog's endpoints: changes, removes or adds them. `mod.rs`
+//! decides which of them are probed.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::error::{PlanError, Setting, Source};
-use crate::catalog::{Basis, Catalog, Component, Endpoint, Evidence, Expectation, Method, Scheme, Trust};
-use crate::config::{Config, EndpointOverride, Request, request_of};
+use super::error::{PlanError, Setting, SettingSource};
+use crate::catalog::{
+    Basis, Catalog, Component, Confidence, Endpoint, Evidence, Expectation, Method, Scheme, Trust,
+};
+use crate::config::{Config, EndpointOverride, RequestKey};
 
-/// An endpoint that may be probed, with the entry of the configuration that changed or added it.
+/// An endpoint that may be probed, with the configuration's entry that changed or added it.
 pub(super) struct Candidate<'a> {
     pub(super) endpoint: Endpoint,
-    change: Option<(usize, &'a EndpointOverride)>,
+    entry: Option<Entry<'a>>,
 }
 
-type Changes<'a> = HashMap<(Component, Request<'a>), (usize, &'a EndpointOverride)>;
+/// An entry of `endpoints`, with its position.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    index: usize,
+    change: &'a EndpointOverride,
+}
 
-/// Every endpoint that isn't turned off: the catalog's in its order, then the added ones in theirs.
+/// The effective times of an endpoint.
+pub(super) struct Pace {
+    pub(super) interval: Setting,
+    pub(super) timeout: Setting,
+}
+
+/// All endpoints that aren't disabled: the catalog's in its order, then added ones in theirs.
 pub(super) fn candidates<'a>(
     catalog: &'a Catalog,
     config: &'a Config,
     errors: &mut Vec<PlanError>,
 ) -> Vec<Candidate<'a>> {
-    let mut changes: Changes<'a> = HashMap::new();
+    let mut entries: HashMap<(Component, RequestKey), Entry<'a>> = HashMap::new();
     for (index, change) in config.endpoints.iter().enumerate() {
         errors.extend(unknown_need(catalog, index, change));
-        changes.insert((change.component, request_of(&change.url)), (index, change));
+        entries.insert((change.component, RequestKey::new(&change.url)), Entry { index, change });
     }
     let mut candidates = Vec::new();
     for endpoint in &catalog.endpoints {
-        let change = changes.remove(&(endpoint.component, request_of(&endpoint.url)));
-        candidates.push(Candidate::new(endpoint.clone(), change));
+        let entry = entries.remove(&(endpoint.component, RequestKey::new(&endpoint.url)));
+        candidates.push(Candidate::new(endpoint.clone(), entry));
     }
-    let mut added: Vec<_> = changes.into_values().collect();
-    added.sort_unstable_by_key(|(index, _)| *index);
-    for (index, change) in added {
-        match change.enabled {
-            Some(false) => errors.push(disabled_unknown(index, change)),
-            _ => candidates.push(Candidate::new(new_endpoint(change), Some((index, change)))),
+    let mut added: Vec<_> = entries.into_values().collect();
+    added.sort_unstable_by_key(|entry| entry.index);
+    for entry in added {
+        let Entry { index, change: EndpointOverride { component, url, enabled, .. } } = entry;
+        match enabled {
+            Some(false) => {
+                errors.push(PlanError::DisabledUnknown { index, component: *component, url: url.clone() });
+            }
+            _ => candidates.push(Candidate::new(new_endpoint(entry.change), Some(entry))),
         }
     }
-    candidates.retain(|candidate| candidate.change.is_none_or(|(_, change)| change.enabled != Some(false)));
+    candidates.retain(|candidate| candidate.entry.is_none_or(|entry| entry.change.enabled != Some(false)));
     errors.extend(candidates.iter().filter_map(Candidate::contradiction));
     candidates
 }
 
 impl<'a> Candidate<'a> {
-    fn new(mut endpoint: Endpoint, change: Option<(usize, &'a EndpointOverride)>) -> Self {
-        if let Some((_, change)) = change {
-            apply(change, &mut endpoint);
+    fn new(mut endpoint: Endpoint, entry: Option<Entry<'a>>) -> Self {
+        if let Some(entry) = entry {
+            apply(entry.change, &mut endpoint);
         }
-        Self { endpoint, change }
+        Self { endpoint, entry }
     }
 
-    /// The interval and the timeout in force.
-    pub(super) fn rhythm(&self, config: &Config) -> (Setting, Setting) {
-        let change = self.change.map(|(_, change)| change);
+    /// The effective interval and timeout.
+    pub(super) fn pace(&self, config: &Config) -> Pace {
+        let change = self.entry.map(|entry| entry.change);
         let component = config.components.get(&self.endpoint.component);
         let interval = [
             change.and_then(|change| change.interval),
@@ -67,21 +83,21 @@ impl<'a> Candidate<'a> {
             self.endpoint.timeout,
             component.and_then(|settings| settings.timeout),
         ];
-        (self.first(interval, config.interval), self.first(timeout, config.timeout))
+        Pace { interval: self.first(interval, config.interval), timeout: self.first(timeout, config.timeout) }
     }
 
-    /// The most specific of override, catalog and component; else the global one.
+    /// The most specific of override, catalog, component and global setting.
     fn first(&self, [own, catalog, component]: [Option<Duration>; 3], global: Duration) -> Setting {
-        let own = own.zip(self.change).map(|(value, (index, _))| (value, Source::Override(index)));
-        let catalog = catalog.map(|value| (value, Source::Catalog));
-        let component = component.map(|value| (value, Source::Component(self.endpoint.component)));
-        let (value, source) = own.or(catalog).or(component).unwrap_or((global, Source::Global));
+        let own = own.zip(self.entry).map(|(value, entry)| (value, SettingSource::Override(entry.index)));
+        let catalog = catalog.map(|value| (value, SettingSource::Catalog));
+        let component = component.map(|value| (value, SettingSource::Component(self.endpoint.component)));
+        let (value, source) = own.or(catalog).or(component).unwrap_or((global, SettingSource::Global));
         Setting { value, source }
     }
 
-    /// What a change broke. The catalog's own endpoints are sound: its parser sees to that.
+    /// The contradiction that a change introduced. The catalog's parser checks the catalog's own endpoints.
     fn contradiction(&self) -> Option<PlanError> {
-        let (index, _) = self.change?;
+        let index = self.entry?.index;
         let (endpoint, url) = (&self.endpoint, self.endpoint.url.clone());
         let body = endpoint.evidence.iter().any(|evidence| matches!(evidence, Evidence::Body(_)));
         if endpoint.evidence.contains(&Evidence::Status) && endpoint.expect == Expectation::Any {
@@ -91,16 +107,22 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Replaces what the change sets; the URL stays as the catalog writes it.
+/// Replaces what the change sets. The URL stays as in the catalog.
 fn apply(change: &EndpointOverride, endpoint: &mut Endpoint) {
     if let Some(expect) = &change.expect {
         endpoint.expect.clone_from(expect);
+        // A user's setting has the highest confidence, and isn't a captured response.
+        endpoint.confidence = Confidence::A;
+        endpoint.captured = None;
     }
     if let Some(method) = change.method {
         endpoint.method = method;
+        endpoint.range &= method == Method::Get; // a response to HEAD has no body
     }
     if let Some(evidence) = &change.evidence {
         endpoint.evidence.clone_from(evidence);
+        endpoint.confidence = Confidence::A;
+        endpoint.captured = None;
     }
     if let Some(trust) = change.trust {
         endpoint.trust = trust;
@@ -108,13 +130,13 @@ fn apply(change: &EndpointOverride, endpoint: &mut Endpoint) {
     if change.serves.is_some() {
         endpoint.serves.clone_from(&change.serves);
     }
-    // Nothing else can prove a plain answer.
+    // Over plain HTTP nothing else can prove a response.
     if endpoint.url.scheme() == Scheme::Http && endpoint.evidence.is_empty() {
         endpoint.evidence.push(Evidence::Status);
     }
 }
 
-/// An endpoint that the catalog doesn't have, before the change is applied.
+/// A new endpoint, before the change is applied.
 fn new_endpoint(change: &EndpointOverride) -> Endpoint {
     let url = change.url.clone();
     Endpoint {
@@ -124,12 +146,15 @@ fn new_endpoint(change: &EndpointOverride) -> Endpoint {
         method: Method::Get,
         expect: Expectation::Any,
         basis: Basis::Inferred,
+        confidence: Confidence::D,
+        captured: None,
         evidence: Vec::new(),
         trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
         may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 0,
+        range: false,
         interval: None,
         timeout: None,
         url,
@@ -142,8 +167,4 @@ fn unknown_need(catalog: &Catalog, index: usize, change: &EndpointOverride) -> O
     let needs = spec.map(|spec| spec.needs.clone()).unwrap_or_default();
     let component = change.component;
     (!needs.contains(&serves)).then_some(PlanError::UnknownNeed { index, component, serves, needs })
-}
-
-fn disabled_unknown(index: usize, change: &EndpointOverride) -> PlanError {
-    PlanError::DisabledUnknown { index, component: change.component, url: change.url.clone() }
 }

@@ -1,4 +1,5 @@
-//! What is asked about security intelligence: which update sources are judged, which version feeds fetched, by which routes.
+//! Update sources and version feeds of security intelligence: which sources are judged, and which feeds are
+//! fetched over which routes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,25 +8,25 @@ use super::{Route, Target};
 use crate::catalog::{Catalog, ProbeUrl, SourceSpec};
 use crate::config::Config;
 
-/// What is asked about security intelligence.
+/// What to query about security intelligence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SignaturePlan {
     /// The update sources that have targets.
     pub sources: Vec<SourceSpec>,
-    /// The version feeds, the first choice first.
+    /// The version feeds, in order of preference.
     pub feeds: Vec<ProbeUrl>,
-    /// The routes that clients update by, in the configuration's order: those with a target of a source.
+    /// The routes with a target of an update source, in the configuration's order.
     pub routes: Vec<Arc<Route>>,
-    /// Time between two fetches of the feed by a route.
+    /// The time between two fetches of the feed over a route.
     pub interval: Duration,
-    /// The longest that one fetch may take.
+    /// The timeout of one fetch.
     pub timeout: Duration,
-    /// The age at which signatures count as stale.
+    /// The age at which signatures are stale.
     pub stale_after: Duration,
 }
 
 impl SignaturePlan {
-    pub(super) fn of(catalog: &Catalog, config: &Config, routes: &[Arc<Route>], targets: &[Target]) -> Self {
+    pub(super) fn new(catalog: &Catalog, config: &Config, routes: &[Arc<Route>], targets: &[Target]) -> Self {
         let of_source = |target: &Target, spec: &SourceSpec| target.endpoint.component == spec.component;
         let has_targets = |spec: &&SourceSpec| targets.iter().any(|target| of_source(target, spec));
         let sources: Vec<_> = catalog.update_sources.iter().filter(has_targets).cloned().collect();
@@ -52,11 +53,11 @@ mod tests {
     use crate::config::{ComponentConfig, RouteConfig, SignaturesConfig};
     use crate::plan::plan;
 
-    fn of(config: &Config) -> SignaturePlan {
+    fn signature_plan(config: &Config) -> SignaturePlan {
         plan(embedded(), config).expect("fits the catalog").signatures
     }
 
-    /// A configuration without these components.
+    /// A configuration with these components disabled.
     fn without(components: &[Component]) -> Config {
         let off = ComponentConfig { enabled: Some(false), ..ComponentConfig::default() };
         let components = components.iter().map(|component| (*component, off.clone()));
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn sources_without_targets_are_not_judged() {
         let check = |off: &[Component], expected: &[UpdateSource]| {
-            let plan = of(&without(off));
+            let plan = signature_plan(&without(off));
             let sources: Vec<_> = plan.sources.iter().map(|spec| spec.source).collect();
             assert_eq!(sources, expected, "{off:?}");
             assert_eq!(plan.routes.is_empty(), expected.is_empty(), "{off:?}");
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_no_client_updates_by_are_left_out() {
+    fn routes_without_update_sources_are_omitted() {
         let route = |name: &str, components: &[Component]| RouteConfig {
             name: name.to_owned(),
             components: components.to_vec(),
@@ -93,15 +94,15 @@ mod tests {
             route("maps", &[Component::Maps]),
             route("adl", &[Component::Maps, Component::Adl]),
         ];
-        let plan = of(&Config { routes, ..Config::default() });
+        let plan = signature_plan(&Config { routes, ..Config::default() });
         assert_eq!(names(&plan), ["all", "adl"]);
     }
 
     #[test]
     fn the_configuration_replaces_the_feeds() {
-        assert_eq!(of(&Config::default()).feeds.len(), embedded().version_feeds.len());
+        assert_eq!(signature_plan(&Config::default()).feeds.len(), embedded().version_feeds.len());
         let feeds = vec![ProbeUrl::parse("http://mirror.example/").expect("a URL")];
         let signatures = SignaturesConfig { feeds: Some(feeds.clone()), ..SignaturesConfig::default() };
-        assert_eq!(of(&Config { signatures, ..Config::default() }).feeds, feeds);
+        assert_eq!(signature_plan(&Config { signatures, ..Config::default() }).feeds, feeds);
     }
 }

@@ -1,5 +1,5 @@
-//! What is planned from a small catalog made by hand: endpoints selected and overridden, their rhythm. Routes and refusals
-//! have files of their own.
+//! Plans from a small test catalog: selection, overrides, intervals and timeouts. Routes and errors have their
+//! own files.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::catalog::{
-    Basis, BodyKind, Component, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme, Trust,
+    Basis, BodyKind, Captured, Component, Confidence, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme,
+    Trust,
 };
 use crate::config::{ComponentConfig, Environment};
 
@@ -30,13 +31,16 @@ fn endpoint(component: Component, url: &str) -> Endpoint {
         ports: vec![url.port()],
         method: Method::Get,
         expect: Expectation::OneOf(vec![200]),
-        basis: Basis::Document,
+        basis: Basis::Community,
+        confidence: Confidence::C,
+        captured: Some(Captured { year: 2019, month: None }),
         evidence: if https { Vec::new() } else { vec![Evidence::Status] },
         trust: if https { Trust::Microsoft } else { Trust::Plain },
         may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 1,
+        range: false,
         interval: None,
         timeout: None,
         url,
@@ -90,7 +94,7 @@ fn block_page(name: &str) -> BlockPage {
     }
 }
 
-/// A configuration from YAML: shorter to read than its types.
+/// A configuration from YAML.
 fn config(yaml: &str) -> Config {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/config");
     let environment = Environment::new(&[("all_proxy", "socks5://bob:battery%40staple@socks.example")], None);
@@ -118,7 +122,7 @@ fn selects_components_regions_and_endpoints() {
             "endpoints: [{ component: update, url: 'http://update.example:80/a', enabled: false }]",
             &[MAPS, CRL],
         ),
-        // An override turns on no region and no group.
+        // An override enables no region or group.
         (
             "endpoints: [{ component: maps, url: 'https://in.maps.example', enabled: true }, \
              { component: mde, url: 'https://new.example/' }]",
@@ -138,7 +142,7 @@ fn selects_components_regions_and_endpoints() {
 }
 
 #[test]
-fn plans_what_goes_with_the_targets() {
+fn plans_components_and_hosts_of_the_targets() {
     let mut config = config("components: { crl: { interval: 5m } }");
     config.block_pages = vec![block_page("ours")];
     let plan = plan(&catalog(), &config).unwrap();
@@ -165,7 +169,7 @@ fn plans_what_goes_with_the_targets() {
 }
 
 #[test]
-fn the_most_specific_rhythm_counts() {
+fn the_most_specific_interval_and_timeout_count() {
     let own = "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', interval: 7s, timeout: 6s }]";
     let own_timeout = "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', timeout: 6s }]";
     let component =
@@ -198,6 +202,8 @@ fn an_override_replaces_what_it_sets() {
     let header = Evidence::Header { name: "etag".to_owned(), prefix: String::new() };
     let expected = Endpoint {
         expect: Expectation::OneOf(vec![404]),
+        confidence: Confidence::A,
+        captured: None,
         method: Method::Head,
         evidence: vec![header],
         serves: Some("india".to_owned()),
@@ -205,12 +211,26 @@ fn an_override_replaces_what_it_sets() {
     };
     assert_eq!(planned(yaml).targets[0].endpoint, expected);
 
+    // The user's expectation is firm; the catalog's wasn't.
+    assert!(expected.expects_firmly() && !endpoint(Component::Maps, MAPS).expects_firmly());
+
     let untouched = planned("endpoints: [{ component: maps, url: 'https://maps.example/' }]");
     assert_eq!(untouched.targets[0].endpoint, catalog().endpoints[0]);
 }
 
 #[test]
-fn a_new_endpoint_has_modest_expectations() {
+fn a_head_request_has_no_range() {
+    let mut catalog = catalog();
+    catalog.endpoints[0].range = true;
+    let range = |more: &str| {
+        let config = config(&format!("endpoints: [{{ component: maps, url: '{MAPS}', {more} }}]"));
+        plan(&catalog, &config).unwrap().targets[0].endpoint.range
+    };
+    assert!(range("expect: 206") && range("method: GET") && !range("method: HEAD"));
+}
+
+#[test]
+fn a_new_endpoint_has_default_expectations() {
     let cases = [
         ("'https://New.example:8443/x'", Expectation::Any, vec![], Trust::Any, 8443),
         (
@@ -234,11 +254,13 @@ fn a_new_endpoint_has_modest_expectations() {
         assert_eq!((&found.expect, &found.evidence, found.trust), (&expect, &evidence, trust));
         assert_eq!((found.pattern.as_str(), found.ports.as_slice()), ("new.example", [port].as_slice()));
         assert_eq!((found.basis, found.geo, found.follow_redirects), (Basis::Inferred, None, 0));
+        let by_the_user = entry.contains("expect") || entry.contains("evidence");
+        assert_eq!((found.expects_firmly(), found.captured), (by_the_user, None), "{entry}");
     }
 }
 
 #[test]
-fn a_component_whose_endpoints_all_have_their_own_rhythm_may_have_none() {
+fn component_interval_may_be_unused() {
     let mut config = config("endpoints: [{ component: maps, url: 'https://maps.example/', timeout: 1s }]");
     let settings = ComponentConfig { interval: Some(Duration::from_secs(5)), ..ComponentConfig::default() };
     config.components.insert(Component::Maps, settings);

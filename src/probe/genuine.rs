@@ -1,4 +1,4 @@
-//! Whether an answer is the genuine service's: the catalog's evidence, held against head and body. Pure.
+//! Whether a response is the genuine service's: checks head and body against the catalog's evidence. Pure.
 
 use std::time::SystemTime;
 
@@ -6,23 +6,21 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
-use super::http::Head;
 use crate::catalog::{BlockPage, BodyKind, Endpoint, Evidence, ProbeUrl, Scheme};
-use crate::failure::proxied;
-use crate::observation::{Failure, FailureReason as Reason, Stage};
+use crate::net::ResponseHead;
+use crate::net::failure::proxied;
+use crate::observation::{Failure, FailureReason as Reason, Phase};
 use crate::plan::Plan;
-use crate::trust::{ObjectError, Objects};
+use crate::revocation::{ObjectError, SignedObjects};
 
-/// How much of a body is searched for marks of a block page, in bytes.
+/// The number of body bytes searched for marks of a block page.
 const SEARCHED: usize = 64 * 1024;
 
-/// What the head alone disproves: a proxy's demand, or a captive portal's redirect on plain HTTP.
-pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head) -> Result<(), Failure> {
-    if head.status == 407 {
-        let offered = proxied::demand(&head.headers, head.told);
-        let detail =
-            format!("407 Proxy Authentication Required: a proxy on the way demands authentication{offered}");
-        return Err(Failure::new(Stage::Request, Reason::AuthRequired, detail));
+/// Checks that need only the head: a proxy's demand for authentication, and a captive portal's redirect on
+/// plain HTTP.
+pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &ResponseHead) -> Result<(), Failure> {
+    if let Some(failure) = proxied::unauthenticated(head.status, &head.headers, head.authenticated) {
+        return Err(failure);
     }
     if url.scheme() == Scheme::Http {
         check_redirect(plan, url, head)?;
@@ -30,74 +28,124 @@ pub(super) fn check_head(plan: &Plan, url: &ProbeUrl, head: &Head) -> Result<(),
     Ok(())
 }
 
-/// Refuses a redirect to a host that the genuine services never name; the next URL, if there is one.
-pub(super) fn check_redirect(plan: &Plan, url: &ProbeUrl, head: &Head) -> Result<Option<ProbeUrl>, Failure> {
-    let Some(location) = redirect_of(head) else { return Ok(None) };
-    let off_site = |detail: String| Failure::new(Stage::Request, Reason::RedirectOffSite, detail);
-    let next = url
-        .join(location)
-        .map_err(|error| off_site(format!("redirect to {location:?}, which can't be followed: {error}")))?;
+/// Refuses a redirect to a host that genuine services never redirect to. Returns the next URL if there is a
+/// redirect.
+pub(super) fn check_redirect(
+    plan: &Plan,
+    url: &ProbeUrl,
+    head: &ResponseHead,
+) -> Result<Option<ProbeUrl>, Failure> {
+    let Some(location) = redirect_location(head) else { return Ok(None) };
+    let off_site = |detail: String| Failure::new(Phase::Request, Reason::RedirectOffSite, detail);
+    let next =
+        url.join(location).map_err(|error| off_site(format!("invalid redirect to {location:?}: {error}")))?;
     let same = next.host() == url.host();
     if same || plan.redirect_hosts.iter().any(|pattern| pattern.matches(next.host())) {
         return Ok(Some(next));
     }
-    Err(off_site(format!("redirect to {}, a host that the genuine service does not name", next.host())))
+    Err(off_site(format!("redirect to {}, which is not a host of the genuine service", next.host())))
 }
 
-fn redirect_of(head: &Head) -> Option<&str> {
+fn redirect_location(head: &ResponseHead) -> Option<&str> {
     if head.status.is_redirection() { head.header("location") } else { None }
 }
 
-/// Holds the whole answer to the endpoint's evidence, signed content to its issuer at the time `now`. Content that proves
-/// itself outweighs every mark of a filter.
+/// Whether an acceptable response is proven to be genuine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// The catalog's evidence is present.
+    Given,
+    /// Evidence is missing, but the catalog isn't sure enough of it for a failure.
+    Lacking,
+}
+
+/// A response to check.
+#[derive(Clone, Copy)]
+pub(super) struct Received<'a> {
+    /// The URL of the request.
+    pub(super) url: &'a ProbeUrl,
+    pub(super) head: &'a ResponseHead,
+    pub(super) body: &'a [u8],
+}
+
+/// Checks the whole response against the endpoint's evidence. Verifies signed content at the time `now`. Proven
+/// content outweighs all marks of a filter.
 pub(super) fn check(
     plan: &Plan,
-    objects: &Objects,
+    objects: &SignedObjects,
     now: SystemTime,
     endpoint: &Endpoint,
-    (url, head, body): (&ProbeUrl, &Head, &[u8]),
-) -> Result<(), Failure> {
-    let missing = endpoint.evidence.iter().find(|evidence| !holds(evidence, endpoint, url, head, body));
+    received: Received<'_>,
+) -> Result<Proof, Failure> {
+    let Received { head, body, .. } = received;
+    let missing = endpoint.evidence.iter().find(|evidence| !is_present(evidence, endpoint, received));
     let mut kinds = endpoint.evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Body(kind) => Some(kind),
         _ => None,
     });
     if missing.is_none() && kinds.clone().next().is_some() {
-        return kinds.try_for_each(|kind| signed(kind, objects, body, now));
+        return kinds.try_for_each(|kind| verify_signature(kind, objects, body, now)).map(|()| Proof::Given);
     }
-    if let Some(failure) = proxys_own(head).or_else(|| block_page(&plan.block_pages, head, body)) {
+    let proxy_failure = proxied::proxy_generated(head.status, &head.headers, head.authenticated);
+    if let Some(failure) = proxy_failure.or_else(|| block_page(&plan.block_pages, head, body)) {
         return Err(failure);
     }
-    missing.map_or(Ok(()), |evidence| Err(not_genuine(evidence, endpoint, head)))
+    match missing {
+        None => Ok(Proof::Given),
+        Some(evidence) if is_required(evidence, endpoint, received.url, head.status.as_u16()) => {
+            Err(not_genuine(evidence, endpoint, head))
+        }
+        Some(_) => Ok(Proof::Lacking),
+    }
 }
 
-fn holds(evidence: &Evidence, endpoint: &Endpoint, url: &ProbeUrl, head: &Head, body: &[u8]) -> bool {
+/// Whether missing evidence is a failure. It is if the catalog is sure of the evidence. Otherwise, a chain over
+/// TLS authenticates the host, so the service may have changed; but over plain HTTP, a response with the
+/// expected status must at least be the requested kind of object.
+fn is_required(evidence: &Evidence, endpoint: &Endpoint, url: &ProbeUrl, status: u16) -> bool {
+    let expected = endpoint.expect.allows(status);
+    let is_other_object = url.scheme() == Scheme::Http && expected && matches!(evidence, Evidence::Body(_));
+    endpoint.expects_firmly() || is_other_object
+}
+
+fn is_present(evidence: &Evidence, endpoint: &Endpoint, Received { url, head, body }: Received<'_>) -> bool {
     match evidence {
-        Evidence::Status => endpoint.expect.allows(head.status.as_u16()),
+        Evidence::Status => is_expected(endpoint, head.status.as_u16()),
         Evidence::Header { name, prefix } => {
             head.header(name).is_some_and(|value| value.starts_with(prefix.as_str()))
         }
-        Evidence::Redirect(pattern) => redirect_of(head)
+        Evidence::Redirect(pattern) => redirect_location(head)
             .and_then(|location| url.join(location).ok())
             .is_some_and(|next| pattern.matches(next.host())),
         Evidence::Body(kind) => body_is(kind, body),
     }
 }
 
-/// Holds the signature of a body that has one.
-fn signed(kind: &BodyKind, objects: &Objects, body: &[u8], now: SystemTime) -> Result<(), Failure> {
-    let held = match kind {
+/// Whether the status is expected. A server may ignore a range (RFC 9110, section 14.2), which is reported as a
+/// separate fact.
+fn is_expected(endpoint: &Endpoint, status: u16) -> bool {
+    endpoint.expect.allows(status) || (endpoint.range && status == 200 && endpoint.expect.allows(206))
+}
+
+/// Verifies the signature of a signed object.
+fn verify_signature(
+    kind: &BodyKind,
+    objects: &SignedObjects,
+    body: &[u8],
+    now: SystemTime,
+) -> Result<(), Failure> {
+    let verified = match kind {
         BodyKind::Crl => objects.check_crl(body, now),
         BodyKind::Certificate => objects.check_certificate(body),
         BodyKind::Cabinet | BodyKind::Xml(_) | BodyKind::Text(_) => Ok(()),
     };
-    held.map_err(|error| {
+    verified.map_err(|error| {
         let reason = match error {
             ObjectError::Expired(_) => Reason::Expired,
             ObjectError::BadSignature(_) => Reason::BadSignature,
             ObjectError::Malformed(_) => Reason::WrongContent,
         };
-        Failure::new(Stage::Transfer, reason, error.to_string())
+        Failure::new(Phase::Transfer, reason, error.to_string())
     })
 }
 
@@ -130,28 +178,28 @@ fn xml_root_is(root: &str, body: &[u8]) -> bool {
     }
 }
 
-fn not_genuine(evidence: &Evidence, endpoint: &Endpoint, head: &Head) -> Failure {
+fn not_genuine(evidence: &Evidence, endpoint: &Endpoint, head: &ResponseHead) -> Failure {
     let status = head.status.as_u16();
-    if !endpoint.expect.allows(status) {
+    if !is_expected(endpoint, status) {
         let detail = format!("status {status}; the genuine service answers {}", endpoint.expect);
-        return Failure::new(Stage::Request, Reason::Status, detail);
+        return Failure::new(Phase::Request, Reason::Status, detail);
     }
-    let (stage, lacks) = match evidence {
-        Evidence::Status => (Stage::Request, "the expected status".to_owned()),
+    let (phase, lacks) = match evidence {
+        Evidence::Status => (Phase::Request, "the expected status".to_owned()),
         Evidence::Header { name, prefix } if prefix.is_empty() => {
-            (Stage::Request, format!("the header {name}"))
+            (Phase::Request, format!("the header {name}"))
         }
         Evidence::Header { name, prefix } => {
-            (Stage::Request, format!("a header {name} that starts with {prefix:?}"))
+            (Phase::Request, format!("a header {name} that starts with {prefix:?}"))
         }
-        Evidence::Redirect(pattern) => (Stage::Request, format!("a redirect to {}", pattern.0)),
-        Evidence::Body(kind) => (Stage::Transfer, format!("a body that is {}", name_of(kind))),
+        Evidence::Redirect(pattern) => (Phase::Request, format!("a redirect to {}", pattern.0)),
+        Evidence::Body(kind) => (Phase::Transfer, format!("a body that is {}", body_kind_name(kind))),
     };
-    let detail = format!("status {status} as expected, but without {lacks}: this is not the genuine service");
-    Failure::new(stage, Reason::WrongContent, detail)
+    let detail = format!("status {status} as expected, but without {lacks}");
+    Failure::new(phase, Reason::WrongContent, detail)
 }
 
-fn name_of(kind: &BodyKind) -> String {
+fn body_kind_name(kind: &BodyKind) -> String {
     match kind {
         BodyKind::Crl => "a certificate revocation list".to_owned(),
         BodyKind::Certificate => "a certificate".to_owned(),
@@ -161,37 +209,60 @@ fn name_of(kind: &BodyKind) -> String {
     }
 }
 
-/// The failure of an answer that the route's proxy says is its own.
-fn proxys_own(head: &Head) -> Option<Failure> {
-    head.told?;
-    let (reason, why) = proxied::own(&head.headers)?;
-    let detail = format!("the proxy answers {} in the endpoint's place: {why}", head.status.as_u16());
-    Some(Failure::new(Stage::Request, reason, detail))
-}
-
-fn block_page(marks: &[BlockPage], head: &Head, body: &[u8]) -> Option<Failure> {
-    let failure = |stage, detail: String| Failure::new(stage, Reason::BlockPage, detail);
-    if head.status == 511 {
-        // RFC 6585, section 6: sent by captive portals alone.
-        return Some(failure(
-            Stage::Request,
-            "511 Network Authentication Required: a captive portal".to_owned(),
-        ));
+fn block_page(marks: &[BlockPage], head: &ResponseHead, body: &[u8]) -> Option<Failure> {
+    let failure = |phase, detail: String| Failure::new(phase, Reason::BlockPage, detail);
+    if let Some(failure) = proxied::captive_portal(head.status) {
+        return Some(failure);
     }
     if let Some(mark) = marks.iter().find(|mark| marked_by_header(mark, head)) {
-        return Some(failure(Stage::Request, format!("the answer's header is that of {}", mark.name)));
+        return Some(failure(Phase::Request, format!("response header of {}", mark.name)));
     }
     let text = String::from_utf8_lossy(&body[..body.len().min(SEARCHED)]).to_lowercase();
     let mark = marks.iter().find(|mark| marked_by_body(mark, &text))?;
-    Some(failure(Stage::Transfer, format!("the answer's body is a page of {}", mark.name)))
+    Some(failure(Phase::Transfer, format!("response body is a page of {}", mark.name)))
 }
 
-fn marked_by_header(mark: &BlockPage, head: &Head) -> bool {
+fn marked_by_header(mark: &BlockPage, head: &ResponseHead) -> bool {
     let Some(value) = mark.header.as_deref().and_then(|name| head.header(name)) else { return false };
-    let wanted = mark.header_contains.as_deref().unwrap_or_default();
-    value.to_lowercase().contains(&wanted.to_lowercase())
+    let expected = mark.header_contains.as_deref().unwrap_or_default();
+    value.to_lowercase().contains(&expected.to_lowercase())
 }
 
 fn marked_by_body(mark: &BlockPage, text: &str) -> bool {
-    mark.body_contains.as_deref().is_some_and(|wanted| text.contains(&wanted.to_lowercase()))
+    mark.body_contains.as_deref().is_some_and(|expected| text.contains(&expected.to_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Basis, Component, Confidence, HostPattern};
+    use crate::metrics::fixture;
+
+    /// Whether missing evidence is a failure, for a response with this status from an endpoint that expects
+    /// 200.
+    fn is_failure(url: &str, confidence: Confidence, evidence: &Evidence, status: u16) -> bool {
+        let mut endpoint = fixture::target(Component::Update, "*.a.example", url, &[200]).endpoint;
+        (endpoint.confidence, endpoint.basis) = (confidence, Basis::Community);
+        is_required(evidence, &endpoint, &endpoint.url, status)
+    }
+
+    #[test]
+    fn unsure_evidence_is_rarely_required() {
+        use Confidence::{A, B, C, D};
+        let header = Evidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
+        let redirect = Evidence::Redirect(HostPattern("*.a.example".to_owned()));
+        let list = Evidence::Body(BodyKind::Crl);
+        for evidence in [&Evidence::Status, &header, &redirect, &list] {
+            for url in ["http://a.example/", "https://a.example/"] {
+                for status in [200, 404] {
+                    assert!(is_failure(url, A, evidence, status), "{url} {evidence:?} {status}");
+                    for unsure in [B, C, D] {
+                        let is_other_object = url.starts_with("http:") && status == 200 && *evidence == list;
+                        let failure = is_failure(url, unsure, evidence, status);
+                        assert_eq!(failure, is_other_object, "{url} {unsure} {evidence:?} {status}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -1,58 +1,65 @@
-//! One endpoint by one route in a report: what it is, how it does, and the last probes in full.
+//! One endpoint on one route: its definition, its state, and its last probes in full.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Disagreement, Timestamp, Why, disagreements, why};
-use crate::advice;
-use crate::catalog::Component;
-use crate::observation::{Failure, HttpFacts, Observation, Stage, StageOutcome, TlsFacts};
+use super::{Contradiction, Disagreement, GenuineAnswer, Timestamp, Why, contradictions, disagreements};
+use crate::catalog::{Component, Confidence};
+use crate::observation::{
+    AddressResult, FailedAttempt, Failure, HopFacts, HttpFacts, Observation, Phase, PhaseOutcome, Timings,
+    TlsFacts,
+};
 use crate::plan::Target;
+use crate::revocation::RevocationReport;
 use crate::state::{Snapshot, TargetState};
-use crate::trust::revocation::RevocationReport;
 use crate::verdict::Verdict;
 
-/// An endpoint by a route.
+/// An endpoint on a route.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EndpointReport<'a> {
-    /// Whose endpoint it is.
+    /// The component that the endpoint belongs to.
     pub component: Component,
     /// The URL that is probed.
     pub endpoint: &'a str,
-    /// The documented address that the URL stands for.
+    /// The documented address that the URL represents.
     pub pattern: &'a str,
-    /// By which route.
+    /// The route.
     pub route: &'a str,
     /// Null before the first probe.
     pub verdict: Option<Verdict>,
-    /// What keeps it from being good; null where nothing does.
+    /// Why it isn't good; null if it is.
     pub why: Option<Why>,
-    /// What is odd about its addresses, in words, whether or not it is good: some fail, or are private.
+    /// Remarks regardless of the verdict: an answer that differs from uncertain facts of the catalog, a name that may
+    /// have been retired, addresses that fail or are private.
     pub notes: Vec<String>,
-    /// How the routes do, where they don't all do alike; null where they do.
+    /// The results by route if they differ; otherwise null.
     pub routes_disagree: Option<Disagreement>,
-    /// The statuses of the genuine service: `any`, or numbers with ` or ` between.
+    /// The expected statuses: `any`, or numbers separated by ` or `.
     pub expected: String,
-    /// The time between two probes, in seconds.
+    /// How sure the catalog is of its expectation: from A, captured twice since 2023, to D, inferred.
+    pub confidence: Confidence,
+    /// The interval between probes, in seconds.
     pub interval_seconds: f64,
-    /// The longest that a probe may take, in seconds.
+    /// The timeout of a probe, in seconds.
     pub timeout_seconds: f64,
-    /// Probes that ended.
+    /// The number of completed probes.
     pub probes: u64,
-    /// Those that failed.
+    /// The number of failed probes.
     pub failures: u64,
-    /// When the last success ended; null if there was none.
+    /// When the last successful probe ended; null if there was none.
     pub last_success: Option<Timestamp>,
     /// The last probe; null before the first.
     pub last: Option<ProbeReport<'a>>,
-    /// The last probe that failed, kept after the endpoint recovered; null where the last probe is that one.
+    /// The last failed probe, retained after the endpoint recovers; null if the last probe is that one.
     pub last_failure: Option<ProbeReport<'a>>,
-    /// What is known of the revocation of the last probe's chain; null: not checked, or not yet.
+    /// The revocation status of the last probe's chains, over all hops; null if not checked, or not yet.
     pub revocation: Option<&'a RevocationReport>,
+    /// The last probe's answer, if its chain or its object proves that the genuine service sent it; otherwise null.
+    pub answer: Option<GenuineAnswer>,
+    /// How that answer differs from the catalog or the configuration; empty if no answer is proven.
+    pub contradictions: Vec<Contradiction>,
 }
 
 /// A probe.
@@ -61,109 +68,183 @@ pub struct EndpointReport<'a> {
 pub struct ProbeReport<'a> {
     /// When it ended.
     pub at: Timestamp,
-    /// Why it failed; null: a genuine answer.
+    /// Why it failed; null if the answer was genuine.
     pub failure: Option<&'a Failure>,
-    /// How far each stage came.
-    pub stages: BTreeMap<Stage, StageOutcome>,
-    /// How long each stage took that was reached, in seconds.
-    pub phases_seconds: BTreeMap<Stage, f64>,
-    /// The sum of the stages, in seconds.
+    /// The URL of the redirect's hop that failed; null if the endpoint's own did, or none. The members below describe
+    /// that hop. If none failed, they describe the endpoint's own hop, with the last hop's HTTP response. Phases and
+    /// times are the sum of all hops.
+    pub failed_url: Option<&'a str>,
+    /// The outcome of each phase.
+    pub phases: BTreeMap<Phase, PhaseOutcome>,
+    /// The duration of each phase that was reached, in seconds.
+    pub phases_seconds: BTreeMap<Phase, f64>,
+    /// The sum of the phases, in seconds.
     pub duration_seconds: f64,
-    /// The addresses that DNS gave, in its order.
+    /// The addresses from DNS, in its order.
     pub addresses: Vec<String>,
-    /// The address and port that was connected to.
+    /// The address and port of the connection.
     pub address: Option<String>,
-    /// What became of each address that was probed, that of the probe itself first; empty where a proxy went there.
+    /// The result for each probed address, starting with that of the probe itself; empty if the connection used a
+    /// proxy.
     pub by_address: Vec<AddressReport<'a>>,
-    /// How many more addresses there were, which aren't probed.
+    /// What failed before the attempts that counted, in order: DNS servers, addresses, proxies.
+    pub failed_attempts: Vec<AttemptReport<'a>>,
+    /// The number of addresses that weren't probed.
     pub unprobed_addresses: usize,
-    /// How many of the addresses are private; null where DNS wasn't asked for the endpoint's own name.
+    /// The number of private addresses; null if the endpoint's name wasn't resolved by the exporter.
     pub private_addresses: Option<usize>,
-    /// The proxy that the last hop went by.
+    /// The proxy.
     pub proxy: Option<&'a str>,
-    /// The status of the proxy's answer to CONNECT.
+    /// The status of the proxy's response to CONNECT.
     pub proxy_status: Option<u16>,
-    /// What TLS showed.
+    /// Facts about TLS.
     pub tls: Option<&'a TlsFacts>,
-    /// What HTTP answered.
+    /// Facts about the HTTP response.
+    pub http: Option<&'a HttpFacts>,
+    /// Every hop of a redirected probe, in order, starting with the endpoint's own; empty if it wasn't redirected.
+    pub hops: Vec<HopReport<'a>>,
+}
+
+/// One hop of a redirected probe.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct HopReport<'a> {
+    /// The URL that was requested.
+    pub url: &'a str,
+    /// The outcome of each phase.
+    pub phases: BTreeMap<Phase, PhaseOutcome>,
+    /// The duration of each phase that was reached, in seconds.
+    pub phases_seconds: BTreeMap<Phase, f64>,
+    /// The address and port of the connection.
+    pub address: Option<String>,
+    /// The proxy.
+    pub proxy: Option<&'a str>,
+    /// Facts about TLS.
+    pub tls: Option<&'a TlsFacts>,
+    /// Facts about the HTTP response.
     pub http: Option<&'a HttpFacts>,
 }
 
-/// What became of one address of a name.
+/// The result for one address of a name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AddressReport<'a> {
     /// The address.
     pub address: String,
-    /// Why it failed; null: a genuine answer.
+    /// Why it failed; null if the answer was genuine.
     pub failure: Option<&'a Failure>,
-    /// The sum of its stages, in seconds.
+    /// The sum of its phases, in seconds.
     pub duration_seconds: f64,
 }
 
-/// Every endpoint by every route, in the plan's order.
+/// A failed attempt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct AttemptReport<'a> {
+    /// What was tried, such as `address 192.0.2.1:443`.
+    pub target: String,
+    /// Why it failed.
+    pub failure: &'a Failure,
+    /// The time that it took, in seconds.
+    pub duration_seconds: f64,
+}
+
+/// Every endpoint on every route, in the plan's order.
 pub(super) fn all(snapshot: &Snapshot) -> Vec<EndpointReport<'_>> {
     let mut disagreements = disagreements(snapshot);
     let report = |(id, target, state)| {
         let routes_disagree = disagreements.remove(&id);
-        EndpointReport { routes_disagree, ..EndpointReport::of(target, state) }
+        EndpointReport { routes_disagree, ..EndpointReport::new(target, state) }
     };
     snapshot.iter().map(report).collect()
 }
 
 impl<'a> EndpointReport<'a> {
-    fn of(target: &'a Target, state: &'a TargetState) -> Self {
+    fn new(target: &'a Target, state: &'a TargetState) -> Self {
         let endpoint = &target.endpoint;
         Self {
             component: endpoint.component,
             endpoint: endpoint.url.as_str(),
             pattern: &endpoint.pattern,
             route: &target.route.name,
-            verdict: state.verdict(target),
-            why: why(target, state),
-            notes: state.last.as_ref().map(|last| advice::notes(target, last)).unwrap_or_default(),
+            verdict: state.verdict(),
+            why: state.concern().map(Why::from),
+            notes: super::notes(target, state),
             routes_disagree: None,
             expected: endpoint.expect.to_string(),
+            confidence: endpoint.confidence,
             interval_seconds: target.interval.as_secs_f64(),
             timeout_seconds: target.timeout.as_secs_f64(),
             probes: state.probes,
             failures: state.failures,
             last_success: state.last_success.map(Timestamp),
-            last: state.last.as_deref().map(ProbeReport::of),
-            last_failure: state.earlier_failure().map(ProbeReport::of),
+            last: state.last.as_deref().map(ProbeReport::new),
+            last_failure: state.earlier_failure().map(ProbeReport::new),
             revocation: state.revocation.as_deref(),
+            answer: GenuineAnswer::from_probe(target, state),
+            contradictions: contradictions(target, state),
         }
     }
 }
 
 impl<'a> ProbeReport<'a> {
-    fn of(observation: &'a Observation) -> Self {
+    fn new(observation: &'a Observation) -> Self {
         let facts = &observation.facts;
-        let timings = &facts.timings;
-        let stages = Stage::ALL.iter().map(|stage| (*stage, timings.outcome(*stage)));
-        let phase = |stage: &Stage| Some((*stage, timings.get(*stage)?));
-        let seconds = |(stage, took): (Stage, Duration)| (stage, took.as_secs_f64());
         Self {
             at: Timestamp(observation.at),
             failure: observation.failure.as_ref(),
-            stages: stages.collect(),
-            phases_seconds: Stage::ALL.iter().filter_map(phase).map(seconds).collect(),
-            duration_seconds: timings.total().as_secs_f64(),
+            failed_url: observation.failed_url(),
+            phases: phases(&facts.timings),
+            phases_seconds: phases_seconds(&facts.timings),
+            duration_seconds: facts.timings.total().as_secs_f64(),
             addresses: facts.addresses.iter().map(ToString::to_string).collect(),
             address: facts.peer.map(|peer| peer.to_string()),
-            by_address: observation.by_address().map(AddressReport::of).collect(),
+            by_address: observation.by_address().map(AddressReport::new).collect(),
+            failed_attempts: facts.failed_attempts.iter().map(AttemptReport::new).collect(),
             unprobed_addresses: facts.unprobed,
             private_addresses: facts.private,
             proxy: facts.proxy.as_deref(),
             proxy_status: facts.proxy_status,
             tls: facts.tls.as_ref(),
             http: facts.http.as_ref(),
+            hops: facts.hops.iter().map(HopReport::new).collect(),
         }
     }
 }
 
+fn phases(timings: &Timings) -> BTreeMap<Phase, PhaseOutcome> {
+    Phase::ALL.iter().map(|phase| (*phase, timings.outcome(*phase))).collect()
+}
+
+/// Durations in seconds.
+fn phases_seconds(timings: &Timings) -> BTreeMap<Phase, f64> {
+    let took = |phase: &Phase| Some((*phase, timings.get(*phase)?.as_secs_f64()));
+    Phase::ALL.iter().filter_map(took).collect()
+}
+
+impl<'a> HopReport<'a> {
+    fn new(hop: &'a HopFacts) -> Self {
+        Self {
+            url: &hop.url,
+            phases: phases(&hop.timings),
+            phases_seconds: phases_seconds(&hop.timings),
+            address: hop.peer.map(|peer| peer.to_string()),
+            proxy: hop.proxy.as_deref(),
+            tls: hop.tls.as_ref(),
+            http: hop.http.as_ref(),
+        }
+    }
+}
+
+impl<'a> AttemptReport<'a> {
+    fn new(attempt: &'a FailedAttempt) -> Self {
+        let duration_seconds = attempt.duration.as_secs_f64();
+        Self { target: attempt.target.to_string(), failure: &attempt.failure, duration_seconds }
+    }
+}
+
 impl<'a> AddressReport<'a> {
-    fn of((address, failure, took): (IpAddr, Option<&'a Failure>, Duration)) -> Self {
-        Self { address: address.to_string(), failure, duration_seconds: took.as_secs_f64() }
+    fn new(AddressResult { address, failure, duration }: AddressResult<'a>) -> Self {
+        Self { address: address.to_string(), failure, duration_seconds: duration.as_secs_f64() }
     }
 }

@@ -1,4 +1,4 @@
-//! This machine's own Defender in a report.
+//! The state of this machine's Defender.
 
 use std::collections::BTreeMap;
 
@@ -9,159 +9,159 @@ use crate::advice;
 use crate::host::events::{EventKind, EventTally};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::connectivity::ConnectivityTest;
-use crate::host::mpcmdrun::{Outcome, Validation};
+use crate::host::mpcmdrun::{Validation, ValidationOutcome};
 use crate::host::registry::{SampleConsent, SpynetReporting};
 use crate::host::winhttp::WinHttpSetting;
-use crate::host::{HostFacts, InstalledSignatures, Problem, Reason, Source, WindowsFacts};
+use crate::host::{HostFacts, HostProblem, InstalledSignatures, Reason, Source, WindowsFacts};
 use crate::verdict::SslOptions;
 
-/// What this machine says of its own Defender.
+/// The state of this machine's Defender.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HostReport<'a> {
-    /// When it was last asked.
+    /// When it was last read.
     pub read_at: Timestamp,
-    /// What was asked.
+    /// The sources that were read.
     pub sources: &'a [Source],
-    /// What could not be read.
+    /// The sources that failed.
     pub problems: Vec<ProblemReport<'a>>,
-    /// The security intelligence that is installed; null where it isn't known.
+    /// The installed security intelligence; null if unknown.
     pub installed: Option<InstalledReport>,
-    /// Null where this isn't Windows.
+    /// Null on systems other than Windows.
     pub windows: Option<WindowsReport>,
-    /// Null where `mdatp` isn't asked.
+    /// Null if `mdatp` isn't queried.
     pub mdatp: Option<MdatpReport<'a>>,
 }
 
-/// Something that could not be read.
+/// A source that could not be read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProblemReport<'a> {
-    /// Where.
+    /// The source.
     pub source: Source,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// More of it; cleaned and cut.
+    /// Details, cleaned and truncated.
     pub detail: &'a str,
 }
 
-/// Installed security intelligence; a part that isn't told is null.
+/// Installed security intelligence; unknown parts are null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InstalledReport {
     /// The version of the signatures.
     pub signatures: Option<String>,
-    /// Of the engine.
+    /// The version of the engine.
     pub engine: Option<String>,
-    /// Of the platform.
+    /// The version of the platform.
     pub platform: Option<String>,
-    /// When the signatures were made.
+    /// When the signatures were built.
     pub built_at: Option<Timestamp>,
-    /// When they were installed.
+    /// When the signatures were installed.
     pub applied_at: Option<Timestamp>,
 }
 
-/// What Windows says; a setting that isn't set, or can't be read, is null.
+/// The state of Defender on Windows; settings that are unset or can't be read are null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WindowsReport {
-    /// What this machine's client of MAPS checks.
+    /// What this machine's MAPS client checks.
     pub ssl_options: Option<SslOptions>,
     /// The policy `SpynetReporting`: 0 off, 1 basic, 2 advanced.
     pub spynet_reporting: Option<SpynetReporting>,
     /// The policy `SubmitSamplesConsent`: 0 ask, 1 safe ones, 2 never, 3 all.
     pub submit_samples_consent: Option<SampleConsent>,
-    /// Whether the machine's WinHTTP setting names a proxy.
+    /// Whether the machine's WinHTTP setting contains a proxy.
     pub winhttp_proxy_configured: Option<bool>,
-    /// Whether a policy gives Defender a proxy of its own.
+    /// Whether a policy sets a proxy for Defender.
     pub proxy_policy_configured: bool,
-    /// The machine's own URLs of MAPS.
+    /// The machine's own MAPS URLs.
     pub maps_urls: Vec<String>,
     /// When Defender last fell back to the alternate download location.
     pub last_fallback: Option<Timestamp>,
-    /// What `MpCmdRun.exe -ValidateMapsConnection` found; null where it could not be run.
+    /// The result of `MpCmdRun.exe -ValidateMapsConnection`; null if it could not be run.
     pub validation: Option<ValidationReport>,
-    /// When this machine last connected to MAPS, as newer builds of `MpCmdRun.exe` tell.
+    /// When this machine last connected to MAPS, as reported by newer builds of `MpCmdRun.exe`.
     pub last_maps_connection: Option<Timestamp>,
-    /// The events of Defender's log, by their ids; null until it could be read once.
+    /// The events of Defender's log, by event id; null until the log has been read once.
     pub events: Option<BTreeMap<EventKind, EventReport>>,
 }
 
-/// What `MpCmdRun.exe -ValidateMapsConnection` found.
+/// The result of `MpCmdRun.exe -ValidateMapsConnection`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ValidationReport {
-    /// Whether Defender is connected to MAPS; null where that isn't told.
+    /// Whether Defender is connected to MAPS; null if unknown.
     pub connected: Option<bool>,
-    /// The error, as `explain` takes it.
+    /// The error code, accepted by `explain`.
     pub hresult: Option<String>,
-    /// The status that it tells of as `httpcode`.
+    /// The HTTP status reported as `httpcode`.
     pub http_status: Option<u16>,
     /// What the error means, in one line.
     pub title: Option<String>,
-    /// Why it comes about.
+    /// The cause of the error.
     pub cause: Option<String>,
-    /// What to change, the likeliest first.
+    /// What to change, most likely first.
     pub remedies: Vec<String>,
 }
 
-/// What is known of a kind of event.
+/// Statistics of one kind of event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EventReport {
-    /// What happened.
+    /// What the event means.
     pub meaning: &'static str,
-    /// Events since the exporter started.
+    /// The number of events since the exporter started.
     pub total: u64,
-    /// When the last one was, also before that.
+    /// The time of the last event, including those before the start.
     pub last: Option<Timestamp>,
 }
 
-/// What `mdatp` says; a part that isn't told is null.
+/// The state reported by `mdatp`; unknown parts are null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MdatpReport<'a> {
-    /// Whether it calls itself healthy.
+    /// Whether the product is healthy.
     pub healthy: Option<bool>,
     /// Whether cloud-delivered protection is on.
     pub cloud_enabled: Option<bool>,
-    /// Whether it calls its definitions up to date.
+    /// Whether the definitions are up to date.
     pub definitions_up_to_date: Option<bool>,
-    /// What `mdatp connectivity test` found; null where it could not be run.
+    /// The results of `mdatp connectivity test`; null if it could not be run.
     pub connectivity: Option<Vec<ConnectivityReport<'a>>>,
 }
 
-/// What `mdatp` found of one connection.
+/// The result of one connection test.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConnectivityReport<'a> {
-    /// Where to.
+    /// The URL that was tested.
     pub url: &'a str,
-    /// Why it doesn't work; null where it does.
+    /// Why the connection failed; null if it works.
     pub failure: Option<&'a str>,
 }
 
 impl<'a> HostReport<'a> {
-    pub(super) fn of(facts: &'a HostFacts) -> Self {
+    pub(super) fn new(facts: &'a HostFacts) -> Self {
         Self {
             read_at: Timestamp(facts.at),
             sources: facts.sources,
-            problems: facts.problems.iter().map(ProblemReport::of).collect(),
-            installed: facts.signatures.as_ref().map(InstalledReport::of),
-            windows: facts.windows.as_ref().map(WindowsReport::of),
-            mdatp: facts.mdatp.as_ref().map(MdatpReport::of),
+            problems: facts.problems.iter().map(ProblemReport::new).collect(),
+            installed: facts.signatures.as_ref().map(InstalledReport::new),
+            windows: facts.windows.as_ref().map(WindowsReport::new),
+            mdatp: facts.mdatp.as_ref().map(MdatpReport::new),
         }
     }
 }
 
 impl<'a> ProblemReport<'a> {
-    fn of(problem: &'a Problem) -> Self {
+    fn new(problem: &'a HostProblem) -> Self {
         Self { source: problem.source, reason: problem.reason, detail: &problem.detail }
     }
 }
 
 impl InstalledReport {
-    fn of(of: &InstalledSignatures) -> Self {
+    fn new(of: &InstalledSignatures) -> Self {
         Self {
             signatures: of.version.map(|version| version.to_string()),
             engine: of.engine.map(|version| version.to_string()),
@@ -173,9 +173,9 @@ impl InstalledReport {
 }
 
 impl WindowsReport {
-    fn of(facts: &WindowsFacts) -> Self {
+    fn new(facts: &WindowsFacts) -> Self {
         let registry = &facts.registry;
-        let event = |(kind, tally): (&EventKind, &EventTally)| (*kind, EventReport::of(*kind, *tally));
+        let event = |(kind, tally): (&EventKind, &EventTally)| (*kind, EventReport::new(*kind, *tally));
         Self {
             ssl_options: registry.ssl_options,
             spynet_reporting: registry.spynet_reporting,
@@ -184,7 +184,7 @@ impl WindowsReport {
             proxy_policy_configured: registry.proxy_policy.is_set(),
             maps_urls: registry.maps_urls.iter().map(|own| own.url.to_string()).collect(),
             last_fallback: registry.last_fallback.map(Timestamp),
-            validation: facts.validation.as_ref().map(ValidationReport::of),
+            validation: facts.validation.as_ref().map(ValidationReport::new),
             last_maps_connection: facts.last_maps_connection.map(Timestamp),
             events: facts.events.as_ref().map(|log| log.tallies.iter().map(event).collect()),
         }
@@ -192,10 +192,10 @@ impl WindowsReport {
 }
 
 impl ValidationReport {
-    fn of(validation: &Validation) -> Self {
+    fn new(validation: &Validation) -> Self {
         let (hresult, http_status) = match validation.outcome {
-            Outcome::Failed { hresult, http } => (Some(hresult), http),
-            Outcome::Connected | Outcome::Unknown => (None, None),
+            ValidationOutcome::Failed { hresult, http } => (Some(hresult), http),
+            ValidationOutcome::Connected | ValidationOutcome::Unknown => (None, None),
         };
         let advice = hresult.and_then(advice::for_hresult);
         Self {
@@ -210,13 +210,13 @@ impl ValidationReport {
 }
 
 impl EventReport {
-    fn of(kind: EventKind, tally: EventTally) -> Self {
+    fn new(kind: EventKind, tally: EventTally) -> Self {
         Self { meaning: kind.meaning(), total: tally.total, last: tally.last.map(Timestamp) }
     }
 }
 
 impl<'a> MdatpReport<'a> {
-    fn of(facts: &'a MdatpFacts) -> Self {
+    fn new(facts: &'a MdatpFacts) -> Self {
         let health = facts.health.as_ref();
         let test = |test: &'a ConnectivityTest| ConnectivityReport {
             url: test.url.as_str(),

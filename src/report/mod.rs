@@ -1,16 +1,22 @@
-//! What is known, for programs: the JSON of `/api/v1/status` and of `check --format json`. Its schema is the file
-//! `deploy/status.schema.json`, made from these types. What the page says in words as well is in `why.rs` and `routes.rs`.
+//! The status report: the JSON of `/api/v1/status` and of `check --format json`. Its schema,
+//! `deploy/status.schema.json`, is generated from these types. `why.rs` and `routes.rs` also serve the page.
 
+mod answer;
 mod endpoint;
 mod host;
+mod notes;
 mod routes;
 #[cfg(test)]
 pub(crate) mod sample;
 mod signatures;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod verdicts;
 mod why;
+
+pub use notes::notes;
+pub use summary::{maps_summary, why};
 
 use std::time::SystemTime;
 
@@ -18,8 +24,12 @@ use serde::{Serialize, Serializer};
 
 use crate::clock;
 use crate::state::Snapshot;
-use crate::verdict::{Connection, SslOptions, Verdict};
+use crate::verdict::{MapsConnection, SslOptions, Verdict};
 
+pub use answer::{
+    AnsweredHop, CatalogFact, Contradiction, GenuineAnswer, ObjectKind, Proof, contradictions,
+    evidence_can_be_dropped,
+};
 pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
 pub use host::{
     ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, ProblemReport,
@@ -27,50 +37,51 @@ pub use host::{
 };
 pub use routes::{Disagreement, RouteOutcome, disagreements};
 pub use signatures::{FeedReport, SignaturesReport, SourceReport, freshness};
-pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport};
-pub use why::{Why, why};
+pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport, UnservedReport};
+pub use why::Why;
 
-/// The version of the form: it grows when something is taken away or changes its meaning, not when something is added.
+/// The version of the format. It increases if a member is removed or changes its meaning, not if one is added.
 pub const SCHEMA_VERSION: u8 = 1;
 
-/// Everything known at one moment.
+/// The state of the exporter at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(title = "Status of defender-exporter"))]
-pub struct Report<'a> {
-    /// The version of this form. Members may be added to it; when one is taken away or changes its meaning, it grows.
+pub struct StatusReport<'a> {
+    /// The version of the format. Members may be added without a new version; it increases if one is removed or changes
+    /// its meaning.
     pub schema_version: u8,
     /// The version of the exporter.
     pub exporter_version: &'a str,
-    /// When this was written.
+    /// When the report was generated.
     pub generated_at: Timestamp,
     /// When the configuration in use was loaded.
     pub config_loaded_at: Timestamp,
-    /// Whether each endpoint was probed at least once.
+    /// Whether each endpoint has been probed at least once.
     pub ready: bool,
-    /// 0: all well, 1: something is degraded, lost or unknown, 2: MAPS is lost by every route for a client with the default
-    /// `SSLOptions`. What `check` exits with.
+    /// The exit code of `check`. 0: all good; 1: something is degraded, lost or unknown; 2: clients with the default
+    /// `SSLOptions` reach MAPS on no route.
     pub exit_code: u8,
-    /// How many endpoints are in which state; one counts once for each route.
+    /// The number of endpoints by state; each counts once per route.
     pub counts: Counts,
-    /// How well each component works by each route.
+    /// The verdict on each component, by route.
     pub components: Vec<ComponentReport<'a>>,
-    /// Whether clients of MAPS get through, by route; empty where MAPS isn't probed.
+    /// Whether clients can connect to MAPS, by route; empty if MAPS isn't probed.
     pub maps: Vec<MapsReport<'a>>,
-    /// Whether clients get security intelligence, and whether it stays fresh.
+    /// Whether clients can update their security intelligence, and whether it stays up to date.
     pub signatures: SignaturesReport<'a>,
-    /// What this machine says of its own Defender; null where it has none, or hasn't been asked yet.
+    /// The state of this machine's Defender; null if there is none, or it hasn't been read yet.
     pub host: Option<HostReport<'a>>,
-    /// The revocation lists that the verified chains name, by route.
+    /// The revocation lists named by the verified chains, by route.
     pub crls: Vec<CrlReport<'a>>,
-    /// Every endpoint by every route, in the catalog's order.
+    /// Every endpoint on every route, in the catalog's order.
     pub endpoints: Vec<EndpointReport<'a>>,
 }
 
-impl<'a> Report<'a> {
-    /// What a snapshot says, at this moment of this version of the exporter.
+impl<'a> StatusReport<'a> {
+    /// The report of a snapshot.
     #[must_use]
-    pub fn of(snapshot: &'a Snapshot, now: SystemTime, exporter_version: &'a str) -> Self {
+    pub fn new(snapshot: &'a Snapshot, now: SystemTime, exporter_version: &'a str) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             exporter_version,
@@ -78,48 +89,47 @@ impl<'a> Report<'a> {
             config_loaded_at: Timestamp(snapshot.config_loaded),
             ready: snapshot.is_ready(),
             exit_code: exit_code(snapshot),
-            counts: Counts::of(snapshot),
-            components: snapshot.components.iter().map(ComponentReport::of).collect(),
+            counts: Counts::from_snapshot(snapshot),
+            components: snapshot.components.iter().map(ComponentReport::new).collect(),
             maps: MapsReport::all(snapshot),
-            signatures: SignaturesReport::of(snapshot, now),
-            host: snapshot.host.as_deref().map(HostReport::of),
+            signatures: SignaturesReport::new(snapshot, now),
+            host: snapshot.host.as_deref().map(HostReport::new),
             crls: CrlReport::all(snapshot),
             endpoints: endpoint::all(snapshot),
         }
     }
 
-    /// The report as JSON, with a line end.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        // Words, numbers and texts: nothing in it that JSON can't hold.
-        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.push('\n');
-        text
+    /// The report as JSON, with a trailing newline.
+    ///
+    /// # Errors
+    /// If it can't be serialized: a bug in the exporter.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 }
 
-/// Endpoints by state.
+/// The number of endpoints by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Counts {
-    /// As the genuine service answers.
+    /// They respond as the genuine service does.
     pub good: usize,
-    /// They work, but not all of it as expected.
+    /// They work, but not entirely as expected.
     pub degraded: usize,
-    /// They don't work.
+    /// They fail.
     pub bad: usize,
     /// Not probed yet.
     pub unknown: usize,
 }
 
 impl Counts {
-    /// Those of a snapshot.
+    /// The counts of a snapshot.
     #[must_use]
-    pub fn of(snapshot: &Snapshot) -> Self {
-        snapshot.iter().map(|(_, target, state)| state.verdict(target)).collect()
+    pub fn from_snapshot(snapshot: &Snapshot) -> Self {
+        snapshot.targets.iter().map(|state| state.verdict()).collect()
     }
 
-    /// All of them.
+    /// The total.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.good + self.degraded + self.bad + self.unknown
@@ -141,7 +151,7 @@ impl FromIterator<Option<Verdict>> for Counts {
     }
 }
 
-/// A moment, written as RFC 3339 in UTC.
+/// A time, as RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(inline, transparent, extend("format" = "date-time")))]
@@ -153,14 +163,14 @@ impl Serialize for Timestamp {
     }
 }
 
-/// 0: all well, 1: something is degraded, lost or unknown, 2: MAPS is lost by every route for a client with the default
-/// `SSLOptions`, as `MpCmdRun -ValidateMapsConnection` would find.
+/// 0: all good; 1: something is degraded, lost or unknown; 2: clients with the default `SSLOptions` reach MAPS on no
+/// route, as `MpCmdRun -ValidateMapsConnection` would find.
 #[must_use]
 pub fn exit_code(snapshot: &Snapshot) -> u8 {
     let mut maps = snapshot.maps.iter().filter(|maps| maps.options == SslOptions::DEFAULT).peekable();
-    if maps.peek().is_some() && maps.all(|maps| matches!(maps.connection, Connection::Lost { .. })) {
+    if maps.peek().is_some() && maps.all(|maps| matches!(maps.connection, MapsConnection::Lost(_))) {
         return 2;
     }
-    let well = snapshot.iter().all(|(_, target, state)| state.verdict(target) == Some(Verdict::Good));
+    let well = snapshot.targets.iter().all(|state| state.verdict() == Some(Verdict::Good));
     u8::from(!well)
 }

@@ -1,53 +1,53 @@
-//! Where the routes to an endpoint don't do alike: the difference is what tells a proxy's fault from the network's.
+//! Endpoints whose results differ by route, which distinguishes a proxy's fault from the network's.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-use super::{Why, why};
+use super::Why;
 use crate::catalog::Component;
-use crate::observation::{FailureReason, Stage};
+use crate::observation::{FailureReason, Phase};
 use crate::plan::{Target, TargetId};
 use crate::state::{Snapshot, TargetState};
 use crate::verdict::Verdict;
 
-/// How the routes to an endpoint do, where they don't all come to the same end; in the configuration's order.
+/// The results of an endpoint by route, in the configuration's order, if they differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Disagreement(pub Vec<RouteOutcome>);
 
-/// How one route does.
+/// The result on one route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RouteOutcome {
-    /// Its name.
+    /// The route.
     pub route: String,
-    /// How well the endpoint works by it.
+    /// The verdict on the endpoint.
     pub verdict: Verdict,
-    /// The status of the last answer, if one came.
+    /// The status of the last response, if any.
     pub status: Option<u16>,
-    /// What keeps it from being good; null where nothing does.
+    /// Why it isn't good; null if it is.
     pub why: Option<Why>,
 }
 
 impl RouteOutcome {
-    fn of(target: &Target, state: &TargetState) -> Option<Self> {
+    fn new(target: &Target, state: &TargetState) -> Option<Self> {
         Some(Self {
             route: target.route.name.clone(),
-            verdict: state.verdict(target)?,
+            verdict: state.verdict()?,
             status: state.last.as_ref()?.facts.http.as_ref().map(|http| http.status),
-            why: why(target, state),
+            why: state.concern().map(Why::from),
         })
     }
 }
 
 impl RouteOutcome {
-    /// What it came to: the failure, or the status.
-    fn end(&self) -> (Option<(Stage, FailureReason)>, Option<u16>) {
+    /// The result to compare: the failure, or the status.
+    fn end(&self) -> (Option<(Phase, FailureReason)>, Option<u16>) {
         let failure = self.why.as_ref().filter(|_| self.verdict == Verdict::Bad);
-        match failure.and_then(|why| Some((why.stage?, why.reason?))) {
+        match failure.and_then(|why| Some((why.phase?, why.reason?))) {
             Some(failure) => (Some(failure), None),
             None => (None, self.status),
         }
@@ -75,8 +75,8 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Of every target whose endpoint's routes don't come to the same end: one works and another doesn't, or not for the same
-/// reason, or answers of different status come. Routes that haven't been tried don't count.
+/// The endpoints whose results differ by route, for each of their targets: one succeeds and another doesn't, the
+/// failures differ, or the statuses do. Ignores routes that haven't been probed yet.
 #[must_use]
 pub fn disagreements(snapshot: &Snapshot) -> BTreeMap<TargetId, Disagreement> {
     let mut endpoints: BTreeMap<(Component, &str), Vec<(TargetId, RouteOutcome)>> = BTreeMap::new();
@@ -85,7 +85,7 @@ pub fn disagreements(snapshot: &Snapshot) -> BTreeMap<TargetId, Disagreement> {
         endpoints
             .entry(key)
             .or_default()
-            .extend(RouteOutcome::of(target, state).map(|outcome| (id, outcome)));
+            .extend(RouteOutcome::new(target, state).map(|outcome| (id, outcome)));
     }
     let differ = |known: &[(TargetId, RouteOutcome)]| known.windows(2).any(|w| w[0].1.end() != w[1].1.end());
     let mut found = BTreeMap::new();

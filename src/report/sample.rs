@@ -1,5 +1,5 @@
-//! Snapshots for tests of what is said: the catalog's plan with probes folded in, as the program does. The facts are
-//! invented; no server answered them.
+//! Snapshots for tests: the catalog's plan after simulated probes, applied as the program does. The facts are invented;
+//! no server sent them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,34 +8,35 @@ use rustls::pki_types::CertificateDer;
 
 use crate::catalog::{Expectation, Scheme, embedded};
 use crate::config::{Config, RouteConfig};
-use crate::engine::{Checked, Event};
+use crate::event::{Event, RevocationChecked};
 use crate::observation::{
-    AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Stage,
-    StageOutcome, TlsFacts,
+    AddressFacts, Anchor, CertificateFacts, Facts, Failure, FailureReason, HopFacts, HttpFacts, Observation,
+    Phase, PhaseOutcome, TlsFacts, VerifiedPath,
 };
 use crate::plan::{TargetId, plan};
+use crate::revocation::{Cause, CertificateStatus, CrlState, PathReport, RevocationReport, Status};
 use crate::state::Snapshot;
-use crate::trust::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
-use crate::trust::{Anchor, VerifiedPath};
 
-/// An endpoint of MAPS.
+/// A MAPS endpoint.
 pub(crate) const MAPS: &str = "https://wdcp.microsoft.com/";
-/// Its list of revoked certificates.
+/// A MAPS endpoint whose status the catalog knows for certain: 404.
+pub(crate) const FIRM: &str = "https://unitedstates.cp.wd.microsoft.com/wdcp.svc/bond/submitReport/test";
+/// The CRL named by the chains.
 pub(crate) const CRL: &str = "http://crl.example/maps.crl";
 
-/// Tuesday, 2026-11-24, 00:00:00 UTC, and some seconds.
+/// Tuesday, 2026-11-24, 00:00:00 UTC, plus some seconds.
 pub(crate) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400 + seconds)
 }
 
-/// The defaults by these routes, nothing probed yet.
+/// The default plan on these routes, before the first probe.
 pub(crate) fn fresh(routes: &[&str]) -> Snapshot {
     let route = |name: &&str| RouteConfig { name: (*name).to_owned(), ..RouteConfig::direct() };
     let config = Config { routes: routes.iter().map(route).collect(), ..Config::default() };
     Snapshot::new(Arc::new(plan(embedded(), &config).expect("the defaults")), at(0))
 }
 
-/// Everything answers at the tenth second, and nothing is revoked.
+/// All endpoints succeed at the tenth second, and no certificate is revoked.
 pub(crate) fn healthy(routes: &[&str]) -> Snapshot {
     let mut snapshot = fresh(routes);
     for n in 0..snapshot.targets.len() {
@@ -45,7 +46,7 @@ pub(crate) fn healthy(routes: &[&str]) -> Snapshot {
     snapshot
 }
 
-/// The target of a URL by a route.
+/// The target of a URL on a route.
 pub(crate) fn target(snapshot: &Snapshot, url: &str, route: &str) -> TargetId {
     let mut targets = snapshot.iter();
     let found =
@@ -53,7 +54,7 @@ pub(crate) fn target(snapshot: &Snapshot, url: &str, route: &str) -> TargetId {
     found.unwrap_or_else(|| panic!("{url} by {route} isn't probed")).0
 }
 
-/// A probe that would be genuine, but for what is done to its facts.
+/// A genuine probe, after `spoil` changed its facts.
 pub(crate) fn observe(
     snapshot: &mut Snapshot,
     target: TargetId,
@@ -72,43 +73,75 @@ pub(crate) fn observe(
         tls: (endpoint.url.scheme() == Scheme::Https).then(|| tls(endpoint.url.host())),
         ..Facts::default()
     };
-    for (stage, millis) in
-        [(Stage::Resolve, 2), (Stage::Connect, 10), (Stage::Request, 20), (Stage::Transfer, 1)]
+    for (phase, millis) in
+        [(Phase::Resolve, 2), (Phase::Connect, 10), (Phase::Request, 20), (Phase::Transfer, 1)]
     {
-        facts.timings.record(stage, StageOutcome::Done, Duration::from_millis(millis));
+        facts.timings.record(phase, PhaseOutcome::Done, Duration::from_millis(millis));
     }
     if facts.tls.is_some() {
-        facts.timings.record(Stage::Tls, StageOutcome::Done, Duration::from_millis(30));
+        facts.timings.record(Phase::Tls, PhaseOutcome::Done, Duration::from_millis(30));
     }
     let failure = spoil(&mut facts);
     snapshot.apply(Event::Observed(Box::new(Observation { target, at: at(second), facts, failure })));
 }
 
-/// Of the second address comes no answer, and there are more.
+/// The second address doesn't respond, and there are more addresses than are probed.
 pub(crate) fn odd_addresses(facts: &mut Facts) -> Option<Failure> {
-    let failure = Failure::new(Stage::Connect, FailureReason::Unreachable, "no route");
+    let failure = Failure::new(Phase::Connect, FailureReason::Unreachable, "no route");
     let address = facts.addresses[1];
     facts.others = vec![AddressFacts { address, failure: Some(failure), duration: Duration::from_millis(3) }];
     (facts.unprobed, facts.private) = (3, Some(0));
     None
 }
 
-/// A probe that fails before anything is learned.
+/// A redirect leads to a host whose chain isn't trusted.
+pub(crate) fn fails_behind_a_redirect(facts: &mut Facts) -> Failure {
+    let (tls, http) = (tls("cdn.example"), HttpFacts { status: 302, ..HttpFacts::default() });
+    let own = HopFacts {
+        url: "https://own.example/".to_owned(),
+        authority: "own.example".to_owned(),
+        tls: facts.tls.clone(),
+        http: Some(http),
+        timings: facts.timings.clone(),
+        ..HopFacts::default()
+    };
+    let next = HopFacts {
+        url: "https://cdn.example/package".to_owned(),
+        authority: "cdn.example".to_owned(),
+        tls: Some(TlsFacts { verified: false, root: None, path: None, ..tls }),
+        ..HopFacts::default()
+    };
+    *facts = Facts::redirected(vec![own, next], facts.timings.clone(), true);
+    let failure = Failure::new(Phase::Tls, FailureReason::UnknownIssuer, "nobody's");
+    failure.after_redirect_to("cdn.example")
+}
+
+/// A redirect leads to a host whose chain ends at a public root that the catalog doesn't list; the probe succeeds.
+pub(crate) fn leads_to_an_unexpected_root(facts: &mut Facts) {
+    fails_behind_a_redirect(facts);
+    let (mut hops, timings) = (std::mem::take(&mut facts.hops), facts.timings.clone());
+    let root = Some("CN=New Root".to_owned());
+    hops[1].tls = hops[0].tls.clone().map(|tls| TlsFacts { unexpected_root: true, root, ..tls });
+    hops[1].http = Some(HttpFacts { status: 503, genuine: true, ..HttpFacts::default() });
+    *facts = Facts::redirected(hops, timings, false);
+}
+
+/// A probe that fails before it learns any facts.
 pub(crate) fn fail(
     snapshot: &mut Snapshot,
     target: TargetId,
     second: u64,
-    of: (Stage, FailureReason),
+    of: (Phase, FailureReason),
     detail: &str,
 ) {
     observe(snapshot, target, second, |facts| {
         *facts = Facts::default();
-        facts.timings.record(of.0, StageOutcome::Failed, Duration::from_millis(5));
+        facts.timings.record(of.0, PhaseOutcome::Failed, Duration::from_millis(5));
         Some(Failure::new(of.0, of.1, detail))
     });
 }
 
-/// What is known of the revocation of a target's last chain, if it has one; the list is [`CRL`].
+/// The revocation status of a target's last chain, if it has one; the CRL is [`CRL`].
 pub(crate) fn revocation(
     snapshot: &mut Snapshot,
     target: TargetId,
@@ -121,12 +154,13 @@ pub(crate) fn revocation(
     let subject = "CN=leaf".to_owned();
     let detail = detail.to_owned();
     let leaf = CertificateStatus { subject, status: of.0, cause: of.1, source: Some(CRL.to_owned()), detail };
-    let refused = || Failure::new(Stage::Connect, FailureReason::Refused, "refused by the test");
+    let refused = || Failure::new(Phase::Connect, FailureReason::Refused, "refused by the test");
     let fetch = Some(if of.1 == Some(Cause::Unreachable) { Err(refused()) } else { Ok(()) });
     let crl =
         CrlState { url: CRL.to_owned(), fetch, this_update: Some(at(0)), next_update: Some(at(7 * 86_400)) };
-    let report = Arc::new(RevocationReport::of(vec![leaf]));
-    snapshot.apply(Event::Revocation(Box::new(Checked { target, path, report, crls: vec![crl] })));
+    let report = Arc::new(RevocationReport::new(vec![leaf]));
+    let chains = vec![PathReport { path, report }];
+    snapshot.apply(Event::Revocation(Box::new(RevocationChecked { target, chains, crls: vec![crl] })));
 }
 
 fn tls(host: &str) -> TlsFacts {
@@ -142,6 +176,7 @@ fn tls(host: &str) -> TlsFacts {
         ]
         .into(),
         root: Some("CN=Example Root".to_owned()),
+        chain_not_after: Some(at(90 * 86_400)),
         path: Some(Arc::new(VerifiedPath { certificates: vec![leaf], anchor, stapled: Vec::new() })),
         ..TlsFacts::default()
     }

@@ -1,4 +1,5 @@
-//! Security intelligence in a report: where clients can update from, what is published, and when theirs turns stale.
+//! Security intelligence: the sources that clients can update from, the published versions, and when signatures become
+//! stale.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,43 +14,43 @@ use crate::verdict::Verdict;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is left of the time at which the alert `DefenderStaleSignatureRisk` warns, and at which it pages.
+/// The remaining time at which the alert `DefenderStaleSignatureRisk` warns, and at which it pages.
 const WARNING: Duration = DAY.saturating_mul(4);
 const CRITICAL: Duration = DAY;
 
-/// All that is known of security intelligence.
+/// The state of security intelligence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SignaturesReport<'a> {
-    /// Whether signatures stay fresh: bad where they are stale or will be within a day, degraded within four; null where
-    /// nothing can be told.
+    /// Whether signatures stay up to date: bad if they are stale or will be within a day, degraded within four days;
+    /// null if unknown.
     pub verdict: Option<Verdict>,
-    /// When the signatures of this machine turn stale; where it has no Defender, those of a client of this network that updated
-    /// at the last chance; null where nothing can be told.
+    /// When this machine's signatures become stale. Without a Defender, those of a client of this network that updated
+    /// at the last opportunity. Null if unknown.
     pub stale_after: Option<Timestamp>,
-    /// Whether that is told of this machine's own signatures.
+    /// Whether `stale_after` refers to this machine's own signatures.
     pub installed_here: bool,
     /// Whether clients can update, by source and route.
     pub sources: Vec<SourceReport<'a>>,
-    /// What the version feed says, by route.
+    /// The state of the version feed, by route.
     pub feeds: Vec<FeedReport<'a>>,
 }
 
 impl<'a> SignaturesReport<'a> {
-    pub(super) fn of(snapshot: &'a Snapshot, now: SystemTime) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, now: SystemTime) -> Self {
         let known = &snapshot.signatures;
         let stale_after = known.stale_after(&snapshot.plan);
         Self {
             verdict: stale_after.map(|at| freshness(at, now)),
             stale_after: stale_after.map(Timestamp),
             installed_here: known.installed.is_some(),
-            sources: known.sources.iter().map(SourceReport::of).collect(),
-            feeds: known.feeds.iter().map(FeedReport::of).collect(),
+            sources: known.sources.iter().map(SourceReport::new).collect(),
+            feeds: known.feeds.iter().map(FeedReport::new).collect(),
         }
     }
 }
 
-/// How near the time is at which signatures turn stale, as the alerts see it.
+/// How close the signatures are to being stale, with the thresholds of the alerts.
 #[must_use]
 pub fn freshness(stale_after: SystemTime, now: SystemTime) -> Verdict {
     match stale_after.duration_since(now).unwrap_or_default() {
@@ -59,22 +60,22 @@ pub fn freshness(stale_after: SystemTime, now: SystemTime) -> Verdict {
     }
 }
 
-/// Whether clients can update from a source by a route.
+/// Whether clients can update from a source on a route.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SourceReport<'a> {
-    /// Which source.
+    /// The source.
     pub source: UpdateSource,
-    /// By which route.
+    /// The route.
     pub route: &'a str,
-    /// Null until each of its endpoints has been probed once.
+    /// Null until each of its endpoints has been probed.
     pub available: Option<bool>,
-    /// When it was last known to be, in this or an earlier run.
+    /// When it was last available, in this or an earlier run.
     pub last_available: Option<Timestamp>,
 }
 
 impl<'a> SourceReport<'a> {
-    fn of(state: &'a SourceState) -> Self {
+    fn new(state: &'a SourceState) -> Self {
         Self {
             source: state.source,
             route: &state.route,
@@ -84,39 +85,39 @@ impl<'a> SourceReport<'a> {
     }
 }
 
-/// What the version feed says by a route. The versions are those of the last answer, in this or an earlier run.
+/// The state of the version feed on a route. The versions are those of the last response, in this or an earlier run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FeedReport<'a> {
-    /// By which route.
+    /// The route.
     pub route: &'a str,
     /// Whether the last fetch succeeded; null before the first.
     pub fetched: Option<bool>,
-    /// Why it didn't.
+    /// Why it failed.
     pub failure: Option<&'a Failure>,
-    /// The URL that answered last.
+    /// The URL of the last response.
     pub url: Option<&'a str>,
     /// The version of the signatures.
     pub signatures: Option<String>,
-    /// Of the engine.
+    /// The version of the engine.
     pub engine: Option<String>,
-    /// Of the platform.
+    /// The version of the platform.
     pub platform: Option<String>,
     /// When the signatures were published.
     pub published_at: Option<Timestamp>,
-    /// Signs that the network hands out old content.
+    /// Signs that the network delivers outdated content.
     pub findings: &'a [Finding],
 }
 
 impl<'a> FeedReport<'a> {
-    fn of(state: &'a FeedState) -> Self {
+    fn new(state: &'a FeedState) -> Self {
         let fetch = state.fetch.as_ref();
-        let published = state.told.as_ref().map(|told| &told.published);
+        let published = state.history.as_ref().map(|history| &history.published);
         Self {
             route: &state.route,
             fetched: fetch.map(Result::is_ok),
             failure: fetch.and_then(|fetch| fetch.as_ref().err()),
-            url: state.told.as_ref().map(|told| told.feed.as_str()),
+            url: state.history.as_ref().map(|history| history.feed.as_str()),
             signatures: published.map(|published| published.signatures.to_string()),
             engine: published.map(|published| published.engine.to_string()),
             platform: published.map(|published| published.platform.to_string()),

@@ -3,19 +3,19 @@
 
 use serde_json::Value;
 
+use super::sample::{self, FIRM, MAPS, at};
 use super::*;
-use crate::catalog::Component;
+use crate::catalog::{Component, Confidence};
 use crate::metrics::fixture;
-use crate::observation::{Failure, FailureReason as R, HttpFacts, Stage as S};
+use crate::observation::{Failure, FailureReason as R, HttpFacts, Phase as S};
 use crate::plan::TargetId;
-use crate::report::sample::{self, MAPS, at};
-use crate::trust::revocation::{Cause, Status};
+use crate::revocation::{Cause, Status};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/status.schema.json");
 
 fn schema() -> String {
-    let mut text =
-        serde_json::to_string_pretty(&schemars::schema_for!(Report<'static>)).expect("a schema is JSON");
+    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(StatusReport<'static>))
+        .expect("a schema is JSON");
     text.push('\n');
     text
 }
@@ -33,7 +33,7 @@ fn the_published_schema_is_that_of_the_types() {
     );
 }
 
-/// Snapshots of every kind.
+/// Snapshots in all states.
 fn snapshots() -> Vec<Snapshot> {
     let mut broken = sample::healthy(&["direct", "proxy"]);
     let maps = sample::target(&broken, MAPS, "direct");
@@ -42,7 +42,9 @@ fn snapshots() -> Vec<Snapshot> {
     sample::revocation(&mut broken, maps, (Status::Unknown, Some(Cause::Unreachable)), "connect: refused");
     let other = TargetId(maps.0 + 1);
     sample::fail(&mut broken, other, 70, (S::Resolve, R::Nxdomain), "no such name");
-    vec![fixture::snapshot(), sample::fresh(&["direct"]), sample::healthy(&["direct"]), broken]
+    let mut redirected = sample::healthy(&["direct"]);
+    sample::observe(&mut redirected, TargetId(0), 70, |facts| Some(sample::fails_behind_a_redirect(facts)));
+    vec![fixture::snapshot(), sample::fresh(&["direct"]), redirected, sample::healthy(&["direct"]), broken]
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn reports_keep_to_the_schema() {
     close(&mut schema);
     let validator = jsonschema::validator_for(&schema).expect("a valid schema");
     for snapshot in snapshots() {
-        let text = Report::of(&snapshot, at(200), "0.0.0-test").to_json();
+        let text = StatusReport::new(&snapshot, at(200), "0.0.0-test").to_json().expect("it can be written");
         let report: Value = serde_json::from_str(&text).expect("JSON");
         let errors: Vec<_> =
             validator.iter_errors(&report).map(|e| format!("{}: {e}", e.instance_path())).collect();
@@ -60,8 +62,8 @@ fn reports_keep_to_the_schema() {
     }
 }
 
-/// Readers must bear new members; here each one has to be declared. Objects that are put together of several schemas can't
-/// say so.
+/// Readers must accept new members, but here each one must be declared. Objects composed of several schemas can't
+/// require this.
 fn close(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(close),
@@ -80,19 +82,19 @@ fn close(schema: &mut Value) {
 #[test]
 fn what_was_learned_is_in_the_report() {
     let [.., healthy, broken] = &snapshots()[..] else { panic!("four") };
-    let report = Report::of(healthy, at(200), "0.0.0-test");
+    let report = StatusReport::new(healthy, at(200), "0.0.0-test");
     assert_eq!((report.exit_code, report.ready, report.counts.good), (0, true, report.counts.total()));
     assert!(report.maps[0].story.as_ref().is_some_and(|story| story.starts_with("MAPS is connected")));
     assert_eq!(serde_json::to_value(report.generated_at).expect("text"), "2026-11-24T00:03:20Z");
 
-    let report = Report::of(broken, at(200), "0.0.0-test");
+    let report = StatusReport::new(broken, at(200), "0.0.0-test");
     assert_eq!((report.exit_code, report.counts.bad, report.counts.degraded), (1, 1, 1));
     let of =
         |route| report.endpoints.iter().find(|e| e.endpoint == MAPS && e.route == route).expect("probed");
     let (direct, proxy) = (of("direct"), of("proxy"));
     let failure = direct.last_failure.as_ref().and_then(|probe| probe.failure).expect("it is kept");
     assert_eq!(
-        (failure.stage, failure.reason, direct.failures, direct.probes),
+        (failure.phase, failure.reason, direct.failures, direct.probes),
         (S::Connect, R::Refused, 1, 3)
     );
     assert_eq!((proxy.failures, proxy.last_success), (1, Some(Timestamp(at(10)))));
@@ -109,7 +111,7 @@ fn what_was_learned_is_in_the_report() {
 #[test]
 fn updates_and_the_host_are_in_the_report() {
     let snapshot = fixture::snapshot();
-    let report = serde_json::to_value(Report::of(&snapshot, at(200), "0.0.0-test")).expect("JSON");
+    let report = serde_json::to_value(StatusReport::new(&snapshot, at(200), "0.0.0-test")).expect("JSON");
     let check = |pointer: &str, expected: Value| {
         assert_eq!(report.pointer(pointer), Some(&expected), "{pointer}");
     };
@@ -125,14 +127,14 @@ fn updates_and_the_host_are_in_the_report() {
     check("/host/installed/signatures", "1.441.99.0".into());
 
     let [.., healthy, broken] = &snapshots()[..] else { panic!("four") };
-    let report = Report::of(healthy, at(200), "0.0.0-test");
+    let report = StatusReport::new(healthy, at(200), "0.0.0-test");
     let sources: Vec<_> =
         report.signatures.sources.iter().map(|of| (of.source.as_str(), of.available)).collect();
     assert_eq!(sources, [("microsoft_update", Some(true)), ("adl", Some(true))]);
     assert_eq!(report.signatures.verdict, Some(Verdict::Good));
     assert_eq!(report.signatures.stale_after, Some(Timestamp(at(10 + 7 * 86_400))));
     assert!(!report.signatures.installed_here && report.host.is_none());
-    let fourth_day = Report::of(broken, at(4 * 86_400), "0.0.0-test");
+    let fourth_day = StatusReport::new(broken, at(4 * 86_400), "0.0.0-test");
     assert_eq!(fourth_day.signatures.verdict, Some(Verdict::Degraded));
 }
 
@@ -140,9 +142,9 @@ fn updates_and_the_host_are_in_the_report() {
 fn what_is_not_good_is_said_in_words() {
     let check = |change: &dyn Fn(&mut Snapshot, TargetId), expected: Option<(&str, &str, &str)>| {
         let mut snapshot = sample::healthy(&["direct"]);
-        let id = sample::target(&snapshot, MAPS, "direct");
+        let id = sample::target(&snapshot, FIRM, "direct");
         change(&mut snapshot, id);
-        let found = why(snapshot.plan.target(id), &snapshot.targets[id.0]);
+        let found = snapshot.targets[id.0].concern().map(Why::from);
         let code = found.as_ref().and_then(Why::code).unwrap_or_default();
         let found = found.as_ref().map(|why| (why.title.as_str(), code.as_str(), why.detail.as_str()));
         assert_eq!(found, expected);
@@ -158,13 +160,13 @@ fn what_is_not_good_is_said_in_words() {
             None
         });
     };
-    check(&teapot, Some(("Genuine, but the service usually answers 503", "", "the status is 418")));
+    check(&teapot, Some(("Genuine, but the service usually answers 404", "", "the status is 418")));
     let unknown = |cause, detail: &'static str| {
         move |snapshot: &mut Snapshot, id| {
             sample::revocation(snapshot, id, (Status::Unknown, Some(cause)), detail);
         }
     };
-    let title = "Whether the certificates are revoked can't be found out";
+    let title = "The revocation status of the certificates is unknown";
     let code = "tls.revocation_unknown";
     let detail = "http://crl.example/maps.crl can't be fetched: connect: refused";
     check(&unknown(Cause::Unreachable, "connect: refused"), Some((title, code, detail)));
@@ -172,36 +174,36 @@ fn what_is_not_good_is_said_in_words() {
     check(
         &|snapshot, id| {
             sample::revocation(snapshot, id, (Status::Revoked, None), "key_compromise");
-            sample::observe(snapshot, id, 70, |_| None); // the same chain, not looked at again yet
+            sample::observe(snapshot, id, 70, |_| None); // the same chain, not checked again yet
         },
         Some((
             "A certificate of the chain has been revoked",
             "tls.revoked",
-            "CN=leaf is revoked, says http://crl.example/maps.crl: key_compromise",
+            "CN=leaf is revoked according to http://crl.example/maps.crl: key_compromise",
         )),
     );
-    check(&unknown(Cause::NoSource, ""), None); // as Windows: nothing to check
+    check(&unknown(Cause::NoSource, ""), None); // as in Windows: nothing to check
 }
 
 #[test]
-fn a_proxy_that_is_not_reached_is_told_from_the_endpoint() {
+fn an_unreachable_proxy_is_distinguished_from_the_endpoint() {
     let mut snapshot = sample::healthy(&["proxy"]);
     let id = sample::target(&snapshot, MAPS, "proxy");
-    let mut check = |stage, proxy: &str, title: &str, remedy: &str| {
+    let mut check = |phase, proxy: &str, title: &str, remedy: &str| {
         sample::observe(&mut snapshot, id, 70, |facts| {
             facts.proxy = Some(proxy.to_owned());
-            Some(Failure::new(stage, R::Timeout, ""))
+            Some(Failure::new(phase, R::Timeout, ""))
         });
-        let found = why(snapshot.plan.target(id), &snapshot.targets[id.0]).expect("it fails");
+        let found = snapshot.targets[id.0].concern().map(Why::from).expect("it fails");
         let advice = found.advice(Component::Maps).expect("a failure has advice");
         assert_eq!((found.title.as_str(), advice.title.as_str()), (title, title));
         assert!(advice.remedies[0].starts_with(remedy), "{:?}", advice.remedies);
     };
-    let (proxy, itself) = ("http://proxy.example:8080", "Look at the proxy itself");
-    check(S::Connect, proxy, "On the way to the proxy: nothing answers at the address", itself);
-    check(S::Resolve, proxy, "On the way to the proxy: the name server did not answer", itself);
-    check(S::Tls, proxy, "The TLS handshake did not end in time", "Exempt this host from TLS inspection");
-    check(S::Connect, "direct", "Nothing answers at the address", "Allow this host and port in the firewall");
+    let (proxy, itself) = ("http://proxy.example:8080", "Check that the proxy runs");
+    check(S::Connect, proxy, "Connection to the proxy: the connection timed out", itself);
+    check(S::Resolve, proxy, "Connection to the proxy: the name server did not answer", itself);
+    check(S::Tls, proxy, "The TLS handshake timed out", "Exempt this host from TLS inspection");
+    check(S::Connect, "direct", "The connection timed out", "Allow this host and port in the firewall");
 }
 
 #[test]
@@ -233,4 +235,152 @@ fn routes_disagree_where_they_come_to_different_ends() {
     check(&snapshot, &[direct, proxy, third], "direct: 503; proxy: 503; third: 200");
     sample::observe(&mut snapshot, third, 190, |_| None);
     check(&snapshot, &[], "all are good");
+}
+
+/// Any result of a probe and of its revocation check, mostly an expected one.
+fn any_end() -> impl proptest::strategy::Strategy<Value = AnyEnd> {
+    use proptest::option::weighted;
+    use proptest::sample::select;
+    let failure = weighted(0.25, select(crate::observation::FAILURE_PAIRS));
+    let status = weighted(0.25, select(&[200_u16, 204, 302, 400, 403, 404, 500, 503][..]));
+    let unknown = Cause::ALL.iter().map(|cause| (Status::Unknown, Some(*cause)));
+    let known = [(Status::Good, None), (Status::Revoked, None)];
+    let revocation = weighted(0.75, select(unknown.chain(known).collect::<Vec<_>>()));
+    (failure, status, revocation)
+}
+
+type AnyEnd = (Option<(S, R)>, Option<u16>, Option<(Status, Option<Cause>)>);
+
+proptest::proptest! {
+    /// For any probe results, an endpoint that is good has no `why`, and one that isn't has one.
+    #[test]
+    fn only_endpoints_that_are_not_good_have_a_why(ends in proptest::collection::vec(any_end(), 4)) {
+        let mut snapshot = sample::healthy(&["direct"]);
+        for (n, (failure, status, revocation)) in ends.iter().enumerate() {
+            let id = TargetId(n);
+            sample::observe(&mut snapshot, id, 70, |facts| {
+                let http = facts.http.as_mut().expect("an answer");
+                http.status = status.unwrap_or(http.status);
+                failure.map(|(phase, reason)| Failure::new(phase, reason, "by the test"))
+            });
+            if let Some(found) = revocation {
+                sample::revocation(&mut snapshot, id, *found, "");
+            }
+        }
+        for of in &StatusReport::new(&snapshot, at(200), "0.0.0-test").endpoints {
+            let good = of.verdict == Some(Verdict::Good);
+            proptest::prop_assert_eq!(good, of.why.is_none(), "{} {:?}: {:?}", of.endpoint, of.verdict, of.why);
+        }
+    }
+}
+
+#[test]
+fn catalog_differences_are_notes() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let mut check = |url, spoil: fn(&mut HttpFacts), note: &str| {
+        let id = sample::target(&snapshot, url, "direct");
+        sample::observe(&mut snapshot, id, 70, |facts| {
+            facts.http.as_mut().map(spoil);
+            None
+        });
+        let report = StatusReport::new(&snapshot, at(200), "0.0.0-test");
+        let of = report.endpoints.iter().find(|of| of.endpoint == url).expect("probed");
+        assert_eq!((of.verdict, &of.why, of.notes.len()), (Some(Verdict::Good), &None, 1), "{url}");
+        assert!(of.notes[0].contains(note), "{:?}", of.notes);
+        assert_eq!(report.exit_code, 0);
+    };
+    check(MAPS, |http| http.status = 418, "the status is 418, the catalog expects 503 or 404 (confidence C");
+    check(MAPS, |http| http.genuine = false, "lacks what the catalog expects of its content");
+}
+
+#[test]
+fn an_unexpected_root_is_noted_without_degrading() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let ids: Vec<_> = snapshot.iter().map(|(id, ..)| id).collect();
+    for id in ids {
+        sample::observe(&mut snapshot, id, 70, |facts| {
+            let tls = facts.tls.as_mut()?;
+            (tls.unexpected_root, tls.root) = (true, Some("CN=New Root".to_owned()));
+            None
+        });
+        sample::revocation(&mut snapshot, id, (Status::Good, None), "");
+    }
+    let report = StatusReport::new(&snapshot, at(200), "0.0.0-test");
+    assert_eq!((report.exit_code, report.counts.good), (0, report.counts.total()));
+    assert!(report.maps[0].clients.iter().all(|client| client.connected == Some(true)));
+    let of = report.endpoints.iter().find(|of| of.endpoint == MAPS).expect("probed");
+    assert!(of.why.is_none() && of.notes.len() == 1, "{:?}", of.notes);
+    assert!(
+        of.notes[0].contains("CN=New Root") && of.notes[0].contains("tls.genuine_roots"),
+        "{:?}",
+        of.notes
+    );
+}
+
+/// Any plausible result of an endpoint of which the catalog is uncertain, on a healthy network: any plausible status,
+/// with or without evidence; or NXDOMAIN if it is one of several regional hosts that are only listed.
+#[derive(Clone, Copy, Debug)]
+enum Plausible {
+    Answer { status: u16, genuine: bool },
+    Gone,
+}
+
+fn any_plausible() -> impl proptest::strategy::Strategy<Value = Plausible> {
+    use proptest::prelude::*;
+    const STATUSES: &[u16] = &[200, 204, 301, 302, 307, 400, 401, 403, 404, 405, 500, 503];
+    let answer = (proptest::sample::select(STATUSES), any::<bool>());
+    let answer = answer.prop_map(|(status, genuine)| Plausible::Answer { status, genuine });
+    prop_oneof![3 => answer, 1 => Just(Plausible::Gone)]
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    /// Facts of which the catalog is uncertain must not cause alarms, whatever turns out to be true.
+    #[test]
+    fn uncertain_facts_cause_no_alarms_on_a_healthy_network(
+        answers in proptest::collection::vec(any_plausible(), 128),
+    ) {
+        let mut snapshot = sample::healthy(&["direct"]);
+        let unsure = snapshot.iter().filter(|(_, target, _)| !target.endpoint.expects_firmly());
+        let unsure: Vec<_> = unsure.map(|(id, ..)| id).collect();
+        for (id, answer) in unsure.iter().zip(answers) {
+            let endpoint = &snapshot.plan.target(*id).endpoint;
+            let listed = endpoint.confidence == Confidence::D && endpoint.geo.is_some();
+            match answer {
+                Plausible::Gone if listed => sample::fail(&mut snapshot, *id, 70, (S::Resolve, R::Nxdomain), ""),
+                Plausible::Gone => {}
+                Plausible::Answer { status, genuine } => sample::observe(&mut snapshot, *id, 70, |facts| {
+                    let http = facts.http.as_mut().expect("an answer");
+                    (http.status, http.genuine) = (status, genuine);
+                    None
+                }),
+            }
+        }
+        let report = StatusReport::new(&snapshot, at(200), "0.0.0-test");
+        let unwell: Vec<_> = report.endpoints.iter().filter(|of| of.verdict != Some(Verdict::Good)).collect();
+        proptest::prop_assert!(unwell.is_empty(), "{unwell:?}");
+        proptest::prop_assert_eq!(report.exit_code, 0);
+        let connected = report.maps.iter().flat_map(|maps| &maps.clients).all(|of| of.connected == Some(true));
+        proptest::prop_assert!(connected && report.components.iter().all(|of| of.verdict == Some(Verdict::Good)));
+    }
+}
+
+#[test]
+fn a_redirected_probe_reports_each_hop_and_which_failed() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let maps = sample::target(&snapshot, MAPS, "direct");
+    sample::observe(&mut snapshot, maps, 70, |facts| Some(sample::fails_behind_a_redirect(facts)));
+    let text = StatusReport::new(&snapshot, at(200), "0.0.0-test").to_json().expect("it can be written");
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    let last = &report["endpoints"][maps.0]["last"];
+    assert_eq!(last["failed_url"], "https://cdn.example/package");
+    assert_eq!((&last["tls"]["verified"], &last["http"]), (&Value::Bool(false), &Value::Null), "of that hop");
+    let hops = last["hops"].as_array().expect("a list");
+    let reported =
+        |hop: &Value| (hop["url"].clone(), hop["http"]["status"].clone(), hop["tls"]["verified"].clone());
+    let expected = [
+        (Value::from("https://own.example/"), Value::from(302), Value::from(true)),
+        (Value::from("https://cdn.example/package"), Value::Null, Value::from(false)),
+    ];
+    assert_eq!(hops.iter().map(reported).collect::<Vec<_>>(), expected);
 }

@@ -1,81 +1,107 @@
-//! The verdicts of a report: components, clients of MAPS, revocation lists.
+//! The verdicts of components and MAPS clients, and the state of revocation lists.
 
 use serde::Serialize;
 
-use super::Timestamp;
-use crate::advice;
+use super::{Timestamp, maps_summary};
 use crate::catalog::Component;
-use crate::observation::{Failure, FailureReason, Stage};
+use crate::observation::{Failure, FailureReason, Phase};
+use crate::revocation::CrlState;
 use crate::state::{ComponentState, MapsState, Snapshot};
-use crate::trust::revocation::CrlState;
-use crate::verdict::{Connection, SslOptions, Verdict};
+use crate::verdict::{MapsConnection, SslOptions, UnservedNeed, Verdict};
 
-/// How well a component works by one route.
+/// The verdict on a component on one route.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ComponentReport<'a> {
-    /// Which component.
+    /// The component.
     pub component: Component,
-    /// By which route.
+    /// The route.
     pub route: &'a str,
-    /// Null until each of its endpoints has been probed once.
+    /// Null until each of its endpoints has been probed.
     pub verdict: Option<Verdict>,
 }
 
 impl<'a> ComponentReport<'a> {
-    pub(super) fn of(state: &'a ComponentState) -> Self {
+    pub(super) fn new(state: &'a ComponentState) -> Self {
         Self { component: state.component, route: &state.route, verdict: state.verdict }
     }
 }
 
-/// Whether clients of MAPS get through by one route.
+/// Whether clients can connect to MAPS on one route.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MapsReport<'a> {
-    /// By which route.
+    /// The route.
     pub route: &'a str,
-    /// In words: whether a client with the default `SSLOptions` gets through, why not, and what to change; null while that
-    /// isn't known.
+    /// A summary: whether clients with the default `SSLOptions` can connect, why not, and what to change; null if
+    /// unknown.
     pub story: Option<String>,
-    /// By what the clients check.
-    pub clients: Vec<ClientReport>,
+    /// The results by value of `SSLOptions`.
+    pub clients: Vec<ClientReport<'a>>,
 }
 
 impl<'a> MapsReport<'a> {
-    /// Of every route that MAPS is probed by.
+    /// For every route on which MAPS is probed.
     pub(super) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
         let of = |route: &'a str| {
             let own = snapshot.maps.iter().filter(|maps| maps.route == route);
-            let clients: Vec<_> = own.map(ClientReport::of).collect();
-            (!clients.is_empty()).then(|| Self { route, story: advice::maps_story(snapshot, route), clients })
+            let clients: Vec<_> = own.map(|maps| ClientReport::new(snapshot, maps)).collect();
+            (!clients.is_empty()).then(|| Self { route, story: maps_summary(snapshot, route), clients })
         };
         snapshot.plan.routes.iter().filter_map(|route| of(&route.name)).collect()
     }
 }
 
-/// Whether one kind of client gets through.
+/// Whether clients with one value of `SSLOptions` can connect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ClientReport {
-    /// The value of the registry value `SSLOptions`: 0 checks neither revocation nor pins, 1 revocation, 2 pins, 3 both.
+pub struct ClientReport<'a> {
+    /// The registry value `SSLOptions`: 0 checks no revocation check, no pinning, 1 revocation, 2 pins, 3 both.
     pub ssl_options: SslOptions,
-    /// Null while that isn't known.
+    /// Null if unknown.
     pub connected: Option<bool>,
-    /// Where it ends, unless it is connected.
-    pub stage: Option<Stage>,
-    /// Why it isn't connected.
+    /// The phase that fails, for the first need that isn't served; null if connected or unknown.
+    pub phase: Option<Phase>,
+    /// The reason of that failure; null if connected or unknown.
     pub reason: Option<FailureReason>,
+    /// The needs of MAPS that no endpoint serves; empty if connected or unknown.
+    pub unserved: Vec<UnservedReport<'a>>,
 }
 
-impl ClientReport {
-    fn of(maps: &MapsState) -> Self {
-        let (connected, lost) = match maps.connection {
-            Connection::Unknown => (None, None),
-            Connection::Connected => (Some(true), None),
-            Connection::Lost { stage, reason } => (Some(false), Some((stage, reason))),
+/// A need of MAPS that no endpoint serves.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct UnservedReport<'a> {
+    /// The need, as the catalog names it.
+    pub need: &'a str,
+    /// The endpoint that got furthest.
+    pub endpoint: &'a str,
+    /// The phase in which it fails.
+    pub phase: Phase,
+    /// The reason.
+    pub reason: FailureReason,
+}
+
+impl<'a> ClientReport<'a> {
+    fn new(snapshot: &'a Snapshot, maps: &'a MapsState) -> Self {
+        let connected = match maps.connection {
+            MapsConnection::Unknown => None,
+            MapsConnection::Connected => Some(true),
+            MapsConnection::Lost(_) => Some(false),
         };
-        let (stage, reason) = lost.unzip();
-        Self { ssl_options: maps.options, connected, stage, reason }
+        let unserved = maps.connection.unserved().iter();
+        let unserved: Vec<_> = unserved.map(|of| UnservedReport::new(snapshot, of)).collect();
+        let first = unserved.first().map(|of| (of.phase, of.reason));
+        let (phase, reason) = first.unzip();
+        Self { ssl_options: maps.options, connected, phase, reason, unserved }
+    }
+}
+
+impl<'a> UnservedReport<'a> {
+    fn new(snapshot: &'a Snapshot, of: &'a UnservedNeed) -> Self {
+        let UnservedNeed { need, phase, reason, nearest } = of;
+        let endpoint = snapshot.plan.target(*nearest).endpoint.url.as_str();
+        Self { need, endpoint, phase: *phase, reason: *reason }
     }
 }
 
@@ -83,28 +109,29 @@ impl ClientReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CrlReport<'a> {
-    /// Its URL.
+    /// The URL of the list.
     pub crl: &'a str,
-    /// By which route it is fetched.
+    /// The route over which it is fetched.
     pub route: &'a str,
     /// Whether the last fetch succeeded; null before the first.
     pub fetched: Option<bool>,
-    /// Why it didn't.
+    /// Why it failed.
     pub failure: Option<&'a Failure>,
-    /// When the list in use was made.
+    /// When the list in use was issued (`thisUpdate`).
     pub this_update: Option<Timestamp>,
-    /// When it ends.
+    /// When the list in use expires (`nextUpdate`).
     pub next_update: Option<Timestamp>,
 }
 
 impl<'a> CrlReport<'a> {
     pub(super) fn all(snapshot: &'a Snapshot) -> Vec<Self> {
-        let of =
-            |(route, crls): (&'a String, &'a Vec<CrlState>)| crls.iter().map(move |crl| Self::of(route, crl));
+        let of = |(route, crls): (&'a String, &'a Vec<CrlState>)| {
+            crls.iter().map(move |crl| Self::new(route, crl))
+        };
         snapshot.crls.iter().flat_map(of).collect()
     }
 
-    fn of(route: &'a str, state: &'a CrlState) -> Self {
+    fn new(route: &'a str, state: &'a CrlState) -> Self {
         let fetch = state.fetch.as_ref();
         Self {
             crl: &state.url,

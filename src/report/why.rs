@@ -1,101 +1,167 @@
-//! What keeps an endpoint from being good, in words: the failure of its last probe, or what is degraded. Whether it is good
-//! is decided in `verdict`, what to change is said by `advice`.
+//! Why an endpoint isn't good, as text. `verdict` decides the cause, the state stores it, and `advice` has the
+//! remedies.
 
 use serde::Serialize;
 
 use crate::advice::{self, Advice, RevocationCause};
 use crate::catalog::Component;
-use crate::observation::{Failure, FailureReason, Observation, Stage};
-use crate::plan::Target;
-use crate::state::TargetState;
-use crate::trust::revocation::{Cause, RevocationReport, Status};
+use crate::observation::{Failure, FailureReason, Observation, Phase};
+use crate::revocation::Cause;
+use crate::text;
+use crate::verdict::{Concern, ConcernKind};
 
-/// What keeps an endpoint from being good.
+/// Why an endpoint isn't good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Why {
-    /// In one line.
+    /// The kind of concern, as in `defender_endpoint_concern`.
+    pub concern: ConcernKind,
+    /// A one-line summary.
     pub title: String,
-    /// The stage; null for an answer that is genuine and of another status than usual.
-    pub stage: Option<Stage>,
-    /// The closed reason; null where the stage is.
+    /// The phase; null if the answer is genuine over a good chain, but not as expected.
+    pub phase: Option<Phase>,
+    /// The reason, from a closed set; null if `phase` is null.
     pub reason: Option<FailureReason>,
-    /// Whether it is the route's proxy that was not reached: then nothing is known of the endpoint.
+    /// Whether the route's proxy could not be reached. The state of the endpoint is then unknown.
     pub at_proxy: bool,
-    /// More of it; cleaned and cut, since it may be a server's.
+    /// Details, cleaned and truncated, since they may come from a server.
     pub detail: String,
 }
 
-/// Why an endpoint isn't good by this route; none where it is, or before the first probe.
-#[must_use]
-pub fn why(target: &Target, state: &TargetState) -> Option<Why> {
-    let last = state.last.as_deref()?;
-    // A chain that is known to be revoked is no better for a newer answer.
-    let revoked = || state.revocation.as_deref().and_then(RevocationReport::failure);
-    if let Some(why) = Why::of_probe(last) {
-        return Some(why);
+impl From<&Concern> for Why {
+    fn from(concern: &Concern) -> Self {
+        match concern {
+            Concern::Failure { failure, at_proxy } => Self::from_failure(failure, *at_proxy),
+            Concern::RevocationBlocked { cause, source, detail } => {
+                let source = source.as_deref().unwrap_or("the revocation data");
+                let colon = if detail.is_empty() { "" } else { ": " };
+                let detail = format!("{source} {}{colon}{detail}", fault(*cause));
+                let why = Self::new(Phase::Tls, FailureReason::RevocationUnknown, detail);
+                Self { concern: concern.kind(), ..why }
+            }
+            Concern::UnexpectedStatus { status, expected } => Self {
+                concern: concern.kind(),
+                title: format!("Genuine, but the service usually answers {expected}"),
+                phase: None,
+                reason: None,
+                at_proxy: false,
+                detail: format!("the status is {status}"),
+            },
+            Concern::Failover { target, failure, attempts, lost } => {
+                let lost = text::duration(*lost);
+                let more = match attempts - 1 {
+                    0 => String::new(),
+                    1 => ", and 1 more failed".to_owned(),
+                    more => format!(", and {more} more failed"),
+                };
+                Self {
+                    concern: concern.kind(),
+                    title: format!("Works, but {target} fails first"),
+                    phase: Some(failure.phase),
+                    reason: Some(failure.reason),
+                    at_proxy: false,
+                    detail: format!("{}{more}; clients lose {lost} at each connection", failure.detail),
+                }
+            }
+            Concern::RangeStripped => Self {
+                concern: concern.kind(),
+                title: "This path strips Range: the whole object came instead of the requested byte".to_owned(),
+                phase: None,
+                reason: None,
+                at_proxy: false,
+                detail: "BITS and Delivery Optimization need it: let Range through and answer 206; explain range-stripped"
+                    .to_owned(),
+            },
+        }
     }
-    if let Some(failure) = revoked() {
-        return Some(Why::of(failure.stage, failure.reason, failure.detail));
-    }
-    let expect = &target.endpoint.expect;
-    if let Some(http) = last.facts.http.as_ref().filter(|http| !expect.allows(http.status)) {
-        let title = format!("Genuine, but the service usually answers {expect}");
-        let detail = format!("the status is {}", http.status);
-        return Some(Why { title, stage: None, reason: None, at_proxy: false, detail });
-    }
-    revocation(state.revocation.as_deref()?)
 }
 
 impl Why {
-    fn of(stage: Stage, reason: FailureReason, detail: String) -> Self {
-        let title = advice::for_failure(stage, reason).title;
-        Self { title, stage: Some(stage), reason: Some(reason), at_proxy: false, detail }
+    fn new(phase: Phase, reason: FailureReason, detail: String) -> Self {
+        let title = advice::for_failure(phase, reason).title;
+        Self {
+            concern: ConcernKind::Failure,
+            title,
+            phase: Some(phase),
+            reason: Some(reason),
+            at_proxy: false,
+            detail,
+        }
     }
 
-    /// Why a probe failed; none where it didn't.
-    #[must_use]
-    pub fn of_probe(observation: &Observation) -> Option<Self> {
-        let Failure { stage, reason, detail } = observation.failure.clone()?;
-        let why = Self::of(stage, reason, detail);
-        let at_proxy = observation.failed_at_proxy();
-        Some(if at_proxy {
-            Self { title: advice::at_proxy(stage, reason).title, at_proxy, ..why }
+    fn from_failure(failure: &Failure, at_proxy: bool) -> Self {
+        let why = Self::new(failure.phase, failure.reason, failure.detail.clone());
+        if at_proxy {
+            Self { title: advice::at_proxy(failure.phase, failure.reason).title, at_proxy, ..why }
         } else {
             why
-        })
+        }
     }
 
-    /// The word that `explain` takes: `stage.reason`.
+    /// Why a probe failed. Returns `None` if it didn't. For an endpoint, use its judgement, which covers more.
+    #[must_use]
+    pub fn from_probe(observation: &Observation) -> Option<Self> {
+        Some(Self::from_failure(observation.failure.as_ref()?, observation.failed_at_proxy()))
+    }
+
+    /// The code that `explain` accepts: `phase.reason`, or the topic of failovers.
     #[must_use]
     pub fn code(&self) -> Option<String> {
-        Some(format!("{}.{}", self.stage?, self.reason?))
+        if self.concern == ConcernKind::Failover {
+            return Some(self.concern.to_string());
+        }
+        Some(format!("{}.{}", self.phase?, self.reason?))
     }
 
-    /// What it means for an endpoint of this component and what to change; none for an unusual status.
+    /// The explanation and remedies for an endpoint of this component. Returns `None` for an unusual status, and after
+    /// a failover: what helps a client that is lost isn't what helps one that is slow.
     #[must_use]
     pub fn advice(&self, component: Component) -> Option<Advice> {
-        let (stage, reason) = (self.stage?, self.reason?);
+        if self.concern == ConcernKind::Failover {
+            return None;
+        }
+        let (phase, reason) = (self.phase?, self.reason?);
         Some(if self.at_proxy {
-            advice::at_proxy(stage, reason)
+            advice::at_proxy(phase, reason)
         } else {
-            advice::for_component(component, stage, reason)
+            advice::for_detail(component, phase, reason, &self.detail)
         })
     }
 }
 
-/// What is wrong with the revocation of a chain that is otherwise good.
-fn revocation(report: &RevocationReport) -> Option<Why> {
-    let blamed = report.blamed().filter(|blamed| blamed.status == Status::Unknown)?;
-    let cause = blamed.cause.filter(|cause| *cause != Cause::NoSource)?;
-    let source = blamed.source.as_deref().unwrap_or("the revocation data");
-    let colon = if blamed.detail.is_empty() { "" } else { ": " };
-    let detail = format!("{source} {}{colon}{}", fault(cause), blamed.detail);
-    Some(Why::of(Stage::Tls, FailureReason::RevocationUnknown, detail))
-}
-
-/// The words for a cause that follow the source's URL.
+/// Describes a cause, following the source's URL.
 fn fault(cause: Cause) -> &'static str {
     let named = |known: &&RevocationCause| known.cause == cause.as_str();
     advice::revocation_causes().iter().find(named).map_or(cause.as_str(), |known| &known.fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::observation::AttemptTarget;
+
+    #[test]
+    fn a_failover_names_what_failed_first_and_what_clients_lose() {
+        let check = |target: AttemptTarget, attempts, title: &str, detail: &str| {
+            let failure = Failure::new(Phase::Connect, FailureReason::Timeout, "no answer");
+            let lost = Duration::from_millis(1500) * u32::try_from(attempts).unwrap();
+            let why = Why::from(&Concern::Failover { target, failure, attempts, lost });
+            assert_eq!((why.title.as_str(), why.detail.as_str()), (title, detail));
+            assert_eq!((why.code().as_deref(), why.advice(Component::Maps)), (Some("failover"), None));
+        };
+        check(
+            AttemptTarget::Address(([192, 0, 2, 1], 443).into()),
+            1,
+            "Works, but address 192.0.2.1:443 fails first",
+            "no answer; clients lose 1.5s at each connection",
+        );
+        check(
+            AttemptTarget::DnsServer(([192, 0, 2, 53], 53).into()),
+            2,
+            "Works, but DNS server 192.0.2.53 fails first",
+            "no answer, and 1 more failed; clients lose 3s at each connection",
+        );
+    }
 }

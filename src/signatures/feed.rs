@@ -1,9 +1,10 @@
-//! The version feed: bytes → what is published. Pure. Where the bytes come from is `watch.rs`' business.
+//! Parser for the version feed. Pure. `engine/feed_poller.rs` fetches it.
 //!
-//! The shape, as three parsers agree on it (no exact capture is known):
-//! `<versions><engine>1.1.x.y</engine><platform>4.18.x.y</platform><signatures date="YYYY-MM-DD HH:MM:SSZ">1.n.n.0</signatures></versions>`.
-//! Read tolerantly: names of elements and attributes in any case and any namespace, unknown ones passed over, the first of
-//! a kind taken. Only XML's five own entities and character references are known.
+//! The format, as three other parsers agree on it (no exact capture is known):
+//! `<versions><engine>1.1.x.y</engine><platform>4.18.x.y</platform><signatures date="YYYY-MM-DD
+//! HH:MM:SSZ">1.n.n.0</signatures></versions>`. The parser is lenient: element and attribute names in any case
+//! and namespace, unknown ones ignored, the first of each kind used. Only XML's five predefined entities and
+//! character references are supported.
 
 use std::time::SystemTime;
 
@@ -12,34 +13,34 @@ use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::version::Version;
-use crate::observation::{Failure, FailureReason, Stage};
+use crate::observation::{Failure, FailureReason, Phase};
+use crate::string_enum::string_enum;
 use crate::text::clean;
-use crate::words::words;
 
-/// The longest feed that is read, in bytes. A genuine one has a few hundred.
+/// The maximum size of a feed, in bytes. A genuine one has a few hundred.
 pub const MAX_FEED: usize = 64 * 1024;
 
-/// The deepest nesting that is followed; the feed's own is two.
+/// The maximum nesting depth. The feed itself needs two.
 const MAX_DEPTH: usize = 64;
 
-/// The longest text that a field may have, in bytes.
+/// The maximum length of a field's text, in bytes.
 const MAX_FIELD: usize = 256;
 
-/// What Microsoft publishes, as the feed says.
+/// The published versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// Of the security intelligence.
+    /// The version of the security intelligence.
     pub signatures: Version,
-    /// Of the engine.
+    /// The version of the engine.
     pub engine: Version,
-    /// Of the platform.
+    /// The version of the platform.
     pub platform: Version,
     /// When the security intelligence was published.
     pub published_at: SystemTime,
 }
 
-words! {
-    /// What the feed must say.
+string_enum! {
+    /// The required fields of a feed.
     Field {
         /// The version of the security intelligence.
         Signatures = "signatures",
@@ -52,34 +53,34 @@ words! {
     }
 }
 
-/// Why bytes are no version feed.
+/// Why a feed can't be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedError {
     /// More than [`MAX_FEED`] bytes.
-    #[error("the feed has {0} bytes, at most {MAX_FEED} are read")]
+    #[error("the feed has {0} bytes, the limit is {MAX_FEED}")]
     TooLong(usize),
-    /// No XML, or not to its end: the library's words, cleaned and cut.
+    /// Not well-formed XML. Has the library's message, cleaned and truncated.
     #[error("the feed is not well-formed XML: {0}")]
     Malformed(String),
-    /// XML that is something else.
+    /// Another XML document.
     #[error("the feed's root element is not <versions>")]
     Root,
     /// Elements nested too deeply.
     #[error("the feed nests more than {MAX_DEPTH} elements")]
     TooDeep,
-    /// An entity that XML itself doesn't have.
+    /// An entity that isn't predefined in XML.
     #[error("the feed's {0} has an entity that is not one of XML's own")]
     Entity(Field),
-    /// A field isn't there.
+    /// A field is missing.
     #[error("the feed has no {0}")]
     Missing(Field),
-    /// A field's text isn't what it should be.
-    #[error("the feed's {0} can't be read: {1:?}")]
+    /// A field's text is invalid.
+    #[error("invalid {0} in the feed: {1:?}")]
     Unreadable(Field, String),
 }
 
 impl FeedError {
-    /// The closed reason, for labels.
+    /// The reason for labels.
     #[must_use]
     pub const fn reason(&self) -> FailureReason {
         match self {
@@ -95,18 +96,18 @@ impl FeedError {
 }
 
 impl From<FeedError> for Failure {
-    /// In a probe's words: the answer came, and is not the genuine service's.
+    /// As a probe reports it: a response arrived, but isn't the genuine service's.
     fn from(error: FeedError) -> Self {
-        Self::new(Stage::Transfer, error.reason(), error.to_string())
+        Self::new(Phase::Transfer, error.reason(), error.to_string())
     }
 }
 
-/// What has been read so far: texts, by field.
+/// The texts read so far, by field.
 #[derive(Default)]
 struct Texts([Option<String>; Field::ALL.len()]);
 
 impl Texts {
-    /// Where a field's text goes; none where it is there already.
+    /// Starts a field's text. Returns `None` if the field already has one.
     fn open(&mut self, field: Field) -> Option<&mut String> {
         let text = &mut self.0[field as usize];
         if text.is_some() { None } else { Some(text.insert(String::new())) }
@@ -135,10 +136,10 @@ fn unreadable(field: Field, text: &str) -> FeedError {
     FeedError::Unreadable(field, text.chars().take(64).collect())
 }
 
-/// Reads a version feed.
+/// Parses a version feed.
 ///
 /// # Errors
-/// When the bytes are none, or don't say all of it.
+/// If the bytes aren't a version feed, or a field is missing.
 pub fn parse(bytes: &[u8]) -> Result<Published, FeedError> {
     if bytes.len() > MAX_FEED {
         return Err(FeedError::TooLong(bytes.len()));
@@ -152,7 +153,7 @@ pub fn parse(bytes: &[u8]) -> Result<Published, FeedError> {
     })
 }
 
-/// Walks the document to its end: what is cut off is not believed.
+/// Reads the texts from the whole document, so that a truncated document is refused.
 fn texts(bytes: &[u8]) -> Result<Texts, FeedError> {
     let mut reader = Reader::from_reader(bytes);
     reader.config_mut().expand_empty_elements = true;
@@ -170,7 +171,7 @@ fn texts(bytes: &[u8]) -> Result<Texts, FeedError> {
                 }
                 depth += 1;
             }
-            Event::End(_) => depth -= 1, // the library answers an end without a start with an error
+            Event::End(_) => depth -= 1, // the library refuses an end tag without a start tag
             Event::Text(text) => add(&mut texts, current.filter(|_| depth == 2), &text.xml10_content())?,
             Event::CData(text) => add(&mut texts, current.filter(|_| depth == 2), &text.xml10_content())?,
             Event::GeneralRef(entity) => {
@@ -181,7 +182,7 @@ fn texts(bytes: &[u8]) -> Result<Texts, FeedError> {
             Event::Eof if depth > 0 => return Err(FeedError::Malformed("it ends too early".to_owned())),
             Event::Eof if !rooted => return Err(FeedError::Root),
             Event::Eof => return Ok(texts),
-            // A document type's own entities are never read, so nothing can be made of them.
+            // Entities declared in a document type are never expanded.
             Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }
     }
@@ -195,7 +196,7 @@ fn is_named(element: &BytesStart<'_>, name: &str) -> bool {
     element.local_name().as_ref().eq_ignore_ascii_case(name)
 }
 
-/// The field whose text an element of the second level holds; with `signatures`, its date is taken.
+/// The field of a second-level element. Also reads the date of `signatures`.
 fn enter(element: &BytesStart<'_>, texts: &mut Texts) -> Result<Option<Field>, FeedError> {
     let fields = [Field::Signatures, Field::Engine, Field::Platform];
     let Some(field) = fields.into_iter().find(|field| is_named(element, field.as_str())) else {
@@ -226,7 +227,7 @@ fn add(texts: &mut Texts, field: Option<Field>, more: &str) -> Result<(), FeedEr
     field.map_or(Ok(()), |field| texts.push(field, more))
 }
 
-/// What one of XML's own references stands for.
+/// Resolves a predefined entity or character reference.
 fn resolve(entity: &BytesRef<'_>) -> Option<String> {
     match entity.resolve_char_ref() {
         Ok(Some(character)) => Some(character.to_string()),
@@ -235,7 +236,8 @@ fn resolve(entity: &BytesRef<'_>) -> Option<String> {
     }
 }
 
-/// `YYYY-MM-DD HH:MM:SSZ` and its relatives of RFC 3339, in UTC whether or not that is said; no other zone.
+/// Parses `YYYY-MM-DD HH:MM:SSZ` and variants of RFC 3339, in UTC with or without a suffix. Refuses other time
+/// zones.
 fn date(text: &str) -> Option<SystemTime> {
     let upper = text.to_ascii_uppercase();
     let bare = ["Z", "UTC", "GMT"].into_iter().find_map(|zone| upper.strip_suffix(zone)).unwrap_or(&upper);

@@ -1,39 +1,40 @@
-//! What a route's feed tells of the network that it comes through: a caching proxy that hands out old content. Pure; time
-//! comes with each answer. When the feed is asked is `watch.rs`' business.
+//! Detects from a route's feed that the network serves outdated content, for example from a caching proxy.
+//! Pure: the time comes with each response. `engine/feed_poller.rs` fetches the feed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::feed::Published;
-use super::staleness::believed;
+use super::staleness::clamp_to_now;
 use super::version::Version;
-use crate::words::words;
+use crate::string_enum::string_enum;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a feed may name older signatures than are known elsewhere. Servers that share the work differ for minutes.
+/// How long a feed may report older signatures than other routes. Mirrors differ for minutes.
 const BEHIND: Duration = DAY;
 
-/// The age of the newest signatures at which something must be wrong: Microsoft publishes several times a day.
+/// The age at which the newest signatures are suspicious: Microsoft publishes several times a day.
 const OLD: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
-/// How long a feed's newest version is held against it; one that was a mistake must not be forever.
+/// How long a feed's newest version is remembered. A version that was published by mistake must expire.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-words! {
-    /// A sign that a feed is old content.
+string_enum! {
+    /// A sign that a feed is outdated content.
     Finding {
-        /// It names older signatures than it has named before.
+        /// The feed reports older signatures than it did before.
         Backwards = "backwards",
-        /// For a day it has named older signatures than are known elsewhere: by another route, or installed here.
+        /// For a day, the feed has reported older signatures than are known from another route or installed on
+        /// this machine.
         Behind = "behind",
-        /// The newest signatures that it names are three or more days old.
+        /// The newest reported signatures are at least three days old.
         Old = "old",
     }
 }
 
 impl Finding {
-    /// What was found, in a few words.
+    /// A short description.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -44,22 +45,31 @@ impl Finding {
     }
 }
 
-/// What a route has been told so far.
+/// The newest signatures that a feed has reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewestReport {
+    /// Their version.
+    pub signatures: Version,
+    /// When the feed last reported them.
+    pub at: SystemTime,
+}
+
+/// The history of a route's feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// By the last answer.
+pub struct FeedHistory {
+    /// The last response.
     pub published: Published,
-    /// The URL of the feed that it came from.
+    /// The URL of the feed that sent it.
     pub feed: String,
-    /// The newest signatures that each feed has named, by its URL, and when it did so last.
-    pub newest: BTreeMap<String, (Version, SystemTime)>,
-    /// Since when the answers have been older than what is known elsewhere.
+    /// The newest signatures that each feed has reported, by its URL.
+    pub newest: BTreeMap<String, NewestReport>,
+    /// Since when the reported signatures have been older than those known elsewhere.
     pub behind_since: Option<SystemTime>,
 }
 
-impl Told {
-    /// Takes in an answer: at `at`, `feed` names what is `published`. `elsewhere` are the newest signatures that are known
-    /// otherwise.
+impl FeedHistory {
+    /// Adds a response: at `at`, `feed` reported `published`. `elsewhere` are the newest signatures known from
+    /// other sources.
     #[must_use]
     pub fn next(
         known: Option<Self>,
@@ -70,28 +80,29 @@ impl Told {
     ) -> Self {
         let (mut newest, behind_since) =
             known.map_or_else(Default::default, |known| (known.newest, known.behind_since));
-        for (_, noted) in newest.values_mut() {
-            *noted = believed(*noted, at);
+        for report in newest.values_mut() {
+            report.at = clamp_to_now(report.at, at);
         }
-        newest.retain(|_, (_, noted)| !has_lasted(REMEMBERED, *noted, at));
-        let own = newest.entry(feed.to_owned()).or_insert((published.signatures, at));
-        if published.signatures >= own.0 {
-            *own = (published.signatures, at);
+        newest.retain(|_, report| !has_lasted(REMEMBERED, report.at, at));
+        let report = NewestReport { signatures: published.signatures, at };
+        let own = newest.entry(feed.to_owned()).or_insert(report);
+        if report.signatures >= own.signatures {
+            *own = report;
         }
         let is_behind = elsewhere.is_some_and(|elsewhere| published.signatures < elsewhere);
-        let behind_since = is_behind.then(|| behind_since.map_or(at, |since| believed(since, at)));
+        let behind_since = is_behind.then(|| behind_since.map_or(at, |since| clamp_to_now(since, at)));
         Self { published, feed: feed.to_owned(), newest, behind_since }
     }
 
-    /// What is found at `now`.
+    /// The findings at `now`.
     pub fn findings(&self, now: SystemTime) -> impl Iterator<Item = Finding> {
         Finding::ALL.iter().copied().filter(move |finding| self.shows(*finding, now))
     }
 
     fn shows(&self, finding: Finding, now: SystemTime) -> bool {
         match finding {
-            Finding::Backwards => self.newest.get(&self.feed).is_some_and(|(version, noted)| {
-                self.published.signatures < *version && !has_lasted(REMEMBERED, *noted, now)
+            Finding::Backwards => self.newest.get(&self.feed).is_some_and(|newest| {
+                self.published.signatures < newest.signatures && !has_lasted(REMEMBERED, newest.at, now)
             }),
             Finding::Behind => self.behind_since.is_some_and(|since| has_lasted(BEHIND, since, now)),
             Finding::Old => has_lasted(OLD, self.published.published_at, now),
@@ -99,7 +110,7 @@ impl Told {
     }
 }
 
-/// Whether so long has passed since `start`. A start that lies ahead is none: the clock went back.
+/// Whether `limit` has passed since `start`. False if `start` is in the future, because the clock was set back.
 fn has_lasted(limit: Duration, start: SystemTime, now: SystemTime) -> bool {
     now.duration_since(start).is_ok_and(|passed| passed >= limit)
 }
@@ -117,7 +128,7 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400 + hours * HOUR)
     }
 
-    /// The n-th release, published at that hour.
+    /// The n-th release, published in hour n.
     fn release(n: u64) -> Published {
         let version = |n: u64| Version([1, 441, u32::try_from(n).unwrap_or(u32::MAX), 0]);
         Published {
@@ -128,40 +139,40 @@ mod tests {
         }
     }
 
-    /// An answer: at which hour it came, from which feed, which release it names, and which is known elsewhere.
+    /// A response: its hour, its feed, the reported release, and the release known elsewhere.
     type Answer = (u64, &'static str, u64, Option<u64>);
 
-    /// What is found after the last answer.
+    /// Checks the findings after the last response.
     fn check(answers: &[Answer], expected: &[Finding]) {
-        let mut told = None;
+        let mut history = None;
         let mut now = hour(0);
         for (at, feed, n, elsewhere) in answers {
             now = hour(*at);
             let elsewhere = elsewhere.map(|n| release(n).signatures);
-            told = Some(Told::next(told, feed, release(*n), elsewhere, now));
+            history = Some(FeedHistory::next(history, feed, release(*n), elsewhere, now));
         }
-        let found: Vec<Finding> = told.iter().flat_map(|told| told.findings(now)).collect();
+        let found: Vec<Finding> = history.iter().flat_map(|history| history.findings(now)).collect();
         assert_eq!(found, expected, "{answers:?}");
     }
 
     #[test]
-    fn a_feed_that_follows_what_is_published_shows_nothing() {
+    fn an_up_to_date_feed_has_no_finding() {
         check(&[(0, "a", 0, None)], &[]);
         check(&[(0, "a", 0, None), (1, "a", 0, Some(0)), (9, "a", 8, Some(8)), (10, "a", 10, Some(8))], &[]);
     }
 
     #[test]
-    fn a_feed_that_goes_back_is_found_until_it_is_where_it_was() {
+    fn a_feed_that_goes_backwards_is_found_until_it_recovers() {
         check(&[(9, "a", 8, None), (10, "a", 4, None)], &[Backwards]);
         check(&[(9, "a", 8, None), (10, "a", 4, None), (11, "a", 6, None)], &[Backwards]);
         check(&[(9, "a", 8, None), (10, "a", 4, None), (11, "a", 8, None)], &[]);
-        // Another feed has a time of its own.
+        // Each feed has its own history.
         check(&[(9, "a", 8, None), (10, "b", 4, None)], &[]);
         check(&[(9, "a", 8, None), (10, "b", 4, None), (11, "a", 7, None)], &[Backwards]);
     }
 
     #[test]
-    fn a_version_that_never_came_again_is_forgotten_after_a_week() {
+    fn a_withdrawn_version_is_forgotten_after_a_week() {
         let mistake = (0, "a", 900, None);
         check(&[mistake, (167, "a", 160, None)], &[Backwards]);
         check(&[mistake, (167, "a", 160, None), (168, "a", 168, None)], &[]);
@@ -169,27 +180,27 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_that_stands_still_for_a_day_while_others_move_is_found() {
+    fn a_feed_that_is_behind_for_a_day_is_found() {
         check(&[(1, "a", 0, Some(0)), (6, "a", 0, Some(4)), (29, "a", 0, Some(28))], &[]);
         check(&[(1, "a", 0, Some(0)), (6, "a", 0, Some(4)), (30, "a", 0, Some(28))], &[Behind]);
-        // It catches up in between.
+        // The feed catches up in between.
         check(&[(6, "a", 0, Some(4)), (20, "a", 20, Some(20)), (30, "a", 20, Some(28))], &[]);
-        // It moves, a day late: old content all the same.
+        // The feed advances, but a day late: still outdated content.
         check(&[(6, "a", 0, Some(4)), (20, "a", 2, Some(20)), (30, "a", 6, Some(28))], &[Behind]);
-        // Nothing moves anywhere, or nothing else is known.
+        // No source advances, or no other source is known.
         check(&[(1, "a", 0, Some(0)), (48, "a", 0, Some(0))], &[]);
         check(&[(1, "a", 0, None), (48, "a", 0, None)], &[]);
     }
 
     #[test]
-    fn a_feed_whose_newest_is_days_old_is_found_without_another() {
+    fn old_signatures_are_found_without_another_source() {
         check(&[(71, "a", 0, None)], &[]);
         check(&[(72, "a", 0, None)], &[Old]);
         check(&[(72, "a", 71, None), (73, "a", 0, Some(71))], &[Backwards, Old]);
     }
 
     #[test]
-    fn a_clock_that_goes_back_makes_no_finding_and_hides_none_for_long() {
+    fn findings_after_the_clock_is_set_back() {
         let behind_ahead = (1000, "a", 0, Some(4));
         check(&[behind_ahead, (6, "a", 0, Some(4))], &[]);
         check(&[behind_ahead, (6, "a", 0, Some(4)), (29, "a", 0, Some(4))], &[]);

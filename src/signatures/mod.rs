@@ -1,31 +1,38 @@
-//! How fresh Defender's security intelligence is and stays: what is published, where clients can update from, when theirs
-//! turns stale. The rules are pure; time comes with what they are asked about. What of it is known now is kept in `state`.
+//! Freshness of Defender's security intelligence: the published versions, signs of outdated feeds, and when
+//! clients' signatures become stale. Pure: the time is an argument. `state` holds what is currently known.
 
 mod feed;
 mod findings;
 mod staleness;
 mod version;
-mod watch;
 
 use std::time::SystemTime;
 
 use crate::observation::Failure;
 
 pub use feed::{FeedError, Field, MAX_FEED, Published, parse};
-pub use findings::{Finding, Told};
-pub use staleness::{believed, is_set, stale_after};
+pub use findings::{FeedHistory, Finding, NewestReport};
+pub use staleness::{clamp_to_now, is_set, stale_after};
 pub use version::{Version, VersionError};
-pub use watch::run;
 
-/// What became of asking for the version feed by one route.
+/// The result of querying the version feed over one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// By which route.
+pub struct FeedAnswer {
+    /// The route.
     pub route: String,
-    /// When it was asked.
+    /// When the feed was queried.
     pub at: SystemTime,
-    /// The URL of the feed that answered with what it says; else why the last one that was tried didn't.
-    pub result: Result<(String, Published), Failure>,
+    /// The content, or the failure of the preferred feed if all failed.
+    pub result: Result<FeedContent, Failure>,
+}
+
+/// What a feed publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedContent {
+    /// The URL of the feed.
+    pub url: String,
+    /// Its versions.
+    pub published: Published,
 }
 
 /// The signatures that are installed on this machine.
@@ -33,6 +40,6 @@ pub struct Answer {
 pub struct Installed {
     /// Their version.
     pub signatures: Version,
-    /// When they were built, which is what Defender counts their age from.
+    /// When they were built. Defender computes their age from this.
     pub built_at: SystemTime,
 }

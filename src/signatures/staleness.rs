@@ -1,19 +1,19 @@
-//! When the signatures of this network's clients turn stale. Pure; time comes with the question.
+//! When the signatures of this network's clients become stale. Pure: the time is an argument.
 //!
-//! With Defender on this machine, its own signatures are known and answer for themselves. Without, the answer is about a
-//! client that updated at the last chance it had: the latest moment at which any source worked by any route. That assumes
-//! that a client can use each route, and that it asks often enough to catch the chance; a client that is switched off
-//! turns stale sooner than this says. Before the exporter first ran nothing is known of the network, so clients are assumed
-//! to have been able to update until then: on a network that never let them, the time counts from that first start. It is kept
-//! in the state file; without one, each start is the first.
+//! If Defender is installed on this machine, its own signatures count. Otherwise the result is about a client
+//! that updated at the last opportunity: the latest time at which any source worked over any route. This
+//! assumes that clients can use every route and update often enough; clients that are switched off become stale
+//! sooner. Nothing is known about the network before the exporter first started, so clients are assumed to have
+//! been able to update until then. That first start is stored in the state file; without a state file, every
+//! start is the first.
 
 use std::time::{Duration, SystemTime};
 
-/// What every clock that has been set shows at least: 2025-01-01. A machine without a battery for its clock starts in the
-/// past, and what it sees until it has been told the time has no time.
-const SET_CLOCKS_SHOW: Duration = Duration::from_secs(1_735_689_600);
+/// The earliest time of a clock that has been set: 2025-01-01. A machine without a clock battery starts in the
+/// past, and its times are meaningless until its clock is set.
+const EARLIEST_SET_CLOCK: Duration = Duration::from_secs(1_735_689_600);
 
-/// When signatures turn stale; none where nothing is known of them.
+/// When signatures become stale. `None` if nothing is known about them.
 #[must_use]
 pub fn stale_after(
     installed: Option<SystemTime>,
@@ -23,16 +23,16 @@ pub fn stale_after(
     installed.or(last_chance)?.checked_add(after)
 }
 
-/// Whether a clock that shows this has been set.
+/// Whether the clock has been set.
 #[must_use]
 pub fn is_set(now: SystemTime) -> bool {
-    now >= SystemTime::UNIX_EPOCH + SET_CLOCKS_SHOW
+    now >= SystemTime::UNIX_EPOCH + EARLIEST_SET_CLOCK
 }
 
-/// A remembered time as it is believed at `now`: no later. One that lies ahead was noted before the clock went back, and would
-/// otherwise hide for as long as it lies ahead that nothing works any more.
+/// Limits a remembered time to `now`. A later time was recorded before the clock was set back, and would hide
+/// failures until it has passed. Returns it unchanged if the clock isn't set.
 #[must_use]
-pub fn believed(remembered: SystemTime, now: SystemTime) -> SystemTime {
+pub fn clamp_to_now(remembered: SystemTime, now: SystemTime) -> SystemTime {
     if is_set(now) { remembered.min(now) } else { remembered }
 }
 
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn installed_signatures_answer_for_themselves() {
+    fn installed_signatures_take_precedence() {
         let week = Duration::from_secs(7 * DAY);
         let check = |installed: Option<i64>, chance: Option<i64>, expected: Option<i64>| {
             let found = stale_after(installed.map(day), chance.map(day), week);
@@ -62,12 +62,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_ahead_is_believed_no_longer_than_until_now() {
-        let check = |remembered, now, expected| assert_eq!(believed(remembered, now), expected);
+    fn a_time_in_the_future_is_limited_to_now() {
+        let check = |remembered, now, expected| assert_eq!(clamp_to_now(remembered, now), expected);
         check(day(-1), day(0), day(-1));
         check(day(0), day(0), day(0));
         check(day(1), day(0), day(0));
-        // A clock that has not been set proves nothing about what is remembered.
+        // A clock that isn't set says nothing about remembered times.
         check(day(0), SystemTime::UNIX_EPOCH, day(0));
         assert!(is_set(day(0)) && !is_set(day(-4000)));
     }

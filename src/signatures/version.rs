@@ -1,4 +1,4 @@
-//! A version as Defender writes it: four numbers, compared as numbers.
+//! Versions of Defender: four numbers, compared as numbers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub [u32; 4]);
 
-/// A text that isn't four numbers with dots between them.
+/// The text isn't four numbers separated by dots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a version is four numbers with dots between them")]
 pub struct VersionError;
@@ -22,7 +22,7 @@ impl FromStr for Version {
         let mut parts = text.split('.');
         for number in &mut version {
             let part = parts.next().ok_or(VersionError)?;
-            // `parse` alone would take a sign.
+            // `parse` would accept a sign.
             if !part.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(VersionError);
             }
@@ -84,7 +84,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_written_is_read_back(numbers in proptest::array::uniform4(proptest::num::u32::ANY)) {
+        fn versions_round_trip(numbers in proptest::array::uniform4(proptest::num::u32::ANY)) {
             let version = Version(numbers);
             proptest::prop_assert_eq!(version.to_string().parse(), Ok(version));
         }

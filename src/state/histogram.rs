@@ -1,5 +1,4 @@
-//! A latency histogram with classic and native buckets, as plain data that can be shared and compared.
-//! How it is written out is `metrics`' business.
+//! A latency histogram with classic and native buckets, as plain data. `metrics` encodes it.
 
 /// Counts of observed seconds in classic (fixed) and native (exponential, schema 3) buckets.
 ///
@@ -35,31 +34,31 @@ impl Histogram {
         }
     }
 
-    /// How many observations.
+    /// The number of observations.
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count
     }
 
-    /// Their sum, in seconds.
+    /// The sum of the observations, in seconds.
     #[must_use]
     pub const fn sum(&self) -> f64 {
         self.sum
     }
 
-    /// Each classic bucket's upper bound and own count (not cumulated), +Inf last.
+    /// The upper bound and the count (not cumulative) of each classic bucket, +Inf last.
     pub fn classic(&self) -> impl Iterator<Item = (f64, u64)> {
         let bounds = Self::BOUNDS.into_iter().chain([f64::INFINITY]);
         bounds.zip(self.classic)
     }
 
-    /// Count of the zero bucket.
+    /// The count of the zero bucket.
     #[must_use]
     pub const fn zero_count(&self) -> u64 {
         self.zero
     }
 
-    /// The native buckets that aren't empty, by index in rising order.
+    /// The non-empty native buckets, by ascending index.
     pub fn native(&self) -> impl Iterator<Item = (i32, u64)> {
         self.native.iter().map(|(index, count)| (*index, *count))
     }
@@ -68,7 +67,7 @@ impl Histogram {
 /// The index `i` with `2^((i-1)/8) < v <= 2^(i/8)`.
 fn native_index(seconds: f64) -> i32 {
     let exact = seconds.log2() * f64::from(1 << Histogram::SCHEMA);
-    // Seconds between 1e-9 and centuries: the index is within ±300.
+    // Between 1e-9 seconds and centuries, the index is within ±300.
     #[allow(clippy::cast_possible_truncation)]
     let index = exact.ceil() as i32;
     index

@@ -1,12 +1,14 @@
-//! What is known now. One owner folds events; everyone else reads an immutable [`Snapshot`].
+//! The state. The reducer applies events; everything else reads an immutable [`Snapshot`].
 
-mod changes;
+mod carry_over;
+mod chains;
+mod change_log;
 mod histogram;
-mod owner;
 pub mod persist;
+mod reducer;
 mod saved;
 mod signatures;
-mod succession;
+mod verdicts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,122 +16,128 @@ use std::time::SystemTime;
 
 use crate::catalog::Component;
 use crate::host::HostFacts;
-use crate::observation::{FailureReason, Observation, Stage};
+use crate::observation::{FailureReason, Observation, Phase};
 use crate::plan::{Plan, Target, TargetId};
-use crate::trust::revocation::{CrlState, RevocationReport};
-use crate::verdict::{Connection, SslOptions, Verdict};
+use crate::revocation::{CrlState, PathReport, RevocationReport};
+use crate::verdict::{Judgement, MapsConnection, Note, SslOptions, Verdict};
 
 pub use histogram::Histogram;
-pub use owner::run;
+pub use reducer::run;
 pub use saved::{Saved, SavedError};
 pub use signatures::{FeedState, SignaturesState, SourceState};
 
-/// What is known of one target.
+/// The state of one target.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetState {
-    /// Probes that ended.
+    /// The number of completed probes.
     pub probes: u64,
-    /// Those that failed.
+    /// The number of failed probes.
     pub failures: u64,
     /// The last probe.
     pub last: Option<Arc<Observation>>,
-    /// The last probe that failed, kept after the endpoint recovered.
+    /// The last failed probe, retained after the endpoint recovers.
     pub last_failure: Option<Arc<Observation>>,
-    /// When the last success ended.
+    /// When the last successful probe ended.
     pub last_success: Option<SystemTime>,
-    /// When the first of the failures ended that no success has followed; none: it doesn't fail.
+    /// When the first probe failed after the last success. `None` if the endpoint isn't failing.
     pub failing_since: Option<SystemTime>,
-    /// What is known of the revocation of the last probe's chain; none: not checked, or not yet.
+    /// The revocation status of the last probe's chains, over all hops. `None` if not checked, or not yet.
     pub revocation: Option<Arc<RevocationReport>>,
+    /// The revocation status of each hop's chain.
+    pub chains: Vec<PathReport>,
+    /// The judgement on both. `None` before the first probe.
+    pub judgement: Option<Judgement>,
+    /// Remarks that don't affect the verdict.
+    pub notes: Vec<Note>,
 }
 
-/// The words that tell one latency histogram from another.
+/// The labels of a latency histogram.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LatencyKey {
-    /// Whose endpoints.
+    /// The component.
     pub component: Component,
-    /// By which route.
+    /// The route.
     pub route: String,
-    /// Which stage.
-    pub stage: Stage,
+    /// The phase.
+    pub phase: Phase,
 }
 
-/// The words that tell one counter of failures from another.
+/// The labels of a failure counter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FailureKey {
-    /// Whose endpoints.
+    /// The component.
     pub component: Component,
-    /// By which route.
+    /// The route.
     pub route: String,
-    /// Where it failed.
-    pub stage: Stage,
-    /// Why it failed.
+    /// The phase that failed.
+    pub phase: Phase,
+    /// The reason.
     pub reason: FailureReason,
 }
 
-/// How well a component works by one route.
+/// The verdict on a component on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentState {
-    /// Which component.
+    /// The component.
     pub component: Component,
-    /// By which route.
+    /// The route.
     pub route: String,
-    /// None until each of its endpoints has been probed once.
+    /// `None` until each of its endpoints has been probed.
     pub verdict: Option<Verdict>,
 }
 
-/// Whether clients of MAPS get through by one route.
+/// Whether clients can connect to MAPS on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapsState {
-    /// By which route.
+    /// The route.
     pub route: String,
     /// What the clients check.
     pub options: SslOptions,
-    /// Whether they get through.
-    pub connection: Connection,
-    /// Where they get through, or come nearest to it.
-    pub nearest: Option<TargetId>,
+    /// Whether they can connect.
+    pub connection: MapsConnection,
 }
 
-/// Everything known at one moment. Never changes; a newer one replaces it.
+/// An immutable state of the exporter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
-    /// What is probed.
+    /// The plan.
     pub plan: Arc<Plan>,
-    /// One for each of `plan.targets`, in its order.
+    /// One per target of the plan, in its order.
     pub targets: Vec<Arc<TargetState>>,
-    /// One for each component and route.
+    /// One per component and route.
     pub components: Vec<ComponentState>,
-    /// One for each route and value of `SSLOptions` that can be told; none where MAPS isn't probed.
+    /// One per route and value of `SSLOptions` that can be judged; empty if MAPS isn't probed.
     pub maps: Vec<MapsState>,
-    /// The revocation lists that the chains name, by route.
+    /// The revocation lists named by the chains, by route.
     pub crls: Arc<BTreeMap<String, Vec<CrlState>>>,
-    /// Latencies of the stages that ended well or failed; all that can occur are present from the start.
+    /// Latencies of phases that succeeded or failed. All label values that can occur are present from the start.
     pub latencies: Arc<BTreeMap<LatencyKey, Histogram>>,
-    /// Failures by reason; all that can occur are present from the start, at 0.
+    /// Failures by reason. All label values that can occur are present from the start, at 0.
     pub failures: Arc<BTreeMap<FailureKey, u64>>,
-    /// Probes left out: the one before was still under way, or this machine stood still; 0 from the start.
+    /// Probes skipped because the previous one was still in flight, or discarded because the process stalled. Present
+    /// from the start, at 0.
     pub overruns: Arc<BTreeMap<Component, u64>>,
-    /// What is known of security intelligence.
+    /// The state of security intelligence.
     pub signatures: SignaturesState,
-    /// What this machine says of its own Defender; none where it has none, or hasn't been asked yet.
+    /// The state of this machine's Defender. `None` if there is none, or it hasn't been read yet.
     pub host: Option<Arc<HostFacts>>,
     /// When the configuration in use was loaded.
     pub config_loaded: SystemTime,
-    /// Whether one that was to be loaded since then isn't good.
+    /// Whether a reload has failed since then.
     pub reload_failed: bool,
-    /// Whether every target had been probed before another plan came into use.
+    /// Whether every target had been probed before the last reload.
     pub was_ready: bool,
 }
 
 impl Snapshot {
-    /// Whether every target has been probed at least once, or had been before the last reload: that makes nobody unready.
+    /// Whether every target has been probed at least once, now or before the last reload: a reload doesn't reset
+    /// readiness.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.was_ready || self.targets.iter().all(|target| target.probes > 0)
     }
 
-    /// The targets with what is known of them.
+    /// The targets with their state.
     pub fn iter(&self) -> impl Iterator<Item = (TargetId, &Target, &TargetState)> + Clone {
         let known = self.plan.targets.iter().zip(&self.targets).enumerate();
         known.map(|(n, (target, state))| (TargetId(n), target, state.as_ref()))

@@ -1,7 +1,8 @@
-//! The state file: read at the start, written at most once a minute and at the end. A file is replaced as a whole, so that a
-//! crash at any moment leaves the old one or the new one. What is in it is `saved.rs`' business.
+//! The state file: read at the start, written at most once a minute and at shutdown. It is replaced atomically, so that
+//! a crash leaves either the old or the new file. `saved.rs` has its format.
 //!
-//! A file that can't be used is never overwritten: it is renamed and left to a person. One exporter writes a file.
+//!
+//! A file that can't be used is never overwritten, but renamed for inspection. Only one exporter may use a file.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -10,61 +11,62 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Saved, SavedError, Snapshot};
+use crate::task;
 
-/// How often the file is written at most.
+/// The minimum interval between writes.
 pub const PERIOD: Duration = Duration::from_secs(60);
 
-/// The longest file that is read, in bytes; what is written has a few hundred for each route.
+/// The maximum size to read, in bytes; a state takes a few hundred per route.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The most files that are set aside; a person hasn't looked for a long time.
+/// The maximum number of renamed files.
 const MAX_ASIDE: usize = 9;
 
-/// How often a rename is tried where another program has the file open, and the time between two tries: half a second in all.
+/// The number of attempts to rename while another program has the file open, and the pause between them: half a second
+/// in total.
 const RENAMES: u32 = 10;
 const RENAME_PAUSE: Duration = Duration::from_millis(50);
 
-/// A file of this program's own.
+/// The state file of this exporter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFile {
     path: PathBuf,
 }
 
-/// What was found where the file should be.
+/// What the state file contains.
 #[derive(Debug)]
-pub enum Found {
-    /// Nothing: the first start.
+pub enum StateFileContent {
+    /// There is no file: the first start.
     Nothing,
-    /// What was kept.
+    /// The restored state.
     Kept(Saved),
-    /// A file that can't be used, now elsewhere.
+    /// The file couldn't be used, and was renamed.
     SetAside {
         /// Why it can't be used.
         why: SavedError,
-        /// Where it is.
+        /// Its new path.
         to: PathBuf,
     },
 }
 
-/// Why a file can be neither used nor replaced.
+/// Why a file can't be used or replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum StateFileError {
-    /// It can't be read: what is in it isn't known, so it is left alone.
-    #[error("the state file {path} can't be read: {error}; nothing will be kept", path = path.display())]
+    /// It can't be read. Its contents are unknown, so it is left alone.
+    #[error("failed to read the state file {path}: {error}; continuing without a state file", path = path.display())]
     Unreadable {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// Why.
+        /// The error.
         error: io::Error,
     },
-    /// It can't be used, and can't be set aside either.
-    #[error("the state file {path} can't be used: {why}; it can't be renamed either: {error}; nothing will be kept", path = path.display())]
+    /// It can't be used, and renaming it failed.
+    #[error("the state file {path} is unusable ({why}) and can't be renamed ({error}); continuing without a state file", path = path.display())]
     InTheWay {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// Why it can't be used.
         why: SavedError,
@@ -73,34 +75,48 @@ pub enum StateFileError {
     },
 }
 
+/// A usable state file.
+#[derive(Debug)]
+pub struct OpenedStateFile {
+    /// The file.
+    pub file: StateFile,
+    /// What it contained.
+    pub content: StateFileContent,
+}
+
 impl StateFile {
-    /// Reads what was kept. A damaged, foreign or newer file is set aside.
+    /// Reads the state file. Renames a damaged, foreign or newer file.
     ///
     /// # Errors
-    /// When something is there that can be neither read nor renamed: then it must not be written over.
-    pub fn open(path: PathBuf) -> Result<(Self, Found), StateFileError> {
+    /// If the file can be neither read nor renamed. It must not be overwritten then.
+    pub fn open(path: PathBuf) -> Result<OpenedStateFile, StateFileError> {
         let bytes = match read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Self { path }, Found::Nothing)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(OpenedStateFile { file: Self { path }, content: StateFileContent::Nothing });
+            }
             Err(error) => return Err(StateFileError::Unreadable { path, error }),
         };
-        let too_long = || SavedError::Damaged(format!("it is longer than {} KiB", MAX_BYTES / 1024));
+        let too_long = || SavedError::Damaged(format!("it exceeds {} KiB", MAX_BYTES / 1024));
         let saved = bytes.ok_or_else(too_long).and_then(|bytes| Saved::from_json(&bytes));
         match saved {
-            Ok(saved) => Ok((Self { path }, Found::Kept(saved))),
+            Ok(saved) => Ok(OpenedStateFile { file: Self { path }, content: StateFileContent::Kept(saved) }),
             Err(why) => match set_aside(&path) {
-                Ok(to) => Ok((Self { path }, Found::SetAside { why, to })),
+                Ok(to) => {
+                    let content = StateFileContent::SetAside { why, to };
+                    Ok(OpenedStateFile { file: Self { path }, content })
+                }
                 Err(error) => Err(StateFileError::InTheWay { path, why, error }),
             },
         }
     }
 
-    /// Replaces the file, and returns when it would survive a loss of power.
+    /// Replaces the file, and returns when it is durable (fsync).
     ///
     /// # Errors
-    /// When the folder or the disk doesn't allow it; the file is then as it was.
+    /// If the folder or the disk prevents it; the file is then unchanged.
     pub fn write(&self, saved: &Saved) -> io::Result<()> {
-        let new = with_suffix(&self.path, ".new"); // in the same folder: a rename must not cross file systems
+        let new = with_suffix(&self.path, ".new"); // in the same folder, because a rename can't cross file systems
         let mut file = File::create(&new)?;
         file.write_all(saved.to_json().as_bytes())?;
         file.sync_all()?;
@@ -110,10 +126,11 @@ impl StateFile {
     }
 }
 
-/// Puts what the file has kept into the first snapshot. None where the file must be left alone: then nothing is kept.
+/// Restores the state into the first snapshot. Returns `None` if the file must be left alone; the state isn't saved
+/// then.
 #[must_use]
 pub fn restore(path: PathBuf, snapshot: &mut Snapshot, now: SystemTime) -> Option<StateFile> {
-    let (file, found) = match StateFile::open(path) {
+    let OpenedStateFile { file, content } = match StateFile::open(path) {
         Ok(opened) => opened,
         Err(error) => {
             tracing::warn!("{error}");
@@ -121,26 +138,29 @@ pub fn restore(path: PathBuf, snapshot: &mut Snapshot, now: SystemTime) -> Optio
         }
     };
     let path = file.path.display();
-    match found {
-        Found::Nothing => tracing::info!(%path, "no state file yet: this counts as the first start"),
-        Found::Kept(saved) => saved.restore(&mut snapshot.signatures, &snapshot.plan, now),
-        Found::SetAside { why, to } => {
-            tracing::warn!(%path, to = %to.display(), "the state file can't be used: {why}; it has been renamed");
+    match content {
+        StateFileContent::Nothing => {
+            tracing::info!(%path, "no state file, starting fresh");
+        }
+        StateFileContent::Kept(saved) => saved.restore(&mut snapshot.signatures, &snapshot.plan, now),
+        StateFileContent::SetAside { why, to } => {
+            tracing::warn!(%path, to = %to.display(), "state file unusable, renamed: {why}");
         }
     }
     Some(file)
 }
 
-/// Another file, for what is known already: what is in it, if it can be used, is older. None where it must be left alone.
+/// Switches to another file during a reload. Its contents are older than the state, and are replaced. Returns `None` if
+/// it must be left alone.
 #[must_use]
-pub fn take_over(path: PathBuf) -> Option<StateFile> {
+pub fn replace(path: PathBuf) -> Option<StateFile> {
     match StateFile::open(path) {
-        Ok((file, Found::SetAside { why, to })) => {
+        Ok(OpenedStateFile { file, content: StateFileContent::SetAside { why, to } }) => {
             let path = file.path.display();
-            tracing::warn!(%path, to = %to.display(), "the state file can't be used: {why}; it has been renamed");
+            tracing::warn!(%path, to = %to.display(), "state file unusable, renamed: {why}");
             Some(file)
         }
-        Ok((file, Found::Nothing | Found::Kept(_))) => Some(file),
+        Ok(OpenedStateFile { file, .. }) => Some(file),
         Err(error) => {
             tracing::warn!("{error}");
             None
@@ -148,7 +168,7 @@ pub fn take_over(path: PathBuf) -> Option<StateFile> {
     }
 }
 
-/// The bytes of a file; none where there are too many. A device or a pipe is refused: it must be neither read nor renamed.
+/// Reads a file. Returns `None` if it is too large. Rejects devices and pipes, which must be neither read nor renamed.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
@@ -158,7 +178,7 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))
 }
 
-/// Renames a file to a name that nothing has yet.
+/// Renames a file to an unused name.
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let names = (1..=MAX_ASIDE).map(|n| with_suffix(path, &format!(".unusable-{n}")));
     let taken = || io::Error::new(ErrorKind::AlreadyExists, format!("{MAX_ASIDE} files have been set aside"));
@@ -174,7 +194,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Renames, also where a scanner, an indexer or a backup of Windows has one of the files open for a moment.
+/// Renames with retries: on Windows, a scanner, indexer or backup may have one of the files open for a moment.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     for _ in 1..RENAMES {
         match fs::rename(from, to) {
@@ -185,12 +205,13 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Whether it may be over in a moment: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION (Microsoft's page "System Error Codes").
+/// Whether the error may be temporary: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION (Microsoft's page "System Error
+/// Codes").
 fn is_in_use(error: &io::Error) -> bool {
     cfg!(windows) && matches!(error.raw_os_error(), Some(5 | 32))
 }
 
-/// Makes a rename last. Windows has no such thing for folders.
+/// Makes a rename durable. Windows has no equivalent for folders.
 fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -199,76 +220,80 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Keeps what is known in the file, `period` between two writes at least, until the last snapshot is there: that is kept, too.
-/// While the file can't be written it is tried again, and told once. Where another file comes into use, the one before gets
-/// its last words; none: nothing is kept.
+/// Writes the state to the file, at most once per `period`, until the snapshot channel closes; then writes the last
+/// snapshot. A failed write is logged once and retried. On a switch to another file, or to `None`, the previous one is
+/// written once more.
 pub async fn run(
     mut files: watch::Receiver<Option<StateFile>>,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     period: Duration,
 ) {
-    let mut keeper = files.borrow_and_update().clone().map(Keeper::of);
+    let mut writer = files.borrow_and_update().clone().map(StateWriter::new);
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut is_new = true; // the first start is to be kept
+    let mut is_new = true; // the first start is saved as well
     loop {
         tokio::select! {
             changed = snapshots.changed() => match changed {
                 Ok(()) => is_new = true,
-                Err(_) => break, // the owner of the state has ended
+                Err(_) => break, // the reducer has ended
             },
             Ok(()) = files.changed() => {
-                keep(keeper, &snapshots).await;
-                keeper = files.borrow_and_update().clone().map(Keeper::of);
-                keeper = keep(keeper, &snapshots).await;
+                save(writer, &snapshots).await;
+                writer = files.borrow_and_update().clone().map(StateWriter::new);
+                writer = save(writer, &snapshots).await;
             }
             _ = ticks.tick(), if is_new => {
                 is_new = false;
                 snapshots.mark_unchanged();
-                keeper = keep(keeper, &snapshots).await;
+                writer = save(writer, &snapshots).await;
             }
         }
     }
-    keep(keeper, &snapshots).await;
+    save(writer, &snapshots).await;
 }
 
-async fn keep(keeper: Option<Keeper>, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<Keeper> {
-    let saved = Saved::of(&snapshots.borrow().signatures);
-    Some(keeper?.keep(saved).await)
+async fn save(
+    writer: Option<StateWriter>,
+    snapshots: &watch::Receiver<Arc<Snapshot>>,
+) -> Option<StateWriter> {
+    let saved = Saved::from_state(&snapshots.borrow().signatures);
+    Some(writer?.keep(saved).await)
 }
 
-/// Writes the file where there is something new.
-struct Keeper {
+/// Writes the file if the state changed.
+struct StateWriter {
     file: StateFile,
-    kept: Option<Saved>,
+    written_state: Option<Saved>,
     failing: bool,
 }
 
-impl Keeper {
-    const fn of(file: StateFile) -> Self {
-        Self { file, kept: None, failing: false }
+impl StateWriter {
+    const fn new(file: StateFile) -> Self {
+        Self { file, written_state: None, failing: false }
     }
 
-    /// Off the runtime's threads: a disk may hang.
+    /// On a blocking thread: a disk may hang.
     async fn keep(mut self, saved: Saved) -> Self {
-        if self.kept.as_ref() == Some(&saved) {
+        if self.written_state.as_ref() == Some(&saved) {
             return self;
         }
         let file = self.file.clone();
-        let (saved, written) = match spawn_blocking(move || (file.write(&saved), saved)).await {
-            Ok((written, saved)) => (Some(saved), written),
-            Err(error) => (None, Err(io::Error::other(error))),
-        };
+        let (saved, written) = task::blocking(move || {
+            let written = file.write(&saved);
+            (saved, written)
+        })
+        .await;
         let path = self.file.path.display();
         match (&written, self.failing) {
-            (Ok(()), true) => tracing::info!(%path, "the state file can be written again"),
+            (Ok(()), true) => tracing::info!(%path, "state file written again"),
             (Err(error), false) => {
-                tracing::warn!(%path, %error, "the state file can't be written: what it should keep is lost at the end");
+                tracing::warn!(%path, %error, "failed to write the state file; unsaved state is lost on exit");
             }
             (Ok(()), false) | (Err(_), true) => {}
         }
         self.failing = written.is_err();
-        self.kept = saved.filter(|_| written.is_ok());
+        self.written_state = written.is_ok().then_some(saved);
         self
     }
 }

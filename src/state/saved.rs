@@ -1,5 +1,5 @@
-//! What the state file says: a JSON document with a mark and a version. Pure: text ↔ what is kept of the state. Reading and
-//! writing the file is `persist.rs`' business.
+//! The format of the state file: a JSON document with a marker and a version. Pure. `persist.rs` reads and writes the
+//! file.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -10,35 +10,35 @@ use serde_json::Value;
 use super::{FeedState, SignaturesState, SourceState};
 use crate::catalog::UpdateSource;
 use crate::plan::Plan;
-use crate::signatures::{Published, Told, Version};
+use crate::signatures::{FeedHistory, NewestReport, Published, Version};
 
-/// What tells the file from somebody else's.
+/// The marker of the exporter's files.
 const MARK: &str = "defender-exporter-state";
 
-/// The version that is written, and the newest that is read.
+/// The current version, which is also the newest that can be read.
 const VERSION: u64 = 1;
 
 /// 9999-12-31 23:59:59, the last second that can be written.
 const LAST_SECOND: Duration = Duration::from_secs(253_402_300_799);
 
-/// Why a document isn't a state that can be used.
+/// Why a document isn't a usable state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SavedError {
-    /// No JSON, or not to its end.
-    #[error("it is damaged: {0}")]
+    /// It isn't complete JSON.
+    #[error("damaged: {0}")]
     Damaged(String),
-    /// JSON without the mark.
-    #[error("it is not a state file of this program")]
+    /// It is JSON without the marker.
+    #[error("not a state file of this program")]
     Foreign,
-    /// A version that this program doesn't know.
-    #[error("it has version {0}, and this program reads version {VERSION}")]
+    /// Its version is unknown.
+    #[error("version {0}, but this program reads version {VERSION}")]
     Version(u64),
-    /// The mark and the version, but not what belongs to them.
-    #[error("it is not as it was written: {0}")]
+    /// It has the marker and the version, but not the expected contents.
+    #[error("checksum mismatch: {0}")]
     Malformed(String),
 }
 
-/// A time, written by RFC 3339.
+/// A time, as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Time(SystemTime);
 
@@ -56,7 +56,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// What is kept of the state.
+/// The saved part of the state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     format: String,
@@ -93,14 +93,14 @@ struct SavedNewest {
 }
 
 impl Saved {
-    /// What of a state outlives the process.
+    /// The part of the state to save.
     #[must_use]
-    pub fn of(state: &SignaturesState) -> Self {
+    pub fn from_state(state: &SignaturesState) -> Self {
         let source = |known: &SourceState| {
             let last_available = Time(known.last_available?);
             Some(SavedSource { source: known.source, route: known.route.clone(), last_available })
         };
-        let feed = |known: &FeedState| Some(SavedFeed::of(&known.route, known.told.as_ref()?));
+        let feed = |known: &FeedState| Some(SavedFeed::new(&known.route, known.history.as_ref()?));
         Self {
             format: MARK.to_owned(),
             version: VERSION,
@@ -110,19 +110,19 @@ impl Saved {
         }
     }
 
-    /// The document.
+    /// Formats the document.
     ///
     /// # Panics
-    /// Never: strings, numbers and lists of them can always be written.
+    /// Never: strings, numbers and lists can always be serialized.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("strings, numbers and lists can be written") + "\n"
     }
 
-    /// Reads a document. What it has besides is passed over.
+    /// Parses a document, ignoring unknown members.
     ///
     /// # Errors
-    /// When it isn't one that this version of the program can use.
+    /// If this version of the exporter can't use it.
     pub fn from_json(bytes: &[u8]) -> Result<Self, SavedError> {
         let value: Value =
             serde_json::from_slice(bytes).map_err(|error| SavedError::Damaged(error.to_string()))?;
@@ -137,8 +137,8 @@ impl Saved {
         serde_json::from_value(value).map_err(|error| SavedError::Malformed(error.to_string()))
     }
 
-    /// Puts what was kept where it belongs, as it is believed at `now`. Routes and feeds that `plan` no longer has are
-    /// forgotten; what could be done by them still counts as the last chance.
+    /// Restores the state, correcting times that are after `now`. Drops routes and feeds that `plan` no longer
+    /// contains, but what could be updated through them still counts as the last opportunity.
     pub fn restore(&self, state: &mut SignaturesState, plan: &Plan, now: SystemTime) {
         let known = |url: &str| plan.signatures.feeds.iter().any(|feed| feed.as_str() == url);
         for SavedSource { source, route, last_available } in &self.sources {
@@ -149,7 +149,7 @@ impl Saved {
         }
         for saved in self.feeds.iter().filter(|saved| known(&saved.feed)) {
             if let Some(place) = state.feeds.iter_mut().find(|place| place.route == saved.route) {
-                place.told = Some(saved.told(known));
+                place.history = Some(saved.feed_history(known));
             }
         }
         state.last_chance = self.last_chance.map(|Time(at)| at).or(state.last_chance);
@@ -158,34 +158,37 @@ impl Saved {
 }
 
 impl SavedFeed {
-    fn of(route: &str, told: &Told) -> Self {
-        let Published { signatures, engine, platform, published_at } = told.published;
-        let newest = told.newest.iter().map(|(feed, (signatures, at))| SavedNewest {
+    fn new(route: &str, history: &FeedHistory) -> Self {
+        let Published { signatures, engine, platform, published_at } = history.published;
+        let newest = history.newest.iter().map(|(feed, newest)| SavedNewest {
             feed: feed.clone(),
-            signatures: *signatures,
-            at: Time(*at),
+            signatures: newest.signatures,
+            at: Time(newest.at),
         });
         Self {
             route: route.to_owned(),
-            feed: told.feed.clone(),
+            feed: history.feed.clone(),
             signatures,
             engine,
             platform,
             published_at: Time(published_at),
             newest: newest.collect(),
-            behind_since: told.behind_since.map(Time),
+            behind_since: history.behind_since.map(Time),
         }
     }
 
-    fn told(&self, known: impl Fn(&str) -> bool) -> Told {
+    fn feed_history(&self, known: impl Fn(&str) -> bool) -> FeedHistory {
         let Self { signatures, engine, platform, published_at, .. } = self.clone();
         let newest: BTreeMap<_, _> = self
             .newest
             .iter()
             .filter(|newest| known(&newest.feed))
-            .map(|newest| (newest.feed.clone(), (newest.signatures, newest.at.0)))
+            .map(|newest| {
+                let report = NewestReport { signatures: newest.signatures, at: newest.at.0 };
+                (newest.feed.clone(), report)
+            })
             .collect();
-        Told {
+        FeedHistory {
             published: Published { signatures, engine, platform, published_at: published_at.0 },
             feed: self.feed.clone(),
             newest,

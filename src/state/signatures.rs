@@ -1,5 +1,5 @@
-//! What is known of security intelligence: which sources work, what is published, what is installed. The fold is pure; the
-//! rules are those of `signatures` and `verdict`.
+//! The state of security intelligence: which sources work, what is published, and what is installed. Pure; `signatures`
+//! and `verdict` have the rules.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,51 +8,53 @@ use super::Snapshot;
 use crate::catalog::{SourceSpec, UpdateSource};
 use crate::observation::Failure;
 use crate::plan::{Plan, Target};
-use crate::signatures::{Answer, Finding, Installed, Told, Version, believed, is_set, stale_after};
+use crate::signatures::{
+    FeedAnswer, FeedContent, FeedHistory, Finding, Installed, Version, clamp_to_now, is_set, stale_after,
+};
 use crate::verdict;
 
-/// Whether clients can update from a source by one route.
+/// Whether clients can update from a source on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceState {
-    /// Which source.
+    /// The source.
     pub source: UpdateSource,
-    /// By which route.
+    /// The route.
     pub route: String,
-    /// None until it is known.
+    /// `None` until known.
     pub available: Option<bool>,
-    /// When it was last known to be, in this or an earlier run.
+    /// When it was last available, in this or an earlier run.
     pub last_available: Option<SystemTime>,
 }
 
-/// What a route's version feed says.
+/// The state of the version feed on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedState {
-    /// By which route.
+    /// The route.
     pub route: String,
-    /// How the last fetch ended; none before the first.
+    /// The result of the last fetch. `None` before the first.
     pub fetch: Option<Result<(), Failure>>,
-    /// What the route has been told so far, in this or an earlier run.
-    pub told: Option<Told>,
-    /// What was found at the last fetch; nothing where that failed.
+    /// What the feed has published so far on this route, in this or an earlier run.
+    pub history: Option<FeedHistory>,
+    /// The findings of the last fetch; empty if it failed.
     pub findings: Vec<Finding>,
 }
 
-/// All that is known of security intelligence.
+/// The state of security intelligence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignaturesState {
-    /// One for each source and route that has targets of it.
+    /// One per source and route that has targets.
     pub sources: Vec<SourceState>,
-    /// One for each route that clients update by.
+    /// One per route on which clients update.
     pub feeds: Vec<FeedState>,
-    /// The last moment at which a client of this network could have updated; where none ever could, the first start. None
-    /// while the clock isn't set.
+    /// The last time at which a client of this network could have updated, or else the first start. `None` while the
+    /// clock isn't set.
     pub last_chance: Option<SystemTime>,
-    /// What is installed on this machine, if that is known.
+    /// What is installed on this machine, if known.
     pub installed: Option<Installed>,
 }
 
 impl SignaturesState {
-    /// What is known at the first start, at `now`.
+    /// The state at the first start, at `now`.
     #[must_use]
     pub fn new(plan: &Plan, now: SystemTime) -> Self {
         let is_probed = |source: &SourceSpec, route: &str| {
@@ -66,7 +68,8 @@ impl SignaturesState {
             available: None,
             last_available: None,
         });
-        let feeds = routes().map(|route| FeedState { route, fetch: None, told: None, findings: Vec::new() });
+        let feeds =
+            routes().map(|route| FeedState { route, fetch: None, history: None, findings: Vec::new() });
         Self {
             sources: sources.collect(),
             feeds: feeds.collect(),
@@ -75,7 +78,7 @@ impl SignaturesState {
         }
     }
 
-    /// When the signatures of this machine, or of this network's clients, turn stale; none where nothing can be told.
+    /// When signatures of this machine, or of this network's clients, become stale. Returns `None` if unknown.
     #[must_use]
     pub fn stale_after(&self, plan: &Plan) -> Option<SystemTime> {
         let installed = self.installed.map(|installed| installed.built_at);
@@ -83,23 +86,23 @@ impl SignaturesState {
         stale_after(installed, last_chance, plan.signatures.stale_after)
     }
 
-    /// Holds what is remembered to the clock, and takes `now` for the first start where that had no time.
+    /// Corrects times that are after `now`. Uses `now` as the first start if that had no time.
     pub(super) fn keep_time(&mut self, now: SystemTime) {
         let times = self.sources.iter_mut().filter_map(|source| source.last_available.as_mut());
         for time in times.chain(self.last_chance.as_mut()) {
-            *time = believed(*time, now);
+            *time = clamp_to_now(*time, now);
         }
         if is_set(now) {
             self.last_chance.get_or_insert(now);
         }
     }
 
-    /// Whether a source is available by a route, as far as it is known.
+    /// Whether a source is available on a route, if known.
     fn available(&self, source: UpdateSource, route: &str) -> Option<bool> {
         self.sources.iter().find(|known| known.source == source && known.route == route)?.available
     }
 
-    /// A source was found to be available by a route, or not, with an endpoint of it that answered at that time.
+    /// Stores whether a source is available on a route, and when one of its endpoints last answered.
     fn found(
         &mut self,
         source: UpdateSource,
@@ -116,37 +119,37 @@ impl SignaturesState {
         }
     }
 
-    /// The newest signatures known otherwise than by this route.
+    /// The newest signatures known from sources other than this route.
     fn known_elsewhere(&self, route: &str) -> Option<Version> {
         let others = self.feeds.iter().filter(|feed| feed.route != route);
-        let published = others.filter_map(|feed| Some(feed.told.as_ref()?.published.signatures));
+        let published = others.filter_map(|feed| Some(feed.history.as_ref()?.published.signatures));
         published.chain(self.installed.map(|installed| installed.signatures)).max()
     }
 
-    pub(super) fn answered(&mut self, answer: Answer) {
+    pub(super) fn answered(&mut self, answer: FeedAnswer) {
         let elsewhere = self.known_elsewhere(&answer.route);
         let Some(feed) = self.feeds.iter_mut().find(|feed| feed.route == answer.route) else { return };
-        let (url, published) = match answer.result {
-            Ok(answered) => answered,
+        let FeedContent { url, published } = match answer.result {
+            Ok(content) => content,
             Err(failure) => {
-                // What isn't handed out isn't old either.
+                // Without content there is no outdated content.
                 (feed.fetch, feed.findings) = (Some(Err(failure)), Vec::new());
                 return;
             }
         };
-        let told = Told::next(feed.told.take(), &url, published, elsewhere, answer.at);
-        let findings: Vec<_> = told.findings(answer.at).collect();
+        let history = FeedHistory::next(feed.history.take(), &url, published, elsewhere, answer.at);
+        let findings: Vec<_> = history.findings(answer.at).collect();
         for finding in findings.iter().filter(|finding| !feed.findings.contains(finding)) {
-            let signatures = told.published.signatures;
-            tracing::warn!(route = feed.route, %finding, %signatures, "the version feed is old content");
+            let signatures = history.published.signatures;
+            tracing::warn!(route = feed.route, %finding, %signatures, "version feed serves old content");
         }
-        (feed.fetch, feed.told, feed.findings) = (Some(Ok(())), Some(told), findings);
+        (feed.fetch, feed.history, feed.findings) = (Some(Ok(())), Some(history), findings);
     }
 }
 
 impl Snapshot {
-    /// What is known of a target now means something for the sources that it is part of: whether they are available only
-    /// where its verdict `changed`. `answered`: a probe of it has just got an answer, at that time.
+    /// Updates the sources that a target belongs to. Their availability changes only if the target's verdict `changed`.
+    /// `answered` is the time of an answer that a probe has just received.
     pub(super) fn judge_sources(&mut self, target: &Target, changed: bool, answered: Option<SystemTime>) {
         let (plan, route) = (Arc::clone(&self.plan), &target.route.name);
         let concerned =
@@ -154,7 +157,7 @@ impl Snapshot {
         for spec in concerned {
             let available = if changed {
                 let by_route = self.iter().filter(|(_, target, _)| target.route.name == *route);
-                let endpoints = by_route.map(|(_, target, state)| (&target.endpoint, state.verdict(target)));
+                let endpoints = by_route.map(|(_, target, state)| (&target.endpoint, state.verdict()));
                 verdict::source(spec, endpoints)
             } else {
                 self.signatures.available(spec.source, route)

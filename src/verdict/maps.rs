@@ -1,19 +1,21 @@
-//! Whether a client of Defender would get through to MAPS, for each value of `SSLOptions`. Pure.
+//! Whether a Defender client can connect to MAPS, for each value of `SSLOptions`. MAPS has needs, each of which
+//! at least one endpoint must serve. Pure.
 
-use crate::observation::{FailureReason, Observation, Stage};
-use crate::trust::revocation::Status;
-use crate::words::words;
+use crate::observation::{FailureReason, Observation, Phase};
+use crate::plan::TargetId;
+use crate::revocation::Status;
+use crate::string_enum::string_enum;
 
-words! {
-    /// What a client checks, as the registry value `SSLOptions` below
-    /// `HKLM\SOFTWARE\Policies\Microsoft\Windows Defender\Spynet` says (Microsoft's page "Configure and validate Microsoft
-    /// Defender Antivirus network connections").
+string_enum! {
+    /// The checks of a client, according to the registry value `SSLOptions` in
+    /// `HKLM\SOFTWARE\Policies\Microsoft\Windows Defender\Spynet` (Microsoft's page "Configure and validate
+    /// Microsoft Defender Antivirus network connections").
     SslOptions {
         /// Neither revocation nor pinning.
         Neither = "0",
-        /// Revocation alone.
+        /// Only revocation.
         Revocation = "1",
-        /// Pinning alone.
+        /// Only pinning.
         Pinning = "2",
         /// Both: the default.
         Both = "3",
@@ -21,91 +23,134 @@ words! {
 }
 
 impl SslOptions {
-    /// What a client does that nobody configured.
+    /// The default of clients.
     pub const DEFAULT: Self = Self::Both;
 
-    /// Whether such a client refuses a certificate whose revocation it can't check.
+    /// Whether the client refuses a certificate whose revocation status is unknown.
     #[must_use]
     pub const fn checks_revocation(self) -> bool {
         matches!(self, Self::Revocation | Self::Both)
     }
 
-    /// Whether such a client refuses a chain that ends at a root which isn't Microsoft's.
+    /// Whether the client refuses a chain whose root isn't Microsoft's.
     #[must_use]
     pub const fn pins(self) -> bool {
         matches!(self, Self::Pinning | Self::Both)
     }
 }
 
-/// Whether a client is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
+/// Whether a client can connect to MAPS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MapsConnection {
     /// Not known yet.
     Unknown,
-    /// At least one endpoint would do.
+    /// Each probed need is served by an endpoint.
     Connected,
-    /// None would; why the one that came nearest wouldn't.
-    Lost {
-        /// Where it ends.
-        stage: Stage,
-        /// Why.
-        reason: FailureReason,
-    },
+    /// No endpoint serves these needs. Never empty.
+    Lost(Vec<UnservedNeed>),
 }
 
-/// What would become of a client at one endpoint.
+impl MapsConnection {
+    /// The needs that no endpoint serves.
+    #[must_use]
+    pub fn unserved(&self) -> &[UnservedNeed] {
+        match self {
+            Self::Lost(unserved) => unserved,
+            Self::Unknown | Self::Connected => &[],
+        }
+    }
+}
+
+/// A need of MAPS that no endpoint serves, and why the nearest endpoint doesn't.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnservedNeed {
+    /// The need, as named in the catalog.
+    pub need: String,
+    /// The phase in which the nearest endpoint fails.
+    pub phase: Phase,
+    /// The reason.
+    pub reason: FailureReason,
+    /// The endpoint that came nearest to serving it. The first one if several are equally near.
+    pub nearest: TargetId,
+}
+
+/// A client's outcome at one endpoint, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    Fails(Stage, FailureReason),
+enum ClientOutcome {
+    Fails(Phase, FailureReason),
     Refuses(FailureReason),
     Pending,
     Connects,
 }
 
-/// One endpoint that serves MAPS: its last probe, none before the first, and what is known of its chain's revocation.
-pub type Way<'a> = (Option<&'a Observation>, Option<Status>);
-
-/// Whether a client with these options gets through by one of these ways, and which way came nearest, the first of equals.
-#[must_use]
-pub fn connection<'a, Id>(
-    options: SslOptions,
-    ways: impl IntoIterator<Item = (Id, Way<'a>)>,
-) -> (Connection, Option<Id>) {
-    let outcomes = ways.into_iter().map(|(id, (probe, status))| (outcome(options, probe, status), id));
-    let Some((best, id)) = outcomes.reduce(|best, next| if next.0 > best.0 { next } else { best }) else {
-        return (Connection::Unknown, None);
-    };
-    let connection = match best {
-        Outcome::Pending => Connection::Unknown,
-        Outcome::Connects => Connection::Connected,
-        Outcome::Refuses(reason) => Connection::Lost { stage: Stage::Tls, reason },
-        Outcome::Fails(stage, reason) => Connection::Lost { stage, reason },
-    };
-    (connection, Some(id))
+/// One endpoint that serves a need of MAPS.
+#[derive(Clone, Copy, Debug)]
+pub struct MapsProbe<'a> {
+    /// The endpoint.
+    pub target: TargetId,
+    /// The need.
+    pub need: &'a str,
+    /// Its last probe. `None` before the first.
+    pub probe: Option<&'a Observation>,
+    /// The revocation status of its chain, if known.
+    pub revocation: Option<Status>,
 }
 
-fn outcome(options: SslOptions, probe: Option<&Observation>, status: Option<Status>) -> Outcome {
-    let Some(probe) = probe.filter(|probe| probe.is_telling() || answers(probe)) else {
-        return Outcome::Pending;
+/// Whether a client with these options can connect: an endpoint must serve each need. Ignores needs that none
+/// of the endpoints serves, since they aren't probed. One unserved need is sufficient for
+/// [`MapsConnection::Lost`], even while others are pending.
+#[must_use]
+pub fn connection(options: SslOptions, needs: &[String], probes: &[MapsProbe<'_>]) -> MapsConnection {
+    let (mut unserved, mut served, mut pending) = (Vec::new(), false, false);
+    for need in needs {
+        let serving = probes.iter().filter(|probe| probe.need == need);
+        let outcomes = serving.map(|probe| (outcome(options, probe.probe, probe.revocation), probe.target));
+        let best = outcomes.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        let Some((best, nearest)) = best else { continue };
+        let (phase, reason) = match best {
+            ClientOutcome::Connects => {
+                served = true;
+                continue;
+            }
+            ClientOutcome::Pending => {
+                pending = true;
+                continue;
+            }
+            ClientOutcome::Refuses(reason) => (Phase::Tls, reason),
+            ClientOutcome::Fails(phase, reason) => (phase, reason),
+        };
+        unserved.push(UnservedNeed { need: need.clone(), phase, reason, nearest });
+    }
+    match (unserved.is_empty(), served && !pending) {
+        (false, _) => MapsConnection::Lost(unserved),
+        (true, true) => MapsConnection::Connected,
+        (true, false) => MapsConnection::Unknown,
+    }
+}
+
+fn outcome(options: SslOptions, probe: Option<&Observation>, status: Option<Status>) -> ClientOutcome {
+    let Some(probe) = probe.filter(|probe| probe.is_about_network() || answers(probe)) else {
+        return ClientOutcome::Pending;
     };
     if let Some(failure) = &probe.failure
         && !answers(probe)
     {
-        return Outcome::Fails(failure.stage, failure.reason);
+        return ClientOutcome::Fails(failure.phase, failure.reason);
     }
     if options.pins() && probe.facts.tls.as_ref().is_some_and(|tls| tls.intercepted) {
-        return Outcome::Refuses(FailureReason::Intercepted);
+        return ClientOutcome::Refuses(FailureReason::Intercepted);
     }
     match status {
-        _ if !options.checks_revocation() => Outcome::Connects,
-        Some(Status::Good) => Outcome::Connects,
-        Some(Status::Revoked) => Outcome::Refuses(FailureReason::Revoked),
-        Some(Status::Unknown) => Outcome::Refuses(FailureReason::RevocationUnknown),
-        None => Outcome::Pending,
+        _ if !options.checks_revocation() => ClientOutcome::Connects,
+        Some(Status::Good) => ClientOutcome::Connects,
+        Some(Status::Revoked) => ClientOutcome::Refuses(FailureReason::Revoked),
+        Some(Status::Unknown) => ClientOutcome::Refuses(FailureReason::RevocationUnknown),
+        None => ClientOutcome::Pending,
     }
 }
 
-/// Whether the genuine answer came, over a chain that this machine trusts; a stricter client may still refuse the chain.
+/// Whether the response is genuine and its chain trusted by this machine. A stricter client may still refuse
+/// the chain.
 fn answers(probe: &Observation) -> bool {
     let trusted = probe.facts.tls.as_ref().is_some_and(|tls| tls.verified);
     trusted && probe.facts.http.as_ref().is_some_and(|http| http.genuine)
@@ -117,21 +162,20 @@ mod tests {
 
     use super::*;
     use crate::observation::{Facts, Failure, HttpFacts, TlsFacts};
-    use crate::plan::TargetId;
 
     use Client::{Connects, Later, Not};
     use FailureReason::{Intercepted, Internal, RevocationUnknown, Revoked, Timeout, UnknownIssuer};
     use Status::{Good, Unknown};
 
-    /// A probe in a word.
-    #[derive(Clone, Copy)]
+    /// The kind of a probe.
+    #[derive(Clone, Copy, Debug)]
     enum Probe {
         Genuine,
         Inspected,
-        /// Inspected, and the inspector answers in the service's place.
+        /// Inspected, and the inspector answers itself.
         InspectedPage,
         RevokedLeaf,
-        Fails(Stage, FailureReason),
+        Fails(Phase, FailureReason),
     }
 
     fn observation(probe: Probe) -> Observation {
@@ -139,20 +183,20 @@ mod tests {
         let http = |genuine| HttpFacts { genuine, ..HttpFacts::default() };
         let (tls, http, failure) = match probe {
             Probe::Genuine => (Some(tls(false)), Some(http(true)), None),
-            Probe::Inspected => (Some(tls(true)), Some(http(true)), Some((Stage::Tls, Intercepted))),
-            Probe::InspectedPage => (Some(tls(true)), Some(http(false)), Some((Stage::Tls, Intercepted))),
-            Probe::RevokedLeaf => (Some(tls(false)), Some(http(true)), Some((Stage::Tls, Revoked))),
-            Probe::Fails(stage, reason) => (None, None, Some((stage, reason))),
+            Probe::Inspected => (Some(tls(true)), Some(http(true)), Some((Phase::Tls, Intercepted))),
+            Probe::InspectedPage => (Some(tls(true)), Some(http(false)), Some((Phase::Tls, Intercepted))),
+            Probe::RevokedLeaf => (Some(tls(false)), Some(http(true)), Some((Phase::Tls, Revoked))),
+            Probe::Fails(phase, reason) => (None, None, Some((phase, reason))),
         };
         Observation {
             target: TargetId(0),
             at: SystemTime::UNIX_EPOCH,
             facts: Facts { tls, http, ..Facts::default() },
-            failure: failure.map(|(stage, reason)| Failure::new(stage, reason, "")),
+            failure: failure.map(|(phase, reason)| Failure::new(phase, reason, "")),
         }
     }
 
-    /// What becomes of a client.
+    /// A client's outcome.
     #[derive(Clone, Copy, Debug, PartialEq)]
     enum Client {
         Later,
@@ -160,16 +204,33 @@ mod tests {
         Not(FailureReason),
     }
 
-    /// What becomes of clients with the options 0 to 3.
-    fn check(ways: &[(Option<Probe>, Option<Status>)], expected: [Client; 4]) {
-        let probes: Vec<_> = ways.iter().map(|(probe, status)| (probe.map(observation), *status)).collect();
-        let found = SslOptions::ALL.iter().map(|options| {
-            let ways = probes.iter().map(|(probe, status)| ((), (probe.as_ref(), *status)));
-            match connection(*options, ways).0 {
-                Connection::Unknown => Later,
-                Connection::Connected => Connects,
-                Connection::Lost { reason, .. } => Not(reason),
-            }
+    const ONE: &[&str] = &["default_hosts"];
+
+    /// The connections of clients with the options 0 to 3, given probes of these needs (by index).
+    fn connections(needs: &[&str], probes: &[(usize, Option<Probe>, Option<Status>)]) -> Vec<MapsConnection> {
+        let observations: Vec<_> = probes.iter().map(|(.., probe, _)| probe.map(observation)).collect();
+        let probes: Vec<_> = probes
+            .iter()
+            .zip(&observations)
+            .enumerate()
+            .map(|(n, ((need, _, revocation), observation))| MapsProbe {
+                target: TargetId(n),
+                need: needs[*need],
+                probe: observation.as_ref(),
+                revocation: *revocation,
+            })
+            .collect();
+        let needs: Vec<_> = needs.iter().map(|need| (*need).to_owned()).collect();
+        SslOptions::ALL.iter().map(|options| connection(*options, &needs, &probes)).collect()
+    }
+
+    /// Checks the outcomes of clients with the options 0 to 3.
+    fn check(probes: &[(Option<Probe>, Option<Status>)], expected: [Client; 4]) {
+        let probes: Vec<_> = probes.iter().map(|(probe, status)| (0, *probe, *status)).collect();
+        let found = connections(ONE, &probes).into_iter().map(|connection| match connection {
+            MapsConnection::Unknown => Later,
+            MapsConnection::Connected => Connects,
+            MapsConnection::Lost(unserved) => Not(unserved[0].reason),
         });
         assert_eq!(found.collect::<Vec<_>>(), expected, "{probes:?}");
     }
@@ -188,39 +249,65 @@ mod tests {
         check(&[(inspected, Some(Good))], [Connects, Connects, Not(Intercepted), Not(Intercepted)]);
         check(&[(inspected, Some(Unknown))], [Connects, blocked, Not(Intercepted), Not(Intercepted)]);
         check(&[(Some(Probe::InspectedPage), Some(Good))], [Not(Intercepted); 4]);
-        let silent = Some(Probe::Fails(Stage::Connect, Timeout));
-        check(&[(silent, None)], [Not(Timeout); 4]);
-        let own = Some(Probe::Fails(Stage::Connect, Internal));
-        check(&[(own, None)], [Later; 4]);
-        check(&[(own, None), (silent, None)], [Later; 4]);
+        let timeout = Some(Probe::Fails(Phase::Connect, Timeout));
+        check(&[(timeout, None)], [Not(Timeout); 4]);
+        let internal = Some(Probe::Fails(Phase::Connect, Internal));
+        check(&[(internal, None)], [Later; 4]);
+        check(&[(internal, None), (timeout, None)], [Later; 4]);
     }
 
     #[test]
-    fn one_endpoint_is_enough_and_the_nearest_one_says_why() {
-        let silent = (Some(Probe::Fails(Stage::Connect, Timeout)), None);
-        let unknown = (Some(Probe::Fails(Stage::Tls, UnknownIssuer)), None);
+    fn one_endpoint_is_enough_and_the_nearest_gives_the_reason() {
+        let timeout = (Some(Probe::Fails(Phase::Connect, Timeout)), None);
+        let unknown = (Some(Probe::Fails(Phase::Tls, UnknownIssuer)), None);
         let blocked = (Some(Probe::Genuine), Some(Unknown));
-        check(&[silent, (Some(Probe::Genuine), Some(Good))], [Connects; 4]);
-        check(&[unknown, silent], [Not(UnknownIssuer); 4]);
+        check(&[timeout, (Some(Probe::Genuine), Some(Good))], [Connects; 4]);
+        check(&[unknown, timeout], [Not(UnknownIssuer); 4]);
         check(
-            &[silent, blocked, unknown],
+            &[timeout, blocked, unknown],
             [Connects, Not(RevocationUnknown), Connects, Not(RevocationUnknown)],
         );
-        check(&[silent, (None, None)], [Later; 4]);
+        check(&[timeout, (None, None)], [Later; 4]);
         check(&[], [Later; 4]);
     }
 
     #[test]
-    fn the_way_that_came_nearest_is_named_the_first_of_equals() {
+    fn the_first_of_the_nearest_endpoints_is_named() {
         let check = |probes: &[Probe], expected: Option<usize>| {
-            let probes: Vec<_> = probes.iter().map(|probe| observation(*probe)).collect();
-            let ways = probes.iter().map(|probe| (Some(probe), Some(Good))).enumerate();
-            assert_eq!(connection(SslOptions::DEFAULT, ways).1, expected, "{probes:?}");
+            let probes: Vec<_> = probes.iter().map(|probe| (0, Some(*probe), Some(Good))).collect();
+            let default = connections(ONE, &probes).pop().unwrap();
+            assert_eq!(default.unserved().first().map(|of| of.nearest.0), expected, "{probes:?}");
         };
-        let silent = Probe::Fails(Stage::Connect, Timeout);
+        let timeout = Probe::Fails(Phase::Connect, Timeout);
         check(&[], None);
-        check(&[silent, Probe::Inspected, silent], Some(1));
-        check(&[silent, Probe::Genuine, Probe::Genuine], Some(1));
-        check(&[silent, silent], Some(0));
+        check(&[timeout, Probe::Inspected, timeout], Some(1));
+        check(&[timeout, Probe::Genuine], None);
+        check(&[timeout, timeout], Some(0));
+    }
+
+    #[test]
+    fn each_need_is_served_by_itself() {
+        let needs = &["default_hosts", "regional_hosts"];
+        let check = |probes: &[(usize, Option<Probe>)], expected: Result<bool, &[&str]>| {
+            let probes: Vec<_> = probes.iter().map(|(need, probe)| (*need, *probe, Some(Good))).collect();
+            let default = connections(needs, &probes).pop().unwrap();
+            let unserved: Vec<_> = default.unserved().iter().map(|of| of.need.as_str()).collect();
+            let found = match default {
+                MapsConnection::Unknown => Ok(false),
+                MapsConnection::Connected => Ok(true),
+                MapsConnection::Lost(_) => Err(&unserved[..]),
+            };
+            assert_eq!(found, expected, "{probes:?}");
+        };
+        let genuine = Some(Probe::Genuine);
+        let timeout = Some(Probe::Fails(Phase::Connect, Timeout));
+        check(&[(0, genuine), (1, genuine)], Ok(true));
+        check(&[(0, timeout), (0, timeout), (1, genuine), (1, genuine)], Err(&["default_hosts"]));
+        check(&[(0, timeout), (0, genuine), (1, timeout)], Err(&["regional_hosts"]));
+        check(&[(0, timeout), (1, timeout)], Err(needs));
+        check(&[(0, timeout), (1, None)], Err(&["default_hosts"]));
+        check(&[(0, genuine), (1, None)], Ok(false));
+        check(&[(0, genuine)], Ok(true)); // the regional hosts aren't probed
+        check(&[], Ok(false));
     }
 }

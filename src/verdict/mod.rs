@@ -1,22 +1,27 @@
-//! Observation → good, degraded or bad, in Defender's terms. Pure: no clock, no IO.
+//! Verdicts: [`endpoint`] turns an observation into good, degraded or bad, as Defender would see it. `concern.rs` has the reasons, `maps.rs`
+//! the verdict on MAPS, `sources.rs` that on update sources. Pure: no clock, no IO.
 
+mod concern;
 mod maps;
+mod notes;
 mod sources;
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{ComponentSpec, Endpoint};
-use crate::observation::{HttpFacts, Observation};
-use crate::trust::revocation::{Cause, RevocationReport, Status};
-use crate::words::words;
+use crate::catalog::{ComponentSpec, Confidence, Endpoint, Evidence, Trust};
+use crate::observation::{Failure, FailureReason, Observation, Phase, RangeOutcome};
+use crate::revocation::{Cause, RevocationReport, Status};
+use crate::string_enum::string_enum;
 
-pub use maps::{Connection, SslOptions, Way, connection};
+pub use concern::{Concern, ConcernKind, Judgement};
+pub use maps::{MapsConnection, MapsProbe, SslOptions, UnservedNeed, connection};
+pub use notes::{Note, notes};
 pub use sources::source;
 
-words! {
+string_enum! {
     /// How well something works, best first.
     Verdict {
-        /// As the genuine service answers.
+        /// It works as expected.
         Good = "good",
         /// It works, but not all of it as expected.
         Degraded = "degraded",
@@ -25,35 +30,108 @@ words! {
     }
 }
 
-/// Good: a genuine answer with an expected status. Degraded: genuine, of another status, or over a chain whose revocation
-/// can't be checked although its certificates say where. Bad: none, or over a chain that is known to be revoked.
+/// Judges an endpoint's last probe.
+///
+/// - Good: a response that contradicts no firm expectation. Also a listed regional host whose name no longer
+///   exists while a sibling answers (`sibling_answers`).
+/// - Degraded: a response that lacks firmly expected evidence, or whose revocation status can't be determined
+///   although its certificates name sources, or that came after an address, a proxy or a DNS server had failed.
+/// - Bad: proof of harm, such as no response, a chain that clients refuse, or another party's response.
+/// - Unknown: the probe failed because of this machine.
 #[must_use]
 pub fn endpoint(
     endpoint: &Endpoint,
     observation: &Observation,
     revocation: Option<&RevocationReport>,
-) -> Verdict {
-    let revoked = revocation.is_some_and(|report| report.status == Status::Revoked);
-    if revoked || !observation.success() {
-        return Verdict::Bad;
+    sibling_answers: bool,
+) -> Judgement {
+    if let Some(failure) = observation.failure.clone() {
+        let harms = is_harm(endpoint, observation, &failure);
+        let concern = Concern::Failure { failure, at_proxy: observation.failed_at_proxy() };
+        return match () {
+            () if !observation.is_about_network() => Judgement::Unknown(concern),
+            () if sibling_answers && may_be_retired(endpoint, observation) => Judgement::Good,
+            () if harms => Judgement::Bad(concern),
+            () => Judgement::Degraded(concern),
+        };
     }
-    let unexpected = |http: &HttpFacts| !endpoint.expect.allows(http.status);
-    if observation.facts.http.as_ref().is_some_and(unexpected) || revocation.is_some_and(is_blocked) {
-        return Verdict::Degraded;
+    // A revoked chain is bad even if the response is good.
+    if let Some(failure) = revocation.and_then(RevocationReport::failure) {
+        return Judgement::Bad(Concern::Failure { failure, at_proxy: false });
     }
-    Verdict::Good
+    let range = observation.facts.http.as_ref().and_then(|http| http.range);
+    if range == Some(RangeOutcome::Ignored) {
+        return Judgement::Degraded(Concern::RangeStripped);
+    }
+    if endpoint.expects_firmly()
+        && let Some(http) =
+            observation.facts.http.as_ref().filter(|http| !endpoint.expect.allows(http.status))
+    {
+        let expected = endpoint.expect.clone();
+        return Judgement::Degraded(Concern::UnexpectedStatus { status: http.status, expected });
+    }
+    let concern = revocation.and_then(blocked).or_else(|| failover(observation));
+    concern.map_or(Judgement::Good, Judgement::Degraded)
 }
 
-/// Whether revocation could be checked and isn't.
-fn is_blocked(report: &RevocationReport) -> bool {
-    report.status == Status::Unknown && !matches!(report.cause(), Some(Cause::NoSource | Cause::Pending))
+/// The concern if clients lose time to addresses, proxies or DNS servers that fail.
+fn failover(observation: &Observation) -> Option<Concern> {
+    let first = observation.facts.delays().next()?;
+    Some(Concern::Failover {
+        target: first.target.clone(),
+        failure: first.failure.clone(),
+        attempts: observation.facts.delays().count(),
+        lost: observation.facts.delays().map(|attempt| attempt.duration).sum(),
+    })
 }
 
-/// Bad: one of the component's needs is served by no endpoint that answers. Degraded: every need is served, but an
-/// endpoint is not good. None until every endpoint has a verdict, or where there are none.
+/// Whether a failure proves interference, and not just an unexpected response. A response over a chain to a
+/// genuine root comes from the service itself. Otherwise, missing evidence proves interference if the catalog
+/// is sure of that evidence. A bare status or redirect proves nothing.
+fn is_harm(endpoint: &Endpoint, observation: &Observation, failure: &Failure) -> bool {
+    if !matches!(failure.reason, FailureReason::Status | FailureReason::WrongContent) {
+        return true;
+    }
+    let by_roots = matches!(endpoint.trust, Trust::Microsoft | Trust::Public);
+    let tls = observation.facts.tls.as_ref();
+    let has_genuine_chain = by_roots && tls.is_some_and(|tls| tls.verified && !tls.intercepted);
+    let proves = |evidence: &Evidence| matches!(evidence, Evidence::Body(_) | Evidence::Header { .. });
+    !has_genuine_chain && endpoint.expects_firmly() && endpoint.evidence.iter().any(proves)
+}
+
+/// Whether an endpoint may have been retired: it is only listed, its region has other endpoints, and DNS
+/// returns NXDOMAIN. Whether its siblings answer distinguishes a retired host from a blocked region.
+#[must_use]
+pub fn may_be_retired(endpoint: &Endpoint, observation: &Observation) -> bool {
+    let failure = observation.failure.as_ref().map(|failure| (failure.phase, failure.reason));
+    endpoint.confidence == Confidence::D
+        && endpoint.geo.is_some()
+        && failure == Some((Phase::Resolve, FailureReason::Nxdomain))
+        && !observation.failed_at_proxy()
+}
+
+/// Whether two endpoints serve the same need of a component in the same region.
+#[must_use]
+pub fn are_siblings(one: &Endpoint, other: &Endpoint) -> bool {
+    let of = |endpoint: &Endpoint| (endpoint.component, endpoint.geo);
+    one.geo.is_some() && of(one) == of(other) && one.serves == other.serves && one.url != other.url
+}
+
+/// The concern if the revocation status can't be determined. Ignores certificates that name no source, which
+/// Windows doesn't check either, and pending checks.
+fn blocked(report: &RevocationReport) -> Option<Concern> {
+    let certificate = report.blamed().filter(|blamed| blamed.status == Status::Unknown)?;
+    let cause = certificate.cause.filter(|cause| !matches!(cause, Cause::NoSource | Cause::Pending))?;
+    let (source, detail) = (certificate.source.clone(), certificate.detail.clone());
+    Some(Concern::RevocationBlocked { cause, source, detail })
+}
+
+/// Judges a component by its endpoints. Bad: no working endpoint serves one of its needs. Degraded: every need
+/// is served, but an endpoint isn't good. `None` until every endpoint has a verdict, or if there are no
+/// endpoints.
 ///
-/// A need that none of the probed endpoints serves (a user turned them off) is not held against the component; where no
-/// endpoint serves any need, the component is bad only when all of them are.
+/// Ignores a need that none of the probed endpoints serves, since a user disabled them. If no endpoint serves
+/// any need, the component is bad only if all endpoints are.
 #[must_use]
 pub fn component<'a>(
     spec: &ComponentSpec,
@@ -85,15 +163,16 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::catalog::{Component, embedded};
+    use crate::catalog::{BodyKind, Component, Expectation, HostPattern, embedded};
     use crate::metrics::fixture;
-    use crate::observation::Facts;
+    use crate::observation::{Facts, HttpFacts, TlsFacts};
     use crate::plan::TargetId;
-    use crate::trust::revocation::CertificateStatus;
+    use crate::revocation::CertificateStatus;
 
     use Verdict::{Bad, Degraded, Good};
 
-    /// The verdict of a component whose endpoints with these words in their URL have these verdicts, the others good.
+    /// Checks the verdict of a component whose endpoints have these verdicts, selected by a part of their URL.
+    /// All others are good.
     fn check(of: Component, cases: &[(&str, Option<Verdict>)], expected: Option<Verdict>) {
         let spec = embedded().components.iter().find(|c| c.component == of).unwrap();
         let endpoints = embedded().endpoints.iter().filter(|e| e.component == of);
@@ -106,20 +185,30 @@ mod tests {
     }
 
     #[test]
-    fn a_component_works_while_each_need_has_an_endpoint_that_answers() {
+    fn a_component_works_while_every_need_is_served() {
         use Component::{Adl, Crl, Maps, Submission, Update};
         check(Maps, &[], Some(Good));
         check(Maps, &[("wdcp.microsoft.com/", None)], None);
         check(Maps, &[("x.cp.wd", Some(Bad))], Some(Degraded));
-        check(Maps, &[("wdcp", Some(Bad))], Some(Bad)); // the path of cp.wd has the word too
-        check(Maps, &[("//wdcp", Some(Bad))], Some(Degraded));
+        check(Maps, &[("//wdcp.", Some(Bad))], Some(Degraded));
+        check(Maps, &[("//wdcp", Some(Bad))], Some(Bad)); // both of the default hosts
+        check(Maps, &[("unitedstates.cp.wd", Some(Bad))], Some(Degraded));
+        check(Maps, &[(".cp.wd", Some(Bad))], Some(Bad));
         check(Maps, &[("microsoft.com", Some(Degraded))], Some(Degraded));
         check(Update, &[("sls", Some(Bad))], Some(Bad));
         check(Update, &[("https://sls.", Some(Bad))], Some(Degraded));
-        check(Update, &[("ctldl", Some(Bad))], Some(Degraded));
+        check(Update, &[("ctldl", Some(Bad))], Some(Bad));
+        check(
+            Update,
+            &[("ctldl.windowsupdate.com/msdownload/update/v3/static/trustedr/en/auth", Some(Bad))],
+            Some(Degraded),
+        );
+        check(Update, &[("delivery.mp", Some(Bad))], Some(Degraded));
         check(Update, &[("http://", Some(Bad))], Some(Bad));
-        check(Adl, &[("definitionupdates", Some(Bad))], Some(Bad));
-        check(Adl, &[("go.microsoft.com", Some(Bad))], Some(Degraded));
+        check(Adl, &[("definitionupdates", Some(Bad))], Some(Degraded)); // the versions, not the packages
+        check(Adl, &[("https://go.microsoft.com/fwlink/?LinkID=121721", Some(Bad))], Some(Bad));
+        check(Adl, &[("adlpackages", Some(Bad))], Some(Degraded));
+        check(Adl, &[("go.microsoft.com", Some(Bad))], Some(Bad));
         check(Crl, &[("crl.microsoft.com", Some(Bad))], Some(Bad));
         check(Crl, &[("/certs/", Some(Bad))], Some(Degraded));
         check(Submission, &[("ussus", Some(Bad))], Some(Degraded));
@@ -127,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_whose_chain_is_known_to_be_revoked_is_bad_though_it_answers() {
+    fn a_revoked_chain_is_bad_although_the_endpoint_answers() {
         let target = fixture::target(Component::Maps, "*.a.example", "https://a.example/", &[503]);
         let answer = HttpFacts { status: 503, ..HttpFacts::default() };
         let observation = Observation {
@@ -144,13 +233,134 @@ mod tests {
                 source: None,
                 detail: String::new(),
             };
-            let report = status.map(|status| RevocationReport::of(vec![certificate(status)]));
-            assert_eq!(endpoint(&target.endpoint, &observation, report.as_ref()), expected, "{status:?}");
+            let report = status.map(|status| RevocationReport::new(vec![certificate(status)]));
+            let judgement = endpoint(&target.endpoint, &observation, report.as_ref(), false);
+            assert_eq!(judgement.verdict(), Some(expected), "{status:?}");
         };
         check(None, Good);
         check(Some(Status::Good), Good);
         check(Some(Status::Unknown), Degraded);
         check(Some(Status::Revoked), Bad);
+    }
+
+    /// A probe that received a response.
+    struct Response {
+        url: &'static str,
+        confidence: Confidence,
+        evidence: Evidence,
+        /// Whether the chain ends at an inspector's root.
+        inspected: bool,
+        failure: Option<(Phase, FailureReason)>,
+        status: u16,
+    }
+
+    const PLAIN: Response = Response {
+        url: "http://a.example/",
+        confidence: Confidence::A,
+        evidence: Evidence::Status,
+        inspected: false,
+        failure: Some((Phase::Request, FailureReason::Status)),
+        status: 404,
+    };
+    const TLS: Response = Response { url: "https://a.example/", ..PLAIN };
+    const WRONG_CONTENT: Option<(Phase, FailureReason)> =
+        Some((Phase::Transfer, FailureReason::WrongContent));
+
+    fn judge(response: Response) -> (Option<Verdict>, Vec<Note>) {
+        let mut target = fixture::target(Component::Maps, "*.a.example", response.url, &[200]);
+        target.endpoint.confidence = response.confidence;
+        target.endpoint.evidence = vec![response.evidence];
+        let tls = TlsFacts { verified: true, intercepted: response.inspected, ..TlsFacts::default() };
+        let genuine = response.failure.is_none() && response.status == 200;
+        let observation = Observation {
+            target: TargetId(0),
+            at: SystemTime::UNIX_EPOCH,
+            facts: Facts {
+                tls: response.url.starts_with("https").then_some(tls),
+                http: Some(HttpFacts { status: response.status, genuine, ..HttpFacts::default() }),
+                ..Facts::default()
+            },
+            failure: response.failure.map(|(phase, reason)| Failure::new(phase, reason, "")),
+        };
+        let verdict = endpoint(&target.endpoint, &observation, None, false).verdict();
+        (verdict, notes(&target.endpoint, &observation, false))
+    }
+
+    #[test]
+    fn bad_needs_proof_of_harm() {
+        use Confidence::{A, B, C, D};
+        let check = |response: Response, expected: Verdict| {
+            let (url, confidence, failure) = (response.url, response.confidence, response.failure);
+            assert_eq!(judge(response).0, Some(expected), "{url} {confidence} {failure:?}");
+        };
+        let crl = || Evidence::Body(BodyKind::Crl);
+        let header = || Evidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
+        // A signed object that is invalid, or missing although the catalog is sure of it.
+        check(Response { evidence: crl(), failure: WRONG_CONTENT, ..PLAIN }, Bad);
+        check(Response { evidence: crl(), ..PLAIN }, Bad);
+        check(Response { evidence: crl(), failure: WRONG_CONTENT, confidence: D, ..PLAIN }, Degraded);
+        // A bare status proves nothing, even if the catalog is sure of it.
+        check(PLAIN, Degraded);
+        check(
+            Response { evidence: Evidence::Redirect(HostPattern("*.a.example".to_owned())), ..PLAIN },
+            Degraded,
+        );
+        // A genuine chain proves that the service itself has changed. An inspector's chain doesn't.
+        check(Response { evidence: header(), ..TLS }, Degraded);
+        check(Response { evidence: crl(), failure: WRONG_CONTENT, ..TLS }, Degraded);
+        check(Response { evidence: header(), inspected: true, ..TLS }, Bad);
+        check(Response { evidence: header(), inspected: true, confidence: D, ..TLS }, Degraded);
+        // Failures other than unexpected content are harm, whatever the catalog's confidence.
+        for failure in [
+            (Phase::Connect, FailureReason::Timeout),
+            (Phase::Request, FailureReason::BlockPage),
+            (Phase::Request, FailureReason::RedirectOffSite),
+            (Phase::Transfer, FailureReason::BadSignature),
+            (Phase::Tls, FailureReason::Intercepted),
+        ] {
+            check(Response { failure: Some(failure), confidence: D, ..TLS }, Bad);
+        }
+        // A genuine response with an unexpected status.
+        let response = |confidence, status| Response { failure: None, confidence, status, ..TLS };
+        check(response(A, 200), Good);
+        check(response(A, 404), Degraded);
+        for confidence in [B, C, D] {
+            check(response(confidence, 404), Good);
+        }
+    }
+
+    #[test]
+    fn an_ignored_range_is_a_concern() {
+        let mut target = fixture::target(Component::Adl, "a.example", "https://a.example/", &[206]);
+        target.endpoint.range = true;
+        let check = |status: u16, range: Option<RangeOutcome>, expected: Option<ConcernKind>| {
+            let http = HttpFacts { status, genuine: true, range, ..HttpFacts::default() };
+            let observation = Observation {
+                target: TargetId(0),
+                at: SystemTime::UNIX_EPOCH,
+                facts: Facts { http: Some(http), ..Facts::default() },
+                failure: None,
+            };
+            let judgement = endpoint(&target.endpoint, &observation, None, false);
+            let verdict = if expected.is_some() { Degraded } else { Good };
+            let kind = judgement.concern().map(Concern::kind);
+            assert_eq!((judgement.verdict(), kind), (Some(verdict), expected), "{status} {range:?}");
+        };
+        check(206, Some(RangeOutcome::Honored), None);
+        check(200, Some(RangeOutcome::Ignored), Some(ConcernKind::RangeStripped));
+        check(200, None, Some(ConcernKind::UnexpectedStatus)); // of an answer to a request without Range
+        check(404, None, Some(ConcernKind::UnexpectedStatus));
+    }
+
+    #[test]
+    fn unsure_expectations_become_notes() {
+        let check = |response: Response, expected: &[Note]| assert_eq!(judge(response).1, expected);
+        let response = |confidence, status| Response { failure: None, confidence, status, ..TLS };
+        let expected = Expectation::OneOf(vec![200]);
+        let confidence = Confidence::C;
+        check(response(confidence, 200), &[]);
+        check(response(confidence, 404), &[Note::UnexpectedStatus { status: 404, expected, confidence }]);
+        check(PLAIN, &[]);
     }
 
     #[test]

@@ -3,41 +3,41 @@
 use super::Verdict;
 use crate::catalog::{Endpoint, SourceSpec};
 
-/// How a need of a source stands.
+/// The state of a need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
-    /// No endpoint that serves it is probed: a user turned them off.
+enum NeedState {
+    /// No endpoint that serves it is probed: a user disabled them.
     NotProbed,
-    /// An endpoint that serves it works.
+    /// A working endpoint serves it.
     Served,
-    /// None works yet, and not all have been probed.
+    /// No endpoint works yet, and some haven't been probed.
     Pending,
-    /// Each has been probed and none works.
+    /// All endpoints have been probed, and none works.
     Unserved,
 }
 
-/// Whether a source works by one route, given the endpoints that are probed by it: each of its needs must be served by one
-/// that works, however well. None while that isn't known. A need that none of the endpoints serves isn't held against the
-/// source; where they serve none of its needs, nothing is known of it.
+/// Whether a source works over one route, given its probed endpoints: a good or degraded endpoint must serve
+/// each of its needs. `None` while that is unknown. Ignores needs that no probed endpoint serves; if that is
+/// true of all needs, the result is `None`.
 #[must_use]
 pub fn source<'a>(
     spec: &SourceSpec,
     endpoints: impl Iterator<Item = (&'a Endpoint, Option<Verdict>)> + Clone,
 ) -> Option<bool> {
     let own = endpoints.filter(|(endpoint, _)| endpoint.component == spec.component);
-    let needs: Vec<Need> = spec.needs.iter().map(|of| need(of, own.clone())).collect();
-    if needs.contains(&Need::Unserved) {
+    let needs: Vec<NeedState> = spec.needs.iter().map(|of| need(of, own.clone())).collect();
+    if needs.contains(&NeedState::Unserved) {
         return Some(false);
     }
-    (needs.contains(&Need::Served) && !needs.contains(&Need::Pending)).then_some(true)
+    (needs.contains(&NeedState::Served) && !needs.contains(&NeedState::Pending)).then_some(true)
 }
 
-fn need<'a>(need: &str, endpoints: impl Iterator<Item = (&'a Endpoint, Option<Verdict>)>) -> Need {
+fn need<'a>(need: &str, endpoints: impl Iterator<Item = (&'a Endpoint, Option<Verdict>)>) -> NeedState {
     let serving = endpoints.filter(|(endpoint, _)| endpoint.serves.as_deref() == Some(need));
-    serving.fold(Need::NotProbed, |known, (_, verdict)| match (known, verdict) {
-        (Need::Served, _) | (_, Some(Verdict::Good | Verdict::Degraded)) => Need::Served,
-        (Need::Pending, _) | (_, None) => Need::Pending,
-        (Need::NotProbed | Need::Unserved, Some(Verdict::Bad)) => Need::Unserved,
+    serving.fold(NeedState::NotProbed, |known, (_, verdict)| match (known, verdict) {
+        (NeedState::Served, _) | (_, Some(Verdict::Good | Verdict::Degraded)) => NeedState::Served,
+        (NeedState::Pending, _) | (_, None) => NeedState::Pending,
+        (NeedState::NotProbed | NeedState::Unserved, Some(Verdict::Bad)) => NeedState::Unserved,
     })
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use UpdateSource::{Adl, MicrosoftUpdate};
     use Verdict::{Bad, Degraded, Good};
 
-    /// What is done to the endpoints whose URL has these words.
+    /// A change to the endpoints whose URL contains some text.
     #[derive(Clone, Copy, Debug)]
     enum Change {
         Is(Verdict),
@@ -59,7 +59,8 @@ mod tests {
 
     use Change::{Is, NotYet, TurnedOff};
 
-    /// The source by the embedded catalog's endpoints: all good, but for the changes; the first that fits an endpoint counts.
+    /// Checks a source with the embedded catalog's endpoints: all good except for the changes. The first
+    /// matching change counts.
     fn check(of: UpdateSource, changes: &[(&str, Change)], expected: Option<bool>) {
         let spec = embedded().update_sources.iter().find(|spec| spec.source == of).unwrap();
         let endpoints = embedded().endpoints.iter().filter_map(|endpoint| {
@@ -79,43 +80,45 @@ mod tests {
         check(MicrosoftUpdate, &[], Some(true));
         check(MicrosoftUpdate, &[("http", Is(Degraded))], Some(true));
         check(MicrosoftUpdate, &[("//sls.", Is(Bad))], Some(true));
-        check(MicrosoftUpdate, &[("//sls", Is(Bad))], Some(false));
+        check(MicrosoftUpdate, &[("sls", Is(Bad))], Some(false));
         check(MicrosoftUpdate, &[("//fe2", Is(Bad))], Some(true));
         check(MicrosoftUpdate, &[("//fe2", Is(Bad)), ("//fe3", Is(Bad))], Some(false));
+        // Hosts whose responses prove nothing serve no need.
         check(MicrosoftUpdate, &[("//dl.", Is(Bad)), ("//tlu.", Is(Bad))], Some(true));
         check(MicrosoftUpdate, &[("http://", Is(Bad))], Some(false));
-        // The lists of roots are no part of an update.
-        check(MicrosoftUpdate, &[("ctldl", Is(Bad))], Some(true));
-        // Nor is what another component needs, though it is the same host.
+        // Without the root lists, Windows trusts no chain of Windows Update.
+        check(MicrosoftUpdate, &[("ctldl", Is(Bad))], Some(false));
+        // Another component's endpoints don't count, although they share a host.
         check(MicrosoftUpdate, &[("definitionupdates", Is(Bad)), ("wdcp", Is(Bad))], Some(true));
     }
 
     #[test]
     fn the_alternate_location_takes_a_link_and_a_package() {
         check(Adl, &[], Some(true));
-        check(Adl, &[("definitionupdates", Is(Bad))], Some(false));
+        // A version feed doesn't replace a package that can't be downloaded.
+        check(Adl, &[("https://go.microsoft.com/fwlink/?LinkID=121721", Is(Bad))], Some(false));
         check(Adl, &[("action=info", Is(Bad))], Some(true));
-        check(Adl, &[("https://go.", Is(Bad))], Some(true));
-        check(Adl, &[("https://go.", Is(Bad)), ("adlpackages", Is(Bad))], Some(false));
-        check(Adl, &[("https://go.", Is(Bad)), ("adlpackages", Is(Degraded))], Some(true));
+        check(Adl, &[("https://go.", Is(Bad))], Some(false));
+        check(Adl, &[("2120136", Is(Bad)), ("adlpackages", Is(Bad))], Some(false));
+        check(Adl, &[("2120136", Is(Bad)), ("adlpackages", Is(Degraded))], Some(true));
         check(Adl, &[("//download.", Is(Bad)), ("client.asmx", Is(Bad))], Some(true));
     }
 
     #[test]
-    fn what_is_not_known_yet_is_not_judged() {
+    fn pending_needs_make_a_source_unknown() {
         check(MicrosoftUpdate, &[("http", NotYet)], None);
         check(MicrosoftUpdate, &[("//sls.", NotYet)], Some(true));
-        check(MicrosoftUpdate, &[("//sls", NotYet)], None);
-        check(MicrosoftUpdate, &[("//sls.", NotYet), ("//slscr.", Is(Bad))], None);
+        check(MicrosoftUpdate, &[("sls", NotYet)], None);
+        check(MicrosoftUpdate, &[("//sls.", NotYet), ("//slscr.", Is(Bad)), ("//tas02.", Is(Bad))], None);
         // One unserved need is enough, whatever the others turn out to be.
-        check(MicrosoftUpdate, &[("//sls", Is(Bad)), ("http", NotYet)], Some(false));
+        check(MicrosoftUpdate, &[("sls", Is(Bad)), ("http", NotYet)], Some(false));
     }
 
     #[test]
-    fn what_is_not_probed_is_not_held_against_a_source() {
-        check(MicrosoftUpdate, &[("//sls", TurnedOff)], Some(true));
-        check(MicrosoftUpdate, &[("//sls", TurnedOff), ("//fe", Is(Bad))], Some(false));
+    fn needs_that_are_not_probed_are_ignored() {
+        check(MicrosoftUpdate, &[("sls", TurnedOff)], Some(true));
+        check(MicrosoftUpdate, &[("sls", TurnedOff), ("//fe", Is(Bad))], Some(false));
         check(MicrosoftUpdate, &[("http", TurnedOff)], None);
-        check(Adl, &[("definitionupdates", TurnedOff)], Some(true));
+        check(Adl, &[("121721", TurnedOff)], Some(true));
     }
 }

@@ -1,4 +1,4 @@
-//! The answers for programs: what is known as JSON, and its schema.
+//! The JSON API: the status report and its schema.
 
 use std::sync::Arc;
 
@@ -6,24 +6,26 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::App;
-use super::routes::in_background;
-use crate::report::Report;
+use super::app::App;
+use super::response::{in_background, write_error};
+use crate::report::StatusReport;
 
-/// Where the newest snapshot is.
+/// The path of the status report.
 pub(super) const STATUS: &str = "/api/v1/status";
-/// Where its JSON Schema is.
+/// The path of its JSON Schema.
 pub(super) const SCHEMA: &str = "/api/v1/status.schema.json";
 
-/// Made from the report's types; a test holds it to them.
+/// Generated from the report's types; a test compares it with them.
 const SCHEMA_TEXT: &str = include_str!("../../deploy/status.schema.json");
 
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
     let (snapshot, now, version) = (app.newest(), app.clock.now(), app.build.version);
     in_background("the status", move || {
-        let json = Report::of(&snapshot, now, version).to_json();
         let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
-        (headers, json).into_response()
+        match StatusReport::new(&snapshot, now, version).to_json() {
+            Ok(json) => (headers, json).into_response(),
+            Err(error) => write_error("the status", &error),
+        }
     })
     .await
 }

@@ -1,19 +1,23 @@
-//! Serving over HTTP: the status page, its data, metrics, health; to whom, and within which limits. What the metrics say is `metrics`' business.
+//! The HTTP server: status page, API, metrics and health checks, with access control and limits.
 
 mod access;
 mod api;
-mod health;
+mod app;
 mod listen;
+mod metrics;
 mod page;
 mod probe;
+mod response;
 mod routes;
 mod serve;
+mod telemetry_path;
 
 #[cfg(test)]
 mod tests;
 
 pub use access::Access;
-pub use health::{Health, HealthError, HealthUrl, HealthUrlError, ask_health, shown_by};
+pub use app::App;
 pub use listen::{BindError, ListenAddress, ListenAddressError};
-pub use routes::{App, TelemetryPath, TelemetryPathError, router};
-pub use serve::Front;
+pub use routes::router;
+pub use serve::Server;
+pub use telemetry_path::{TelemetryPath, TelemetryPathError};

@@ -1,5 +1,5 @@
-//! `/probe?target=URL[&component=NAME][&route=NAME]`: one target is probed now, and its metrics are the answer. What may be probed
-//! is decided in `on_demand.rs`.
+//! `/probe?target=URL[&component=NAME][&route=NAME]`: probes one target now, and responds with its metrics.
+//! `engine/on_demand.rs` decides what may be probed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,39 +9,40 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
-use super::routes::{App, show};
-use crate::metrics::Scope;
-use crate::on_demand::{Refusal, Wish};
+use super::app::App;
+use super::metrics::show;
+use crate::engine::on_demand::{ProbeRequest, RequestError};
+use crate::metrics::MetricScope;
 use crate::text::clean;
 
 /// The path.
 pub(super) const PATH: &str = "/probe";
 
-/// How long Prometheus waits for a scrape, in seconds.
+/// Prometheus' scrape timeout, in seconds.
 const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
 
-/// What the answer needs of that on its way: a scrape that is late brings nothing at all.
+/// The part of the scrape timeout reserved for the response: a late one would be discarded.
 const OFFSET: Duration = Duration::from_millis(500);
 
-/// The longest scrape timeout that is believed.
+/// The maximum scrape timeout that is accepted.
 const LONGEST: f64 = 86_400.0;
 
-/// Probes what is asked for. Refusals are text for a person.
+/// Probes the requested target. Errors are text for the user.
 pub(super) async fn probe(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let wish = match wish(query.as_deref().unwrap_or_default(), &headers) {
-        Ok(wish) => wish,
+    let probe_request = match probe_request(query.as_deref().unwrap_or_default(), &headers) {
+        Ok(probe_request) => probe_request,
         Err(problem) => return (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
     };
     let Some(on_demand) = &app.on_demand else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "nothing can be probed\n").into_response();
+        return (StatusCode::SERVICE_UNAVAILABLE, "nothing to probe\n").into_response();
     };
-    match on_demand.probe(&wish).await {
-        Ok(snapshot) => show(&app, &headers, Arc::new(snapshot), Scope::Probe).await,
-        Err(refusal @ Refusal::Busy(_)) => {
+    match on_demand.probe(&probe_request).await {
+        Ok(snapshot) => show(&app, &headers, Arc::new(snapshot), MetricScope::Probe).await,
+        Err(refusal @ RequestError::Busy(_)) => {
             let retry = [(header::RETRY_AFTER, "1")];
             (StatusCode::SERVICE_UNAVAILABLE, retry, format!("{refusal}\n")).into_response()
         }
@@ -49,27 +50,29 @@ pub(super) async fn probe(
     }
 }
 
-fn wish(query: &str, headers: &HeaderMap) -> Result<Wish, String> {
-    let (mut target, mut wish) = (None, Wish { limit: limit(headers)?, ..Wish::default() });
+fn probe_request(query: &str, headers: &HeaderMap) -> Result<ProbeRequest, String> {
+    let (mut target, mut probe_request) =
+        (None, ProbeRequest { limit: limit(headers)?, ..ProbeRequest::default() });
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let place = match &*name {
             "target" => &mut target,
-            "component" => &mut wish.component,
-            "route" => &mut wish.route,
+            "component" => &mut probe_request.component,
+            "route" => &mut probe_request.route,
             other => {
                 let other = clean(other);
-                return Err(format!("{other:?} is no parameter; there are target, component and route"));
+                return Err(format!("unknown parameter {other:?}; accepted are target, component and route"));
             }
         };
         if place.replace(value.into_owned()).is_some() {
             return Err(format!("{name} is given twice"));
         }
     }
-    wish.target = target.ok_or("target is missing: /probe?target=https://wdcp.microsoft.com/")?;
-    Ok(wish)
+    probe_request.target = target.ok_or("target is missing: /probe?target=https://wdcp.microsoft.com/")?;
+    Ok(probe_request)
 }
 
-/// What the scraper's timeout leaves for the probe; none where it doesn't say. Of a very short one, half.
+/// The scrape timeout minus the time for the response, or half of a very short timeout. Returns `None` if the scraper
+/// sends no timeout.
 fn limit(headers: &HeaderMap) -> Result<Option<Duration>, String> {
     let Some(value) = headers.get(SCRAPE_TIMEOUT) else { return Ok(None) };
     let seconds = value.to_str().ok().and_then(|text| text.trim().parse::<f64>().ok());
@@ -78,9 +81,9 @@ fn limit(headers: &HeaderMap) -> Result<Option<Duration>, String> {
             let whole = Duration::from_secs_f64(seconds);
             Ok(Some(whole.saturating_sub(OFFSET).max(whole / 2)))
         }
-        None => {
-            Err(format!("X-Prometheus-Scrape-Timeout-Seconds: {value:?} is no number of seconds up to a day"))
-        }
+        None => Err(format!(
+            "X-Prometheus-Scrape-Timeout-Seconds: {value:?} is not a number of seconds up to a day"
+        )),
     }
 }
 
@@ -108,9 +111,9 @@ mod tests {
 
     #[test]
     fn queries() {
-        let of = |query| wish(query, &HeaderMap::new());
-        let found =
-            of("target=https%3A%2F%2Fa.example%2F%3Fb%3D1%26c&route=direct&component=maps").expect("a wish");
+        let of = |query| probe_request(query, &HeaderMap::new());
+        let found = of("target=https%3A%2F%2Fa.example%2F%3Fb%3D1%26c&route=direct&component=maps")
+            .expect("a valid request");
         assert_eq!(
             (found.target.as_str(), found.route.as_deref()),
             ("https://a.example/?b=1&c", Some("direct"))
@@ -119,7 +122,7 @@ mod tests {
             ("", "target is missing"),
             ("route=direct", "target is missing"),
             ("target=a&target=b", "given twice"),
-            ("target=a&rout=b", "\"rout\" is no parameter"),
+            ("target=a&rout=b", "unknown parameter \"rout\""),
         ] {
             let problem = of(query).expect_err(query);
             assert!(problem.contains(says), "{query}: {problem}");

@@ -1,4 +1,4 @@
-//! The exporter as a user runs it, with a configuration that leads to the origin.
+//! Starts the exporter like a user, with a configuration that leads to the origin.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -18,9 +18,9 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release
 /// Each so many-th target is where answers come late, where any are.
 pub const LATE_EVERY: usize = 20;
 
-/// What a configuration asks for.
+/// Settings of the exporter's configuration.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish {
+pub struct ExporterOptions {
     /// How many targets.
     pub targets: usize,
     /// Between two probes of each, in seconds.
@@ -31,7 +31,7 @@ pub struct Wish {
     pub late: bool,
 }
 
-impl Wish {
+impl ExporterOptions {
     /// Targets that are probed once: what is measured then is not probing.
     pub const fn once(targets: usize) -> Self {
         Self { targets, interval: 86_400, concurrency: 32, late: false }
@@ -99,7 +99,7 @@ impl Exporter {
         }
     }
 
-    /// What it has to say.
+    /// The exposition.
     pub async fn metrics(&self, wanted: Wanted) -> scrape::Answer {
         scrape::get(self.address, "/metrics", wanted).await.unwrap()
     }

@@ -1,5 +1,5 @@
-//! The floor: what any prober must do. TCP, TLS with full verification, GET, the answer read to its end; nothing else.
-//! Same crypto library, same runtime. In a tight loop, or spread evenly over an interval as the exporter's schedule is.
+//! The floor: the minimum work of any prober (TCP, TLS with full verification, GET, reading the response), with the
+//! exporter's crypto library and runtime. Runs in a tight loop or on an even schedule.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -56,7 +56,7 @@ async fn probe(connector: &TlsConnector, address: SocketAddr, path: usize) -> st
     let start = Instant::now();
     let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
     let mut stream = connector.connect(name, stream).await?;
-    let shaken = Instant::now();
+    let unverified = Instant::now();
     let request = format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = [0; 1024];
@@ -65,7 +65,7 @@ async fn probe(connector: &TlsConnector, address: SocketAddr, path: usize) -> st
     while length > 0 {
         length = stream.read(&mut answer).await?;
     }
-    Ok([shaken - start, first - shaken, first.elapsed()])
+    Ok([unverified - start, first - unverified, first.elapsed()])
 }
 
 async fn tight(connector: TlsConnector, address: SocketAddr, count: usize, concurrency: usize) {

@@ -1,8 +1,10 @@
-//! Each workload of `workloads.rs` once, for callgrind to count its instructions: `.ci/instructions` runs this and compares with
-//! `instructions.txt`. The first argument names the workload; what happens outside [`measured`] isn't counted.
+//! Runs one workload of `workloads.rs` (first argument) for callgrind. `.ci/instructions` compares the counts with
+//! `instructions.txt`. Counts only what happens inside [`measured`].
 
-// A measurement that can't be set up is none: unwrapping says where.
+// A failed setup aborts.
 #![allow(clippy::unwrap_used)]
+// What clippy.toml keeps to few places of the program.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 // This program is a binary: `pub` marks what a module offers to the others.
 #![allow(unreachable_pub)]
 
@@ -14,12 +16,12 @@ fn main() {
     let wanted = std::env::args().nth(1).unwrap_or_default();
     match WORKLOADS.iter().find(|(name, _)| *name == wanted) {
         Some((_, prepare)) => measured(prepare()),
-        // `cargo bench` runs every benchmark; this one says nothing by itself.
+        // `cargo bench` runs every benchmark; without an argument, this one does nothing.
         None => println!("workloads: {}", WORKLOADS.map(|(name, _)| name).join(" ")),
     }
 }
 
-/// What callgrind counts: it is told to look for this name.
+/// The function that callgrind measures, by name.
 #[inline(never)]
 fn measured(work: Work) {
     work();

@@ -1,4 +1,4 @@
-//! What is measured, one function for each group of rows. Subjects take turns, so that a drift of the machine meets all.
+//! The measurements, one function per group of rows. Subjects alternate, so that drift of the machine affects all.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::Effort;
-use crate::exporter::{Exporter, Wish};
+use crate::exporter::{Exporter, ExporterOptions};
 use crate::lab::Lab;
 use crate::origin::{Origin, Truth};
 use crate::peer::Peer;
@@ -92,10 +92,10 @@ impl Bench {
             }
             let ([own, floor, others], [own_rate, floor_rate, others_rate]) = (cpu, rate);
             let row =
-                Row::new(format!("CPU per probe, {concurrency} at once, ms"), own).floor(floor).peer(others);
+                Row::new(format!("CPU per probe, {concurrency} in flight, ms"), own).floor(floor).peer(others);
             rows.push(row.target(Target::TimesFloor(1.1)).target(Target::TimesPeer(1.0 / 3.0)));
             rows.push(
-                Row::new(format!("probes per second, {concurrency} at once"), own_rate)
+                Row::new(format!("probes per second, {concurrency} in flight"), own_rate)
                     .floor(floor_rate)
                     .peer(others_rate),
             );
@@ -111,8 +111,8 @@ impl Bench {
 
     async fn tight_exporter(&self, concurrency: usize) -> (f64, f64) {
         let targets = self.effort.probes / 2;
-        let wish = Wish { targets, interval: 86_400, concurrency, late: false };
-        let config = wish.write(self.folder.path(), &self.origin).display().to_string();
+        let options = ExporterOptions { targets, interval: 86_400, concurrency, late: false };
+        let config = options.write(self.folder.path(), &self.origin).display().to_string();
         per_probe(&result(role(&["tight", &config, &self.effort.probes.to_string()])).await)
     }
 
@@ -120,7 +120,7 @@ impl Bench {
     async fn sizes(&self) -> Vec<Row> {
         let (mut rows, mut resident) = (Vec::new(), Vec::new());
         for targets in SIZES {
-            let exporter = Exporter::start(&Wish::once(targets).write(self.folder.path(), &self.origin));
+            let exporter = Exporter::start(&ExporterOptions::once(targets).write(self.folder.path(), &self.origin));
             exporter.ready().await;
             tokio::time::sleep(Duration::from_secs(1)).await;
             let before = exporter.process.resident();
@@ -139,7 +139,7 @@ impl Bench {
             ));
         }
         let each = (resident[2] - resident[0]) / (SIZES[2] - SIZES[0]) as f64 / 1024.0;
-        rows.push(Row::new("resident for each target more, KiB", [each]).target(Target::AtMost(4.0)));
+        rows.push(Row::new("resident per additional target, KiB", [each]).target(Target::AtMost(4.0)));
         rows
     }
 
@@ -173,9 +173,9 @@ impl Bench {
 
     /// 10,000 targets every minute, each twentieth late: CPU, evenness, and how true the phases are.
     async fn schedule(&self) -> Vec<Row> {
-        let wish = Wish { targets: SIZES[2], interval: 60, concurrency: 256, late: true };
+        let options = ExporterOptions { targets: SIZES[2], interval: 60, concurrency: 256, late: true };
         let started = tokio::time::Instant::now();
-        let exporter = Exporter::start(&wish.write(self.folder.path(), &self.origin));
+        let exporter = Exporter::start(&options.write(self.folder.path(), &self.origin));
         exporter.ready().await;
         // The first round takes seconds, and what it probed is left alone for half an interval.
         tokio::time::sleep_until(started + Duration::from_secs(36)).await;
@@ -200,7 +200,7 @@ impl Bench {
         let part = |cpu: f64, seconds: f64| cpu / seconds * 100.0;
         let per_floor = floor["cpu"].as_f64().unwrap() / count * 1e3;
         let mut rows = vec![
-            Row::new("10,000 targets a minute: CPU, % of a core", [part(own, took)])
+            Row::new("10,000 targets per minute: CPU, % of a core", [part(own, took)])
                 .floor([per_floor / 10.0 * arrivals.len() as f64 / took])
                 .target(Target::TimesFloor(1.15))
                 .target(Target::AtMost(100.0 / 6.0)),
@@ -240,7 +240,7 @@ impl Bench {
             own.push(until_metrics(&config).await);
             others.extend(peer_until_metrics(self.folder.path()).await);
         }
-        let start = Row::new("from the start until /metrics answers, ms", own).peer(others);
+        let start = Row::new("start to first /metrics, ms", own).peer(others);
         let exporter = Exporter::start(&config);
         exporter.ready().await;
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -321,7 +321,7 @@ async fn peer_until_metrics(folder: &Path) -> Option<f64> {
     Some(until_answer(peer.address, start).await)
 }
 
-/// Milliseconds until somebody answers there.
+/// Milliseconds until the address responds.
 async fn until_answer(address: std::net::SocketAddr, start: Instant) -> f64 {
     while scrape::get(address, "/metrics", Wanted::Text).await.is_none() {
         tokio::time::sleep(Duration::from_millis(1)).await;

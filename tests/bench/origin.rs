@@ -1,5 +1,5 @@
-//! What is probed: a TLS origin on loopback that answers 64 bytes, at once at one port, with known delays at another.
-//! It counts what comes in, and writes down how long it really slept.
+//! The probed TLS origin on loopback: 64-byte responses, without delay at one port and with known delays at
+//! another. Counts requests and records its actual delays.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +18,7 @@ use crate::pki::Pki;
 const DELAYS: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(30)];
 
-/// How long an answer was held up, and when it ended.
+/// The actual delay of a response, and when it ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Truth {
     /// In the handshake, before the head, and within the body.
@@ -121,7 +121,7 @@ async fn answer(stream: TcpStream, config: Arc<ServerConfig>, truths: Option<Tru
     Ok(())
 }
 
-/// Sleeps where wanted, and says for how long.
+/// Sleeps if requested, and returns the actual duration.
 async fn sleep(delay: Duration, wanted: bool) -> Duration {
     let start = Instant::now();
     if wanted {

@@ -1,7 +1,9 @@
-//! How long each workload of `workloads.rs` takes, optimised, by criterion. Whole processes are measured by `whole.rs`.
+//! Times the workloads of `workloads.rs` with criterion, optimised. `whole.rs` measures whole processes.
 
-// A measurement that can't be set up is none: unwrapping says where.
+// A failed setup aborts.
 #![allow(clippy::unwrap_used)]
+// What clippy.toml keeps to few places of the program.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 // This program is a binary: `pub` marks what a module offers to the others.
 #![allow(unreachable_pub)]
 

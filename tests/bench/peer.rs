@@ -1,4 +1,4 @@
-//! The peer: Prometheus' own blackbox_exporter, as Debian packages it, where it is installed.
+//! The peer: Debian's blackbox_exporter, if installed.
 
 use std::net::SocketAddr;
 use std::path::Path;

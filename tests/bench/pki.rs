@@ -1,4 +1,4 @@
-//! A chain of three, ECDSA on P-256, for the origin's address.
+//! A chain of three ECDSA P-256 certificates for the origin's address.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! Processes under measurement: started, watched through /proc, and killed with their value.
+//! Measured processes: started, observed through /proc, killed on drop.
 
 use std::process::{Child, Command, Stdio};
 
@@ -59,7 +59,7 @@ pub async fn result(child: Child) -> Value {
     serde_json::from_slice(&ended.stdout).unwrap()
 }
 
-/// A port that nobody listens on.
+/// A free port.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! GET, by hand: what comes over the wire is what is counted.
+//! A minimal HTTP client, which counts the bytes on the wire.
 
 use std::net::SocketAddr;
 
@@ -10,9 +10,9 @@ use tokio::net::TcpStream;
 pub enum Wanted {
     /// Whatever a plain client gets.
     Text,
-    /// As Prometheus asks, without compression.
+    /// Prometheus' request, without compression.
     OpenMetrics,
-    /// As Prometheus asks.
+    /// Prometheus' request.
     Gzip,
 }
 
@@ -52,7 +52,7 @@ impl Answer {
     }
 }
 
-/// None: nobody answers there.
+/// `None` if nothing responds.
 pub async fn get(address: SocketAddr, path: &str, wanted: Wanted) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let headers = wanted.headers();

@@ -1,10 +1,10 @@
-//! What was measured, as a table: minimum and median of each subject, the ratio that a target is about, and whether it is met.
+//! The result table: minimum and median of each subject, ratios, targets.
 
 use std::fmt::Write as _;
 
 use comfy_table::{Table, presets};
 
-/// What is asked of the exporter.
+/// A target for the exporter.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// At most so much, in the row's unit.
@@ -26,7 +26,7 @@ pub struct Row {
     pub floor: Vec<f64>,
     /// The peer's.
     pub peer: Vec<f64>,
-    /// What is asked.
+    /// The target.
     pub targets: Vec<Target>,
 }
 

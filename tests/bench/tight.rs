@@ -1,5 +1,5 @@
-//! The exporter's probes in a tight loop: rounds of the engine, folded into the state, as `check` does, without what is
-//! printed. Everything that a probe costs is in it, the schedule and the scrapes aren't.
+//! The exporter's probes in a tight loop: rounds of the engine with the reducer, like `check` without output.
+//! Includes all costs of a probe, but neither schedule nor scrapes.
 
 use std::path::Path;
 use std::time::Instant;
@@ -19,7 +19,7 @@ pub async fn main(words: &[String]) {
     let mut snapshot = Snapshot::new(plan.clone(), clock.now());
     let (cpu, start, mut count) = (own_cpu(), Instant::now(), 0);
     while count < wanted {
-        for event in engine::round(&plan, prober.clone(), clock, concurrency, None).await {
+        for event in engine::probe_once(&plan, prober.clone(), clock, concurrency, None).await {
             snapshot.apply(event);
         }
         count += plan.targets.len();

@@ -1,11 +1,13 @@
-//! The whole program measured: beside a bare floor and beside blackbox_exporter, against an origin of its own on loopback.
-//! README.md beside this file says how it is run, what it measures and how to read it.
+//! Benchmark of the whole program, compared with a minimal floor and with blackbox_exporter, against an origin on loopback. See README.md in
+//! this folder.
 //!
-//! The floor and the tight loop are processes of this same program, told apart by their first argument, so that the CPU
-//! time of each is its own.
+//! The floor and the tight loop run as separate processes of this program, selected by the first argument, so that their CPU time is
+//! measured separately.
 
-// A measurement that can't be set up is none: unwrapping says where.
+// A failed setup aborts the benchmark.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+// clippy.toml restricts these to few places of the program.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 // This crate is a binary: `pub` marks what a module offers to the others.
 #![allow(unreachable_pub)]
 // Counts and nanoseconds become numbers to divide: far below 2^52.

@@ -1,5 +1,5 @@
-//! Fixed amounts of each kind of work, without a network and without a clock: `instructions.rs` has their instructions counted,
-//! `parts.rs` their time taken. What prepares a workload isn't part of it.
+//! Fixed amounts of each kind of work, without network and clock, for `instructions.rs` and `parts.rs`. The setup
+//! isn't measured.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -7,15 +7,19 @@ use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{Component, ProbeUrl, embedded};
 use defender_exporter::config::{Config, EndpointOverride, TlsConfig};
-use defender_exporter::engine::Event;
-use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scope, Scrape, encode};
+use defender_exporter::event::Event;
+use defender_exporter::metrics::{BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, encode};
 use defender_exporter::observation::{
-    CertificateFacts, Facts, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
+    CertificateFacts, Facts, HttpFacts, Observation, Phase, PhaseOutcome, TlsFacts,
 };
+use defender_exporter::plan::schedule::Due;
+use defender_exporter::plan::schedule::Schedule;
 use defender_exporter::plan::{Plan, TargetId, plan};
-use defender_exporter::schedule::{Due, Schedule};
 use defender_exporter::state::Snapshot;
-use defender_exporter::trust::{Issuers, Judge, Recorder, Roots};
+use defender_exporter::tls::AiaIssuers;
+use defender_exporter::tls::CapturingVerifier;
+use defender_exporter::tls::ChainVerifier;
+use defender_exporter::tls::Roots;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -39,9 +43,9 @@ pub const WORKLOADS: [Workload; 8] = [
     ("fold", fold),
     ("verify", || judge(1)),
     ("recall", || judge(20)),
-    ("openmetrics", || scrape(Format::OpenMetrics)),
-    ("text", || scrape(Format::Text)),
-    ("protobuf", || scrape(Format::Protobuf)),
+    ("openmetrics", || scrape(ExpositionFormat::OpenMetrics)),
+    ("text", || scrape(ExpositionFormat::Text)),
+    ("protobuf", || scrape(ExpositionFormat::Protobuf)),
 ];
 
 /// Configuration to plan.
@@ -87,9 +91,9 @@ fn judge(times: usize) -> Work {
     let leaf =
         CertificateParams::new(vec!["a.example".to_owned()]).unwrap().signed_by(&key(), &root).unwrap();
     let extra_roots = vec![root.der().clone()];
-    let roots = Roots::of(&[], &[], &TlsConfig { extra_roots, ..TlsConfig::default() }).unwrap();
+    let roots = Roots::from_lists(&[], &[], &TlsConfig { extra_roots, ..TlsConfig::default() }).unwrap();
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-    let judge = Arc::new(Judge::new(roots, Arc::new(Issuers::new(Vec::new())), algorithms));
+    let judge = Arc::new(ChainVerifier::new(roots, Arc::new(AiaIssuers::new(Vec::new())), algorithms));
     let leaf = leaf.der().clone();
     let shake = move || verify(&judge, &leaf);
     if times > 1 {
@@ -98,20 +102,20 @@ fn judge(times: usize) -> Work {
     Box::new(move || (0..times).for_each(|_| shake()))
 }
 
-fn verify(judge: &Arc<Judge>, leaf: &CertificateDer<'_>) {
-    let recorder = Recorder::new(Arc::clone(judge));
+fn verify(judge: &Arc<ChainVerifier>, leaf: &CertificateDer<'_>) {
+    let verifier = CapturingVerifier::new(Arc::clone(judge));
     let (name, now) = (ServerName::try_from("a.example").unwrap(), UnixTime::since_unix_epoch(NOW));
-    recorder.verify_server_cert(leaf, &[], &name, &[], now).unwrap();
-    assert!(recorder.recorded().unwrap().verdict.is_ok());
+    verifier.verify_server_cert(leaf, &[], &name, &[], now).unwrap();
+    assert!(verifier.captured().unwrap().verdict.is_ok());
 }
 
 /// One scrape.
-fn scrape(format: Format) -> Work {
+fn scrape(format: ExpositionFormat) -> Work {
     let plan = planned();
     let mut snapshot = Snapshot::new(Arc::clone(&plan), moment());
     observations(&plan).for_each(|event| snapshot.apply(event));
     let scrape = Scrape {
-        scope: Scope::All,
+        scope: MetricScope::All,
         snapshot: Arc::new(snapshot),
         build: BuildInfo::current(),
         process: ProcessStats::default(),
@@ -125,7 +129,7 @@ fn moment() -> SystemTime {
 
 fn config() -> Config {
     let endpoint = |n: usize| {
-        EndpointOverride::of(
+        EndpointOverride::unchanged(
             Component::Diagnostics,
             ProbeUrl::parse(&format!("https://host{n}.example/path")).unwrap(),
         )
@@ -141,8 +145,8 @@ fn planned() -> Arc<Plan> {
 fn observations(plan: &Plan) -> impl Iterator<Item = Event> {
     let observation = |n: usize| {
         let mut facts = Facts::default();
-        for stage in Stage::ALL.iter().filter(|stage| **stage != Stage::Tunnel) {
-            facts.timings.record(*stage, StageOutcome::Done, Duration::from_micros(1234));
+        for phase in Phase::ALL.iter().filter(|phase| **phase != Phase::Tunnel) {
+            facts.timings.record(*phase, PhaseOutcome::Done, Duration::from_micros(1234));
         }
         facts.addresses = vec![[192, 0, 2, 1].into()];
         facts.http = Some(HttpFacts { status: 200, genuine: true, ..HttpFacts::default() });

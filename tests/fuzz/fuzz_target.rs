@@ -1,4 +1,4 @@
-//! The program of a target: which, its own name says.
+//! The program of a target, which its own file name selects.
 #![no_main]
 
 use defender_exporter_fuzz::{Target, of};

@@ -1,4 +1,4 @@
-//! The fuzzers' kept inputs, each run once: what was found with them stays found, without a fuzzer.
+//! Runs each kept fuzz input once.
 
 #[path = "../fuzz/targets/mod.rs"]
 mod targets;

@@ -1,21 +1,24 @@
-//! The program beside a Defender of its own: a stand-in of `mdatp`, and none at all.
+//! The program on a machine with Defender (a stand-in for `mdatp`) and without.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use defender_exporter::app::{self, Lifecycle, Setup};
+use defender_exporter::app;
+use defender_exporter::app::{Lifecycle, Setup};
 use defender_exporter::clock::Clock;
 use defender_exporter::host::mdatp::Mdatp;
-use defender_exporter::web::{Access, Front, TelemetryPath};
+use defender_exporter::task::TaskDied;
+use defender_exporter::web::{Access, Server, TelemetryPath};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use crate::access::QUIET;
 use crate::exporter::run;
 use crate::lab;
+use crate::load::TEST_TIMEOUT;
 
-/// A configuration, and a stand-in that does so.
+/// A configuration, and a stand-in for `mdatp`.
 fn files(health: &str, connectivity: &str) -> (TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let (config, mdatp) = (folder.path().join("config.yaml"), folder.path().join("mdatp"));
@@ -27,12 +30,15 @@ fn files(health: &str, connectivity: &str) -> (TempDir, PathBuf, PathBuf) {
 }
 
 /// The exporter in this process, until the sender is used or dropped.
-async fn start(config: &Path, mdatp: &Path) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+async fn start(
+    config: &Path,
+    mdatp: &Path,
+) -> (String, oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), TaskDied>>) {
     let setup = app::set_up(Some(config), Clock::Fixed(lab::now())).unwrap();
     assert!(setup.host.is_none(), "installed: none");
     let setup = Setup { host: Some(Box::new(Mdatp::at(mdatp.to_owned()))), ..setup };
     let anywhere = ["127.0.0.1:0".parse().unwrap()];
-    let front = Front::open(&anywhere, false, Access::load(None).unwrap()).await.unwrap();
+    let front = Server::open(&anywhere, false, Access::load(None).unwrap()).await.unwrap();
     let path = TelemetryPath::default();
     let url = front.places(&path)[0].clone();
     let (stop, stopped) = oneshot::channel();
@@ -44,7 +50,7 @@ async fn start(config: &Path, mdatp: &Path) -> (String, oneshot::Sender<()>, tok
 
 /// Scrapes until a line is there.
 async fn until(url: &str, line: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + TEST_TIMEOUT;
     loop {
         let text = lab::client().get(url).send().await.unwrap().text().await.unwrap();
         if text.lines().any(|known| known == line) {
@@ -86,7 +92,7 @@ async fn an_mdatp_that_hangs_does_not_hold_up_the_end() {
     let (folder, config, mdatp) = files("echo $$ > \"$(dirname \"$0\")/pid\"; exec sleep 600", "true");
     let (_url, stop, running) = start(&config, &mdatp).await;
     let file = folder.path().join("pid");
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + TEST_TIMEOUT;
     let pid = loop {
         match std::fs::read_to_string(&file) {
             Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
@@ -95,7 +101,7 @@ async fn an_mdatp_that_hangs_does_not_hold_up_the_end() {
         assert!(Instant::now() < deadline, "it was never run");
     };
     stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    tokio::time::timeout(TEST_TIMEOUT, running).await.unwrap().unwrap().unwrap();
     while Path::new("/proc").join(&pid).exists() {
         assert!(Instant::now() < deadline, "it runs on");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,24 +1,37 @@
-//! Integration tests in one binary: the lab (a small Internet on loopback) and what is tried in it.
-//! Nothing here needs the Internet, root, or a port of its own.
+//! Integration tests in one binary: the lab (a small Internet on loopback), and the tests that use it. None needs
+//! the Internet, root, or a fixed port.
 
-// A test that can't be set up has failed: unwrapping says where.
+// A failed setup is a failed test.
 #![allow(clippy::unwrap_used)]
+// What clippy.toml keeps to few places of the program, the lab and its clients do everywhere.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 // This crate is a binary: `pub` marks what a module offers to the others.
 #![allow(unreachable_pub)]
 
 mod access;
 mod addresses;
+mod baseline;
+mod calendar;
+#[cfg(target_os = "linux")] // what is real is there alone
+mod catalog_report;
 mod chains;
 #[cfg(unix)] // variables of the environment as bytes
 mod corpus;
 mod dashboards;
+#[cfg(unix)] // the temporary folder of a program, by TMPDIR
+mod download_test;
 mod exporter;
+mod failover;
 mod fetch;
+mod hops;
 #[cfg(unix)] // the stand-in is a script
 mod host;
 mod lab;
 mod lab_selftest;
+mod layers;
+mod load;
 mod pac_hostile;
+mod pac_refresh;
 mod probe_failures;
 mod probe_success;
 mod probe_timings;
@@ -30,6 +43,6 @@ mod routes;
 mod rules;
 mod scenario;
 mod signatures;
+mod sources;
 mod state_file;
 mod tidy;
-mod ways;

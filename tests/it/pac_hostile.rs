@@ -1,14 +1,16 @@
-//! PAC scripts that mean harm: each evaluation ends at its deadline with its reason, memory stays flat, and nothing
-//! is left for the next one.
+//! Malicious PAC scripts: each evaluation ends at its deadline with its reason, memory stays flat, and later
+//! evaluations are unaffected.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::{Config, ResolverConfig};
-use defender_exporter::names::Destinations;
-use defender_exporter::pac::{Answer, Limits, Machine, PacError, PacReason, Script};
+use defender_exporter::net::proxy::pac::{Machine, PacAnswer, PacError, PacLimits, PacReason, Script};
+use defender_exporter::net::resolver::Resolver;
 use tokio::net::UdpSocket;
 use tokio::sync::Mutex;
+
+use crate::load::{Disturbance, TEST_TIMEOUT};
 
 use PacReason::{BadAnswer, Busy, OutOfMemory, Threw, Timeout};
 
@@ -58,27 +60,39 @@ const HOSTILE: &[(&str, &[PacReason])] = &[
 ];
 
 /// Takes names in and never answers.
-async fn silence() -> (UdpSocket, Destinations) {
+async fn silence() -> (UdpSocket, Resolver) {
     let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let resolver =
         ResolverConfig { servers: vec![server.local_addr().unwrap()], ..ResolverConfig::default() };
     let config = Config { resolver, ..Config::default() };
-    (server, Destinations::new(&config.resolver, &config.connect_to, Duration::from_secs(60)))
+    (server, Resolver::new(&config.resolver, &config.connect_to))
 }
 
 /// Asks a script, and holds that it is over in time.
-async fn ask(script: &Script, names: &Destinations, limits: Limits) -> Result<Answer, PacError> {
+async fn ask(script: &Script, names: &Resolver, limits: PacLimits) -> Result<PacAnswer, PacError> {
     let url = ProbeUrl::parse("http://a.example/").unwrap();
-    let machine = Machine { now: SystemTime::UNIX_EPOCH, utc_offset: None, addresses: Vec::new() };
-    let start = Instant::now();
-    let found = script.find(&url, machine, names, limits).await;
-    assert!(start.elapsed() < limits.time + SLACK, "{:?} for {script:?}", start.elapsed());
-    found
+    let machine = Machine::new(SystemTime::UNIX_EPOCH, None, Vec::new());
+    let (start, disturbance) = (Instant::now(), Disturbance::of_process(std::process::id()));
+    // as long for DNS as for the script
+    let deadline = limits.time * 2;
+    let found = script.find(&url, machine, names, limits, tokio::time::Instant::now() + deadline).await;
+    let (took, limit) = (start.elapsed(), deadline + SLACK + disturbance.so_far());
+    assert!(took < limit, "{took:?} for {script:?}, {disturbance}");
+    found.answer
 }
 
 async fn script(body: &str) -> Script {
     let text = format!("function FindProxyForURL(url, host) {{ {body} }}");
-    Script::parse(&text, Limits::default()).await.unwrap()
+    let start = Instant::now();
+    loop {
+        match Script::parse(&text, PacLimits::default()).await {
+            // What can't be stopped takes longer on a busy machine.
+            Err(error) if error.reason() == Busy && start.elapsed() < TEST_TIMEOUT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            parsed => return parsed.unwrap(),
+        }
+    }
 }
 
 #[tokio::test]
@@ -88,7 +102,7 @@ async fn hostile_scripts_end_in_time_each_with_its_reason() {
     for (body, expected) in HOSTILE {
         // who runs out of something else must not run out of time first
         let time = if expected.contains(&Timeout) { TIME } else { Duration::from_secs(30) };
-        let limits = Limits { time, ..Limits::default() };
+        let limits = PacLimits { time, ..PacLimits::default() };
         let found = ask(&script(body).await, &names, limits).await.unwrap_err();
         assert!(expected.contains(&found.reason()), "{body}: {found}");
     }
@@ -97,25 +111,30 @@ async fn hostile_scripts_end_in_time_each_with_its_reason() {
 #[tokio::test]
 async fn a_hostile_top_level_is_found_when_the_script_is_read() {
     let _turn = TURN.lock().await;
-    let patience = Duration::from_secs(30);
+    let timeout = Duration::from_secs(30);
     let cases =
-        [("while (true);", TIME, Timeout), ("const a = []; while (true) a.push([a])", patience, OutOfMemory)];
+        [("while (true);", TIME, Timeout), ("const a = []; while (true) a.push([a])", timeout, OutOfMemory)];
     for (text, time, expected) in cases {
-        let limits = Limits { time, ..Limits::default() };
-        let start = Instant::now();
+        let limits = PacLimits { time, ..PacLimits::default() };
+        let (start, disturbance) = (Instant::now(), Disturbance::of_process(std::process::id()));
         let found = Script::parse(text, limits).await.unwrap_err();
         assert_eq!(found.reason(), expected, "{text}: {found}");
-        assert!(start.elapsed() < time + SLACK);
+        let (took, limit) = (start.elapsed(), time + SLACK + disturbance.so_far());
+        assert!(took < limit, "{took:?} for {text}, {disturbance}");
     }
 }
 
+/// Names that differ in each run end at their limit, and a name that isn't answered ends no run.
 #[tokio::test]
-async fn a_name_that_is_not_answered_ends_the_evaluation_at_its_deadline() {
+async fn names_without_end_are_too_many() {
     let _turn = TURN.lock().await;
     let (_server, names) = silence().await;
-    let script = script("return isResolvable('silent.example') ? 'DIRECT' : 'PROXY a:1'").await;
-    let found = ask(&script, &names, Limits { time: TIME, ..Limits::default() }).await;
-    assert_eq!(found, Err(PacError::Timeout(TIME)));
+    for name in ["Math.random()", "i++"] {
+        let body = format!("for (var i = 0; i < 99;) dnsResolve({name} + '.example'); return 'DIRECT'");
+        let limits = PacLimits { time: Duration::from_secs(5), ..PacLimits::default() };
+        let found = ask(&script(&body).await, &names, limits).await.unwrap_err();
+        assert!(found.to_string().ends_with("the script resolves too many names"), "{body}: {found}");
+    }
 }
 
 #[tokio::test]
@@ -129,9 +148,12 @@ async fn nothing_is_left_for_the_next_evaluation() {
           Object.prototype.toString = null; globalThis.dnsResolve = null;
           return 'DIRECT';
         }";
-    let script = Script::parse(text, Limits::default()).await.unwrap();
+    let script = Script::parse(text, PacLimits::default()).await.unwrap();
     for _ in 0..3 {
-        assert_eq!(ask(&script, &names, Limits::default()).await.unwrap(), Answer::parse("DIRECT").unwrap());
+        assert_eq!(
+            ask(&script, &names, PacLimits::default()).await.unwrap(),
+            PacAnswer::parse("DIRECT").unwrap()
+        );
     }
 }
 
@@ -141,7 +163,7 @@ async fn nothing_is_left_for_the_next_evaluation() {
 async fn a_script_that_cannot_be_stopped_is_left_alone() {
     let _turn = TURN.lock().await;
     let (_server, names) = silence().await;
-    let limits = Limits { time: Duration::from_millis(100), ..Limits::default() };
+    let limits = PacLimits { time: Duration::from_millis(100), ..PacLimits::default() };
     let fine = script("return 'DIRECT'").await;
     for body in
         ["const h = 'a'.repeat(25000); return (h + h).indexOf(h + 'b')", "return String(3n ** 600000n)"]
@@ -150,10 +172,10 @@ async fn a_script_that_cannot_be_stopped_is_left_alone() {
     }
     assert_eq!(ask(&fine, &names, limits).await.unwrap_err().reason(), Busy);
     let start = Instant::now();
-    while ask(&fine, &names, Limits::default()).await.is_err_and(|error| error.reason() == Busy) {
+    while ask(&fine, &names, PacLimits::default()).await.is_err_and(|error| error.reason() == Busy) {
         assert!(start.elapsed() < Duration::from_secs(120));
     }
-    ask(&fine, &names, Limits::default()).await.unwrap();
+    ask(&fine, &names, PacLimits::default()).await.unwrap();
 }
 
 /// Whoever stops waiting stops the script too.
@@ -161,7 +183,7 @@ async fn a_script_that_cannot_be_stopped_is_left_alone() {
 async fn a_script_that_nobody_waits_for_ends() {
     let _turn = TURN.lock().await;
     let (_server, names) = silence().await;
-    let limits = Limits { time: Duration::from_secs(600), ..Limits::default() };
+    let limits = PacLimits { time: Duration::from_secs(600), ..PacLimits::default() };
     for body in ["while (true);", "isResolvable('silent.example'); while (true);"] {
         let script = script(body).await;
         for _ in 0..8 {
@@ -169,7 +191,7 @@ async fn a_script_that_nobody_waits_for_ends() {
             tokio::time::timeout(Duration::from_millis(20), asked).await.unwrap_err();
         }
     }
-    ask(&script("return 'DIRECT'").await, &names, Limits::default()).await.unwrap();
+    ask(&script("return 'DIRECT'").await, &names, PacLimits::default()).await.unwrap();
 }
 
 /// Resident memory of this process, in MiB: now, and at its highest.
@@ -198,7 +220,7 @@ async fn hostile_scripts_leave_memory_flat() {
         return;
     }
     let (_server, names) = silence().await;
-    let limits = Limits { time: Duration::from_millis(50), ..Limits::default() };
+    let limits = PacLimits { time: Duration::from_millis(50), ..PacLimits::default() };
     let mut resident_after = Vec::new();
     for _ in 0..5 {
         for (body, _) in HOSTILE {

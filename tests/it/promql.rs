@@ -1,5 +1,5 @@
-//! A light reader of PromQL, which finds the series that a query names, with their matchers, and the labels that it groups by.
-//! That a query is valid is promtool's business.
+//! A minimal PromQL parser: finds the series of a query with their matchers, and its grouping labels. promtool
+//! validates queries.
 
 /// One series selector of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ fn symbol(tokens: &[Token], at: usize, symbol: &str) -> bool {
     tokens.get(at) == Some(&Token::Symbol(symbol.to_owned()))
 }
 
-/// Takes in `(label, …)`, if it is there, and says where it ends.
+/// Parses `(label, …)`, if present, and returns its end.
 fn labels(tokens: &[Token], mut at: usize, into: &mut Vec<String>) -> usize {
     if !symbol(tokens, at, "(") {
         return at;

@@ -1,11 +1,11 @@
-//! Revocation over real sockets: what the lab's lists and responders say, and what is made of it. Scenario in; status, cause
-//! and source out. How lists and answers are judged in every detail is tested beside the judges.
+//! Revocation over real sockets: CRLs and responders of the lab, and the resulting status, cause and source. Unit
+//! tests cover the evaluation of lists and responses in detail.
 
 use std::sync::Arc;
 
 use defender_exporter::observation::FailureReason;
 use defender_exporter::plan::TargetId;
-use defender_exporter::trust::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
+use defender_exporter::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
 
 use crate::lab::faults::{self, Fault};
 use crate::lab::pki::crl::Crl;
@@ -68,33 +68,33 @@ const fn unknown(cause: Cause) -> (Status, Option<Cause>) {
 async fn the_sources_are_asked_in_windows_order() {
     case("a list", Microsoft2011, async |_| {}, GOOD, CRL_HOST).await;
     case("a responder before the lists", DigicertG2, async |_| {}, GOOD, OCSP_HOST).await;
-    case("a partition", TlsG2, async |lab| lab.gate(OCSP_HOST).block().await, GOOD, "partition").await;
+    case("a partition", TlsG2, async |lab| lab.forwarder(OCSP_HOST).block().await, GOOD, "partition").await;
     case(
         "lists where there is no responder",
         DigicertG2,
-        async |lab| lab.gate(OCSP_HOST).block().await,
+        async |lab| lab.forwarder(OCSP_HOST).block().await,
         GOOD,
         CRL_HOST,
     )
     .await;
     let second = async |lab: &Lab| {
-        lab.gate(OCSP_HOST).block().await;
-        lab.gate(CRL_HOST).block().await;
+        lab.forwarder(OCSP_HOST).block().await;
+        lab.forwarder(CRL_HOST).block().await;
     };
     case("the second of two points", DigicertG2, second, GOOD, CRL2_HOST).await;
     let stapled = async |lab: &Lab| {
         lab.staple(HOST, DigicertG2, &Ocsp::good(now()));
-        lab.gate(OCSP_HOST).block().await;
+        lab.forwarder(OCSP_HOST).block().await;
     };
     case("what is stapled before all", DigicertG2, stapled, GOOD, "stapled").await;
 }
 
-/// One list at two URLs: the leaf's. Its issuer's stands at the blocked host alone.
+/// The leaf's CRL has two URLs. The issuer's CRL is only at the blocked host.
 #[tokio::test]
 async fn the_urls_of_a_point_are_alternatives() {
     let lab = Lab::start().await;
-    lab.gate(OCSP_HOST).block().await;
-    lab.gate(CRL_HOST).block().await;
+    lab.forwarder(OCSP_HOST).block().await;
+    lab.forwarder(CRL_HOST).block().await;
     let (report, _) = check(&lab, TlsG2).await;
     let [leaf, issuer, _] = &report.certificates[..] else { panic!("{report:?}") };
     assert_eq!(leaf.status, Status::Good, "{report:?}");
@@ -145,7 +145,7 @@ async fn what_is_no_use_leaves_the_status_unknown_with_its_cause() {
     .await;
     let reply = |reply: crate::lab::reply::Reply| async move |lab: &Lab| lab.serve_crl_reply(issuer, reply);
     case("100 MB", Microsoft2011, reply(faults::big_body(100_000_000)), unknown(TooLarge), CRL_HOST).await;
-    case("without end", Microsoft2011, reply(faults::endless_body()), unknown(TooLarge), CRL_HOST).await;
+    case("exceeded", Microsoft2011, reply(faults::endless_body()), unknown(TooLarge), CRL_HOST).await;
     case(
         "a page",
         Microsoft2011,
@@ -158,7 +158,7 @@ async fn what_is_no_use_leaves_the_status_unknown_with_its_cause() {
     case(
         "refused",
         Microsoft2011,
-        async |lab| lab.gate(CRL_HOST).block().await,
+        async |lab| lab.forwarder(CRL_HOST).block().await,
         unknown(Unreachable),
         CRL_HOST,
     )
@@ -174,7 +174,7 @@ async fn the_state_of_each_list_is_told() {
         assert_eq!(list.fetch, Some(Ok(())), "{list:?}");
         assert!(list.this_update.unwrap() < now() && list.next_update.unwrap() > now(), "{list:?}");
     }
-    lab.gate(CRL_HOST).block().await;
+    lab.forwarder(CRL_HOST).block().await;
     let (_, lists) = check(&lab, Microsoft2011).await;
     for list in &lists {
         let failure = list.fetch.clone().unwrap().unwrap_err();

@@ -1,20 +1,21 @@
-//! One probe of one endpoint in the lab, as data: which URL, what counts as genuine, and how far to go for it.
-//! What the probe meets there is the lab's own data (`dns::Answer`, `faults::*`, `blackhole::*`).
+//! One probe of one endpoint in the lab, as data: its URL, its evidence, its settings. The lab's own data defines
+//! the faults (`dns::Answer`, `faults::*`, `blackhole::*`).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{
-    Basis, BlockPage, Component, ComponentSpec, Endpoint, Expectation, HostPattern, Method, ProbeUrl, Scheme,
-    Trust, embedded,
+    Basis, BlockPage, Component, ComponentSpec, Confidence, Endpoint, Expectation, HostPattern, Method,
+    ProbeUrl, Scheme, Trust, embedded,
 };
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo};
 use defender_exporter::observation::Observation;
 use defender_exporter::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId, routes};
 use defender_exporter::probe::Prober;
-use defender_exporter::trust::Roots;
+use defender_exporter::tls::Roots;
+use rustls::pki_types::CertificateDer;
 
 use crate::lab::{self, Lab};
 
@@ -28,6 +29,8 @@ pub struct Scenario {
     pub config: Config,
     /// Where missing intermediates may be fetched.
     pub issuer_hosts: Vec<HostPattern>,
+    /// Roots in the machine's store that are in a public list, such as Mozilla's.
+    pub public_roots: Vec<CertificateDer<'static>>,
     /// When it is.
     pub now: SystemTime,
 }
@@ -46,19 +49,22 @@ impl Scenario {
             method: Method::Get,
             expect: Expectation::OneOf(vec![200]),
             basis: Basis::Inferred,
+            confidence: Confidence::A,
+            captured: None,
             evidence: Vec::new(),
             trust,
             may_be_inspected: false,
             geo: None,
             serves: None,
             follow_redirects: 0,
+            range: false,
             interval: None,
             timeout: None,
         };
         let timeout = Duration::from_millis(1500);
         let target = Target { endpoint, route: Route::direct(), interval: INTERVAL, timeout };
         let issuer_hosts = vec![HostPattern("*.pki.lab".to_owned())];
-        Self { target, config, issuer_hosts, now: lab.pki.now() }
+        Self { target, config, issuer_hosts, public_roots: Vec::new(), now: lab.pki.now() }
     }
 
     /// Connects to this address in place of the lab's origin.
@@ -67,31 +73,35 @@ impl Scenario {
         self
     }
 
-    /// Connects to where the URL's own name leads: DNS is asked for it.
+    /// Connects to the address of the URL's name, from DNS.
     pub fn by_name(mut self) -> Self {
         self.config.connect_to.remove(&lab::host_port(&self.target.endpoint.url));
         self
     }
 
-    /// Connects to where another name leads, as `connect_to` offers it: DNS is asked for that one.
+    /// Connects to another name's address with `connect_to`, from DNS.
     pub fn through(mut self, name: &str, port: u16) -> Self {
         let to = ConnectTo::Name(lab::named(name, port));
         self.config.connect_to.insert(lab::host_port(&self.target.endpoint.url), to);
         self
     }
 
-    /// Probes once, at its moment (the lab's), trusting the lab's genuine roots and those of the configuration alone.
+    /// Probes once, at its moment (the lab's), trusting the lab's genuine roots, those of the configuration and those that it
+    /// calls public alone.
     pub async fn probe(&self) -> Observation {
         self.prober().probe(TargetId(0)).await
     }
 
     /// The prober of its one target, for more probes than one.
     pub fn prober(&self) -> Prober {
-        let roots = Roots::of(&[], &[], &self.config.tls).unwrap();
+        let public: Vec<_> =
+            self.public_roots.iter().map(|root| webpki::anchor_from_trusted_cert(root).unwrap()).collect();
+        let roots = Roots::with_public(&self.public_roots, &public, &[], &self.config.tls).unwrap();
         Prober::new(Arc::new(self.plan()), &self.config, &roots, Clock::Fixed(self.now)).unwrap()
     }
 
-    fn plan(&self) -> Plan {
+    /// The plan of its one target.
+    pub fn plan(&self) -> Plan {
         let spec = ComponentSpec {
             component: Component::Maps,
             optional: false,

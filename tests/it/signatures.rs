@@ -1,5 +1,5 @@
-//! Two weeks of a network in milliseconds: what the state makes of probes and feeds, as the metrics show it. The cases are
-//! the files of `tests/data/signatures`; nothing waits, and nothing is opened but those.
+//! Two simulated weeks of a network: the metrics that follow from probes and feeds. The cases are the files of
+//! `tests/data/signatures`; nothing waits, and only those files are opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,16 +8,16 @@ use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{Component, UpdateSource, embedded};
 use defender_exporter::config::{ComponentConfig, Config, RouteConfig, SignaturesConfig};
-use defender_exporter::engine::Event;
+use defender_exporter::event::Event;
 use defender_exporter::host::{HostFacts, InstalledSignatures};
-use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scope, Scrape, encode};
-use defender_exporter::observation::{Facts, Failure, FailureReason, Observation, Stage};
+use defender_exporter::metrics::{BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, encode};
+use defender_exporter::observation::{Facts, Failure, FailureReason, Observation, Phase};
 use defender_exporter::plan::{Plan, TargetId, plan};
-use defender_exporter::signatures::{Answer, Published, Version};
+use defender_exporter::signatures::{FeedAnswer, FeedContent, Published, Version};
 use defender_exporter::state::{Saved, Snapshot};
 use serde::Deserialize;
 
-/// Between two probes of each target; a feed is asked for every hour.
+/// The interval between probes of a target; a feed is polled every hour.
 const STEP: Duration = Duration::from_secs(30 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -59,7 +59,7 @@ struct Change {
     installed: Option<OnHost>,
 }
 
-/// What the feed says.
+/// The feed's content.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Feed {
@@ -184,7 +184,7 @@ impl World {
     }
 
     fn restart(&mut self, restart: Restart, now: Duration) {
-        let json = Saved::of(&self.snapshot.signatures).to_json();
+        let json = Saved::from_state(&self.snapshot.signatures).to_json();
         let wall = self.wall(now);
         self.snapshot = Snapshot::new(Arc::clone(&self.plan), wall);
         if let Restart::WithState = restart {
@@ -222,8 +222,10 @@ impl World {
                 platform: Version([4, 18, 26010, 5]),
                 published_at: start() + RELEASE * n,
             };
-            let result = release.map(|n| (url.to_owned(), published(n))).ok_or_else(timeout);
-            let answer = Answer { route: route.clone(), at: self.wall(now), result };
+            let result = release
+                .map(|n| FeedContent { url: url.to_owned(), published: published(n) })
+                .ok_or_else(timeout);
+            let answer = FeedAnswer { route: route.clone(), at: self.wall(now), result };
             self.snapshot.apply(Event::Feed(Box::new(answer)));
         }
     }
@@ -232,12 +234,12 @@ impl World {
     fn scrape(&self) -> BTreeMap<String, f64> {
         let snapshot = Arc::new(self.snapshot.clone());
         let scrape = Scrape {
-            scope: Scope::All,
+            scope: MetricScope::All,
             snapshot,
             build: BuildInfo::current(),
             process: ProcessStats::default(),
         };
-        let text = String::from_utf8(encode(Format::Text, scrape).unwrap()).unwrap();
+        let text = String::from_utf8(encode(ExpositionFormat::Text, scrape).unwrap()).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         let series = lines.map(|line| line.rsplit_once(' ').unwrap());
         series.map(|(series, value)| (series.to_owned(), value.parse().unwrap())).collect()
@@ -245,14 +247,14 @@ impl World {
 }
 
 fn timeout() -> Failure {
-    Failure::new(Stage::Connect, FailureReason::Timeout, "")
+    Failure::new(Phase::Connect, FailureReason::Timeout, "")
 }
 
 fn component_of(source: UpdateSource) -> Component {
     embedded().update_sources.iter().find(|spec| spec.source == source).unwrap().component
 }
 
-/// What a scenario asks for, without the components that are of no interest here.
+/// The components that a scenario selects, without irrelevant ones.
 fn config(scenario: &Scenario) -> Config {
     let default = SignaturesConfig::default();
     let stale_after = scenario.stale_after.as_deref().map_or(default.stale_after, time);

@@ -1,11 +1,11 @@
-//! The state file under `kill -9`: whatever the moment, what is found afterwards loads.
+//! The state file under `kill -9`: at any moment, the remaining file can be loaded.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::UpdateSource;
-use defender_exporter::state::persist::{Found, StateFile};
+use defender_exporter::state::persist::{StateFile, StateFileContent};
 use defender_exporter::state::{Saved, SignaturesState, SourceState};
 
 /// Names the file to the child process, which is the same test again and writes until it is killed.
@@ -23,12 +23,15 @@ fn state(n: u64) -> Saved {
         available: None,
         last_available: Some(at),
     };
-    Saved::of(&SignaturesState { sources: (0..500).map(source).collect(), ..SignaturesState::default() })
+    Saved::from_state(&SignaturesState {
+        sources: (0..500).map(source).collect(),
+        ..SignaturesState::default()
+    })
 }
 
 /// What the child process does until it is killed.
 fn write_without_end(path: PathBuf) {
-    let (file, _) = StateFile::open(path).unwrap();
+    let file = StateFile::open(path).unwrap().file;
     for n in 1.. {
         file.write(&state(n)).unwrap();
     }
@@ -63,8 +66,8 @@ fn state_survives_kill() {
     for n in 0..KILLS {
         // Steps that have nothing to do with the time that a write takes.
         write_and_kill(&path, Duration::from_micros(u64::from(n * 137 % 5000)));
-        let (_, found) = StateFile::open(path.clone()).unwrap();
-        assert!(matches!(found, Found::Kept(_)), "kill {n}: {found:?}");
+        let found = StateFile::open(path.clone()).unwrap().content;
+        assert!(matches!(found, StateFileContent::Kept(_)), "kill {n}: {found:?}");
     }
     let names: Vec<_> =
         std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

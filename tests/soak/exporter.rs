@@ -1,4 +1,4 @@
-//! The exporter under test: a process of its own, its log, and what /proc says of it.
+//! The exporter under test: its process, its log, and its data in /proc.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
@@ -19,7 +19,7 @@ const UNIT: &str = include_str!("../../deploy/systemd/defender-exporter.service"
 const TAIL: usize = 20;
 
 /// Words that no line of the log may have: a panic, or what the exporter itself calls its fault.
-const FORBIDDEN: [&str; 3] = ["panicked", "fault of the exporter", "fault of this program"];
+const FORBIDDEN: [&str; 3] = ["panicked", "bug in the exporter", "fault of this program"];
 
 #[derive(Default)]
 struct Log {
@@ -108,7 +108,7 @@ impl Exporter {
         matches!(self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait(), Ok(None))
     }
 
-    /// What it holds now.
+    /// Its current resources.
     ///
     /// # Errors
     /// When /proc doesn't have it any more.

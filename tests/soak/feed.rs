@@ -1,5 +1,5 @@
-//! The version feed: a server of its own, what it says, and what the exporter must then say of it. It is asked every five
-//! minutes at most often, so what counts is what it last answered, not what it would answer now. The proxy doesn't know it.
+//! The version feed: its server, its content, and the expected metrics. The exporter polls at most every five
+//! minutes, so the last response counts, not the current content. The proxy doesn't serve it.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// After an answer the exporter needs a moment to take it in.
 const MOMENT: Duration = Duration::from_secs(3);
 
-/// What the feed says.
+/// The feed's content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Feed {
     /// What was published an hour ago.
@@ -43,9 +43,8 @@ impl Feed {
 
     fn reply(self) -> Reply {
         let feed = |version: &str, age: Duration| {
-            let date =
-                humantime::format_rfc3339_seconds(SystemTime::now() - age).to_string().replace('T', " ");
-            Response::new(200).body(version_feed("1.1.26010.1", "4.18.26010.5", version, &date)).into()
+            let published = SystemTime::now() - age;
+            Response::new(200).body(version_feed("1.1.26010.1", "4.18.26010.5", version, published)).into()
         };
         match self {
             Self::Good => feed("1.441.2.0", DAY / 24),
@@ -59,7 +58,7 @@ impl Feed {
 }
 
 #[derive(Default)]
-struct Told {
+struct FeedState {
     now: Feed,
     answered: Vec<(Instant, Feed)>,
 }
@@ -67,23 +66,23 @@ struct Told {
 /// The server.
 pub struct Server {
     origin: Origin,
-    told: Arc<Mutex<Told>>,
+    state: Arc<Mutex<FeedState>>,
 }
 
 impl Server {
     /// Starts it, sound.
     pub fn start(pki: Arc<Pki>) -> Self {
         let origin = Origin::start_tls(Ipv4Addr::LOCALHOST, pki);
-        let told = Arc::new(Mutex::new(Told::default()));
-        let asked = Arc::clone(&told);
+        let state = Arc::new(Mutex::new(FeedState::default()));
+        let asked = Arc::clone(&state);
         let answer = Answer::new(move |_| {
-            let mut told = asked.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = told.now;
-            told.answered.push((Instant::now(), now));
+            let mut state = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = state.now;
+            state.answered.push((Instant::now(), now));
             now.reply()
         });
         origin.set(HOST, "/", answer);
-        Self { origin, told }
+        Self { origin, state }
     }
 
     /// Where it is.
@@ -91,19 +90,19 @@ impl Server {
         self.origin.addr()
     }
 
-    /// What it says from now on.
+    /// Changes the content.
     pub fn say(&self, feed: Feed) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).now = feed;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).now = feed;
     }
 
-    /// How often it was asked.
+    /// The number of requests.
     pub fn asked(&self) -> usize {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).answered.len()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).answered.len()
     }
 
-    /// What must be said of it; none while its last answer is being taken in.
+    /// The expected series; `None` while the last response is being processed.
     pub fn expected(&self, timeout: Duration) -> Option<BTreeMap<String, f64>> {
-        let (at, last) = *self.told.lock().unwrap_or_else(PoisonError::into_inner).answered.last()?;
+        let (at, last) = *self.state.lock().unwrap_or_else(PoisonError::into_inner).answered.last()?;
         let moment = if last == Feed::Silent { timeout + MOMENT } else { MOMENT };
         if at.elapsed() < moment {
             return None;

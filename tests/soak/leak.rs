@@ -1,4 +1,4 @@
-//! Whether what a process holds stays flat. Pure.
+//! Whether a process's resources stay flat. Pure.
 
 use std::time::Duration;
 

@@ -1,14 +1,14 @@
-//! What the exporter must say of a lab in this state. Written from METRICS.md and the catalog's data alone: nothing of
-//! the crate's own judging is called.
+//! The expected metrics of a lab state. Derived from METRICS.md and the catalog's data, without the crate's
+//! decision code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use defender_exporter::catalog::{Component, Endpoint, Evidence, Scheme, Trust, embedded};
+use defender_exporter::catalog::{Basis, Component, Confidence, Endpoint, Evidence, Scheme, Trust, embedded};
 
-use crate::state::{Door, HostFault as F, NameFault, ProxyFault, Source, State, Variant};
+use crate::state::{HostFault as F, ListenerFault, NameFault, ProxyFault, Source, State, Variant};
 use crate::world::{ADDED, DIRECT, PROXIED, PROXY, World, name_of};
 
-/// Where and why a probe fails: the stage and the reasons that it may have there.
+/// Where and why a probe fails: the phase and the reasons that it may have there.
 type Failure = (&'static str, BTreeSet<&'static str>);
 
 /// What is known of a chain's revocation.
@@ -16,9 +16,9 @@ type Failure = (&'static str, BTreeSet<&'static str>);
 pub enum Revocation {
     Good,
     Revoked,
-    /// Nobody who should tell does.
+    /// No source responds.
     Unknown,
-    /// Nothing says who should tell.
+    /// The certificate names no source.
     NoSource,
 }
 
@@ -27,6 +27,8 @@ pub enum Revocation {
 pub struct Outcome {
     /// None: a genuine answer over a chain that clients take.
     pub failures: Vec<Failure>,
+    /// Whether it proves that something is in the way.
+    harm: bool,
     /// Whether a genuine answer came over a trusted chain all the same.
     genuine: bool,
     intercepted: bool,
@@ -34,12 +36,20 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn fails(stage: &'static str, reasons: &[&'static str]) -> Self {
-        Self::fails_as([(stage, reasons.iter().copied().collect())].into())
+    fn fails(phase: &'static str, reasons: &[&'static str]) -> Self {
+        Self::fails_as([(phase, reasons.iter().copied().collect())].into())
     }
 
     fn fails_as(failures: Vec<Failure>) -> Self {
-        Self { failures, genuine: false, intercepted: false, revocation: None }
+        Self { failures, harm: true, genuine: false, intercepted: false, revocation: None }
+    }
+
+    /// The response lacks the catalog's evidence; `None` if that isn't a failure.
+    fn lacks(endpoint: &Endpoint, failure: Option<(&'static str, &'static [&'static str])>) -> Self {
+        match failure {
+            Some((phase, reasons)) => Self { harm: proves_harm(endpoint), ..Self::fails(phase, reasons) },
+            None => Self { harm: false, ..Self::fails_as(Vec::new()) },
+        }
     }
 
     pub fn success(&self) -> bool {
@@ -69,8 +79,8 @@ pub fn targets(world: &World, state: &State) -> Vec<Target> {
             let own = (endpoint.component.as_str().to_owned(), endpoint.url.as_str().to_owned());
             let without = matches!(&state.variant, Variant::Without(component, url) if (component, url) == (&own.0, &own.1));
             let added = endpoint.url.as_str() == ADDED && state.variant != Variant::Added;
-            let by_route = route == DIRECT || PROXIED.contains(&endpoint.component);
-            if !without && !added && by_route {
+            let maps_endpoints = route == DIRECT || PROXIED.contains(&endpoint.component);
+            if !without && !added && maps_endpoints {
                 targets.push(Target { endpoint: endpoint.clone(), route });
             }
         }
@@ -105,18 +115,20 @@ fn direct(world: &World, state: &State, target: &Target) -> Option<Outcome> {
             None => {}
         }
     }
-    let (door, first) = if secure(&target.endpoint) { (state.tls, "tls") } else { (state.plain, "request") };
-    Some(match door? {
-        Door::Shut => Outcome::fails("connect", &["refused"]),
-        Door::Jammed => Outcome::fails("connect", &["timeout"]),
+    let (fault, first) = if secure(&target.endpoint) { (state.tls, "tls") } else { (state.plain, "request") };
+    Some(match fault? {
+        ListenerFault::Shut => Outcome::fails("connect", &["refused"]),
+        ListenerFault::Jammed => Outcome::fails("connect", &["timeout"]),
         // A client that the machine leaves waiting may learn of the reset while it still connects.
-        Door::Reset => Outcome::fails_as(vec![(first, ["reset"].into()), ("connect", ["reset"].into())]),
-        Door::Closed => Outcome::fails(first, &["closed"]),
-        Door::Silent => Outcome::fails(first, &["timeout"]),
+        ListenerFault::Reset => {
+            Outcome::fails_as(vec![(first, ["reset"].into()), ("connect", ["reset"].into())])
+        }
+        ListenerFault::Closed => Outcome::fails(first, &["closed"]),
+        ListenerFault::Silent => Outcome::fails(first, &["timeout"]),
     })
 }
 
-/// The same by the proxy, which asks no DNS and passes on what it meets.
+/// The same via the proxy, which resolves no names and forwards failures.
 fn proxied(state: &State, target: &Target) -> Option<Outcome> {
     let tls = secure(&target.endpoint);
     let asked = if tls { "tunnel" } else { "request" };
@@ -126,25 +138,22 @@ fn proxied(state: &State, target: &Target) -> Option<Outcome> {
             ProxyFault::Demand => Outcome::fails(asked, &["auth_required"]),
             ProxyFault::BadGateway => Outcome::fails(asked, &["bad_gateway"]),
             ProxyFault::Bare502 if tls => Outcome::fails("tunnel", &["bad_gateway"]),
-            ProxyFault::Bare502 => {
-                let (at, reasons) = lacking(&target.endpoint, 502)?;
-                Outcome::fails(at, reasons)
-            }
+            ProxyFault::Bare502 => Outcome::lacks(&target.endpoint, lacking(&target.endpoint, 502)),
             ProxyFault::Closed => Outcome::fails(asked, &["closed"]),
             ProxyFault::Late => Outcome::fails(asked, &["timeout"]),
         });
     }
-    let (door, first) = if tls { (state.tls, "tls") } else { (state.plain, "request") };
-    Some(match door? {
+    let (fault, first) = if tls { (state.tls, "tls") } else { (state.plain, "request") };
+    Some(match fault? {
         // The lab's proxy can't connect, and goes without a word.
-        Door::Shut => Outcome::fails(asked, ENDED),
-        Door::Jammed => Outcome::fails(asked, &["timeout"]),
-        Door::Reset => Outcome::fails_as(vec![
+        ListenerFault::Shut => Outcome::fails(asked, ENDED),
+        ListenerFault::Jammed => Outcome::fails(asked, &["timeout"]),
+        ListenerFault::Reset => Outcome::fails_as(vec![
             (first, ENDED.iter().copied().collect()),
             (asked, ENDED.iter().copied().collect()),
         ]),
-        Door::Closed => Outcome::fails(first, ENDED),
-        Door::Silent => Outcome::fails(first, &["timeout"]),
+        ListenerFault::Closed => Outcome::fails(first, ENDED),
+        ListenerFault::Silent => Outcome::fails(first, &["timeout"]),
     })
 }
 
@@ -189,30 +198,49 @@ fn answer(state: &State, target: &Target) -> Outcome {
     };
     let intercepted = fault == Some(&F::Intercepted);
     let revocation = revocation(state, target, fault.copied());
-    if let Some((stage, reasons)) = end {
-        // A chain that is known to be revoked is told of first, whatever came over it.
-        let over_a_chain = secure(endpoint) && stage != "tls";
+    if let Some((phase, reasons)) = end {
+        // A known revocation takes precedence over the response.
+        let over_a_chain = secure(endpoint) && phase != "tls";
         if over_a_chain && revocation == Some(Revocation::Revoked) {
             return Outcome { revocation, ..Outcome::fails("tls", &["revoked"]) };
         }
         let revocation = revocation.filter(|_| over_a_chain);
-        return Outcome { revocation, ..Outcome::fails(stage, reasons) };
+        let by_content = matches!(fault, Some(F::ServerError | F::OtherContent));
+        let harm = !by_content || proves_harm(endpoint);
+        return Outcome { harm, revocation, ..Outcome::fails(phase, reasons) };
     }
     let because = match revocation {
         _ if intercepted && !endpoint.may_be_inspected => Some("intercepted"),
         Some(Revocation::Revoked) => Some("revoked"),
         _ => None,
     };
-    let failures = because.map(|reason| ("tls", [reason].into())).into_iter().collect();
-    Outcome { failures, genuine: true, intercepted, revocation }
+    let failures: Vec<_> = because.map(|reason| ("tls", [reason].into())).into_iter().collect();
+    Outcome { harm: !failures.is_empty(), failures, genuine: true, intercepted, revocation }
+}
+
+/// Whether the catalog is sure of its evidence.
+fn sure(endpoint: &Endpoint) -> bool {
+    endpoint.basis == Basis::Document || endpoint.confidence == Confidence::A
+}
+
+/// Whether another content than the expected one proves harm: on plain HTTP, where nothing else proves the answer, of what should
+/// prove itself.
+fn proves_harm(endpoint: &Endpoint) -> bool {
+    let proves = |evidence: &Evidence| matches!(evidence, Evidence::Body(_) | Evidence::Header { .. });
+    !secure(endpoint) && sure(endpoint) && endpoint.evidence.iter().any(proves)
 }
 
 /// The failure of an answer with this status and nothing that the catalog asks for, where it asks for anything: what is
-/// missing decides, and the status where that isn't as expected.
+/// missing decides, and the status where that isn't as expected. What the catalog isn't sure of counts only where a plain answer
+/// of the expected status isn't the object.
 fn lacking(endpoint: &Endpoint, status: u16) -> Option<(&'static str, &'static [&'static str])> {
     let expected = endpoint.expect.allows(status);
     let first =
         endpoint.evidence.iter().find(|evidence| !(expected && matches!(evidence, Evidence::Status)))?;
+    let not_the_object = expected && !secure(endpoint) && matches!(first, Evidence::Body(_));
+    if !sure(endpoint) && !not_the_object {
+        return None;
+    }
     Some(match first {
         _ if !expected => ("request", &["status"]),
         Evidence::Body(_) => ("transfer", &["wrong_content"]),
@@ -232,20 +260,20 @@ fn revocation(state: &State, target: &Target, fault: Option<F>) -> Option<Revoca
         _ => &[Source::Ocsp, Source::Crl, Source::Crl2],
     };
     // All of them are served by the plain origin.
-    let told = state.plain.is_none() && sources.iter().any(|source| !state.blocked.contains(source));
+    let reachable = state.plain.is_none() && sources.iter().any(|source| !state.blocked.contains(source));
     let revoked = state.revoked.contains(endpoint.url.host()) && fault != Some(F::Renewed);
-    Some(match (told, revoked) {
+    Some(match (reachable, revoked) {
         (false, _) => Revocation::Unknown,
         (true, true) => Revocation::Revoked,
         (true, false) => Revocation::Good,
     })
 }
 
-/// What must be said: each series of the families that are compared, with the values that it may have.
+/// The expected series of the compared families, with their allowed values.
 pub struct Expected {
     /// Series with their value.
     pub exact: BTreeMap<String, f64>,
-    /// For each target that fails, the series that may say why: exactly one of them does.
+    /// For each failing target, the possible reason series: exactly one exists.
     pub reasons: BTreeMap<String, Vec<String>>,
 }
 
@@ -257,16 +285,17 @@ pub const FAMILIES: [&str; 4] = [
     "defender_update_source_available",
 ];
 
-/// What must be said of all targets.
+/// The expected series of all targets.
 pub fn expected(world: &World, state: &State) -> Expected {
-    let all: Vec<_> =
+    let mut all: Vec<_> =
         targets(world, state).into_iter().map(|target| (outcome(world, state, &target), target)).collect();
+    retire(&mut all);
     let (mut exact, mut reasons) = (BTreeMap::new(), BTreeMap::new());
     for (outcome, target) in &all {
         let labels = target.labels();
         exact.insert(format!("defender_probe_success{{{labels}}}"), f64::from(u8::from(outcome.success())));
-        let why = |(stage, reasons): &Failure| -> Vec<String> {
-            reasons.iter().map(|reason| format!("{labels},stage=\"{stage}\",reason=\"{reason}\"")).collect()
+        let why = |(phase, reasons): &Failure| -> Vec<String> {
+            reasons.iter().map(|reason| format!("{labels},phase=\"{phase}\",reason=\"{reason}\"")).collect()
         };
         if !outcome.success() {
             reasons.insert(labels.clone(), outcome.failures.iter().flat_map(why).collect());
@@ -282,6 +311,21 @@ pub fn expected(world: &World, state: &State) -> Expected {
     }
     exact.insert("defender_config_last_reload_successful".to_owned(), f64::from(u8::from(!state.refused)));
     Expected { exact, reasons }
+}
+
+/// A listed regional host without a DNS entry is no failure while another host of its region responds.
+fn retire(all: &mut [(Outcome, Target)]) {
+    let of = |target: &Target| {
+        let Endpoint { component, geo, serves, .. } = &target.endpoint;
+        (target.route, *component, *geo, serves.clone())
+    };
+    let answering: Vec<_> =
+        all.iter().filter(|(outcome, _)| outcome.success()).map(|(_, target)| of(target)).collect();
+    for (outcome, target) in all {
+        let listed = target.endpoint.confidence == Confidence::D && target.endpoint.geo.is_some();
+        let gone = outcome.failures == [("resolve", ["nxdomain"].into())];
+        outcome.harm &= !(listed && gone && answering.contains(&of(target)));
+    }
 }
 
 type Known<'a> = (&'a Outcome, &'a Endpoint);
@@ -310,15 +354,24 @@ fn verdicts(route: &str, own: &[Known<'_>]) -> BTreeMap<String, f64> {
             said.insert(series, number(served(&spec.needs, &members)));
         }
     }
-    let ways: Vec<_> = own
+    let maps_endpoints: Vec<_> = own
         .iter()
         .filter(|(_, endpoint)| endpoint.component == Component::Maps && endpoint.serves.is_some())
         .collect();
+    let maps = embedded().components.iter().find(|spec| spec.component == Component::Maps);
+    let needs = maps.map(|spec| spec.needs.clone()).unwrap_or_default();
     for options in 0..4 {
-        let connected = ways.iter().any(|(outcome, _)| connects(outcome, options & 1 != 0, options & 2 != 0));
+        let served = |need: &String| {
+            let mut own = maps_endpoints
+                .iter()
+                .filter(|(_, endpoint)| endpoint.serves.as_ref() == Some(need))
+                .peekable();
+            own.peek().is_none()
+                || own.any(|(outcome, _)| connects(outcome, options & 1 != 0, options & 2 != 0))
+        };
         said.insert(
             format!("defender_maps_connected{{route=\"{route}\",ssl_options=\"{options}\"}}"),
-            number(connected),
+            number(needs.iter().all(served)),
         );
     }
     said
@@ -333,18 +386,18 @@ fn served(needs: &[String], members: &[Known<'_>]) -> bool {
     needs.iter().all(|need| {
         let mut serving =
             members.iter().filter(|(_, endpoint)| endpoint.serves.as_ref() == Some(need)).peekable();
-        serving.peek().is_none() || serving.any(|(outcome, _)| outcome.success())
+        serving.peek().is_none() || serving.any(|(outcome, _)| !outcome.harm)
     })
 }
 
 fn available(needs: &[String], members: &[Known<'_>]) -> bool {
     let any_serves =
         members.iter().any(|(_, endpoint)| endpoint.serves.as_ref().is_some_and(|need| needs.contains(need)));
-    served(needs, members) && (any_serves || members.iter().any(|(outcome, _)| outcome.success()))
+    served(needs, members) && (any_serves || members.iter().any(|(outcome, _)| !outcome.harm))
 }
 
 fn connects(outcome: &Outcome, checks_revocation: bool, pins: bool) -> bool {
-    outcome.genuine
+    (outcome.genuine || outcome.success())
         && !(pins && outcome.intercepted)
         && !(checks_revocation && outcome.revocation != Some(Revocation::Good))
 }

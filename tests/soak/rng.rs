@@ -1,4 +1,4 @@
-//! Random numbers that a seed repeats: splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+//! Reproducible random numbers: splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
 
 /// A stream of them.
 pub struct Rng(u64);

@@ -1,4 +1,4 @@
-//! The run: change something, wait until it must have settled, compare; and at the end the table.
+//! The run: makes changes, waits until they have settled, compares; prints the table at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::Client;
 use tokio::task::JoinSet;
 
-use crate::Wish;
+use crate::RunOptions;
 use crate::exporter::Exporter;
 use crate::lab;
 use crate::leak::{self, Median};
@@ -22,14 +22,14 @@ use crate::world::{INTERVAL, TIMEOUT, VALID, World};
 /// to the one after, each with its timeout; and what a busy machine adds.
 const SETTLED: Duration =
     Duration::from_secs(INTERVAL.as_secs() * 5 / 2 + TIMEOUT.as_secs() * 2 + 2 * SLACK.as_secs());
-/// What was told of revocation before a change is used no longer than this after it.
-const TOLD: Duration = Duration::from_secs(VALID.as_secs() + 2);
-/// How long a quiet moment is looked at.
+/// How long earlier revocation data is used after a change.
+const REVOCATION_CHANGE: Duration = Duration::from_secs(VALID.as_secs() + 2);
+/// The length of a quiet period.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How often a moment is looked at.
+/// The maximum number of checks of a moment.
 const LOOKS: usize = 3;
-/// How many differences are told.
+/// The maximum number of differences in the report.
 const SHOWN: usize = 12;
 /// What memory does in less than this is warming up.
 const LONG: Duration = Duration::from_secs(1200);
@@ -64,8 +64,8 @@ struct Run {
 ///
 /// # Errors
 /// What isn't as it must be.
-pub async fn run(wish: &Wish) -> Result<(), String> {
-    println!("seed {} for {} s (--seed={} repeats it)", wish.seed, wish.length.as_secs(), wish.seed);
+pub async fn run(options: &RunOptions) -> Result<(), String> {
+    println!("seed {} for {} s (--seed={} repeats it)", options.seed, options.length.as_secs(), options.seed);
     let world = Arc::new(World::start().await);
     let exporter = Arc::new(Exporter::start(&world.file()));
     let (client, watch, revoked) = (lab::client(), Watch::default(), Arc::default());
@@ -73,7 +73,7 @@ pub async fn run(wish: &Wish) -> Result<(), String> {
     tasks.spawn(tell(Arc::clone(&world), Arc::clone(&revoked)));
     tasks.spawn(watch.clone().scrape(Arc::clone(&exporter), client.clone()));
     let urls = world.endpoints.iter().map(|endpoint| endpoint.url.as_str().to_owned()).collect();
-    tasks.spawn(watch.clone().disturb(Arc::clone(&exporter), client.clone(), wish.seed, urls));
+    tasks.spawn(watch.clone().disturb(Arc::clone(&exporter), client.clone(), options.seed, urls));
     let mut run = Run {
         world,
         exporter,
@@ -88,11 +88,11 @@ pub async fn run(wish: &Wish) -> Result<(), String> {
         recent: Vec::new(),
         late: Vec::new(),
     };
-    let ended = run.all(wish, tasks).await;
-    ended.map_err(|problem| run.explain(&problem, wish))
+    let ended = run.all(options, tasks).await;
+    ended.map_err(|problem| run.explain(&problem, options))
 }
 
-/// Serves what is told of revocation, each second anew.
+/// Renews the served revocation data every second.
 async fn tell(world: Arc<World>, revoked: Arc<Mutex<BTreeSet<String>>>) {
     loop {
         let now = revoked.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -102,10 +102,10 @@ async fn tell(world: Arc<World>, revoked: Arc<Mutex<BTreeSet<String>>>) {
 }
 
 impl Run {
-    async fn all(&mut self, wish: &Wish, mut tasks: JoinSet<()>) -> Result<(), String> {
-        let (start, mut rng, places) = (Instant::now(), Rng::new(wish.seed), self.world.places());
-        let warm = if wish.length < LONG { wish.length.mul_f64(0.15) } else { LONG / 2 };
-        let last = wish.length.saturating_sub(SETTLED / 2 + QUIET);
+    async fn all(&mut self, options: &RunOptions, mut tasks: JoinSet<()>) -> Result<(), String> {
+        let (start, mut rng, places) = (Instant::now(), Rng::new(options.seed), self.world.places());
+        let warm = if options.length < LONG { options.length.mul_f64(0.15) } else { LONG / 2 };
+        let last = options.length.saturating_sub(SETTLED / 2 + QUIET);
         let (mut quiet, mut minute) = (None, 0);
         self.settle(false).await?;
         self.compare().await?;
@@ -113,8 +113,8 @@ impl Run {
             if quiet.is_none() && start.elapsed() >= warm {
                 quiet = Some((start.elapsed(), self.quiet().await?));
             }
-            let (next, told) = self.state.next(&mut rng, &places);
-            self.step(next, told).await?;
+            let (next, changes) = self.state.next(&mut rng, &places);
+            self.step(next, changes).await?;
             if start.elapsed().as_secs() / 60 > minute {
                 minute = start.elapsed().as_secs() / 60;
                 self.progress(minute);
@@ -128,10 +128,10 @@ impl Run {
     }
 
     /// Changes what is wrong, waits, and compares.
-    async fn step(&mut self, next: State, told: Vec<String>) -> Result<(), String> {
+    async fn step(&mut self, next: State, changes: Vec<String>) -> Result<(), String> {
         self.steps += 1;
-        self.recent.push(format!("step {}: {}", self.steps, told.join(", ")));
-        for fault in told {
+        self.recent.push(format!("step {}: {}", self.steps, changes.join(", ")));
+        for fault in changes {
             *self.faults.entry(fault).or_default() += 1;
         }
         let before = std::mem::replace(&mut self.state, next);
@@ -183,7 +183,7 @@ impl Run {
     /// Waits until each target has been probed twice: the second probe began after everything had changed.
     async fn settle(&self, revocation: bool) -> Result<(), String> {
         if revocation {
-            tokio::time::sleep(TOLD).await;
+            tokio::time::sleep(REVOCATION_CHANGE).await;
         }
         let wanted: Vec<_> = model::targets(&self.world, &self.state)
             .iter()
@@ -230,7 +230,7 @@ impl Run {
         }
         self.compared += expected.exact.len() + now.of(REASON).count();
         self.reasons.extend(
-            now.of(REASON).filter_map(|(labels, _)| Some(labels.split_once(",stage=")?.1.to_owned())),
+            now.of(REASON).filter_map(|(labels, _)| Some(labels.split_once(",phase=")?.1.to_owned())),
         );
         Ok(Look::Same)
     }
@@ -302,12 +302,12 @@ impl Run {
     }
 
     /// A problem with all that helps to find it.
-    fn explain(&self, problem: &str, wish: &Wish) -> String {
+    fn explain(&self, problem: &str, options: &RunOptions) -> String {
         let (_, tail) = self.exporter.log();
         let recent = self.recent.iter().rev().take(5).rev().cloned().collect::<Vec<_>>().join("\n  ");
         format!(
             "{problem}\nseed {}, step {}; last steps:\n  {recent}\nthe lab's state: {:#?}\nthe end of the log:\n  {}",
-            wish.seed,
+            options.seed,
             self.steps,
             self.state,
             tail.join("\n  ")
@@ -319,7 +319,7 @@ fn counts<'a, K: std::fmt::Display + 'a>(counts: impl Iterator<Item = (K, &'a us
     counts.map(|(what, count)| format!("{what} {count}")).collect::<Vec<_>>().join(", ")
 }
 
-/// What is said and shouldn't be, and what isn't and should.
+/// Unexpected and missing series.
 fn differences(expected: &Expected, now: &Scrape) -> Vec<String> {
     let mut found = Vec::new();
     for (series, value) in &expected.exact {
@@ -336,7 +336,7 @@ fn differences(expected: &Expected, now: &Scrape) -> Vec<String> {
             }
         }
     }
-    found.extend(reasons(expected, now).into_iter().map(|(_, told)| told));
+    found.extend(reasons(expected, now).into_iter().map(|(_, difference)| difference));
     found
 }
 
@@ -345,17 +345,17 @@ fn only_timeouts(expected: &Expected, now: &Scrape) -> bool {
     let timeouts: BTreeSet<&str> = now
         .of(REASON)
         .filter(|(labels, _)| label(labels, "reason") == "timeout")
-        .filter_map(|(labels, _)| Some(labels.split_once(",stage=")?.0))
+        .filter_map(|(labels, _)| Some(labels.split_once(",phase=")?.0))
         .collect();
     let otherwise: BTreeSet<String> = reasons(expected, now).into_iter().map(|(target, _)| target).collect();
     !otherwise.is_empty() && otherwise.iter().all(|target| timeouts.contains(target.as_str()))
 }
 
-/// The targets that say another reason than they should, or one where there is none; and what they say.
+/// The targets with an unexpected reason, and that reason.
 fn reasons(expected: &Expected, now: &Scrape) -> Vec<(String, String)> {
     let mut said: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (labels, _) in now.of(REASON) {
-        said.entry(labels.split_once(",stage=").map_or(labels, |(target, _)| target))
+        said.entry(labels.split_once(",phase=").map_or(labels, |(target, _)| target))
             .or_default()
             .push(labels);
     }
@@ -370,12 +370,12 @@ fn reasons(expected: &Expected, now: &Scrape) -> Vec<(String, String)> {
         }
     };
     let tell = |target: &str| {
-        let told = format!(
+        let difference = format!(
             "{target}: expected one of {:?}, said {:?}",
             expected.reasons.get(target),
             said.get(target)
         );
-        (target.to_owned(), told)
+        (target.to_owned(), difference)
     };
     targets.into_iter().filter(differs).map(tell).collect()
 }

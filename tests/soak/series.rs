@@ -1,8 +1,8 @@
-//! What a scrape says, read from the text format. No label that is compared here needs an escape.
+//! The series of a scrape in the text format. No compared label contains escapes.
 
 use std::collections::BTreeMap;
 
-/// Every sample by its series: name and labels, as they stand.
+/// Every sample by its series: name and labels as written.
 pub struct Scrape(BTreeMap<String, f64>);
 
 impl Scrape {

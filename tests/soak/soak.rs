@@ -1,8 +1,10 @@
-//! A soak of the exporter: random faults in the lab for an hour, scraped all along, and at each settled moment held to a
-//! model of the lab that knows nothing of the exporter's own judging. README.md beside this file says how it is run.
+//! Soak test: random faults in the lab for an hour, continuous scrapes, and a comparison with an independent model
+//! at each settled moment. See README.md in this folder.
 
-// What can't be set up is no run: unwrapping says where.
+// A failed setup aborts the run.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+// What clippy.toml keeps to few places of the program.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 // This crate is a binary: `pub` marks what a module offers to the others.
 #![allow(unreachable_pub, missing_docs)]
 
@@ -23,37 +25,37 @@ mod world;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-/// What is asked for on the command line.
-pub struct Wish {
+/// The command line.
+pub struct RunOptions {
     pub length: Duration,
     pub seed: u64,
 }
 
-fn wish() -> Result<Wish, String> {
+fn options() -> Result<RunOptions, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut wish = Wish { length: Duration::from_secs(3600), seed: now.as_secs() };
+    let mut options = RunOptions { length: Duration::from_secs(3600), seed: now.as_secs() };
     for argument in std::env::args().skip(1) {
         let number = argument.split_once('=').and_then(|(_, number)| number.parse().ok());
         match (argument.split('=').next(), number) {
-            (Some("--seconds"), Some(seconds)) => wish.length = Duration::from_secs(seconds),
-            (Some("--seed"), Some(seed)) => wish.seed = seed,
+            (Some("--seconds"), Some(seconds)) => options.length = Duration::from_secs(seconds),
+            (Some("--seed"), Some(seed)) => options.seed = seed,
             (Some("--bench"), None) => {} // cargo adds it
             _ => return Err(format!("{argument}: only --seconds=N and --seed=N are known")),
         }
     }
-    Ok(wish)
+    Ok(options)
 }
 
 fn main() -> ExitCode {
-    let wish = match wish() {
-        Ok(wish) => wish,
+    let options = match options() {
+        Ok(options) => options,
         Err(problem) => {
             eprintln!("{problem}");
             return ExitCode::from(2);
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(run::run(&wish)) {
+    match runtime.block_on(run::run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             println!("FAILED: {problem}");

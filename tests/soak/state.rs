@@ -1,12 +1,12 @@
-//! What is wrong with the lab at a moment, as data; and what may go wrong next, at random. Putting it into effect is
-//! `world.rs`' work, what follows from it `model.rs`'.
+//! The lab's faults at a moment, as data, and their random changes. `world.rs` applies them, `model.rs` derives the
+//! expected metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::feed::Feed;
 use crate::rng::Rng;
 
-/// A host as a client meets it: its name, and whether by TLS.
+/// A host and its scheme: its name, and whether TLS is used.
 pub type Server = (String, bool);
 
 /// What is wrong with one host, over TLS or without.
@@ -23,7 +23,7 @@ pub enum HostFault {
     ExpiredIntermediate,
     NotYetValid,
     WrongName,
-    /// Signed by itself: a root that nobody trusts.
+    /// Self-signed: an untrusted root.
     SelfSigned,
     BadSignature,
     /// By a root that this machine trusts and that isn't Microsoft's.
@@ -104,13 +104,13 @@ pub enum NameFault {
     Servfail,
     Refused,
     Silence,
-    /// With an address where nobody is.
+    /// An address where nothing responds.
     Moved,
 }
 
 /// How a server takes connections, for all hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Door {
+pub enum ListenerFault {
     /// Gone: its port refuses.
     Shut,
     /// Connecting hangs.
@@ -126,15 +126,15 @@ pub enum Door {
 pub enum ProxyFault {
     Shut,
     Demand,
-    /// 502, and says that it is its own.
+    /// 502, identified as the proxy's own.
     BadGateway,
-    /// 502, as anybody may say it.
+    /// 502 of unknown origin.
     Bare502,
     Closed,
     Late,
 }
 
-/// Where revocation is told.
+/// The sources of revocation data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     Crl,
@@ -142,7 +142,7 @@ pub enum Source {
     Ocsp,
 }
 
-/// What the configuration file says besides what it always says.
+/// Changes to the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Variant {
     /// Nothing.
@@ -162,8 +162,8 @@ pub struct State {
     pub hosts: BTreeMap<Server, HostFault>,
     pub names: BTreeMap<String, NameFault>,
     pub dns_gone: bool,
-    pub tls: Option<Door>,
-    pub plain: Option<Door>,
+    pub tls: Option<ListenerFault>,
+    pub plain: Option<ListenerFault>,
     pub proxy: Option<ProxyFault>,
     pub blocked: BTreeSet<Source>,
     /// Hosts whose leaf is revoked.
@@ -179,9 +179,9 @@ pub struct State {
 /// Where things may go wrong.
 pub struct Places {
     pub servers: Vec<Server>,
-    /// Those that are asked with HEAD: no answer of theirs has a body.
+    /// Endpoints probed with HEAD: their responses have no body.
     pub bodiless: BTreeSet<Server>,
-    /// Names that DNS is asked for.
+    /// Names resolved by DNS.
     pub names: Vec<String>,
     /// The endpoints of the catalog: component and URL.
     pub endpoints: Vec<(String, String)>,
@@ -194,8 +194,8 @@ impl State {
     /// The next state, and in words what has changed.
     pub fn next(&self, rng: &mut Rng, places: &Places) -> (Self, Vec<String>) {
         let mut next = self.clone();
-        let mut told = Vec::new();
-        next.calm(rng, &mut told);
+        let mut changes = Vec::new();
+        next.calm(rng, &mut changes);
         for _ in 0..=rng.below(10) {
             let change = match rng.below(100) {
                 0..64 => next.trouble_a_host(rng, places),
@@ -207,17 +207,17 @@ impl State {
                 _ if next.reloads == self.reloads => next.reconfigure(rng, places),
                 _ => continue, // what isn't loaded between two writings never was
             };
-            told.push(change);
+            changes.push(change);
         }
         if next.plain.is_some() {
             // Whether the intermediate can be had then depends on who has fetched it before.
             next.hosts.retain(|_, fault| *fault != F::Completed);
         }
-        (next, told)
+        (next, changes)
     }
 
     /// Takes back some of what is wrong, what holds for all hosts first of all: it hides everything else.
-    fn calm(&mut self, rng: &mut Rng, told: &mut Vec<String>) {
+    fn calm(&mut self, rng: &mut Rng, changes: &mut Vec<String>) {
         let before = self.clone();
         if rng.percent(8) {
             *self = self.healed();
@@ -234,7 +234,7 @@ impl State {
         self.blocked.retain(|_| !rng.percent(60));
         self.revoked.retain(|_| !rng.percent(40));
         if *self != before {
-            told.push("healed".to_owned());
+            changes.push("healed".to_owned());
         }
     }
 
@@ -249,7 +249,7 @@ impl State {
         Self { reloads: self.reloads + 1, ..Self::default() }
     }
 
-    /// Whether revocation is told otherwise than before: that takes longer to be known.
+    /// Whether the revocation data changed, which takes longer to settle.
     pub fn tells_revocation_otherwise(&self, before: &Self) -> bool {
         (&self.blocked, &self.revoked) != (&before.blocked, &before.revoked)
             || self.plain.is_none() != before.plain.is_none()
@@ -281,16 +281,22 @@ impl State {
     }
 
     fn trouble_a_server(&mut self, rng: &mut Rng) -> String {
-        let all = [Door::Shut, Door::Reset, Door::Closed, Door::Silent, Door::Jammed];
+        let all = [
+            ListenerFault::Shut,
+            ListenerFault::Reset,
+            ListenerFault::Closed,
+            ListenerFault::Silent,
+            ListenerFault::Jammed,
+        ];
         if rng.percent(65) {
-            let door = *rng.pick(&all);
-            self.tls = Some(door);
-            return format!("tls:{door:?}");
+            let fault = *rng.pick(&all);
+            self.tls = Some(fault);
+            return format!("tls:{fault:?}");
         }
         // Who answers for revocation is there too: a hang would cost its checks half a minute.
-        let door = *rng.pick(&all[..3]);
-        self.plain = Some(door);
-        format!("plain:{door:?}")
+        let fault = *rng.pick(&all[..3]);
+        self.plain = Some(fault);
+        format!("plain:{fault:?}")
     }
 
     fn trouble_the_proxy(&mut self, rng: &mut Rng) -> String {

@@ -1,5 +1,5 @@
-//! What goes on all along: a scrape a second whose counters may not fall and whose targets may not stand still, what the
-//! process holds, and clients of every other kind beside it.
+//! Continuous checks: a scrape per second whose counters must not decrease and whose targets must progress, the
+//! process's resources, and other kinds of clients.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,14 +18,14 @@ use crate::world::{INTERVAL, TIMEOUT};
 pub const SLACK: Duration = Duration::from_secs(5);
 
 /// The longest that anything may take to be answered.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What has been seen.
 #[derive(Default)]
 pub struct Seen {
     /// Scrapes by kind.
     pub requests: BTreeMap<&'static str, usize>,
-    /// Each second: since when, and what was held.
+    /// Each second: the start, and the resources.
     pub held: Vec<(Duration, Held)>,
     /// The oldest that a target's last probe was, and whose.
     pub oldest: (f64, String),
@@ -150,7 +150,7 @@ impl Watch {
     ) -> Result<(), String> {
         let request = client
             .get(format!("{}{path}", exporter.base))
-            .timeout(PATIENCE)
+            .timeout(TEST_TIMEOUT)
             .header("accept", accept)
             .header("accept-encoding", encoding);
         let answer = request.send().await.map_err(|error| format!("{path}: {error}"))?;
@@ -201,7 +201,7 @@ const PROTOBUF: &str =
 pub async fn scrape(client: &Client, base: &str) -> Result<Scrape, String> {
     let answer = client
         .get(format!("{base}/metrics"))
-        .timeout(PATIENCE)
+        .timeout(TEST_TIMEOUT)
         .send()
         .await
         .map_err(|error| format!("a scrape: {error}"))?;

@@ -1,5 +1,4 @@
-//! The lab as it stands in for the Internet, and the exporter's configuration that leads there. What is to be wrong is
-//! data (`state.rs`); here it is put into effect.
+//! The lab as the exporter's Internet, and the exporter's configuration. Applies the faults of `state.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,15 +21,17 @@ use crate::lab::pki::{Authority, Flaw, Issuer, Leaf};
 use crate::lab::proxy::{Kind, Order, Proxy, demand};
 use crate::lab::reply::{End, Response};
 use crate::lab::{Lab, host_port, named};
-use crate::state::{Door, HostFault as F, NameFault, Places, ProxyFault, Server, Source, State, Variant};
+use crate::state::{
+    HostFault as F, ListenerFault, NameFault, Places, ProxyFault, Server, Source, State, Variant,
+};
 
 /// Between two probes of a target.
 pub const INTERVAL: Duration = Duration::from_secs(6);
 /// For one probe: long beside what a busy machine takes, since a hang costs just that.
 pub const TIMEOUT: Duration = Duration::from_secs(4);
-/// How long what is said of revocation can be used.
+/// The validity of revocation data.
 pub const VALID: Duration = Duration::from_secs(8);
-/// How often it is asked for.
+/// The interval of its renewal.
 const REFRESH: Duration = Duration::from_secs(5);
 /// The same, at times.
 const OTHER_REFRESH: Duration = Duration::from_secs(4);
@@ -43,7 +44,7 @@ pub const PROXIED: [Component; 4] = [Component::Maps, Component::Update, Compone
 /// What the configuration adds at times.
 pub const ADDED: &str = "https://added.soak.lab/";
 
-/// Everything that the exporter meets.
+/// The exporter's surroundings.
 pub struct World {
     pub lab: Arc<Lab>,
     /// What may be probed, the added one last.
@@ -54,7 +55,7 @@ pub struct World {
     connect_to: BTreeMap<HostPort, ConnectTo>,
 }
 
-/// What a host is called in DNS, where DNS is asked for it.
+/// The DNS name of a host that is resolved by DNS.
 pub fn name_of(host: &str) -> String {
     format!("{host}.dns.lab")
 }
@@ -81,6 +82,27 @@ fn added() -> Endpoint {
     }
 }
 
+/// The genuine answers, but one hop for each endpoint, of hosts that have one chain for each kind of trust: the model knows
+/// hosts by what is wrong with them, and an answer that takes two is `tests/it`'s business.
+fn serve(lab: &Lab, endpoints: &[Endpoint]) -> Vec<ProbeUrl> {
+    let catalog = endpoints.iter().filter(|endpoint| endpoint.url.as_str() != ADDED);
+    lab.serve_all(catalog);
+    for endpoint in endpoints {
+        let (host, path) = (endpoint.url.host(), endpoint.url.path_and_query());
+        if endpoint.follow_redirects > 0 {
+            let status = if endpoint.range { 206 } else { 200 };
+            lab.tls.set(host, path, Response::new(status).header("Content-Range", "bytes 0-0/1").body("M"));
+        }
+        if endpoint.url.as_str() == ADDED {
+            lab.origin(&endpoint.url).set(host, path, Response::new(200));
+        }
+        if endpoint.url.scheme() == Scheme::Https {
+            lab.tls.set_authority(host, authority(endpoint.trust));
+        }
+    }
+    endpoints.iter().map(|endpoint| endpoint.url.clone()).collect()
+}
+
 fn authority(trust: Trust) -> Authority {
     if trust == Trust::Microsoft { Authority::Microsoft2011 } else { Authority::DigicertG2 }
 }
@@ -91,7 +113,7 @@ impl World {
         let lab = Arc::new(Lab::start_at(SystemTime::now()).await);
         let mut endpoints = catalog();
         endpoints.push(added());
-        let urls = lab.serve_all(&endpoints);
+        let urls = serve(&lab, &endpoints);
         let mut connect_to = lab.connect_to(&urls);
         let known = |(from, to): (&HostPort, &ConnectTo)| match to {
             ConnectTo::Address(to) => Some((from.to_string(), *to)),
@@ -115,7 +137,7 @@ impl World {
         world
     }
 
-    /// Whether DNS is asked on the direct way to a URL.
+    /// Whether the direct route to a URL uses DNS.
     pub fn named(&self, url: &ProbeUrl) -> bool {
         matches!(self.connect_to.get(&host_port(url)), Some(ConnectTo::Name(_)))
     }
@@ -236,8 +258,8 @@ impl World {
         for (source, host) in [(Source::Crl, CRL_HOST), (Source::Crl2, CRL2_HOST), (Source::Ocsp, OCSP_HOST)]
         {
             match (before.blocked.contains(&source), after.blocked.contains(&source)) {
-                (false, true) => self.lab.gate(host).block().await,
-                (true, false) => self.lab.gate(host).open().await,
+                (false, true) => self.lab.forwarder(host).block().await,
+                (true, false) => self.lab.forwarder(host).open().await,
                 _ => {}
             }
         }
@@ -315,7 +337,7 @@ impl World {
     }
 }
 
-/// Whether DNS is asked on the direct way to a component's endpoints; the others have a fixed address.
+/// Whether the direct route to a component's endpoints uses DNS; the others have a fixed address.
 fn is_named(component: Component) -> bool {
     matches!(component, Component::Maps | Component::Crl | Component::Adl)
 }
@@ -335,22 +357,22 @@ fn answer(fault: NameFault) -> Answer {
     }
 }
 
-async fn open(origin: &Origin, before: Option<Door>, after: Option<Door>) {
+async fn open(origin: &Origin, before: Option<ListenerFault>, after: Option<ListenerFault>) {
     if before == after {
         return;
     }
-    if matches!(before, Some(Door::Shut | Door::Jammed)) {
+    if matches!(before, Some(ListenerFault::Shut | ListenerFault::Jammed)) {
         origin.restart().await;
     }
     origin.set_accept(match after {
-        Some(Door::Reset) => Accept::Reset,
-        Some(Door::Closed) => Accept::Close,
-        Some(Door::Silent) => Accept::Silent,
-        None | Some(Door::Shut | Door::Jammed) => Accept::Normal,
+        Some(ListenerFault::Reset) => Accept::Reset,
+        Some(ListenerFault::Closed) => Accept::Close,
+        Some(ListenerFault::Silent) => Accept::Silent,
+        None | Some(ListenerFault::Shut | ListenerFault::Jammed) => Accept::Normal,
     });
     match after {
-        Some(Door::Shut) => origin.stop().await,
-        Some(Door::Jammed) => origin.jam().await,
+        Some(ListenerFault::Shut) => origin.stop().await,
+        Some(ListenerFault::Jammed) => origin.jam().await,
         _ => {}
     }
 }

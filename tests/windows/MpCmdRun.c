@@ -1,5 +1,5 @@
-/* A stand-in for MpCmdRun.exe: asked for a validation, it prints the file answer.txt that lies beside it and ends with the
-   exit code of that file's first line, in hexadecimal. Where that line is "hang", it never ends by itself. */
+/* A stand-in for MpCmdRun.exe: for a validation, prints the file answer.txt beside it, whose first line is the exit code in
+   hexadecimal, or "hang" to run forever. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +26,6 @@ int main(int count, char **arguments)
     }
     int code = (int)strtoul(line, NULL, 16);
     while (fgets(line, sizeof line, answer) != NULL)
-        fputs(line, stdout); /* as text: each line gets its carriage return */
+        fputs(line, stdout); /* text mode: adds carriage returns */
     return code;
 }

@@ -1,5 +1,5 @@
-/* Wine 8 lacks bcryptprimitives.dll, where every Rust program takes its random numbers from. This has that one function, over
-   the generator that Wine has. */
+/* Wine 8 lacks bcryptprimitives.dll, which every Rust program needs for random numbers. Implements that one function with Wine's
+   generator. */
 #include <windows.h>
 
 BOOLEAN NTAPI SystemFunction036(PVOID buffer, ULONG length); /* RtlGenRandom, in advapi32.dll */

@@ -1,5 +1,5 @@
-/* A stand-in for wevtutil.exe: holds what it is asked for to what the exporter may ask, and answers from C:\events.txt, a line
-   for each event: its number in the log, its id, its time, its error code or -. It understands "/q:", "/c:" and "/rd:". */
+/* A stand-in for wevtutil.exe: checks its arguments, and answers from C:\events.txt. Each line is an event: record number, id, time,
+   error code or -. Supports "/q:", "/c:" and "/rd:". */
 #include <fcntl.h>
 #include <io.h>
 #include <stdio.h>

@@ -1,12 +1,13 @@
-//! The catalog against the source document, and the parser against catalogs that are wrong.
+//! Tests of the embedded catalog against the source document, and of the parser with malformed catalogs.
 
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::catalog::UpdateSource;
 
 const DOCUMENT: &str = include_str!("../../../tests/data/source-document-patterns.tsv");
 
-/// Component → pattern → ports, as the source document has them.
+/// The ports of each component and pattern in the source document.
 fn documented() -> BTreeMap<(String, String), Vec<u16>> {
     let rows = DOCUMENT.lines().filter(|line| !line.starts_with('#'));
     rows.map(|row| {
@@ -24,7 +25,7 @@ fn the_embedded_catalog_is_good() {
 }
 
 #[test]
-fn the_catalog_has_every_pattern_of_the_source_document_and_no_other() {
+fn catalog_patterns_match_the_source_document() {
     let documented = documented();
     assert_eq!(documented.keys().filter(|(component, _)| component == "submission").count(), 20);
     let extra = [Geo::Au, Geo::Ch, Geo::In];
@@ -48,6 +49,58 @@ fn the_catalog_has_every_pattern_of_the_source_document_and_no_other() {
 }
 
 #[test]
+fn the_readme_says_in_numbers_how_sure_the_catalog_is() {
+    let of = |confidence| embedded().endpoints.iter().filter(|e| e.confidence == confidence).count();
+    let [a, b, c, d] = [Confidence::A, Confidence::B, Confidence::C, Confidence::D].map(of);
+    let documented = embedded().endpoints.iter().filter(|e| e.basis == Basis::Document).count();
+    let numbers = format!(
+        "Of the catalog's {} expected answers {a} rest on two captures or tools since 2023 (confidence A), {b} on one (B), \
+         {c} on older captures (C) and {d} on none (D: inferred); {documented} stand in a document of Microsoft.",
+        embedded().endpoints.len(),
+    );
+    let readme = include_str!("../../../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&numbers), "README.md, Limits: {numbers}");
+}
+
+#[test]
+fn no_tool_is_said_to_test_what_none_tests() {
+    for endpoint in &embedded().endpoints {
+        let sure = endpoint.confidence <= Confidence::B;
+        assert!(endpoint.basis != Basis::Tool || sure, "{}: which tool?", endpoint.url);
+        assert_eq!(endpoint.captured.is_some(), sure_of_date(endpoint), "{}", endpoint.url);
+    }
+}
+
+/// Whether the date of the last capture is known: for every captured endpoint except a CRL that only certificates name.
+fn sure_of_date(endpoint: &Endpoint) -> bool {
+    endpoint.confidence != Confidence::D && endpoint.url.host() != "crl4.digicert.com"
+}
+
+/// A wrongly guessed status could make a need look unserved. Each need therefore has an endpoint whose answer is proven by its
+/// chain or signature.
+#[test]
+fn no_need_hangs_on_a_status_that_nobody_captured() {
+    for spec in &embedded().components {
+        for need in &spec.needs {
+            let serving: Vec<_> = embedded()
+                .endpoints
+                .iter()
+                .filter(|e| e.component == spec.component && e.serves.as_ref() == Some(need))
+                .collect();
+            let proves_itself =
+                |e: &&Endpoint| matches!(e.trust, Trust::Microsoft | Trust::Public | Trust::SignedObject);
+            assert!(serving.iter().any(proves_itself), "{} {need}", spec.component);
+            let imitable = |e: &&Endpoint| e.trust == Trust::Plain;
+            assert!(
+                !serving.iter().any(imitable),
+                "{} {need}: any filter's status serves it",
+                spec.component
+            );
+        }
+    }
+}
+
+#[test]
 fn what_is_unconfirmed_is_not_shipped() {
     for endpoint in &embedded().endpoints {
         let host = endpoint.url.host();
@@ -55,7 +108,7 @@ fn what_is_unconfirmed_is_not_shipped() {
     }
 }
 
-/// A catalog with one component and this probe.
+/// A catalog with one component that has this probe.
 fn with(probe: &str) -> String {
     let component =
         "{ component: maps, purpose: p, needs: [], services: [{ pattern: a.example, ports: [443], probes: [";
@@ -71,33 +124,85 @@ fn check(probe: &str, expected: &str) {
 
 #[test]
 fn wrong_catalogs_say_what_is_wrong() {
-    let good = "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public }";
+    let good = "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: public }";
     parse(&with(good)).unwrap();
     check(&format!("{good}, {good}"), "maps: https://a.example/: stands twice");
-    check("{ url: 'a.example', expect: 200, basis: tool, trust: public }", "not a URL");
-    check("{ url: 'ftp://a.example/', expect: 200, basis: tool, trust: public }", "scheme \"ftp\"");
+    check("{ url: 'a.example', expect: 200, basis: tool, confidence: B, trust: public }", "not a URL");
     check(
-        "{ url: 'https://u:p@a.example/', expect: 200, basis: tool, trust: public }",
+        "{ url: 'ftp://a.example/', expect: 200, basis: tool, confidence: B, trust: public }",
+        "scheme \"ftp\"",
+    );
+    check(
+        "{ url: 'https://u:p@a.example/', expect: 200, basis: tool, confidence: B, trust: public }",
         "user name or password",
     );
-    check("{ url: 'https://a.example/', expect: [], basis: tool, trust: public }", "at least one");
-    check("{ url: 'https://a.example/', expect: 700, basis: tool, trust: public }", "100 to 599");
-    check("{ url: 'https://a.example/', expect: many, basis: tool, trust: public }", "any");
     check(
-        "{ url: 'https://a.example/', expect: 200, basis: tool, trust: plain }",
+        "{ url: 'https://a.example/', expect: [], basis: tool, confidence: B, trust: public }",
+        "at least one",
+    );
+    check(
+        "{ url: 'https://a.example/', expect: 700, basis: tool, confidence: B, trust: public }",
+        "100 to 599",
+    );
+    check("{ url: 'https://a.example/', expect: many, basis: tool, confidence: B, trust: public }", "any");
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: plain }",
         "trust plain does not fit",
     );
     check(
-        "{ url: 'http://a.example/', expect: 200, basis: tool, trust: plain }",
+        "{ url: 'http://a.example/', expect: 200, basis: tool, confidence: B, trust: plain }",
         "plain HTTP needs evidence",
     );
-    check("{ url: 'https://{}.example/', expect: 200, basis: tool, trust: public }", "placeholder");
-    check("{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, serves: x }", "\"x\"");
-    check("{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, colour: red }", "colour");
     check(
-        "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, evidence: [{ header: { name: X-Y } }] }",
+        "{ url: 'https://{}.example/', expect: 200, basis: tool, confidence: B, trust: public }",
+        "placeholder",
+    );
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: public, serves: x }",
+        "\"x\"",
+    );
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: public, colour: red }",
+        "colour",
+    );
+    for wrong in [
+        "{ url: 'http://a.example/', expect: 206, basis: tool, confidence: B, trust: plain, evidence: [status], range: true }",
+        "{ url: 'https://a.example/', method: HEAD, expect: 206, basis: tool, confidence: B, trust: public, range: true }",
+    ] {
+        check(wrong, "range is only for GET over https");
+    }
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: D, captured: '2026-08', trust: public }",
+        "confidence D",
+    );
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, captured: '2026-13', trust: public }",
+        "a year or a month is, as 2026 or 2026-08",
+    );
+    check("{ url: 'https://a.example/', expect: 200, basis: tool, confidence: E, trust: public }", "E");
+    check("{ url: 'https://a.example/', expect: 200, basis: tool, trust: public }", "confidence");
+    check(
+        "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: public, evidence: [{ header: { name: X-Y } }] }",
         "lower case",
     );
+}
+
+#[test]
+fn confidence_and_capture_date_are_parsed() {
+    let probe = |words: &str| {
+        parse(&with(&format!("{{ url: 'https://a.example/', expect: 206, trust: public, {words} }}")))
+            .unwrap()
+            .endpoints
+            .remove(0)
+    };
+    let captured = probe("basis: tool, confidence: B, captured: 2026-08, range: true");
+    assert_eq!(captured.captured, Some(Captured { year: 2026, month: Some(8) }));
+    assert!(captured.range && !captured.expects_firmly());
+    let old = probe("basis: community, confidence: C, captured: 2019");
+    assert_eq!(old.captured, Some(Captured { year: 2019, month: None }));
+    assert!(!old.range && !old.expects_firmly());
+    assert!(probe("basis: community, confidence: A").expects_firmly());
+    assert!(probe("basis: document, confidence: B").expects_firmly());
 }
 
 #[test]
@@ -108,7 +213,7 @@ fn services_lead_to_probes_and_components_stand_once() {
             "redirect_hosts: []\nissuer_hosts: []\nmicrosoft_roots: []\nblock_pages: []\ncomponents:\n  - {component}\n"
         )
     };
-    let probe = "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public }";
+    let probe = "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: public }";
     let good = format!("{{ pattern: a.example, ports: [443], probes: [{probe}] }}");
     parse(&of(&good)).unwrap();
     for bad in [
@@ -129,7 +234,7 @@ fn services_lead_to_probes_and_components_stand_once() {
 #[test]
 fn update_sources_and_feeds_are_held_to_the_components() {
     let of = |more: &str| {
-        let probe = "{ url: 'https://a.example/', expect: 200, basis: tool, trust: public, serves: x }";
+        let probe = "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: public, serves: x }";
         parse(&format!("{}{more}\n", with(probe).replace("needs: []", "needs: [x]")))
     };
     of("update_sources: [{ source: adl, component: maps, needs: [x] }]").unwrap();
@@ -151,7 +256,7 @@ fn update_sources_and_feeds_are_held_to_the_components() {
 }
 
 #[test]
-fn every_update_source_is_described_and_the_feed_has_a_fallback() {
+fn update_sources_and_version_feeds_are_complete() {
     let sources: Vec<_> = embedded().update_sources.iter().map(|spec| spec.source).collect();
     assert_eq!(sources, UpdateSource::ALL);
     assert_eq!(embedded().version_feeds.len(), 2);

@@ -1,21 +1,21 @@
-//! What an administrator reads.
+//! The explanations that an administrator reads.
 
-use super::super::fill::WIDTH;
 use super::*;
+use crate::commands::wrap::WIDTH;
 use crate::observation::FailureReason;
 
-/// The document's facts, typed from it.
+/// Facts copied from the source document.
 const DOCUMENT: &str = include_str!("../../../tests/data/source-document-facts.tsv");
 
-/// A text without its line breaks.
+/// A text without line breaks.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Everything that can be asked for.
+/// All codes that can be explained.
 fn codes() -> Vec<String> {
     let reasons = FailureReason::ALL.iter().map(|reason| reason.as_str().to_owned());
-    let pairs = FAILURE_PAIRS.iter().map(|(stage, reason)| format!("{stage}.{reason}"));
+    let pairs = FAILURE_PAIRS.iter().map(|(phase, reason)| format!("{phase}.{reason}"));
     let topics =
         advice::topics().iter().flat_map(|topic| std::iter::once(&topic.name).chain(&topic.also).cloned());
     let causes = advice::revocation_causes().iter().map(|cause| format!("revocation.{}", cause.cause));
@@ -102,13 +102,19 @@ fn reasons_and_topics_are_explained() {
         ("12155", "0x80072F7B (WinHTTP's number 12155): an error of the family"),
         ("maps", "1 0 1 0 revocation can't be checked"),
         ("inspection", "*.blob.core.windows.net"),
+        // Which edition of Microsoft's page says what.
+        ("inspection", "edition of 2026-07-02 does not mention its inspection"),
+        ("services", "*.windowsupdate.com and ctldl.windowsupdate.com: their downloads are plain HTTP"),
+        ("disconnected", "that of 2026-07-02 leaves it out"),
+        ("ctldl", "a scan for updates ends with 0x80092013, and MAPS with 0x80072F8F"),
+        ("0x80092013", "http://ctldl.windowsupdate.com"),
     ] {
         let text = flat(&render(code).unwrap());
         assert!(text.contains(expected), "{code}: {text}");
     }
 }
 
-/// The first screen says what is broken and what to change first.
+/// The first screen contains the cause and the first remedy.
 #[test]
 fn what_to_change_first_stands_within_the_first_lines() {
     for code in codes().into_iter().filter(|code| !matches!(advice::parse_code(code), Ok(Code::Topic(_)))) {
@@ -139,7 +145,7 @@ fn lines_fit_a_terminal() {
     }
 }
 
-/// What a text sends its reader to exists.
+/// Texts only refer to codes that can be explained.
 #[test]
 fn every_explain_that_is_named_explains() {
     let mut found = 0;

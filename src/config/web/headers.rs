@@ -1,13 +1,13 @@
-//! `http_server_config.headers`: the five that exporter-toolkit allows. A blank value leaves the header out, as there.
+//! `http_server_config.headers`: the five that exporter-toolkit allows. A blank value omits the header, as there.
 
 use hyper::header::{
     CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 
-use crate::config::raw::{Mapping, Node};
+use crate::config::reader::{Mapping, Node};
 
-/// The headers, and the values that each may have; none: any.
+/// The headers with their allowed values; empty for any.
 const HEADERS: [(&str, HeaderName, &[&str]); 5] = [
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY, &[]),
     ("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY, &[]),
@@ -36,6 +36,6 @@ fn value(node: &Node<'_>, accepted: &[&str]) -> Option<HeaderValue> {
         }
         let visible = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         let value = HeaderValue::from_str(text).ok().filter(|_| visible);
-        value.ok_or_else(|| "is no value of a header: visible ASCII and spaces alone".to_owned())
+        value.ok_or_else(|| "is not a header value: only visible ASCII and spaces".to_owned())
     })
 }

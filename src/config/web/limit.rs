@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use crate::config::raw::{Mapping, Node};
-use crate::config::text::DurationLimits;
+use crate::config::reader::{Mapping, Node};
+use crate::config::values::DurationLimits;
 
-/// Between two requests. Less than the least would be no limit.
+/// The interval between requests. A shorter one would be no limit.
 const INTERVAL: DurationLimits =
     DurationLimits { least: Duration::from_micros(1), most: Duration::from_secs(60 * 60) };
 
-/// The largest burst.
+/// The maximum burst.
 const MAX_BURST: u64 = 1_000_000;
 
-/// How often may be asked.
+/// The allowed rate of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Time between two requests, on average.
+    /// The average interval between requests.
     pub interval: Duration,
-    /// How many may come at once after a pause, at least one.
+    /// The number of requests that may arrive at once, at least one.
     pub burst: u32,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn read(mut mapping: Mapping<'_>) -> Option<RateLimit> {
     let interval = mapping.take("interval");
     let off = interval.as_ref().is_none_or(is_zero);
     let interval = interval.filter(|_| !off).and_then(|node| node.duration(&INTERVAL));
-    // With a burst of 0 not one request would be let through.
+    // A burst of 0 would reject every request.
     let burst = if off { mapping.take("burst") } else { mapping.require("burst") };
     let burst = burst.and_then(|node| node.integer(u64::from(!off), MAX_BURST));
     let burst = burst.and_then(|burst| u32::try_from(burst).ok());
@@ -33,7 +33,7 @@ pub(super) fn read(mut mapping: Mapping<'_>) -> Option<RateLimit> {
     Some(RateLimit { interval: interval?, burst: burst? })
 }
 
-/// exporter-toolkit's way to say that there is no limit.
+/// exporter-toolkit's value for no limit.
 fn is_zero(node: &Node<'_>) -> bool {
     let value = node.value();
     value.as_u64() == Some(0) || value.as_str().is_some_and(|text| matches!(text.trim(), "0" | "0s"))

@@ -1,6 +1,6 @@
-//! `--web.config.file`: who may connect to the exporter and how, in the format of Prometheus' exporter-toolkit
-//! (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>). Every problem is told at
-//! once; what can't be honoured is refused. What follows from it is for `web/access/`.
+//! `--web.config.file`: TLS and authentication of the exporter's own server, in the format of Prometheus'
+//! exporter-toolkit (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>). Reports
+//! every problem at once, and rejects what isn't supported. `web/access/` applies it.
 
 mod headers;
 mod limit;
@@ -15,26 +15,26 @@ use std::path::Path;
 
 use hyper::header::{HeaderName, HeaderValue};
 
-use super::Problems;
+use super::ConfigProblems;
 use super::load::read_text;
-use super::raw::{Mapping, Node, Report, document};
+use super::reader::{Mapping, Node, ProblemCollector, document};
 
 pub use limit::RateLimit;
 pub use tls::{ClientAuth, Curve, ServerKey, ServerTls, TlsVersion};
 pub use users::{PasswordHash, Users};
 
-/// What may be set. The default is plain HTTP for everyone.
+/// The settings. The default is plain HTTP without authentication.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebConfig {
-    /// TLS; none: plain HTTP.
+    /// TLS. `None` for plain HTTP.
     pub tls: Option<ServerTls>,
     /// Whether HTTP/2 is offered over TLS.
     pub http2: bool,
-    /// Headers of every answer.
+    /// Headers of every response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Who may ask; nobody: no password is asked for.
+    /// Users. If empty, no password is required.
     pub users: Users,
-    /// How often may be asked.
+    /// The rate limit, if any.
     pub rate_limit: Option<RateLimit>,
 }
 
@@ -44,42 +44,50 @@ impl Default for WebConfig {
     }
 }
 
-/// Reads the file and those that it names, whose paths are relative to its folder.
+/// Loads the file and the files that it names, whose paths are relative to its folder.
 ///
 /// # Errors
-/// With every problem of the files.
-pub fn load(path: &Path) -> Result<WebConfig, Problems> {
+/// If a file is invalid: the error lists every problem.
+pub fn load(path: &Path) -> Result<WebConfig, ConfigProblems> {
     let (name, text) = read_text(path)?;
     parse(&name, &text, path.parent().unwrap_or(Path::new("")))
 }
 
-/// Reads a web configuration from its text. `file_name` is for messages; paths are relative to `base_dir`.
+/// Parses a web configuration. `file_name` is for messages; paths are relative to `base_dir`.
 ///
 /// # Errors
-/// With every problem of the text, and of the files that it names.
-pub fn parse(file_name: &str, text: &str, base_dir: &Path) -> Result<WebConfig, Problems> {
-    let report = Report::new(file_name);
+/// If the text or a file that it names is invalid: the error lists every problem.
+pub fn parse(file_name: &str, text: &str, base_dir: &Path) -> Result<WebConfig, ConfigProblems> {
+    let report = ProblemCollector::new(file_name);
     let root = document(text, &report).and_then(Node::mapping);
     match root.map(|root| read(root, base_dir)) {
         Some(config) if report.is_empty() => Ok(config),
-        _ => Err(report.into_problems()),
+        _ => Err(report.finish()),
     }
 }
 
-/// Takes every key. What can't be read keeps its default: the report has it.
+/// Reads every key. Invalid values are reported and keep their default.
 fn read(mut root: Mapping<'_>, base_dir: &Path) -> WebConfig {
     let tls = root.take("tls_server_config").and_then(Node::mapping).and_then(|tls| tls::read(tls, base_dir));
-    let (http2, headers) =
-        root.take("http_server_config").and_then(Node::mapping).map_or((true, Vec::new()), http_server);
+    let http = root.take("http_server_config").and_then(Node::mapping).map(HttpServer::read);
+    let HttpServer { http2, headers } = http.unwrap_or(HttpServer { http2: true, headers: Vec::new() });
     let users = root.take("basic_auth_users").and_then(users::read).unwrap_or_default();
     let rate_limit = root.take("rate_limit").and_then(Node::mapping).and_then(limit::read);
     root.finish();
     WebConfig { tls, http2, headers, users, rate_limit }
 }
 
-fn http_server(mut http: Mapping<'_>) -> (bool, Vec<(HeaderName, HeaderValue)>) {
-    let http2 = http.take("http2").and_then(|node| node.boolean()).unwrap_or(true);
-    let headers = http.take("headers").and_then(Node::mapping).map(headers::read).unwrap_or_default();
-    http.finish();
-    (http2, headers)
+/// `http_server_config`.
+struct HttpServer {
+    http2: bool,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl HttpServer {
+    fn read(mut http: Mapping<'_>) -> Self {
+        let http2 = http.take("http2").and_then(|node| node.boolean()).unwrap_or(true);
+        let headers = http.take("headers").and_then(Node::mapping).map(headers::read).unwrap_or_default();
+        http.finish();
+        Self { http2, headers }
+    }
 }

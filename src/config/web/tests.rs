@@ -33,7 +33,7 @@ fn good_files_become_this_configuration() {
     });
 }
 
-/// The same with the bytes of certificates left out.
+/// The text without the bytes of certificates.
 fn without_bytes(shown: &str) -> String {
     let byte = |line: &&str| {
         let text = line.trim().trim_start_matches("0x").trim_end_matches(',');
@@ -55,7 +55,7 @@ fn nothing_means_plain_http_for_everyone() {
     assert_eq!(parse("f", "", Path::new("")), Ok(WebConfig::default()));
 }
 
-/// A valid file with one piece of it replaced.
+/// A valid file with one part replaced.
 fn mutated() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[\\PC\n\t]{0,8}",
@@ -75,7 +75,7 @@ fn mutated() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn mutated_files_never_panic_and_show_no_hash(text in mutated()) {
-        if let Err(Problems(problems)) = parse("f", &text, &data().join("web/good")) {
+        if let Err(ConfigProblems(problems)) = parse("f", &text, &data().join("web/good")) {
             prop_assert!(!problems.is_empty());
             for problem in problems {
                 prop_assert!(!problem.to_string().contains('\n'), "{problem}");

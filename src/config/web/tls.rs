@@ -1,5 +1,5 @@
-//! `tls_server_config`: certificate, versions, cipher suites, curves, client certificates. The values of a key are Go's, as
-//! exporter-toolkit has them; what rustls lacks, and what would look like a protection and be none, is refused.
+//! `tls_server_config`: certificate, versions, cipher suites, curves, client certificates. Values use Go's names, as in
+//! exporter-toolkit. Rejects what rustls doesn't support, and settings that would only appear to protect.
 
 use std::fmt;
 use std::path::Path;
@@ -10,12 +10,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error, InconsistentKeys, SupportedCipherSuite};
 
-use super::pem::{Source, certificates, private_key, source};
-use crate::config::raw::{Mapping, Node};
-use crate::words::words;
+use super::pem::{PemSource, certificates, private_key, source};
+use crate::config::reader::{Mapping, Node};
+use crate::string_enum::string_enum;
 
-words! {
-    /// A version of TLS, as Go names it.
+string_enum! {
+    /// A TLS version, by Go's name.
     TlsVersion {
         /// TLS 1.2.
         Tls12 = "TLS12",
@@ -24,8 +24,8 @@ words! {
     }
 }
 
-words! {
-    /// A group for the key exchange, as Go names it.
+string_enum! {
+    /// A key exchange group, by Go's name.
     Curve {
         /// secp256r1.
         P256 = "CurveP256",
@@ -36,31 +36,31 @@ words! {
     }
 }
 
-/// How the server speaks TLS.
+/// The server's TLS settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerTls {
-    /// The server's certificate, then its intermediates.
+    /// The server's certificate, followed by its intermediates.
     pub chain: Vec<CertificateDer<'static>>,
-    /// The key of the first certificate.
+    /// The certificate's private key.
     pub key: ServerKey,
     /// Whether clients need a certificate.
     pub clients: ClientAuth,
-    /// The versions that are spoken, at least one.
+    /// The enabled versions, at least one.
     pub versions: Vec<TlsVersion>,
-    /// The suites of those versions, the preferred first; at least one for each version.
+    /// The cipher suites of those versions, in order of preference; at least one per version.
     pub suites: Vec<SupportedCipherSuite>,
-    /// Whether the order of the suites counts; otherwise the client's does.
+    /// Whether the server's order of suites applies, rather than the client's.
     pub server_order: bool,
-    /// The groups, the preferred first; empty: the library's.
+    /// The groups, in order of preference. If empty, the library's.
     pub curves: Vec<Curve>,
 }
 
-/// A private key. It prints nothing.
+/// A private key, which is never printed.
 #[derive(PartialEq)]
 pub struct ServerKey(PrivateKeyDer<'static>);
 
 impl ServerKey {
-    /// The key, for who signs with it.
+    /// The key, for signing.
     #[must_use]
     pub fn reveal(&self) -> PrivateKeyDer<'static> {
         self.0.clone_key()
@@ -82,20 +82,20 @@ impl fmt::Debug for ServerKey {
 /// Whether clients need a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientAuth {
-    /// They aren't asked for one.
+    /// Client certificates aren't requested.
     None,
-    /// One that is presented must be good.
+    /// A client certificate is optional, but must be valid.
     IfGiven(Vec<CertificateDer<'static>>),
-    /// There must be a good one.
+    /// A valid client certificate is required.
     Required {
-        /// The authorities that it may come from.
+        /// The trusted authorities.
         authorities: Vec<CertificateDer<'static>>,
-        /// The names of which it must have one, as exporter-toolkit compares them: exactly; empty: any.
+        /// The allowed names, of which one must match exactly, as in exporter-toolkit. If empty, any.
         allowed_sans: Vec<String>,
     },
 }
 
-/// None when there is a problem, which the report has.
+/// Returns `None` if a problem is reported.
 pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> Option<ServerTls> {
     let chain = identity_part(&mut tls, "cert_file", "cert", base_dir);
     let key = identity_part(&mut tls, "key_file", "key", base_dir);
@@ -107,11 +107,11 @@ pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> Option<ServerTls> {
         .take("curve_preferences")
         .and_then(|node| node.distinct(|curve| curve.word(Curve::ALL, Curve::as_str)));
     let identity = chain.zip(key).and_then(|(chain, key)| identity(&chain, &key));
-    if let (Some((_, _, signer)), Some(suites), Some(versions)) = (&identity, &suites, &versions) {
-        check_suites(&tls, signer.as_ref(), suites, versions);
+    if let (Some(identity), Some(suites), Some(versions)) = (&identity, &suites, &versions) {
+        check_suites(&tls, identity.signer.as_ref(), suites, versions);
     }
     tls.finish();
-    let (chain, key, _) = identity?;
+    let Identity { chain, key, .. } = identity?;
     Some(ServerTls {
         chain,
         key,
@@ -123,29 +123,35 @@ pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> Option<ServerTls> {
     })
 }
 
-/// Where the certificate or its key stands: there is no TLS without.
+/// The source of the certificate or its key, both of which are required.
 fn identity_part<'a>(
     tls: &mut Mapping<'a>,
     file_key: &'static str,
     inline_key: &'static str,
     base_dir: &Path,
-) -> Option<Source<'a>> {
+) -> Option<PemSource<'a>> {
     if !tls.has(file_key) && !tls.has(inline_key) {
-        tls.problem_of(file_key, format!("is missing: TLS needs {file_key} or {inline_key}"));
+        tls.problem_at(file_key, format!("is missing: TLS needs {file_key} or {inline_key}"));
     }
     source(tls, file_key, inline_key, base_dir)
 }
 
-/// Certificates, the key of the first, and what signs with it.
-type Identity = (Vec<CertificateDer<'static>>, ServerKey, Arc<dyn SigningKey>);
+/// The server's certificate with its key.
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: ServerKey,
+    signer: Arc<dyn SigningKey>,
+}
 
-fn identity(chain: &Source<'_>, key: &Source<'_>) -> Option<Identity> {
+fn identity(chain: &PemSource<'_>, key: &PemSource<'_>) -> Option<Identity> {
     let (certificates, private) = (certificates(chain), private_key(key));
     let (certificates, private) = (certificates?, private?);
     match CertifiedKey::from_der(certificates.clone(), private.clone_key(), &default_provider()) {
-        Ok(made) => return Some((certificates, ServerKey(private), made.key)),
+        Ok(CertifiedKey { key: signer, .. }) => {
+            return Some(Identity { chain: certificates, key: ServerKey(private), signer });
+        }
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            key.problem("is not the key of the certificate");
+            key.problem("does not match the certificate");
         }
         Err(Error::InvalidCertificate(error)) => chain.problem(&format!("can't be used: {error}")),
         Err(_) => key.problem(
@@ -155,7 +161,7 @@ fn identity(chain: &Source<'_>, key: &Source<'_>) -> Option<Identity> {
     None
 }
 
-/// A suite of TLS 1.2 is for one kind of key. Without one that fits, no client of TLS 1.2 could connect.
+/// A TLS 1.2 suite requires one kind of key. Without a matching suite, no TLS 1.2 client could connect.
 fn check_suites(
     tls: &Mapping<'_>,
     signer: &dyn SigningKey,
@@ -168,14 +174,14 @@ fn check_suites(
     };
     if versions.contains(&TlsVersion::Tls12) && !suites.iter().any(fits) {
         let kind = signer.algorithm();
-        tls.problem_of(
+        tls.problem_at(
             "cipher_suites",
             format!("has no suite of TLS12 for the certificate's key, which is {kind:?}"),
         );
     }
 }
 
-/// `client_auth_type`, as Go names them.
+/// `client_auth_type`, by Go's names.
 #[derive(Clone, Copy)]
 enum Policy {
     None,
@@ -184,8 +190,8 @@ enum Policy {
 }
 
 fn policy(text: &str) -> Result<Policy, String> {
-    const UNCHECKED: &str = "would let every client in, with a certificate that it made itself: accepted are NoClientCert, \
-                             VerifyClientCertIfGiven and RequireAndVerifyClientCert";
+    const UNCHECKED: &str = "would accept any client with a self-made certificate; use NoClientCert, \
+                             VerifyClientCertIfGiven or RequireAndVerifyClientCert";
     match text {
         "NoClientCert" => Ok(Policy::None),
         "VerifyClientCertIfGiven" => Ok(Policy::IfGiven),
@@ -205,16 +211,16 @@ fn clients(tls: &mut Mapping<'_>, base_dir: &Path) -> Option<ClientAuth> {
     let sans = tls.take("client_allowed_sans").map(allowed_sans);
     let policy = named.unwrap_or(Some(Policy::None))?;
     if has_authorities && matches!(policy, Policy::None) {
-        tls.problem_of(
+        tls.problem_at(
             "client_auth_type",
-            "asks for no certificate, but there are client authorities: set it to RequireAndVerifyClientCert",
+            "requests no client certificate although client CAs are set: use RequireAndVerifyClientCert",
         );
     }
     if has_sans && !matches!(policy, Policy::Required) {
-        tls.problem_of("client_allowed_sans", "needs client_auth_type RequireAndVerifyClientCert: without a certificate there is no name to compare");
+        tls.problem_at("client_allowed_sans", "needs client_auth_type RequireAndVerifyClientCert: without a certificate there is no name to compare");
     }
     if !has_authorities && !matches!(policy, Policy::None) {
-        tls.problem_of("client_ca_file", "is missing: client_auth_type needs client_ca_file or client_ca");
+        tls.problem_at("client_ca_file", "is missing: client_auth_type needs client_ca_file or client_ca");
     }
     match policy {
         Policy::None => Some(ClientAuth::None),
@@ -226,21 +232,18 @@ fn clients(tls: &mut Mapping<'_>, base_dir: &Path) -> Option<ClientAuth> {
     }
 }
 
-fn authorities(ca: &Source<'_>) -> Option<Vec<CertificateDer<'static>>> {
+fn authorities(ca: &PemSource<'_>) -> Option<Vec<CertificateDer<'static>>> {
     let found = certificates(ca)?;
     for (n, authority) in found.iter().enumerate() {
         if let Err(error) = webpki::anchor_from_trusted_cert(authority) {
-            ca.problem(&format!(
-                "holds a certificate (number {}) that can't be an authority: {error}",
-                n + 1
-            ));
+            ca.problem(&format!("contains a certificate (number {}) that can't be a CA: {error}", n + 1));
             return None;
         }
     }
     Some(found)
 }
 
-/// An empty list would let nobody in.
+/// An empty list would reject every client.
 fn allowed_sans(list: Node<'_>) -> Option<Vec<String>> {
     list.filled_distinct("name", |san| san.text().map(str::to_owned))
 }
@@ -248,7 +251,7 @@ fn allowed_sans(list: Node<'_>) -> Option<Vec<String>> {
 fn version(text: &str) -> Result<TlsVersion, String> {
     let found = TlsVersion::ALL.iter().copied().find(|version| version.as_str() == text);
     found.ok_or_else(|| match text {
-        "TLS10" | "TLS11" => "is not spoken: RFC 8996 deprecates it; accepted are TLS12 and TLS13".to_owned(),
+        "TLS10" | "TLS11" => "is not supported (deprecated by RFC 8996): use TLS12 or TLS13".to_owned(),
         _ => "is not one of TLS12, TLS13".to_owned(),
     })
 }
@@ -258,44 +261,44 @@ fn versions(tls: &mut Mapping<'_>) -> Option<Vec<TlsVersion>> {
     let most = tls.take("max_version").map_or(Some(TlsVersion::Tls13), |node| node.parsed(version));
     let (least, most) = (least?, most?);
     if least > most {
-        tls.problem_of("max_version", format!("{most} is lower than min_version, {least}"));
+        tls.problem_at("max_version", format!("{most} is lower than min_version, {least}"));
         return None;
     }
     Some(TlsVersion::ALL.iter().copied().filter(|version| (least..=most).contains(version)).collect())
 }
 
-/// The version that a suite is for.
-const fn version_of(suite: SupportedCipherSuite) -> TlsVersion {
+/// The TLS version of a suite.
+const fn suite_version(suite: SupportedCipherSuite) -> TlsVersion {
     match suite {
         SupportedCipherSuite::Tls12(_) => TlsVersion::Tls12,
         SupportedCipherSuite::Tls13(_) => TlsVersion::Tls13,
     }
 }
 
-/// The name of a suite in Go and in IANA's registry; rustls names those of TLS 1.3 otherwise.
-fn name_of(suite: SupportedCipherSuite) -> String {
+/// The name of a suite in Go and in IANA's registry. rustls names those of TLS 1.3 differently.
+fn suite_name(suite: SupportedCipherSuite) -> String {
     format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")
 }
 
-/// The suites, in their order. As in Go, those of TLS 1.3 are all there where the list names none of them.
+/// The suites, in order. As in Go, all TLS 1.3 suites are enabled if the list contains none of them.
 fn suites(tls: &mut Mapping<'_>, versions: Option<&[TlsVersion]>) -> Option<Vec<SupportedCipherSuite>> {
     let all = default_provider().cipher_suites;
     let Some(list) = tls.take("cipher_suites") else { return Some(all) };
     if list.value().as_array().is_some_and(Vec::is_empty) {
         return Some(all); // the default, as in exporter-toolkit
     }
-    let asked = list.value().as_array().map_or(0, Vec::len);
+    let listed_count = list.value().as_array().map_or(0, Vec::len);
     let mut listed = list.distinct(|node| node.parsed(|name| suite(name, &all)))?;
-    if listed.len() < asked {
-        return None; // the report says which
+    if listed.len() < listed_count {
+        return None; // reported
     }
-    if !listed.iter().any(|suite| version_of(*suite) == TlsVersion::Tls13) {
-        listed.extend(all.iter().copied().filter(|suite| version_of(*suite) == TlsVersion::Tls13));
+    if !listed.iter().any(|suite| suite_version(*suite) == TlsVersion::Tls13) {
+        listed.extend(all.iter().copied().filter(|suite| suite_version(*suite) == TlsVersion::Tls13));
     }
     for version in versions? {
-        if !listed.iter().any(|suite| version_of(*suite) == *version) {
+        if !listed.iter().any(|suite| suite_version(*suite) == *version) {
             let problem = format!("has no suite of {version}, which min_version and max_version allow");
-            tls.problem_of("cipher_suites", problem);
+            tls.problem_at("cipher_suites", problem);
             return None;
         }
     }
@@ -303,8 +306,8 @@ fn suites(tls: &mut Mapping<'_>, versions: Option<&[TlsVersion]>) -> Option<Vec<
 }
 
 fn suite(name: &str, all: &[SupportedCipherSuite]) -> Result<SupportedCipherSuite, String> {
-    all.iter().copied().find(|suite| name_of(*suite) == name).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|suite| name_of(*suite)).collect();
-        format!("is not one of the suites that can be offered: {}", names.join(", "))
+    all.iter().copied().find(|suite| suite_name(*suite) == name).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|suite| suite_name(*suite)).collect();
+        format!("is not a supported cipher suite: {}", names.join(", "))
     })
 }

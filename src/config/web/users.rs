@@ -1,4 +1,4 @@
-//! `basic_auth_users`: names and bcrypt hashes. No message, no log and no `Debug` has a hash in it.
+//! `basic_auth_users`: names and bcrypt hashes. Messages, logs and `Debug` output never contain a hash.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,16 +6,16 @@ use std::str::FromStr as _;
 
 use bcrypt::HashParts;
 
-use crate::config::raw::{Node, key};
+use crate::config::reader::{Node, key};
 
-/// The costs of a hash, as powers of two: each password that isn't known yet costs that much. 18 takes half a minute on a
-/// slow machine; 4 is bcrypt's own least.
+/// The allowed costs of a hash, as powers of two, which each unknown password takes. 18 takes half a minute on a slow
+/// machine; 4 is bcrypt's minimum.
 const COST: std::ops::RangeInclusive<u32> = 4..=18;
 
-/// Names and what their passwords hash to.
+/// Users and their password hashes.
 pub type Users = BTreeMap<String, PasswordHash>;
 
-/// A bcrypt hash that can be compared with.
+/// A valid bcrypt hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
     text: String,
@@ -23,13 +23,13 @@ pub struct PasswordHash {
 }
 
 impl PasswordHash {
-    /// Reads a hash; the error says what is wrong with it, without repeating it.
+    /// Parses a hash.
     ///
     /// # Errors
-    /// When it isn't a bcrypt hash, or one whose cost is out of range.
+    /// If it isn't a bcrypt hash, or its cost is out of range. The error doesn't contain it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts = HashParts::from_str(text).map_err(|_| {
-            "the value is no bcrypt hash: 60 characters such as $2y$10$… are expected, as `htpasswd -nBC 10` \
+            "the value is not a bcrypt hash: expected 60 characters such as $2y$10$…, as `htpasswd -nBC 10` \
              prints them after the colon"
                 .to_owned()
         })?;
@@ -43,20 +43,20 @@ impl PasswordHash {
         Ok(Self { text: text.to_owned(), cost })
     }
 
-    /// A hash that no password is known to have, as long to compare with as any of this cost; without one, of the usual cost.
+    /// A hash that no known password matches and that takes as long as any of this cost, or of the default cost.
     #[must_use]
     pub fn decoy(cost: Option<u32>) -> Self {
         let cost = cost.filter(|cost| COST.contains(cost)).unwrap_or(bcrypt::DEFAULT_COST);
         Self { text: format!("$2b${cost:02}${}", ".".repeat(53)), cost }
     }
 
-    /// The hash, as it was written.
+    /// The hash, as configured.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.text
     }
 
-    /// A power of two: how long comparing takes.
+    /// The cost, as a power of two.
     #[must_use]
     pub const fn cost(&self) -> u32 {
         self.cost
@@ -71,7 +71,7 @@ impl fmt::Debug for PasswordHash {
 
 pub(super) fn read(node: Node<'_>) -> Option<Users> {
     if !node.value().is_object() {
-        node.problem("the value is no mapping of names to bcrypt hashes"); // it isn't repeated: it may be a password
+        node.problem("the value is not a mapping of user names to bcrypt hashes"); // not repeated: it may be a password
         return None;
     }
     let mut users = Users::new();
@@ -85,14 +85,14 @@ pub(super) fn read(node: Node<'_>) -> Option<Users> {
 /// RFC 7617, section 2: a colon ends the name, and there are no control characters.
 fn user_name(text: &str) -> Result<String, String> {
     if text.contains(|c: char| c == ':' || c.is_control()) {
-        return Err("can't be a user's name: it has a colon or a control character (RFC 7617)".to_owned());
+        return Err("is not a user name: it contains a colon or a control character (RFC 7617)".to_owned());
     }
     Ok(text.to_owned())
 }
 
 fn hash(node: &Node<'_>) -> Option<PasswordHash> {
     let Some(text) = node.value().as_str() else {
-        node.problem("the value is no text: a bcrypt hash is expected"); // a number may be a password
+        node.problem("the value is not text: expected a bcrypt hash"); // a number may be a password
         return None;
     };
     PasswordHash::parse(text).map_err(|why| node.problem(why)).ok()

@@ -1,79 +1,67 @@
-//! The rule as a table, and the test itself with a stand-in of the network and of Defender.
+//! The rule as a table, and the test itself with a simulated network and Defender.
 
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use super::super::{BoxedFacts, HostFacts};
+use super::archive::tests::PKWARE;
 use super::*;
-use crate::fetch::Validators;
-use crate::observation::{FailureReason, Stage};
+use crate::net::fetch::{ContentHeaders, Validators};
+use crate::observation::{FailureReason, Phase};
 
 fn refused() -> Failure {
-    Failure::new(Stage::Connect, FailureReason::Refused, "detail")
+    Failure::new(Phase::Connect, FailureReason::Refused, "detail")
 }
 
 #[test]
 fn the_rule() {
     use Sign::{Denied, Gone, Logged};
-    let unclear = "";
-    let lay = |log_is_silent| Outcome::NotStopped { log_is_silent };
-    let stopped = |signs: &[Sign]| Outcome::Stopped(signs.to_vec());
-    for (fate, nothing_told, silent, logged) in [
-        (Fate::Stopped(Gone), stopped(&[Gone]), stopped(&[Gone]), stopped(&[Gone, Logged])),
-        (Fate::Stopped(Denied), stopped(&[Denied]), stopped(&[Denied]), stopped(&[Denied, Logged])),
-        (Fate::Lay, lay(false), lay(true), stopped(&[Logged])),
-        (
-            Fate::Unfetched(refused()),
-            Outcome::Unclear(unclear.into()),
-            Outcome::Unclear(unclear.into()),
-            stopped(&[Logged]),
-        ),
-        (
-            Fate::Foreign,
-            Outcome::Unclear(unclear.into()),
-            Outcome::Unclear(unclear.into()),
-            stopped(&[Logged]),
-        ),
-        (
-            Fate::Broken("full".into()),
-            Outcome::Unclear(unclear.into()),
-            Outcome::Unclear(unclear.into()),
-            stopped(&[Logged]),
-        ),
-    ] {
-        for (detected, expected) in [(None, nothing_told), (Some(false), silent), (Some(true), logged)] {
-            match (judge(fate.clone(), detected), expected) {
-                (Outcome::Unclear(why), Outcome::Unclear(_)) => assert!(!why.is_empty(), "{fate:?}"),
-                (found, expected) => assert_eq!(found, expected, "{fate:?} {detected:?}"),
-            }
+    let lay = |log_is_silent| DownloadOutcome::NotStopped { log_is_silent };
+    let stopped = |signs: &[Sign]| DownloadOutcome::Stopped(signs.to_vec());
+    let check = |fate: Fate, not_read: DownloadOutcome, silent: DownloadOutcome, logged: DownloadOutcome| {
+        for (detected, expected) in [(None, not_read), (Some(false), silent), (Some(true), logged)] {
+            assert_eq!(judge(fate.clone(), detected), expected, "{fate:?} {detected:?}");
         }
+    };
+    check(Fate::Stopped(Gone), stopped(&[Gone]), stopped(&[Gone]), stopped(&[Gone, Logged]));
+    check(Fate::Stopped(Denied), stopped(&[Denied]), stopped(&[Denied]), stopped(&[Denied, Logged]));
+    check(Fate::Lay, lay(false), lay(true), stopped(&[Logged]));
+    for why in [
+        Unclear::Unfetched(refused()),
+        ArchiveError::OtherPassword.into(),
+        Unclear::Disk("full".into()),
+        Unclear::Held,
+        Unclear::Unmarked,
+    ] {
+        let unclear = || DownloadOutcome::Unclear(why.clone());
+        check(Fate::Unclear(why.clone()), unclear(), unclear(), stopped(&[Logged]));
     }
 }
 
 #[test]
 fn errors_of_the_file_system() {
-    let of = |error: io::Error, windows| of_error(&error, windows);
+    let of = |error: io::Error, windows| fate_from_error(&error, windows);
     assert_eq!(of(io::ErrorKind::NotFound.into(), false), Fate::Stopped(Sign::Gone));
     assert_eq!(of(io::ErrorKind::PermissionDenied.into(), false), Fate::Stopped(Sign::Denied));
     for code in VIRUS {
         assert_eq!(of(io::Error::from_raw_os_error(code), true), Fate::Stopped(Sign::Denied));
-        assert!(matches!(of(io::Error::from_raw_os_error(code), false), Fate::Broken(_)));
+        assert!(matches!(of(io::Error::from_raw_os_error(code), false), Fate::Unclear(Unclear::Disk(_))));
     }
-    assert!(matches!(of(io::ErrorKind::StorageFull.into(), true), Fate::Broken(_)));
+    assert!(matches!(of(io::ErrorKind::StorageFull.into(), true), Fate::Unclear(Unclear::Disk(_))));
 }
 
-/// Answers every fetch with this.
+/// Answers every request with this.
 struct Net(Result<Vec<u8>, Failure>);
 
 impl Fetch for Net {
-    async fn fetch(&self, wanted: Wanted<'_>) -> Result<Fetched, Failure> {
+    async fn fetch(&self, wanted: FetchRequest<'_>) -> Result<Fetched, Failure> {
         assert!(wanted.secure && wanted.limit == MAX_BYTES && wanted.body.is_none());
         let bytes = self.0.clone()?.into();
-        Ok(Fetched::Body { bytes, validators: Validators::default() })
+        Ok(Fetched::Body { bytes, validators: Validators::default(), content: ContentHeaders::default() })
     }
 }
 
-/// A machine whose log says this, and what it was asked.
+/// A machine with this event log result, and a record of the queries.
 struct Machine(Option<bool>, Arc<Mutex<Vec<SystemTime>>>);
 
 impl Host for Machine {
@@ -94,7 +82,7 @@ fn url() -> ProbeUrl {
     ProbeUrl::parse("https://go.example/fwlink").unwrap()
 }
 
-async fn outcome(answer: Result<&[u8], Failure>, detected: Option<bool>) -> Outcome {
+async fn outcome(answer: Result<&[u8], Failure>, detected: Option<bool>) -> DownloadOutcome {
     let asked = Arc::default();
     let clock = Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400));
     let mut machine = Machine(detected, Arc::clone(&asked));
@@ -103,13 +91,11 @@ async fn outcome(answer: Result<&[u8], Failure>, detected: Option<bool>) -> Outc
     found
 }
 
-const FILE: &[u8] = b"PK\x03\x04 and the rest";
-
 #[tokio::test(start_paused = true)]
-async fn a_file_that_nobody_stops_lies_there_to_the_end() {
-    assert_eq!(outcome(Ok(FILE), Some(false)).await, Outcome::NotStopped { log_is_silent: true });
-    assert_eq!(outcome(Ok(FILE), None).await, Outcome::NotStopped { log_is_silent: false });
-    assert_eq!(outcome(Ok(FILE), Some(true)).await, Outcome::Stopped(vec![Sign::Logged]));
+async fn a_program_that_nobody_stops_lies_there_to_the_end() {
+    assert_eq!(outcome(Ok(PKWARE), Some(false)).await, DownloadOutcome::NotStopped { log_is_silent: true });
+    assert_eq!(outcome(Ok(PKWARE), None).await, DownloadOutcome::NotStopped { log_is_silent: false });
+    assert_eq!(outcome(Ok(PKWARE), Some(true)).await, DownloadOutcome::Stopped(vec![Sign::Logged]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -117,25 +103,56 @@ async fn what_is_not_the_file_tells_nothing() {
     for (answer, words) in [
         (Ok(b"<html>blocked</html>".as_slice()), "not Microsoft's file"),
         (Ok(b"".as_slice()), "not Microsoft's file"),
+        (Ok(&PKWARE[..100]), "can't be opened"),
         (Err(refused()), "connect: refused: detail"),
     ] {
-        let Outcome::Unclear(why) = outcome(answer, Some(false)).await else { panic!("{words}") };
-        assert!(why.contains(words), "{why}");
+        let DownloadOutcome::Unclear(why) = outcome(answer, Some(false)).await else { panic!("{words}") };
+        assert!(why.to_string().contains(words), "{why}");
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_file_that_is_taken_away_was_stopped() {
+/// The fate of a program in a folder on which `defender` acts.
+async fn watched(defender: impl Fn(&Path) -> io::Result<()> + Send + 'static) -> Fate {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("download-test.zip");
-    let taken = file.clone();
+    let file = folder.path().join("download-test.exe");
+    let seen = file.clone();
     let defender = tokio::spawn(async move {
-        while std::fs::remove_file(&taken).is_err() {
-            sleep(LOOK / 2).await;
+        while !seen.exists() || defender(&seen).is_err() {
+            sleep(CHECK_INTERVAL / 2).await;
         }
     });
-    assert_eq!(fate(&url(), &Net(Ok(FILE.to_vec())), &file).await, Fate::Stopped(Sign::Gone));
+    let fate = watch(file, b"MZ harmless".to_vec()).await;
     defender.await.unwrap();
-    let nowhere = folder.path().join("no/folder");
-    assert!(matches!(fate(&url(), &Net(Ok(FILE.to_vec())), &nowhere).await, Fate::Broken(_)));
+    fate
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_taken_away_was_stopped() {
+    assert_eq!(watched(|file| std::fs::remove_file(file)).await, Fate::Stopped(Sign::Gone));
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_program_that_nobody_may_read_was_stopped() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let locked = |file: &Path| std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o000));
+    let fate = watched(locked).await;
+    let root_reads_everything = std::fs::metadata("/proc/self").is_ok_and(|own| {
+        use std::os::unix::fs::MetadataExt as _;
+        own.uid() == 0
+    });
+    assert_eq!(fate, if root_reads_everything { Fate::Lay } else { Fate::Stopped(Sign::Denied) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_for_another_reason_tells_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = watch(folder.path().join("no/folder"), Vec::new()).await;
+    assert!(matches!(nowhere, Fate::Unclear(Unclear::Disk(_))), "{nowhere:?}");
+    // Windows denies access to a folder that is opened as a file, as a scanner denies it to a file.
+    if cfg!(unix) {
+        let swapped = |file: &Path| std::fs::remove_file(file).and_then(|()| std::fs::create_dir(file));
+        let unreadable = watched(swapped).await;
+        assert!(matches!(unreadable, Fate::Unclear(Unclear::Disk(_))), "{unreadable:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Events by the schema; none was captured.
+//! Events made by the schema; none was captured.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ fn nothing_is_no_event_and_nonsense_an_error() {
 }
 
 #[test]
-fn what_wevtutil_refuses_is_told() {
+fn errors_of_wevtutil_are_reported() {
     for (code, reason) in [
         (Some(5), Reason::AccessDenied),
         (Some(15007), Reason::NotFound),
@@ -123,9 +123,9 @@ fn only_what_is_new_is_read() {
     };
     assert_eq!(after(Some(10)), None);
     assert_eq!(after(Some(12)), Some(10));
-    assert_eq!(after(None), None); // the log was cleared: its numbers go on
+    assert_eq!(after(None), None); // the log was cleared; its numbers continue
     assert_eq!(after(Some(13)), Some(10));
-    assert_eq!(after(Some(3)), Some(0)); // the log was made anew
+    assert_eq!(after(Some(3)), Some(0)); // the log was recreated
     assert_eq!(EventLog::default().unread_after(Some(&event(1, EventKind::Detected, 0))), Some(0));
 }
 

@@ -1,22 +1,22 @@
-//! What `mdatp connectivity test` prints: lines such as `Testing connection with https://… ... [OK]` (Microsoft's page
+//! Parses `mdatp connectivity test`: lines such as `Testing connection with https://… ... [OK]` (Microsoft's page
 //! "Troubleshoot cloud connectivity issues for Microsoft Defender for Endpoint on Linux"). Pure.
 
 use crate::catalog::ProbeUrl;
 use crate::text::clean;
 
-/// The most connections that are kept.
+/// The maximum number of connections.
 const MAX_TESTS: usize = 100;
 
-/// What the product found of one connection.
+/// The result of one connection test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectivityTest {
-    /// Where to.
+    /// The URL that was tested.
     pub url: ProbeUrl,
-    /// None: it works. Otherwise what is printed instead of `[OK]`, cleaned and cut.
+    /// The text printed instead of `[OK]`, cleaned and truncated. `None` if the connection works.
     pub failure: Option<String>,
 }
 
-/// Every connection that the output has a result of; other lines don't matter.
+/// Every test with a result; other lines are ignored.
 #[must_use]
 pub fn parse(output: &[u8]) -> Vec<ConnectivityTest> {
     let text = String::from_utf8_lossy(output);
@@ -29,7 +29,7 @@ fn test(line: &str) -> Option<ConnectivityTest> {
     let url = ProbeUrl::parse(url.trim()).ok()?;
     let result = result.trim().trim_start_matches(['.', ' ']);
     if !result.starts_with('[') {
-        return None; // the test was ended in the middle of it
+        return None; // the test was interrupted
     }
     let works = result.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("[ok]"));
     Some(ConnectivityTest { url, failure: (!works).then(|| clean(result)) })

@@ -1,7 +1,9 @@
-//! What `mdatp health --output json` prints. Pure.
+//! Parses `mdatp health --output json`. Pure.
 //!
-//! The fields are those of Microsoft's page "Investigate agent health issues", which writes them as `definitions_version`;
-//! the JSON has them as `definitionsVersion`, some as objects with a `value` or a `$type`, numbers also as texts.
+//!
+//! The fields are those of Microsoft's page "Investigate agent health issues", which writes them as
+//! `definitions_version`; the JSON has them as `definitionsVersion`, some as objects with a `value` or a `$type`,
+//! numbers also as strings.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,40 +13,40 @@ use super::super::{InstalledSignatures, SENSIBLE};
 use crate::signatures::Version;
 use crate::text::clean;
 
-/// Times of more seconds than this are milliseconds.
+/// Larger times are milliseconds, not seconds.
 const MOST_SECONDS: u64 = 100_000_000_000;
 
-/// What the product says of itself. A field that is missing, or can't be read, is none.
+/// The product's health. Fields that are missing or invalid are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Health {
-    /// Whether it calls itself healthy.
+pub struct MdatpHealth {
+    /// Whether the product is healthy.
     pub healthy: Option<bool>,
     /// Whether cloud-delivered protection is on.
     pub cloud_enabled: Option<bool>,
-    /// Whether it calls its definitions up to date.
+    /// Whether the definitions are up to date.
     pub definitions_up_to_date: Option<bool>,
-    /// Versions and the time of the definitions.
+    /// Versions and update time of the definitions.
     pub signatures: InstalledSignatures,
 }
 
-/// It isn't the product's health.
+/// The output isn't the product's health.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HealthError {
-    /// No JSON.
-    #[error("it is no JSON: {0}")]
+pub enum MdatpHealthError {
+    /// Not JSON.
+    #[error("not JSON: {0}")]
     Syntax(String),
-    /// None of the fields that are known.
-    #[error("it has none of the known fields")]
+    /// No known field.
+    #[error("no known field in the output")]
     Foreign,
 }
 
-impl Health {
-    /// Reads the output; `now` is when it was printed.
+impl MdatpHealth {
+    /// Parses the output, printed at `now`.
     ///
     /// # Errors
-    /// When it is no JSON object with at least one of the known fields.
-    pub fn parse(output: &[u8], now: SystemTime) -> Result<Self, HealthError> {
-        let fields = Fields::parse(output)?;
+    /// If it isn't a JSON object with at least one known field.
+    pub fn parse(output: &[u8], now: SystemTime) -> Result<Self, MdatpHealthError> {
+        let fields = HealthFields::parse(output)?;
         let version = |name| fields.text(name).and_then(|text| text.parse::<Version>().ok());
         let health = Self {
             healthy: fields.truth("healthy"),
@@ -56,28 +58,28 @@ impl Health {
                 version: version("definitionsversion"),
                 engine: version("engineversion"),
                 platform: fields.text("appversion").and_then(|text| text.parse().ok()),
-                built: None, // not told
+                built: None, // not printed
                 applied: fields.updated(now),
             },
         };
-        if health == Self::default() { Err(HealthError::Foreign) } else { Ok(health) }
+        if health == Self::default() { Err(MdatpHealthError::Foreign) } else { Ok(health) }
     }
 }
 
-/// The fields by their names without capitals and underscores.
-struct Fields(Vec<(String, Value)>);
+/// The fields by normalized name: lower case, without underscores.
+struct HealthFields(Vec<(String, Value)>);
 
-impl Fields {
-    /// Lines around the object don't matter: warnings about the licence, say.
-    fn parse(output: &[u8]) -> Result<Self, HealthError> {
+impl HealthFields {
+    /// Ignores lines around the object, such as licence warnings.
+    fn parse(output: &[u8]) -> Result<Self, MdatpHealthError> {
         let start = output.iter().position(|byte| *byte == b'{').unwrap_or(0);
         let mut values = serde_json::Deserializer::from_slice(&output[start..]).into_iter::<Value>();
         match values.next() {
             Some(Ok(Value::Object(fields))) => {
                 Ok(Self(fields.into_iter().map(|(name, value)| (normal(&name), value)).collect()))
             }
-            Some(Err(error)) => Err(HealthError::Syntax(clean(&error.to_string()))),
-            Some(Ok(_)) | None => Err(HealthError::Foreign),
+            Some(Err(error)) => Err(MdatpHealthError::Syntax(clean(&error.to_string()))),
+            Some(Ok(_)) | None => Err(MdatpHealthError::Foreign),
         }
     }
 
@@ -97,10 +99,10 @@ impl Fields {
         }
     }
 
-    /// When the definitions were updated: the time, or how long ago it was.
+    /// When the definitions were updated, from the time or from their age.
     fn updated(&self, now: SystemTime) -> Option<SystemTime> {
-        let told = self.text("definitionsupdated").and_then(|text| time(&text));
-        told.or_else(|| {
+        let updated = self.text("definitionsupdated").and_then(|text| time(&text));
+        updated.or_else(|| {
             let minutes: u64 = self.text("definitionsupdatedminutesago")?.parse().ok()?;
             let ago = Duration::from_secs(minutes.checked_mul(60)?);
             now.checked_sub(ago)
@@ -109,7 +111,7 @@ impl Fields {
     }
 }
 
-/// Seconds or milliseconds since 1970, or a time as RFC 3339 has it.
+/// A Unix time in seconds or milliseconds, or RFC 3339.
 fn time(text: &str) -> Option<SystemTime> {
     let since = match text.parse() {
         Ok(millis @ MOST_SECONDS..) => Duration::from_millis(millis),

@@ -1,4 +1,4 @@
-//! The parsers, against texts by Microsoft's pages and the shape that scripts read; and the command, with a stand-in.
+//! The parsers with texts from Microsoft's pages and the format that scripts read, and the command with a stand-in.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::InstalledSignatures;
 use super::connectivity::parse;
-use super::health::HealthError;
+use super::health::MdatpHealthError;
 use super::*;
 
 fn at(text: &str) -> SystemTime {
@@ -17,7 +17,7 @@ fn now() -> SystemTime {
     at("2026-11-24T12:00:00Z")
 }
 
-/// By the shape that scripts read: names in camel case, settings as objects.
+/// The format that scripts read: names in camel case, settings as objects.
 const JSON: &str = r#"{
   "appVersion": "101.25092.0003",
   "automaticDefinitionUpdateEnabled": {"$type": "sourcedConfig", "source": "managed", "value": true},
@@ -31,8 +31,8 @@ const JSON: &str = r#"{
   "healthy": true
 }"#;
 
-fn expected() -> Health {
-    Health {
+fn expected() -> MdatpHealth {
+    MdatpHealth {
         healthy: Some(true),
         cloud_enabled: Some(true),
         definitions_up_to_date: Some(true),
@@ -63,20 +63,21 @@ fn health_is_read_in_every_spelling() {
         JSON.replace("\"1795478400000\"", "1795478400000"),
         JSON.replace("\"1795478400000\"", "1795478400"),
         JSON.replace("1795478400000", "2026-11-24T00:00:00Z"),
-        JSON.replace("1795478400000", "Nov 24, 2026 at 12:00:00 AM"), // by the minutes, then
+        JSON.replace("1795478400000", "Nov 24, 2026 at 12:00:00 AM"), // then by the age in minutes
         JSON.replace("\"1795478400000\"", "null").replace("720", "\"720\""),
         JSON.replace("\"healthy\": true", "\"healthy\": \"true\""),
         JSON.replace("\"healthy\": true", "\"healthy\": 1"),
     ] {
-        assert_eq!(Health::parse(text.as_bytes(), now()), Ok(expected()), "{text}");
+        assert_eq!(MdatpHealth::parse(text.as_bytes(), now()), Ok(expected()), "{text}");
     }
 }
 
 #[test]
 fn missing_and_broken_fields_are_none() {
-    let parse = |text: &str| Health::parse(text.as_bytes(), now());
+    let parse = |text: &str| MdatpHealth::parse(text.as_bytes(), now());
     let sick = parse(r#"{"healthy": false, "definitionsStatus": {"$type": "outOfDate"}}"#).unwrap();
-    let expected = Health { healthy: Some(false), definitions_up_to_date: Some(false), ..Health::default() };
+    let expected =
+        MdatpHealth { healthy: Some(false), definitions_up_to_date: Some(false), ..MdatpHealth::default() };
     assert_eq!(sick, expected);
     for field in [
         r#""engineVersion": "unavailable""#,
@@ -92,13 +93,13 @@ fn missing_and_broken_fields_are_none() {
         r#""definitionsUpdatedMinutesAgo": 99999999999"#,
     ] {
         let health = parse(&format!("{{{field}, \"healthy\": true}}")).unwrap();
-        assert_eq!(health, Health { healthy: Some(true), ..Health::default() }, "{field}");
+        assert_eq!(health, MdatpHealth { healthy: Some(true), ..MdatpHealth::default() }, "{field}");
     }
     for text in ["{}", "[]", "7", "", r#"{"unknown": 1}"#, r#"{"healthy": []}"#] {
-        assert_eq!(parse(text), Err(HealthError::Foreign), "{text}");
+        assert_eq!(parse(text), Err(MdatpHealthError::Foreign), "{text}");
     }
     for text in ["{", r#"{"healthy": tr"#, "Could not connect to the daemon", &"{\"a\":".repeat(10_000)] {
-        assert!(matches!(parse(text), Err(HealthError::Syntax(_))), "{text}");
+        assert!(matches!(parse(text), Err(MdatpHealthError::Syntax(_))), "{text}");
     }
 }
 
@@ -129,9 +130,9 @@ Testing connection with https://v20.events.data.microsoft.com/ping ... [ok]
 proptest! {
     #[test]
     fn no_health_makes_it_panic(text in "[{}\\[\\]\":,a-z0-9.e-]{0,60}", value in ".{0,30}") {
-        let _ = Health::parse(text.as_bytes(), now());
+        let _ = MdatpHealth::parse(text.as_bytes(), now());
         let value = serde_json::to_string(&value).unwrap();
-        let _ = Health::parse(format!("{{\"definitions_updated\":{value},\"app_version\":{value}}}").as_bytes(), now());
+        let _ = MdatpHealth::parse(format!("{{\"definitions_updated\":{value},\"app_version\":{value}}}").as_bytes(), now());
     }
 
     #[test]
@@ -146,7 +147,7 @@ mod command {
 
     use super::*;
 
-    /// The facts of a stand-in that does so for `health` and so for `connectivity`.
+    /// The facts of a stand-in that runs these scripts for `health` and `connectivity`.
     async fn facts(health: &str, connectivity: &str) -> HostFacts {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("mdatp");
@@ -155,7 +156,7 @@ mod command {
         );
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let short = Limits::of(Duration::from_secs(2));
+        let short = CommandLimits::with_timeout(Duration::from_secs(2));
         let mut mdatp = Mdatp { health: short, connectivity: short, ..Mdatp::at(program) };
         mdatp.facts(Clock::Fixed(now())).await
     }
@@ -174,12 +175,12 @@ mod command {
     }
 
     #[tokio::test]
-    async fn what_goes_wrong_is_told_and_the_rest_is_kept() {
+    async fn failures_are_reported_and_the_rest_is_retained() {
         for (health, reason, detail) in [
-            ("exec sleep 30", Reason::Timeout, "did not end within 2s"),
-            ("exec cat /dev/zero", Reason::TooLarge, "more than 262144 bytes"),
+            ("exec sleep 30", Reason::Timeout, "timed out after 2s"),
+            ("exec cat /dev/zero", Reason::TooLarge, "exceeded 262144 bytes"),
             ("echo nonsense", Reason::Malformed, "it printed nonsense"),
-            ("echo '{}'", Reason::Malformed, "none of the known fields"),
+            ("echo '{}'", Reason::Malformed, "no known field"),
             ("exit 1", Reason::Failed, "it printed nothing"),
             ("echo 'no daemon' >&2; exit 1", Reason::Failed, "it printed no daemon"),
         ] {
@@ -196,7 +197,7 @@ mod command {
     }
 
     #[tokio::test]
-    async fn a_product_that_is_not_there_is_told() {
+    async fn a_missing_product_is_reported() {
         let facts = Mdatp::at("/nonexistent/mdatp".into()).facts(Clock::Fixed(now())).await;
         let problems: Vec<_> =
             facts.problems.iter().map(|problem| (problem.source, problem.reason)).collect();

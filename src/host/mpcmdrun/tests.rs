@@ -1,10 +1,10 @@
-//! Outputs typed from Microsoft's page in English and Korean, from administrators' captures, and broken ones.
+//! Outputs from Microsoft's page in English and Korean, from administrators' captures, and malformed ones.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// How the page's examples begin.
+/// The start of the page's examples.
 const START: &str = "Start Time: Wed 08 20 2025 18:36:34\n\
                      MpEnsureProcessMitigationPolicy: hr = 0x1\n\
                      ValidateMapsConnection\n";
@@ -19,16 +19,16 @@ Last Successful MAPS connection: [8/20/2025 6:36:34 PM]
 
 const SUCCESS: &str = "ValidateMapsConnection successfully established a connection to MAPS\n";
 
-fn failed(hresult: u32, http: impl Into<Option<u16>>) -> Outcome {
-    Outcome::Failed { hresult, http: http.into() }
+fn failed(hresult: u32, http: impl Into<Option<u16>>) -> ValidationOutcome {
+    ValidationOutcome::Failed { hresult, http: http.into() }
 }
 
 fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// Checks it in every encoding and with both kinds of line ends.
-fn check(text: &str, exit_code: Option<i32>, expected: Outcome) {
+/// Checks the text in every encoding and with both line endings.
+fn check(text: &str, exit_code: Option<i32>, expected: ValidationOutcome) {
     let windows = text.replace('\n', "\r\n");
     for bytes in
         [text.into(), windows.clone().into_bytes(), utf16(&windows), utf16(&format!("\u{feff}{windows}"))]
@@ -60,7 +60,7 @@ fn the_pages_three_examples() {
             assert!(advice.remedies[0].contains("WinHTTP proxy"), "{:?}", advice.remedies);
         }
     }
-    // The page prints two asterisks behind the first.
+    // The page prints two asterisks after the first.
     check(&format!("{START}MpCmdRun.exe: hr = 0x80070006**\n"), None, failed(0x8007_0006, None));
 }
 
@@ -93,11 +93,11 @@ fn success_of_old_and_new_builds() {
     for text in
         [SUCCESS.to_owned(), format!("{START}{SUCCESS}"), format!("{NEWER}{SUCCESS}"), SUCCESS.to_uppercase()]
     {
-        check(&text, Some(0), Outcome::Connected);
-        check(&text, None, Outcome::Connected);
+        check(&text, Some(0), ValidationOutcome::Connected);
+        check(&text, None, ValidationOutcome::Connected);
     }
-    // Translated: made up, but for the names that stay.
-    check("ValidateMapsConnection에서 MAPS에 연결했습니다\n", Some(0), Outcome::Connected);
+    // A made-up localization; only the names stay.
+    check("ValidateMapsConnection에서 MAPS에 연결했습니다\n", Some(0), ValidationOutcome::Connected);
 }
 
 #[test]
@@ -109,10 +109,10 @@ fn every_spelling_of_a_failure() {
         ("(hr=800722F0D)\n", None, failed(0x8007_2F0D, None)),
         ("(hr=0x80072F8F httpcode=99999)\n", None, failed(0x8007_2F8F, None)),
         ("(hr=0x80072F8F httpcode=)\n", None, failed(0x8007_2F8F, None)),
-        // Nothing but the exit code can be recognised.
+        // Only the exit code is known.
         ("", Some(-2_147_012_889), failed(0x8007_2EE7, None)),
         ("???????? ?????\n", Some(-2_147_012_889), failed(0x8007_2EE7, None)),
-        // What is printed on the way isn't the error.
+        // A diagnostic line isn't the error.
         (
             "MpIsConnectedToInternet(): hr = 0x80004005\nfailed (hr=0x80072EE7 httpcode=451)\n",
             None,
@@ -122,18 +122,18 @@ fn every_spelling_of_a_failure() {
     ] {
         check(text, exit_code, expected);
     }
-    // Not elevated: the last connection is told all the same.
+    // Not elevated: the last connection is printed nevertheless.
     let denied = format!("{NEWER}MpCmdRun.exe: hr = 0x80070005\n");
     let parsed = Validation::parse(denied.as_bytes(), Some(-2_147_024_891), None);
     assert_eq!(parsed.outcome, failed(0x8007_0005, None));
     assert!(parsed.last_connection.is_some());
-    // A code page of old: bytes that are no UTF-8.
+    // A legacy code page: bytes that aren't UTF-8.
     let oem = [b"\xbf\xac\xb0\xe1 MAPS (hr=0x80072F8F httpcode=451)".as_slice(), b"\r\n\xff"].concat();
     assert_eq!(Validation::parse(&oem, None, None).outcome, failed(0x8007_2F8F, 451));
 }
 
 #[test]
-fn what_is_not_understood_is_unknown_and_kept_for_the_log() {
+fn unknown_output_is_logged() {
     for (text, exit_code) in [
         ("", None),
         ("", Some(0)),
@@ -146,7 +146,7 @@ fn what_is_not_understood_is_unknown_and_kept_for_the_log() {
         (SUCCESS, Some(-2_147_012_889)),
         (SUCCESS, Some(1)),
     ] {
-        check(text, exit_code, Outcome::Unknown);
+        check(text, exit_code, ValidationOutcome::Unknown);
     }
     let forged = format!("one\u{1b}[31m\r\n\r\n  two \u{202e}{}", "three\n".repeat(1000));
     let text = Validation::parse(forged.as_bytes(), None, None).text;
@@ -156,7 +156,7 @@ fn what_is_not_understood_is_unknown_and_kept_for_the_log() {
 }
 
 #[test]
-fn who_may_not_ask_is_not_disconnected() {
+fn access_denied_does_not_mean_disconnected() {
     let parsed = |code: i32, text: &str| Validation::parse(text.as_bytes(), Some(code), None);
     let check = |validation: Validation, connected, reason| {
         assert_eq!(validation.connected(), connected, "{validation:?}");
@@ -166,7 +166,7 @@ fn who_may_not_ask_is_not_disconnected() {
     check(parsed(-2_147_012_889, ""), Some(false), None);
     check(parsed(-2_147_024_891, "MpCmdRun.exe: hr = 0x80070005"), None, Some(Reason::AccessDenied));
     check(parsed(1, "something new"), None, Some(Reason::Malformed));
-    assert!(parsed(1, "something new").problem().unwrap().detail.ends_with("not understood: something new"));
+    assert!(parsed(1, "something new").problem().unwrap().detail.ends_with("MpCmdRun.exe: something new"));
 }
 
 #[test]

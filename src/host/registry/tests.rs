@@ -1,4 +1,4 @@
-//! Registries as tables. The values are made by the documented types and ranges; none was captured.
+//! Registries as tables. The values follow the documented types and ranges; none was captured.
 
 use std::collections::HashMap;
 
@@ -24,13 +24,13 @@ enum Value {
 struct Table(HashMap<(String, String), Value>);
 
 impl Table {
-    fn of(values: &[(&str, &str, Value)]) -> Self {
+    fn new(values: &[(&str, &str, Value)]) -> Self {
         let entry =
             |(path, name, value): &(&str, &str, Value)| ((*path).into(), (*name).into(), value.clone());
         Self(values.iter().map(entry).map(|(path, name, value)| ((path, name), value)).collect())
     }
 
-    fn read<T>(&self, path: &str, name: &str, convert: impl FnOnce(Value) -> Option<T>) -> Read<T> {
+    fn read<T>(&self, path: &str, name: &str, convert: impl FnOnce(Value) -> Option<T>) -> RegistryResult<T> {
         match self.0.get(&(path.to_owned(), name.to_owned())).cloned() {
             None => Ok(None),
             Some(Value::Denied) => Err(Reason::AccessDenied),
@@ -40,22 +40,22 @@ impl Table {
 }
 
 impl Registry for Table {
-    fn dword(&self, path: &str, name: &str) -> Read<u32> {
+    fn dword(&self, path: &str, name: &str) -> RegistryResult<u32> {
         self.read(path, name, |value| if let Value::Dword(number) = value { Some(number) } else { None })
     }
 
-    fn sz(&self, path: &str, name: &str) -> Read<String> {
+    fn sz(&self, path: &str, name: &str) -> RegistryResult<String> {
         self.read(path, name, |value| if let Value::Sz(text) = value { Some(text.to_owned()) } else { None })
     }
 
-    fn multi_sz(&self, path: &str, name: &str) -> Read<Vec<String>> {
+    fn multi_sz(&self, path: &str, name: &str) -> RegistryResult<Vec<String>> {
         self.read(path, name, |value| {
             let Value::MultiSz(lines) = value else { return None };
             Some(lines.iter().map(|line| (*line).to_owned()).collect())
         })
     }
 
-    fn binary(&self, path: &str, name: &str) -> Read<Vec<u8>> {
+    fn binary(&self, path: &str, name: &str) -> RegistryResult<Vec<u8>> {
         self.read(path, name, |value| if let Value::Binary(bytes) = value { Some(bytes) } else { None })
     }
 }
@@ -68,16 +68,16 @@ fn at(text: &str) -> SystemTime {
     humantime::parse_rfc3339(text).unwrap()
 }
 
-/// The facts of a registry without problems.
+/// The facts of a registry that is read without problems.
 fn facts(values: &[(&str, &str, Value)]) -> RegistryFacts {
-    let (facts, problems) = RegistryFacts::read(&Table::of(values));
+    let (facts, problems) = RegistryFacts::read(&Table::new(values));
     assert_eq!(problems, [], "{values:?}");
     facts
 }
 
 /// The facts and the single problem of a registry.
-fn problem(values: &[(&str, &str, Value)]) -> (RegistryFacts, Problem) {
-    let (facts, mut problems) = RegistryFacts::read(&Table::of(values));
+fn problem(values: &[(&str, &str, Value)]) -> (RegistryFacts, HostProblem) {
+    let (facts, mut problems) = RegistryFacts::read(&Table::new(values));
     let problem = problems.pop().unwrap();
     assert_eq!((problems.as_slice(), problem.source), (&[][..], Source::Registry), "{values:?}");
     (facts, problem)
@@ -152,7 +152,7 @@ fn the_machines_own_maps_urls_are_read() {
         assert_eq!((facts.maps_urls, problem.reason), (vec![], Reason::Malformed), "{line:?}");
     }
     let (_, problems) =
-        RegistryFacts::read(&Table::of(&[(SPYNET, "SpyNetReportingLocation", Value::MultiSz(MANY))]));
+        RegistryFacts::read(&Table::new(&[(SPYNET, "SpyNetReportingLocation", Value::MultiSz(MANY))]));
     assert_eq!(problems.len(), MAX_URLS);
 }
 
@@ -183,7 +183,7 @@ fn proxies_are_read() {
 
 #[test]
 fn a_route_can_follow_the_winhttp_setting() {
-    let proxies = |values: &[(&str, &str, Value)]| winhttp_proxies(&Table::of(values));
+    let proxies = |values: &[(&str, &str, Value)]| winhttp_proxies(&Table::new(values));
     assert_eq!(proxies(&[]), Ok(Proxies::default()));
     let one = proxies(&[(
         CONNECTIONS,
@@ -194,7 +194,7 @@ fn a_route_can_follow_the_winhttp_setting() {
     assert_eq!(at.as_deref(), Some("p:80"));
     for (value, why) in [
         (binary("18"), "can't be used: WinHttpSettings: it ends in the middle of the version"),
-        (Value::Dword(1), "can't be used: WinHttpSettings: is of another type than Defender gives it"),
+        (Value::Dword(1), "can't be used: WinHttpSettings: has an unexpected registry type"),
     ] {
         assert_eq!(proxies(&[(CONNECTIONS, "WinHttpSettings", value)]), Err(why.to_owned()));
     }
@@ -205,7 +205,7 @@ const LATE: &str = "004095bfa67bdd01";
 const EARLY: &str = "00406d25eb53bf01";
 
 #[test]
-fn signatures_are_those_of_todays_product_or_of_the_older_one() {
+fn signatures_of_either_registry_layout() {
     let of = |path: &'static str, version| {
         vec![
             (path, "AVSignatureVersion", Value::Sz(version)),
@@ -237,7 +237,7 @@ fn signatures_are_those_of_todays_product_or_of_the_older_one() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told() {
+fn unreadable_values_are_reported() {
     for (name, value, reason) in [
         ("AVSignatureVersion", Value::Denied, Reason::AccessDenied),
         ("AVSignatureVersion", Value::Dword(1), Reason::Malformed),
@@ -261,7 +261,7 @@ fn what_cannot_be_read_is_told() {
         (TODAY, "AVSignatureApplied", binary("00")),
     ]);
     assert_eq!(facts.signatures.unwrap().dated(), None);
-    assert_eq!(problem.detail, "AVSignatureApplied: it has 1 bytes, a time has 8");
+    assert_eq!(problem.detail, "AVSignatureApplied: 1 bytes instead of 8");
 }
 
 proptest! {

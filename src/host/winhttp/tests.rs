@@ -1,4 +1,4 @@
-//! The table of the value's examples: Microsoft's own for direct access, the others made by the layout.
+//! Examples of the value: Microsoft's own for direct access, the others made by the layout.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn decode(hexadecimal: &str) -> Result<WinHttpSetting, WinHttpError> {
     WinHttpSetting::decode(&hex::decode(hexadecimal).unwrap())
 }
 
-/// A value by the layout.
+/// A value in the documented layout.
 fn value(flags: u32, proxies: &[u8], bypass: &[u8]) -> Vec<u8> {
     let mut value = Vec::new();
     for number in [VERSION, 7, flags] {
@@ -33,7 +33,7 @@ fn at(host: &str, port: u16) -> Option<HostPort> {
 #[test]
 fn direct_access_is_read() {
     assert_eq!(decode(DIRECT_ACCESS), Ok(WinHttpSetting::Direct));
-    // What was configured once and is turned off.
+    // A proxy that was configured and is disabled.
     assert_eq!(WinHttpSetting::decode(&value(1, b"old:8080", b"<local>")), Ok(WinHttpSetting::Direct));
 }
 
@@ -73,7 +73,7 @@ fn the_grammar_of_the_lists() {
 }
 
 #[test]
-fn what_is_not_of_the_layout_is_refused_with_a_reason() {
+fn invalid_binaries_are_rejected() {
     let good = value(3, b"proxy:80", b"<local>");
     for (cut, part) in [
         (0, Part::Version),
@@ -118,7 +118,7 @@ fn what_is_not_of_the_layout_is_refused_with_a_reason() {
 fn a_route_follows_the_setting() {
     let setting = WinHttpSetting::decode(&value(3, b"http=a:1;https=b:2", b"<local>;*.example")).unwrap();
     let proxies = setting.proxies();
-    let by = |url: &str| proxies.of(&ProbeUrl::parse(url).unwrap()).map(|proxy| proxy.at.to_string());
+    let by = |url: &str| proxies.for_url(&ProbeUrl::parse(url).unwrap()).map(|proxy| proxy.at.to_string());
     assert_eq!(by("http://wdcp.microsoft.com/").as_deref(), Some("a:1"));
     assert_eq!(by("https://wdcp.microsoft.com/").as_deref(), Some("b:2"));
     for direct in ["https://intranet/", "http://wsus.example:8530/"] {
@@ -136,7 +136,7 @@ proptest! {
     #[test]
     fn no_list_makes_it_panic(flags in 0..4_u32, proxies in "[ -~]{0,40}", bypass in "[ -~]{0,40}") {
         if let Ok(setting) = WinHttpSetting::decode(&value(flags, proxies.as_bytes(), bypass.as_bytes())) {
-            let _ = setting.proxies().of(&ProbeUrl::parse("https://a.example/").unwrap());
+            let _ = setting.proxies().for_url(&ProbeUrl::parse("https://a.example/").unwrap());
         }
     }
 

@@ -1,35 +1,35 @@
-//! Configurations that the plan refuses: each problem with its key, and the limit of targets.
+//! Configurations that the plan refuses: each error with its key, and the limit on targets.
 
 use super::*;
 use crate::config::EndpointOverride;
 
 #[test]
-fn what_does_not_fit_is_named_with_its_key() {
+fn errors_name_their_key() {
     let cases = [
         (
             "components: { maps: { interval: 5s }, update: { timeout: 1m 30s } }",
-            "f: components.maps.interval: maps: the timeout, 10s (timeout), is not shorter than the interval, 5s (components.maps.interval)\n\
-             f: components.update.timeout: update: the timeout, 1m30s (components.update.timeout), is not shorter than the interval, 1m (interval)",
+            "f: components.maps.interval: maps: the timeout, 10s (timeout), must be shorter than the interval, 5s (components.maps.interval)\n\
+             f: components.update.timeout: update: the timeout, 1m30s (components.update.timeout), must be shorter than the interval, 1m (interval)",
         ),
         (
             "geos: [in]\ncomponents: { maps: { interval: 5s, timeout: 5s } }",
-            "f: components.maps.timeout: maps: the timeout, 5s (components.maps.timeout), is not shorter than the interval, 5s (components.maps.interval)",
+            "f: components.maps.timeout: maps: the timeout, 5s (components.maps.timeout), must be shorter than the interval, 5s (components.maps.interval)",
         ),
         (
             "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', interval: 30s }, \
              { component: maps, url: 'https://maps.example/', timeout: 2m }]",
-            "f: endpoints[1].timeout: maps https://maps.example/: the timeout, 2m (endpoints[1].timeout), is not shorter than the interval, 1m (interval)\n\
-             f: endpoints[0].interval: crl http://crl.example/a.crl: the timeout, 30s (of the catalog), is not shorter than the interval, 30s (endpoints[0].interval)",
+            "f: endpoints[1].timeout: maps https://maps.example/: the timeout, 2m (endpoints[1].timeout), must be shorter than the interval, 1m (interval)\n\
+             f: endpoints[0].interval: crl http://crl.example/a.crl: the timeout, 30s (from the catalog), must be shorter than the interval, 30s (endpoints[0].interval)",
         ),
         (
             "components: { maps: { enabled: false }, update: { enabled: false }, crl: { enabled: false } }",
-            "f: nothing is left to probe: every component or endpoint is turned off, or of another region",
+            "f: nothing left to probe: every component or endpoint is disabled or belongs to another region",
         ),
         (
             "endpoints: [{ component: maps, url: 'https://a.example/', serves: packages }, \
              { component: crl, url: 'https://b.example/', serves: x }]",
-            "f: endpoints[0].serves: \"packages\" is no need of maps: it needs cloud, india\n\
-             f: endpoints[1].serves: \"x\" is no need of crl: it has none",
+            "f: endpoints[0].serves: \"packages\" is not a need of maps: it needs cloud, india\n\
+             f: endpoints[1].serves: \"x\" is not a need of crl: it has none",
         ),
         (
             "endpoints: [{ component: crl, url: 'https://maps.example/', enabled: false }]",
@@ -49,13 +49,13 @@ fn what_does_not_fit_is_named_with_its_key() {
             "routes: [{ name: all }, { name: mapper, components: [maps, crl] }, { name: updater, components: [update] }]\n\
              endpoints: [{ component: maps, url: 'https://maps.example/', enabled: false }, \
              { component: crl, url: 'http://crl.example/a.crl', enabled: false }]",
-            "f: routes[1].components: nothing is left to probe by mapper: every endpoint of maps, crl is turned off, or of another region",
+            "f: routes[1].components: nothing left to probe via mapper: every endpoint of maps, crl is disabled or belongs to another region",
         ),
-        // Nothing at all is one problem, not one for each route.
+        // No targets at all is one error, not one per route.
         (
             "routes: [{ name: a, components: [mde] }, { name: b, components: [mde] }]\ngroups: [mde]\n\
              endpoints: [{ component: mde, url: 'https://mde.example/', enabled: false }]",
-            "f: nothing is left to probe: every component or endpoint is turned off, or of another region",
+            "f: nothing left to probe: every component or endpoint is disabled or belongs to another region",
         ),
         (
             "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', method: HEAD }]",
@@ -71,7 +71,10 @@ fn what_does_not_fit_is_named_with_its_key() {
 #[test]
 fn too_many_targets_are_refused() {
     let entry = |n: usize| {
-        EndpointOverride::of(Component::Maps, ProbeUrl::parse(&format!("https://a.example/{n}")).unwrap())
+        EndpointOverride::unchanged(
+            Component::Maps,
+            ProbeUrl::parse(&format!("https://a.example/{n}")).unwrap(),
+        )
     };
     let own = catalog().endpoints.len() - 2; // without the region and the group that aren't selected
     let mut config = Config { endpoints: (own..MAX_TARGETS).map(entry).collect(), ..Config::default() };

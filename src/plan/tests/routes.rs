@@ -1,19 +1,19 @@
-//! Which targets each route has, with which settings, and that nothing prints its passwords.
+//! The targets and settings of each route, and that passwords are never printed.
 
 use super::*;
 
-/// What the files and variables of [`ROUTES`] hide.
+/// The secrets in the files and variables of [`ROUTES`].
 const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
 
-/// Routes of every kind, of which two select components.
+/// Routes of every kind; two of them select components.
 const ROUTES: &str = "routes: [{ name: direct }, \
     { name: proxy, proxy: 'http://proxy.example:8080', components: [crl, maps], source_address: 10.0.0.7, \
       username: ann, password_file: pass/proxy.pass, resolver: { family: ipv4 } }, \
     { name: environment, from_environment: true, components: [update], source_address: 10.0.0.8 }, \
     { name: script, pac: a.pac, username: ann, password_file: pass/proxy.pass, components: [crl] }]\n";
 
-/// The targets as `URL by route`, in the order of the plan.
-fn ways(plan: &Plan) -> Vec<String> {
+/// The targets as `URL by route`, in the plan's order.
+fn targets(plan: &Plan) -> Vec<String> {
     let way = |target: &Target| format!("{} by {}", target.endpoint.url, target.route.name);
     plan.targets.iter().map(way).collect()
 }
@@ -33,7 +33,8 @@ fn each_route_probes_the_endpoints_of_its_components() {
                 "http://crl.example/a.crl by script",
             ],
         ),
-        // A component that no route is for isn't probed; one that is turned on later is probed by those for all.
+        // A component without a route isn't probed. One that is enabled later is probed over the routes for all
+        // components.
         ("routes: [{ name: a, components: [update] }]", &["http://update.example/a by a"]),
         (
             "groups: [mde]\nroutes: [{ name: a, components: [maps] }, { name: b, components: [mde] }]",
@@ -41,7 +42,7 @@ fn each_route_probes_the_endpoints_of_its_components() {
         ),
     ];
     for (yaml, expected) in cases {
-        assert_eq!(ways(&planned(yaml)), expected, "{yaml}");
+        assert_eq!(targets(&planned(yaml)), expected, "{yaml}");
     }
     let plan = planned("routes: [{ name: a, components: [update] }]");
     assert_eq!(plan.components.len(), 1);

@@ -1,4 +1,4 @@
-//! Feeds as they may come. All of them are written for the test: no exact capture of a genuine one is known.
+//! Plausible feeds, written for these tests: no exact capture of a genuine one is known.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -25,19 +25,19 @@ fn check(feed: &str, expected: Result<(), FeedError>) {
     assert_eq!(parse(feed.as_bytes()), expected.map(|()| published()), "{feed}");
 }
 
-/// The feed with one text in place of another.
+/// The feed with one text replaced.
 fn with(from: &str, to: &str) -> String {
     assert!(FEED.contains(from), "{from}");
     FEED.replace(from, to)
 }
 
 #[test]
-fn the_documented_shape_is_read() {
+fn the_documented_format_is_parsed() {
     check(FEED, Ok(()));
 }
 
 #[test]
-fn what_makes_no_difference_is_passed_over() {
+fn irrelevant_differences_are_ignored() {
     for (from, to) in [
         ("<versions>", "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?>\r\n<!-- x --><versions>"),
         ("<versions>", "<versions xmlns=\"urn:x\" xmlns:a='urn:y' generated='today'>"),
@@ -96,7 +96,7 @@ fn dates_are_utc_in_each_notation() {
 }
 
 #[test]
-fn what_is_no_feed_is_refused_with_its_reason() {
+fn invalid_feeds_are_refused_with_their_reason() {
     let malformed = |feed: &str| {
         let error = parse(feed.as_bytes()).unwrap_err();
         assert!(matches!(error, FeedError::Malformed(_)), "{feed}: {error:?}");
@@ -128,7 +128,7 @@ fn what_is_no_feed_is_refused_with_its_reason() {
 }
 
 #[test]
-fn a_flood_is_refused_early() {
+fn oversized_feeds_are_refused_early() {
     let long = with("</versions>", &format!("{}</versions>", " ".repeat(65_536 - FEED.len())));
     assert_eq!(long.len(), 65_536);
     check(&long, Ok(()));
@@ -144,20 +144,20 @@ fn a_flood_is_refused_early() {
     check(&wide(MAX_FIELD + 1), Err(FeedError::Unreadable(Field::Signatures, shown)));
 }
 
-/// Found by the fuzzer: the library's words have the feed's own in them.
+/// Found by the fuzzer: the library's messages quote the feed.
 #[test]
-fn what_is_said_of_a_broken_feed_is_short() {
+fn errors_of_broken_feeds_are_short() {
     for broken in ["", "\n\u{202e}"] {
         let feed = format!("<versions></{}{broken}>", "x".repeat(20_000));
-        let said = parse(feed.as_bytes()).expect_err("no XML").to_string();
-        assert!(said.chars().count() < 320 && !said.contains(['\n', '\u{202e}']), "{said}");
+        let message = parse(feed.as_bytes()).expect_err("no XML").to_string();
+        assert!(message.chars().count() < 320 && !message.contains(['\n', '\u{202e}']), "{message}");
     }
 }
 
 #[test]
 fn a_refused_feed_fails_as_a_probe_would() {
     let failure = Failure::from(FeedError::Unreadable(Field::Engine, "\u{202e}\n".to_owned()));
-    assert_eq!((failure.stage, failure.reason), (Stage::Transfer, FailureReason::WrongContent));
+    assert_eq!((failure.phase, failure.reason), (Phase::Transfer, FailureReason::WrongContent));
     assert!(!failure.detail.contains(['\u{202e}', '\n']), "{failure:?}");
 }
 
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn mutated_feeds_never_panic_and_tell_why(feed in mutated()) {
+    fn mutated_feeds_never_panic_and_have_a_reason(feed in mutated()) {
         if let Err(error) = parse(feed.as_bytes()) {
             let failure = Failure::from(error);
             prop_assert!(!failure.detail.is_empty());
@@ -206,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_published_is_read(
+    fn valid_feeds_are_parsed(
         versions in prop::array::uniform3(prop::array::uniform4(any::<u32>())),
         seconds in 0..253_402_300_800_u64, // to the end of the year 9999
         upper in any::<bool>(),

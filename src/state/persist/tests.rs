@@ -1,4 +1,4 @@
-//! The file on a real disk: found, replaced, set aside, and left alone.
+//! The state file on a real disk: found, replaced, renamed and left alone.
 
 use super::*;
 use crate::metrics::fixture;
@@ -9,17 +9,17 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn saved(seconds: u64) -> Saved {
-    Saved::of(&SignaturesState { last_chance: Some(at(seconds)), ..SignaturesState::default() })
+    Saved::from_state(&SignaturesState { last_chance: Some(at(seconds)), ..SignaturesState::default() })
 }
 
-/// What a file with these bytes is found to be, and the names in its folder then.
-fn found(bytes: Option<&[u8]>) -> (Result<Found, StateFileError>, Vec<String>) {
+/// What is found if a file contains these bytes, and the names in its folder afterwards.
+fn found(bytes: Option<&[u8]>) -> (Result<StateFileContent, StateFileError>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
     if let Some(bytes) = bytes {
         fs::write(&path, bytes).unwrap();
     }
-    let found = StateFile::open(path).map(|(_, found)| found);
+    let found = StateFile::open(path).map(|opened| opened.content);
     (found, names(folder.path()))
 }
 
@@ -35,9 +35,9 @@ fn names(folder: &Path) -> Vec<String> {
 #[test]
 fn nothing_and_what_was_kept_are_found() {
     let (nothing, names) = found(None);
-    assert!(matches!(nothing, Ok(Found::Nothing)) && names.is_empty());
-    let (kept, names) = found(Some(saved(5).to_json().as_bytes()));
-    assert!(matches!(kept, Ok(Found::Kept(kept)) if kept == saved(5)));
+    assert!(matches!(nothing, Ok(StateFileContent::Nothing)) && names.is_empty());
+    let (written_state, names) = found(Some(saved(5).to_json().as_bytes()));
+    assert!(matches!(written_state, Ok(StateFileContent::Kept(written_state)) if written_state == saved(5)));
     assert_eq!(names, ["state.json"]);
 }
 
@@ -47,7 +47,7 @@ fn a_file_that_cannot_be_used_is_set_aside() {
     let long = vec![b' '; 1024 * 1024 + 1];
     for bytes in [&b""[..], b"{}", b"\xff\xfe", b"{\"format\":", newer.as_bytes(), &long] {
         let (found, names) = found(Some(bytes));
-        assert!(matches!(found, Ok(Found::SetAside { .. })), "{found:?}");
+        assert!(matches!(found, Ok(StateFileContent::SetAside { .. })), "{found:?}");
         assert_eq!(names, ["state.json.unusable-1"]);
     }
 }
@@ -58,8 +58,8 @@ fn files_set_aside_are_never_overwritten() {
     let path = folder.path().join("state.json");
     for n in 1..=MAX_ASIDE {
         fs::write(&path, format!("{n}")).unwrap();
-        let (_, found) = StateFile::open(path.clone()).unwrap();
-        let Found::SetAside { to, .. } = found else { panic!("{found:?}") };
+        let found = StateFile::open(path.clone()).unwrap().content;
+        let StateFileContent::SetAside { to, .. } = found else { panic!("{found:?}") };
         assert_eq!(to, with_suffix(&path, &format!(".unusable-{n}")));
     }
     fs::write(&path, "one too many").unwrap();
@@ -86,26 +86,26 @@ fn what_is_no_file_is_left_alone() {
 fn a_write_replaces_the_file_and_leaves_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
-    let (file, _) = StateFile::open(path.clone()).unwrap();
+    let file = StateFile::open(path.clone()).unwrap().file;
     for seconds in [1, 2] {
-        // What a write that was cut off left behind doesn't matter.
+        // The remains of an interrupted write don't matter.
         fs::write(with_suffix(&path, ".new"), "x".repeat(10_000)).unwrap();
         file.write(&saved(seconds)).unwrap();
-        let (_, found) = StateFile::open(path.clone()).unwrap();
-        assert!(matches!(found, Found::Kept(kept) if kept == saved(seconds)));
+        let found = StateFile::open(path.clone()).unwrap().content;
+        assert!(matches!(found, StateFileContent::Kept(written_state) if written_state == saved(seconds)));
         assert_eq!(names(folder.path()), ["state.json"]);
     }
 }
 
-/// Windows renames nothing over a file that somebody has open without sharing it.
+/// Windows can't rename over a file that another program has open without sharing.
 #[cfg(windows)]
 #[test]
-fn a_file_that_is_open_elsewhere_is_replaced_once_it_is_let_go() {
+fn a_file_in_use_is_replaced_once_released() {
     use std::os::windows::fs::OpenOptionsExt as _;
     const FILE_SHARE_READ: u32 = 1;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
-    let (file, _) = StateFile::open(path.clone()).unwrap();
+    let file = StateFile::open(path.clone()).unwrap().file;
     file.write(&saved(1)).unwrap();
     let open = || fs::OpenOptions::new().read(true).share_mode(FILE_SHARE_READ).open(&path).unwrap();
     let scanner = open();
@@ -115,9 +115,9 @@ fn a_file_that_is_open_elsewhere_is_replaced_once_it_is_let_go() {
     });
     file.write(&saved(2)).unwrap();
     lets_go.join().unwrap();
-    let (_, found) = StateFile::open(path.clone()).unwrap();
-    assert!(matches!(found, Found::Kept(kept) if kept == saved(2)));
-    let _backup = open(); // which takes its time
+    let found = StateFile::open(path.clone()).unwrap().content;
+    assert!(matches!(found, StateFileContent::Kept(saved_state) if saved_state == saved(2)));
+    let _backup = open(); // a backup that takes its time
     assert!(is_in_use(&file.write(&saved(3)).unwrap_err()));
     assert_eq!(fs::read(&path).unwrap(), saved(2).to_json().as_bytes(), "it is as it was");
 }
@@ -125,8 +125,9 @@ fn a_file_that_is_open_elsewhere_is_replaced_once_it_is_let_go() {
 #[test]
 fn a_folder_that_is_not_there_is_an_error_of_the_write_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let (file, found) = StateFile::open(folder.path().join("no/such/state.json")).unwrap();
-    assert!(matches!(found, Found::Nothing));
+    let OpenedStateFile { file, content } =
+        StateFile::open(folder.path().join("no/such/state.json")).unwrap();
+    assert!(matches!(content, StateFileContent::Nothing));
     assert_eq!(file.write(&saved(1)).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
@@ -136,8 +137,8 @@ fn snapshot(seconds: u64) -> Arc<Snapshot> {
     Arc::new(snapshot)
 }
 
-/// What the file holds, once it holds something else than before; the clock is paused, the disk isn't. Between two looks the
-/// file is closed for a while: Windows may replace none that is open.
+/// Waits until the file's contents differ from `before`. The clock is paused, the disk isn't. The file is closed
+/// between reads, because Windows can't replace an open file.
 async fn next(path: &Path, before: Option<&Saved>) -> Saved {
     loop {
         if let Ok(bytes) = fs::read(path) {
@@ -152,10 +153,10 @@ async fn next(path: &Path, before: Option<&Saved>) -> Saved {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_and_the_last_are_kept_and_between_them_one_a_period() {
+async fn writes_the_first_the_last_and_one_state_per_period() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
-    let (file, _) = StateFile::open(path.clone()).unwrap();
+    let file = StateFile::open(path.clone()).unwrap().file;
     let (publish, snapshots) = watch::channel(snapshot(0));
     let keeping = tokio::spawn(run(watch::channel(Some(file)).1, snapshots, PERIOD));
     let first = next(&path, None).await;
@@ -178,12 +179,12 @@ async fn the_first_and_the_last_are_kept_and_between_them_one_a_period() {
 async fn a_folder_that_comes_back_is_written_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("later/state.json");
-    let (file, _) = StateFile::open(path.clone()).unwrap();
+    let file = StateFile::open(path.clone()).unwrap().file;
     let (publish, snapshots) = watch::channel(snapshot(0));
     let keeping = tokio::spawn(run(watch::channel(Some(file)).1, snapshots, PERIOD));
     tokio::time::sleep(PERIOD).await;
     fs::create_dir(path.parent().unwrap()).unwrap();
-    publish.send_replace(snapshot(0)); // nothing new, but nothing of it has been kept
+    publish.send_replace(snapshot(0)); // nothing new, but nothing has been saved yet
     tokio::time::sleep(PERIOD * 2).await;
     assert_eq!(next(&path, None).await, saved(0));
     drop(publish);
@@ -191,10 +192,10 @@ async fn a_folder_that_comes_back_is_written_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_file_can_come_into_use_and_the_one_before_gets_its_last_words() {
+async fn a_reload_can_change_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let [one, other] = ["one.json", "other.json"].map(|name| folder.path().join(name));
-    let open = |path: &Path| Some(StateFile::open(path.to_owned()).unwrap().0);
+    let open = |path: &Path| Some(StateFile::open(path.to_owned()).unwrap().file);
     let (files, file) = watch::channel(open(&one));
     let (publish, snapshots) = watch::channel(snapshot(0));
     let keeping = tokio::spawn(run(file, snapshots, PERIOD));

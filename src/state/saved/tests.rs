@@ -1,4 +1,4 @@
-//! What is kept comes back, and what is no state of ours is told apart.
+//! What is saved is restored, and foreign documents are distinguished.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::plan::plan;
 const CURRENT: &str = "https://definitionupdates.microsoft.com/packages?action=info";
 const OLDER: &str = "https://www.microsoft.com/security/encyclopedia/adlpackages.aspx?action=info";
 
-/// 2026-11-24 and some seconds.
+/// 2026-11-24 plus some seconds.
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400 + seconds)
 }
@@ -21,24 +21,25 @@ fn the_plan() -> Plan {
     plan(embedded(), &parse("f", "", Path::new(""), &crate::config::Environment::default()).unwrap()).unwrap()
 }
 
-fn told(feed: &str) -> Told {
+fn history(feed: &str) -> FeedHistory {
     let published = Published {
         signatures: Version([1, 441, 5, 0]),
         engine: Version([1, 1, 26010, 1]),
         platform: Version([4, 18, 26010, 5]),
         published_at: at(5),
     };
-    let newest = [(CURRENT, 7), (OLDER, 5)]
-        .map(|(feed, n)| (feed.to_owned(), (Version([1, 441, n, 0]), at(n.into()))));
-    Told { published, feed: feed.to_owned(), newest: newest.into(), behind_since: Some(at(8)) }
+    let newest = [(CURRENT, 7), (OLDER, 5)].map(|(feed, n)| {
+        (feed.to_owned(), NewestReport { signatures: Version([1, 441, n, 0]), at: at(n.into()) })
+    });
+    FeedHistory { published, feed: feed.to_owned(), newest: newest.into(), behind_since: Some(at(8)) }
 }
 
-/// A state with something to keep.
+/// A state with contents to save.
 fn state(plan: &Plan) -> SignaturesState {
     let mut state = SignaturesState::new(plan, at(0));
     state.sources[0].last_available = Some(at(9));
     state.last_chance = Some(at(9));
-    state.feeds[0].told = Some(told(CURRENT));
+    state.feeds[0].history = Some(history(CURRENT));
     state
 }
 
@@ -52,16 +53,16 @@ fn restored(saved: &Saved, plan: &Plan, now: SystemTime) -> SignaturesState {
 fn what_is_kept_comes_back() {
     let plan = the_plan();
     let state = state(&plan);
-    let text = Saved::of(&state).to_json();
+    let text = Saved::from_state(&state).to_json();
     assert!(text.contains("\"2026-11-24T00:00:09.000Z\""), "{text}");
     let saved = Saved::from_json(text.as_bytes()).unwrap();
     assert_eq!(restored(&saved, &plan, at(60)), state);
 }
 
 #[test]
-fn times_ahead_are_brought_back_and_an_unset_clock_changes_none() {
+fn times_ahead_are_restored_and_an_unset_clock_changes_none() {
     let plan = the_plan();
-    let saved = Saved::of(&state(&plan));
+    let saved = Saved::from_state(&state(&plan));
     let earlier = restored(&saved, &plan, at(4));
     assert_eq!((earlier.sources[0].last_available, earlier.last_chance), (Some(at(4)), Some(at(4))));
     let unset = restored(&saved, &plan, SystemTime::UNIX_EPOCH);
@@ -69,25 +70,28 @@ fn times_ahead_are_brought_back_and_an_unset_clock_changes_none() {
 }
 
 #[test]
-fn routes_and_feeds_that_are_gone_are_forgotten_but_not_the_last_chance() {
+fn restore_drops_removed_routes_and_feeds() {
     let (plan, mut state) = (the_plan(), state(&the_plan()));
     state.sources[0].route = "gone".to_owned();
     state.feeds[0].route = "gone".to_owned();
-    let back = restored(&Saved::of(&state), &plan, at(60));
+    let back = restored(&Saved::from_state(&state), &plan, at(60));
     assert_eq!(back, SignaturesState { last_chance: Some(at(9)), ..SignaturesState::new(&plan, at(60)) });
 
     let mut state = self::state(&plan);
-    state.feeds[0].told = Some(told("https://mirror.example/"));
-    assert_eq!(restored(&Saved::of(&state), &plan, at(60)).feeds[0].told, None);
-    let mut older = told(OLDER);
-    older.newest.insert("https://mirror.example/".to_owned(), (Version([9; 4]), at(0)));
-    state.feeds[0].told = Some(older);
-    assert_eq!(restored(&Saved::of(&state), &plan, at(60)).feeds[0].told, Some(told(OLDER)));
+    state.feeds[0].history = Some(history("https://mirror.example/"));
+    assert_eq!(restored(&Saved::from_state(&state), &plan, at(60)).feeds[0].history, None);
+    let mut older = history(OLDER);
+    older.newest.insert(
+        "https://mirror.example/".to_owned(),
+        NewestReport { signatures: Version([9; 4]), at: at(0) },
+    );
+    state.feeds[0].history = Some(older);
+    assert_eq!(restored(&Saved::from_state(&state), &plan, at(60)).feeds[0].history, Some(history(OLDER)));
 }
 
 #[test]
-fn what_is_no_state_of_ours_is_told_apart() {
-    let good = Saved::of(&state(&the_plan())).to_json();
+fn foreign_documents_are_distinguished() {
+    let good = Saved::from_state(&state(&the_plan())).to_json();
     let check = |text: &str, expected: fn(&SavedError) -> bool| {
         let error = Saved::from_json(text.as_bytes()).unwrap_err();
         assert!(expected(&error), "{text}: {error:?}");
@@ -122,7 +126,7 @@ fn times_that_no_notation_has_are_written_as_the_nearest() {
     ] {
         let mut state = SignaturesState::new(&plan, at(0));
         state.last_chance = Some(time);
-        let text = Saved::of(&state).to_json();
+        let text = Saved::from_state(&state).to_json();
         assert!(text.contains(expected), "{text}");
         Saved::from_json(text.as_bytes()).unwrap();
     }
@@ -137,7 +141,7 @@ proptest! {
     #[test]
     fn damaged_files_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>(), now in any::<u32>()) {
         let plan = the_plan();
-        let mut bytes = Saved::of(&state(&plan)).to_json().into_bytes();
+        let mut bytes = Saved::from_state(&state(&plan)).to_json().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(saved) = Saved::from_json(&bytes) {

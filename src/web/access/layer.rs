@@ -1,5 +1,5 @@
-//! What happens to a request before it is answered: the rate limit, then the password. Every answer gets the headers of the
-//! web configuration, which come before the exporter's own.
+//! Applied to every request: the rate limit, then authentication. Every response gets the headers of the web
+//! configuration, which take precedence over the exporter's own.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
-use super::basic::Verdict;
-use super::{Access, Rules};
+use super::basic_auth::Credential;
+use super::{Access, AccessRules};
 
-/// What a browser shows when it asks for a password.
+/// The realm that a browser displays when it requests the password.
 const CHALLENGE: &str = "Basic realm=\"defender-exporter\", charset=\"UTF-8\"";
 
-/// The router behind the rules, all of it: health and the page's files too, as with exporter-toolkit.
+/// Wraps the whole router: health checks and assets as well, as with exporter-toolkit.
 pub(in crate::web) fn guarded(router: Router, access: Access) -> Router {
     router.layer(from_fn_with_state(access, admit))
 }
@@ -34,7 +34,7 @@ async fn admit(State(access): State<Access>, request: Request, next: Next) -> Re
 }
 
 impl Access {
-    async fn judge(&self, rules: &Rules, headers: &HeaderMap) -> Result<(), Response> {
+    async fn judge(&self, rules: &AccessRules, headers: &HeaderMap) -> Result<(), Response> {
         if let Some(limiter) = &rules.limiter {
             limiter.admit(Instant::now()).map_err(|wait| later(StatusCode::TOO_MANY_REQUESTS, wait))?;
         }
@@ -42,17 +42,17 @@ impl Access {
         if users.is_empty() {
             return Ok(());
         }
-        match self.0.gate.judge(users, headers.get(header::AUTHORIZATION)).await {
-            Verdict::Known => Ok(()),
-            Verdict::Unknown => {
+        match self.0.basic_auth.check(users, headers.get(header::AUTHORIZATION)).await {
+            Credential::Known => Ok(()),
+            Credential::Unknown => {
                 Err(refusal(StatusCode::UNAUTHORIZED, header::WWW_AUTHENTICATE, CHALLENGE.to_owned()))
             }
-            Verdict::Busy => Err(later(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(1))),
+            Credential::Busy => Err(later(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(1))),
         }
     }
 }
 
-/// `Retry-After` has whole seconds (RFC 9110, section 10.2.3).
+/// `Retry-After` is in whole seconds (RFC 9110, section 10.2.3).
 fn later(status: StatusCode, wait: Duration) -> Response {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     refusal(status, header::RETRY_AFTER, seconds.to_string())

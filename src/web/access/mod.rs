@@ -1,93 +1,96 @@
-//! Who may ask, and over what: the web configuration as it is now. It is read again when somebody connects or asks, once a
-//! second at most; what can't be used changes nothing but the log. What the file may say is in `config/web/`.
+//! Access control: applies the web configuration. Connections and requests reload it, at most once a second. An invalid
+//! file is logged and changes nothing. `config/web/` has the format.
 
-mod basic;
+mod basic_auth;
+mod san_verifier;
+
+mod credential_cache;
+
 mod layer;
-mod limiter;
-mod sans;
-mod seen;
+mod rate_limiter;
 mod tls;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::config::web::{self, WebConfig};
-use crate::config::{Problem, Problems};
+use crate::config::{ConfigProblem, ConfigProblems};
 
-use basic::Gate;
+use basic_auth::BasicAuth;
 pub(super) use layer::guarded;
-use limiter::Limiter;
+use rate_limiter::RateLimiter;
 pub(super) use tls::H2;
 
-/// The least time between two readings of the file.
+/// The minimum interval between readings of the file.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long whoever connects waits for a reading; a file on a disk that hangs holds nobody up for longer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time that a connection waits for a reading, in case the file is on a hanging disk.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Who may ask, and over what. Clones are one.
+/// Access control. Clones share their state.
 #[derive(Clone, Debug)]
-pub struct Access(Arc<Inner>);
+pub struct Access(Arc<SharedAccess>);
 
 #[derive(Debug)]
-struct Inner {
+struct SharedAccess {
     file: Option<PathBuf>,
-    rules: RwLock<Arc<Rules>>,
-    look: tokio::sync::Mutex<Look>,
-    gate: Gate,
+    rules: RwLock<Arc<AccessRules>>,
+    look: tokio::sync::Mutex<ReloadState>,
+    basic_auth: BasicAuth,
 }
 
-/// What one reading of the file says, ready to be used.
+/// One reading of the file, ready to use.
 #[derive(Debug)]
-pub(super) struct Rules {
+pub(super) struct AccessRules {
     config: WebConfig,
-    /// None: plain HTTP.
+    /// `None` for plain HTTP.
     pub(super) tls: Option<Arc<ServerConfig>>,
-    limiter: Option<Arc<Limiter>>,
+    limiter: Option<Arc<RateLimiter>>,
 }
 
-/// When the file was read, and what was wrong with it.
+/// When the file was read, and its problems.
 #[derive(Debug, Default)]
-struct Look {
+struct ReloadState {
     last: Option<Instant>,
-    reading: Option<JoinHandle<Result<WebConfig, Problems>>>,
+    reading: Option<JoinHandle<Result<WebConfig, ConfigProblems>>>,
     complaint: Option<String>,
 }
 
 impl Access {
-    /// Reads the web configuration; without a file, everyone may ask, over plain HTTP.
+    /// Loads the web configuration. Without a file, everyone has access over plain HTTP.
     ///
     /// # Errors
-    /// With every problem of the file, and of those that it names.
-    pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
+    /// If the file or one that it names is invalid: the error lists every problem.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigProblems> {
         let config = file.map(web::load).transpose()?.unwrap_or_default();
         let name = file.map(|file| file.display().to_string()).unwrap_or_default();
-        let rules = Rules::new(config, None).map_err(|error| refused(&name, &error))?;
-        Ok(Self(Arc::new(Inner {
+        let rules = AccessRules::new(config, None).map_err(|error| refused(&name, &error))?;
+        Ok(Self(Arc::new(SharedAccess {
             file: file.map(Path::to_owned),
             rules: RwLock::new(Arc::new(rules)),
             look: tokio::sync::Mutex::default(),
-            gate: Gate::new(),
+            basic_auth: BasicAuth::new(),
         })))
     }
 
-    /// `https` or `http`: that doesn't change while the exporter runs.
+    /// `https` or `http`. Doesn't change while the exporter runs.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.current().tls.is_some() { "https" } else { "http" }
     }
 
-    /// The rules as they are now.
-    pub(super) async fn rules(&self) -> Arc<Rules> {
-        // Whoever comes while the file is being read goes by the rules of before.
+    /// The current rules.
+    pub(super) async fn rules(&self) -> Arc<AccessRules> {
+        // While the file is being read, other connections use the previous rules.
         if let Some(file) = &self.0.file
             && let Ok(mut look) = self.0.look.try_lock()
             && look.last.is_none_or(|last| last.elapsed() >= PAUSE)
@@ -98,59 +101,59 @@ impl Access {
         self.current()
     }
 
-    fn current(&self) -> Arc<Rules> {
-        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
+    fn current(&self) -> Arc<AccessRules> {
+        Arc::clone(&self.0.rules.read())
     }
 
-    /// Reads the file once; a reading that takes long is waited for by the next look.
-    async fn look(&self, file: &Path, look: &mut Look) {
+    /// Reads the file once. If the reading takes too long, the next call waits for it.
+    async fn look(&self, file: &Path, look: &mut ReloadState) {
         let path = file.to_owned();
         let reading =
             look.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || web::load(&path)));
-        let Ok(read) = timeout(PATIENCE, reading).await else { return };
+        let Ok(read) = timeout(READ_TIMEOUT, reading).await else { return };
         look.reading = None;
-        let Ok(read) = read else { return }; // it panicked, which the log says
+        let Ok(read) = read else { return }; // panicked, which is logged
         let complaint =
             self.take(&file.display().to_string(), read).err().map(|problems| problems.to_string());
         if complaint.is_some() && complaint != look.complaint {
             for line in complaint.iter().flat_map(|text| text.lines()) {
-                tracing::warn!("the web configuration stays as it was: {line}");
+                tracing::warn!("web configuration not reloaded, keeping the previous one: {line}");
             }
         }
         look.complaint = complaint;
     }
 
-    fn take(&self, name: &str, read: Result<WebConfig, Problems>) -> Result<(), Problems> {
+    fn take(&self, name: &str, read: Result<WebConfig, ConfigProblems>) -> Result<(), ConfigProblems> {
         let (config, current) = (read?, self.current());
         if config == current.config {
             return Ok(());
         }
         if config.tls.is_some() != current.tls.is_some() {
-            let problem = "TLS is turned on and off by a restart alone".to_owned();
+            let problem = "enabling or disabling TLS needs a restart".to_owned();
             let key = "tls_server_config".to_owned();
-            return Err(Problems(vec![Problem::new(name, key, problem)]));
+            return Err(ConfigProblems(vec![ConfigProblem::new(name, key, problem)]));
         }
-        let rules = Rules::new(config, Some(&current)).map_err(|error| refused(name, &error))?;
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
-        tracing::info!("the web configuration changed and is in use");
+        let rules = AccessRules::new(config, Some(&current)).map_err(|error| refused(name, &error))?;
+        *self.0.rules.write() = Arc::new(rules);
+        tracing::info!("web configuration reloaded");
         Ok(())
     }
 }
 
-impl Rules {
-    /// A limit that stays goes on counting where the rules of `before` were.
+impl AccessRules {
+    /// An unchanged rate limit continues from the state in `before`.
     fn new(config: WebConfig, before: Option<&Self>) -> Result<Self, rustls::Error> {
         let tls = config.tls.as_ref().map(|tls| tls::server_config(tls, config.http2)).transpose()?;
         let kept = before.filter(|before| before.config.rate_limit == config.rate_limit);
         let limiter = match kept {
             Some(before) => before.limiter.clone(),
-            None => config.rate_limit.map(|rate| Arc::new(Limiter::new(rate))),
+            None => config.rate_limit.map(|rate| Arc::new(RateLimiter::new(rate))),
         };
         Ok(Self { config, tls: tls.map(Arc::new), limiter })
     }
 }
 
-fn refused(file: &str, error: &rustls::Error) -> Problems {
+fn refused(file: &str, error: &rustls::Error) -> ConfigProblems {
     let key = "tls_server_config".to_owned();
-    Problems(vec![Problem::new(file, key, format!("can't be used: {error}"))])
+    ConfigProblems(vec![ConfigProblem::new(file, key, format!("can't be used: {error}"))])
 }

@@ -1,4 +1,4 @@
-//! Who is let in, what that costs, and a web configuration that changes while it is in use.
+//! Tests authentication, the number of hashes it computes, and the reloading of the web configuration.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,14 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 use tokio::time::advance;
 
-use super::basic::Verdict;
+use super::basic_auth::Credential;
 use super::*;
 use crate::config::web::{PasswordHash, Users};
 
-/// A hash; of which password doesn't matter.
+/// A valid hash. The tests don't use its password.
 const HORSE: &str = "$2b$04$ZrGPrsxVYmfnAC/5ibPFMeyPz5r1LgCPr5frF1Ev.0NrPGNXGgRTW";
 
-/// A user whose hash has this cost.
+/// A user with a hash of this cost.
 fn user(name: &str, cost: u32) -> (String, PasswordHash) {
     let hash = bcrypt::hash("correct horse", cost).unwrap();
     (name.to_owned(), PasswordHash::parse(&hash).unwrap())
@@ -28,47 +28,47 @@ fn basic(name: &str, password: &str) -> HeaderValue {
     HeaderValue::try_from(format!("Basic {token}")).unwrap()
 }
 
-/// A gate that notes the cost of each hash that it computes.
-fn counting() -> (Gate, Arc<Mutex<Vec<u32>>>) {
+/// A `BasicAuth` that records the cost of each hash it computes.
+fn counting() -> (BasicAuth, Arc<Mutex<Vec<u32>>>) {
     let computed = Arc::new(Mutex::new(Vec::new()));
     let noted = Arc::clone(&computed);
-    let gate = Gate::comparing(move |password, hash| {
+    let basic_auth = BasicAuth::comparing(move |password, hash| {
         noted.lock().unwrap().push(hash.cost());
         bcrypt::verify(password, hash.reveal()).unwrap()
     });
-    (gate, computed)
+    (basic_auth, computed)
 }
 
-/// An unknown user must cost what a known one does, or the time of an answer would tell them apart.
+/// Checking an unknown user must cost as much as a known one, or the response time would reveal whether a user exists.
 #[tokio::test]
 async fn each_guess_costs_one_hash_and_an_unknown_user_no_less() {
     let users = Users::from([user("ann", 4), user("bob", 5)]);
-    let (gate, computed) = counting();
-    let check = async |header: Option<HeaderValue>, expected: Verdict, hashes: usize| {
-        assert_eq!(gate.judge(&users, header.as_ref()).await, expected, "{header:?}");
+    let (basic_auth, computed) = counting();
+    let check = async |header: Option<HeaderValue>, expected: Credential, hashes: usize| {
+        assert_eq!(basic_auth.check(&users, header.as_ref()).await, expected, "{header:?}");
         assert_eq!(std::mem::take(&mut *computed.lock().unwrap()).len(), hashes, "{header:?}");
     };
-    check(None, Verdict::Unknown, 0).await;
-    check(Some(basic("ann", "correct horse")), Verdict::Known, 1).await;
-    check(Some(basic("ann", "correct horse")), Verdict::Known, 0).await;
-    check(Some(basic("bob", "correct horse")), Verdict::Known, 1).await;
-    check(Some(basic("ann", "wrong")), Verdict::Unknown, 1).await;
-    check(Some(basic("ann", "wrong")), Verdict::Unknown, 0).await;
-    check(Some(basic("eve", "wrong")), Verdict::Unknown, 1).await;
-    check(Some(basic("eve", "correct horse")), Verdict::Unknown, 1).await;
-    check(Some(basic("", "")), Verdict::Unknown, 1).await;
-    check(Some(HeaderValue::from_static("Bearer x")), Verdict::Unknown, 0).await;
-    check(Some(HeaderValue::from_static("Basic !")), Verdict::Unknown, 0).await;
-    check(Some(HeaderValue::from_static("Basic YW5u")), Verdict::Unknown, 0).await; // no colon
+    check(None, Credential::Unknown, 0).await;
+    check(Some(basic("ann", "correct horse")), Credential::Known, 1).await;
+    check(Some(basic("ann", "correct horse")), Credential::Known, 0).await;
+    check(Some(basic("bob", "correct horse")), Credential::Known, 1).await;
+    check(Some(basic("ann", "wrong")), Credential::Unknown, 1).await;
+    check(Some(basic("ann", "wrong")), Credential::Unknown, 0).await;
+    check(Some(basic("eve", "wrong")), Credential::Unknown, 1).await;
+    check(Some(basic("eve", "correct horse")), Credential::Unknown, 1).await;
+    check(Some(basic("", "")), Credential::Unknown, 1).await;
+    check(Some(HeaderValue::from_static("Bearer x")), Credential::Unknown, 0).await;
+    check(Some(HeaderValue::from_static("Basic !")), Credential::Unknown, 0).await;
+    check(Some(HeaderValue::from_static("Basic YW5u")), Credential::Unknown, 0).await; // no colon
 }
 
 #[tokio::test]
 async fn unknown_users_cost_what_known_ones_do() {
     let users = Users::from([user("ann", 4), user("bob", 6)]);
-    let (gate, computed) = counting();
+    let (basic_auth, computed) = counting();
     for n in 0..40 {
-        gate.judge(&users, Some(&basic(&format!("eve{n}"), "x"))).await;
-        gate.judge(&users, Some(&basic(&format!("eve{n}"), "y"))).await;
+        basic_auth.check(&users, Some(&basic(&format!("eve{n}"), "x"))).await;
+        basic_auth.check(&users, Some(&basic(&format!("eve{n}"), "y"))).await;
     }
     let computed = computed.lock().unwrap().clone();
     assert!(computed.contains(&4) && computed.contains(&6), "{computed:?}");
@@ -78,57 +78,61 @@ async fn unknown_users_cost_what_known_ones_do() {
 #[tokio::test]
 async fn notations_of_the_header() {
     let users = Users::from([user("ann", 4), user("", 4)]);
-    let gate = Gate::new();
+    let basic_auth = BasicAuth::new();
     for (header, expected) in [
-        ("basic YW5uOmNvcnJlY3QgaG9yc2U=", Verdict::Known),
-        ("BASIC   YW5uOmNvcnJlY3QgaG9yc2U", Verdict::Known),
-        ("Basic OmNvcnJlY3QgaG9yc2U=", Verdict::Known),
-        ("BasicYW5uOmNvcnJlY3QgaG9yc2U=", Verdict::Unknown),
-        ("Basic YW5uOmNvcnJlY3QgaG9yc2U= x", Verdict::Unknown),
+        ("basic YW5uOmNvcnJlY3QgaG9yc2U=", Credential::Known),
+        ("BASIC   YW5uOmNvcnJlY3QgaG9yc2U", Credential::Known),
+        ("Basic OmNvcnJlY3QgaG9yc2U=", Credential::Known),
+        ("BasicYW5uOmNvcnJlY3QgaG9yc2U=", Credential::Unknown),
+        ("Basic YW5uOmNvcnJlY3QgaG9yc2U= x", Credential::Unknown),
     ] {
-        assert_eq!(gate.judge(&users, Some(&HeaderValue::from_static(header))).await, expected, "{header}");
+        assert_eq!(
+            basic_auth.check(&users, Some(&HeaderValue::from_static(header))).await,
+            expected,
+            "{header}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_password_is_compared_at_a_time_and_a_crowd_is_told_to_come_again() {
+async fn password_checks_are_serialized_and_limited() {
     let users = Arc::new(Users::from([user("ann", 4)]));
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let noted = (Arc::clone(&now), Arc::clone(&most));
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let wait = Mutex::new(wait);
-    let gate = Arc::new(Gate::comparing(move |_, _| {
+    let basic_auth = Arc::new(BasicAuth::comparing(move |_, _| {
         noted.1.fetch_max(noted.0.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let _ = wait.lock().unwrap().recv(); // until the test lets go
+        let _ = wait.lock().unwrap().recv(); // until the test drops `go`
         noted.0.fetch_sub(1, Ordering::SeqCst);
         false
     }));
-    let asking: Vec<_> = (0..100)
+    let queries: Vec<_> = (0..100)
         .map(|n| {
-            let (gate, users) = (Arc::clone(&gate), Arc::clone(&users));
-            tokio::spawn(async move { gate.judge(&users, Some(&basic("ann", &n.to_string()))).await })
+            let (basic_auth, users) = (Arc::clone(&basic_auth), Arc::clone(&users));
+            tokio::spawn(async move { basic_auth.check(&users, Some(&basic("ann", &n.to_string()))).await })
         })
         .collect();
     let mut busy = 0;
     while busy < 36 {
         tokio::task::yield_now().await;
-        busy = asking.iter().filter(|asked| asked.is_finished()).count();
+        busy = queries.iter().filter(|asked| asked.is_finished()).count();
     }
     drop(go);
     let mut verdicts = Vec::new();
-    for asked in asking {
+    for asked in queries {
         verdicts.push(asked.await.unwrap());
     }
-    assert_eq!(verdicts.iter().filter(|verdict| **verdict == Verdict::Busy).count(), 36, "64 may wait");
+    assert_eq!(verdicts.iter().filter(|verdict| **verdict == Credential::Busy).count(), 36, "64 may wait");
     assert_eq!((most.load(Ordering::SeqCst), now.load(Ordering::SeqCst)), (1, 0));
 }
 
 proptest::proptest! {
     #[test]
     fn no_header_makes_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
-        let _ = HeaderValue::from_bytes(&bytes).map(|header| super::basic::credentials(&header));
+        let _ = HeaderValue::from_bytes(&bytes).map(|header| super::basic_auth::credentials(&header));
         let header = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(&bytes))).unwrap();
-        let found = super::basic::credentials(&header);
+        let found = super::basic_auth::credentials(&header);
         proptest::prop_assert_eq!(found.is_some(), bytes.contains(&b':'));
         if let Some((name, password)) = found {
             proptest::prop_assert!(!name.contains(&b':'));
@@ -137,7 +141,7 @@ proptest::proptest! {
     }
 }
 
-/// A web configuration in a folder of its own.
+/// Loads a web configuration from a temporary directory.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf, Access) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("web.yaml");

@@ -1,4 +1,4 @@
-//! The server's side of TLS as rustls wants it, from what the web configuration says.
+//! Converts the web configuration to rustls' server configuration.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{Error, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
-use super::sans::Named;
+use super::san_verifier::SanVerifier;
 use crate::config::web::{ClientAuth, Curve, ServerTls, TlsVersion};
 
 /// ALPN's name for HTTP/2 (RFC 9113, section 3.1).
@@ -19,14 +19,14 @@ pub(in crate::web) const H2: &[u8] = b"h2";
 const HTTP11: &[u8] = b"http/1.1";
 
 /// # Errors
-/// When the library refuses what the configuration has let pass.
+/// If rustls rejects the configuration.
 pub(super) fn server_config(tls: &ServerTls, http2: bool) -> Result<ServerConfig, Error> {
     let mut provider = CryptoProvider { cipher_suites: tls.suites.clone(), ..default_provider() };
     if !tls.curves.is_empty() {
         provider.kx_groups = tls.curves.iter().map(|curve| group(*curve)).collect();
     }
     let provider = Arc::new(provider);
-    let versions: Vec<_> = tls.versions.iter().map(|version| version_of(*version)).collect();
+    let versions: Vec<_> = tls.versions.iter().map(|version| supported_version(*version)).collect();
     let builder =
         ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&versions)?;
     let builder = match client_verifier(&tls.clients, &provider)? {
@@ -47,7 +47,7 @@ fn group(curve: Curve) -> &'static dyn SupportedKxGroup {
     }
 }
 
-const fn version_of(tls: TlsVersion) -> &'static SupportedProtocolVersion {
+const fn supported_version(tls: TlsVersion) -> &'static SupportedProtocolVersion {
     match tls {
         TlsVersion::Tls12 => &version::TLS12,
         TlsVersion::Tls13 => &version::TLS13,
@@ -73,7 +73,7 @@ fn client_verifier(
     let verifier = built.map_err(|error| Error::General(error.to_string()))?;
     Ok(Some(match clients {
         ClientAuth::Required { allowed_sans, .. } if !allowed_sans.is_empty() => {
-            Arc::new(Named::new(verifier, allowed_sans.clone()))
+            Arc::new(SanVerifier::new(verifier, allowed_sans.clone()))
         }
         _ => verifier,
     }))

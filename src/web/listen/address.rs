@@ -1,14 +1,14 @@
-//! An address to listen on, as the flag has it.
+//! The listen addresses of `--web.listen-address`.
 
 use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// An address to listen on. Port 0 lets the system choose.
+/// A listen address. With port 0, the system chooses the port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
-    /// `:10207`: every address of the machine, IPv4 and IPv6.
+    /// `:10207`: all addresses of the machine, IPv4 and IPv6.
     Everywhere(u16),
     /// `127.0.0.1:10207`, `[::1]:10207`.
     Address(SocketAddr),
@@ -23,10 +23,10 @@ pub enum ListenAddress {
     Unix(PathBuf),
 }
 
-/// A text that is no address to listen on.
+/// The text isn't a listen address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is no address to listen on: {problem}; accepted are :10207, 127.0.0.1:10207, [::1]:10207, localhost:10207 \
+    "{text:?} is not a listen address: {problem}; accepted are :10207, 127.0.0.1:10207, [::1]:10207, localhost:10207 \
      and unix:///run/exporter.sock"
 )]
 pub struct ListenAddressError {
@@ -53,27 +53,27 @@ fn parse(text: &str) -> Result<ListenAddress, &'static str> {
     if host.parse::<Ipv6Addr>().is_ok() {
         return Err("an IPv6 address needs brackets");
     }
-    // `parse` alone would take "+80".
+    // `parse` alone would accept "+80".
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = port.parse().ok().filter(|_| digits).ok_or("the port is no number from 0 to 65535")?;
+    let port = port.parse().ok().filter(|_| digits).ok_or("the port is not a number from 0 to 65535")?;
     if host.is_empty() {
         return Ok(ListenAddress::Everywhere(port));
     }
     let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    // A name whose last label is a number can only be a mistaken IPv4 address (WHATWG URL, "ends in a number").
+    // A host whose last label is a number is an invalid IPv4 address (WHATWG URL, "ends in a number").
     let numeric =
         host.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
     if !is_name || numeric {
-        return Err("the host is neither a name nor an address");
+        return Err("the host is not a name or address");
     }
     Ok(ListenAddress::Name { host: host.to_owned(), port })
 }
 
-/// What follows `unix:`, as a URL without a host or as a path alone.
+/// Parses the text after `unix:`: the rest of a URL without a host, or a path.
 fn unix(path: &str) -> Result<ListenAddress, &'static str> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if cfg!(not(unix)) {
-        Err("this system has no Unix sockets that can be served")
+        Err("Unix sockets are not supported on this system")
     } else if !path.starts_with('/') {
         Err("the path of a Unix socket is absolute")
     } else if path.ends_with('/') {
@@ -137,17 +137,17 @@ mod tests {
             ("", "no port"),
             ("10207", "no port"),
             ("localhost", "no port"),
-            ("localhost:", "the port is no number"),
-            (":65536", "the port is no number"),
-            (":+80", "the port is no number"),
-            (":http", "the port is no number"),
+            ("localhost:", "the port is not a number"),
+            (":65536", "the port is not a number"),
+            (":+80", "the port is not a number"),
+            (":http", "the port is not a number"),
             ("::1:10207", "needs brackets"),
-            ("[::1:10207", "neither a name nor an address"),
-            ("[::1]", "the port is no number"),
-            ("127.0.0.1.2:80", "neither a name nor an address"),
-            ("300.0.0.1:80", "neither a name nor an address"),
-            ("http://localhost:80", "neither a name nor an address"),
-            ("a host:80", "neither a name nor an address"),
+            ("[::1:10207", "not a name or address"),
+            ("[::1]", "the port is not a number"),
+            ("127.0.0.1.2:80", "not a name or address"),
+            ("300.0.0.1:80", "not a name or address"),
+            ("http://localhost:80", "not a name or address"),
+            ("a host:80", "not a name or address"),
         ];
         for (text, problem) in cases {
             let error = text.parse::<ListenAddress>().expect_err(text).to_string();

@@ -1,5 +1,6 @@
-//! Where the exporter listens: the flag's syntax, as other Prometheus exporters have it, and the sockets.
+//! The listeners: the syntax of the flag, which is that of other Prometheus exporters, and the sockets.
 
+mod accepted;
 mod address;
 #[cfg(unix)]
 mod systemd;
@@ -11,64 +12,63 @@ use std::io;
 
 use tokio::net::TcpListener;
 
+pub(super) use accepted::{Peer, Stream};
 pub use address::{ListenAddress, ListenAddressError};
 
-use super::serve::{Peer, Stream};
-
-/// A socket that clients connect to.
+/// A listening socket.
 #[derive(Debug)]
 pub(super) enum Listener {
-    /// Of the network.
+    /// A TCP socket.
     Tcp(TcpListener),
-    /// Of this machine.
+    /// A Unix socket.
     #[cfg(unix)]
     Unix(unix::Socket),
 }
 
-/// Why the exporter can't listen.
+/// The exporter can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// An address can't be had.
+    /// Binding an address failed.
     #[error("cannot listen on {address}: {}", cause(.address, .source))]
     Address {
-        /// The address, as it was asked for.
+        /// The configured address.
         address: ListenAddress,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// `--web.systemd-socket` where systemd passed no socket.
-    #[error("systemd passed no socket: LISTEN_FDS isn't set for this process; start it by a .socket unit")]
+    /// `--web.systemd-socket` is set, but systemd passed no socket.
+    #[error("systemd passed no socket: LISTEN_FDS is not set; start the exporter through a .socket unit")]
     NoSocket,
-    /// A socket of systemd's that can't be served.
+    /// A socket passed by systemd can't be served.
     #[error("cannot serve socket {number} of those that systemd passed: {source}")]
     Socket {
-        /// Which one, counted from 0 in the order of the unit.
+        /// The socket's index, from 0 in the order of the unit.
         number: usize,
-        /// What is wrong with it.
+        /// Why the socket can't be served.
         source: io::Error,
     },
-    /// `--web.systemd-socket` on a system without systemd.
-    #[error("--web.systemd-socket: there is no systemd on this system")]
+    /// `--web.systemd-socket` is set on a system without systemd.
+    #[error("--web.systemd-socket: this system has no systemd")]
     NoSystemd,
 }
 
-/// The usual causes in plain words; the system's own words for the others.
+/// Describes the usual causes. Other errors keep the system's message.
 fn cause(address: &ListenAddress, error: &io::Error) -> String {
     let path = matches!(address, ListenAddress::Unix(_));
     match error.kind() {
-        io::ErrorKind::AddrInUse if path => "another program listens there".to_owned(),
-        io::ErrorKind::AlreadyExists => "there is a file that is no socket".to_owned(),
-        io::ErrorKind::NotFound if path => "there is no such folder".to_owned(),
-        io::ErrorKind::PermissionDenied if path => "its folder may not be written to".to_owned(),
+        io::ErrorKind::AddrInUse if path => "another program is listening there".to_owned(),
+        io::ErrorKind::AlreadyExists => "a file that is not a socket exists there".to_owned(),
+        io::ErrorKind::NotFound if path => "no such directory".to_owned(),
+        io::ErrorKind::PermissionDenied if path => "permission denied in its directory".to_owned(),
         io::ErrorKind::AddrInUse => "the port is in use by another program".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine does not have the address".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "the address does not belong to this machine".to_owned(),
         io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege".to_owned(),
         _ => error.to_string(),
     }
 }
 
 impl Listener {
-    /// Listens on each. To be called within a tokio runtime.
+    /// Listens on each address. Must be called within a tokio runtime.
     pub(super) async fn on_each(addresses: &[ListenAddress]) -> Result<Vec<Self>, BindError> {
         let mut listeners = Vec::new();
         for address in addresses {
@@ -77,7 +77,7 @@ impl Listener {
         Ok(listeners)
     }
 
-    /// Listens. To be called within a tokio runtime.
+    /// Listens on an address. Must be called within a tokio runtime.
     pub(super) async fn on(address: &ListenAddress) -> Result<Self, BindError> {
         let listener = match address {
             #[cfg(unix)]
@@ -89,32 +89,33 @@ impl Listener {
         listener.map_err(|source| BindError::Address { address: address.clone(), source })
     }
 
-    /// Those that systemd passed (sd_listen_fds(3)).
+    /// The sockets passed by systemd (sd_listen_fds(3)).
     #[cfg(unix)]
-    pub(super) fn of_systemd() -> Result<Vec<Self>, BindError> {
+    pub(super) fn from_systemd() -> Result<Vec<Self>, BindError> {
         systemd::listeners()
     }
 
-    /// None.
+    /// Always fails: systemd runs on Linux only.
     #[cfg(not(unix))]
-    pub(super) fn of_systemd() -> Result<Vec<Self>, BindError> {
+    pub(super) fn from_systemd() -> Result<Vec<Self>, BindError> {
         Err(BindError::NoSystemd)
     }
 
-    /// The next client.
+    /// Accepts the next connection.
     pub(super) async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
-                let _ = stream.set_nodelay(true); // it is gone already; reading will tell
-                Ok((Box::new(stream), Peer::of(from.ip())))
+                let _ = stream.set_nodelay(true); // if the client is already gone, reading fails
+                Ok((Box::new(stream), Peer::from_address(from.ip())))
             }
             #[cfg(unix)]
             Self::Unix(socket) => Ok((Box::new(socket.accept().await?), Peer::Local)),
         }
     }
 
-    /// Where a path is, for a person: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at /metrics`.
+    /// The URL of a path, for the user: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at
+    /// /metrics`.
     pub(super) fn place(&self, scheme: &str, path: &str) -> String {
         match self {
             Self::Tcp(listener) => {

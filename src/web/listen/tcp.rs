@@ -1,4 +1,4 @@
-//! Sockets of the network.
+//! Listening TCP sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -8,20 +8,20 @@ use tokio::net::{TcpListener, lookup_host};
 
 use super::ListenAddress;
 
-/// Listens.
+/// Listens on the address.
 ///
 /// # Errors
-/// When the system refuses, or the name has no address.
+/// If the system refuses, or the name has no address.
 pub(super) async fn bind(address: &ListenAddress) -> io::Result<TcpListener> {
     match address {
         ListenAddress::Everywhere(port) => everywhere(*port),
         ListenAddress::Address(socket) => listen(*socket),
         ListenAddress::Name { host, port } => by_name(host, *port).await,
-        ListenAddress::Unix(_) => Err(io::ErrorKind::Unsupported.into()), // those aren't of the network
+        ListenAddress::Unix(_) => Err(io::ErrorKind::Unsupported.into()), // not TCP
     }
 }
 
-/// On machines without IPv6 the socket can't be had, or its address isn't there.
+/// Listens on a dual-stack socket. Falls back to IPv4 on machines without IPv6, where creating or binding it fails.
 fn everywhere(port: u16) -> io::Result<TcpListener> {
     let v6 = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0));
     let v4 = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
@@ -31,7 +31,7 @@ fn everywhere(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// Not the errors that IPv4 would meet as well.
+/// Whether IPv6 may be missing. Excludes errors that IPv4 would cause as well.
 fn without_ipv6(error: &io::Error) -> bool {
     !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
@@ -52,7 +52,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
     }
-    // A restart must not wait for the old connections' TIME_WAIT. On Windows the option would mean sharing the port.
+    // A restart must not wait for old connections in TIME_WAIT. On Windows, SO_REUSEADDR would let other programs bind
+    // the same port.
     if !cfg!(windows) {
         socket.set_reuse_address(true)?;
     }

@@ -1,26 +1,26 @@
-//! Unix sockets: a file that the owner and its group may connect to, taken over where nobody listens any more, and removed at
-//! the end.
+//! Listening Unix sockets. The owner and the group may connect. Binding replaces a stale socket file; dropping the socket
+//! removes its file.
 
-use std::fmt;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// Read and write for the owner and the group: connecting is writing (unix(7)). Others are kept out; a folder can do more.
+/// Read and write for the owner and the group: connecting requires write permission (unix(7)). Others have no access.
+/// The permissions of the directory can restrict it further.
 const MODE: u32 = 0o660;
 
-/// A socket that is listened on.
+/// A listening Unix socket.
 #[derive(Debug)]
 pub(in crate::web) struct Socket {
     listener: UnixListener,
-    /// Its file, where it is ours to remove.
+    /// The file to remove on drop. `None` for a socket passed by systemd.
     file: Option<File>,
 }
 
-/// A file with the number by which it is known again.
+/// A socket file. Its inode distinguishes it from a later file at the same path.
 #[derive(Debug)]
 struct File {
     path: PathBuf,
@@ -28,7 +28,8 @@ struct File {
 }
 
 impl Socket {
-    /// Listens there.
+    /// Listens on the path.
+    #[expect(clippy::disallowed_methods, reason = "this is where clients are listened for")]
     pub(super) async fn bind(path: &Path) -> io::Result<Self> {
         clear(path).await?;
         let listener = UnixListener::bind(path)?;
@@ -37,8 +38,8 @@ impl Socket {
         Ok(Self { listener, file: Some(File { path: path.to_owned(), inode }) })
     }
 
-    /// One that somebody else opened, and keeps.
-    pub(super) const fn of(listener: UnixListener) -> Self {
+    /// Wraps a socket passed by systemd, which keeps its file.
+    pub(super) const fn from_listener(listener: UnixListener) -> Self {
         Self { listener, file: None }
     }
 
@@ -47,7 +48,11 @@ impl Socket {
     }
 }
 
-/// Removes a socket that nobody listens on: that of a process which was killed. Anything else stays.
+/// Removes the socket file of a killed process, on which no process listens. Fails if anything else is at the path.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether anybody listens on a socket is found out by connecting"
+)]
 async fn clear(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -57,16 +62,16 @@ async fn clear(path: &Path) -> io::Result<()> {
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
-        _ => Err(ErrorKind::AddrInUse.into()), // it may be another's, even where it doesn't let us in
+        _ => Err(ErrorKind::AddrInUse.into()), // may be in use, even if connecting fails for another reason
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
         let Some(File { path, inode }) = &self.file else { return };
-        // A successor may have put its own there.
+        // A successor may have bound its own socket to the path.
         if fs::symlink_metadata(path).is_ok_and(|found| found.ino() == *inode) {
-            let _ = fs::remove_file(path); // whoever starts next clears it
+            let _ = fs::remove_file(path); // if this fails, the next start removes the file
         }
     }
 }
@@ -104,21 +109,21 @@ mod tests {
     async fn a_stale_socket_is_taken_over_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.sock");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap()); // leaves its file behind, as a kill does
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap()); // leaves its file, like a killed process
         let socket = Socket::bind(&path).await.unwrap();
         let says = async |path: &Path| {
             let address = ListenAddress::Unix(path.to_owned());
             let error = Listener::on(&address).await.unwrap_err().to_string();
             error.rsplit(": ").next().unwrap().to_owned()
         };
-        assert_eq!(says(&path).await, "another program listens there");
+        assert_eq!(says(&path).await, "another program is listening there");
         fs::remove_file(&path).unwrap();
         let successor = Socket::bind(&path).await.unwrap();
         drop(socket);
         assert!(path.exists(), "the successor's stays");
         drop(successor);
         fs::write(&path, "no socket").unwrap();
-        assert_eq!(says(&path).await, "there is a file that is no socket");
-        assert_eq!(says(&folder.path().join("nowhere/a.sock")).await, "there is no such folder");
+        assert_eq!(says(&path).await, "a file that is not a socket exists there");
+        assert_eq!(says(&folder.path().join("nowhere/a.sock")).await, "no such directory");
     }
 }

@@ -1,4 +1,4 @@
-//! The files that the page loads, all from this program.
+//! The files that the page loads, embedded in the binary.
 
 use axum::Router;
 use axum::http::header;
@@ -18,7 +18,7 @@ pub(super) const SCRIPT: Asset = Asset {
 pub(super) const ICON: Asset =
     Asset { path: "/assets/icon.svg", content_type: "image/svg+xml", text: include_str!("assets/icon.svg") };
 
-/// A file.
+/// An embedded file.
 #[derive(Clone, Copy)]
 pub(super) struct Asset {
     path: &'static str,
@@ -27,19 +27,19 @@ pub(super) struct Asset {
 }
 
 impl Asset {
-    /// How the page names it: relative to itself.
+    /// The URL relative to the page.
     pub(super) fn relative(self) -> String {
         format!(".{}", self.path)
     }
 
     fn answer(self) -> impl IntoResponse + use<> {
-        // Small enough to be asked for with each visit, so that a new page never meets an old file.
+        // Browsers request the files again on each visit, so that a new page never runs with an old file. They are small.
         let headers = [(header::CONTENT_TYPE, self.content_type), (header::CACHE_CONTROL, "no-cache")];
         (headers, self.text)
     }
 }
 
-/// Serves the files.
+/// The routes of the files.
 pub(in crate::web) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let files = [STYLE, SCRIPT, ICON];
     files.into_iter().fold(Router::new(), |router, file| {

@@ -1,37 +1,37 @@
-//! Which endpoints the page shows: the words of its address (`?component=maps&state=bad&q=proxy`), and whether a row fits.
+//! Filters the page's endpoints by its query string (`?component=maps&state=bad&q=proxy`).
 
 use url::form_urlencoded;
 
-use super::view::State;
+use super::state::State;
 use crate::catalog::Component;
 
-/// The longest text that is searched for, in characters.
+/// The maximum length of the search text, in characters.
 const MAX_QUERY: usize = 200;
 
-/// What is asked for; empty: everything.
+/// The conditions, all of which a row must meet. The default matches every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
-    /// Of this component alone.
+    /// Only this component.
     pub(super) component: Option<Component>,
-    /// In this state alone.
+    /// Only this state.
     pub(super) state: Option<State>,
-    /// By this route alone.
+    /// Only this route.
     pub(super) route: Option<String>,
-    /// With each of these words somewhere, as it was typed.
+    /// The search text as typed. The row must contain each of its words, ignoring case.
     pub(super) text: String,
 }
 
-/// What a row is searched by.
+/// The data of a row that the filter checks.
 pub(super) struct Searched<'a> {
     pub(super) component: Component,
     pub(super) state: State,
     pub(super) route: &'a str,
-    /// All its words, in lower case.
+    /// The searchable text, in lower case.
     pub(super) text: String,
 }
 
 impl Filter {
-    /// Reads the query of the page's address. Words that aren't known ask for nothing: an old bookmark still shows the page.
+    /// Parses the query string. Ignores unknown names and values, so that old bookmarks still show the page.
     #[must_use]
     pub(crate) fn parse(query: &str) -> Self {
         let mut filter = Self::default();
@@ -47,13 +47,13 @@ impl Filter {
         filter
     }
 
-    /// Whether everything is asked for.
+    /// Whether the filter matches every row.
     #[must_use]
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a row is asked for.
+    /// Whether a row matches.
     #[must_use]
     pub(super) fn fits(&self, row: &Searched<'_>) -> bool {
         self.component.is_none_or(|component| component == row.component)

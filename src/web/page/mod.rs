@@ -1,9 +1,10 @@
-//! The status page at `/`, which an administrator opens first. It goes one way: snapshot, moment and filter → `view` (what
-//! it says, as data) → `markup` (HTML). Its style and script are the files in `assets/`.
+//! The status page at `/`. Data flows one way: snapshot, time and filter → `view` (the content, as data) → `markup`
+//! (HTML). The style sheet, script and icon are in `assets/`.
 
 mod assets;
 mod filter;
 mod markup;
+mod state;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -15,25 +16,27 @@ use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::routes::in_background;
-use super::{App, TelemetryPath};
+use super::app::App;
+use super::response::in_background;
+use super::telemetry_path::TelemetryPath;
 use crate::metrics::BuildInfo;
 use crate::state::Snapshot;
 
 pub(super) use assets::routes as files;
 pub(super) use filter::Filter;
 
-/// What the page may do: load its own style, script and icon, and ask this server for newer pages. The form sends to it, too.
+/// The content security policy: the page may load its own style sheet, script and icon, fetch from this server, and
+/// submit its form to it.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// What the page says of the exporter itself.
+/// The exporter's own data on the page.
 struct About<'a> {
     build: BuildInfo,
     telemetry_path: &'a TelemetryPath,
 }
 
-/// The page, for the query of its address.
+/// Serves the page, filtered by the query string.
 pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let (snapshot, now) = (app.newest(), app.clock.now());
     let filter = Filter::parse(uri.query().unwrap_or_default());
@@ -46,5 +49,5 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Response {
 }
 
 fn render(snapshot: &Snapshot, now: SystemTime, filter: Filter, about: &About<'_>) -> String {
-    markup::document(&view::Page::of(snapshot, now, filter), about).into_string()
+    markup::document(&view::Page::new(snapshot, now, filter), about).into_string()
 }

@@ -1,13 +1,13 @@
-//! The page as HTML: whose texts are escaped, what it loads, and whether its colours can be told apart.
+//! Tests the HTML: escaping of untrusted text, compliance with the content security policy, and colour contrast.
 
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::fixture;
-use crate::observation::{CertificateFacts, Failure, FailureReason, HttpFacts, Stage, TlsFacts};
+use crate::observation::{CertificateFacts, Failure, FailureReason, HttpFacts, Phase, TlsFacts};
 use crate::report::sample::{self, MAPS, at};
-use crate::trust::revocation::{Cause, Status};
+use crate::revocation::{Cause, Status};
 
 const HOSTILE: &str = "</bdi><script>alert('1')</script>\" onload=x &amp; \u{5d0}";
 
@@ -17,7 +17,7 @@ fn html(snapshot: &Snapshot, query: &str) -> String {
     render(snapshot, Clock::Fixed(at(200)).now(), Filter::parse(query), &about)
 }
 
-/// A snapshot in which everything that a server can say is hostile.
+/// A snapshot in which all text from servers is hostile.
 fn hostile() -> Snapshot {
     let mut snapshot = sample::healthy(&["direct", HOSTILE]);
     let id = sample::target(&snapshot, MAPS, "direct");
@@ -34,7 +34,7 @@ fn hostile() -> Snapshot {
         let (server, location) = (Some(text.clone()), Some(text.clone()));
         facts.http = Some(HttpFacts { status: 403, server, location, ..HttpFacts::default() });
         facts.proxy = Some(text.clone());
-        Some(Failure::new(Stage::Request, FailureReason::BlockPage, HOSTILE))
+        Some(Failure::new(Phase::Request, FailureReason::BlockPage, HOSTILE))
     });
     let other = sample::target(&snapshot, MAPS, HOSTILE);
     sample::revocation(&mut snapshot, other, (Status::Unknown, Some(Cause::Unreachable)), HOSTILE);
@@ -108,8 +108,8 @@ fn the_form_shows_what_is_asked_for() {
         "value=\"good\" checked",
         "<option value=\"proxy\" selected>",
         "value=\"a&quot;b\"",
-        "0 of 108 endpoints, by component",
-        "No endpoint is like that.",
+        "0 of 112 endpoints, by component",
+        "No endpoint matches.",
     ] {
         assert!(html.contains(expected), "{expected}");
     }
@@ -123,7 +123,7 @@ fn the_form_shows_what_is_asked_for() {
 
 const STYLE: &str = include_str!("assets/page.css");
 
-/// The colours that a scheme names.
+/// The colours that a scheme defines.
 fn colours(block: &str) -> BTreeMap<&str, [f64; 3]> {
     let lines = block.lines().filter_map(|line| line.trim().strip_prefix("--")?.split_once(": #"));
     lines.map(|(name, hex)| (name, rgb(hex.trim_end_matches(';')))).collect()
@@ -171,7 +171,7 @@ fn contrasts_are_those_of_wcag_aa() {
                 check(text, ground, 4.5);
             }
             check("focus", ground, 3.0);
-            check("quiet", ground, 3.0); // the borders of fields
+            check("quiet", ground, 3.0); // the borders of form fields
         }
         for state in states {
             check(state, "surface", 4.5);
@@ -179,10 +179,10 @@ fn contrasts_are_those_of_wcag_aa() {
             check(state, &format!("{state}-tint"), 4.5);
             check("text", &format!("{state}-tint"), 4.5);
         }
-        check("surface", "link", 4.5); // the chosen state of the filter
-        for stage in Stage::ALL {
-            check(stage.as_str(), "surface", 3.0);
-            check(stage.as_str(), "sunken", 3.0);
+        check("surface", "link", 4.5); // the selected state in the filter
+        for phase in Phase::ALL {
+            check(phase.as_str(), "surface", 3.0);
+            check(phase.as_str(), "sunken", 3.0);
         }
     }
 }

@@ -1,41 +1,50 @@
-//! What a connection is doing, as far as its limits ask: waiting for a head, making an answer, sending it, or nothing.
-//! `Phases` is pure, its time is an argument; `Activity` shares it between the connection and who watches it.
+//! The activity of a connection, for its timeouts: waiting for a request head, generating a response, sending it, or
+//! idle. `Phases` is pure, with time as an argument; `Activity` shares it between the connection and its monitor.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
-use super::limits::Times;
+use super::request_limits::ConnectionTimeouts;
 
-/// One answer, from the request's head to the last byte that hyper took of the body.
+/// A response, from the request's head until hyper has taken the whole body.
 #[derive(Debug)]
-struct Answer {
+struct ResponseState {
     number: u64,
-    /// When it began to be sent; none: it is being made.
+    /// When sending began. `None` while the response is being generated.
     sent_since: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Phases {
-    answers: Vec<Answer>,
+struct ActivityState {
+    responses: Vec<ResponseState>,
     next: u64,
-    /// Since when a head is expected; none: nothing came since the last answer.
+    /// Since when a request head has been expected. `None` if nothing was received since the last response.
     head_since: Option<Instant>,
     quiet_since: Instant,
-    /// Bytes came since the last head: the next one may be on its way.
+    /// Bytes were received after the last head: the next one may be in transit.
     fresh: bool,
-    /// The last request had a body, which nobody may have read.
+    /// The last request had a body, which may be unread.
     body: bool,
-    /// Over HTTP/2 bytes say nothing: there are pings and settings.
+    /// Over HTTP/2, received bytes may be pings or settings.
     multiplexed: bool,
 }
 
-impl Phases {
+impl ActivityState {
     fn new(now: Instant) -> Self {
         let (answers, head_since) = (Vec::new(), Some(now));
-        Self { answers, next: 0, head_since, quiet_since: now, fresh: false, body: false, multiplexed: false }
+        Self {
+            responses: answers,
+            next: 0,
+            head_since,
+            quiet_since: now,
+            fresh: false,
+            body: false,
+            multiplexed: false,
+        }
     }
 
     fn received(&mut self, now: Instant) {
@@ -43,126 +52,130 @@ impl Phases {
             return;
         }
         self.fresh = true;
-        if self.answers.is_empty() {
+        if self.responses.is_empty() {
             self.head_since.get_or_insert(now);
         }
     }
 
-    fn asked(&mut self, body: bool) -> u64 {
+    fn request_received(&mut self, body: bool) -> u64 {
         (self.fresh, self.body) = (false, body);
         let number = self.next;
         self.next += 1;
         self.head_since = None;
-        self.answers.push(Answer { number, sent_since: None });
+        self.responses.push(ResponseState { number, sent_since: None });
         number
     }
 
     fn sending(&mut self, number: u64, now: Instant) {
-        let answer = self.answers.iter_mut().find(|answer| answer.number == number);
+        let answer = self.responses.iter_mut().find(|answer| answer.number == number);
         if let Some(answer) = answer {
             answer.sent_since = Some(now);
         }
     }
 
     fn done(&mut self, number: u64, now: Instant) {
-        self.answers.retain(|answer| answer.number != number);
-        if self.answers.is_empty() {
+        self.responses.retain(|answer| answer.number != number);
+        if self.responses.is_empty() {
             self.quiet_since = now;
             self.head_since = self.fresh.then_some(now);
         }
     }
 
-    /// When its time is up, if nothing happens until then; none while answers are being made, which have their own limit.
-    fn deadline(&self, times: &Times) -> Option<Instant> {
-        if self.answers.is_empty() {
+    /// The time of the timeout if nothing else happens. `None` while responses are being generated, which have their
+    /// own limit.
+    fn deadline(&self, times: &ConnectionTimeouts) -> Option<Instant> {
+        if self.responses.is_empty() {
             let head = self.head_since.map(|since| since + times.head);
             return Some(head.unwrap_or(self.quiet_since + times.idle));
         }
-        self.answers.iter().filter_map(|answer| answer.sent_since).min().map(|since| since + times.sending)
+        self.responses.iter().filter_map(|answer| answer.sent_since).min().map(|since| since + times.sending)
     }
 
-    /// Since when nothing is being made for the client, so that it loses little when it is sent away.
+    /// Since when no response is being generated, so that closing the connection loses little.
     fn idle_since(&self) -> Option<Instant> {
-        let made = self.answers.iter().all(|answer| answer.sent_since.is_some());
-        let sent = self.answers.iter().filter_map(|answer| answer.sent_since).min();
+        let made = self.responses.iter().all(|answer| answer.sent_since.is_some());
+        let sent = self.responses.iter().filter_map(|answer| answer.sent_since).min();
         made.then(|| sent.or(self.head_since).unwrap_or(self.quiet_since))
     }
 }
 
-/// What a connection is doing.
+/// The activity of a connection.
 #[derive(Debug)]
 pub(super) struct Activity {
-    phases: Mutex<Phases>,
+    state: Mutex<ActivityState>,
     changed: Notify,
 }
 
 impl Activity {
-    /// A connection that begins, from whom a request is expected.
+    /// A new connection, from which a request is expected.
     pub(super) fn new(now: Instant) -> Self {
-        Self { phases: Mutex::new(Phases::new(now)), changed: Notify::new() }
+        Self { state: Mutex::new(ActivityState::new(now)), changed: Notify::new() }
     }
 
-    fn phases(&self) -> MutexGuard<'_, Phases> {
-        self.phases.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ActivityState> {
+        self.state.lock()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Phases) -> T) -> T {
-        let result = change(&mut self.phases());
+    fn change<T>(&self, change: impl FnOnce(&mut ActivityState) -> T) -> T {
+        let result = change(&mut self.state());
         self.changed.notify_one();
         result
     }
 
-    /// It speaks HTTP/2.
+    /// The connection uses HTTP/2.
     pub(super) fn multiplexed(&self) {
         self.change(|phases| phases.multiplexed = true);
     }
 
-    /// Bytes came.
+    /// Bytes were received.
     pub(super) fn received(&self) {
         self.change(|phases| phases.received(Instant::now()));
     }
 
-    /// When its time is up.
-    pub(super) fn deadline(&self, times: &Times) -> Option<Instant> {
-        self.phases().deadline(times)
+    /// The time of the timeout.
+    pub(super) fn deadline(&self, times: &ConnectionTimeouts) -> Option<Instant> {
+        self.state().deadline(times)
     }
 
-    /// Since when it could be sent away.
+    /// Since when the connection could be closed.
     pub(super) fn idle_since(&self) -> Option<Instant> {
-        self.phases().idle_since()
+        self.state().idle_since()
     }
 
-    /// Whether the client may still be sending what nobody reads any more.
-    pub(super) fn talks(&self) -> bool {
-        let phases = self.phases();
+    /// Whether the client may still be sending unread bytes.
+    pub(super) fn may_be_sending(&self) -> bool {
+        let phases = self.state();
         phases.fresh || phases.body
     }
 
-    /// Completes when something has changed since the last time.
+    /// Completes at the next change.
     pub(super) fn changed(&self) -> Notified<'_> {
         self.changed.notified()
     }
 }
 
-/// An answer under way; it ends with the value.
-pub(super) struct UnderWay {
+/// A response in progress; dropping it ends the response.
+pub(super) struct ResponseGuard {
     activity: Arc<Activity>,
     number: u64,
 }
 
-impl UnderWay {
-    /// The head of a request has been read, which may have a body.
+impl ResponseGuard {
+    /// A request head was read; the request may have a body.
     pub(super) fn begin(activity: &Arc<Activity>, body: bool) -> Self {
-        Self { activity: Arc::clone(activity), number: activity.change(|phases| phases.asked(body)) }
+        Self {
+            activity: Arc::clone(activity),
+            number: activity.change(|phases| phases.request_received(body)),
+        }
     }
 
-    /// The answer is made and begins to be sent.
+    /// The response was generated, and sending begins.
     pub(super) fn sending(&self) {
         self.activity.change(|phases| phases.sending(self.number, Instant::now()));
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for ResponseGuard {
     fn drop(&mut self) {
         self.activity.change(|phases| phases.done(self.number, Instant::now()));
     }
@@ -174,18 +187,18 @@ mod tests {
 
     use super::*;
 
-    const TIMES: Times = Times {
+    const TIMES: ConnectionTimeouts = ConnectionTimeouts {
         head: Duration::from_secs(10),
         sending: Duration::from_secs(60),
         idle: Duration::from_secs(300),
     };
 
-    type Step = fn(&mut Phases, Instant);
+    type Step = fn(&mut ActivityState, Instant);
 
     /// What happens, at which second; and when time is up afterwards, and since when it is idle.
     fn check(what: &str, multiplexed: bool, happens: &[(u64, Step)], up: Option<u64>, idle: Option<u64>) {
         let start = Instant::now();
-        let mut phases = Phases::new(start);
+        let mut phases = ActivityState::new(start);
         phases.multiplexed = multiplexed;
         for (second, step) in happens {
             step(&mut phases, start + Duration::from_secs(*second));
@@ -197,9 +210,9 @@ mod tests {
     #[test]
     fn each_phase_has_its_limit() {
         let asked: Step = |phases, _| {
-            phases.asked(false);
+            phases.request_received(false);
         };
-        let bytes: Step = Phases::received;
+        let bytes: Step = ActivityState::received;
         let sending: Step = |phases, now| phases.sending(0, now);
         let done: Step = |phases, now| phases.done(0, now);
         let sending_1: Step = |phases, now| phases.sending(1, now);

@@ -1,5 +1,5 @@
-//! The body of an answer: in pieces, so that hyper takes of it what the client takes, and the connection knows when all of it
-//! is gone.
+//! Response bodies in chunks, so that hyper takes as much as the client does, and the connection knows when everything
+//! is sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,26 +8,26 @@ use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::activity::UnderWay;
+use super::activity::ResponseGuard;
 
-/// The largest piece, in bytes: a frame of HTTP/2 (RFC 9113, section 4.2).
+/// The maximum chunk size, in bytes: an HTTP/2 frame (RFC 9113, section 4.2).
 const PIECE: usize = 16 * 1024;
 
-/// A body whose end is noted.
-pub(super) struct Sent {
+/// A body that reports its end.
+pub(super) struct TrackedBody {
     body: Body,
     rest: Bytes,
-    _answer: UnderWay,
+    _answer: ResponseGuard,
 }
 
-impl Sent {
-    pub(super) fn new(body: Body, answer: UnderWay) -> Self {
+impl TrackedBody {
+    pub(super) fn new(body: Body, answer: ResponseGuard) -> Self {
         answer.sending();
         Self { body, rest: Bytes::new(), _answer: answer }
     }
 }
 
-impl HttpBody for Sent {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,4 +1,4 @@
-//! One connection, from its begin to its end: TLS where the rules ask for it, then HTTP, both under the clock.
+//! Serves one connection: TLS if configured, then HTTP, both with timeouts.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,43 +14,49 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::watch;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::activity::{Activity, UnderWay};
-use super::body::Sent;
-use super::crowd::Place;
-use super::limits::{BUFFER, HEAD, HEADERS, STREAMS, Times};
-use super::stream::{Stream, Watched};
+use super::activity::{Activity, ResponseGuard};
+use super::body::TrackedBody;
+use super::connection_limit::ConnectionSlot;
+use super::request_limits::{BUFFER, ConnectionTimeouts, HEAD, HEADERS, STREAMS};
+use super::stream::MonitoredStream;
 use crate::web::access::H2;
+use crate::web::listen::Stream;
 
-/// What Go's server says, word for word: monitoring already looks for it.
+/// The exact message of Go's server, which existing monitoring searches for.
 const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
-/// What a connection is served with.
+/// What serving a connection requires.
 pub(super) struct Service {
     pub(super) router: Router,
     pub(super) tls: Option<Arc<ServerConfig>>,
-    pub(super) times: Times,
-    /// Raised when the exporter stops.
-    pub(super) stop: watch::Receiver<bool>,
+    pub(super) times: ConnectionTimeouts,
+    /// Cancelled when the exporter stops.
+    pub(super) stop: CancellationToken,
 }
 
-/// Serves it until it ends, its time is up or its place is needed.
-pub(super) async fn serve(stream: Box<dyn Stream>, activity: Arc<Activity>, place: Place, service: Service) {
+/// Serves the connection until it ends, times out or its slot is needed.
+pub(super) async fn serve(
+    stream: Box<dyn Stream>,
+    activity: Arc<Activity>,
+    place: ConnectionSlot,
+    service: Service,
+) {
     let times = service.times;
     let ended = tokio::select! {
         biased;
-        () = converse(Watched::new(stream, Arc::clone(&activity)), &activity, service) => return,
-        () = time_is_up(&activity, &times) => "its time is up",
-        () = place.lost() => "another needs its place",
+        () = converse(MonitoredStream::new(stream, Arc::clone(&activity)), &activity, service) => return,
+        () = time_is_up(&activity, &times) => "timed out",
+        () = place.closed() => "closed for a newer connection",
     };
-    tracing::debug!("a connection is closed: {ended}");
+    tracing::debug!("connection closed: {ended}");
 }
 
-async fn time_is_up(activity: &Activity, times: &Times) {
+async fn time_is_up(activity: &Activity, times: &ConnectionTimeouts) {
     loop {
         let changed = activity.changed();
         match activity.deadline(times) {
@@ -65,25 +71,25 @@ async fn time_is_up(activity: &Activity, times: &Times) {
     }
 }
 
-async fn converse(mut stream: Watched, activity: &Arc<Activity>, service: Service) {
+async fn converse(mut stream: MonitoredStream, activity: &Arc<Activity>, service: Service) {
     let Some(tls) = service.tls.clone() else { return http1(stream, activity, service).await };
     match stream.speaks_http().await {
         Ok(true) => return turn_away(stream).await,
         Ok(false) => {}
-        Err(_) => return, // it is gone
+        Err(_) => return, // the connection is gone
     }
     match TlsAcceptor::from(tls).accept(stream).await {
         Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
             http2(stream, activity, service).await;
         }
         Ok(stream) => http1(stream, activity, service).await,
-        Err(error) => tracing::debug!("a client's TLS handshake failed: {error}"),
+        Err(error) => tracing::debug!("TLS handshake with a client failed: {error}"),
     }
 }
 
-async fn turn_away(mut stream: Watched) {
+async fn turn_away(mut stream: MonitoredStream) {
     if stream.write_all(NOT_TLS).await.is_ok() {
-        let _ = stream.shutdown().await; // whether it heard or not
+        let _ = stream.shutdown().await; // best effort
     }
 }
 
@@ -91,7 +97,7 @@ async fn http1(stream: impl Stream + 'static, activity: &Arc<Activity>, service:
     let Service { router, stop, .. } = service;
     let answer = service_fn(|request| answer(router.clone(), request, activity));
     let mut builder = http1::Builder::new();
-    // Its own clock would run between requests too, and end every idle connection as if it were a slow one.
+    // hyper's own timer would also run between requests and close idle connections as slow ones.
     builder.timer(TokioTimer::new()).header_read_timeout(None);
     builder.max_headers(HEADERS).max_header_size(HEAD as usize).max_buf_size(BUFFER);
     let connection = builder.serve_connection(TokioIo::new(stream), answer);
@@ -116,35 +122,30 @@ async fn http2(stream: impl Stream + 'static, activity: &Arc<Activity>, service:
     drive(pin!(connection), http2::Connection::graceful_shutdown, stop).await;
 }
 
-/// Runs a connection to its end; once the exporter stops, it ends after the answer under way.
+/// Runs a connection to its end. When the exporter stops, it ends after the current response.
 async fn drive<C: Future<Output = hyper::Result<()>>>(
     mut connection: Pin<&mut C>,
     end: impl FnOnce(Pin<&mut C>),
-    mut stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) {
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stopping(&mut stop) => {
+        () = stop.cancelled() => {
             end(connection.as_mut());
             connection.await
         }
     };
     if let Err(error) = result {
-        tracing::debug!("a connection ended: {error}");
+        tracing::debug!("connection ended: {error}");
     }
-}
-
-/// Completes when the exporter stops.
-pub(super) async fn stopping(stop: &mut watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await; // an error says that there is nobody left to stop it
 }
 
 async fn answer(
     router: Router,
     request: Request<Incoming>,
     activity: &Arc<Activity>,
-) -> Result<Response<Sent>, Infallible> {
-    let under_way = UnderWay::begin(activity, !request.body().is_end_stream());
+) -> Result<Response<TrackedBody>, Infallible> {
+    let under_way = ResponseGuard::begin(activity, !request.body().is_end_stream());
     let response = router.oneshot(request.map(Body::new)).await?;
-    Ok(response.map(|body| Sent::new(body, under_way)))
+    Ok(response.map(|body| TrackedBody::new(body, under_way)))
 }

@@ -1,10 +1,10 @@
-//! Serving until told to stop, and stopping in time: every listener is served alike, by one stack and under one set of limits.
+//! Serves all listeners with the same stack and limits, and stops within a bounded time.
+mod connection_limit;
 
 mod activity;
 mod body;
 mod connection;
-mod crowd;
-mod limits;
+mod request_limits;
 mod stream;
 
 #[cfg(test)]
@@ -16,103 +16,111 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use self::activity::Activity;
-use self::connection::{Service, stopping};
-pub(super) use self::crowd::Peer;
-use self::crowd::{Crowd, Leave};
-use self::limits::{Times, limited};
-pub(super) use self::stream::Stream;
+use self::connection::Service;
+use self::request_limits::{ConnectionTimeouts, limited};
 use super::access::{Access, guarded};
-use super::listen::{BindError, ListenAddress, Listener};
-use super::routes::TelemetryPath;
+use super::listen::{BindError, ListenAddress, Listener, Peer, Stream};
+use super::telemetry_path::TelemetryPath;
+use crate::task::Task;
+use connection_limit::{AcceptPermit, ConnectionLimiter};
 
-/// How long answers under way may take once the exporter stops.
+/// The time for responses in progress when the exporter stops.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How long accepting rests where the system has nothing left to accept with.
+/// The pause after the system ran out of resources for accepting.
 const REST: Duration = Duration::from_millis(200);
 
-/// The listeners with who may connect to them.
-pub struct Front {
+/// The listeners and the access control.
+pub struct Server {
     listeners: Vec<Listener>,
     access: Access,
-    crowd: Arc<Crowd>,
-    times: Times,
+    limiter: Arc<ConnectionLimiter>,
+    times: ConnectionTimeouts,
 }
 
-impl Front {
-    /// Listens on each address, or on the sockets that systemd passed. To be called within a tokio runtime.
+impl Server {
+    /// Listens on each address, or on the sockets passed by systemd. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When one of them can't be listened on.
+    /// If one of them can't be listened on.
     pub async fn open(addresses: &[ListenAddress], systemd: bool, access: Access) -> Result<Self, BindError> {
-        let listeners = if systemd { Listener::of_systemd()? } else { Listener::on_each(addresses).await? };
+        let listeners =
+            if systemd { Listener::from_systemd()? } else { Listener::on_each(addresses).await? };
         Ok(Self::new(listeners, access))
     }
 
     pub(super) fn new(listeners: Vec<Listener>, access: Access) -> Self {
-        Self { listeners, access, crowd: Arc::new(Crowd::new()), times: Times::USUAL }
+        Self {
+            listeners,
+            access,
+            limiter: Arc::new(ConnectionLimiter::new()),
+            times: ConnectionTimeouts::USUAL,
+        }
     }
 
-    /// Where a path is served, for a person: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at /metrics`.
+    /// The URLs of a path, for the user: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at
+    /// /metrics`.
     #[must_use]
     pub fn places(&self, path: &TelemetryPath) -> Vec<String> {
         let (scheme, path) = (self.access.scheme(), path.to_string());
         self.listeners.iter().map(|listener| listener.place(scheme, &path)).collect()
     }
 
-    /// Serves until `shutdown` ends, then lets answers under way finish for half a second at most.
-    pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
-        let Self { listeners, access, crowd, times } = self;
+    /// One acceptor per listener, each to be run as its own task. It returns within half a second after `stop` is
+    /// cancelled, in which responses in progress may finish.
+    #[must_use]
+    pub fn acceptors(
+        self,
+        router: Router,
+        stop: &CancellationToken,
+    ) -> Vec<impl Future<Output = ()> + Send + 'static> {
+        let Self { listeners, access, limiter, times } = self;
         let router = limited(guarded(router, access.clone()));
-        let (stopping, stop) = watch::channel(false);
-        let mut serving = JoinSet::new();
-        for listener in listeners {
-            let (router, access, crowd, stop) =
-                (router.clone(), access.clone(), Arc::clone(&crowd), stop.clone());
-            serving.spawn(accept_all(listener, Shared { router, access, crowd, times, stop }));
-        }
-        shutdown.await;
-        stopping.send_replace(true);
-        serving.join_all().await;
+        let acceptor = |listener| {
+            let (router, access, limiter, stop) =
+                (router.clone(), access.clone(), Arc::clone(&limiter), stop.clone());
+            accept_all(listener, Shared { router, access, limiter, times, stop })
+        };
+        listeners.into_iter().map(acceptor).collect()
     }
 }
 
-/// What the connections of a listener have in common.
+/// What a listener's connections share.
 struct Shared {
     router: Router,
     access: Access,
-    crowd: Arc<Crowd>,
-    times: Times,
-    stop: watch::Receiver<bool>,
+    limiter: Arc<ConnectionLimiter>,
+    times: ConnectionTimeouts,
+    stop: CancellationToken,
 }
 
-/// Accepts until the exporter stops, then waits for what is under way.
+/// Accepts connections until the exporter stops, then waits for those in progress.
 async fn accept_all(listener: Listener, shared: Shared) {
     let mut connections = JoinSet::new();
-    let (mut stop, mut complaints) = (shared.stop.clone(), Seldom::default());
+    let mut complaints = LogThrottle::default();
     loop {
         let accepted = tokio::select! {
-            () = stopping(&mut stop) => break,
+            () = shared.stop.cancelled() => break,
             _ = connections.join_next(), if !connections.is_empty() => continue,
-            accepted = next(&listener, &shared.crowd) => accepted,
+            accepted = next(&listener, &shared.limiter) => accepted,
         };
         match accepted {
             Ok(client) => {
                 if !admit(client, &shared, &mut connections) && complaints.is_time(Instant::now()) {
-                    tracing::warn!("connections are refused: too many answers are being made at once");
+                    tracing::warn!("refusing connections: too many requests in progress");
                 }
             }
-            Err(error) if is_of_the_client(&error) => {}
+            Err(error) if is_aborted(&error) => {}
             Err(error) => {
                 if complaints.is_time(Instant::now()) {
-                    tracing::warn!("no connection can be accepted: {error}");
+                    tracing::warn!("failed to accept a connection: {error}");
                 }
-                shared.crowd.make_room();
+                shared.limiter.make_room();
                 sleep(REST).await;
             }
         }
@@ -120,16 +128,16 @@ async fn accept_all(listener: Listener, shared: Shared) {
     drop(listener);
     let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
-        tracing::debug!("connections were still open at the end");
+        tracing::debug!("connections still open at shutdown");
     }
 }
 
-/// A client can make the exporter complain, but not fill the log.
+/// Throttles the log: clients can cause messages, but not fill the log.
 #[derive(Default)]
-struct Seldom(Option<Instant>);
+struct LogThrottle(Option<Instant>);
 
-impl Seldom {
-    /// Whether the last complaint is a minute old.
+impl LogThrottle {
+    /// Whether the last message is a minute old.
     fn is_time(&mut self, now: Instant) -> bool {
         let is_time = self.0.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(60));
         if is_time {
@@ -139,38 +147,38 @@ impl Seldom {
     }
 }
 
-/// The connection broke before it was accepted.
-fn is_of_the_client(error: &io::Error) -> bool {
+/// The connection was closed before it was accepted.
+fn is_aborted(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A client that has connected, with the leave to do so.
-struct Client {
+/// An accepted connection with its permit.
+struct AcceptedConnection {
     stream: Box<dyn Stream>,
     peer: Peer,
-    leave: Option<Leave>,
+    leave: Option<AcceptPermit>,
 }
 
-async fn next(listener: &Listener, crowd: &Crowd) -> io::Result<Client> {
-    let leave = crowd.leave().await;
+async fn next(listener: &Listener, limiter: &ConnectionLimiter) -> io::Result<AcceptedConnection> {
+    let leave = limiter.accept_permit().await;
     let (stream, peer) = listener.accept().await?;
-    Ok(Client { stream, peer, leave })
+    Ok(AcceptedConnection { stream, peer, leave })
 }
 
-/// False: there is no place for it.
-fn admit(client: Client, shared: &Shared, connections: &mut JoinSet<()>) -> bool {
-    let Client { stream, peer, leave } = client;
+/// Returns false if there is no slot for it.
+fn admit(client: AcceptedConnection, shared: &Shared, connections: &mut JoinSet<()>) -> bool {
+    let AcceptedConnection { stream, peer, leave } = client;
     let activity = Arc::new(Activity::new(Instant::now()));
-    let Some(place) = shared.crowd.enter(peer, &activity) else {
+    let Some(place) = shared.limiter.admit(peer, &activity) else {
         return false;
     };
     let Shared { router, access, times, stop, .. } = shared;
     let (router, access, times, stop) = (router.clone(), access.clone(), *times, stop.clone());
-    connections.spawn(async move {
+    connections.spawn(Task::Connection.run(async move {
         let tls = access.rules().await.tls.clone();
         connection::serve(stream, activity, place, Service { router, tls, times, stop }).await;
         drop(leave);
-    });
+    }));
     true
 }

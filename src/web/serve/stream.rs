@@ -1,4 +1,4 @@
-//! The bytes of one connection: whichever kind of socket, with its first bytes looked at and its activity noted.
+//! The bytes of one connection over any kind of socket. Inspects the first bytes and reports activity.
 
 use std::future::Future as _;
 use std::io;
@@ -11,39 +11,35 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
+use crate::web::listen::Stream;
 
-/// A socket of any kind.
-pub(in crate::web) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
-/// As many of the first bytes as tell HTTP from TLS.
+/// The number of first bytes that distinguish HTTP from TLS.
 const SNIFFED: usize = 5;
 
-/// How long a client that is still sending may take to read why it is closed.
+/// The time for a client that is still sending to read why the connection is closed.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What of it is still read meanwhile, in bytes.
+/// The maximum bytes read during that time.
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// A socket that tells when bytes come. Its end waits a little for a client that is still sending: closing with bytes unread
-/// would take the last answer away again (RFC 9112, section 9.6).
-pub(super) struct Watched {
+/// A socket that reports received bytes. Closing waits briefly for a client that is still sending, because closing with
+/// unread bytes would discard the last response (RFC 9112, section 9.6).
+pub(super) struct MonitoredStream {
     stream: Box<dyn Stream>,
     activity: Arc<Activity>,
-    /// Read already, and to be read again.
+    /// Bytes read already, to be read again.
     first: Vec<u8>,
-    /// Our half is closed; until when the other half is read.
+    /// Our half is closed; the other half is read until this time.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
-impl Watched {
+impl MonitoredStream {
     pub(super) fn new(stream: Box<dyn Stream>, activity: Arc<Activity>) -> Self {
         Self { stream, activity, first: Vec::new(), lingering: None }
     }
 
-    /// Whether what comes first is a request in the clear: a method, where TLS would begin with its number of a handshake.
-    /// What was looked at is read again afterwards.
+    /// Whether the connection starts with a plain HTTP method rather than a TLS record. The inspected bytes are read
+    /// again afterwards.
     pub(super) async fn speaks_http(&mut self) -> io::Result<bool> {
         let mut first = Vec::with_capacity(SNIFFED);
         while first.len() < SNIFFED && first.first().is_none_or(u8::is_ascii_uppercase) {
@@ -53,15 +49,15 @@ impl Watched {
             }
             first.extend(byte);
         }
-        // As Go tells it: the methods that a client is likely to begin with.
+        // As in Go's server: the methods that clients are likely to send.
         let http = [b"GET /".as_slice(), b"HEAD ", b"POST ", b"PUT /", b"OPTIO"].contains(&first.as_slice());
         self.first = first;
         Ok(http)
     }
 }
 
-impl Watched {
-    /// Reads until the client has closed its half, or has had its time.
+impl MonitoredStream {
+    /// Reads until the client has closed its half, or its time is up.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (time, left) = self.lingering.get_or_insert_with(|| (Box::pin(sleep(LINGER)), LINGER_BYTES));
         let mut bytes = [0; 4096];
@@ -77,7 +73,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for MonitoredStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -98,7 +94,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for MonitoredStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -122,7 +118,7 @@ impl AsyncWrite for Watched {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-            if !self.activity.talks() {
+            if !self.activity.may_be_sending() {
                 return Poll::Ready(Ok(()));
             }
         }

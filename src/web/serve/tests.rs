@@ -1,4 +1,4 @@
-//! What clients may cost, over real sockets: sizes, and times that are short here.
+//! Tests the limits on clients over real sockets: request sizes, and timeouts that are shortened here.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,6 +7,7 @@ use std::time::Instant as Moment;
 
 use axum::routing::{get, post};
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -14,65 +15,63 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
 
-/// The limit that a test is about.
+/// The timeout under test.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// The others.
+/// The other timeouts.
 const LONG: Duration = Duration::from_secs(3600);
 
-const TIMES: Times = Times { head: LONG, sending: LONG, idle: LONG };
+const TIMES: ConnectionTimeouts = ConnectionTimeouts { head: LONG, sending: LONG, idle: LONG };
 
-/// Nothing here may take longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The maximum duration of each wait in a test.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// More than the sockets' buffers take.
+/// Exceeds the sockets' buffers.
 const LARGE: usize = 64 * 1024 * 1024;
 
-/// More than the windows of HTTP/2 here.
+/// Exceeds the HTTP/2 flow control window of the test client.
 const MEDIUM: usize = 512 * 1024;
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// A server until the sender is gone, with these times.
-async fn start(times: Times) -> (SocketAddr, oneshot::Sender<()>) {
+/// A server with these timeouts, which runs until the guard is dropped.
+async fn start(times: ConnectionTimeouts) -> (SocketAddr, DropGuard) {
     start_with(times, Access::load(None).unwrap()).await
 }
 
-async fn start_with(times: Times, access: Access) -> (SocketAddr, oneshot::Sender<()>) {
+async fn start_with(times: ConnectionTimeouts, access: Access) -> (SocketAddr, DropGuard) {
     let listener = Listener::on(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     #[cfg_attr(windows, allow(irrefutable_let_patterns, reason = "there are no others"))]
     let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
     let address = socket.local_addr().unwrap();
-    let front = Front { times, ..Front::new(vec![listener], access) };
+    let front = Server { times, ..Server::new(vec![listener], access) };
     let router = Router::new()
         .route("/", get(|| async { "small" }))
         .route("/medium", get(|| async { vec![b'x'; MEDIUM] }))
         .route("/large", get(|| async { vec![b'x'; LARGE] }))
         .route("/post", post(|| async { "posted" }));
-    let (stop, stopped) = oneshot::channel();
-    tokio::spawn(front.serve(router, async {
-        let _ = stopped.await;
-    }));
-    (address, stop)
+    let stop = CancellationToken::new();
+    tokio::spawn(join_all(front.acceptors(router, &stop)));
+    (address, stop.drop_guard())
 }
 
-/// Reads until the server closes; none: it doesn't.
+/// Reads until the server closes the connection. Returns `None` if it doesn't within `TIMEOUT`.
 async fn rest(client: &mut TcpStream) -> Option<Vec<u8>> {
     let mut answer = Vec::new();
-    let read = timeout(PATIENCE, client.read_to_end(&mut answer)).await;
-    read.is_ok().then_some(answer) // a reset is an end too
+    let read = timeout(TIMEOUT, client.read_to_end(&mut answer)).await;
+    read.is_ok().then_some(answer) // a reset counts as closing
 }
 
-/// Status lines of what is answered to these bytes.
+/// The statuses of the responses to these bytes.
 async fn statuses(address: SocketAddr, bytes: &[u8]) -> Vec<String> {
     let mut client = TcpStream::connect(address).await.unwrap();
-    let _ = client.write_all(bytes).await; // the server may close before the end
+    let _ = client.write_all(bytes).await; // the server may close before receiving all bytes
     let answer = String::from_utf8(rest(&mut client).await.unwrap()).unwrap();
     let lines = answer.lines().filter(|line| line.starts_with("HTTP/"));
     lines.map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
@@ -114,11 +113,12 @@ async fn a_body_without_end_does_not_go_on_after_the_answer() {
     client.write_all(b"POST /post HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
     let chunk = format!("4000\r\n{}\r\n", "x".repeat(0x4000));
     let endless = async { while client.write_all(chunk.as_bytes()).await.is_ok() {} };
-    timeout(PATIENCE, endless).await.expect("the server takes no more");
+    timeout(TIMEOUT, endless).await.expect("the server takes no more");
 }
 
-/// Sends these bytes, then a letter now and then if asked to, until the server closes; after how long that was.
-async fn closed_after(times: Times, bytes: &str, drip: bool) -> Duration {
+/// Sends these bytes and, with `drip`, another byte every `SHORT / 10`, until the server closes the connection. Returns
+/// the time that took.
+async fn closed_after(times: ConnectionTimeouts, bytes: &str, drip: bool) -> Duration {
     let (address, _stop) = start(times).await;
     let begin = Moment::now();
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -132,7 +132,7 @@ async fn closed_after(times: Times, bytes: &str, drip: bool) -> Duration {
     };
     let mut sink = Vec::new();
     tokio::select! {
-        read = timeout(PATIENCE, reading.read_to_end(&mut sink)) => drop(read.expect("the server closes")),
+        read = timeout(TIMEOUT, reading.read_to_end(&mut sink)) => drop(read.expect("the server closes")),
         () = dripping => {}
     }
     begin.elapsed()
@@ -140,7 +140,8 @@ async fn closed_after(times: Times, bytes: &str, drip: bool) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_and_idle_clients_are_closed() {
-    let (head, idle) = (Times { head: SHORT, ..TIMES }, Times { idle: SHORT, ..TIMES });
+    let (head, idle) =
+        (ConnectionTimeouts { head: SHORT, ..TIMES }, ConnectionTimeouts { idle: SHORT, ..TIMES });
     for (what, times, bytes, drip) in [
         ("silence", head, "", false),
         ("half a head", head, "GET / HTTP/1.1\r\nhost:", false),
@@ -155,7 +156,7 @@ async fn slow_and_idle_clients_are_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_rests_for_longer_than_a_head_may_take() {
-    let (address, _stop) = start(Times { head: SHORT, ..TIMES }).await;
+    let (address, _stop) = start(ConnectionTimeouts { head: SHORT, ..TIMES }).await;
     let mut client = TcpStream::connect(address).await.unwrap();
     for _ in 0..2 {
         client.write_all(GET.as_bytes()).await.unwrap();
@@ -168,7 +169,7 @@ async fn a_connection_rests_for_longer_than_a_head_may_take() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_the_answer_is_closed() {
-    let (address, _stop) = start(Times { sending: SHORT, ..TIMES }).await;
+    let (address, _stop) = start(ConnectionTimeouts { sending: SHORT, ..TIMES }).await;
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     sleep(SHORT * 4).await;
@@ -187,8 +188,8 @@ async fn an_answer_that_is_never_made_ends_in_503() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_gets_all_of_a_large_answer() {
-    let (address, _stop) = start(Times::USUAL).await;
+async fn a_reading_client_receives_a_large_response() {
+    let (address, _stop) = start(ConnectionTimeouts::USUAL).await;
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     let answer = rest(&mut client).await.unwrap();
@@ -197,13 +198,13 @@ async fn who_reads_gets_all_of_a_large_answer() {
     assert!(answer.len() > LARGE);
 }
 
-/// What the tests of the web configuration have: a certificate that vouches for itself.
+/// The directory of the web configuration's test data, with a self-signed certificate.
 const PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/config/web/pem");
 
-/// A server of HTTP/2 with these times, and a client that takes a kilobyte of each answer before it reads.
+/// An HTTP/2 server with these timeouts, and a client with an initial stream window of 1 KiB.
 async fn over_http_2(
-    times: Times,
-) -> (http2::SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>, oneshot::Sender<()>) {
+    times: ConnectionTimeouts,
+) -> (http2::SendRequest<Empty<Bytes>>, JoinHandle<hyper::Result<()>>, DropGuard) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("web.yaml");
     let identity = format!("cert_file: {PEM}/server.pem, key_file: {PEM}/server.key");
@@ -230,21 +231,21 @@ fn request(path: &str) -> hyper::Request<Empty<Bytes>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_opens_no_window_by_http_2_is_closed() {
-    let (mut sender, connection, _stop) = over_http_2(Times { sending: SHORT, ..TIMES }).await;
+    let (mut sender, connection, _stop) = over_http_2(ConnectionTimeouts { sending: SHORT, ..TIMES }).await;
     let begin = Moment::now();
     let answer = sender.send_request(request("/large")).await.unwrap();
-    let other = sender.send_request(request("/")).await.unwrap(); // who is busy otherwise isn't spared
+    let other = sender.send_request(request("/")).await.unwrap(); // another response doesn't extend the timeout
     assert_eq!((answer.status().as_u16(), other.status().as_u16()), (200, 200));
-    let _ = timeout(PATIENCE, connection).await.expect("the server closes").unwrap();
+    let _ = timeout(TIMEOUT, connection).await.expect("the server closes").unwrap();
     assert!(begin.elapsed() >= SHORT);
     drop((answer, other));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_reads_by_http_2_gets_all_and_is_closed_when_idle() {
-    let (mut sender, connection, _stop) = over_http_2(Times { idle: SHORT, ..TIMES }).await;
+    let (mut sender, connection, _stop) = over_http_2(ConnectionTimeouts { idle: SHORT, ..TIMES }).await;
     let answer = sender.send_request(request("/medium")).await.unwrap();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body.len(), MEDIUM);
-    let _ = timeout(PATIENCE, connection).await.expect("the server closes").unwrap();
+    let _ = timeout(TIMEOUT, connection).await.expect("the server closes").unwrap();
 }

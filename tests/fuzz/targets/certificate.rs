@@ -1,19 +1,19 @@
-//! Any bytes as a certificate: what it says of itself, where it points, and as a chain that is judged.
+//! Any bytes as a certificate: its fields, its URLs, and its verification as a chain.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use defender_exporter::config::TlsConfig;
-use defender_exporter::trust::revocation::{Certificate, Issuer};
-use defender_exporter::trust::{Issuers, Judge, Objects, Presented, Roots};
+use defender_exporter::revocation::{Certificate, Issuer, SignedObjects};
+use defender_exporter::tls::{AiaIssuers, ChainVerifier, PresentedChain, Roots};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
-static JUDGE: LazyLock<(Judge, Objects)> = LazyLock::new(|| {
+static JUDGE: LazyLock<(ChainVerifier, SignedObjects)> = LazyLock::new(|| {
     let genuine_roots = vec![CertificateDer::from(include_bytes!("../seeds/certificate/int.der").as_slice())];
-    let roots = Roots::of(&[], &[], &TlsConfig { genuine_roots, ..TlsConfig::default() }).unwrap();
-    let objects = Objects::new(&roots);
+    let roots = Roots::from_lists(&[], &[], &TlsConfig { genuine_roots, ..TlsConfig::default() }).unwrap();
+    let objects = SignedObjects::new(&roots);
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-    (Judge::new(roots, Arc::new(Issuers::new(Vec::new())), algorithms), objects)
+    (ChainVerifier::new(roots, Arc::new(AiaIssuers::new(Vec::new())), algorithms), objects)
 });
 
 pub fn run(bytes: &[u8]) {
@@ -22,7 +22,7 @@ pub fn run(bytes: &[u8]) {
     let _ = Issuer::from_certificate(bytes);
     let _ = objects.check_certificate(bytes);
     let der = CertificateDer::from(bytes).into_owned();
-    let presented = Presented { certificates: vec![der.clone(), der], stapled: Vec::new() };
+    let presented = PresentedChain { certificates: vec![der.clone(), der], stapled: Vec::new() };
     let name = ServerName::try_from("wdcp.microsoft.com").unwrap();
     let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
     let trusted = judge.verify(&presented, &name, now).is_ok();

@@ -1,4 +1,4 @@
-//! Any text as the configuration, on a machine whose environment names a proxy; and the plan that it leads to.
+//! Any text as the configuration, with a proxy in the environment, and the resulting plan.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,15 +1,15 @@
-//! Any bytes as a revocation list, and as the delta to a sound one: nothing panics, and nothing but the issuer's signature
-//! makes a list usable.
+//! Any bytes as a CRL, and as the delta of a valid one: nothing panics, and only the issuer's signature makes a
+//! list usable.
 
-use super::parties::{PARTIES, now};
-use defender_exporter::trust::revocation::crl::{Question, check, freshness, verify_object};
+use super::issuance::{ISSUANCE, now};
+use defender_exporter::revocation::crl::{CrlQuery, check, freshness, verify_object};
 
 const LIST: &[u8] = include_bytes!("../seeds/crl/int.crl");
 
 pub fn run(bytes: &[u8]) {
-    let (certificate, issuer) = &*PARTIES;
+    let (certificate, issuer) = &*ISSUANCE;
     let now = now();
-    let question = Question { certificate, issuer, point: &certificate.sources.points[0], now };
+    let question = CrlQuery { certificate, issuer, point: &certificate.sources.points[0], now };
     let _ = freshness(bytes);
     let usable = verify_object(bytes, issuer, now).is_ok();
     assert!(!usable || bytes == LIST, "a list that the issuer didn't sign");

@@ -1,5 +1,5 @@
-//! What a name server answers, over UDP and TCP: the input stands behind the question's own id. The first byte: whether UDP's
-//! answer is truncated, so that TCP is asked. Behind the input comes SERVFAIL, so that nobody waits for more.
+//! Responses of a name server over UDP and TCP: the query's id, then the input. The first byte selects whether the
+//! UDP response is truncated, so that TCP is used. A SERVFAIL follows the input, so that nothing waits.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -8,34 +8,34 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use defender_exporter::config::{Family, ResolverConfig};
-use defender_exporter::names::{Destinations, NameError};
+use defender_exporter::net::resolver::{NameError, Resolver};
 use tokio::runtime::Runtime;
 
 use super::lab::runtime;
 
-/// Set in the third byte of a message: it is an answer, recursion was asked for; it is truncated.
+/// Flags in the third byte of a message: response, recursion desired; truncated.
 const ANSWER: u8 = 0x81;
 const TRUNCATED: u8 = 0x83;
 const SERVFAIL: u8 = 0x82;
 
 /// How long a lookup may take.
-const PATIENCE: Duration = Duration::from_millis(200);
+const TEST_TIMEOUT: Duration = Duration::from_millis(200);
 
 static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-static LAB: LazyLock<(Runtime, Destinations)> = LazyLock::new(|| {
+static LAB: LazyLock<(Runtime, Resolver)> = LazyLock::new(|| {
     let resolver =
         ResolverConfig { servers: vec![server()], family: Family::Ipv4, ..ResolverConfig::default() };
     let runtime = runtime();
-    (runtime, Destinations::new(&resolver, &BTreeMap::new(), PATIENCE))
+    (runtime, Resolver::new(&resolver, &BTreeMap::new()))
 });
 
 pub fn run(bytes: &[u8]) {
     let (runtime, destinations) = &*LAB;
     said().splice(.., bytes.iter().copied()).for_each(drop);
-    match runtime.block_on(destinations.addresses("a.example")) {
+    match runtime.block_on(destinations.addresses("a.example", TEST_TIMEOUT)) {
         Ok(addresses) => assert!(!addresses.is_empty() && addresses.iter().all(std::net::IpAddr::is_ipv4)),
-        Err(NameError::Sinkhole(_)) => panic!("that is for who connects to say"),
+        Err(NameError::Sinkhole { .. }) => panic!("that is for who connects to say"),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }
@@ -70,7 +70,7 @@ fn answer_udp(udp: &UdpSocket) {
 }
 
 fn answer_tcp(mut client: TcpStream) -> std::io::Result<()> {
-    client.set_read_timeout(Some(PATIENCE))?;
+    client.set_read_timeout(Some(TEST_TIMEOUT))?;
     let mut length = [0; 2];
     client.read_exact(&mut length)?;
     let mut question = vec![0; u16::from_be_bytes(length).into()];
@@ -83,7 +83,7 @@ fn answer_tcp(mut client: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What is said to a question, in datagrams or messages.
+/// The response to a query, in datagrams or messages.
 fn answers(question: &[u8], over_tcp: bool) -> Vec<Vec<u8>> {
     let said = said();
     let (choice, said) = said.split_first().map_or((0, &[][..]), |(choice, said)| (*choice, said));

@@ -1,4 +1,4 @@
-//! Any bytes as what `wevtutil.exe` prints, counted into a log.
+//! Any bytes as the output of `wevtutil.exe`, counted into an event log.
 
 use defender_exporter::host::events::{EventLog, MAX_EVENTS, parse, refused};
 

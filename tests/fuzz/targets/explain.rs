@@ -1,4 +1,4 @@
-//! Any text as what `explain` is asked for: a word, an HRESULT in any spelling, a line that has one in it.
+//! Any text as the argument of `explain`: a word, an HRESULT in any spelling, a line that contains one.
 
 use defender_exporter::advice::{Code, parse_code};
 use defender_exporter::commands::explain;
@@ -11,7 +11,7 @@ pub fn run(bytes: &[u8]) {
             assert!(!said.expect("an HRESULT without words").is_empty());
             let mut spellings = vec![format!("0x{code:08X}")];
             if code >= 1 << 31 {
-                // A success isn't looked for in lines, and is never written in decimal.
+                // Successes aren't searched for in lines, and are never written in decimal.
                 spellings.extend([code.cast_signed().to_string(), format!("hr={code:08x}")]);
             }
             for spelling in spellings {

@@ -1,4 +1,4 @@
-//! Any text as the value of each flag that has a syntax of its own, and of a version: what is read is written as it is read.
+//! Any text as the value of each flag with its own syntax, and as a version: parsed values round-trip.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -7,12 +7,13 @@ use std::sync::{Arc, LazyLock};
 use clap::Parser as _;
 use defender_exporter::cli::Cli;
 use defender_exporter::clock::Clock;
+use defender_exporter::commands::healthcheck::HealthUrl;
 use defender_exporter::config::Config;
 use defender_exporter::logging::Levels;
-use defender_exporter::metrics::{BuildInfo, Format};
+use defender_exporter::metrics::{BuildInfo, ExpositionFormat};
 use defender_exporter::signatures::Version;
 use defender_exporter::state::Snapshot;
-use defender_exporter::web::{App, HealthUrl, ListenAddress, TelemetryPath, router};
+use defender_exporter::web::{App, ListenAddress, TelemetryPath, router};
 use tokio::sync::watch;
 
 use super::lab::{endpoint, now, plan};
@@ -25,7 +26,7 @@ static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Some(address) = round::<ListenAddress>(&text) {
-        for url in [false, true].into_iter().filter_map(|tls| HealthUrl::of(&address, tls)) {
+        for url in [false, true].into_iter().filter_map(|tls| HealthUrl::from_listen_address(&address, tls)) {
             assert_eq!(round(&url.to_string()), Some(url));
         }
     }
@@ -37,14 +38,14 @@ pub fn run(bytes: &[u8]) {
     if let Some(levels) = round::<Levels>(&text) {
         let _ = levels.filter();
     }
-    let _ = Format::negotiate(&text);
+    let _ = ExpositionFormat::negotiate(&text);
     let _ = Cli::try_parse_from(std::iter::once("defender-exporter").chain(text.lines()));
 }
 
 fn app(telemetry_path: TelemetryPath) -> App {
     let snapshot = watch::Sender::new(Arc::clone(&SNAPSHOT)).subscribe();
     let (build, clock) = (BuildInfo::current(), Clock::Fixed(now()));
-    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand: None, pulse: None }
+    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand: None, liveness: None }
 }
 
 fn round<T: FromStr + Display + PartialEq + Debug>(text: &str) -> Option<T> {

@@ -1,18 +1,17 @@
-//! A prober whose connections lead to a [`Peer`] alone. Nothing leaves this machine: no name has an address, and every
-//! connection comes from one of loopback.
+//! A prober whose connections all lead to a [`Peer`]. All traffic stays on loopback.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{
-    Basis, Component, ComponentSpec, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme, Trust,
-    embedded,
+    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme,
+    Trust, embedded,
 };
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo, Environment, HostPort, parse};
 use defender_exporter::plan::{ComponentPlan, Plan, SignaturePlan, Target, TargetId, routes};
 use defender_exporter::probe::Prober;
-use defender_exporter::trust::Roots;
+use defender_exporter::tls::Roots;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,13 +41,13 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// One target for each endpoint by each route, the routes of an endpoint together; `ways` are routes of a configuration,
+    /// One target for each endpoint by each route, the routes of an endpoint together; `proxies` are routes of a configuration,
     /// where `{peer}` is the peer's address.
-    pub fn new(ways: &[&str], endpoints: &[Endpoint]) -> Self {
+    pub fn new(proxies: &[&str], endpoints: &[Endpoint]) -> Self {
         let peer = Peer::start();
-        let config = config(ways, endpoints, &peer);
+        let config = config(proxies, endpoints, &peer);
         let plan = Arc::new(plan(&config, endpoints));
-        let roots = Roots::of(&[], &[], &config.tls).unwrap();
+        let roots = Roots::from_lists(&[], &[], &config.tls).unwrap();
         let clock = Clock::Fixed(now());
         let prober = Prober::new(Arc::clone(&plan), &config, &roots, clock).unwrap();
         let runtime = runtime();
@@ -84,10 +83,10 @@ pub fn plan(config: &Config, endpoints: &[Endpoint]) -> Plan {
     }
 }
 
-fn config(ways: &[&str], endpoints: &[Endpoint], peer: &Peer) -> Config {
+fn config(proxies: &[&str], endpoints: &[Endpoint], peer: &Peer) -> Config {
     let route =
         |(n, way): (usize, &&str)| format!("  - {{ name: r{n}, source_address: 127.0.0.1, {way} }}\n");
-    let routes: String = ways.iter().enumerate().map(route).collect();
+    let routes: String = proxies.iter().enumerate().map(route).collect();
     let yaml = format!("resolver: {{ servers: [\"127.0.0.1:1\"] }}\nroutes:\n{routes}")
         .replace("{peer}", &peer.address.to_string());
     let mut config = parse("lab", &yaml, std::path::Path::new(""), &Environment::default()).unwrap();
@@ -110,11 +109,14 @@ pub fn endpoint(url: &str, evidence: Vec<Evidence>) -> Endpoint {
         method: Method::Get,
         expect: Expectation::OneOf(vec![200]),
         basis: Basis::Inferred,
+        confidence: Confidence::A,
+        captured: None,
         evidence,
         may_be_inspected: false,
         geo: None,
         serves: None,
         follow_redirects: 2,
+        range: false,
         interval: None,
         timeout: None,
     }

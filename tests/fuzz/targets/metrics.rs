@@ -1,11 +1,11 @@
-//! Any text in a certificate's names, as it would stand in labels: each line of a scrape stays a line, and the label is read
-//! back as it was. What becomes of such a name before that is `text::clean`'s business, which must leave little of it.
+//! Any text in a certificate's names as label values: each sample stays one line, and the label is unchanged. The
+//! labels bypass `text::clean`, which would remove most of it.
 
 use std::sync::{Arc, LazyLock};
 
 use defender_exporter::config::Config;
-use defender_exporter::engine::Event;
-use defender_exporter::metrics::{BuildInfo, Format, ProcessStats, Scope, Scrape, encode};
+use defender_exporter::event::Event;
+use defender_exporter::metrics::{BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, encode};
 use defender_exporter::observation::{CertificateFacts, Facts, Observation, TlsFacts};
 use defender_exporter::plan::{Plan, TargetId};
 use defender_exporter::state::Snapshot;
@@ -22,18 +22,18 @@ pub fn run(bytes: &[u8]) {
     if !name.contains(SECRET) {
         check_shown(&clean(&name));
     }
-    for format in [Format::Text, Format::OpenMetrics] {
+    for format in [ExpositionFormat::Text, ExpositionFormat::OpenMetrics] {
         let (text, plain) = (scrape(&name, format), scrape("CN=plain", format));
         assert_eq!(text.split('\n').count(), plain.split('\n').count(), "a label makes a line of its own");
         let start = |line: &&str| line.starts_with("defender_tls_info");
-        let line = text.split('\n').find(start).expect("no certificate is told");
+        let line = text.split('\n').find(start).expect("no sample of the certificate");
         for label in ["issuer", "root"] {
             assert_eq!(value(line, label).as_deref(), Some(&*name), "{line}");
         }
     }
 }
 
-fn scrape(name: &str, format: Format) -> String {
+fn scrape(name: &str, format: ExpositionFormat) -> String {
     let subject = name.to_owned();
     let leaf = CertificateFacts { issuer: subject.clone(), subject, not_before: now(), not_after: now() };
     let root = Some(name.to_owned());
@@ -43,7 +43,7 @@ fn scrape(name: &str, format: Format) -> String {
     let observation = Observation { target: TargetId(0), at: now(), facts, failure: None };
     snapshot.apply(Event::Observed(Box::new(observation)));
     let (snapshot, build) = (Arc::new(snapshot), BuildInfo::current());
-    let scrape = Scrape { scope: Scope::Probe, snapshot, build, process: ProcessStats::default() };
+    let scrape = Scrape { scope: MetricScope::Probe, snapshot, build, process: ProcessStats::default() };
     String::from_utf8(encode(format, scrape).unwrap()).expect("a scrape is UTF-8")
 }
 

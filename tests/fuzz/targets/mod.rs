@@ -1,7 +1,9 @@
-//! What is fuzzed: a function for each source of bytes that the exporter doesn't choose itself. Each takes any bytes, panics where
-//! one of its promises is broken, and keeps nothing that changes what the next input does. cargo-fuzz runs them one at a
-//! time; the test `corpus` runs each over the inputs that are kept.
+//! The fuzz targets: one function per source of untrusted bytes. Each takes any bytes, panics if a property is
+//! violated, and keeps no state between inputs. cargo-fuzz runs them one at a time; the test `corpus` runs the kept
+//! inputs.
 
+mod archive;
+mod baseline;
 mod catalog;
 mod certificate;
 mod config;
@@ -12,6 +14,7 @@ mod explain;
 mod feed;
 mod fetch;
 mod flags;
+mod issuance;
 mod lab;
 mod mdatp;
 mod metrics;
@@ -19,7 +22,6 @@ mod mpcmdrun;
 mod ocsp;
 mod pac_answer;
 mod pac_script;
-mod parties;
 mod password;
 mod peer;
 mod probe;
@@ -37,6 +39,8 @@ pub type Target = fn(&[u8]);
 
 /// All of them by name: that of the program in Cargo.toml, and of the folders of seeds and corpus.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("archive", archive::run),
+    ("baseline", baseline::run),
     ("catalog", catalog::run),
     ("certificate", certificate::run),
     ("config", config::run),

@@ -1,10 +1,10 @@
-//! Any bytes as an OCSP answer: nothing panics, and nothing but the issuer's signature makes an answer usable.
+//! Any bytes as an OCSP response: nothing panics, and only the issuer's signature makes a response usable.
 
-use super::parties::{PARTIES, now};
-use defender_exporter::trust::revocation::ocsp::check;
+use super::issuance::{ISSUANCE, now};
+use defender_exporter::revocation::ocsp::check;
 
 pub fn run(bytes: &[u8]) {
-    let (certificate, issuer) = &*PARTIES;
+    let (certificate, issuer) = &*ISSUANCE;
     let now = now();
     if let Ok(found) = check(certificate, issuer, bytes, now) {
         let sound = check(certificate, issuer, include_bytes!("../seeds/ocsp/resp.der"), now);

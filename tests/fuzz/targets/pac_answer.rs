@@ -1,15 +1,15 @@
-//! Any text as what a PAC script returned: what is understood is written as it is read.
+//! Any text as the result of a PAC script: parsed directives round-trip.
 
-use defender_exporter::pac::Answer;
+use defender_exporter::net::proxy::pac::PacAnswer;
 
 use super::text::check_shown;
 
 pub fn run(bytes: &[u8]) {
-    let Ok(answer) = Answer::parse(&String::from_utf8_lossy(bytes)) else { return };
-    assert!((1..=Answer::MAX_CHOICES).contains(&answer.choices.len()));
-    assert!(answer.skipped.len() <= Answer::MAX_CHOICES);
+    let Ok(answer) = PacAnswer::parse(&String::from_utf8_lossy(bytes)) else { return };
+    assert!((1..=PacAnswer::MAX_DIRECTIVES).contains(&answer.directives.len()));
+    assert!(answer.skipped.len() <= PacAnswer::MAX_DIRECTIVES);
     answer.skipped.iter().for_each(|part| check_shown(part));
-    let written = answer.choices.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-    let again = Answer::parse(&written).expect(&written);
-    assert_eq!(again, Answer { skipped: Vec::new(), ..answer }, "{written}");
+    let written = answer.directives.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let again = PacAnswer::parse(&written).expect(&written);
+    assert_eq!(again, PacAnswer { skipped: Vec::new(), ..answer }, "{written}");
 }

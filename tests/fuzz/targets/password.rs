@@ -1,5 +1,5 @@
-//! Any bytes as the file that `password_file` names: what is taken can be sent, and of what isn't taken only the kind of fault
-//! is told, in the words that a harmless file of that kind gets.
+//! Any bytes as the file of `password_file`: an accepted password can be sent, and an error contains nothing of the
+//! file, only the kind of problem.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -8,8 +8,8 @@ use defender_exporter::config::{Config, Environment, Via, parse};
 
 use super::text::file;
 
-/// What is told of each fault.
-static TOLD: LazyLock<Vec<String>> = LazyLock::new(|| {
+/// The message of each problem.
+static MESSAGES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let faults = [&b"\xff"[..], b"", b"\x07", &[b'a'; 2000]];
     faults.iter().map(|bytes| read(bytes).unwrap_err()).collect()
 });
@@ -17,7 +17,7 @@ static TOLD: LazyLock<Vec<String>> = LazyLock::new(|| {
 pub fn run(bytes: &[u8]) {
     let config = match read(bytes) {
         Ok(config) => config,
-        Err(said) => return assert!(TOLD.contains(&said), "the password is told: {said}"),
+        Err(message) => return assert!(MESSAGES.contains(&message), "the password is leaked: {message}"),
     };
     let Via::Proxies(proxies) = &config.routes[0].via else { panic!("{config:?}") };
     let credentials = proxies.http.as_ref().unwrap().credentials.as_ref().unwrap();

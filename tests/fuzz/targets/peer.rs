@@ -1,5 +1,5 @@
-//! Whoever the exporter connects to: it listens on loopback, and says what an input makes it say. The input's parts between
-//! [`TURN`]s are said one after another, each when something was heard; what follows a [`NEXT`] is for the next connection.
+//! A server on loopback that sends an input. Sends the parts between [`TURN`]s one by one, each after receiving
+//! bytes; the parts after [`NEXT`] belong to the next connection.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,9 +10,9 @@ const TURN: &[u8] = b"\x1e\x1e";
 const NEXT: &[u8] = b"\x1d\x1d";
 
 /// How long something is waited for: the other side may be waiting, too.
-const PATIENCE: Duration = Duration::from_millis(20);
+const TEST_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// What is said over the connections still to come; the last one's is repeated.
+/// The scripts of the next connections; the last one is repeated.
 type Script = Arc<Mutex<Vec<Vec<u8>>>>;
 
 pub struct Peer {
@@ -30,7 +30,7 @@ impl Peer {
         peer
     }
 
-    /// What it will say.
+    /// What it sends.
     pub fn say(&self, bytes: &[u8]) {
         let connections = split(bytes, NEXT).map(<[u8]>::to_vec).collect();
         *self.script.lock().unwrap_or_else(PoisonError::into_inner) = connections;
@@ -44,7 +44,7 @@ fn serve(mut client: &TcpStream, script: &Script) {
         if script.len() > 1 { script.remove(0) } else { script.first().cloned().unwrap_or_default() }
     };
     let mut heard = [0; 4096];
-    let _ = client.set_read_timeout(Some(PATIENCE));
+    let _ = client.set_read_timeout(Some(TEST_TIMEOUT));
     for part in split(&said, TURN) {
         let _ = client.read(&mut heard);
         if client.write_all(part).is_err() {
@@ -55,7 +55,7 @@ fn serve(mut client: &TcpStream, script: &Script) {
     while client.read(&mut heard).is_ok_and(|read| read > 0) {}
 }
 
-/// The parts between two bytes that stand together.
+/// Splits at two adjacent bytes.
 fn split<'a>(bytes: &'a [u8], mark: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = Some(bytes);
     std::iter::from_fn(move || {

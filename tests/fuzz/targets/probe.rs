@@ -1,5 +1,5 @@
-//! What an origin answers to a probe: HTTP with its redirects, bodies of every kind that is evidence, and in place of TLS. The
-//! first byte chooses the endpoint.
+//! Responses of an origin to a probe: HTTP with redirects, bodies of every kind of evidence, bytes in place of TLS.
+//! The first byte selects the endpoint.
 
 use std::sync::LazyLock;
 

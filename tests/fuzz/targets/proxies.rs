@@ -1,5 +1,5 @@
-//! Any bytes as the variables of the environment that name proxies and what goes directly, and as rules of a configuration's
-//! `no_proxy` and of Windows' bypass list. The input's lines: a proxy's URL, rules, a host.
+//! Any bytes as the environment's proxy variables, as `no_proxy` rules, and as Windows' bypass list. The input's
+//! lines: a proxy URL, rules, a host.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -20,7 +20,7 @@ pub fn run(bytes: &[u8]) {
     for rule in rules.split([',', ';', ' ']) {
         let before = own.clone();
         assert!(own.add(rule).is_ok() || own == before, "a rule that is refused counts");
-        windows.add_of_windows(rule);
+        windows.add_windows_rule(rule);
     }
     let port = u16::try_from(host.len()).unwrap_or(443);
     for list in [own, windows] {

@@ -1,5 +1,5 @@
-//! What a proxy answers: to CONNECT, to SOCKS, in place of TLS, and in an origin's place; demands and refusals among it. The
-//! first byte chooses the way and what is asked for.
+//! Responses of a proxy: to CONNECT, to SOCKS, in place of TLS, in place of an origin, with authentication and
+//! refusals. The first byte selects the route and the request.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use super::probe::check;
 use super::text::{SECRET, file};
 
 static LAB: LazyLock<Lab> = LazyLock::new(|| {
-    let ways = [
+    let proxies = [
         "proxy: \"http://{peer}\"",
         "proxy: \"socks5://{peer}\"",
         "proxy: \"https://{peer}\"",
@@ -16,10 +16,10 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
         "proxy: \"socks5://{peer}\", username: user, password_file: FILE",
     ];
     let file = file(SECRET.as_bytes());
-    let ways = ways.map(|way| way.replace("FILE", &format!("\"{}\"", file.path().display())));
-    let ways: Vec<_> = ways.iter().map(String::as_str).collect();
+    let proxies = proxies.map(|way| way.replace("FILE", &format!("\"{}\"", file.path().display())));
+    let proxies: Vec<_> = proxies.iter().map(String::as_str).collect();
     let urls = ["https://secure.example/", "http://plain.example/"];
-    Lab::new(&ways, &urls.map(|url| endpoint(url, Vec::new())))
+    Lab::new(&proxies, &urls.map(|url| endpoint(url, Vec::new())))
 });
 
 pub fn run(bytes: &[u8]) {

@@ -1,6 +1,6 @@
-//! Any bytes as every value that is read from the registry: the WinHTTP setting and times as binaries, the rest as texts.
+//! Any bytes as every registry value: the WinHTTP setting and times as binaries, the others as text.
 
-use defender_exporter::host::registry::{Read, Registry, RegistryFacts};
+use defender_exporter::host::registry::{Registry, RegistryFacts, RegistryResult};
 use defender_exporter::host::version::newest_platform;
 use defender_exporter::host::winhttp::WinHttpSetting;
 
@@ -8,19 +8,19 @@ use defender_exporter::host::winhttp::WinHttpSetting;
 struct Same<'a>(&'a [u8]);
 
 impl Registry for Same<'_> {
-    fn dword(&self, _: &str, _: &str) -> Read<u32> {
+    fn dword(&self, _: &str, _: &str) -> RegistryResult<u32> {
         Ok(self.0.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)))
     }
 
-    fn sz(&self, _: &str, _: &str) -> Read<String> {
+    fn sz(&self, _: &str, _: &str) -> RegistryResult<String> {
         Ok(Some(String::from_utf8_lossy(self.0).into_owned()))
     }
 
-    fn multi_sz(&self, _: &str, _: &str) -> Read<Vec<String>> {
+    fn multi_sz(&self, _: &str, _: &str) -> RegistryResult<Vec<String>> {
         Ok(Some(String::from_utf8_lossy(self.0).lines().map(str::to_owned).collect()))
     }
 
-    fn binary(&self, _: &str, _: &str) -> Read<Vec<u8>> {
+    fn binary(&self, _: &str, _: &str) -> RegistryResult<Vec<u8>> {
         Ok(Some(self.0.to_vec()))
     }
 }

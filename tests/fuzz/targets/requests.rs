@@ -1,5 +1,5 @@
-//! What a client sends to the exporter's own server. The first byte: a request whole, as it stands, or one that is made of the
-//! input, its first line the path, the others headers; to a server for everybody, or one that asks for a password.
+//! Requests of a client to the exporter's server. The first byte selects a raw request, or one made of the input
+//! (first line: path, others: headers), and a server with or without a password.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use defender_exporter::app::Supervisor;
 use defender_exporter::clock::Clock;
-use defender_exporter::engine::Work;
+use defender_exporter::engine::ProbeSetup;
+use defender_exporter::engine::on_demand::{OnDemand, OnDemandContext};
 use defender_exporter::metrics::BuildInfo;
-use defender_exporter::on_demand::{Desk, OnDemand};
 use defender_exporter::state::Snapshot;
-use defender_exporter::web::{Access, App, Front, TelemetryPath, router};
+use defender_exporter::web::{Access, App, Server, TelemetryPath, router};
 use tokio::sync::watch;
 
 use super::lab::{Lab, endpoint, now, runtime};
@@ -23,9 +24,9 @@ const USERS: &str = "basic_auth_users: { u: $2b$04$abcdefghijklmnopqrstuuw84ri8r
     http_server_config: { headers: { X-Frame-Options: deny } }\n";
 
 /// How long an answer is waited for: what the input begins may never end.
-const PATIENCE: Duration = Duration::from_millis(300);
+const TEST_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The server for everybody, and the one that asks.
+/// The server without and the one with a password.
 static SERVERS: LazyLock<[SocketAddr; 2]> = LazyLock::new(|| {
     let file = file(USERS.as_bytes()); // once it is gone, what was read stays in use
     [start(None), start(Some(file.path()))]
@@ -54,7 +55,7 @@ fn made(input: &[u8]) -> Vec<u8> {
 fn ask(server: SocketAddr, request: &[u8]) -> Vec<u8> {
     let mut answer = Vec::new();
     let mut stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TEST_TIMEOUT)).unwrap();
     // An error means that the server has had enough.
     let _ = stream.write_all(request).and_then(|()| stream.read_to_end(&mut answer));
     answer
@@ -65,25 +66,29 @@ fn start(users: Option<&Path>) -> SocketAddr {
     let access = Access::load(users).unwrap();
     let runtime = runtime();
     let listen = ["127.0.0.1:0".parse().unwrap()];
-    let front = runtime.block_on(Front::open(&listen, false, access)).unwrap();
+    let front = runtime.block_on(Server::open(&listen, false, access)).unwrap();
     let place = front.places(&TelemetryPath::default()).remove(0);
     let address = place.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap();
     std::thread::spawn(move || {
         let app = app();
-        runtime.block_on(front.serve(router(app), std::future::pending()));
+        let supervisor = Supervisor::new();
+        for acceptor in front.acceptors(router(app), &supervisor.tasks().stopping()) {
+            runtime.spawn(acceptor);
+        }
+        runtime.block_on(std::future::pending::<()>());
     });
     address
 }
 
-/// One endpoint, which nobody listens at.
+/// One endpoint, where nothing listens.
 fn app() -> App {
     let Lab { plan, prober, .. } =
         Lab::new(&["components: [maps]"], &[endpoint("http://plain.example/", Vec::new())]);
     let clock = Clock::Fixed(now());
-    let work = Work { plan: Arc::clone(&plan), prober: Arc::new(prober), concurrency: 2 };
-    let (_, desk) = watch::channel(Desk::of(&work));
+    let work = ProbeSetup { plan: Arc::clone(&plan), prober: Arc::new(prober), concurrency: 2 };
+    let (_, context) = watch::channel(OnDemandContext::new(&work));
     let (_, snapshot) = watch::channel(Arc::new(Snapshot::new(plan, now())));
     let (build, telemetry_path) = (BuildInfo::current(), TelemetryPath::default());
-    let on_demand = Some(OnDemand::new(desk, clock));
-    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand, pulse: None }
+    let on_demand = Some(OnDemand::new(context, clock));
+    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand, liveness: None }
 }

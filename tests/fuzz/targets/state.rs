@@ -1,4 +1,4 @@
-//! Any bytes as the state file: what is read is written and read back the same, and can be restored.
+//! Any bytes as the state file: parsed state round-trips and can be restored.
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,6 +19,6 @@ pub fn run(bytes: &[u8]) {
     let now = now();
     let mut snapshot = Snapshot::new(Arc::clone(&PLAN), now);
     saved.restore(&mut snapshot.signatures, &PLAN, now);
-    let known = Saved::of(&snapshot.signatures);
+    let known = Saved::from_state(&snapshot.signatures);
     assert!(known.to_json().len() <= written.len() + 200, "more than was kept");
 }

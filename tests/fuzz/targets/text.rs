@@ -1,21 +1,21 @@
-//! What must hold of every text that is shown to a person: in a log, on a page, in an answer.
+//! Properties of every text shown to a person: in a log, on a page, in a response.
 
 use std::io::Write as _;
 
-use defender_exporter::config::Problems;
+use defender_exporter::config::ConfigProblems;
 use defender_exporter::observation::{Failure, FailureReason};
 use defender_exporter::text::MAX_TEXT;
 use tempfile::NamedTempFile;
 
-/// A secret that stands in a target's own configuration.
+/// A secret in a target's configuration.
 pub const SECRET: &str = "hunter2";
 
 /// The longest problem of a configuration that is still fit to be read, in bytes: it quotes a value, and may list words.
 const MAX_PROBLEM: usize = 2000;
 
-/// Each problem is one line, whatever the file says.
-pub fn check_problems(problems: &Problems) {
-    assert!(!problems.0.is_empty(), "refused, and nobody is told why");
+/// Each problem is one line, for any file.
+pub fn check_problems(problems: &ConfigProblems) {
+    assert!(!problems.0.is_empty(), "rejected without a reason");
     for problem in &problems.0 {
         let said = problem.to_string();
         assert!(said.chars().all(|c| !c.is_control()), "it breaks its line: {said:?}");

@@ -1,7 +1,7 @@
-//! Any text as a URL to probe, and any as a `Location` that is resolved against it: the input's first line and its second.
+//! Any text as a URL to probe, and as a `Location` resolved against it: the input's first and second line.
 
 use defender_exporter::catalog::ProbeUrl;
-use defender_exporter::pac::wpad_candidates;
+use defender_exporter::net::proxy::pac::wpad_candidates;
 
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

@@ -1,4 +1,4 @@
-//! Any text as the file of `--web.config.file`. The files that it may name are those of the tests' own configurations.
+//! Any text as the file of `--web.config.file`. It can name only files of the tests' configurations.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Client certificates: demanded or optional, of the right authority or a wrong one, with the right name or another.
+//! Client certificates: required or optional, of a trusted or another CA, with an allowed or another name.
 
 use rcgen::SanType;
 use rustls::ALL_VERSIONS;

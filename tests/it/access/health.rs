@@ -1,4 +1,4 @@
-//! `healthcheck` against an exporter that runs: whatever it asks of who connects, with its own web configuration.
+//! `healthcheck` against a running exporter with each kind of web configuration.
 
 use std::process::Command;
 
@@ -15,7 +15,7 @@ fn check(flags: &[&str], expected: i32, says: &str) {
     assert!(said.contains(says), "{flags:?}: {said}");
 }
 
-/// The flags that the exporter was started with, as far as they say where it is and what it asks for.
+/// The exporter's flags that affect its address and its access rules.
 fn flags(served: &Served) -> [String; 2] {
     let web = served.file("web.yaml");
     [format!("--web.listen-address={}", served.address()), format!("--web.config.file={}", web.display())]
@@ -36,20 +36,20 @@ fn it_asks_as_the_web_configuration_says() {
     check_with_its_flags(&start(&servers, ""), 0, "https://127.0.0.1:");
     check_with_its_flags(&start(&servers, "  min_version: TLS13\n"), 0, "200 OK");
     check_with_its_flags(&start(&servers, "  max_version: TLS12\n"), 0, "200 OK");
-    check_with_its_flags(&start(&servers, USERS), 0, "401 Unauthorized: it lives, and asks for a password");
+    check_with_its_flags(&start(&servers, USERS), 0, "401 Unauthorized: alive, requires a password");
     check_with_its_flags(&Served::start(USERS, &[]), 0, "401 Unauthorized");
     check_with_its_flags(&Served::start("", &[]), 0, "200 OK");
     let rate = "rate_limit: { interval: 1h, burst: 1 }\n";
     let served = Served::start(rate, &[]);
     check_with_its_flags(&served, 0, "200 OK");
-    check_with_its_flags(&served, 0, "429 Too Many Requests: it lives");
+    check_with_its_flags(&served, 0, "429 Too Many Requests: alive");
     let identity = servers.server();
     let files =
         [("server.pem", identity.certificate), ("server.key", identity.key), ("clients.pem", clients.pem)];
     let demanded = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.pem\n";
     for version in ["", "  max_version: TLS12\n"] {
         let served = Served::start(&format!("{IDENTITY}{demanded}{version}"), &files);
-        check_with_its_flags(&served, 0, "it lives, and asks for a client certificate");
+        check_with_its_flags(&served, 0, "alive, requires a client certificate");
     }
 }
 
@@ -59,23 +59,19 @@ fn exactly_the_certificate_of_the_file_is_trusted() {
     let (served, another) = (start(&ca, ""), start(&ca, ""));
     let [listen, web] = flags(&served);
     let [_, other_web] = flags(&another);
-    check(&[&listen, &other_web], 1, "shows another certificate than the one of --web.config.file");
+    check(&[&listen, &other_web], 1, "presents a certificate other than the one in --web.config.file");
     let url = format!("https://{}/-/healthy", served.address());
     check(&["--url", &url, &web], 0, "200 OK");
-    check(&["--url", &url, &other_web], 1, "another certificate");
-    check(&["--url", &url], 3, "whom to trust is not known");
+    check(&["--url", &url, &other_web], 1, "certificate other than");
+    check(&["--url", &url], 3, "the certificate to trust is unknown");
     check(&["--url", &format!("https://{}/-/missing", served.address()), &web], 1, "404");
-    check(
-        &["--url", &format!("http://{}/-/healthy", served.address()), &web],
-        0,
-        "400 Bad Request: it lives",
-    );
+    check(&["--url", &format!("http://{}/-/healthy", served.address()), &web], 0, "400 Bad Request: alive");
     let plain = Served::start("", &[]);
-    check(&["--url", &format!("https://{}/-/healthy", plain.address()), &web], 1, "no TLS");
+    check(&["--url", &format!("https://{}/-/healthy", plain.address()), &web], 1, "TLS failed");
     check(&["--url", &url, "--web.config.file=/nowhere/web.yaml"], 3, "/nowhere/web.yaml");
 }
 
-/// The exporter sees it within a second, and is then asked once more.
+/// The exporter applies the change within a second; then the check runs again.
 #[test]
 fn a_certificate_that_was_renewed_is_trusted_at_once() {
     let ca = Ca::new("Servers");
@@ -103,13 +99,13 @@ fn over_a_unix_socket() {
         check(&["--web.listen-address", &there, &web], 0, "a.sock: 200 OK");
         check(&["--url", &there, &web], 0, "a.sock: 200 OK");
         served.stop();
-        check(&["--url", &there], 1, "can't be connected to");
+        check(&["--url", &there], 1, "connection failed");
     }
 }
 
 #[test]
 fn where_the_port_is_not_known_it_has_to_be_said() {
-    check(&["--web.listen-address", ":0"], 3, "--url says where");
+    check(&["--web.listen-address", ":0"], 3, "set --url");
     let output = run(&["--web.systemd-socket", "healthcheck"]);
     assert_eq!(output.status.code(), Some(3));
 }

@@ -1,10 +1,10 @@
-//! Who may connect to the exporter, over what and how often: the program as an operator starts it, from outside.
+//! Access to the exporter: who may connect, over which protocol, how often. Starts the program like an operator.
 
 mod clients;
-#[cfg(target_os = "linux")] // it reads /proc
-mod crowd;
-mod fresh;
+mod config_refresh;
 mod health;
+#[cfg(target_os = "linux")] // it reads /proc
+mod limiter;
 pub mod pki;
 mod sockets;
 pub mod tls;
@@ -21,8 +21,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::exporter::PROGRAM;
+use crate::load::TEST_TIMEOUT;
 
-/// A single component, and names that nobody resolves: serving is what this is about.
+/// A single component with unresolvable names: only serving is tested.
 pub const QUIET: &str = "\
 components:
   update: { enabled: false }
@@ -33,9 +34,6 @@ components:
 resolver: { servers: [\"127.0.0.1:1\"] }
 signatures: { feeds: [], installed: none }
 ";
-
-/// How long anything here may take.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running exporter with a folder of its own; both end with the value.
 pub struct Served {
@@ -75,9 +73,14 @@ impl Served {
         served
     }
 
+    /// How many lines of its log have these words.
+    pub fn count(&self, words: &str) -> usize {
+        self.said.lock().unwrap().iter().filter(|line| line.contains(words)).count()
+    }
+
     /// The first line of its log with these words, once it is there.
     pub fn line(&self, words: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TEST_TIMEOUT;
         loop {
             let said = self.said.lock().unwrap().clone();
             if let Some(line) = said.iter().find(|line| line.contains(words)) {
@@ -148,7 +151,7 @@ pub async fn get(
         format!("GET {path} HTTP/1.1\r\nhost: exporter.example\r\n{lines}connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await??;
+    tokio::time::timeout(TEST_TIMEOUT, stream.read_to_end(&mut answer)).await??;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

@@ -1,4 +1,4 @@
-//! Certificates for the exporter and for who asks it, as an operator's own authority would issue them.
+//! Certificates for the exporter and its clients, as an operator's CA would issue them.
 
 use std::sync::Arc;
 

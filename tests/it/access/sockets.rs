@@ -1,4 +1,4 @@
-//! Where the exporter listens: several addresses at once, IPv6, Unix sockets, sockets that systemd opened.
+//! Listen addresses: several at once, IPv6, Unix sockets, socket activation.
 
 use std::process::Command;
 
@@ -41,7 +41,7 @@ async fn a_unix_socket() {
     let there = format!("unix://{}", path.display());
     let second = run(&["--web.listen-address", &there]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(second.status.code() == Some(3) && said.contains("another program listens there"), "{said}");
+    assert!(second.status.code() == Some(3) && said.contains("another program is listening there"), "{said}");
     assert_eq!(ask().await, "200", "the first goes on");
 
     served.child.kill().unwrap(); // which leaves the file behind
@@ -54,7 +54,7 @@ async fn a_unix_socket() {
     assert!(!path.exists(), "and removed at the end");
 }
 
-/// As systemd does it (sd_listen_fds(3)), by a shell: the socket is number 3, and variables say so.
+/// Like systemd (sd_listen_fds(3)), with a shell: the socket is descriptor 3, announced by environment variables.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_was_opened_before() {

@@ -1,4 +1,4 @@
-//! TLS as the web configuration asks for it: versions, suites, ALPN; and who speaks HTTP where TLS is asked for.
+//! TLS settings of the web configuration: versions, suites, ALPN; and plain HTTP clients at a TLS port.
 
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ async fn suites_and_their_order_are_those_of_the_configuration() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn http_2_where_the_client_wants_it_and_the_configuration_allows_it() {
+async fn http_2_is_negotiated_if_enabled() {
     let ca = Ca::new("Servers");
     for (lines, offered, expected) in [
         ("", vec!["h2", "http/1.1"], Some("h2")),

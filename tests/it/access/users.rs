@@ -1,9 +1,12 @@
-//! Users and response headers, over everything that the exporter answers.
+//! Users and response headers on all responses.
+
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Served, status};
+use crate::load::TEST_TIMEOUT;
 
 /// The line that carries these credentials.
 pub fn line(name: &str, password: &str) -> String {
@@ -85,9 +88,13 @@ async fn no_password_and_no_hash_is_ever_said() {
     served.get("/metrics", &line("ann", "nna")).await;
     served.get("/metrics", &line("ann", "hunter2")).await;
     std::fs::write(served.file("web.yaml"), "basic_auth_users: { ann: hunter2 }").unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(1100)); // the exporter reads once a second at most
-    served.get("/metrics", &line("ann", "nna")).await;
-    served.line("basic_auth_users.ann");
+    // The exporter rereads the file on requests, at most once a second.
+    let deadline = Instant::now() + TEST_TIMEOUT;
+    while served.count("basic_auth_users.ann") == 0 {
+        assert!(Instant::now() < deadline, "the password in place of a hash is never complained of");
+        served.get("/metrics", &line("ann", "nna")).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let said = served.said.lock().unwrap().join("\n");
     assert!(!said.contains("hunter2") && !said.contains("$2b$") && !said.contains("nna"), "{said}");
 }

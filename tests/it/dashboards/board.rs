@@ -1,4 +1,4 @@
-//! A whole dashboard: lines of panels on Grafana's grid of 24 columns, variables, links and annotations.
+//! A dashboard: rows of panels on Grafana's grid of 24 columns, variables, links, annotations.
 
 use serde::Serialize as _;
 use serde_json::ser::PrettyFormatter;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::panel::{Panel, data_source};
 use super::words::{FIRING, expand};
 
-/// The newest form of the file that Grafana 11 writes; newer versions bring it to theirs when they import it.
+/// The newest schema of Grafana 11. Newer versions migrate it on import.
 const SCHEMA: u32 = 39;
 
 /// A dashboard that is being put together, from top to bottom.
@@ -204,7 +204,7 @@ pub fn common() -> [Value; 6] {
     ]
 }
 
-/// By which scheme a browser gets at the exporters' own pages. Hidden: a provisioned copy or an address says otherwise.
+/// The scheme of the links to the exporters' pages. Hidden: set it in a provisioned copy or in the URL.
 fn scheme() -> Value {
     let option = |text: &str, selected: bool| json!({ "selected": selected, "text": text, "value": text });
     json!({

@@ -1,11 +1,11 @@
-//! Panels of the latency histogram: from native buckets where Prometheus has them, else from the classic ones.
+//! Panels of the latency histogram: native buckets if Prometheus has them, else classic ones.
 
 use serde_json::json;
 
 use super::panel::Panel;
 
-/// The rate of the histogram with these labels kept, whichever buckets there are. Prometheus has both only where it was told to keep
-/// the classic ones too; then the native ones count.
+/// The rate of the histogram by these labels, from either kind of buckets. If Prometheus is configured to store both, the native ones
+/// are used.
 fn rates(matchers: &str, by: &str) -> [String; 2] {
     let (native, classic) = match by {
         "" => (String::new(), "by (le) ".to_owned()),
@@ -22,7 +22,7 @@ pub fn phases() -> Panel {
     let [native, classic] = rates("%component", "phase");
     Panel::lines(
         "Phases, 95th percentile",
-        "How long each phase of a probe took in all but the slowest twentieth: resolve is the name servers, connect the network, tunnel the proxy, tls an inspecting device, request and transfer a scanning proxy or the service. Failed phases count.",
+        "95th percentile of each phase's duration. A slow phase points to: resolve: name servers; connect: network; tunnel: proxy; tls: inspecting device; request, transfer: scanning proxy or service. Failed phases count.",
     )
     .over_time(
         "{{phase}}",
@@ -30,7 +30,7 @@ pub fn phases() -> Panel {
     )
     .of_counters()
     .unit("s")
-    .no_value("No probe ended in this time")
+    .no_value("No probe completed in this time")
 }
 
 /// Percentiles of the chosen phases together.
@@ -38,7 +38,7 @@ pub fn percentiles() -> Panel {
     let [native, classic] = rates(r#"%component, phase=~"$phase""#, "");
     let panel = Panel::lines(
         "Percentiles of the component's phases",
-        "How long a chosen phase took at most in half, in 95 and in 99 of 100 cases, over all endpoints of the component.",
+        "Median, 95th and 99th percentile of a selected phase, over all endpoints of the component.",
     );
     let quantiles = [("median", "0.5"), ("95th", "0.95"), ("99th", "0.99")];
     let panel = quantiles.into_iter().fold(panel, |panel, (name, q)| {
@@ -47,7 +47,7 @@ pub fn percentiles() -> Panel {
             &format!("histogram_quantile({q}, {native}) or histogram_quantile({q}, {classic})"),
         )
     });
-    panel.of_counters().unit("s").no_value("No probe ended in this time")
+    panel.of_counters().unit("s").no_value("No probe completed in this time")
 }
 
 /// All durations of the chosen phases.
@@ -55,11 +55,11 @@ pub fn heatmap() -> Panel {
     let [native, classic] = rates(r#"%component, phase=~"$phase""#, "");
     Panel::heatmap(
         "Durations of the component's phases",
-        "How many phases took how long, over all endpoints of the component: choose one phase to read it. Fine cells are native buckets, coarse ones the classic buckets of a Prometheus that keeps no native histograms.",
+        "Distribution of phase durations over all endpoints of the component: select one phase. Fine cells are native buckets; coarse cells are classic buckets, if Prometheus stores no native histograms.",
     )
     .buckets(&format!("{native} or on () {classic}"))
     .of_counters()
     .unit("s")
     .set("color", json!({ "mode": "palette-classic" }))
-    .no_value("No probe ended in this time")
+    .no_value("No probe completed in this time")
 }

@@ -1,4 +1,4 @@
-//! The row of the machine's own Defender. Most exporters run where none is, so each panel says so instead of standing empty.
+//! The row of the machine's own Defender. Most exporters run without one, so each panel explains why it is empty.
 
 use defender_exporter::host::events::EventKind;
 use serde_json::{Value, json};
@@ -7,8 +7,8 @@ use super::board::Board;
 use super::panel::{Panel, State};
 use super::words::INSTALLED;
 
-const NOT_TOLD: &str = "No Defender here, or not told";
-const WINDOWS: &str = "Not Windows, or not told";
+const NOT_TOLD: &str = "No Defender, or unavailable";
+const WINDOWS: &str = "Not Windows, or unavailable";
 const LINUX: &str = "No mdatp here";
 
 /// Adds the row.
@@ -22,7 +22,7 @@ pub fn rows(board: Board) -> Board {
 fn installed() -> Panel {
     Panel::stat(
         "Age of the installed signatures",
-        "How old the security intelligence on each machine is: since it was made or, on Linux, installed. Seven days are stale, as DefenderSignaturesStale.",
+        "Age of the security intelligence on each machine, since it was built or, on Linux, installed. Seven days are stale, as in DefenderSignaturesStale.",
     )
     .now(
         "{{instance}}",
@@ -36,7 +36,7 @@ fn installed() -> Panel {
 fn validation() -> Panel {
     Panel::stat(
         "MAPS by Defender's own test",
-        "Windows: whether MpCmdRun -ValidateMapsConnection found the machine connected. If the network is well by the tiles above and this fails, look at the machine: its WinHTTP proxy first.",
+        "Windows: whether MpCmdRun -ValidateMapsConnection succeeded. If it fails while the tiles above are good, check the machine, its WinHTTP proxy first.",
     )
     .now("{{instance}}", "min by (instance) (defender_host_maps_validation_success{%instance})")
     .states(&[(0, "Fails", "orange"), (1, "Connected", "green")])
@@ -54,7 +54,7 @@ fn named(panel: Panel, name: &str, states: &[State<'_>]) -> Panel {
 fn settings() -> Panel {
     let panel = Panel::stat(
         "Settings (Windows)",
-        "What the registry and the policies make of cloud protection; with several machines, the least protective. Without a WinHTTP proxy, on a network whose only way out is a proxy, Windows can't fetch revocation lists.",
+        "Settings of cloud protection in registry and policies; of several machines, the least protective. If the network requires a proxy and the machine has no WinHTTP proxy, Windows can't fetch revocation lists.",
     )
     .now("SSLOptions", "min(defender_host_ssl_options{%instance})")
     .now("WinHTTP proxy", "min(defender_host_winhttp_proxy_configured{%instance})")
@@ -79,7 +79,7 @@ fn settings() -> Panel {
 fn mdatp() -> Panel {
     let panel = Panel::stat(
         "mdatp (Linux)",
-        "What mdatp says of itself; with several machines, the least protective: is it healthy, is cloud protection on, are its definitions up to date, how many connections of its own test failed.",
+        "State reported by mdatp; of several machines, the least protective: health, cloud protection, definitions, failed connections of its own test.",
     )
     .now("Healthy", "min(defender_host_healthy{%instance})")
     .now("Cloud protection", "min(defender_host_cloud_enabled{%instance})")
@@ -95,7 +95,7 @@ fn mdatp() -> Panel {
 fn errors() -> Panel {
     Panel::table(
         "Why Defender's own test fails (Windows)",
-        "The error of MpCmdRun -ValidateMapsConnection, what it means (`defender-exporter explain` with it says more), when the machine last connected to MAPS, and when it last fell back to the alternate download location.",
+        "Error of MpCmdRun -ValidateMapsConnection and its meaning (for details, run `defender-exporter explain` with it), last connection to MAPS, last fallback to the alternate download location.",
     )
     .rows("max by (instance, hresult, cause) (defender_host_maps_validation_hresult_info{%instance})")
     .rows("time() - max by (instance) (defender_host_last_maps_connection_timestamp_seconds{%instance})")
@@ -118,12 +118,18 @@ fn errors() -> Panel {
 fn events() -> Panel {
     let panel = Panel::stacked_bars(
         "Events of Defender's log (Windows)",
-        "Events of the log Microsoft-Windows-Windows Defender/Operational between one point and the next, by their id.",
+        "Events of the log Microsoft-Windows-Windows Defender/Operational between two points, by event ID.",
     )
-    .over_time("{{event}}", "sum by (event) (increase(defender_host_events_total{%instance}[$__rate_interval])) > 0")
+    .over_time(
+        "{{event}}",
+        "sum by (event) (increase(defender_host_events_total{%instance}[$__rate_interval])) > 0",
+    )
     .of_counters()
     .unit("short")
-    .option("legend", json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true }))
+    .option(
+        "legend",
+        json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true }),
+    )
     .no_value("No such event in this time, or not Windows");
     EventKind::ALL.iter().fold(panel, |panel, kind| {
         panel.field(kind.as_str(), &[("displayName", json!(format!("{kind}: {}", kind.meaning())))])
@@ -133,7 +139,7 @@ fn events() -> Panel {
 fn reading() -> Panel {
     Panel::table(
         "What the exporter could read of it",
-        "Whether all that the machine was asked could be read, from each source, and why not; access_denied means that the exporter needs elevation.",
+        "Whether all facts could be read from each source, and why not. access_denied: the exporter needs elevation.",
     )
     .rows("min by (instance, source) (defender_host_read_success{%instance})")
     .rows("max by (instance, source, reason) (defender_host_read_failure_reason{%instance})")

@@ -1,6 +1,5 @@
-//! The dashboards in `dashboards/` are made here, and held to what they promise. After an intended change,
-//! `UPDATE_GOLDEN=1 cargo test --test it dashboards` writes the files anew. That their queries return data is tried against a
-//! running Prometheus in `real/`.
+//! Generates the dashboards in `dashboards/` (`cargo run --example dashboards` writes them) and tests them.
+//! `real/panels` runs their queries against Prometheus.
 
 mod board;
 mod endpoint;
@@ -9,12 +8,15 @@ mod latency;
 mod machine;
 mod overview;
 mod panel;
+#[cfg(test)]
 mod queries;
+#[cfg(test)]
 mod shape;
 mod words;
 
 use std::path::PathBuf;
 
+#[cfg(test)]
 use serde_json::Value;
 
 /// The files and their texts.
@@ -29,32 +31,31 @@ pub fn files() -> Vec<(PathBuf, String)> {
 }
 
 /// The dashboards as Grafana reads them.
+#[cfg(test)]
 pub fn boards() -> Vec<Value> {
     files().into_iter().map(|(_, text)| serde_json::from_str(&text).unwrap()).collect()
 }
 
 /// The panels of a dashboard, without the headings.
+#[cfg(test)]
 pub fn panels(board: &Value) -> impl Iterator<Item = &Value> {
     board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
 }
 
 /// A value that is a text.
+#[cfg(test)]
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
 
 #[test]
-fn the_files_are_what_is_made_here() {
+fn the_files_are_what_the_program_writes() {
     for (path, made) in files() {
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(&path, &made).unwrap();
-        }
         let there = std::fs::read_to_string(&path).unwrap_or_default();
         let same = there.replace("\r\n", "\n") == made;
         assert!(
             same,
-            "{}: if the change is intended: UPDATE_GOLDEN=1 cargo test --test it dashboards",
+            "{} differs; if the change is intended: cargo run --example dashboards",
             path.display()
         );
     }

@@ -1,5 +1,4 @@
-//! One panel of a dashboard, in Grafana's JSON: its queries, its columns, its values' units, words and colours. Where it stands is
-//! `board.rs`.
+//! A panel in Grafana's JSON: queries, columns, units, texts, colours. `board.rs` places it.
 
 use serde_json::{Value, json};
 
@@ -187,7 +186,7 @@ impl Panel {
         let several = self.0["targets"].as_array().unwrap().len() > 1;
         let merge = several.then(|| json!({ "id": "merge", "options": {} }));
         self.0["transformations"] = merge.into_iter().chain([organize]).collect();
-        // Or the words for an empty table would stand in each empty cell.
+        // Otherwise the text for an empty table would appear in each empty cell.
         shown
             .iter()
             .filter(|_| several)
@@ -247,7 +246,7 @@ impl Panel {
         self.set("unit", json!(unit))
     }
 
-    /// What is said where there is no data. A tile would take the colour of the lowest limit, red or green, for it.
+    /// The text if there is no data. A tile would show it in the colour of the lowest threshold, red or green.
     pub fn no_value(self, text: &str) -> Self {
         let mut panel = self.set("noValue", json!(text));
         if panel.0["type"] == "stat" {

@@ -1,5 +1,5 @@
-//! What the queries promise: names, labels and values of the exporter's table, what is chosen above the dashboard in each selector,
-//! rates of counters over the right range, columns that exist.
+//! Checks the queries: names, labels and values of the metric table, the dashboard variables in each selector,
+//! rates over the right range, existing columns.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ pub fn filled(query: &str) -> String {
         .fold(query.to_owned(), |query, (variable, value)| query.replace(variable, value))
 }
 
-/// The queries of a dashboard, with the place where each stands.
+/// The queries of a dashboard, with their places.
 fn queries(board: &Value) -> Vec<(String, String)> {
     let uid = text(&board["uid"]);
     let mut found = Vec::new();
@@ -88,7 +88,7 @@ fn every_selector_is_of_the_chosen_jobs_and_instances() {
 }
 
 #[test]
-fn routes_components_and_endpoints_are_the_chosen_ones_where_series_have_them() {
+fn queries_select_by_the_dashboard_variables() {
     for (place, query) in all().into_iter().filter(|(place, _)| !place.contains('$')) {
         for selector in read(&filled(&query)).selectors {
             let has = |label: &str| selector.matchers.iter().any(|matcher| matcher.label == label);
@@ -104,7 +104,7 @@ fn routes_components_and_endpoints_are_the_chosen_ones_where_series_have_them() 
 }
 
 #[test]
-fn counters_are_taken_as_rates_over_the_interval_of_the_panel() {
+fn counters_are_rates_over_the_panel_interval() {
     let counters = Metric::ALL.iter().map(|metric| metric.spec()).filter(|spec| spec.kind == Kind::Counter);
     let names: Vec<String> = counters.map(|spec| spec.name.to_owned()).collect();
     let names: Vec<String> = names.into_iter().chain(["defender_probe_latency_seconds".to_owned()]).collect();

@@ -1,5 +1,5 @@
-//! What Grafana and its users expect of the files: places, numbers, words, variables, links, limits. Much of it is what Grafana's
-//! dashboard linter asks for.
+//! Checks the dashboard files: positions, ids, texts, variables, links, limits. Includes the rules of Grafana's
+//! dashboard linter.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ fn panels_have_a_number_and_a_place_of_their_own() {
 }
 
 #[test]
-fn panels_say_what_they_show_in_which_unit_and_what_it_means_if_they_are_empty() {
+fn panels_have_description_unit_and_no_value_text() {
     for board in boards() {
         let titles: Vec<&str> = panels(&board).map(|panel| text(&panel["title"])).collect();
         assert_eq!(titles.iter().collect::<BTreeSet<_>>().len(), titles.len(), "{titles:?}");
@@ -133,7 +133,7 @@ fn strings(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn links_lead_to_dashboards_that_are_there_and_choose_what_they_have() {
+fn links_lead_to_existing_dashboards() {
     let boards = boards();
     let mut found = 0;
     for board in &boards {
@@ -217,7 +217,7 @@ fn alerts_that_are_named_exist() {
 }
 
 #[test]
-fn grafana_is_provisioned_with_a_data_source_and_the_folder_of_the_dashboards() {
+fn provisioning_has_data_source_and_folder() {
     let read = |file: &str| -> Value {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()

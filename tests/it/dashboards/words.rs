@@ -1,9 +1,9 @@
-//! The words that the dashboards share: how queries are abbreviated, states and their colours, limits, and the exporter's advice as
-//! Grafana's value mappings.
+//! Shared texts of the dashboards: abbreviations of queries, states with colours, limits, and the exporter's advice
+//! as Grafana's value mappings.
 
 use defender_exporter::advice;
 use defender_exporter::catalog::Component;
-use defender_exporter::observation::{FAILURE_PAIRS, FailureReason, Stage};
+use defender_exporter::observation::{FAILURE_PAIRS, FailureReason, Phase};
 use serde_json::{Value, json};
 
 use super::panel::{State, Step};
@@ -26,7 +26,11 @@ pub fn expand(query: &str) -> String {
 pub const MAPS: &str = r#"(defender_maps_connected{%route, ssl_options="3"}
     or on (job, instance, route) defender_maps_connected{%route, ssl_options="2"})"#;
 
-/// The targets that are exporters, as the alerts tell them.
+/// The causes of bad endpoints. Excludes probes that fail without harm.
+pub const BROKEN: &str = r#"(defender_probe_failure_reason{%component} and on (job, instance, component, endpoint, route)
+    defender_endpoint_state{%component, state="bad"} == 1)"#;
+
+/// Selects exporters, with the alerts' criterion.
 pub const UP: &str = r#"up{%instance, job=~".*defender.*"}"#;
 
 /// Alerts that fire, of what is chosen; some have no instance.
@@ -64,6 +68,7 @@ pub const NONE: &[Step<'_>] = &[(None, "green"), (Some(1.0), "red")];
 pub const ODD: &[Step<'_>] = &[(None, "green"), (Some(1.0), "orange")];
 
 /// The alerts whose limits these are.
+#[cfg(test)]
 pub const OF_ALERTS: &[(&str, &[Step<'_>])] = &[
     ("DefenderStaleSignatureRisk", STALE),
     ("DefenderCertificateExpiringSoon", CERTIFICATE),
@@ -91,9 +96,9 @@ pub const TO_ENDPOINT: &str = "/d/defender-endpoint?${datasource:queryparam}&${j
 pub const TO_OVERVIEW: &str = "/d/defender-overview?${datasource:queryparam}&${job:queryparam}\
     &var-instance=${__data.fields.instance:percentencode}&${__url_time_range}";
 
-/// Every stage and reason that a failure can have; the last is why clients lose MAPS although probes succeed.
-fn pairs() -> impl Iterator<Item = (Stage, FailureReason)> {
-    FAILURE_PAIRS.iter().copied().chain([(Stage::Tls, FailureReason::RevocationUnknown)])
+/// Every phase and reason that a failure can have; the last is why clients lose MAPS although probes succeed.
+fn pairs() -> impl Iterator<Item = (Phase, FailureReason)> {
+    FAILURE_PAIRS.iter().copied().chain([(Phase::Tls, FailureReason::RevocationUnknown)])
 }
 
 fn as_mappings(words: impl Iterator<Item = (String, String)>) -> Value {
@@ -105,17 +110,17 @@ fn as_mappings(words: impl Iterator<Item = (String, String)>) -> Value {
 pub fn meanings() -> Value {
     as_mappings(
         pairs()
-            .map(|(stage, reason)| (format!("{stage}.{reason}"), advice::for_failure(stage, reason).title)),
+            .map(|(phase, reason)| (format!("{phase}.{reason}"), advice::for_failure(phase, reason).title)),
     )
 }
 
 /// What to change for a code; `submission.tls.intercepted` where sample storage differs.
 pub fn remedies() -> Value {
     let first = |advice: advice::Advice| advice.remedies.into_iter().next();
-    let found = pairs().flat_map(move |(stage, reason)| {
-        let general = first(advice::for_failure(stage, reason));
-        let own = first(advice::for_component(Component::Submission, stage, reason));
-        let code = format!("{stage}.{reason}");
+    let found = pairs().flat_map(move |(phase, reason)| {
+        let general = first(advice::for_failure(phase, reason));
+        let own = first(advice::for_component(Component::Submission, phase, reason));
+        let code = format!("{phase}.{reason}");
         let of_submission = own.filter(|own| Some(own) != general.as_ref());
         let submission = of_submission.map(|text| (format!("submission.{code}"), text));
         general.map(|text| (code, text)).into_iter().chain(submission)
@@ -124,23 +129,23 @@ pub fn remedies() -> Value {
 }
 
 /// Whether sample storage has a remedy of its own.
-fn differs(stage: Stage, reason: FailureReason) -> bool {
+fn differs(phase: Phase, reason: FailureReason) -> bool {
     let first = |advice: advice::Advice| advice.remedies.into_iter().next();
-    first(advice::for_failure(stage, reason))
-        != first(advice::for_component(Component::Submission, stage, reason))
+    first(advice::for_failure(phase, reason))
+        != first(advice::for_component(Component::Submission, phase, reason))
 }
 
-/// Gives series with stage and reason the labels `code` and `change`, by which the words above are looked up.
+/// Adds the labels `code` and `change`, which select the texts above, to series with phase and reason.
 pub fn explained(query: &str) -> String {
     format!(
-        r#"label_join(label_join({query}, "code", ".", "stage", "reason"), "change", ".", "stage", "reason")"#
+        r#"label_join(label_join({query}, "code", ".", "phase", "reason"), "change", ".", "phase", "reason")"#
     )
 }
 
 /// The same for series with a component.
 pub fn explained_by_component(query: &str) -> String {
-    let own = pairs().filter(|(stage, reason)| differs(*stage, *reason));
-    let own: Vec<String> = own.map(|(stage, reason)| format!("{stage}[.]{reason}")).collect();
-    let joined = format!(r#"label_join({}, "of", ".", "component", "stage", "reason")"#, explained(query));
+    let own = pairs().filter(|(phase, reason)| differs(*phase, *reason));
+    let own: Vec<String> = own.map(|(phase, reason)| format!("{phase}[.]{reason}")).collect();
+    let joined = format!(r#"label_join({}, "of", ".", "component", "phase", "reason")"#, explained(query));
     format!(r#"label_replace({joined}, "change", "$1", "of", "(submission[.](?:{}))")"#, own.join("|"))
 }

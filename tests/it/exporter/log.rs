@@ -1,14 +1,15 @@
-//! The log as its readers meet it: what is a line, and what a line is.
+//! The log: its events and its formats.
 
 use std::time::{Duration, Instant};
 
 use super::{Exporter, internet, samples};
+use crate::load::{BRISK, TEST_TIMEOUT};
 
 const PROBES: &str = "defender_probes_total";
 
-/// The lines once one of them has all these words, after 20 seconds at most.
+/// The lines once one of them has all these words.
 async fn until(exporter: &Exporter, words: &[&str]) -> Vec<String> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + TEST_TIMEOUT;
     loop {
         let log = exporter.log();
         if log.iter().any(|line| words.iter().all(|word| line.contains(word))) {
@@ -21,31 +22,33 @@ async fn until(exporter: &Exporter, words: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_lines_and_probes_are_not() {
-    let (lab, file, _) = internet("interval: 4s\ntimeout: 3s").await;
+    let (lab, file, _) = internet(BRISK).await;
     let exporter = Exporter::start(&file);
-    until(&exporter, &["msg=\"update source is available\"", "source=adl"]).await;
+    until(&exporter, &["msg=\"update source available\"", "source=adl"]).await;
     exporter.until("three rounds", |metrics| samples(metrics, PROBES).iter().all(|(_, n)| *n > 2.5)).await;
     let quiet = exporter.log();
-    assert!(!quiet.iter().any(|line| line.contains("msg=\"endpoint")), "{quiet:#?}");
+    let metrics = exporter.get("/metrics").await.1;
+    // Where this machine is so busy that probes fail, each has a line, and so has the end of it.
+    let failures: f64 = samples(&metrics, "defender_probe_failures_total").iter().map(|(_, n)| n).sum();
+    let lines = quiet.iter().filter(|line| line.contains("msg=\"endpoint")).count();
+    assert!(f64::from(u32::try_from(lines).unwrap()) <= 2.0 * failures, "{failures} failures: {quiet:#?}");
     assert!(quiet.iter().all(|line| line.starts_with("time=2") && line.contains(" level=")), "{quiet:#?}");
 
     lab.tls.stop().await;
     until(
         &exporter,
-        &["level=warn", "msg=\"endpoint fails\"", "endpoint=https://wdcp.microsoft.com/", "stage=connect"],
+        &["level=warn", "msg=\"endpoint fails\"", "endpoint=https://wdcp.microsoft.com/", "phase=connect"],
     )
     .await;
-    until(&exporter, &["level=warn", "msg=\"MAPS is lost\"", "ssl_options=3"]).await;
+    until(&exporter, &["level=warn", "msg=\"MAPS lost\"", "ssl_options=3"]).await;
     lab.tls.restart().await;
-    let log = until(
-        &exporter,
-        &["msg=\"endpoint answers again\"", "endpoint=https://wdcp.microsoft.com/", "after="],
-    )
-    .await;
+    let log =
+        until(&exporter, &["msg=\"endpoint recovered\"", "endpoint=https://wdcp.microsoft.com/", "after="])
+            .await;
     let fails =
         |line: &&String| line.contains("msg=\"endpoint fails\"") && line.contains("//wdcp.microsoft.com/");
-    assert_eq!(log.iter().filter(fails).count(), 1, "{log:#?}");
-    until(&exporter, &["msg=\"MAPS is connected\"", "ssl_options=3"]).await;
+    assert_eq!(log[quiet.len()..].iter().filter(fails).count(), 1, "{log:#?}");
+    until(&exporter, &["msg=\"MAPS connected\"", "ssl_options=3"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -65,25 +68,29 @@ async fn levels_are_by_module_and_json_is_one_object_a_line() {
     }
 }
 
-/// reqwest logs by the `log` crate, at a level and with a target of its own.
+/// reqwest (used by health checks) logs with the `log` crate, at its own level and target.
 #[tokio::test(flavor = "multi_thread")]
-async fn libraries_that_log_otherwise_are_heard_at_their_own_levels() {
+async fn libraries_log_at_their_own_levels() {
     let (_lab, file, _) = internet("").await;
+    let exporter = Exporter::start(&file);
+    let url = format!("{}-/healthy", exporter.page());
     for (format, target, message) in [
         ("text", " target=reqwest::connect ", "msg=\"starting new connection"),
         ("json", "\"target\":\"reqwest::connect\"", "\"message\":\"starting new connection"),
     ] {
-        let exporter = Exporter::start_as(&file, |command| {
-            command.args(["--log.level=warn,reqwest=debug,defender_exporter=info", "--log.format", format]);
-        });
-        let log = until(&exporter, &[target, message]).await;
-        assert!(format == "json" || !log.iter().any(|line| line.contains("log.target")), "{log:#?}");
-        assert!(!log.iter().any(|line| line.contains("hyper")), "no others: {log:#?}");
+        let levels = "--log.level=warn,reqwest=debug,defender_exporter=info";
+        let output = super::run(&["healthcheck", "--url", &url, levels, "--log.format", format]);
+        let log = String::from_utf8(output.stderr).unwrap();
+        let heard = log.lines().any(|line| line.contains(target) && line.contains(message));
+        assert!(heard, "{format}: {log}");
+        assert!(format == "json" || !log.contains("log.target"), "{log}");
+        assert!(!log.contains("hyper"), "no others: {log}");
     }
 }
 
 /// A terminal of its own, by script(1): the first line that is shown there, with `NO_COLOR` and without.
 #[cfg(target_os = "linux")]
+#[defender_exporter_needs::needs("script")]
 #[test]
 fn a_terminal_shows_levels_in_colours() {
     use std::io::{BufRead as _, BufReader, Write as _};
@@ -105,7 +112,7 @@ fn a_terminal_shows_levels_in_colours() {
         child.wait().ok()?;
         line
     };
-    let Some(plain) = shown("1") else { return println!("skipped: no script(1)") };
+    let plain = shown("1").unwrap();
     assert!(plain.contains(" level=info ") && !plain.contains('\x1b'), "{plain}");
     let coloured = shown("").unwrap();
     assert!(coloured.contains(" level=\x1b[32minfo\x1b[0m "), "{coloured}");
@@ -116,13 +123,13 @@ fn what_names_no_level_is_bad_usage() {
     let output = super::run(&["--log.level", "verbose", "catalog"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("\"verbose\" names no level") && said.contains("accepted are"), "{said}");
+    assert!(said.contains("\"verbose\" is not a log level") && said.contains("accepted are"), "{said}");
 }
 
-/// A socket in the place of the journal's: standard error is it, and the environment says so.
+/// A socket in place of the journal's: standard error is connected to it, and the environment announces it.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_journal_is_told_of_levels_and_writes_the_times_itself() {
+fn journal_lines_have_a_level_and_no_time() {
     use std::io::{BufRead as _, BufReader};
     use std::os::fd::OwnedFd;
     use std::os::unix::fs::MetadataExt as _;

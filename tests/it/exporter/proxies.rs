@@ -1,4 +1,4 @@
-//! Two routes in one exporter, of which one leads nowhere: each has its own probes, verdicts and words.
+//! An exporter with two routes, one of which fails: each has its own probes, verdicts and messages.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -10,6 +10,7 @@ use super::{Exporter, REASON, SUCCESS, endpoints, label, run, samples};
 use crate::lab::Lab;
 use crate::lab::blackhole::Refusing;
 use crate::lab::proxy::{Kind, Proxy};
+use crate::load::BRISK;
 
 /// The one host that the proxy can't reach either.
 const LOST: &str = "wdcpalt.microsoft.com";
@@ -43,7 +44,7 @@ async fn world() -> World {
         *to = ConnectTo::Address(refusing.addr());
     }
     let routes = format!(
-        "interval: 5s\ntimeout: 2s\nroutes:\n  - {{ name: direct }}\n  - {{ name: machine-proxy, proxy: \"http://{}\" }}\n",
+        "{BRISK}\nroutes:\n  - {{ name: direct }}\n  - {{ name: machine-proxy, proxy: \"http://{}\" }}\n",
         proxy.addr()
     );
     let file = lab.files().join("exporter.yaml");
@@ -69,12 +70,17 @@ async fn each_route_has_its_own_truth() {
     let all = endpoints().len();
     let known = |metrics: &str| {
         let connected = by_route(metrics, "defender_maps_connected", "machine-proxy");
-        samples(metrics, SUCCESS).len() == 2 * all && values(&connected) == BTreeSet::from([1])
+        // Everything else is as it is to be at the same moment: on a busy machine a probe may fail now and then.
+        let succeed =
+            by_route(metrics, SUCCESS, "machine-proxy").iter().filter(|(_, value)| *value > 0.5).count();
+        samples(metrics, SUCCESS).len() == 2 * all
+            && values(&connected) == BTreeSet::from([1])
+            && succeed == all - 1
     };
     let metrics = exporter.until("both routes are probed, and one connects", known).await;
 
     assert_eq!(values(&by_route(&metrics, SUCCESS, "direct")), BTreeSet::from([0]));
-    let refused = r#"stage="connect",reason="refused""#;
+    let refused = r#"phase="connect",reason="refused""#;
     let direct = by_route(&metrics, REASON, "direct");
     assert!(direct.len() == all && direct.iter().all(|(labels, _)| labels.contains(refused)), "{direct:?}");
     assert_eq!(values(&by_route(&metrics, "defender_maps_connected", "direct")), BTreeSet::from([0]));
@@ -85,7 +91,7 @@ async fn each_route_has_its_own_truth() {
     assert!(lost.len() == 1 && lost[0].0.contains(LOST), "{lost:?}");
     let reasons = by_route(&metrics, REASON, "machine-proxy");
     assert!(
-        reasons.len() == 1 && reasons[0].0.contains(r#"stage="tunnel",reason="bad_gateway""#),
+        reasons.len() == 1 && reasons[0].0.contains(r#"phase="tunnel",reason="bad_gateway""#),
         "{reasons:?}"
     );
     let available = by_route(&metrics, "defender_component_available", "machine-proxy");
@@ -138,10 +144,10 @@ async fn check_says_where_the_routes_disagree() {
         "direct: The connection was refused; machine-proxy: The proxy can't reach the endpoint"
     );
     assert!(
-        said.contains("MAPS by direct, for clients with SSLOptions 0 lost, 1 lost, 2 lost, 3 lost"),
+        said.contains("MAPS via direct, for clients with SSLOptions 0 lost, 1 lost, 2 lost, 3 lost"),
         "{said}"
     );
-    let connected = "MAPS by machine-proxy, for clients with SSLOptions 0 connected, 1 connected, 2 connected, 3 connected";
+    let connected = "MAPS via machine-proxy, for clients with SSLOptions 0 connected, 1 connected, 2 connected, 3 connected";
     assert!(said.contains(connected), "{said}");
 
     let output = run(&["check", "--format", "json", "--config.file", &world.file]);

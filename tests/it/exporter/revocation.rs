@@ -1,5 +1,5 @@
-//! The first cause of Microsoft's document: HTTP answers, and clients of MAPS still don't get through, because the revocation
-//! list can't be fetched. And certificates that are revoked.
+//! The first cause in Microsoft's document: HTTP works, but MAPS clients fail because the CRL can't be fetched.
+//! Also revoked certificates.
 
 use std::process::Output;
 use std::time::{Duration, SystemTime};
@@ -8,8 +8,9 @@ use super::{Exporter, SUCCESS, internet, label, run, samples};
 use crate::lab::Lab;
 use crate::lab::pki::pointers::CRL_HOST;
 use crate::lab::pki::{Authority, Issuer, Leaf, serial_of};
+use crate::load::TEST_TIMEOUT;
 
-const RHYTHM: &str = "interval: 2s\ntimeout: 1s\ngeos: [us]\n";
+const RHYTHM: &str = "interval: 5s\ntimeout: 4s\ngeos: [us]\n";
 const LEAVES: Issuer = Issuer::Intermediate(Authority::Microsoft2011);
 const INTERMEDIATES: Issuer = Issuer::Root(Authority::Microsoft2011);
 
@@ -18,10 +19,13 @@ fn connected(metrics: &str) -> Vec<bool> {
     samples(metrics, "defender_maps_connected").iter().map(|(_, value)| *value > 0.5).collect()
 }
 
-/// What keeps clients from MAPS, by the value of `SSLOptions`.
+/// What keeps clients from MAPS, by the value of `SSLOptions`: the same of each need.
 fn reasons(metrics: &str) -> Vec<(String, String)> {
     let lost = samples(metrics, "defender_maps_disconnected_reason");
-    lost.iter().map(|(labels, _)| (label(labels, "ssl_options"), label(labels, "reason"))).collect()
+    let mut reasons: Vec<_> =
+        lost.iter().map(|(labels, _)| (label(labels, "ssl_options"), label(labels, "reason"))).collect();
+    reasons.dedup();
+    reasons
 }
 
 fn maps_answers(metrics: &str) -> bool {
@@ -30,13 +34,15 @@ fn maps_answers(metrics: &str) -> bool {
     !maps.is_empty() && maps.iter().all(|(_, value)| *value > 0.5)
 }
 
-/// The lists of the issuers behind MAPS, until so long from now.
-fn serve_lists(lab: &Lab, valid: Duration) {
+/// The lists of the issuers behind MAPS, until so long from now; when that is.
+fn serve_lists(lab: &Lab, valid: Duration) -> SystemTime {
+    let end = SystemTime::now() + valid;
     for issuer in [LEAVES, INTERMEDIATES] {
         let mut list = lab.pki.sound_crl(issuer);
-        list.next_update = Some(SystemTime::now() + valid);
+        list.next_update = Some(end);
         lab.serve_crl(issuer, &list);
     }
+    end
 }
 
 fn check(file: &std::path::Path) -> Output {
@@ -45,25 +51,33 @@ fn check(file: &std::path::Path) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_list_keeps_clients_away_once_it_has_expired() {
-    const VALID: Duration = Duration::from_secs(8);
     let (lab, file, _) = internet(RHYTHM).await;
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("tls:\n", "tls:\n  crl_refresh: 1s\n")).unwrap();
-    serve_lists(&lab, VALID);
-    let exporter = Exporter::start(&file);
-    exporter.until("all connected", |metrics| connected(metrics) == [true; 4]).await;
-
-    lab.gate(CRL_HOST).block().await;
     let blocked = |metrics: &str| {
         let fetches = samples(metrics, "defender_crl_fetch_failure_reason");
         fetches.iter().any(|(labels, _)| labels.contains(CRL_HOST) && label(labels, "reason") == "refused")
     };
-    let metrics = exporter.until("the blocked host is seen", blocked).await;
-    assert_eq!(connected(&metrics), [true; 4], "a list that is still valid is still used");
+    let mut valid = Duration::from_secs(8);
+    let exporter = loop {
+        lab.forwarder(CRL_HOST).open().await;
+        let end = serve_lists(&lab, valid);
+        let exporter = Exporter::start(&file);
+        exporter
+            .until("all connected", |metrics| connected(metrics) == [true; 4] || SystemTime::now() > end)
+            .await;
+        lab.forwarder(CRL_HOST).block().await;
+        let metrics = exporter.until("the blocked host is seen", blocked).await;
+        if SystemTime::now() < end {
+            assert_eq!(connected(&metrics), [true; 4], "a list that is still valid is still used");
+            break exporter;
+        }
+        valid *= 2; // this machine is busy: the list had expired before that could be seen
+        assert!(valid < TEST_TIMEOUT, "{metrics}");
+    };
 
-    let lost = |metrics: &str| connected(metrics) == [true, false, true, false];
-    let metrics = exporter.until("clients that check revocation lose MAPS", lost).await;
-    assert!(maps_answers(&metrics), "MAPS is reachable all the same");
+    let lost = |metrics: &str| connected(metrics) == [true, false, true, false] && maps_answers(metrics);
+    let metrics = exporter.until("clients that check revocation lose MAPS, which answers", lost).await;
     let unknown = "revocation_unknown".to_owned();
     assert_eq!(reasons(&metrics), [("1".to_owned(), unknown.clone()), ("3".to_owned(), unknown)]);
     let status = samples(&metrics, "defender_tls_revocation_status");
@@ -77,7 +91,7 @@ async fn a_blocked_list_keeps_clients_away_once_it_has_expired() {
     }
 
     serve_lists(&lab, Duration::from_secs(3600));
-    lab.gate(CRL_HOST).open().await;
+    lab.forwarder(CRL_HOST).open().await;
     let metrics = exporter.until("all connected again", |metrics| connected(metrics) == [true; 4]).await;
     assert_eq!(reasons(&metrics), []);
 }
@@ -90,8 +104,10 @@ async fn what_is_revoked_is_found_at_once() {
     let exporter = Exporter::start(&file);
     let failing = |metrics: &str| {
         let reasons = samples(metrics, super::REASON);
-        let revoked = |(labels, _): &(&str, f64)| labels.contains(r#"stage="tls",reason="revoked""#);
-        !reasons.is_empty() && reasons.iter().all(revoked)
+        let revoked = |(labels, _): &(&str, f64)| labels.contains(r#"phase="tls",reason="revoked""#);
+        !reasons.is_empty()
+            && reasons.iter().all(revoked)
+            && reasons.iter().all(|(labels, _)| labels.contains(host))
     };
     let metrics = exporter.until("the revoked leaf is found", failing).await;
     assert!(all > 0 && samples(&metrics, super::REASON).iter().all(|(labels, _)| labels.contains(host)));

@@ -1,4 +1,4 @@
-//! Routes as a user configures them: counted, not repeated in the catalog, their passwords in no output.
+//! Configured routes: counted, listed once in the catalog, passwords in no output.
 
 use std::process::{Command, Output};
 
@@ -12,8 +12,13 @@ routes:
   - { name: environment, from_environment: true, components: [pki-extended] }
 ";
 
-/// What the program says, log included, with proxies in its environment.
+/// The program's output, including the log, with proxies in its environment.
 fn run(args: &[&str], variable: &str) -> (Output, String) {
+    run_without(args, variable, "")
+}
+
+/// The same, with destinations that need no proxy.
+fn run_without(args: &[&str], variable: &str, no_proxy: &str) -> (Output, String) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("routes.yaml");
     std::fs::write(&config, CONFIG).unwrap();
@@ -24,7 +29,7 @@ fn run(args: &[&str], variable: &str) -> (Output, String) {
         command.env_remove(name);
     }
     command.args(args).args(["--log.level", "trace", "--config.file"]).arg(config);
-    let output = command.env("HTTPS_PROXY", variable).output().unwrap();
+    let output = command.env("HTTPS_PROXY", variable).env("NO_PROXY", no_proxy).output().unwrap();
     let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     (output, said)
@@ -37,7 +42,7 @@ fn routes_multiply_the_targets_but_not_the_catalog() {
     let number = |word: &str| -> usize { word.parse().unwrap() };
     let summary = String::from_utf8(output.stdout).unwrap();
     let words: Vec<_> = summary.trim_end().split(' ').collect();
-    let ["the", "configuration", "is", "good:", targets, "targets", "by", "3", "routes"] = words[..] else {
+    let ["configuration", "OK:", targets, "targets", "via", "3", "routes"] = words[..] else {
         panic!("{said}");
     };
     let (output, csv) = run(&["catalog", "--format", "csv"], "127.0.0.1:9");
@@ -64,5 +69,21 @@ fn a_password_is_in_no_output() {
         assert_eq!(output.status.code(), Some(code), "{args:?} {variable}: {said}");
         assert!(!said.contains("hunter2"), "{args:?} {variable}: {said}");
         assert_eq!(code == 3, said.contains("routes[2].from_environment: HTTPS_PROXY: the URL "), "{said}");
+    }
+}
+
+/// The variable is other programs' as well: what isn't understood is said and doesn't count.
+#[test]
+fn entries_of_no_proxy_that_are_no_rules_are_warned_of() {
+    for (list, rejected) in [
+        ("localhost;<local>, 10.*,[::1],[2001:db8::1]:443,*.example.com,192.168.*", &[][..]),
+        ("a..example,localhost,10.0.0.0/33", &["a..example", "10.0.0.0/33"]),
+    ] {
+        let (output, said) = run_without(&["--config.check"], "127.0.0.1:9", list);
+        assert_eq!(output.status.code(), Some(0), "{list}: {said}");
+        assert_eq!(said.matches("NO_PROXY: ").count(), rejected.len(), "{list}: {said}");
+        for entry in rejected {
+            assert!(said.contains(entry), "{entry}: {said}");
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! Fetches that come to an answer, and what servers are told on the way.
+//! Successful fetches, and the requests that servers receive.
 
 use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
-use defender_exporter::fetch::{Fetched, Validators, Wanted};
-use defender_exporter::observation::{Failure, FailureReason as R, Stage as S};
+use defender_exporter::net::fetch::{FetchRequest, Fetched, Validators};
+use defender_exporter::observation::{Failure, FailureReason as R, Phase as S};
 use defender_exporter::plan::Route;
 
 use super::{HOST, LIMIT, LIST, V4, check, fetcher, get, list, listen, post, url};
@@ -13,7 +13,7 @@ use crate::lab::reply::{Framing, Response};
 /// The body of a fetch that must come to an answer.
 fn body(fetched: Result<Fetched, Failure>) -> (Vec<u8>, Validators) {
     match fetched {
-        Ok(Fetched::Body { bytes, validators }) => (bytes.to_vec(), validators),
+        Ok(Fetched::Body { bytes, validators, .. }) => (bytes.to_vec(), validators),
         other => panic!("{other:?}"),
     }
 }
@@ -39,7 +39,7 @@ async fn bodies_come_as_they_were_sent() {
     }
 }
 
-/// The environment's proxy is the user's; which routes there are is the configuration's to say.
+/// The environment's proxy is the user's; only the configuration defines routes.
 #[test]
 fn proxies_of_the_environment_are_not_used() {
     let mut again = std::process::Command::new(std::env::current_exe().unwrap());
@@ -96,7 +96,7 @@ async fn what_has_not_changed_is_not_sent_again() {
         let wanted = url(LIST);
         let (_, known) = body(fetcher.fetch(get(&wanted)).await);
         origin.set(HOST, "/", Response::new(304));
-        let again = fetcher.fetch(Wanted { known: Some(&known), ..get(&wanted) }).await;
+        let again = fetcher.fetch(FetchRequest { known: Some(&known), ..get(&wanted) }).await;
         assert_eq!(again, Ok(Fetched::NotModified));
         let last = origin.requests().pop().unwrap();
         assert_eq!((last.header("If-None-Match"), last.header("If-Modified-Since")), (etag, date));
@@ -167,7 +167,7 @@ async fn questions_are_posted_and_repeated_as_they_are() {
     let fetcher = fetcher(dns.addr(), &[(HOST, there)]);
     let responder = url("http://crl.genuine.example/here");
     let known = Validators::default();
-    let (bytes, _) = body(fetcher.fetch(Wanted { known: Some(&known), ..post(&responder) }).await);
+    let (bytes, _) = body(fetcher.fetch(FetchRequest { known: Some(&known), ..post(&responder) }).await);
     assert_eq!(bytes, b"answer");
     for (request, path) in requests.await.unwrap().iter().zip(["/here", "/there"]) {
         assert!(request.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{request}");

@@ -1,14 +1,15 @@
-//! Fetches over TLS, for whoever asks for that, and how they fail; by proxies in `routes.rs`.
+//! Fetches over TLS, and their failures. Through proxies: `routes.rs`.
 
 use defender_exporter::catalog::ProbeUrl;
-use defender_exporter::fetch::{Fetcher, Wanted};
+use defender_exporter::net::fetch::{FetchRequest, Fetched, Fetcher};
 use defender_exporter::plan::routes;
 
 use super::{R, S, by, check, get, url};
-use crate::lab::Lab;
+use crate::lab::blackhole::Hanging;
 use crate::lab::faults::{Fault, Handshake};
 use crate::lab::pki::{Authority, Flaw};
 use crate::lab::reply::Response;
+use crate::lab::{Lab, divert};
 
 /// Directly, to the lab's origin.
 fn direct(lab: &Lab, from: &ProbeUrl) -> Fetcher {
@@ -35,6 +36,43 @@ async fn tls_fails_as_in_a_probe() {
         let host = format!("feed{n}.genuine.example");
         lab.tls.break_host(&host, fault);
         let from = url(&format!("https://{host}/feed"));
-        check(name, &direct(&lab, &from), Wanted { secure: true, ..get(&from) }, expected).await;
+        check(name, &direct(&lab, &from), FetchRequest { secure: true, ..get(&from) }, expected).await;
     }
+    // What TLS would have followed isn't TLS' fault.
+    let (from, hanging) = (url("https://feed.genuine.example/feed"), Hanging::new().await);
+    let mut config = lab.config([&from]);
+    config.connect_to.extend([divert(&from, hanging.addr())]);
+    let fetcher = by(&routes(&config)[0], &config);
+    check("a dropped SYN", &fetcher, FetchRequest { secure: true, ..get(&from) }, (S::Connect, R::Timeout))
+        .await;
+}
+
+/// Like a probe: fetched from the URL in the certificate, and cached.
+#[tokio::test]
+async fn a_chain_that_lacks_an_issuer_is_completed() {
+    let lab = Lab::start().await;
+    let from = url("https://feed.genuine.example/feed");
+    lab.tls.set("feed.genuine.example", "/", Response::new(200).body("a feed"));
+    let lacking = Fault::Certificate(Authority::EccProduct2018, Flaw::WithoutIntermediate);
+    lab.tls.break_host("feed.genuine.example", lacking);
+    let fetcher = direct(&lab, &from);
+    for _ in 0..2 {
+        let answer = fetcher.fetch(FetchRequest { secure: true, ..get(&from) }).await;
+        assert!(matches!(&answer, Ok(Fetched::Body { bytes, .. }) if bytes == "a feed"), "{answer:?}");
+    }
+}
+
+/// A filter that this machine trusts may read what is fetched: no signature of a list or a feed depends on it.
+#[tokio::test]
+async fn any_root_that_this_machine_trusts_will_do() {
+    let lab = Lab::start().await;
+    let from = url("https://feed.genuine.example/feed");
+    lab.tls.set("feed.genuine.example", "/", Response::new(200).body("a feed"));
+    lab.tls.set_authority("feed.genuine.example", Authority::Inspector);
+    let mut config = lab.config([&from]);
+    let wanted = || FetchRequest { secure: true, ..get(&from) };
+    check("a stranger", &by(&routes(&config)[0], &config), wanted(), (S::Tls, R::UnknownIssuer)).await;
+    config.tls.extra_roots = vec![lab.pki.root(Authority::Inspector)];
+    let fetched = by(&routes(&config)[0], &config).fetch(wanted()).await;
+    assert!(matches!(&fetched, Ok(Fetched::Body { .. })), "{fetched:?}");
 }

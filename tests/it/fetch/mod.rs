@@ -1,4 +1,4 @@
-//! Fetches of what isn't timed: what comes of them on real sockets (`answers`), and how they fail (`failures`).
+//! Fetches, which aren't timed, on real sockets: successes (`answers`) and failures (`failures`).
 
 mod answers;
 mod failures;
@@ -9,26 +9,30 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use defender_exporter::catalog::ProbeUrl;
+use defender_exporter::catalog::{HostPattern, ProbeUrl};
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
-use defender_exporter::fetch::{Fetcher, Wanted};
-use defender_exporter::names::Destinations;
-use defender_exporter::observation::FAILURE_PAIRS;
-use defender_exporter::observation::FailureReason as R;
-use defender_exporter::observation::Stage as S;
-use defender_exporter::plan::Route;
-use defender_exporter::ways::{Pace, Ways};
+use defender_exporter::net::fetch::{FetchRequest, Fetched, Fetcher, RequestBody};
+use defender_exporter::net::proxy::{ProxySelector, RefreshPolicy};
+use defender_exporter::net::resolver::Resolver;
+use defender_exporter::net::{Connector, TlsClient};
+use defender_exporter::observation::{FAILURE_PAIRS, Failure, FailureReason as R, Phase as S};
+use defender_exporter::plan::{Route, Target, routes};
+use defender_exporter::tls::{AiaIssuers, Roots};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::lab::reply::Response;
+use crate::load::{Disturbance, TEST_TIMEOUT};
+use crate::scenario::Scenario;
 
 const HOST: &str = "crl.genuine.example";
 const LIST: &str = "http://crl.genuine.example/list.crl";
 /// The most that is accepted, in bytes.
 const LIMIT: u64 = 64 * 1024;
+/// The most that a probe accepts, in bytes.
+const MAX_PROBED: u64 = 1024 * 1024;
 /// How long a fetch may take that must not run out of time, however busy the machine is.
 const LONG: Duration = Duration::from_secs(20);
 /// How long one may take that must.
@@ -39,7 +43,7 @@ const SLACK: Duration = Duration::from_millis(800);
 /// Loopback.
 const V4: std::net::Ipv4Addr = std::net::Ipv4Addr::LOCALHOST;
 
-/// A fetcher whose connections for `host` go to `there`; other names are asked of `dns`.
+/// A fetcher that connects to `there` for `host` and resolves other names with `dns`.
 fn fetcher(dns: SocketAddr, diverted: &[(&str, SocketAddr)]) -> Fetcher {
     let entry = |(host, to): &(&str, SocketAddr)| {
         (HostPort { host: (*host).to_owned(), port: 80 }, ConnectTo::Address(*to))
@@ -52,29 +56,36 @@ fn fetcher(dns: SocketAddr, diverted: &[(&str, SocketAddr)]) -> Fetcher {
     by(&Route::direct(), &config)
 }
 
-fn get(url: &ProbeUrl) -> Wanted<'_> {
-    Wanted::of(url, LIMIT, LONG)
+fn get(url: &ProbeUrl) -> FetchRequest<'_> {
+    FetchRequest::get(url, LIMIT, LONG)
 }
 
-fn post(url: &ProbeUrl) -> Wanted<'_> {
-    Wanted { body: Some(("application/ocsp-request", "question".into())), ..get(url) }
+fn post(url: &ProbeUrl) -> FetchRequest<'_> {
+    FetchRequest {
+        body: Some(RequestBody { content_type: "application/ocsp-request", bytes: "question".into() }),
+        ..get(url)
+    }
 }
 
 fn url(text: &str) -> ProbeUrl {
     ProbeUrl::parse(text).unwrap()
 }
 
-/// Fetches, and holds the failure to its stage, its reason and its deadline.
-async fn check(name: &str, fetcher: &Fetcher, wanted: Wanted<'_>, expected: (S, R)) {
+/// Fetches, and holds the failure to its phase, its reason and its deadline.
+async fn check(name: &str, fetcher: &Fetcher, wanted: FetchRequest<'_>, expected: (S, R)) {
     let timeout = if expected.1 == R::Timeout { SHORT } else { LONG };
-    let start = Instant::now();
-    let failure = fetcher.fetch(Wanted { timeout, ..wanted }).await.expect_err(name);
+    let (start, disturbance) = (Instant::now(), Disturbance::here());
+    let failure = fetcher.fetch(FetchRequest { timeout, ..wanted }).await.expect_err(name);
     let took = start.elapsed();
-    assert_eq!((failure.stage, failure.reason), expected, "{name}: {failure:?}");
+    assert_eq!((failure.phase, failure.reason), expected, "{name}: {failure:?}");
     assert!(FAILURE_PAIRS.contains(&expected), "{name}: a probe knows no such failure");
-    assert!(!failure.detail.is_empty() && !failure.detail.contains("127.0.0.1:"), "{name}: {failure:?}");
+    let detail = failure.detail.replace("DNS server 127.0.0.1:", "DNS server ");
+    assert!(!detail.is_empty() && !detail.contains("127.0.0.1:"), "{name}: {failure:?}");
     if expected.1 == R::Timeout {
-        assert!(took >= SHORT && took < SHORT + SLACK, "{name}: took {took:?}");
+        let limit = SHORT + SLACK + disturbance.so_far();
+        // DNS ends before the deadline, so that it can say which server was silent.
+        let least = if expected.0 == S::Resolve { SHORT * 9 / 10 } else { SHORT };
+        assert!(took >= least && took < limit, "{name}: took {took:?}, {disturbance}");
     }
 }
 
@@ -114,24 +125,52 @@ async fn listen(replies: &'static [&'static str]) -> (SocketAddr, JoinHandle<Vec
     (addr, tokio::spawn(serve))
 }
 
-/// A fetcher by a route; it trusts the lab's roots where a proxy speaks TLS.
-pub fn by(route: &Route, config: &Config) -> Fetcher {
-    paced(route, config, Pace::default()).0
+/// Fetches what a scenario probes: by the same route and within the same time.
+pub async fn in_place_of(scenario: &Scenario) -> Result<Fetched, Failure> {
+    let (route, config) = (&routes(&scenario.config)[0], &scenario.config);
+    let (fetcher, _) = with_issuers(route, config, RefreshPolicy::default(), scenario.issuer_hosts.clone());
+    let Target { endpoint, timeout, .. } = &scenario.target;
+    let wanted = FetchRequest::get(&endpoint.url, MAX_PROBED, *timeout);
+    fetcher.fetch(FetchRequest { secure: true, ..wanted }).await
 }
 
-/// The same with its ways, where a script is read at this pace.
-pub fn paced(route: &Route, config: &Config, pace: Pace) -> (Fetcher, Ways) {
-    let mut store = rustls::RootCertStore::empty();
-    store.add_parsable_certificates(config.tls.genuine_roots.clone());
+/// The same, with a time that may run out in this phase: longer and longer, as long as a busy machine doesn't get that far.
+pub async fn in_place_of_run_out(phase: S, scenario: &mut Scenario) -> Result<Fetched, Failure> {
+    loop {
+        let outcome = in_place_of(scenario).await;
+        let early = matches!(&outcome, Err(failure) if failure.reason == R::Timeout && failure.phase < phase);
+        if !early || scenario.target.timeout > TEST_TIMEOUT {
+            return outcome;
+        }
+        scenario.target.timeout *= 2;
+    }
+}
+
+/// A fetcher by a route; it trusts the lab's roots where a proxy speaks TLS.
+pub fn by(route: &Route, config: &Config) -> Fetcher {
+    paced(route, config, RefreshPolicy::default()).0
+}
+
+/// The same with its proxy selector, and this refresh policy for scripts.
+pub fn paced(route: &Route, config: &Config, pace: RefreshPolicy) -> (Fetcher, ProxySelector) {
+    with_issuers(route, config, pace, vec![HostPattern("*.pki.lab".to_owned())])
+}
+
+/// The same, where missing issuers may be fetched from these hosts.
+fn with_issuers(
+    route: &Route,
+    config: &Config,
+    pace: RefreshPolicy,
+    issuer_hosts: Vec<HostPattern>,
+) -> (Fetcher, ProxySelector) {
     let clock = Clock::Fixed(crate::lab::now());
-    let provider = rustls::crypto::ring::default_provider().into();
-    let tls = rustls::ClientConfig::builder_with_details(provider, Arc::new(clock))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    let destinations = Arc::new(Destinations::new(&config.resolver, &config.connect_to, LONG));
-    let direct = Fetcher::direct(Arc::clone(&destinations), route.source_address, tls);
-    let ways = Ways::paced(&route.via, &destinations, direct.clone(), clock, pace);
-    (direct.by(ways.clone()), ways)
+    let roots = Roots::from_lists(&[], &[], &config.tls).unwrap();
+    let issuers = Arc::new(AiaIssuers::new(issuer_hosts));
+    let destinations = Arc::new(Resolver::new(&config.resolver, &config.connect_to));
+    let direct =
+        Connector::direct(Arc::clone(&destinations), route.source_address, roots.anchors(), clock).unwrap();
+    let tls = Arc::new(TlsClient::new(roots, issuers, clock).unwrap());
+    let scripts = Fetcher::new(Arc::new(direct.clone()), Arc::clone(&tls));
+    let selector = ProxySelector::with_refresh_policy(&route.via, &destinations, scripts, clock, pace);
+    (Fetcher::new(Arc::new(direct.with_proxies(selector.clone())), tls), selector)
 }

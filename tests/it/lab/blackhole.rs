@@ -1,4 +1,4 @@
-//! Addresses that can't be connected to, each in its own way, without root.
+//! Addresses that can't be connected to, without root: each kind of failure.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -14,7 +14,7 @@ const AT_ONCE: Duration = Duration::from_millis(150);
 pub const UNREACHABLE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 255, 255, 255)), 1);
 
-/// A port that refuses connections for as long as this lives: bound, so that nobody else gets it, but not listening.
+/// A port that refuses connections: bound, so that it stays reserved, but not listening.
 pub struct Refusing(TcpSocket);
 
 impl Refusing {
@@ -87,11 +87,11 @@ impl Resetting {
     }
 }
 
-/// Connections that nobody accepts and that fill a listener's backlog: Linux drops the SYN of any other.
+/// Connections that fill a listener's backlog, so that Linux drops further SYNs.
 pub struct Jam(Vec<TcpStream>);
 
 impl Jam {
-    /// Fills the backlog of a listener that nobody accepts from.
+    /// Fills the backlog of a listener without accept.
     ///
     /// # Panics
     /// When it can't be filled: this system does not drop a SYN for a full backlog.

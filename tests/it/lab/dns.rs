@@ -1,5 +1,5 @@
-//! A DNS server on loopback, UDP and TCP on one port, that answers each name as ordered.
-//! The orders change while it runs; every question is written down.
+//! A DNS server on loopback, UDP and TCP on one port. Answers are set per name and can change at any time; queries
+//! are recorded.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +22,12 @@ pub enum Answer {
     Addresses(Vec<IpAddr>),
     /// With a CNAME to this name and its addresses, as content networks do.
     Alias(&'static str, Vec<IpAddr>),
+    /// Like an alias, with the addresses before the alias itself.
+    Unordered(&'static str, Vec<IpAddr>),
+    /// With the addresses of another name alone.
+    Foreign(&'static str, Vec<IpAddr>),
+    /// A questions with these addresses, AAAA questions not at all.
+    OnlyA(Vec<IpAddr>),
     /// The name does not exist.
     Nxdomain,
     /// The name exists, without an address.
@@ -76,7 +82,7 @@ pub enum Transport {
     Tcp,
 }
 
-/// A question that was asked.
+/// A received query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The name, in lower case, without the dot at the end.
@@ -93,13 +99,13 @@ struct Zone {
     asked: Vec<Question>,
 }
 
-/// Whether questions come in.
-enum Door {
-    /// They do; these tasks answer them.
+/// What happens to queries.
+enum ListenerState {
+    /// Answered by these tasks.
     Open(JoinSet<()>),
-    /// Datagrams do; connections are refused, and the socket keeps the port ours.
-    Ajar(JoinSet<()>, TcpSocket),
-    /// They don't; the sockets keep the port ours.
+    /// UDP is answered, TCP refused. The socket reserves the port.
+    TcpShut(JoinSet<()>, TcpSocket),
+    /// Refused. The sockets reserve the port.
     Shut(UdpSocket, TcpSocket),
 }
 
@@ -107,18 +113,26 @@ enum Door {
 pub struct Dns {
     addr: SocketAddr,
     zone: Arc<Mutex<Zone>>,
-    door: tokio::sync::Mutex<Door>,
+    state: tokio::sync::Mutex<ListenerState>,
 }
 
 impl Dns {
     /// Starts on a free port. Names without an order get NXDOMAIN.
     pub async fn start() -> Self {
+        Self::serve(bind_pair().await)
+    }
+
+    /// Starts at an address, in a network of the test's own.
+    pub async fn start_at(addr: SocketAddr) -> Self {
+        Self::serve((UdpSocket::bind(addr).await.unwrap(), listen(addr).unwrap()))
+    }
+
+    fn serve((udp, tcp): (UdpSocket, TcpListener)) -> Self {
         let zone = Zone { answers: HashMap::new(), default: Answer::Nxdomain, asked: Vec::new() };
         let zone = Arc::new(Mutex::new(zone));
-        let (udp, tcp) = bind_pair().await;
         let addr = udp.local_addr().unwrap();
-        let door = tokio::sync::Mutex::new(Door::Open(serve(udp, tcp, &zone)));
-        Self { addr, zone, door }
+        let state = tokio::sync::Mutex::new(ListenerState::Open(serve(udp, tcp, &zone)));
+        Self { addr, zone, state }
     }
 
     /// Where it listens, UDP and TCP.
@@ -136,47 +150,56 @@ impl Dns {
         self.zone().default = answer;
     }
 
+    /// Forgets all orders and questions; every name is answered like this from now on.
+    pub fn reset(&self, default: Answer) {
+        *self.zone() = Zone { answers: HashMap::new(), default, asked: Vec::new() };
+    }
+
     /// Every question so far, in order of arrival.
     pub fn asked(&self) -> Vec<Question> {
         self.zone().asked.clone()
     }
 
-    /// How often a name was asked for, over both transports and all record types.
+    /// The number of queries for a name, over both transports and all record types.
     pub fn count(&self, name: &str) -> usize {
         self.zone().asked.iter().filter(|question| question.name.eq_ignore_ascii_case(name)).count()
     }
 
-    /// Closes the port: UDP questions meet ICMP "port unreachable", connections are refused.
+    /// Closes the port: UDP queries get ICMP "port unreachable", TCP connections are refused.
     pub async fn stop(&self) {
-        let mut door = self.door.lock().await;
-        if let Door::Open(tasks) | Door::Ajar(tasks, _) = &mut *door {
+        let mut state = self.state.lock().await;
+        if let ListenerState::Open(tasks) | ListenerState::TcpShut(tasks, _) = &mut *state {
             tasks.shutdown().await;
-            *door = Door::Open(JoinSet::new()); // lets go of what it held
-            *door = Door::Shut(deaf(self.addr).await, port::again(async || bind(self.addr)).await);
+            *state = ListenerState::Open(JoinSet::new()); // lets go of what it held
+            *state = ListenerState::Shut(deaf(self.addr).await, port::again(async || bind(self.addr)).await);
         }
     }
 
     /// Refuses connections from now on, and answers datagrams as before: as behind a firewall that knows DNS by UDP alone.
     pub async fn refuse_tcp(&self) {
         self.stop().await;
-        let mut door = self.door.lock().await;
-        if let Door::Shut(deaf, tcp) = std::mem::replace(&mut *door, Door::Open(JoinSet::new())) {
+        let mut state = self.state.lock().await;
+        if let ListenerState::Shut(deaf, tcp) =
+            std::mem::replace(&mut *state, ListenerState::Open(JoinSet::new()))
+        {
             drop(deaf);
             let udp = port::again(async || UdpSocket::bind(self.addr).await).await;
             let mut tasks = JoinSet::new();
             tasks.spawn(serve_udp(Arc::new(udp), Arc::clone(&self.zone)));
-            *door = Door::Ajar(tasks, tcp);
+            *state = ListenerState::TcpShut(tasks, tcp);
         }
     }
 
     /// Opens the same port again.
     pub async fn restart(&self) {
         self.stop().await;
-        let mut door = self.door.lock().await;
-        if let Door::Shut(deaf, tcp) = std::mem::replace(&mut *door, Door::Open(JoinSet::new())) {
+        let mut state = self.state.lock().await;
+        if let ListenerState::Shut(deaf, tcp) =
+            std::mem::replace(&mut *state, ListenerState::Open(JoinSet::new()))
+        {
             drop(deaf);
             let udp = port::again(async || UdpSocket::bind(self.addr).await).await;
-            *door = Door::Open(serve(udp, tcp.listen(BACKLOG).unwrap(), &self.zone));
+            *state = ListenerState::Open(serve(udp, tcp.listen(BACKLOG).unwrap(), &self.zone));
         }
     }
 
@@ -209,7 +232,7 @@ fn bind(addr: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// A socket that is connected, to itself, hears nobody else: what others send meets a closed port.
+/// A socket connected to itself receives nothing: datagrams of others get ICMP "port unreachable".
 async fn deaf(addr: SocketAddr) -> UdpSocket {
     let socket = port::again(async || UdpSocket::bind(addr).await).await;
     socket.connect(addr).await.unwrap();
@@ -227,12 +250,12 @@ async fn serve_udp(socket: Arc<UdpSocket>, zone: Arc<Mutex<Zone>>) {
     let mut answers = JoinSet::new(); // aborted with this task
     let mut buffer = [0; 4096];
     loop {
-        // An ICMP error of an earlier answer shows up here: the asker had gone.
+        // An ICMP error for an earlier response: the client had closed its socket.
         let Ok((length, from)) = socket.recv_from(&mut buffer).await else { continue };
         let (question, socket, zone) = (buffer[..length].to_vec(), Arc::clone(&socket), Arc::clone(&zone));
         answers.spawn(async move {
             if let Said::Whole(bytes) | Said::Half(bytes) = answer(&question, Transport::Udp, &zone).await {
-                drop(socket.send_to(&bytes, from).await); // the asker may have gone
+                drop(socket.send_to(&bytes, from).await); // the client may have closed its socket
             }
         });
         while answers.try_join_next().is_some() {}
@@ -277,7 +300,7 @@ enum Said {
     Half(Vec<u8>),
 }
 
-/// Writes the question down, waits as ordered, and makes the answer.
+/// Records the query, waits for the configured delay, and makes the response.
 async fn answer(question: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Said {
     let Ok(query) = Message::from_vec(question) else { return Said::Nothing };
     let Some(asked) = query.queries.first() else { return Said::Nothing };
@@ -311,8 +334,21 @@ async fn answer(question: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Sa
 
 fn bytes(query: &Message, order: &Answer, transport: Transport) -> Option<Vec<u8>> {
     let message = match order {
-        Answer::Addresses(addresses) | Answer::Half(addresses) => with_addresses(query, None, addresses),
+        Answer::OnlyA(_) if query.queries[0].query_type() != RecordType::A => return None,
+        Answer::Addresses(addresses) | Answer::Half(addresses) | Answer::OnlyA(addresses) => {
+            with_addresses(query, None, addresses)
+        }
         Answer::Alias(alias, addresses) => with_addresses(query, Some(alias), addresses),
+        Answer::Unordered(alias, addresses) => {
+            let mut message = with_addresses(query, Some(alias), addresses);
+            message.answers.reverse();
+            message
+        }
+        Answer::Foreign(owner, addresses) => {
+            let mut message = with_addresses(query, Some(owner), addresses);
+            message.answers.retain(|record| record.record_type() != RecordType::CNAME);
+            message
+        }
         Answer::NoData => negative(query, ResponseCode::NoError),
         Answer::Nxdomain => negative(query, ResponseCode::NXDomain),
         Answer::Servfail => bare(query, ResponseCode::ServFail),
@@ -341,7 +377,7 @@ fn bare(query: &Message, code: ResponseCode) -> Message {
     message
 }
 
-/// NXDOMAIN or NODATA, with the SOA record that RFC 2308 asks for.
+/// NXDOMAIN or NODATA, with the SOA record that RFC 2308 requires.
 fn negative(query: &Message, code: ResponseCode) -> Message {
     let mut message = bare(query, code);
     let zone = Name::from_ascii("lab.").unwrap();

@@ -1,5 +1,5 @@
-//! A catalogue of what goes wrong after a connection is made: in the TLS handshake, and after a request.
-//! Each is data made of `Step`s or bytes; a scenario that needs another one writes it the same way.
+//! Faults after the connection is established: in the TLS handshake, and after a request. Each is data made of
+//! `Step`s or bytes; scenarios can define others.
 
 use std::time::Duration;
 
@@ -172,7 +172,7 @@ pub fn endless_body() -> Reply {
     script([Step::Send([OK, b"\r\n"].concat()), Step::Repeat(vec![b'x'; PIECE], FOR_EVER)])
 }
 
-/// A body of so many bytes, as fast as it is read, with its length told.
+/// A body of this many bytes, sent as fast as it is read, with Content-Length.
 pub fn big_body(length: usize) -> Reply {
     let pieces = Step::Repeat(vec![b'x'; PIECE], length / PIECE);
     script([Step::Send(with_length(length, b"")), pieces, Step::Send(vec![b'x'; length % PIECE])])

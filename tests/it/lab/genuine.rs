@@ -1,18 +1,26 @@
-//! What the genuine services answer, as the catalog describes it, with objects made by the lab.
-//! Nothing here was captured: shapes follow the catalog's expectations and the formats' own specifications.
+//! The genuine services on loopback: the captured responses of `captured.rs`, with objects signed by the lab.
 
-use defender_exporter::catalog::{BodyKind, Endpoint, Evidence, Expectation, ProbeUrl, Trust};
+pub mod captured;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use defender_exporter::catalog::{Endpoint, ProbeUrl};
 
 use super::Lab;
+use super::http::Request;
+use super::pki::Authority;
 use super::pki::crl::Crl;
-use super::pki::{Authority, Issuer};
-use super::reply::Response;
+use super::reply::{Answer, End, Reply, Response, Step};
+use captured::{Body, Captured, Says};
 
-/// Where the lab's redirects lead.
-pub const REDIRECTED: &str = "/lab-redirected";
+/// How old the signatures of the lab's version feed are when the lab starts.
+const FEED_AGE: Duration = Duration::from_secs(60 * 60);
 
-/// A version feed in the shape that its readers agree on; `date` as `YYYY-MM-DD HH:MM:SSZ`.
-pub fn version_feed(engine: &str, platform: &str, signatures: &str, date: &str) -> String {
+/// A version feed in the shape that its readers agree on.
+pub fn version_feed(engine: &str, platform: &str, signatures: &str, published: SystemTime) -> String {
+    let date = humantime::format_rfc3339_seconds(published).to_string().replace('T', " ");
     format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<versions>\n  <engine>{engine}</engine>\n  \
          <platform>{platform}</platform>\n  <signatures date=\"{date}\">{signatures}</signatures>\n</versions>\n"
@@ -32,85 +40,115 @@ pub fn cabinet() -> Vec<u8> {
     bytes
 }
 
-impl Lab {
-    /// Makes the origins answer for this endpoint as its genuine service does, redirects included.
-    /// A host's certificate follows the trust of the endpoint that was served last.
-    pub fn serve(&self, endpoint: &Endpoint) {
-        let url = &endpoint.url;
-        let origin = self.origin(url);
-        self.certify(url.host(), endpoint.trust);
-        let mut response = Response::new(expected(endpoint));
-        for evidence in &endpoint.evidence {
-            response = match evidence {
-                Evidence::Status => response,
-                Evidence::Header { name, prefix } => response.header(name, &format!("{prefix}lab")),
-                Evidence::Body(kind) => response.body(self.object(kind, url)),
-                Evidence::Redirect(to) => {
-                    let host = to.0.trim_start_matches("*.");
-                    self.certify(host, Trust::Public);
-                    self.tls.set(host, REDIRECTED, response);
-                    let first = expected(endpoint);
-                    let status = if (300..400).contains(&first) { first } else { 302 };
-                    Response::redirect(status, &format!("https://{host}{REDIRECTED}"))
-                }
-            };
-        }
-        origin.set(url.host(), url.path_and_query(), response);
-    }
+/// The captured answer to a URL.
+pub fn captured(url: &str) -> Option<&'static Captured> {
+    static BY_URL: LazyLock<BTreeMap<String, &'static Captured>> = LazyLock::new(|| {
+        captured::all().flat_map(|row| row.urls().into_iter().map(move |url| (url, row))).collect()
+    });
+    BY_URL.get(url).copied()
+}
 
-    /// Makes the origins answer for all of them, and gives every URL that `connect_to` must send to the lab:
-    /// the endpoints' own and those that they redirect to.
+/// Whose chain a host presents over TLS, as captured.
+pub fn authority_of(host: &str) -> Option<Authority> {
+    let hosts = captured::all().flat_map(|row| row.urls().into_iter().map(|url| (url, row.by)));
+    let mut fitting = hosts.filter(|(url, by)| by.is_some() && parsed(url).host() == host);
+    fitting.next().and_then(|(_, by)| by)
+}
+
+impl Lab {
+    /// Makes the origins answer for all of these as their genuine services do, redirects included, and gives every URL that
+    /// `connect_to` must send to the lab: the endpoints' own and those that they redirect to.
+    ///
+    /// # Panics
+    /// When no answer of an endpoint is in `captured.rs`.
     pub fn serve_all<'a>(&self, endpoints: impl IntoIterator<Item = &'a Endpoint>) -> Vec<ProbeUrl> {
         let mut urls = Vec::new();
         for endpoint in endpoints {
-            self.serve(endpoint);
-            urls.push(endpoint.url.clone());
-            urls.extend(endpoint.evidence.iter().filter_map(redirected_to));
+            let mut next = Some(endpoint.url.clone());
+            while let Some(url) = next {
+                let row = captured(url.as_str());
+                next =
+                    row.and_then(|row| row.leads_from(&url)).filter(|next| captured(next.as_str()).is_some());
+                match row {
+                    Some(row) => self.serve_captured(row, &url),
+                    None => panic!("no answer of {url} is in captured.rs"),
+                }
+                urls.push(url);
+            }
         }
         urls
     }
 
-    fn certify(&self, host: &str, trust: Trust) {
-        let authority = match trust {
-            Trust::Microsoft => Authority::Microsoft2011,
-            Trust::Public | Trust::Any | Trust::Plain | Trust::SignedObject => Authority::DigicertG2,
+    fn serve_captured(&self, row: &Captured, url: &ProbeUrl) {
+        if let Some(by) = row.by {
+            self.tls.set_authority(url.host(), by);
+        }
+        let reply = match row.says {
+            Says::Answers(status, headers, body) => {
+                Reply::from(with(Response::new(status), headers).body(self.body(body)))
+            }
+            Says::Redirects(status, headers, to) => with(Response::redirect(status, to), headers).into(),
+            Says::Download(kind, length) => {
+                Answer::new(move |request| download(request, kind, length)).into()
+            }
         };
-        self.tls.set_authority(host, authority);
+        self.origin(url).set(url.host(), url.path_and_query(), reply);
     }
 
-    fn object(&self, kind: &BodyKind, url: &ProbeUrl) -> Vec<u8> {
-        match kind {
-            BodyKind::Crl => self.pki.sign_crl(signer(url), &Crl::sound(self.pki.now())),
-            BodyKind::Certificate => self.pki.certificate(signer(url)).to_vec(),
-            BodyKind::Cabinet => cabinet(),
-            BodyKind::Xml(root) if root.eq_ignore_ascii_case("versions") => {
-                version_feed("1.1.1.1", "4.18.1.1", "1.1.1.0", "2026-11-23 20:00:00Z").into_bytes()
+    fn body(&self, body: Body) -> Vec<u8> {
+        match body {
+            Body::Empty => Vec::new(),
+            Body::Text(text) => text.as_bytes().to_vec(),
+            Body::Html => b"<html><head><title>Forbidden</title></head><body></body></html>\r\n".to_vec(),
+            Body::StorageError => {
+                let code = "<Code>InvalidQueryParameterValue</Code>";
+                let why = "<Message>Value for one of the query parameters specified in the request URI is invalid.</Message>";
+                format!("<?xml version=\"1.0\" encoding=\"utf-8\"?><Error>{code}{why}</Error>").into_bytes()
             }
-            BodyKind::Xml(root) => format!("<{root}/>").into_bytes(),
-            BodyKind::Text(text) => text.clone().into_bytes(),
+            Body::Feed => {
+                version_feed("1.1.1.1", "4.18.1.1", "1.1.1.0", self.pki.now() - FEED_AGE).into_bytes()
+            }
+            Body::Cabinet => cabinet(),
+            Body::CrlOf(issuer) => self.pki.sign_crl(issuer, &Crl::sound(self.pki.now())),
+            Body::Certificate(issuer) => self.pki.certificate(issuer).to_vec(),
+            Body::CrossSign => self.pki.cross_sign().to_vec(),
         }
     }
 }
 
-/// Who stands behind a signed object, by the name of its file; the one behind most of the lab's leaves otherwise.
-pub fn signer(url: &ProbeUrl) -> Issuer {
-    let file = url.path_and_query().rsplit('/').next().unwrap_or_default();
-    let named = [
-        ("MicRooCerAut2011", Issuer::Root(Authority::Microsoft2011)),
-        ("DigiCertGlobalRootG2", Issuer::Root(Authority::DigicertG2)),
-    ];
-    let found = named.into_iter().find(|(name, _)| file.starts_with(name));
-    found.map_or(Issuer::Intermediate(Authority::Microsoft2011), |(_, issuer)| issuer)
-}
-
-fn expected(endpoint: &Endpoint) -> u16 {
-    match &endpoint.expect {
-        Expectation::Any => 200,
-        Expectation::OneOf(statuses) => statuses.first().copied().unwrap_or(200),
+impl Captured {
+    /// Where a redirect leads from this URL of it.
+    pub fn leads_from(&self, url: &ProbeUrl) -> Option<ProbeUrl> {
+        let Says::Redirects(_, _, to) = self.says else { return None };
+        Some(url.join(to).unwrap())
     }
 }
 
-fn redirected_to(evidence: &Evidence) -> Option<ProbeUrl> {
-    let Evidence::Redirect(to) = evidence else { return None };
-    ProbeUrl::parse(&format!("https://{}{REDIRECTED}", to.0.trim_start_matches("*."))).ok()
+fn with(response: Response, headers: &[(&str, &str)]) -> Response {
+    headers.iter().fold(response, |response, (name, value)| response.header(name, value))
+}
+
+/// A large object: a GET of the first byte gets that (206, RFC 9110, section 15.3.7), any other all of it.
+fn download(request: &Request, kind: &str, length: usize) -> Reply {
+    const CHUNK: usize = 16 * 1024;
+    let head = |status: &str, more: &str, length: usize| {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nAccept-Ranges: bytes\r\n{more}");
+        Step::Send(format!("{head}Content-Length: {length}\r\nConnection: close\r\n\r\n").into_bytes())
+    };
+    let steps = match (request.method.as_str(), request.header("range")) {
+        ("HEAD", _) => vec![head("200 OK", "", length)],
+        ("GET", Some("bytes=0-0")) => {
+            let of = format!("Content-Range: bytes 0-0/{length}\r\n");
+            vec![head("206 Partial Content", &of, 1), Step::Send(b"M".to_vec())]
+        }
+        _ => {
+            let rest = Step::Send(vec![b'M'; length % CHUNK]);
+            vec![head("200 OK", "", length), Step::Repeat(vec![b'M'; CHUNK], length / CHUNK), rest]
+        }
+    };
+    Reply::Script(steps.into_iter().chain([Step::End(End::Close)]).collect())
+}
+
+fn parsed(url: &str) -> ProbeUrl {
+    ProbeUrl::parse(url).unwrap()
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, so that it can be wrong: reads request heads, and plays the replies to them.
+//! Handwritten HTTP/1.1, which can violate the protocol: reads request heads and plays replies.
 
 use std::net::Shutdown;
 use std::ops::ControlFlow;
@@ -17,7 +17,7 @@ const MAX_HEAD: usize = 64 * 1024;
 /// A request as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The name that TLS asked for; none without TLS, or without SNI.
+    /// The SNI name; `None` without TLS or SNI.
     pub sni: Option<String>,
     /// The `Host` header without its port, in lower case.
     pub host: String,
@@ -27,7 +27,7 @@ pub struct Request {
     pub path: String,
     /// The whole head, with the empty line at its end.
     pub head: String,
-    /// The body that `Content-Length` tells of.
+    /// The body, by `Content-Length`.
     pub body: Vec<u8>,
 }
 
@@ -75,7 +75,7 @@ impl Wire for TlsStream<TcpStream> {
     }
 }
 
-/// Answers request after request with what `choose` says, until either side ends the connection.
+/// Answers requests with the reply of `choose`, until either side closes the connection.
 pub async fn serve(mut wire: impl Wire, sni: Option<&str>, choose: impl Fn(Request) -> Reply + Send) {
     while let Some(request) = read(&mut wire, sni).await {
         let (method, last) = (request.method.clone(), request.is_last());
@@ -91,7 +91,7 @@ pub async fn serve(mut wire: impl Wire, sni: Option<&str>, choose: impl Fn(Reque
     }
 }
 
-/// Plays a reply; how the connection ends, where the reply says so.
+/// Plays a reply. Returns how the connection ends, if the reply ends it.
 pub async fn answer(wire: &mut impl Wire, reply: &Reply, method: &str) -> std::io::Result<ControlFlow<End>> {
     for step in reply.script(method) {
         let played = play(wire, step).await?;
@@ -157,8 +157,8 @@ async fn send(wire: &mut impl Wire, bytes: &[u8]) -> std::io::Result<()> {
     wire.flush().await
 }
 
-/// Ends a connection in one of the three ways. After a FIN it goes on reading: closing a socket with bytes unread,
-/// or when more come, would send a RST as well.
+/// Ends a connection. After a FIN it keeps reading: closing a socket with unread bytes, or before more arrive, would also
+/// send a RST.
 pub async fn end(mut wire: impl Wire, how: End) {
     match how {
         End::Close => drop(wire.shutdown().await), // the peer may have gone

@@ -1,19 +1,19 @@
-//! A small Internet on loopback: a DNS server, a PKI, a TLS origin and a plain one, with faults to order that change
-//! while it runs. It needs no root and no fixed ports, and everything ends with the `Lab`.
+//! A small Internet on loopback: DNS server, PKI, TLS and plain origins, with faults that can change at any time.
+//! Needs neither root nor fixed ports; everything ends with the `Lab`.
 //!
-//! What goes wrong is data: `dns::Answer`, `pki::Flaw`, `faults::*`, `blackhole::*`. The lab knows the exporter's
-//! configuration and catalog types and nothing else of it.
+//! Faults are data: `dns::Answer`, `pki::Flaw`, `faults::*`, `blackhole::*`. The lab uses only configuration and
+//! catalog types of the exporter.
 
 // The lab offers each fault whether or not a scenario orders it today.
 #![allow(dead_code)]
 
 pub mod blackhole;
 pub mod dns;
-mod door;
 pub mod faults;
-pub mod gate;
+pub mod forwarder;
 pub mod genuine;
 pub mod http;
+mod listener;
 pub mod origin;
 pub mod pki;
 mod port;
@@ -34,7 +34,7 @@ use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig, Tls
 use tempfile::TempDir;
 
 use dns::Dns;
-use gate::Gate;
+use forwarder::Forwarder;
 use origin::Origin;
 use pki::Pki;
 
@@ -54,7 +54,7 @@ pub struct Lab {
     /// What answers `http` URLs, for every host.
     pub plain: Origin,
     /// Before the plain origin, for the hosts that certificates point at.
-    gates: BTreeMap<String, Gate>,
+    forwarders: BTreeMap<String, Forwarder>,
     files: TempDir,
 }
 
@@ -79,7 +79,7 @@ impl Lab {
         let lab = Self {
             dns: Dns::start().await,
             tls: Origin::start_tls(Ipv4Addr::LOCALHOST, Arc::clone(&pki)),
-            gates: revocation::gates(&pki, plain.addr()),
+            forwarders: revocation::forwarders(&pki, plain.addr()),
             plain,
             pki,
             files,
@@ -107,19 +107,21 @@ impl Lab {
     }
 
     /// Where connections for these URLs go instead, to the lab's origins; and those for the hosts that certificates
-    /// point at, to their gates.
+    /// point at, to their forwarders.
     pub fn connect_to<'a>(
         &self,
         urls: impl IntoIterator<Item = &'a ProbeUrl>,
     ) -> BTreeMap<HostPort, ConnectTo> {
         let entry = |url: &ProbeUrl| (host_port(url), ConnectTo::Address(self.origin(url).addr()));
-        urls.into_iter().map(entry).chain(self.connect_to_gates()).collect()
+        urls.into_iter().map(entry).chain(self.connect_to_forwarders()).collect()
     }
 
     /// Where connections for the hosts that certificates point at go instead.
-    pub fn connect_to_gates(&self) -> impl Iterator<Item = (HostPort, ConnectTo)> {
+    pub fn connect_to_forwarders(&self) -> impl Iterator<Item = (HostPort, ConnectTo)> {
         let from = |host: &String| HostPort { host: host.clone(), port: 80 };
-        self.gates.iter().map(move |(host, gate)| (from(host), ConnectTo::Address(gate.addr())))
+        self.forwarders
+            .iter()
+            .map(move |(host, forwarder)| (from(host), ConnectTo::Address(forwarder.addr())))
     }
 
     /// The defaults, with the lab's DNS, roots and origins in place of the Internet's.
@@ -137,7 +139,7 @@ impl Lab {
         self.yaml(&self.connect_to(urls))
     }
 
-    /// That text, with connections going where they are told.
+    /// The same YAML, with `connect_to`.
     pub fn yaml(&self, connect_to: &BTreeMap<HostPort, ConnectTo>) -> String {
         let entry = |(from, to): (&HostPort, &ConnectTo)| match to {
             ConnectTo::Address(to) => format!("  \"{from}\": \"{to}\"\n"),
@@ -167,7 +169,7 @@ pub fn divert(url: &ProbeUrl, to: SocketAddr) -> (HostPort, ConnectTo) {
     (host_port(url), ConnectTo::Address(to))
 }
 
-/// What a user's client would scrape with; it trusts nobody over TLS, which nothing here speaks to it.
+/// An HTTP client for scrapes. Trusts no root: nothing here uses TLS.
 pub fn client() -> reqwest::Client {
     let store = rustls::RootCertStore::empty();
     let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())

@@ -1,5 +1,5 @@
-//! An origin server on loopback, plain or TLS, with any number of virtual hosts and faults to order.
-//! Orders change while it runs; connections and requests are written down.
+//! An origin server on loopback, plain or TLS, with any number of virtual hosts. Faults can change at any time;
+//! connections and requests are recorded.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
 
-use super::door::Door;
 use super::faults::{Accept, Fault, Handshake, MOMENT};
 use super::http::{self, Request};
+use super::listener::SwitchableListener;
 use super::pki::{Authority, Flaw, Pki};
 use super::reply::{End, Reply, Response};
 use super::tls;
 
-/// The host that stands for all: its orders hold where a host has none of its own.
+/// The default host: its settings apply to hosts without their own.
 pub const ALL_HOSTS: &str = "*";
 
 /// What is wrong with a host at the moment.
@@ -50,11 +50,11 @@ pub(super) struct Shared {
 /// The server. It ends on drop.
 pub struct Origin {
     shared: Arc<Shared>,
-    door: Door,
+    listener: SwitchableListener,
 }
 
 impl Origin {
-    /// Starts a server that speaks TLS, with leaves of this PKI (Microsoft 2011 unless ordered otherwise).
+    /// Starts a TLS server with leaves of this PKI (Microsoft 2011 by default).
     pub fn start_tls(at: impl Into<std::net::IpAddr>, pki: Arc<Pki>) -> Self {
         Self::start(SocketAddr::new(at.into(), 0), Some(pki))
     }
@@ -78,13 +78,13 @@ impl Origin {
         };
         let shared = Arc::new(Shared { pki, settings: Mutex::new(settings) });
         let serving = Arc::clone(&shared);
-        let door = Door::open(at, move |stream| serve(stream, Arc::clone(&serving)));
-        Self { shared, door }
+        let listener = SwitchableListener::open(at, move |stream| serve(stream, Arc::clone(&serving)));
+        Self { shared, listener }
     }
 
     /// Where it listens, or listened before it was stopped.
     pub const fn addr(&self) -> SocketAddr {
-        self.door.addr()
+        self.listener.addr()
     }
 
     /// Orders the reply to requests for a host whose path starts with `prefix`; the longest prefix wins.
@@ -100,7 +100,7 @@ impl Origin {
         self.shared.settings().authorities.insert(host.to_owned(), authority);
     }
 
-    /// Orders the chain and the key that are presented for a host, whatever else is ordered.
+    /// Sets the chain and the key of a host. Takes precedence over other settings.
     pub fn present(&self, host: &str, identity: Arc<CertifiedKey>) {
         self.shared.settings().presented.insert(host.to_owned(), identity);
     }
@@ -150,18 +150,18 @@ impl Origin {
 
     /// Ends all connections and refuses new ones.
     pub async fn stop(&self) {
-        self.door.shut().await;
+        self.listener.shut().await;
     }
 
     /// Ends all connections and lets new ones hang in their TCP handshake (Linux: the backlog is full).
     pub async fn jam(&self) {
-        self.door.jam().await;
+        self.listener.jam().await;
     }
 
     /// Opens the same port again, whether stopped or jammed. A connection that hung is made when its SYN is next
     /// repeated, on Linux a second after its first.
     pub async fn restart(&self) {
-        self.door.reopen().await;
+        self.listener.reopen().await;
     }
 }
 
@@ -211,7 +211,7 @@ impl Shared {
         }
     }
 
-    /// The chain and key for `host`, as ordered; made on first use.
+    /// The chain and key of `host`; made on first use.
     fn made(&self, settings: &mut Settings, host: &str) -> Arc<CertifiedKey> {
         let pki = self.pki.as_ref().unwrap(); // only TLS origins present anything
         let sound = settings.authorities.get(host).or_else(|| settings.authorities.get(ALL_HOSTS));

@@ -1,6 +1,5 @@
-//! A PKI with roots like Microsoft's and DigiCert's: same roles and kinds of keys, lab names. What may be wrong with a
-//! chain, and what its certificates say about revocation, is data. Who presents chains is in `origin.rs`, who answers
-//! for revocation in `revocation.rs`.
+//! A PKI like Microsoft's and DigiCert's: same roles and key types, lab names. Chain defects and revocation URLs
+//! are data. `origin.rs` presents the chains, `revocation.rs` serves revocation.
 
 mod authority;
 mod ca;
@@ -73,6 +72,26 @@ impl Pki {
         self.certificate(Issuer::Root(authority))
     }
 
+    /// One authority's root with other dates: same name, same key.
+    pub fn reissued_root(
+        &self,
+        authority: Authority,
+        from: SystemTime,
+        to: SystemTime,
+    ) -> CertificateDer<'static> {
+        let issuer = Issuer::root_of(authority);
+        ca::reissued(self.signer(issuer), issuer, (from, to))
+    }
+
+    /// What a server presents once its intermediate has another key under the same name, the leaf alone; and that intermediate.
+    pub fn after_rekeying(
+        &self,
+        host: &str,
+        authority: Authority,
+    ) -> (Arc<CertifiedKey>, CertificateDer<'static>) {
+        leaf::after_rekeying(self, host, authority)
+    }
+
     /// One authority's intermediate.
     pub fn intermediate(&self, authority: Authority) -> CertificateDer<'static> {
         self.certificate(Issuer::Intermediate(authority))
@@ -98,7 +117,7 @@ impl Pki {
         self.signer(Issuer::Root(authority)).pem()
     }
 
-    /// What certificates of this issuer say about revocation and about their issuer.
+    /// The revocation and issuer URLs in this issuer's certificates.
     pub fn pointers(&self, issuer: Issuer) -> &Pointers {
         let issuer = if let Issuer::Root(authority) = issuer { Issuer::root_of(authority) } else { issuer };
         &self.pointers[&issuer]
@@ -116,12 +135,12 @@ impl Pki {
         Crl { scope: self.pointers(issuer).scope(), ..Crl::sound(self.now) }
     }
 
-    /// A list as ordered, in DER.
+    /// Signs a CRL; DER.
     pub fn sign_crl(&self, issuer: Issuer, crl: &Crl) -> Vec<u8> {
         crl.sign(issuer.name(), self.signer(issuer).key())
     }
 
-    /// An OCSP answer as ordered, in DER.
+    /// Signs an OCSP response; DER.
     pub fn sign_ocsp(&self, issuer: Issuer, question: &Question, order: &Ocsp) -> Vec<u8> {
         order.sign(self, issuer, question)
     }
@@ -149,7 +168,7 @@ impl Pki {
     }
 }
 
-/// The serial number that stands in a certificate.
+/// The serial number of a certificate.
 pub fn serial_of(certificate: &[u8]) -> Serial {
     let (_, certificate) = X509Certificate::from_der(certificate).unwrap();
     certificate.serial.to_bytes_be()

@@ -1,6 +1,5 @@
-//! Proxies on loopback: HTTP (CONNECT and absolute form), the same over TLS, and SOCKS 5, with orders that change while they
-//! run. They resolve names themselves, by a table of their own, and write down what they were asked. SOCKS is spoken in
-//! `proxy/socks.rs`.
+//! Proxies on loopback: HTTP (CONNECT and absolute form), HTTP over TLS, and SOCKS 5. Their behaviour can change at
+//! any time. They resolve names with their own table and record requests. `proxy/socks.rs` implements SOCKS.
 
 pub mod socks;
 
@@ -16,24 +15,29 @@ use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::door::Door;
 use super::http::{self, Request, Wire};
+use super::listener::SwitchableListener;
 use super::reply::{End, Reply, Response, Step};
 
 /// The type of the records that a TLS handshake begins with (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// What a proxy does with what it is asked.
+/// The response to CONNECT.
+const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
+
+/// The behaviour of a proxy.
 #[derive(Clone, Debug)]
 pub enum Order {
     /// Passes it on.
     Pass,
     /// Passes it on, after so long.
     Late(Duration),
-    /// Passes it on for whoever says this as `Proxy-Authorization`, or as user and password; others get a 407.
+    /// Forwards requests with this `Proxy-Authorization`, or this user and password; others get a 407.
     Demand(&'static str, &'static str),
     /// Says this instead.
     Reply(Reply),
+    /// Passes CONNECT on with this head in place of the usual one, and other requests as ever.
+    Establish(&'static [u8]),
     /// SOCKS: answers the request with this code (RFC 1928, section 6).
     Socks(u8),
     /// SOCKS: accepts none of the methods that are offered.
@@ -47,15 +51,15 @@ pub enum Order {
 pub enum Part {
     /// It chooses a method (RFC 1928, section 3).
     Method,
-    /// It has been told user and password (RFC 1929): its choice, where an order is for this part.
+    /// It has received user and password (RFC 1929).
     Login,
-    /// It has been asked for a connection (RFC 1928, section 6).
+    /// It has received a connect request (RFC 1928, section 6).
     Request,
 }
 
 /// A proxy; gone on drop.
 pub struct Proxy {
-    door: Door,
+    listener: SwitchableListener,
     shared: Arc<Shared>,
 }
 
@@ -125,24 +129,25 @@ impl Proxy {
         let shared = Arc::new(Shared { names: names.into_iter().collect(), state: Mutex::new(state) });
         let serving = Arc::clone(&shared);
         let speaker = Speaker::of(kind);
-        let door =
-            Door::open((at, 0).into(), move |stream| serve(stream, speaker.clone(), Arc::clone(&serving)));
-        Self { door, shared }
+        let listener = SwitchableListener::open((at, 0).into(), move |stream| {
+            serve(stream, speaker.clone(), Arc::clone(&serving))
+        });
+        Self { listener, shared }
     }
 
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
-        self.door.addr()
+        self.listener.addr()
     }
 
     /// Ends all connections and refuses new ones.
     pub async fn shut(&self) {
-        self.door.shut().await;
+        self.listener.shut().await;
     }
 
     /// Opens the same port again.
     pub async fn reopen(&self) {
-        self.door.reopen().await;
+        self.listener.reopen().await;
     }
 
     /// What it does from now on.
@@ -150,7 +155,7 @@ impl Proxy {
         self.shared.state().order = order;
     }
 
-    /// The `host:port` of everything that it was asked for.
+    /// The requested `host:port` values.
     pub fn asked(&self) -> Vec<String> {
         self.shared.state().asked.clone()
     }
@@ -176,7 +181,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what is asked, and says what to do.
+    /// Records a request, and returns the behaviour for it.
     fn asked(&self, to: String, head: String) -> Order {
         let mut state = self.state();
         state.asked.push(to);
@@ -218,6 +223,10 @@ async fn http_proxy(mut wire: impl Wire, shared: &Shared) {
     let to = if connect { request.path.clone() } else { target(&request.path).0 };
     let reply = match shared.asked(to.clone(), request.head.clone()) {
         Order::Pass => None,
+        Order::Establish(head) => {
+            drop(pass(wire, shared, &request, Asked { to: &to, established: connect.then_some(head) }).await);
+            return;
+        }
         Order::Late(delay) => {
             tokio::time::sleep(delay).await;
             None
@@ -231,12 +240,13 @@ async fn http_proxy(mut wire: impl Wire, shared: &Shared) {
         Order::Reply(reply) => Some(reply),
         Order::Socks(_) | Order::NoMethod | Order::Say(..) => unreachable!("an order for SOCKS"),
     };
+    let asked = Asked { to: &to, established: connect.then_some(ESTABLISHED) };
     match reply {
         Some(reply) => match http::answer(&mut wire, &reply, &request.method).await {
             Ok(ControlFlow::Break(how)) => http::end(wire, how).await,
             _ => http::until_gone(&mut wire).await,
         },
-        None => drop(pass(wire, shared, &request, &to, connect).await),
+        None => drop(pass(wire, shared, &request, asked).await),
     }
 }
 
@@ -262,21 +272,26 @@ fn has_port(host: &str) -> bool {
     host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) // an IPv6 address is in brackets
 }
 
+/// What is asked for: where it leads, and how CONNECT is answered.
+struct Asked<'a> {
+    to: &'a str,
+    established: Option<&'a [u8]>,
+}
+
 async fn pass(
     mut wire: impl Wire,
     shared: &Shared,
     request: &Request,
-    to: &str,
-    connect: bool,
+    asked: Asked<'_>,
 ) -> std::io::Result<()> {
-    let Some(address) = shared.names.get(to) else {
+    let Some(address) = shared.names.get(asked.to) else {
         let _ = http::answer(&mut wire, &Response::new(502).into(), &request.method).await?; // it goes on
         http::until_gone(&mut wire).await;
         return Ok(());
     };
     let mut origin = TcpStream::connect(address).await?;
-    if connect {
-        wire.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    if let Some(head) = asked.established {
+        wire.write_all(head).await?;
     } else {
         let (_, path) = target(&request.path);
         let line = format!("{} {path} HTTP/1.1\r\n", request.method);

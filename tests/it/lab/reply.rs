@@ -1,5 +1,4 @@
-//! What an origin says after a request, as data: a well-formed response, or a script of bytes, pauses and endings
-//! for everything that is not. Playing them is `http.rs`' work.
+//! An origin's reply as data: a well-formed response, or a script of bytes, pauses and endings. `http.rs` plays it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +39,7 @@ pub enum Step {
 /// More often than anyone reads.
 pub const FOR_EVER: usize = usize::MAX;
 
-/// How the length of a body is told (RFC 9112, section 6).
+/// How a body is delimited (RFC 9112, section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// `Content-Length`.
@@ -94,7 +93,7 @@ impl Response {
         self
     }
 
-    /// Sets how the body's length is told.
+    /// Sets how the body is delimited.
     #[must_use]
     pub const fn framing(mut self, framing: Framing) -> Self {
         self.framing = framing;
@@ -193,7 +192,7 @@ impl From<Response> for Reply {
 }
 
 impl Reply {
-    /// The reply to this request, once its rule has been asked.
+    /// The reply to this request, according to its rule.
     pub fn to(self, request: &Request) -> Self {
         match self {
             Self::Answer(Answer(rule)) => rule(request).to(request),

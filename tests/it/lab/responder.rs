@@ -1,4 +1,4 @@
-//! OCSP over HTTP (RFC 6960, appendix A): questions by GET and POST, answered as ordered.
+//! An OCSP responder over HTTP (RFC 6960, appendix A): GET and POST.
 
 use std::sync::Arc;
 

@@ -1,25 +1,24 @@
-//! Who answers for revocation: the plain origin has, at the URLs that the PKI's certificates point at, each issuer's
-//! list, certificate and OCSP responder. Everything is good until something else is ordered.
+//! Serves revocation on the plain origin, at the URLs in the PKI's certificates: each issuer's CRL, certificate and
+//! OCSP responder. By default, nothing is revoked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use defender_exporter::catalog::{ProbeUrl, Scheme};
 
-use super::Lab;
-use super::gate::Gate;
+use super::forwarder::Forwarder;
 use super::pki::crl::Crl;
 use super::pki::ocsp::Ocsp;
 use super::pki::{Authority, Issuer, Leaf, Pki, Serial};
 use super::reply::{Answer, Reply, Response};
-use super::responder;
+use super::{Lab, responder};
 
 impl Lab {
     /// Serves an issuer's list at every URL that its certificates point at.
     pub fn serve_crl(&self, issuer: Issuer, crl: &Crl) {
         let (pki, crl, signed) = (Arc::clone(&self.pki), crl.clone(), OnceLock::new());
         let answer = Answer::new(move |_| {
-            // Signed once it is asked for: most lists of a lab never are.
+            // Signed on first use: most CRLs of a lab are never requested.
             crl_response(signed.get_or_init(|| pki.sign_crl(issuer, &crl)).clone()).into()
         });
         self.serve_crl_reply(issuer, answer);
@@ -49,7 +48,7 @@ impl Lab {
         self.serve_at(&self.pki.pointers(issuer).ocsp, &reply.into());
     }
 
-    /// Revokes these certificates of an issuer and no others: its list says so, and its responder.
+    /// Revokes exactly these certificates of an issuer, in its CRL and at its responder.
     pub fn revoke(&self, issuer: Issuer, serials: impl IntoIterator<Item = Serial>) {
         let (mut crl, mut ocsp) = (self.pki.sound_crl(issuer), Ocsp::good(self.pki.now()));
         for serial in serials {
@@ -71,8 +70,8 @@ impl Lab {
     ///
     /// # Panics
     /// When no certificate points there.
-    pub fn gate(&self, host: &str) -> &Gate {
-        &self.gates[host]
+    pub fn forwarder(&self, host: &str) -> &Forwarder {
+        &self.forwarders[host]
     }
 
     /// Puts everything in its place, sound.
@@ -95,7 +94,7 @@ impl Lab {
     /// When it is no `http` URL on port 80, or no certificate points at its host.
     pub fn serve_url(&self, url: &str, reply: impl Into<Reply>) {
         let url = plain(url).unwrap();
-        assert!(self.gates.contains_key(url.host()), "nothing leads to {url}");
+        assert!(self.forwarders.contains_key(url.host()), "nothing leads to {url}");
         self.plain.set(url.host(), url.path_and_query(), reply);
     }
 
@@ -116,15 +115,15 @@ pub fn certificate_response(der: Vec<u8>) -> Response {
     Response::new(200).header("Content-Type", "application/pkix-cert").body(der)
 }
 
-/// A gate before the plain origin for every host that the PKI's certificates point at.
-pub(super) fn gates(pki: &Pki, plain_origin: std::net::SocketAddr) -> BTreeMap<String, Gate> {
+/// A forwarder to the plain origin for each host in the URLs of the PKI's certificates.
+pub(super) fn forwarders(pki: &Pki, plain_origin: std::net::SocketAddr) -> BTreeMap<String, Forwarder> {
     let urls = Issuer::ALL.iter().flat_map(|issuer| pki.pointers(*issuer).urls());
     let hosts: BTreeSet<String> =
         urls.filter_map(|url| plain(url)).map(|url| url.host().to_owned()).collect();
-    hosts.into_iter().map(|host| (host, Gate::before(plain_origin))).collect()
+    hosts.into_iter().map(|host| (host, Forwarder::to(plain_origin))).collect()
 }
 
-/// A URL that the plain origin can answer: others may stand in certificates as well.
+/// A URL that the plain origin can serve. Certificates may contain others.
 fn plain(url: &str) -> Option<ProbeUrl> {
     ProbeUrl::parse(url).ok().filter(|url| url.scheme() == Scheme::Http && url.port() == 80)
 }

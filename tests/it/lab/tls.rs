@@ -1,4 +1,4 @@
-//! The server's side of a TLS handshake, sound or as ordered: which fault holds depends on the host that SNI names.
+//! The server side of a TLS handshake. Faults are selected by SNI name.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::faults::Handshake;
 use super::http;
 use super::origin::Shared;
 
-/// Reads the ClientHello and does what is ordered for its host. None: there is no TLS connection to go on with.
+/// Reads the ClientHello and plays the fault of its host. `None` if no TLS connection results.
 pub(super) async fn shake_hands(
     stream: TcpStream,
     shared: &Shared,

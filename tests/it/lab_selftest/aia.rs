@@ -1,9 +1,9 @@
-//! Chains that lack something, completed by following `caIssuers` as a client would.
+//! Incomplete chains can be completed by following `caIssuers`.
 
 use rustls::pki_types::CertificateDer;
 use webpki::Error;
 
-use super::judge;
+use super::verifier;
 use crate::lab::Lab;
 use crate::lab::pki::pointers::Pointers;
 use crate::lab::pki::{Authority, Flaw, Issuer, Leaf};
@@ -12,12 +12,12 @@ use crate::lab::revocation::certificate_response;
 /// Adds issuer after issuer until the chain leads to a root, at most three.
 async fn complete(lab: &Lab, chain: &mut Vec<CertificateDer<'static>>) -> Result<usize, Error> {
     for added in 0..=3 {
-        let verdict = judge::chain(lab, chain);
+        let verdict = verifier::chain(lab, chain);
         if verdict != Err(Error::UnknownIssuer) {
             return verdict.map(|()| added);
         }
-        let Some(url) = judge::urls(chain.last().unwrap()).issuers.into_iter().next() else { break };
-        chain.push(judge::fetch(lab, &url).await.into());
+        let Some(url) = verifier::urls(chain.last().unwrap()).issuers.into_iter().next() else { break };
+        chain.push(verifier::fetch(lab, &url).await.into());
     }
     Err(Error::UnknownIssuer)
 }

@@ -1,4 +1,4 @@
-//! Each way of not connecting, and the ends of servers.
+//! Each kind of connection failure, and stopped servers.
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::client::{Ending, PATIENCE, get};
+use super::client::{Ending, TEST_TIMEOUT, get};
 use crate::lab::Lab;
 use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
 use crate::lab::faults::MOMENT;
@@ -55,7 +55,7 @@ async fn everything_ends_with_the_lab() {
     sleep(MOMENT).await; // until they are accepted
     drop(lab);
     for (addr, stream) in servers.into_iter().zip(held) {
-        assert!(timeout(PATIENCE, stream.readable()).await.is_ok(), "{addr} holds a connection");
+        assert!(timeout(TEST_TIMEOUT, stream.readable()).await.is_ok(), "{addr} holds a connection");
         assert!(TcpStream::connect(addr).await.is_err(), "{addr} still listens");
     }
 }
@@ -72,14 +72,14 @@ async fn an_origin_stops_jams_and_comes_back() {
 
     let held = TcpStream::connect(origin.addr()).await.unwrap();
     origin.stop().await;
-    assert!(timeout(PATIENCE, held.readable()).await.is_ok(), "stopping ends connections");
+    assert!(timeout(TEST_TIMEOUT, held.readable()).await.is_ok(), "stopping ends connections");
     let error = TcpStream::connect(origin.addr()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     origin.restart().await;
     assert!(answers().await, "after a stop");
 
     origin.jam().await;
-    assert!(timeout(PATIENCE, TcpStream::connect(origin.addr())).await.is_err());
+    assert!(timeout(TEST_TIMEOUT, TcpStream::connect(origin.addr())).await.is_err());
     origin.restart().await;
     assert!(answers().await, "after a jam");
 }

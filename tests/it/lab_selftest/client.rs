@@ -1,4 +1,4 @@
-//! A client with no opinion: it connects, shakes hands, asks, and tells what it saw.
+//! A plain client: connects, shakes hands, sends a request, and returns what it received.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -11,14 +11,14 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::lab::{self, Lab};
+use crate::load::with_timeout;
 
-/// When nothing has come for so long, nothing will.
-pub const PATIENCE: Duration = Duration::from_millis(400);
+/// When nothing has come for so long, beside what the machine takes of it, nothing will.
+pub const TEST_TIMEOUT: Duration = Duration::from_millis(400);
 /// Whoever sends more than this sends without end.
 const ENOUGH: usize = 256 * 1024;
 
@@ -31,9 +31,9 @@ pub enum Ending {
     Cut,
     /// RST.
     Reset,
-    /// Not: the server had nothing more to say.
+    /// No end: the server stopped sending.
     Silent,
-    /// Not: the server had ever more to say.
+    /// No end: the server kept sending.
     Endless,
 }
 
@@ -88,17 +88,17 @@ pub fn request(method: &str, host: &str, path: &str) -> Vec<u8> {
 /// Says something, and listens until it ends, goes quiet, or is too much.
 pub async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, say: &[u8]) -> (String, Ending) {
     let mut heard = Vec::new();
-    // A server that ended the connection already may make this fail; reading tells how.
+    // May fail if the server has closed the connection; reading shows how.
     drop(stream.write_all(say).await);
     drop(stream.flush().await);
     let ending = loop {
-        match timeout(PATIENCE, stream.read_buf(&mut heard)).await {
-            Err(_) => break Ending::Silent,
-            Ok(Ok(0)) => break Ending::Closed,
-            Ok(Ok(_)) if heard.len() > ENOUGH => break Ending::Endless,
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => break Ending::Cut,
-            Ok(Err(error)) => {
+        match with_timeout(TEST_TIMEOUT, stream.read_buf(&mut heard)).await {
+            None => break Ending::Silent,
+            Some(Ok(0)) => break Ending::Closed,
+            Some(Ok(_)) if heard.len() > ENOUGH => break Ending::Endless,
+            Some(Ok(_)) => {}
+            Some(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => break Ending::Cut,
+            Some(Err(error)) => {
                 assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
                 break Ending::Reset;
             }

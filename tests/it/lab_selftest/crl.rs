@@ -1,15 +1,14 @@
-//! Revocation lists, read by webpki and x509-parser: each is what was ordered.
+//! CRLs of the lab, parsed by webpki and x509-parser.
 
 use rustls::pki_types::CertificateDer;
 use webpki::Error;
 
-use super::judge;
-use crate::lab::Lab;
+use super::verifier;
 use crate::lab::pki::crl::Crl;
 use crate::lab::pki::pointers::{CRL_HOST, Pointers};
 use crate::lab::pki::{Authority, Flaw, Issuer, Leaf, Pki, Signature, serial_of};
 use crate::lab::revocation::crl_response;
-use crate::lab::{faults, now};
+use crate::lab::{Lab, faults, now};
 
 const LEAVES: Issuer = Issuer::Intermediate(Authority::Microsoft2011);
 const INTERMEDIATES: Issuer = Issuer::Root(Authority::Microsoft2011);
@@ -23,8 +22,8 @@ async fn all_is_good_until_something_is_ordered() {
     let lab = Lab::start().await;
     for authority in Authority::ALL.into_iter().filter(|authority| *authority != Authority::Inspector) {
         let chain = chain(&lab, authority);
-        let lists = judge::lists(&lab, &chain).await;
-        assert_eq!(judge::with_lists(&lab, &chain, &lists), Ok(()), "{authority:?}");
+        let lists = verifier::lists(&lab, &chain).await;
+        assert_eq!(verifier::with_lists(&lab, &chain, &lists), Ok(()), "{authority:?}");
         for n in 0..lists.len() {
             let without: Vec<_> = lists
                 .iter()
@@ -32,11 +31,11 @@ async fn all_is_good_until_something_is_ordered() {
                 .filter(|(other, _)| *other != n)
                 .map(|(_, list)| list.clone())
                 .collect();
-            let verdict = judge::with_lists(&lab, &chain, &without);
+            let verdict = verifier::with_lists(&lab, &chain, &without);
             assert_eq!(verdict, Err(Error::UnknownRevocationStatus), "{authority:?} without list {n}");
         }
     }
-    assert_eq!(judge::urls(&chain(&lab, Authority::Inspector)[0]), judge::Urls::default());
+    assert_eq!(verifier::urls(&chain(&lab, Authority::Inspector)[0]), verifier::Urls::default());
 }
 
 #[tokio::test]
@@ -48,11 +47,11 @@ async fn every_alternative_and_every_point_has_its_list() {
         (Authority::TlsG2, vec![2]),
     ];
     for (authority, counts) in counts {
-        let points = judge::urls(&chain(&lab, authority)[0]).crls;
+        let points = verifier::urls(&chain(&lab, authority)[0]).crls;
         assert_eq!(points.iter().map(Vec::len).collect::<Vec<_>>(), counts, "{authority:?}");
         for url in points.iter().flatten() {
             let intermediate = lab.pki.intermediate(authority);
-            let list = judge::fetch(&lab, url).await;
+            let list = verifier::fetch(&lab, url).await;
             assert_eq!(issuer_of(&list), subject_of(&intermediate), "{url}");
         }
     }
@@ -66,7 +65,7 @@ fn subject_of(certificate: &[u8]) -> String {
     x509_parser::parse_x509_certificate(certificate).unwrap().1.subject().to_string()
 }
 
-/// What webpki says of a leaf of each kind of authority, once `order` holds for its list.
+/// webpki's result for a leaf of each kind of CA, with this change of its CRL.
 async fn check(name: &str, order: impl Fn(Crl, &Leaf) -> Crl, expected: &Result<(), Error>) {
     let lab = Lab::start().await;
     for authority in [Authority::Microsoft2011, Authority::EccProduct2018, Authority::TlsG2] {
@@ -74,7 +73,7 @@ async fn check(name: &str, order: impl Fn(Crl, &Leaf) -> Crl, expected: &Result<
         let leaf = Leaf::new("maps.lab", authority);
         lab.serve_crl(issuer, &order(lab.pki.sound_crl(issuer), &leaf));
         let chain = chain(&lab, authority);
-        let found = judge::with_lists(&lab, &chain, &judge::lists(&lab, &chain).await);
+        let found = verifier::with_lists(&lab, &chain, &verifier::lists(&lab, &chain).await);
         let kind = std::mem::discriminant::<Error>;
         assert_eq!(
             found.as_ref().map_err(kind),
@@ -104,11 +103,11 @@ async fn leaf_or_intermediate_is_revoked() {
     assert_eq!(serial_of(&chain[0]), Leaf::new("maps.lab", Authority::Microsoft2011).serial());
     for (n, issuer) in [LEAVES, INTERMEDIATES].into_iter().enumerate() {
         lab.revoke(issuer, [serial_of(&chain[n])]);
-        let lists = judge::lists(&lab, &chain).await;
-        assert_eq!(judge::with_lists(&lab, &chain, &lists), Err(Error::CertRevoked), "{issuer:?}");
+        let lists = verifier::lists(&lab, &chain).await;
+        assert_eq!(verifier::with_lists(&lab, &chain, &lists), Err(Error::CertRevoked), "{issuer:?}");
         lab.revoke(issuer, []);
-        let lists = judge::lists(&lab, &chain).await;
-        assert_eq!(judge::with_lists(&lab, &chain, &lists), Ok(()), "{issuer:?}, taken back");
+        let lists = verifier::lists(&lab, &chain).await;
+        assert_eq!(verifier::with_lists(&lab, &chain, &lists), Ok(()), "{issuer:?}, taken back");
     }
 }
 
@@ -119,10 +118,10 @@ async fn a_list_may_be_anything() {
     let mut half = lab.pki.crl(Authority::Microsoft2011);
     half.truncate(half.len() / 2);
     lab.serve_crl_reply(LEAVES, crl_response(half.clone()));
-    assert_eq!(judge::fetch(&lab, &judge::urls(&chain[0]).crls[0][0]).await, half);
-    assert!(judge::with_lists(&lab, &chain, &[half]).is_err());
+    assert_eq!(verifier::fetch(&lab, &verifier::urls(&chain[0]).crls[0][0]).await, half);
+    assert!(verifier::with_lists(&lab, &chain, &[half]).is_err());
     lab.plain.break_host(CRL_HOST, faults::proxy_authentication());
-    let (text, _) = super::client::get(lab.gate(CRL_HOST).addr(), CRL_HOST, "/microsoft2011.crl").await;
+    let (text, _) = super::client::get(lab.forwarder(CRL_HOST).addr(), CRL_HOST, "/microsoft2011.crl").await;
     assert!(text.starts_with("HTTP/1.1 407 "), "{text}");
 }
 
@@ -150,9 +149,9 @@ async fn a_pki_may_point_anywhere() {
     let points = Pointers::lists([genuine, "ldap:///CN=Lab?certificateRevocationList"]);
     let lab = Lab::start_with(Pki::pointing(now(), [(LEAVES, points.clone())])).await;
     let chain = chain(&lab, Authority::Microsoft2011);
-    assert_eq!(judge::urls(&chain[0]).crls, points.crls);
-    let lists = judge::lists(&lab, &chain).await;
-    assert_eq!(judge::with_lists(&lab, &chain, &lists), Ok(()));
+    assert_eq!(verifier::urls(&chain[0]).crls, points.crls);
+    let lists = verifier::lists(&lab, &chain).await;
+    assert_eq!(verifier::with_lists(&lab, &chain, &lists), Ok(()));
     let own = Leaf::new("maps.lab", Authority::Microsoft2011).pointers(Pointers::none());
-    assert_eq!(judge::urls(&lab.pki.issue(&own).cert[0]), judge::Urls::default());
+    assert_eq!(verifier::urls(&lab.pki.issue(&own).cert[0]), verifier::Urls::default());
 }

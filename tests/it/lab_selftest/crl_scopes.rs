@@ -1,11 +1,11 @@
-//! Lists that are for a part of the certificates, or that build on another list: read by x509-parser, judged by webpki.
+//! Partial and delta CRLs of the lab, parsed by x509-parser and evaluated by webpki.
 
 use webpki::Error;
 use x509_parser::extensions::{CRLDistributionPoints, GeneralName};
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, ParsedExtension};
 
-use super::judge;
+use super::verifier;
 use crate::lab::pki::crl::{Crl, ON_HOLD, Only, REMOVE_FROM_CRL, Scope};
 use crate::lab::pki::pointers::{CRL_HOST, Pointers};
 use crate::lab::pki::{Authority, Flaw, Issuer, Leaf, Pki};
@@ -28,12 +28,12 @@ fn only(only: Only) -> Scope {
     Scope { only, ..names(&[&own_url()]) }
 }
 
-/// What webpki says of a leaf by this list in place of the usual one.
+/// webpki's result for a leaf with this CRL in place of the usual one.
 async fn check(name: &str, order: impl Fn(Crl) -> Crl, expected: Result<(), Error>) {
     let lab = Lab::start().await;
     lab.serve_crl(LEAVES, &order(lab.pki.sound_crl(LEAVES)));
     let chain = lab.pki.identity("maps.lab", Authority::Microsoft2011, Flaw::None).cert.clone();
-    assert_eq!(judge::with_lists(&lab, &chain, &judge::lists(&lab, &chain).await), expected, "{name}");
+    assert_eq!(verifier::with_lists(&lab, &chain, &verifier::lists(&lab, &chain).await), expected, "{name}");
 }
 
 #[tokio::test]
@@ -156,5 +156,5 @@ async fn certificates_point_at_deltas_and_at_another_issuer_s_list() {
     assert!(matches!(&by[..], [GeneralName::DirectoryName(name)] if name == another.subject()), "{by:?}");
     let delta = lab.pki.sign_crl(ANOTHER, &Crl { delta_to: Some(1), ..lab.pki.sound_crl(ANOTHER) });
     lab.serve_url(&url, crl_response(delta.clone()));
-    assert_eq!(judge::fetch(&lab, &url).await, delta);
+    assert_eq!(verifier::fetch(&lab, &url).await, delta);
 }

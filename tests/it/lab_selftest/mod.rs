@@ -1,5 +1,5 @@
-//! The lab is what it claims to be, seen by plain clients and not by the exporter:
-//! when a scenario fails, the exporter is to blame. Waits are bounded throughout.
+//! Tests of the lab with plain clients, without the exporter, so that a failed scenario is the exporter's fault.
+//! All waits are bounded.
 
 mod aia;
 mod blackhole;
@@ -7,11 +7,11 @@ pub mod client;
 mod crl;
 mod crl_scopes;
 mod dns;
-mod gate;
+mod forwarder;
 mod genuine;
-mod judge;
 mod ocsp;
 mod origin;
 mod pki;
+pub mod tls_client;
+mod verifier;
 mod weak;
-pub mod witness;

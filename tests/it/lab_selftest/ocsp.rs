@@ -1,4 +1,4 @@
-//! OCSP answers, read by x509-ocsp and verified with ring: each is what was ordered, by GET, by POST and stapled.
+//! OCSP responses of the lab by GET, by POST and stapled, parsed by x509-ocsp and verified with ring.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use x509_ocsp::{
     BasicOcspResponse, CertId, CertStatus, OcspRequest, OcspResponse, OcspResponseStatus, Request, TbsRequest,
 };
 
-use super::witness::shown;
+use super::tls_client::shown;
 use crate::lab::pki::ocsp::{self, By, Ocsp, Question, Status};
 use crate::lab::pki::pointers::OCSP_HOST;
 use crate::lab::pki::{Authority, Issuer, Leaf, Signature};
@@ -49,7 +49,7 @@ async fn send(lab: &Lab, request: reqwest::RequestBuilder) -> Vec<u8> {
 
 async fn post(lab: &Lab, question: &OcspRequest) -> Vec<u8> {
     let client = crate::lab::client();
-    let url = format!("http://{}{}", lab.gate(OCSP_HOST).addr(), path(lab));
+    let url = format!("http://{}{}", lab.forwarder(OCSP_HOST).addr(), path(lab));
     let request = client.post(url).header("Content-Type", "application/ocsp-request");
     send(lab, request.body(question.to_der().unwrap())).await
 }
@@ -58,7 +58,7 @@ async fn get(lab: &Lab, question: &OcspRequest) -> Vec<u8> {
     let client = crate::lab::client();
     let text = STANDARD.encode(question.to_der().unwrap());
     let text = text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-    let url = format!("http://{}{}/{text}", lab.gate(OCSP_HOST).addr(), path(lab));
+    let url = format!("http://{}{}/{text}", lab.forwarder(OCSP_HOST).addr(), path(lab));
     send(lab, client.get(url)).await
 }
 
@@ -115,7 +115,7 @@ fn seconds(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// What an answer to the question about the leaf says and by whom it is signed, once this is ordered.
+/// Status and signer of the OCSP response for the leaf, with this change.
 async fn check(name: &str, order: Ocsp, status: u8, asked: bool, signed: bool) {
     let lab = Lab::start().await;
     lab.serve_ocsp(LEAVES, &order);
@@ -194,12 +194,12 @@ async fn errors_and_nonsense_pass_as_they_are() {
     lab.serve_ocsp_reply(LEAVES, ocsp_response(b"no answer".to_vec()));
     assert_eq!(get(&lab, &question).await, b"no answer");
     lab.plain.break_host(OCSP_HOST, faults::proxy_authentication());
-    let (text, _) = super::client::get(lab.gate(OCSP_HOST).addr(), OCSP_HOST, &path(&lab)).await;
+    let (text, _) = super::client::get(lab.forwarder(OCSP_HOST).addr(), OCSP_HOST, &path(&lab)).await;
     assert!(text.starts_with("HTTP/1.1 407 "), "{text}");
 }
 
 #[tokio::test]
-async fn a_revoked_leaf_is_revoked_everywhere_and_a_nonce_comes_back() {
+async fn revoked_leaves_and_nonces() {
     let lab = Lab::start().await;
     lab.revoke(LEAVES, [leaf().serial()]);
     let mut question = question(&lab);

@@ -1,4 +1,4 @@
-//! Faults before, in and after the handshake, seen byte by byte.
+//! Faults before, in and after the handshake, byte by byte.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Each flaw, seen by rustls with the genuine roots at the lab's moment; and the objects that the lab signs.
+//! Each certificate defect as rustls sees it with the genuine roots at the lab's time, and the lab's signed
+//! objects.
 
 use std::sync::Arc;
 

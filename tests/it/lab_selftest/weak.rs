@@ -1,4 +1,4 @@
-//! Weak keys and digests, seen in a handshake: they are weak and nothing else.
+//! Weak keys and digests in a handshake have no other defect.
 
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
@@ -8,10 +8,11 @@ use rustls::SignatureScheme;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
-use super::judge;
-use super::witness::shown;
+use super::tls_client::shown;
+use super::verifier;
+use crate::lab::Lab;
+use crate::lab::faults::Fault;
 use crate::lab::pki::{Authority, Flaw};
-use crate::lab::{Lab, faults::Fault};
 
 const SHA1: &str = "1.2.840.113549.1.1.5";
 const SHA256: &str = "1.2.840.113549.1.1.11";
@@ -65,7 +66,7 @@ async fn each_is_weak_where_it_says() {
             let (leaf, intermediate) = (read(&chain[0]), read(&chain[1]));
             assert_eq!((bits(&leaf), bits(&intermediate)), sizes, "{authority:?}, {flaw:?}");
             assert_eq!(signature(&leaf, &intermediate), algorithm, "{authority:?}, {flaw:?}");
-            assert_eq!(judge::chain(&lab, &chain).is_err(), minds, "{authority:?}, {flaw:?}");
+            assert_eq!(verifier::chain(&lab, &chain).is_err(), minds, "{authority:?}, {flaw:?}");
             signature(&intermediate, &read(&lab.pki.root(authority)));
         }
     }

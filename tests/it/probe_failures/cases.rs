@@ -1,11 +1,10 @@
-//! What can go wrong, stage by stage: a table for each. Checking them is `mod.rs`' work.
+//! The failure scenarios as data, one table per phase. `mod.rs` checks them.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use defender_exporter::catalog::{BodyKind, Evidence};
-use defender_exporter::observation::FailureReason as R;
-use defender_exporter::observation::Stage as S;
+use defender_exporter::observation::{FailureReason as R, Phase as S};
 
 use super::{Pair, names};
 use crate::lab::Lab;
@@ -20,7 +19,7 @@ use crate::scenario::Scenario;
 
 const EVERY: Duration = Duration::from_millis(200);
 
-/// An address that nobody can be met at, for as long as this lives.
+/// An address where nothing responds.
 pub enum Dead {
     /// It refuses.
     Refusing(Refusing),
@@ -57,7 +56,7 @@ pub enum Wrong {
     Connection(Dead),
     /// The origin does so.
     Origin(Fault),
-    /// This has been ordered for the host: what takes more than one server.
+    /// A setup of the host that needs more than one server.
     Ordered(Order),
 }
 
@@ -67,10 +66,13 @@ pub struct Case {
     pub name: String,
     /// Of the URL that is probed.
     pub scheme: &'static str,
-    /// What the probe meets.
+    /// The fault.
     pub wrong: Wrong,
     /// What the catalog demands of a genuine answer.
     pub evidence: Option<Evidence>,
+    /// Whether the plan alone finds it wrong: by its evidence, its roots, its hosts, its marks of block pages. A fetch, which has
+    /// no plan, is content.
+    pub by_plan: bool,
     /// How many redirects the catalog allows.
     pub follow_redirects: u8,
     /// The failure.
@@ -79,7 +81,13 @@ pub struct Case {
 
 impl Case {
     pub fn new(name: &str, scheme: &'static str, wrong: Wrong, expected: Pair) -> Self {
-        Self { name: name.to_owned(), scheme, wrong, evidence: None, follow_redirects: 0, expected }
+        let name = name.to_owned();
+        Self { name, scheme, wrong, evidence: None, by_plan: false, follow_redirects: 0, expected }
+    }
+
+    /// The same, found wrong by the plan alone.
+    fn by_plan(self) -> Self {
+        Self { by_plan: true, ..self }
     }
 
     /// An origin that does so; over TLS and without.
@@ -90,7 +98,7 @@ impl Case {
     /// An answer over plain HTTP that lacks this evidence.
     fn lacking(evidence: Evidence, response: Response, expected: Pair) -> Self {
         let case = Self::new(&format!("no {evidence:?}"), "http", Wrong::Origin(response.into()), expected);
-        Self { evidence: Some(evidence), ..case }
+        Self { evidence: Some(evidence), ..case.by_plan() }
     }
 }
 
@@ -177,7 +185,10 @@ fn chains() -> Vec<Case> {
         ("a missing intermediate at a host that isn't asked", foreign, R::UnknownIssuer),
     ];
     cases
-        .map(|(name, order, reason)| Case::new(name, "https", Wrong::Ordered(order), (S::Tls, reason)))
+        .map(|(name, order, reason)| {
+            let case = Case::new(name, "https", Wrong::Ordered(order), (S::Tls, reason));
+            Case { by_plan: reason == R::Intercepted, ..case }
+        })
         .into()
 }
 
@@ -225,31 +236,31 @@ fn answers() -> Vec<Case> {
     both.chain([late]).collect()
 }
 
-/// Heads that say no, or send elsewhere.
+/// Responses that refuse or redirect.
 fn refusals() -> Vec<Case> {
     let filtered = Response::new(403).header("X-Lab-Filter", "yes");
     let cases = [
         ("407", faults::proxy_authentication(), R::AuthRequired),
         ("511", Response::new(511).into(), R::BlockPage),
-        ("a filter's header", filtered.into(), R::BlockPage),
     ];
     let both =
         cases.iter().flat_map(|(name, reply, reason)| Case::of_both(name, reply, (S::Request, *reason)));
+    let filtered = Case::of_both("a filter's header", &filtered.into(), (S::Request, R::BlockPage));
     let away = || Wrong::Origin(Response::redirect(302, "http://portal.example/").into());
     let off_site = (S::Request, R::RedirectOffSite);
     let header = Evidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
     let others = [
-        Case::new("a captive portal", "http", away(), off_site),
-        Case { follow_redirects: 2, ..Case::new("a redirect off site", "https", away(), off_site) },
+        Case::new("a captive portal", "http", away(), off_site).by_plan(),
+        Case { follow_redirects: 2, ..Case::new("a redirect off site", "https", away(), off_site) }.by_plan(),
         Case::lacking(Evidence::Status, Response::new(404), (S::Request, R::Status)),
         Case::lacking(header, Response::new(200), (S::Request, R::WrongContent)),
     ];
-    both.chain(others).collect()
+    both.chain(filtered.map(Case::by_plan)).chain(others).collect()
 }
 
 /// Bodies that don't come, or don't end.
 fn bodies() -> Vec<Case> {
-    let promised = Response::new(200).body("late").before_body(Duration::from_secs(5));
+    let promised = Response::new(200).body("late").before_body(Duration::from_secs(60));
     let cases = [
         ("no body", promised.into(), R::Timeout),
         ("half a body", faults::silent_mid_body(), R::Timeout),
@@ -285,7 +296,7 @@ fn objects() -> Vec<Case> {
     cases
         .map(|(name, order, reason)| {
             let case = Case::new(name, "http", Wrong::Ordered(order), (S::Transfer, reason));
-            Case { evidence: Some(Evidence::Body(BodyKind::Crl)), ..case }
+            Case { evidence: Some(Evidence::Body(BodyKind::Crl)), ..case.by_plan() }
         })
         .into()
 }
@@ -312,6 +323,6 @@ fn contents() -> Vec<Case> {
         .map(|kind| Case::lacking(Evidence::Body(kind), welcome(), (S::Transfer, R::WrongContent)))
         .into();
     cases.push(Case::lacking(Evidence::Body(BodyKind::Crl), portal.clone(), blocked));
-    cases.extend(Case::of_both("a portal's page", &portal.into(), blocked));
+    cases.extend(Case::of_both("a portal's page", &portal.into(), blocked).map(Case::by_plan));
     cases
 }

@@ -1,36 +1,35 @@
-//! Every failure reason, produced on real sockets: scenario in, stage and reason out. The scenarios are in `cases.rs`.
+//! Every failure reason, on real sockets. The scenarios are in `cases.rs`.
 
 mod cases;
+mod fetched;
 mod names;
-mod oddities;
+mod unusual_responses;
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use defender_exporter::catalog::{Expectation, ProbeUrl};
 use defender_exporter::observation::{
-    FAILURE_PAIRS, FailureReason, Observation, Stage, StageOutcome, TlsFacts,
+    FAILURE_PAIRS, FailureReason, Observation, Phase, PhaseOutcome, TlsFacts,
 };
 use tokio::task::JoinSet;
 
-use crate::lab::blackhole::Refusing;
+use crate::lab::Lab;
 use crate::lab::faults::Fault;
 use crate::lab::pki::Flaw;
-use crate::lab::reply::Response;
-use crate::lab::{Lab, divert};
+use crate::load::{RunOut, run_out};
 use crate::scenario::Scenario;
 use cases::{Case, Dead, Wrong};
 
-/// When a probe that waits must end; nothing of what it waits for comes before five seconds.
+/// When a probe that waits must end; nothing of what it waits for comes within a minute.
 const DEADLINE: Duration = Duration::from_millis(1500);
 /// For a probe that ends by itself, however busy the machine.
-const AMPLE: Duration = Duration::from_secs(10);
+const AMPLE: Duration = Duration::from_secs(60);
 /// What a busy machine may add to a deadline.
 const SLACK: Duration = Duration::from_secs(1);
 
-type Pair = (Stage, FailureReason);
+type Pair = (Phase, FailureReason);
 
 #[tokio::test]
 async fn every_pair_has_a_scenario() {
@@ -48,7 +47,7 @@ async fn every_pair_has_a_scenario() {
         .iter()
         // Whether a chain is revoked is found out after the probe: `revocation.rs` has that. Proxies are `routes`' matter.
         .filter(|pair| {
-            pair.0 != Stage::Tunnel && !matches!(pair.1, FailureReason::Denied | FailureReason::BadGateway)
+            pair.0 != Phase::Tunnel && !matches!(pair.1, FailureReason::Denied | FailureReason::BadGateway)
         })
         .filter(|pair| {
             !matches!(pair.1, FailureReason::Internal | FailureReason::Revoked) && !seen.contains(pair)
@@ -67,23 +66,20 @@ async fn check(lab: Arc<Lab>, host: String, case: Case) {
     scenario.target.endpoint.follow_redirects = case.follow_redirects;
     let waits = case.expected.1 == FailureReason::Timeout;
     scenario.target.timeout = if waits { DEADLINE } else { AMPLE };
-    let limit = scenario.target.timeout + SLACK;
 
-    let scenario = spoil(&lab, scenario, &case.wrong);
-    let start = Instant::now();
-    let observation = match &case.wrong {
-        Wrong::Connection(Dead::Resetting(resetting)) => {
-            resetting.while_running(Box::pin(scenario.probe())).await
-        }
-        _ => scenario.probe().await,
+    let mut scenario = spoil(&lab, scenario, &case.wrong);
+    let resetting = match &case.wrong {
+        Wrong::Connection(Dead::Resetting(resetting)) => Some(resetting),
+        _ => None,
     };
-    let took = start.elapsed();
+    let RunOut { observation, took, disturbance } = run_out(case.expected.0, &mut scenario, resetting).await;
 
     let failure =
         observation.failure.as_ref().unwrap_or_else(|| panic!("{name}: no failure: {observation:?}"));
-    assert_eq!((failure.stage, failure.reason), case.expected, "{name}: {failure:?}");
-    assert!(took < limit, "{name}: took {took:?}");
-    keeps_its_evidence(&name, &observation, failure.stage);
+    assert_eq!((failure.phase, failure.reason), case.expected, "{name}: {failure:?}");
+    let limit = scenario.target.timeout + SLACK + disturbance;
+    assert!(took < limit, "{name}: took {took:?}, disturbed for {disturbance:?}");
+    keeps_its_evidence(&name, &observation, failure.phase);
     if let Wrong::Origin(Fault::Certificate(_, flaw)) = case.wrong {
         keeps_its_chain(&name, &host, &observation.facts.tls.unwrap(), flaw);
     }
@@ -113,43 +109,27 @@ fn spoil(lab: &Lab, mut scenario: Scenario, wrong: &Wrong) -> Scenario {
     }
 }
 
-/// Stages before the failure are done or don't apply, with a time where they are done; the failed one has a time.
-fn keeps_its_evidence(name: &str, observation: &Observation, failed: Stage) {
+/// Phases before the failure are done or don't apply, with a time where they are done; the failed one has a time.
+fn keeps_its_evidence(name: &str, observation: &Observation, failed: Phase) {
     let inspected = observation.facts.tls.as_ref().is_some_and(|tls| tls.intercepted);
-    for stage in Stage::ALL.iter().copied() {
-        let outcome = observation.facts.timings.outcome(stage);
-        let good = match stage.cmp(&failed) {
-            Ordering::Less => matches!(outcome, StageOutcome::Done | StageOutcome::NotApplicable),
-            Ordering::Equal => outcome == StageOutcome::Failed,
+    for phase in Phase::ALL.iter().copied() {
+        let outcome = observation.facts.timings.outcome(phase);
+        let good = match phase.cmp(&failed) {
+            _ if phase == Phase::Failover => outcome == PhaseOutcome::NotApplicable,
+            Ordering::Less => matches!(outcome, PhaseOutcome::Done | PhaseOutcome::NotApplicable),
+            Ordering::Equal => outcome == PhaseOutcome::Failed,
             // The answer's head can be refused after its body was read, and a chain that this machine trusts although
             // Defender doesn't is no reason not to ask.
-            Ordering::Greater if failed == Stage::Request || inspected => true,
-            Ordering::Greater => outcome == StageOutcome::NotReached,
+            Ordering::Greater if failed == Phase::Request || inspected => true,
+            Ordering::Greater => outcome == PhaseOutcome::NotReached,
         };
-        assert!(good, "{name}: {stage} is {outcome:?} although {failed} failed");
+        assert!(good, "{name}: {phase} is {outcome:?} although {failed} failed");
     }
 }
 
-/// A chain that was refused is told all the same.
+/// Refused chains are reported as well.
 fn keeps_its_chain(name: &str, host: &str, tls: &TlsFacts, flaw: Flaw) {
     let holder = if flaw == Flaw::WrongName { "elsewhere.lab" } else { host };
     assert!(!tls.verified, "{name}: {tls:?}");
     assert!(flaw == Flaw::Malformed || tls.chain[0].subject.contains(holder), "{name}: {tls:?}");
-}
-
-#[tokio::test]
-async fn a_redirect_that_fails_keeps_the_first_hop() {
-    let lab = Lab::start().await;
-    let mut scenario = Scenario::new(&lab, "https://maps.genuine.example/");
-    let next = ProbeUrl::parse("https://cdn.genuine.example/x").unwrap();
-    lab.tls.set("maps.genuine.example", "/", Response::redirect(302, next.as_str()));
-    scenario.target.endpoint.follow_redirects = 1;
-    scenario.target.endpoint.expect = Expectation::OneOf(vec![200]);
-    let refusing = Refusing::new();
-    scenario.config.connect_to.extend([divert(&next, refusing.addr())]);
-    let observation = scenario.probe().await;
-    let failure = observation.failure.unwrap();
-    assert_eq!((failure.stage, failure.reason), (Stage::Connect, FailureReason::Refused));
-    assert!(observation.facts.tls.unwrap().verified);
-    assert_eq!(observation.facts.http.unwrap().status, 302);
 }

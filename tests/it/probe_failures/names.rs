@@ -1,10 +1,9 @@
-//! What can go wrong with a name: fault by fault, over UDP and over TCP, and with the name server itself.
+//! DNS failures over UDP and TCP, and failures of the name server.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use defender_exporter::observation::FailureReason as R;
-use defender_exporter::observation::Stage as S;
+use defender_exporter::observation::{FailureReason as R, Phase as S};
 
 use super::cases::{Case, Dead, Wrong};
 use crate::lab::Lab;
@@ -21,7 +20,7 @@ fn answers() -> Vec<(&'static str, Answer, R)> {
         ("SERVFAIL", Answer::Servfail, R::Servfail),
         ("REFUSED", Answer::Refused, R::Refused),
         ("silence", Answer::Silence, R::Timeout),
-        ("too late", Answer::NoData.after(Duration::from_secs(5)), R::Timeout),
+        ("too late", Answer::NoData.after(Duration::from_secs(60)), R::Timeout),
         ("another question's id", Answer::WrongId(ip("203.0.113.7")), R::Timeout),
         ("0.0.0.0", Answer::Addresses(ip("0.0.0.0")), R::Sinkhole),
         ("127.0.0.1", Answer::Addresses(ip("127.0.0.1")), R::Sinkhole),
@@ -78,7 +77,7 @@ async fn without_tcp_only_what_is_truncated_fails() {
         lab.dns.set("maps.genuine.example", answer.clone());
         let failure =
             Scenario::new(&lab, "https://maps.genuine.example/").by_name().probe().await.failure.unwrap();
-        assert_eq!((failure.stage, failure.reason), (S::Resolve, expected), "{answer:?}: {failure:?}");
+        assert_eq!((failure.phase, failure.reason), (S::Resolve, expected), "{answer:?}: {failure:?}");
         assert_eq!(failure.detail.contains("truncated"), expected == R::Truncated, "{failure:?}");
     }
     assert!(lab.dns.asked().iter().all(|question| question.transport == Transport::Udp));

@@ -1,5 +1,5 @@
-//! Chromium without a window, told what to do over its DevTools protocol. The protocol goes through a pipe
-//! (`--remote-debugging-pipe`: file descriptor 3 in, 4 out, messages end with a zero byte), so that no port is needed.
+//! Headless Chromium, controlled with the DevTools protocol over a pipe (`--remote-debugging-pipe`: file descriptor
+//! 3 in, 4 out, messages end with a zero byte), so that no port is needed.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -12,8 +12,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long the browser may take for anything, however busy the machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::load::TEST_TIMEOUT;
+
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// As a test wants it: no sandbox, since CI is root in a container, and no word to anybody.
@@ -39,7 +39,7 @@ pub struct Browser {
     answers: Receiver<Value>,
     last: u64,
     session: Option<String>,
-    /// What the tab asked for.
+    /// The requests of the tab.
     asked: Vec<String>,
     /// What the console has against the page: errors, and violations of its policy.
     complaints: Vec<String>,
@@ -54,6 +54,7 @@ impl Browser {
             .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null"#])
             .arg(chromium)
             .args(FLAGS)
+            .env_remove("LD_PRELOAD") // .ci/dates: it crashes under another clock, and the page reads none
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -96,7 +97,7 @@ impl Browser {
         self.orders.write_all(format!("{order}\0").as_bytes()).unwrap();
         loop {
             let mut message =
-                self.answers.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no answer to {method}"));
+                self.answers.recv_timeout(TEST_TIMEOUT).unwrap_or_else(|_| panic!("no answer to {method}"));
             if message["id"] == self.last {
                 assert!(message["error"].is_null(), "{method}: {}", message["error"]);
                 return message["result"].take();
@@ -135,7 +136,7 @@ impl Browser {
 
     /// Waits until an expression holds in the page.
     pub fn until(&mut self, expression: &str) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TEST_TIMEOUT;
         while self.eval(expression) != true {
             assert!(
                 Instant::now() < deadline,
@@ -170,9 +171,9 @@ impl Browser {
         BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }
 
-    /// What was asked for so far, and what the console complained of.
+    /// The requests so far, and the errors on the console.
     pub fn heard(&mut self) -> (Vec<String>, Vec<String>) {
-        self.eval("0"); // whatever happened before has been told before this answer
+        self.eval("0"); // all earlier events arrive before this response
         (self.asked.clone(), self.complaints.clone())
     }
 }

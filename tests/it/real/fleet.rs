@@ -1,19 +1,20 @@
-//! deploy/fleet.md with real programs: an agent with the shipped configuration beside an exporter, a store in the centre that takes
-//! what it sends and evaluates the shipped rules, in a copy whose time runs faster.
+//! deploy/fleet.md with real programs: an agent with the shipped configuration, and a central store that receives
+//! its samples and evaluates the shipped rules with shorter durations.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use defender_exporter_needs::needs;
 use tempfile::TempDir;
 
 use super::process::Running;
-use super::stack::{Outage, Site, Tools, free_port, query, shorten};
+use super::stack::{Outage, Site, Tempo, Tools, free_port, query, shorten};
 
-/// What a loaded machine may add to the slowest alert, which takes a quarter of a minute.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// How long an alert may take at the fastest tempo; the slowest takes a quarter of a minute.
+const TEST_TIMEOUT: Duration = Duration::from_secs(150);
 
-/// What the shipped agent's configuration says of where it stands.
+/// The site in the shipped agent's configuration.
 const HERE: &str =
     "site=\"headquarters\", segment=\"clients\", instance=\"probe-headquarters\", job=\"defender\"";
 
@@ -33,30 +34,39 @@ struct Fleet<'a> {
     tools: &'a Tools,
     files: TempDir,
     centre: String,
+    tempo: Tempo,
 }
 
 impl<'a> Fleet<'a> {
     fn new(tools: &'a Tools, site: &Site) -> Self {
         let (files, centre) = (tempfile::tempdir().unwrap(), format!("127.0.0.1:{}", free_port()));
+        let tempo = site.tempo();
+        let minute = tempo.short(Duration::from_secs(60)).as_secs();
         let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).unwrap();
         let agent = with(
             &shipped("deploy/prometheus/agent.yml"),
             "\"localhost:10207\"",
             &format!("\"{}\"", site.address()),
         );
-        let agent = with(&agent, "  scrape_interval: 30s", "  scrape_interval: 1s\n  scrape_timeout: 1s");
+        let agent = with(
+            &agent,
+            "  scrape_interval: 30s",
+            &format!("  scrape_interval: {minute}s\n  scrape_timeout: {minute}s"),
+        );
         let store = format!("  - url: http://{centre}/api/v1/write");
         write("agent.yml", &with(&agent, "  - url: https://mimir.example/api/v1/push", &store));
         for rules in ["alerts/defender.rules.yml", "deploy/prometheus/fleet.rules.yml"] {
-            write(rules.rsplit('/').next().unwrap(), &shorten(&shipped(rules)));
+            write(rules.rsplit('/').next().unwrap(), &shorten(&shipped(rules), tempo));
         }
         // As deploy/fleet.md has it for a store that is Prometheus.
         write(
             "centre.yml",
-            "global: { evaluation_interval: 1s }\nrule_files: [defender.rules.yml, fleet.rules.yml]\n\
-             storage: { tsdb: { out_of_order_time_window: 4h } }\n",
+            &format!(
+                "global: {{ evaluation_interval: {minute}s }}\nrule_files: [defender.rules.yml, fleet.rules.yml]\n\
+                 storage: {{ tsdb: {{ out_of_order_time_window: 4h }} }}\n"
+            ),
         );
-        Self { tools, files, centre }
+        Self { tools, files, centre, tempo }
     }
 
     async fn start(&self, flags: &[&str]) -> Running {
@@ -69,11 +79,11 @@ impl<'a> Fleet<'a> {
         running
     }
 
-    /// The store. The last sample counts for five seconds, which are the five minutes of the shipped files.
+    /// The store. The last sample counts for the five minutes of the shipped files.
     async fn store(&self) -> Running {
         let address = format!("--web.listen-address={}", self.centre);
-        let flags =
-            ["--config.file=centre.yml", "--web.enable-remote-write-receiver", "--query.lookback-delta=5s"];
+        let lookback = format!("--query.lookback-delta={:?}", self.tempo.short(Duration::from_secs(300)));
+        let flags = ["--config.file=centre.yml", "--web.enable-remote-write-receiver", &lookback];
         self.start(&[&flags[..], &["--storage.tsdb.path=centre", &address]].concat()).await
     }
 
@@ -87,7 +97,7 @@ impl<'a> Fleet<'a> {
 
     /// Waits until an instant query in the centre has so many results.
     async fn until(&self, expression: &str, results: usize, agent: Option<&Running>) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.tempo.stretched(TEST_TIMEOUT);
         loop {
             let found = query(&self.centre, expression).await.unwrap();
             if found.len() == results {
@@ -103,10 +113,11 @@ impl<'a> Fleet<'a> {
     }
 }
 
+#[needs("prometheus", "prometheus-alertmanager")]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_sends_to_a_store_whose_rules_tell_outages_and_silence() {
-    let Some(tools) = Tools::find() else { return };
-    let mut site = Site::start(Outage::MapsRefused).await;
+async fn an_agent_writes_to_a_store_with_rules() {
+    let tools = Tools::find();
+    let mut site = Site::start(Outage::MapsRefused, Tempo::of_machine()).await;
     let fleet = Fleet::new(&tools, &site);
     let (_store, agent) = (fleet.store().await, fleet.agent().await);
     fleet.until(&format!("up{{{HERE}}} == 1"), 1, Some(&agent)).await;

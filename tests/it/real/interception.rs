@@ -1,5 +1,4 @@
-//! A real TLS inspector in front of the lab's MAPS is told apart from the genuine service, with its authority trusted by
-//! this machine and without.
+//! A real TLS inspector in front of the lab's MAPS is detected, whether or not the machine trusts its CA.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -7,11 +6,11 @@ use std::time::SystemTime;
 use defender_exporter::app;
 use defender_exporter::catalog::{Component, Endpoint, ProbeUrl, embedded};
 use defender_exporter::clock::Clock;
-use defender_exporter::observation::FailureReason as R;
-use defender_exporter::observation::{Observation, Stage};
+use defender_exporter::observation::{FailureReason as R, Observation, Phase};
+use defender_exporter::revocation::Cause;
 use defender_exporter::state::Snapshot;
-use defender_exporter::trust::revocation::Cause;
-use defender_exporter::verdict::Connection;
+use defender_exporter::verdict::MapsConnection;
+use defender_exporter_needs::needs;
 
 use super::mitmproxy::Mitmproxy;
 use super::tools;
@@ -127,17 +126,22 @@ async fn check(world: &World, inspector: Inspector, expected: &Found) {
         assert_eq!(unknown, expected.unknown, "{name}: {:?}", state.revocation);
         assert_eq!(state.revocation.is_some(), expected.verified, "{name}");
     }
-    let lost = snapshot.maps.iter().map(|maps| match maps.connection {
-        Connection::Connected => None,
-        Connection::Lost { stage: Stage::Tls, reason } => Some(reason),
-        other => panic!("{inspector:?}: {}: {other:?}", maps.options),
+    let lost = snapshot.maps.iter().map(|maps| match (&maps.connection, maps.connection.unserved()) {
+        (MapsConnection::Connected, _) => None,
+        // All needs, for the same reason.
+        (_, [first, rest @ ..])
+            if first.phase == Phase::Tls && rest.iter().all(|of| of.reason == first.reason) =>
+        {
+            Some(first.reason)
+        }
+        (other, _) => panic!("{inspector:?}: {}: {other:?}", maps.options),
     });
     assert_eq!(lost.collect::<Vec<_>>(), expected.lost, "{inspector:?}, by SSLOptions");
 }
 
 fn is_seen(name: &str, probe: &Observation, expected: &Found) {
-    let failure = probe.failure.as_ref().map(|failure| (failure.stage, failure.reason));
-    assert_eq!(failure, expected.reason.map(|reason| (Stage::Tls, reason)), "{name}: {probe:?}");
+    let failure = probe.failure.as_ref().map(|failure| (failure.phase, failure.reason));
+    assert_eq!(failure, expected.reason.map(|reason| (Phase::Tls, reason)), "{name}: {probe:?}");
     let tls = probe.facts.tls.as_ref().unwrap();
     assert_eq!((tls.verified, tls.intercepted), (expected.verified, expected.intercepted), "{name}: {tls:?}");
     assert!(tls.chain[0].issuer.contains(expected.issuer), "{name}: {tls:?}");
@@ -148,9 +152,10 @@ fn is_seen(name: &str, probe: &Observation, expected: &Found) {
     assert_eq!(genuine, expected.verified.then_some(true), "{name}: the answer behind it");
 }
 
+#[needs("mitmdump")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inspector_is_told_apart_from_the_genuine_service() {
-    let Some(mitmdump) = tools::find("mitmdump") else { return };
+    let mitmdump = tools::find("mitmdump");
     let world = World::start(&mitmdump).await;
 
     check(&world, Inspector::Stranger, &REFUSED).await;
@@ -164,9 +169,10 @@ async fn an_inspector_is_told_apart_from_the_genuine_service() {
     assert!(through.iter().all(|names| directly.contains(names)), "{through:?} as {directly:?}");
 }
 
+#[needs("mitmdump")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_says_that_tls_is_inspected() {
-    let Some(mitmdump) = tools::find("mitmdump") else { return };
+    let mitmdump = tools::find("mitmdump");
     let world = World::start(&mitmdump).await;
     let cases: [(Inspector, i32, &[&str]); 3] = [
         (Inspector::Nobody, 0, &["0 connected, 1 connected, 2 connected, 3 connected"]),
@@ -195,9 +201,10 @@ async fn the_program_says_that_tls_is_inspected() {
     }
 }
 
+#[needs("mitmdump")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_metrics_say_who_inspects_and_which_clients_are_lost() {
-    let Some(mitmdump) = tools::find("mitmdump") else { return };
+    let mitmdump = tools::find("mitmdump");
     let world = World::start(&mitmdump).await;
     let exporter = Exporter::start(&world.config(Inspector::Trusted));
     let connected = |metrics: &str| -> Vec<bool> {
@@ -209,7 +216,9 @@ async fn the_metrics_say_who_inspects_and_which_clients_are_lost() {
     let metrics = exporter.until("a verdict", judged).await;
     assert_eq!(connected(&metrics), [true, false, false, false]);
     let lost = samples(&metrics, "defender_maps_disconnected_reason");
-    let lost: Vec<_> = lost.iter().map(|(of, _)| [label(of, "ssl_options"), label(of, "reason")]).collect();
+    let mut lost: Vec<_> =
+        lost.iter().map(|(of, _)| [label(of, "ssl_options"), label(of, "reason")]).collect();
+    lost.dedup(); // the same of each need
     assert_eq!(lost, [["1", "revocation_unknown"], ["2", "intercepted"], ["3", "intercepted"]]);
     for name in ["defender_tls_intercepted", "defender_tls_verified"] {
         assert!(samples(&metrics, name).iter().all(|(_, value)| *value > 0.5), "{name}: {metrics}");

@@ -1,4 +1,4 @@
-//! mitmproxy in front of a server of the lab: a TLS inspector as networks have them, with an authority of its own.
+//! mitmproxy in front of a server of the lab: a TLS inspector with its own CA.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Mitmproxy {
         self.files.path().join("mitmproxy-ca-cert.pem")
     }
 
-    /// What it says of its connections.
+    /// Its log of connections.
     pub fn said(&self) -> String {
         self.program.said()
     }

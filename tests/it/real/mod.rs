@@ -1,11 +1,13 @@
-//! The exporter against real programs: what the lab only claims to be like. Each test says what it needs by
-//! [`tools::find`], and is skipped where that isn't installed.
+//! The exporter with real programs, which the lab only imitates. Each test declares its programs with
+//! `#[needs("program")]` and is ignored if one is missing.
 
 mod blocked_port;
 mod chromium;
 mod curl;
 mod firewall;
 mod fleet;
+mod getent;
+mod healthy_day;
 mod interception;
 mod limits;
 mod mitmproxy;
@@ -15,8 +17,10 @@ mod page;
 mod paging;
 mod panels;
 mod process;
+mod proxies;
+mod proxy_routes;
 mod squid;
 mod squid_routes;
 mod squid_selftest;
 mod stack;
-mod tools;
+pub mod tools;

@@ -1,5 +1,5 @@
-//! A network of a test's own, where it may do what only root may: the test runs once more, alone, in a namespace of Linux
-//! with nothing but loopback, and with nftables. The machine's own network is not touched.
+//! A network namespace per test, without root: the test runs again, alone, in a namespace with only loopback and
+//! nftables. The machine's own network is unaffected.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -11,7 +11,7 @@ use super::tools;
 /// Set for the run inside: the namespace that it must not be in.
 const OUTSIDE: &str = "DEFENDER_TEST_OUTSIDE";
 /// How a namespace is had: by root's rights, or as the root of a user namespace.
-const WAYS: [&[&str]; 2] = [&["--net"], &["--map-root-user", "--net"]];
+const UNSHARE_FLAGS: [&[&str]; 2] = [&["--net", "--mount"], &["--map-root-user", "--net", "--mount"]];
 
 /// The network. It goes with the process.
 pub struct Network {
@@ -19,19 +19,19 @@ pub struct Network {
     nft: PathBuf,
 }
 
-/// Runs `body` in a network of its own, or says why the test is skipped. `test` is the path of the test that calls this.
+/// Runs `body` in a network of its own. `test` is the path of the test that calls this, which needs `namespaces`.
 ///
 /// # Panics
 /// When the body does, or didn't run.
 pub fn alone<F: Future<Output = ()>>(test: &str, body: impl FnOnce(Network) -> F) {
-    let Some(network) = Network::find() else { return };
+    let network = Network::find();
     if let Some(outside) = std::env::var_os(OUTSIDE) {
         assert_ne!(outside, namespace(), "this is no namespace of its own");
         network.up();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         return runtime.block_on(body(network));
     }
-    let Some(mut inside) = network.unshare() else { return };
+    let mut inside = network.unshare();
     let (_, test) = test.split_once("::").unwrap(); // the crate's name is not part of a test's
     inside.arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]);
     let output = inside.env(OUTSIDE, namespace()).output().unwrap();
@@ -46,14 +46,13 @@ fn namespace() -> OsString {
 }
 
 impl Network {
-    fn find() -> Option<Self> {
-        Some(Self { ip: tools::find("ip")?, nft: tools::find("nft")? })
+    fn find() -> Self {
+        Self { ip: tools::find("ip"), nft: tools::find("nft") }
     }
 
-    /// What runs a program in a new network, in the first way that works here. None: the test is to be skipped, and this has
-    /// said so.
-    fn unshare(&self) -> Option<Command> {
-        let unshare = tools::find("unshare")?;
+    /// What runs a program in a new network, in the first way that works here.
+    fn unshare(&self) -> Command {
+        let unshare = tools::find("unshare");
         let by = |way: &&[&str]| {
             let mut command = Command::new(&unshare);
             command.args(*way).arg("--");
@@ -65,20 +64,17 @@ impl Network {
             let tried = by(way).args(["/bin/sh", "-c", &try_out]).output();
             tried.is_ok_and(|output| output.status.success())
         };
-        let way = WAYS.iter().find(works);
-        if way.is_none() {
-            tools::skip(
-                "a network of its own takes root's rights or user namespaces, and nftables in the kernel",
-            );
-        }
-        way.map(by)
+        by(UNSHARE_FLAGS
+            .iter()
+            .find(works)
+            .expect("root's rights or user namespaces, and nftables in the kernel"))
     }
 
     fn up(&self) {
         succeed(Command::new(&self.ip).args(["link", "set", "lo", "up"]));
     }
 
-    /// Makes an address this network's own.
+    /// Makes an address this network's own, with its prefix if it has one.
     pub fn add(&self, address: &str) {
         succeed(Command::new(&self.ip).args(["address", "add", address, "dev", "lo"]));
     }
@@ -89,7 +85,7 @@ impl Network {
         succeed_with(Command::new(&self.nft).args(["-f", "-"]), &rules);
     }
 
-    /// One rule for what comes in, and none besides. With `counter` in it, [`Self::hits`] tells of it.
+    /// A single rule for incoming packets. If it contains `counter`, [`Self::hits`] returns the count.
     pub fn rule(&self, rule: &str) {
         self.set(&format!("chain firewall {{ type filter hook input priority filter;\n{rule}\n}}"));
     }
@@ -111,7 +107,7 @@ fn succeed(command: &mut Command) -> String {
     succeed_with(command, "")
 }
 
-/// Runs a program with this to read; what it says.
+/// Runs a program with this input; returns its output.
 fn succeed_with(command: &mut Command, input: &str) -> String {
     let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = pipes.spawn().unwrap();

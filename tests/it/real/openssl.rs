@@ -1,15 +1,17 @@
-//! `openssl s_client` against the exporter: which handshakes it enters into, and how long it waits for a request.
+//! `openssl s_client` as a client of the exporter: accepted handshakes, and timeouts.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
+
+use defender_exporter_needs::needs;
 
 use super::tools;
 use crate::access::Served;
 use crate::access::pki::Ca;
 use crate::access::tls::start;
 
-/// What s_client says of a handshake that these arguments lead to, both its voices together.
+/// s_client's output for a handshake with these arguments, standard error included.
 fn s_client(openssl: &Path, served: &Served, args: &[&str]) -> String {
     let output = Command::new(openssl)
         .args(["s_client", "-connect", &served.address(), "-servername", "exporter.example"])
@@ -22,13 +24,14 @@ fn s_client(openssl: &Path, served: &Served, args: &[&str]) -> String {
 
 /// Holds that each of these handshakes shows this.
 fn check(served: &Served, cases: &[(&[&str], &str)]) {
-    let Some(openssl) = tools::find("openssl") else { return };
+    let openssl = tools::find("openssl");
     for (args, expected) in cases {
         let said = s_client(&openssl, served, args);
         assert!(said.contains(expected), "{args:?}: {expected:?} is not in\n{said}");
     }
 }
 
+#[needs("openssl")]
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_suites_and_curves() {
     let ca = Ca::new("Servers");
@@ -62,9 +65,10 @@ async fn versions_suites_and_curves() {
 }
 
 /// Ten seconds for a handshake and a head, however slowly they come.
+#[needs("openssl")]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_nothing_is_closed() {
-    let Some(openssl) = tools::find("openssl") else { return };
+    let openssl = tools::find("openssl");
     let served = start(&Ca::new("Servers"), "");
     let begin = Instant::now();
     let mut silent = Command::new(openssl)

@@ -1,12 +1,12 @@
-//! A program that runs beside a test: what it says is kept, and it ends with its value, also when the test panics.
+//! A program that runs beside a test: its output is stored, and it is killed on drop.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a program may take to say that it is ready, however busy the machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::load::TEST_TIMEOUT;
+
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The program.
@@ -26,12 +26,12 @@ impl Running {
         Self { child, said }
     }
 
-    /// The first line in which one of these stands, once it has been said. None when the program ends without it.
+    /// The first line that contains one of these texts. `None` if the program ends without it.
     ///
     /// # Panics
     /// When it doesn't come.
     pub async fn first_of(&mut self, signs: &[&str]) -> Option<String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TEST_TIMEOUT;
         loop {
             let ended = self.child.try_wait().unwrap().is_some();
             if ended {
@@ -47,7 +47,7 @@ impl Running {
         }
     }
 
-    /// All that it said so far, for a person.
+    /// All output so far.
     pub fn said(&self) -> String {
         self.lines().join("\n")
     }

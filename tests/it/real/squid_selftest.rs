@@ -1,11 +1,11 @@
-//! The Squid of these tests is what it claims to be, seen by a plain client: when a probe through it fails, the exporter
-//! is to blame.
+//! Tests of the Squid setup with a plain client, so that a failed probe is the exporter's fault.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use defender_exporter_needs::needs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,14 +17,14 @@ use super::squid::{PASSWORD, Policy, Squid, USER};
 use crate::lab::Lab;
 use crate::lab::reply::Response;
 use crate::lab_selftest::client::{connector, converse, request};
-use crate::lab_selftest::witness::shown_over;
+use crate::lab_selftest::tls_client::shown_over;
 
 const HOST: &str = "maps.genuine.example";
 const BASIC_WANTED: &str = "Proxy-Authenticate: Basic realm=\"Lab network\"\r\n";
 const DELAY: Duration = Duration::from_millis(400);
-const PATIENCE: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How a client asks a proxy.
+/// How a client sends requests to a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asks {
     ToConnect,
@@ -45,7 +45,7 @@ impl Asks {
 
 /// Sends a request; the head of the answer, and the connection that it came by.
 async fn ask(squid: SocketAddr, request: &str) -> (String, TcpStream) {
-    let asking = async {
+    let queries = async {
         let mut stream = TcpStream::connect(squid).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut head = Vec::new();
@@ -54,7 +54,7 @@ async fn ask(squid: SocketAddr, request: &str) -> (String, TcpStream) {
         }
         (String::from_utf8(head).unwrap(), stream)
     };
-    timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("{request:?} is not answered"))
+    timeout(TEST_TIMEOUT, queries).await.unwrap_or_else(|_| panic!("{request:?} is not answered"))
 }
 
 fn basic(password: &str) -> String {
@@ -62,7 +62,7 @@ fn basic(password: &str) -> String {
     format!("Proxy-Authorization: Basic {credentials}\r\n")
 }
 
-/// The lab with an answer to ask for.
+/// The lab with a response.
 async fn lab() -> Lab {
     let lab = Lab::start().await;
     lab.tls.set(HOST, "/", Response::new(200));
@@ -121,23 +121,24 @@ async fn check(lab: &Lab, squid: &Squid, case: &Case) {
     }
 }
 
+#[needs("squid-openssl")]
 #[tokio::test]
 async fn what_it_does_with_requests_is_as_ordered() {
     let lab = lab().await;
     let mut squid: Option<(Policy, Squid)> = None;
     for case in cases() {
         if squid.as_ref().is_none_or(|(policy, _)| *policy != case.policy) {
-            let Some(started) = Squid::start(&lab, case.policy).await else { return };
-            squid = Some((case.policy, started));
+            squid = Some((case.policy, Squid::start(&lab, case.policy).await));
         }
         check(&lab, &squid.as_ref().unwrap().1, &case).await;
     }
 }
 
+#[needs("squid-openssl")]
 #[tokio::test]
 async fn what_is_let_through_reaches_the_lab_under_its_own_name() {
     let lab = lab().await;
-    let Some(squid) = Squid::start(&lab, Policy::Open).await else { return };
+    let squid = Squid::start(&lab, Policy::Open).await;
     let (head, mut stream) = ask(squid.addrs()[0], &Asks::ForUrl.request("Connection: close\r\n")).await;
     let mut body = String::new();
     stream.read_to_string(&mut body).await.unwrap();
@@ -154,15 +155,16 @@ async fn what_is_let_through_reaches_the_lab_under_its_own_name() {
 
 /// Who issued the leaf that is shown at the other end of a tunnel.
 async fn issuer(tunnel: TcpStream) -> String {
-    let shown = timeout(PATIENCE, shown_over(tunnel, HOST)).await.unwrap();
+    let shown = timeout(TEST_TIMEOUT, shown_over(tunnel, HOST)).await.unwrap();
     let (_, leaf) = X509Certificate::from_der(&shown.chain[0]).unwrap();
     leaf.issuer().to_string()
 }
 
+#[needs("squid-openssl")]
 #[tokio::test]
 async fn it_thinks_for_as_long_as_ordered() {
     let lab = lab().await;
-    let Some(squid) = Squid::start(&lab, Policy::Late(DELAY)).await else { return };
+    let squid = Squid::start(&lab, Policy::Late(DELAY)).await;
     for asks in Asks::BOTH {
         let start = Instant::now();
         let (head, _) = ask(squid.addrs()[0], &asks.request("")).await;
@@ -171,21 +173,22 @@ async fn it_thinks_for_as_long_as_ordered() {
     }
 }
 
+#[needs("squid-openssl")]
 #[tokio::test]
 async fn it_looks_into_tls() {
     let lab = lab().await;
-    let Some(squid) = Squid::start(&lab, Policy::Inspecting).await else { return };
+    let squid = Squid::start(&lab, Policy::Inspecting).await;
     let authority = CertificateDer::from_pem_file(squid.authority()).unwrap();
     for addr in squid.addrs() {
         let (head, tunnel) = ask(addr, &Asks::ToConnect.request("")).await;
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         let name = ServerName::try_from(HOST).unwrap();
-        let shaken = connector(vec![authority.clone()]).connect(name, tunnel).await;
-        let stream = shaken.unwrap_or_else(|error| panic!("{error}: {}", squid.said()));
+        let unverified = connector(vec![authority.clone()]).connect(name, tunnel).await;
+        let stream = unverified.unwrap_or_else(|error| panic!("{error}: {}", squid.said()));
         let (answer, _) = converse(stream, &request("GET", HOST, "/")).await;
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("Via: 1.1 squid.lab"), "{answer}");
     }
-    // An exporter of another test may still ask at this port, which was its lab's a moment ago.
+    // An exporter of another test may still connect to this port, which its lab used before.
     let mut requests = lab.tls.requests();
     requests.retain(|request| request.head.contains("Via: 1.1 squid.lab"));
     assert_eq!(requests.len(), squid.addrs().len(), "{requests:?}");

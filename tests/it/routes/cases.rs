@@ -1,17 +1,16 @@
-//! What goes wrong at a proxy before the endpoint can be spoken to, as data. Checking it is `refusals.rs`' work.
+//! Failures at a proxy before the endpoint is reached, as data. `refusals.rs` checks them.
 
 use std::time::Duration;
 
 use defender_exporter::config::ProxyKind::{self, Http, Https, Socks5};
-use defender_exporter::observation::{FailureReason as R, Stage as S};
+use defender_exporter::observation::{FailureReason as R, Phase as S};
 
-use crate::lab::Lab;
-use crate::lab::faults;
 use crate::lab::pki::{Authority, Flaw};
 use crate::lab::proxy::{Kind, Order, Part, demand, socks};
 use crate::lab::reply::{End, Reply, Response, Step};
+use crate::lab::{Lab, faults};
 
-/// What the probe tells a proxy that asks.
+/// The probe's credentials for a proxy.
 pub const LOGIN: (&str, &str) = ("ann", "c0rrect-h0rse");
 
 const EVERY: Duration = Duration::from_millis(200);
@@ -35,7 +34,7 @@ pub struct Case {
     pub expected: (S, R),
     /// The status of the answer to CONNECT.
     pub status: Option<u16>,
-    /// What the detail says.
+    /// The expected detail.
     pub words: &'static [&'static str],
 }
 
@@ -73,8 +72,10 @@ impl Case {
 /// All of them; they may be tried at once.
 pub fn all(lab: &Lab) -> Vec<Case> {
     let mut all = statuses();
+    all.extend(phrases());
     all.extend(demands());
     all.extend(answers());
+    all.extend(others());
     all.extend(tunnels());
     all.extend(certificates(lab));
     all.extend(socks_replies());
@@ -83,7 +84,7 @@ pub fn all(lab: &Lab) -> Vec<Case> {
     all
 }
 
-/// Answers to CONNECT that say no.
+/// Refusals of CONNECT.
 fn statuses() -> Vec<Case> {
     let statuses = [
         (400, R::Denied),
@@ -102,7 +103,7 @@ fn statuses() -> Vec<Case> {
         let page = Response::new(status).body("<html>Denied by the lab's proxy</html>");
         Case::http("a status", Order::Reply(page.into()), reason)
             .status(status)
-            .saying(&["the proxy answers CONNECT with"])
+            .saying(&["the proxy answered CONNECT with"])
     };
     let mut all: Vec<_> = statuses.map(case).into();
     // As Squid's `deny_info` sends them for what an ACL denies.
@@ -122,6 +123,23 @@ fn statuses() -> Vec<Case> {
     all
 }
 
+/// Answers of status lines that no server writes.
+fn phrases() -> Vec<Case> {
+    let send = |line: &str| {
+        Order::Reply(Reply::Script(vec![Step::Send(format!("{line}\r\n\r\n").into()), Step::Hang]))
+    };
+    let case = |line, reason| Case::http("a reason phrase", send(line), reason);
+    vec![
+        // As Privoxy answers for a name that it can't resolve.
+        case("HTTP/1.1 404 No such domain", R::BadGateway)
+            .status(404)
+            .saying(&["the proxy answered CONNECT with 404: No such domain"]),
+        case("HTTP/1.1 403 Access violation", R::Denied)
+            .status(403)
+            .saying(&["the proxy answered CONNECT with 403: Access violation"]),
+    ]
+}
+
 /// Demands for authentication.
 fn demands() -> Vec<Case> {
     let chooses = |method| Order::Say(Part::Method, vec![Step::Send(vec![5, method]), Step::Hang]);
@@ -131,20 +149,30 @@ fn demands() -> Vec<Case> {
         Order::Reply(response.into())
     };
     let of_http = |name, order| Case::http(name, order, R::AuthRequired).status(407);
+    let unauthorized = Response::new(401).header("WWW-Authenticate", "Basic realm=\"lab\"");
+    let unauthorized = Order::Reply(unauthorized.into());
     let list = "Negotiate, NTLM, Digest realm=\"a, b\", qop=\"auth\", Basic realm=\"lab\"";
-    let none = &["it offers Negotiate, NTLM, Basic, and no user name and password are configured"];
-    let refused = &["it offers Negotiate, NTLM, Basic, and does not accept the configured user name"];
-    let unspoken = &["it offers Negotiate, NTLM, none of which this exporter speaks"];
+    let none = &["it offers Negotiate, NTLM, Basic, and no credentials are configured"];
+    let refused = &["it offers Negotiate, NTLM, Basic, and rejected the configured user name"];
+    let unspoken = &["it offers Negotiate, NTLM, none of which this exporter supports"];
     vec![
         of_http("a demand", Order::Reply(demand())).saying(none),
         of_http("another password", Order::Demand("ann", "another")).known().saying(refused),
+        // As tinyproxy answers a wrong password.
+        Case::http("a demand by 401", Order::Reply(Response::new(401).into()), R::AuthRequired)
+            .status(401)
+            .known()
+            .saying(&["401 instead of 407", "rejected the configured user name and password"]),
+        Case::http("a demand by 401 with its schemes", unauthorized, R::AuthRequired)
+            .status(401)
+            .saying(&["401 instead of 407: it offers Basic, and no credentials are configured"]),
         of_http("several schemes in one header", offers(&[list]))
-            .saying(&["it offers Negotiate, NTLM, Digest, Basic, and no user name"]),
+            .saying(&["it offers Negotiate, NTLM, Digest, Basic, and no credentials"]),
         of_http("without Basic", offers(&["Negotiate", "NTLM"])).saying(unspoken),
         of_http("without Basic, with a login", offers(&["Negotiate", "NTLM"])).known().saying(unspoken),
-        of_http("no scheme at all", offers(&[])).saying(&["407, without saying how"]),
+        of_http("no scheme at all", offers(&[])).saying(&["407, without an offered method"]),
         Case::socks("a demand, and no login", Order::Demand("ann", "x"), R::AuthRequired),
-        Case::socks("GSSAPI", chooses(1), R::AuthRequired).saying(&["none that this exporter speaks"]),
+        Case::socks("GSSAPI", chooses(1), R::AuthRequired).saying(&["no supported method"]),
         Case::socks("GSSAPI, with a login", chooses(1), R::AuthRequired).known(),
         Case::socks("no method that is offered", Order::NoMethod, R::AuthRequired),
         Case::socks("no method that is offered, with a login", Order::NoMethod, R::AuthRequired).known(),
@@ -155,7 +183,7 @@ fn demands() -> Vec<Case> {
 fn answers() -> Vec<Case> {
     let raw = |bytes: &[u8]| Reply::Script(vec![Step::Send(bytes.to_vec()), Step::Hang]);
     let cut_head = vec![Step::Send(b"HTTP/1.1 200 OK\r\nX-L".to_vec()), Step::End(End::Close)];
-    let late = Response::new(200).before_head(Duration::from_secs(5));
+    let late = Response::new(200).before_head(Duration::from_secs(60));
     let switching = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: lab\r\n\r\n";
     let cases = [
         ("silence", faults::silent(), R::Timeout),
@@ -178,6 +206,34 @@ fn answers() -> Vec<Case> {
     cases.chain([other]).collect()
 }
 
+/// What another protocol answers first, and the words for it where the proxy is configured as `http`.
+pub const OTHERS: [(&[u8], &str); 6] = [
+    (b"\x15\x03\x01\0\x02\x02\x46", "the proxy answered with a TLS alert: it expects https://"),
+    (b"\x05\xff", "the proxy answered with SOCKS 5: it expects socks5://"),
+    (b"\0\x5b\0\0\0\0\0\0", "the proxy answered with SOCKS 4, which is not supported"),
+    (b"\0\0\x12\x04\0\0\0\0\0", "the proxy answered with HTTP/2, which is not supported"),
+    (b"SSH-2.0-OpenSSH_9.9\r\n", "the proxy answered with an SSH banner: it is not a proxy"),
+    (b"220 mail.lab ESMTP\r\n", "the proxy answered with a mail or FTP greeting: it is not a proxy"),
+];
+
+/// Proxies of another kind than the configured one.
+fn others() -> Vec<Case> {
+    let send = |bytes: &[u8]| vec![Step::Send(bytes.to_vec()), Step::Hang];
+    let http = OTHERS.iter().map(|(bytes, words)| {
+        let order = Order::Reply(Reply::Script(send(bytes)));
+        Case::http("another kind", order, R::Protocol).saying(std::slice::from_ref(words))
+    });
+    let socks = [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &["the proxy answered with HTTP: it expects http://"]),
+        (b"\x15\x03\x01\0\x02\x02\x46", &["the proxy answered with a TLS alert: it expects https://"]),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", &["the proxy answered with an SSH banner: it is not a proxy"]),
+    ];
+    let socks = socks.into_iter().map(|(bytes, words)| {
+        Case::socks("another kind", Order::Say(Part::Method, send(bytes)), R::Protocol).saying(words)
+    });
+    http.chain(socks).collect()
+}
+
 /// Tunnels that are none.
 fn tunnels() -> Vec<Case> {
     let script = |steps: Vec<Step>| {
@@ -185,12 +241,14 @@ fn tunnels() -> Vec<Case> {
         Order::Reply(Reply::Script(steps))
     };
     let hello = || Step::Send(b"220 mail.lab ESMTP\r\n".to_vec());
+    let late = || Step::Send(b"HTTP/1.1 503 Service Unavailable\r\n\r\n".to_vec());
     let hasty = Order::Reply(Reply::Script(vec![Step::Send([ESTABLISHED, b"lab"].concat()), Step::Hang]));
     let before = [Case::http("a tunnel that speaks first", hasty, R::Protocol)];
     let after = [
         ("a tunnel that hangs", vec![Step::Hang], R::Timeout),
         ("a tunnel that ends", vec![Step::Wait(faults::MOMENT), Step::End(End::Cut)], R::Closed),
         ("a tunnel to another", vec![Step::Wait(faults::MOMENT), hello(), Step::Hang], R::NotTls),
+        ("an error behind the 200", vec![Step::Wait(faults::MOMENT), late(), Step::Hang], R::NotTls),
     ];
     let after = after.map(|(name, steps, reason)| Case {
         expected: (S::Tls, reason),
@@ -204,10 +262,10 @@ fn certificates(lab: &Lab) -> Vec<Case> {
     let identity = |authority, flaw| Kind::Https(lab.pki.identity("127.0.0.1", authority, flaw));
     let other = Kind::Https(lab.pki.identity("other.lab", Authority::DigicertG2, Flaw::None));
     let cases: [(_, _, &[&str]); 4] = [
-        ("nobody's certificate", identity(Authority::Inspector, Flaw::None), &["UnknownIssuer"]),
+        ("nobody's certificate", identity(Authority::Inspector, Flaw::None), &["the issuer is unknown"]),
         ("another's certificate", other, &["other.lab"]),
         ("an expired certificate", identity(Authority::DigicertG2, Flaw::Expired), &["expired"]),
-        ("a proxy without TLS", Kind::Http, &["TLS to the proxy"]),
+        ("a proxy without TLS", Kind::Http, &["TLS to the proxy: it answered with HTTP: it expects http://"]),
     ];
     let both = cases.into_iter().flat_map(|(name, of, words)| {
         let case = Case::of(name, Https, of.clone(), Order::Pass, R::ProxyTls).saying(words);
@@ -231,7 +289,7 @@ fn socks_replies() -> Vec<Case> {
         (255, R::Protocol),
     ];
     let case = |(code, reason), scheme| {
-        let words: &[&str] = if code > 8 { &["a reply that isn't assigned"] } else { &["SOCKS: "] };
+        let words: &[&str] = if code > 8 { &["an unassigned reply code"] } else { &["SOCKS: "] };
         Case::socks(&format!("reply {code}"), Order::Socks(code), reason).over(scheme).saying(words)
     };
     replies.into_iter().flat_map(|reply| [case(reply, "https"), case(reply, "http")]).collect()

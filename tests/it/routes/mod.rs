@@ -1,12 +1,14 @@
-//! Probes by proxies, on real sockets: what each kind of proxy is asked, what it says, and what a probe makes of it.
+//! Probes through proxies, on real sockets: the requests that each kind of proxy receives, and its responses.
 
 mod cases;
 mod pac;
-mod pages;
+mod pac_dns;
+mod pac_sources;
+mod proxy_kinds;
+mod proxy_pages;
 mod refusals;
-mod stays;
+mod same_route;
 mod tls;
-mod ways;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,14 +16,14 @@ use std::sync::Arc;
 use defender_exporter::config::{
     Credentials, HostPort, NoProxy, Proxies, Proxy as ProxyConfig, ProxyKind, Secret, Via,
 };
-use defender_exporter::observation::{Observation, Stage, StageOutcome};
+use defender_exporter::observation::{Observation, Phase, PhaseOutcome};
 
 use crate::lab::Lab;
 use crate::lab::proxy::{Kind, Proxy};
 use crate::lab::reply::Response;
 use crate::scenario::Scenario;
 
-/// The host that is probed, which nobody but the proxies can resolve.
+/// The probed host, which only the proxies can resolve.
 const HOST: &str = "maps.genuine.example";
 
 /// A proxy of this kind with the lab's origins behind it.
@@ -55,13 +57,13 @@ pub fn at(addr: SocketAddr) -> HostPort {
     HostPort { host, port: addr.port() }
 }
 
-/// The stages that were gone through, in a letter each: Done, Failed, Not reached, `-` not applicable.
-fn stages(observation: &Observation) -> String {
-    let letter = |stage: &Stage| match observation.facts.timings.outcome(*stage) {
-        StageOutcome::Done => 'D',
-        StageOutcome::Failed => 'F',
-        StageOutcome::NotReached => 'N',
-        StageOutcome::NotApplicable => '-',
+/// The phases that were gone through, in a letter each: Done, Failed, Not reached, `-` not applicable.
+fn phases(observation: &Observation) -> String {
+    let letter = |phase: &Phase| match observation.facts.timings.outcome(*phase) {
+        PhaseOutcome::Done => 'D',
+        PhaseOutcome::Failed => 'F',
+        PhaseOutcome::NotReached => 'N',
+        PhaseOutcome::NotApplicable => '-',
     };
-    Stage::ALL.iter().map(letter).collect()
+    Phase::ALL.iter().map(letter).collect()
 }

@@ -1,22 +1,23 @@
-//! Routes whose proxy a PAC script chooses: from a file, a URL, or found by the name `wpad`.
+//! Routes with a PAC script: from a file, a URL, or WPAD.
 
 use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::{ConnectTo, HostPort, PacConfig, PacSource, Via};
-use defender_exporter::observation::{FailureReason as R, Stage};
+use defender_exporter::observation::{FailureReason as R, Phase};
 
-use super::{HOST, proxy, stages};
-use crate::lab::Lab;
+use super::{HOST, phases, proxy};
+use crate::lab::dns::Answer;
 use crate::lab::proxy::Kind;
 use crate::lab::reply::Response;
-use crate::lab::{faults, host_port};
+use crate::lab::{Lab, faults, host_port};
+use crate::load::Disturbance;
 use crate::scenario::Scenario;
 
 const PAC: &str = "http://pac.lab/proxy.pac";
 
 /// A probe of the host by what this source's script chooses.
-fn by(lab: &Lab, scheme: &str, source: PacSource) -> Scenario {
+pub(super) fn by(lab: &Lab, scheme: &str, source: PacSource) -> Scenario {
     for origin in [&lab.tls, &lab.plain] {
         origin.set(HOST, "/", Response::new(200));
     }
@@ -30,12 +31,12 @@ fn by(lab: &Lab, scheme: &str, source: PacSource) -> Scenario {
     scenario
 }
 
-fn url() -> PacSource {
+pub(super) fn url() -> PacSource {
     PacSource::Url(ProbeUrl::parse(PAC).unwrap())
 }
 
 /// Serves a script with this body of its function.
-fn serve(lab: &Lab, body: &str) {
+pub(super) fn serve(lab: &Lab, body: &str) {
     let script = format!("function FindProxyForURL(url, host) {{ {body} }}");
     lab.plain.set("pac.lab", "/", Response::new(200).body(script));
 }
@@ -59,8 +60,43 @@ async fn a_script_chooses_for_each_url() {
     }
 }
 
+/// The next proxy is tried if one can't be connected to, as clients do; not if it answers.
 #[tokio::test]
-async fn a_script_may_send_directly_and_stand_in_a_file_or_behind_wpad() {
+async fn a_second_proxy_is_tried() {
+    let lab = Lab::start().await;
+    let good = proxy(&lab, Kind::Http);
+    lab.dns.set("gone.lab", Answer::Nxdomain);
+    let (dead, good) = ("PROXY 127.0.0.1:1", format!("PROXY {}", good.addr()));
+    let gone = "PROXY gone.lab:8080";
+    // The script's answer, the proxy that counts, the reasons of those before it, and the probe's own failure.
+    let cases = [
+        (format!("{good}; DIRECT"), &good[6..], vec![], None),
+        (format!("{dead}; {good}"), &good[6..], vec![R::Refused], None),
+        (format!("{gone}; {dead}; {good}"), &good[6..], vec![R::Nxdomain, R::Refused], None),
+        (format!("{dead}; DIRECT"), "direct", vec![R::Refused], None),
+        (format!("{dead}; {gone}"), "gone.lab:8080", vec![R::Refused], Some((Phase::Resolve, R::Nxdomain))),
+    ];
+    for (answer, chosen, failed, failure) in cases {
+        serve(&lab, &format!("return '{answer}';"));
+        let mut scenario = by(&lab, "https", url());
+        scenario.target.timeout = Duration::from_secs(20);
+        let here = host_port(&scenario.target.endpoint.url);
+        scenario.config.connect_to.insert(here, ConnectTo::Address(lab.tls.addr()));
+        let observation = scenario.probe().await;
+        let facts = &observation.facts;
+        assert_eq!(observation.failure.as_ref().map(|f| (f.phase, f.reason)), failure, "{answer}");
+        let proxy = facts.proxy.as_deref().unwrap();
+        assert_eq!(proxy.strip_prefix("http://").unwrap_or(proxy), chosen, "{answer}");
+        let before: Vec<_> = facts.failed_attempts.iter().map(|attempt| attempt.failure.reason).collect();
+        assert_eq!(before, failed, "{answer}");
+        if let Some(failure) = &observation.failure {
+            assert!(failure.detail.contains("before it: proxy 127.0.0.1:1"), "{failure:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn scripts_from_file_url_and_wpad() {
     let lab = Lab::start().await;
     let direct = "function FindProxyForURL(url, host) { return 'DIRECT'; }";
     let file = lab.files().join("proxy.pac");
@@ -94,12 +130,13 @@ async fn what_is_wrong_with_a_script_is_its_own_reason() {
     ];
     for (body, reason) in cases {
         serve(&lab, body);
-        let start = Instant::now();
+        let (start, disturbance) = (Instant::now(), Disturbance::of_process(std::process::id()));
         let observation = by(&lab, "https", url()).probe().await;
         let failure = observation.failure.clone().unwrap_or_else(|| panic!("{body}: {observation:?}"));
-        assert_eq!((failure.stage, failure.reason), (Stage::Tunnel, reason), "{body}: {failure:?}");
-        assert_eq!(stages(&observation), "NNNNNN", "{body}: nothing was connected to");
-        assert!(start.elapsed() < Duration::from_secs(6), "{body}: {:?}", start.elapsed());
+        assert_eq!((failure.phase, failure.reason), (Phase::Tunnel, reason), "{body}: {failure:?}");
+        assert_eq!(phases(&observation), "N-NNNNN", "{body}: nothing was connected to");
+        let (took, limit) = (start.elapsed(), Duration::from_secs(6) + disturbance.so_far());
+        assert!(took < limit, "{body}: {took:?}, {disturbance}");
     }
     let replies: [(&str, crate::lab::reply::Reply); 3] = [
         ("404", Response::new(404).into()),
@@ -110,18 +147,18 @@ async fn what_is_wrong_with_a_script_is_its_own_reason() {
         lab.plain.set("pac.lab", "/", reply);
         let failure = by(&lab, "https", url()).probe().await.failure.unwrap();
         assert_eq!(
-            (failure.stage, failure.reason),
-            (Stage::Tunnel, R::PacUnreachable),
+            (failure.phase, failure.reason),
+            (Phase::Tunnel, R::PacUnreachable),
             "{name}: {failure:?}"
         );
     }
     let nowhere = PacSource::File(lab.files().join("not-there.pac"));
     let failure = by(&lab, "https", nowhere).probe().await.failure.unwrap();
-    assert_eq!((failure.stage, failure.reason), (Stage::Tunnel, R::PacUnreachable));
+    assert_eq!((failure.phase, failure.reason), (Phase::Tunnel, R::PacUnreachable));
     assert!(failure.detail.contains("no such file"), "{failure:?}");
 }
 
-/// Chosen once, the script is kept; and whoever asks for many is asked once.
+/// The script is loaded once and cached, also for concurrent requests.
 #[tokio::test]
 async fn a_script_is_not_fetched_for_every_probe() {
     let lab = Lab::start().await;
@@ -146,7 +183,7 @@ async fn a_script_that_does_not_come_is_waited_for_once() {
     let prober = scenario.prober();
     for _ in 0..3 {
         let failure = prober.probe(defender_exporter::plan::TargetId(0)).await.failure.unwrap();
-        assert_eq!((failure.stage, failure.reason), (Stage::Tunnel, R::PacUnreachable), "{failure:?}");
+        assert_eq!((failure.phase, failure.reason), (Phase::Tunnel, R::PacUnreachable), "{failure:?}");
     }
     assert_eq!(lab.plain.connections(), 1);
 }

@@ -1,4 +1,4 @@
-//! TLS to the proxy itself.
+//! TLS to the proxy.
 
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +24,7 @@ fn is_well(observation: &Observation) {
 }
 
 #[tokio::test]
-async fn its_certificate_is_judged_at_the_time_of_the_probe() {
+async fn the_proxy_certificate_is_verified_at_probe_time() {
     let lab = Lab::start_with(Pki::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000))).await;
     let (_proxy, scenario) = by_tls(&lab, Authority::DigicertG2);
     is_well(&scenario.probe().await);

@@ -133,7 +133,7 @@ impl Alerts {
         tests.map(|test| (test.alertname.clone(), !test.exp_alerts.is_empty())).collect()
     }
 
-    /// Every query, series and sample of rules, annotations and tests, with the place where it stands.
+    /// Every query, series and sample of rules, annotations and tests, with its place.
     pub fn queries(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         for rule in &self.rules {
@@ -154,7 +154,7 @@ impl Alerts {
     }
 }
 
-/// The queries of a template: they stand in backticks, with `%q` for values to come.
+/// The queries of a template: in backticks, with `%q` for values.
 fn template_queries(text: &str) -> Vec<String> {
     let queries = text.split('`').skip(1).step_by(2);
     queries.map(|query| query.replace("%q", "\"%q\"")).collect()
@@ -175,7 +175,7 @@ pub fn comparisons(text: &str) -> Vec<(String, String)> {
     found.collect()
 }
 
-/// What a text says `explain` explains.
+/// The arguments of `explain` in a text.
 pub fn explained(text: &str) -> Vec<String> {
     let codes = text.split("defender-exporter explain ").skip(1).map(|rest| {
         rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).collect::<String>()

@@ -1,15 +1,16 @@
-//! Which metrics, labels and label values a query may name: those of the exporter's table, and a list of what is still to come.
+//! The metrics, labels and label values that queries may name: those of the metric table, and a list of planned
+//! ones.
 
 use std::collections::BTreeSet;
 
-use defender_exporter::catalog::Component;
+use defender_exporter::catalog::{Component, embedded};
 use defender_exporter::host;
 use defender_exporter::host::events::EventKind;
 use defender_exporter::metrics::{Kind, Metric};
-use defender_exporter::observation::{FailureReason, Stage};
+use defender_exporter::observation::{FailureReason, Phase};
+use defender_exporter::revocation::{Cause, Status};
 use defender_exporter::signatures::Finding;
-use defender_exporter::trust::revocation::{Cause, Status};
-use defender_exporter::verdict::SslOptions;
+use defender_exporter::verdict::{ConcernKind, SslOptions, Verdict};
 
 use crate::promql::{Matcher, Query};
 
@@ -54,11 +55,17 @@ pub fn is_label(label: &str) -> bool {
 pub fn values(label: &str) -> Option<Vec<&'static str>> {
     let words = match label {
         "component" => Component::ALL.iter().map(|word| word.as_str()).collect(),
-        "stage" | "phase" => Stage::ALL.iter().map(|word| word.as_str()).collect(),
+        "phase" => Phase::ALL.iter().map(|word| word.as_str()).collect(),
         "reason" => {
             let reasons = FailureReason::ALL.iter().map(|word| word.as_str());
             reasons.chain(Cause::ALL.iter().map(|word| word.as_str())).collect()
         }
+        "state" => Verdict::ALL.iter().map(|word| word.as_str()).collect(),
+        "need" => {
+            let maps = embedded().components.iter().find(|spec| spec.component == Component::Maps);
+            maps.into_iter().flat_map(|spec| &spec.needs).map(String::as_str).collect()
+        }
+        "concern" => ConcernKind::ALL.iter().map(|word| word.as_str()).collect(),
         "status" => Status::ALL.iter().map(|word| word.as_str()).collect(),
         "ssl_options" => SslOptions::ALL.iter().map(|word| word.as_str()).collect(),
         "family" => vec!["ipv4", "ipv6"],
@@ -116,7 +123,7 @@ pub fn complaints(query: &Query, recorded: &BTreeSet<String>) -> Vec<String> {
 /// Labels that users set on their targets; the tests see to it that they live through the rules.
 const OWN: &[&str] = &["site"];
 
-/// The values in a matcher that its label can't have. `%q` stands for one that a template fills in.
+/// The values in a matcher that its label can't have. `%q` is a placeholder of a template.
 fn bad_values(metric: &str, matcher: &Matcher) -> Vec<String> {
     let Some(words) = values_of(metric, &matcher.label).filter(|_| matcher.value != "%q") else {
         return vec![];

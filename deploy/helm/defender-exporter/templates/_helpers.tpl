@@ -1,10 +1,10 @@
-{{- /* Names and labels that several templates share. */ -}}
+{{- /* Shared names and labels. */ -}}
 
 {{- define "defender-exporter.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{- /* The release's name, and the chart's where the release's doesn't have it. */ -}}
+{{- /* The release's name, followed by the chart's unless it contains it. */ -}}
 {{- define "defender-exporter.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}

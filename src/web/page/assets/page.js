@@ -1,28 +1,28 @@
-// Keeps the page fresh without losing place: fetches the page again and takes over what differs, so that what is open,
-// focused, selected or scrolled to stays so. Filters by asking for the filtered page. Without it the page works by its form.
+// Refreshes the page in place: fetches it again and patches the differences into the DOM, which preserves open details,
+// focus, selection and scroll position. Filters by fetching the filtered page. Without the script, the form works alone.
 "use strict";
 
 (() => {
-  const PERIOD = 10_000; // milliseconds between two refreshes
-  const PATIENCE = 15_000; // how long an answer may take
-  const TYPING = 200; // how long nothing is typed before it is searched for
+  const PERIOD = 10_000; // milliseconds between refreshes
+  const REQUEST_TIMEOUT = 15_000; // milliseconds
+  const TYPING = 200; // milliseconds after the last keystroke before filtering
 
   const form = document.getElementById("filter");
   const pause = document.getElementById("pause");
   const stale = document.getElementById("stale");
-  const opened = new Set(); // ids of what the user opened, kept while a filter hides it
+  const opened = new Set(); // ids of the details that the user opened, kept while a filter hides them
   let paused = false;
-  let request; // the one under way
+  let request; // the AbortController of the request in progress
   let timer;
 
-  /** The page's address for what the form asks. */
+  /** The page's URL for the values in the form. */
   function address() {
-    const asked = [...new FormData(form)].filter(([, value]) => value.trim() !== "");
-    return asked.length ? "?" + new URLSearchParams(asked) : "./";
+    const values = [...new FormData(form)].filter(([, value]) => value.trim() !== "");
+    return values.length ? "?" + new URLSearchParams(values) : "./";
   }
 
-  /** Makes a node like another one, and leaves alone what is alike. */
-  function take(from, to) {
+  /** Patches a node to match another one. Leaves equal subtrees and `data-keep` elements unchanged. */
+  function patch(from, to) {
     if (from.isEqualNode(to) || from.dataset?.keep !== undefined) return;
     if (from.nodeType === Node.TEXT_NODE) {
       from.data = to.data;
@@ -34,10 +34,10 @@
     for (const { name } of [...from.attributes]) {
       if (!to.hasAttribute(name) && !(name === "open" && from.localName === "details")) from.removeAttribute(name);
     }
-    takeChildren(from, to);
+    patchChildren(from, to);
   }
 
-  function takeChildren(from, to) {
+  function patchChildren(from, to) {
     const wanted = new Set([...to.children].map((child) => child.id));
     for (const child of [...from.children]) {
       if (child.id && !wanted.has(child.id)) child.remove();
@@ -51,16 +51,16 @@
         from.insertBefore(document.importNode(next, true), at);
         continue;
       }
-      // What is moved loses the focus: rather, what stands before it and isn't wanted goes first.
+      // Moving a node drops its focus. Removing the nodes without an id before it often makes the move unnecessary.
       while (at && at !== known && !at.id) at = remove(at);
       if (known === at) at = at.nextSibling;
       else from.insertBefore(known, at);
-      take(known, next);
+      patch(known, next);
     }
     while (at) at = remove(at);
   }
 
-  /** Removes a node; the one after it. */
+  /** Removes a node and returns its next sibling. */
   function remove(node) {
     const next = node.nextSibling;
     node.remove();
@@ -70,7 +70,7 @@
   async function fetchPage() {
     request?.abort();
     const own = (request = new AbortController());
-    const late = setTimeout(() => own.abort(), PATIENCE);
+    const late = setTimeout(() => own.abort(), REQUEST_TIMEOUT);
     try {
       const answer = await fetch(address(), { signal: own.signal, credentials: "same-origin" });
       if (!answer.ok) throw new Error(`the exporter answers ${answer.status}`);
@@ -78,7 +78,7 @@
       if (!page.getElementById("endpoints")) throw new Error("what answers is not the exporter");
       return own === request ? page : undefined;
     } catch (error) {
-      if (own !== request) return undefined; // a newer one is under way
+      if (own !== request) return undefined; // a newer request is in progress
       throw error;
     } finally {
       clearTimeout(late);
@@ -90,7 +90,7 @@
     try {
       const page = await fetchPage();
       if (!page) return;
-      // Another build's page may want another script.
+      // The page of another build may need another script.
       if (page.documentElement.dataset.build !== document.documentElement.dataset.build) return location.reload();
       show(page);
       stale.textContent = "";
@@ -101,7 +101,7 @@
     plan();
   }
 
-  /** What the reader looks at: what has the focus, or else the first row or section that begins in the window. */
+  /** The scroll anchor: the focused element if visible, otherwise the first section or row that starts in the viewport. */
   function landmark() {
     const focused = document.activeElement;
     const inside = (element) => {
@@ -117,12 +117,12 @@
     const seen = scrollY > 0 ? landmark() : undefined;
     const top = seen?.getBoundingClientRect().top;
     document.title = page.title;
-    for (const id of ["written", "main", "about"]) take(document.getElementById(id), page.getElementById(id));
+    for (const id of ["written", "main", "about"]) patch(document.getElementById(id), page.getElementById(id));
     for (const id of opened) {
       const details = document.getElementById(id);
       if (details && !details.open) details.open = true;
     }
-    // What had the focus is gone: its place is where the reader goes on.
+    // The focused element was removed: focus the endpoints section, so that keyboard users continue there.
     if (focused && focused !== document.body && !focused.isConnected) {
       document.getElementById("endpoints").focus({ preventScroll: true });
     }
@@ -145,7 +145,7 @@
     filter();
   });
   form.addEventListener("input", (event) => {
-    if (event.target.name !== "q") return; // `change` tells of the others
+    if (event.target.name !== "q") return; // the other fields fire `change`
     clearTimeout(timer);
     timer = setTimeout(filter, TYPING);
   });
@@ -156,7 +156,7 @@
       if (target.open) opened.add(target.id);
       else if (target.isConnected) opened.delete(target.id);
     },
-    true, // it doesn't bubble
+    true, // capture, because `toggle` doesn't bubble
   );
   document.addEventListener("visibilitychange", () => (document.hidden || paused ? plan() : refresh()));
   pause.addEventListener("click", () => {

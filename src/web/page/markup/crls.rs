@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::view::CrlView;
-use super::small::{badge, foreign, short_time};
+use super::components::{badge, foreign, short_time};
 
 pub(super) fn section(crls: &[CrlView]) -> Markup {
     let routes = crls.iter().any(|crl| crl.route.is_some());
@@ -11,7 +11,7 @@ pub(super) fn section(crls: &[CrlView]) -> Markup {
         section id="crls" aria-labelledby="crls-title" {
             h2 id="crls-title" { "Revocation lists" }
             @if crls.is_empty() {
-                p class="quiet" { "None is known yet: they are named by the certificates of endpoints that answer." }
+                p class="quiet" { "No CRL known yet: CRL URLs come from the certificates of answering endpoints." }
             } @else {
                 div class="scroll" { (table(crls, routes)) }
             }
@@ -22,7 +22,7 @@ pub(super) fn section(crls: &[CrlView]) -> Markup {
 fn table(crls: &[CrlView], routes: bool) -> Markup {
     html! {
         table class="lists" role="table" {
-            caption role="caption" { "The lists that verified certificates name, as Windows fetches them" }
+            caption role="caption" { "CRLs named by verified certificates, as Windows fetches them" }
             thead role="rowgroup" { tr role="row" {
                 th role="columnheader" scope="col" { "State" }
                 th role="columnheader" scope="col" { "List" }

@@ -1,20 +1,20 @@
-//! What a click on an endpoint shows.
+//! The details of an endpoint, which a click opens.
 
 use maud::{Markup, html};
 
 use super::super::view::{
-    CertificateView, Details, FailureView, Field, ProbeView, RevocationView, StageView,
+    CertificateView, Details, FailureView, Field, PhaseView, ProbeView, RevocationView,
 };
-use super::small::{code, foreign, time, worded_badge};
+use super::components::{code, foreign, time, worded_badge};
 
-/// The last probe, and the last failure beside it.
+/// The last probe, the last failed probe, and the endpoint's data.
 pub(super) fn panel(details: &Details) -> Markup {
     html! {
         div class="panel" {
             @if let Some(advice) = &details.advice { section class="advice" { (failure(advice)) } }
             @match &details.last {
                 Some(last) => (probe("Last probe", last, &details.revocation)),
-                None => p { "It was not probed yet." },
+                None => p { "Not probed yet." },
             }
             @if let Some(earlier) = &details.earlier_failure { (probe("Last failure", earlier, &[])) }
             section class="about" { h4 { "The endpoint" } (fields(&details.about)) }
@@ -27,7 +27,7 @@ fn probe(title: &str, probe: &ProbeView, revocation: &[RevocationView]) -> Marku
         section class="probe" {
             h4 { (title) " " (time(&probe.at)) }
             @if let Some(of) = &probe.failure { (failure(of)) }
-            (stages(probe))
+            (phases(probe))
             (fields(&probe.facts))
             @if !probe.chain.is_empty() { h5 { "Certificates as presented" } ol class="chain" {
                 @for of in &probe.chain { (certificate(of)) }
@@ -39,7 +39,7 @@ fn probe(title: &str, probe: &ProbeView, revocation: &[RevocationView]) -> Marku
     }
 }
 
-/// A failure, what it means and what to change.
+/// A failure, its cause and what to change.
 pub(super) fn failure(failure: &FailureView) -> Markup {
     html! {
         div class="failure" {
@@ -56,30 +56,30 @@ pub(super) fn failure(failure: &FailureView) -> Markup {
     }
 }
 
-fn stages(probe: &ProbeView) -> Markup {
+fn phases(probe: &ProbeView) -> Markup {
     html! {
-        table class="stages" {
-            caption { "Stages" }
-            thead { tr { th scope="col" { "Stage" } th scope="col" { "Outcome" } th scope="col" { "Time" } } }
-            tbody { @for of in &probe.stages { (stage(of)) } }
+        table class="phases" {
+            caption { "Phases" }
+            thead { tr { th scope="col" { "Phase" } th scope="col" { "Outcome" } th scope="col" { "Time" } } }
+            tbody { @for of in &probe.phases { (phase(of)) } }
             tfoot { tr { th scope="row" { "Sum" } td {} td { (probe.total) } } }
         }
     }
 }
 
-fn stage(stage: &StageView) -> Markup {
+fn phase(phase: &PhaseView) -> Markup {
     html! {
         tr {
             th scope="row" { svg width="10" height="10" aria-hidden="true" focusable="false" {
-                rect class={ "p-" (stage.stage) } width="10" height="10" rx="2" {}
-            } (stage.stage) }
-            td class={ "outcome " (stage.outcome.replace(' ', "-")) } { (stage.outcome) }
-            td { @if let Some(took) = &stage.took { (took) } }
+                rect class={ "p-" (phase.phase) } width="10" height="10" rx="2" {}
+            } (phase.phase) }
+            td class={ "outcome " (phase.outcome.replace(' ', "-")) } { (phase.outcome) }
+            td { @if let Some(took) = &phase.took { (took) } }
         }
     }
 }
 
-/// Names and values.
+/// A list of names and values.
 pub(super) fn fields(fields: &[Field]) -> Markup {
     html! {
         @if !fields.is_empty() {

@@ -1,9 +1,11 @@
-//! The form that narrows the table: works by its address alone, and at once where the script runs.
+//! The form that filters the table. Without the script, submitting it loads the filtered page. With the script, each
+//! change filters the table at once.
 
 use maud::{Markup, html};
 
-use super::super::view::{Page, State};
-use super::small::shape;
+use super::super::state::State;
+use super::super::view::Page;
+use super::components::shape;
 use crate::report::Counts;
 
 pub(super) fn form(page: &Page) -> Markup {
@@ -39,7 +41,7 @@ pub(super) fn form(page: &Page) -> Markup {
     }
 }
 
-fn states(asked: Option<State>, counts: Counts) -> Markup {
+fn states(selected: Option<State>, counts: Counts) -> Markup {
     let choices = [
         (State::Bad, counts.bad),
         (State::Degraded, counts.degraded),
@@ -49,10 +51,10 @@ fn states(asked: Option<State>, counts: Counts) -> Markup {
     html! {
         fieldset class="states" {
             legend { "State" }
-            label { input type="radio" name="state" value="" checked[asked.is_none()]; span { "all " b { (counts.total()) } } }
+            label { input type="radio" name="state" value="" checked[selected.is_none()]; span { "all " b { (counts.total()) } } }
             @for (state, count) in choices {
                 label {
-                    input type="radio" name="state" value=(state) checked[asked == Some(state)];
+                    input type="radio" name="state" value=(state) checked[selected == Some(state)];
                     span { (shape(state)) (state) " " b { (count) } }
                 }
             }

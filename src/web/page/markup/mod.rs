@@ -1,11 +1,11 @@
-//! The page's view as HTML. Every text is escaped by the type of what is interpolated; nothing here decides what is said.
-//! Links are relative, so that the page works behind a prefix. No `style` attribute: the content security policy forbids it.
+//! Renders the page's content as HTML. maud escapes all interpolated text. `view` decides the content. Links are
+//! relative, so that the page works behind a path prefix. The content security policy forbids `style` attributes.
+mod components;
 
 mod crls;
 mod details;
 mod filter;
 mod host;
-mod small;
 mod table;
 mod updates;
 mod verdicts;
@@ -14,9 +14,9 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::view::Page;
 use super::{About, assets};
-use small::{shape, shapes, time};
+use components::{shape, shapes, time};
 
-/// The whole document.
+/// The HTML document.
 pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {
     let build = format!("{}-{}", about.build.version, about.build.revision);
     html! {
@@ -61,7 +61,7 @@ fn header(page: &Page) -> Markup {
             p class="product" { strong { "defender-exporter" } span { "Microsoft Defender Antivirus on this network" } }
             div class="refresh" {
                 p id="written" { "As of " (time(&page.now)) }
-                // The script alone needs these; it shows them.
+                // Only the script needs these, and shows them.
                 p id="stale" role="alert" data-keep="" {}
                 button id="pause" type="button" aria-pressed="false" data-keep="" hidden { "Pause updates" }
                 noscript { p { "Reload the page to see what is newer." } }
@@ -76,7 +76,7 @@ fn banner(page: &Page) -> Markup {
             (shape(page.state))
             div {
                 h1 id="headline" { (page.headline) }
-                // Said aloud when it changes, and only then.
+                // Screen readers announce it when it changes, and only then.
                 p id="summary" role="status" aria-live="polite" { (page.summary) }
             }
         }

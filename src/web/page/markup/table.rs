@@ -1,11 +1,13 @@
-//! The table of endpoints. The roles repeat what the elements mean, since the narrow layout takes their display away.
+//! The table of endpoints. The narrow layout overrides the `display` of the elements, which drops their implicit roles;
+//! the `role` attributes restore them.
 
 use maud::{Markup, html};
 
-use super::super::view::{Group, Row, State, StatusView, Table, TlsView, WIDTH, Waterfall, endpoints};
+use super::super::state::State;
+use super::super::view::{Group, Row, StatusView, Table, TlsView, WIDTH, Waterfall, endpoints};
+use super::components::{badge, code, foreign, hidden, short_time, worded_badge};
 use super::details;
-use super::small::{badge, code, foreign, hidden, short_time, worded_badge};
-use crate::observation::Stage;
+use crate::observation::Phase;
 
 const COLUMNS: [&str; 7] = ["State", "Endpoint", "Why", "Phases", "Status, address", "TLS", "Last success"];
 
@@ -26,7 +28,7 @@ pub(super) fn table(table: &Table) -> Markup {
                 }
                 @for of in &table.groups { (group(of)) }
             }
-            @if table.matching == 0 { p class="empty" { "No endpoint is like that. " a href="./#endpoints" { "Show all" } } }
+            @if table.matching == 0 { p class="empty" { "No endpoint matches. " a href="./#endpoints" { "Show all" } } }
         }
     }
 }
@@ -42,10 +44,10 @@ fn legend(table: &Table) -> Markup {
     html! {
         p class="legend" {
             "Phases: "
-            @for stage in &table.stages {
+            @for phase in &table.phases {
                 span { svg width="12" height="12" aria-hidden="true" focusable="false" {
-                    rect class={ "p-" (stage) } width="12" height="12" rx="2" {}
-                } (stage) }
+                    rect class={ "p-" (phase) } width="12" height="12" rx="2" {}
+                } (phase) }
             }
             span class="scale" { "full width " (table.scale) ", » goes on" }
         }
@@ -89,7 +91,7 @@ fn row(row: &Row) -> Markup {
     }
 }
 
-/// The row that a click opens. Its handle stands in the row above, below the state.
+/// The row that a click opens. The style sheet places its summary in the row above, below the state.
 fn more(row: &Row) -> Markup {
     html! {
         tr id={ "m-" (row.id) } class="more" role="row" {
@@ -103,14 +105,14 @@ fn more(row: &Row) -> Markup {
     }
 }
 
-/// The host stands out.
+/// A URL with the host emphasized.
 fn url(url: &str) -> Markup {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     html! {
         span class="url" {
             span class="quiet" { (scheme) "://" }
-            // Lines may end between the labels of the name and the parts of the path.
+            // Lines may break between the labels of the host name and the segments of the path.
             b { @for label in host.split_inclusive('.') { wbr; (label) } }
             span class="quiet" { @for part in path.split_inclusive('/') { wbr; (part) } }
         }
@@ -134,19 +136,19 @@ fn why(row: &Row) -> Markup {
 }
 
 fn waterfall(drawn: &Waterfall) -> Markup {
-    let failed = drawn.bars.iter().find(|bar| bar.failed).map(|bar| bar.stage);
+    let failed = drawn.bars.iter().find(|bar| bar.failed).map(|bar| bar.phase);
     html! {
         span class="drawn" {
             svg class="bars" role="img" aria-label=(drawn.label) viewBox={ "0 0 " (WIDTH) " 10" } preserveAspectRatio="none"
                 width="100%" height="10" focusable="false" {
                 rect class="track" width=(WIDTH) height="10" {}
                 @for bar in &drawn.bars {
-                    rect class={ "p-" (bar.stage) } x=(bar.x) width=(bar.width) height="10" {}
+                    rect class={ "p-" (bar.phase) } x=(bar.x) width=(bar.width) height="10" {}
                 }
             }
             @if drawn.cut { span class="cut" aria-hidden="true" { "»" } }
         }
-        span class="total" { (drawn.total) @if let Some(stage) = failed { " " span class="failed" { "✕ " (Stage::as_str(stage)) } } }
+        span class="total" { (drawn.total) @if let Some(phase) = failed { " " span class="failed" { "✕ " (Phase::as_str(phase)) } } }
     }
 }
 

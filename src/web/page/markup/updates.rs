@@ -1,11 +1,11 @@
-//! Updates and signatures: a card for each question.
+//! The section about security intelligence: a card for its freshness, and for each source and version feed.
 
 use maud::{Markup, html};
 
 use super::super::view::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
-use super::small::{foreign, shape, short_time, time, worded_badge};
+use super::components::{foreign, shape, short_time, time, worded_badge};
 
-/// The section; nothing where no route leads to updates.
+/// The section. Empty if no update source is probed.
 pub(super) fn section(updates: &UpdatesView) -> Markup {
     html! {
         @if !updates.sources.is_empty() {
@@ -62,7 +62,7 @@ fn route(by: &SourceRoute) -> Markup {
     }
 }
 
-/// When it last worked, where it doesn't now; with what comes before it.
+/// When the source was last available, preceded by `before`. Empty if the source is available now.
 fn last(by: &SourceRoute, before: &str) -> Markup {
     let works = by.word() == "available";
     html! { @if let (Some(at), false) = (&by.last, works) { span { (before) "last available " (short_time(at)) } } }

@@ -1,12 +1,12 @@
-//! The verdicts on top, and what to change.
+//! The verdicts at the top, and what to change.
 
 use maud::{Markup, html};
 
 use super::super::view::{CauseView, Causes, ClientView, ComponentView, MapsView, endpoints, name};
-use super::small::{badge, code, foreign, hidden, shape, worded_badge};
+use super::components::{badge, code, foreign, hidden, shape, worded_badge};
 use crate::verdict::SslOptions;
 
-/// MAPS by route.
+/// MAPS, per route.
 pub(super) fn maps(maps: &[MapsView]) -> Markup {
     html! {
         @if !maps.is_empty() {
@@ -34,7 +34,7 @@ fn route(maps: &MapsView) -> Markup {
                 p class="story" { (foreign(&maps.story)) }
             }
             table class="clients" {
-                caption { "What becomes of clients, by the registry value " code { "SSLOptions" } }
+                caption { "Clients by the registry value " code { "SSLOptions" } }
                 thead { tr { th scope="col" { "Value" } th scope="col" { "Checks" } th scope="col" { "MAPS is" } } }
                 tbody { @for of in &maps.clients { (client(of)) } }
             }
@@ -49,13 +49,13 @@ fn client(client: &ClientView) -> Markup {
             td { (client.checks) }
             td {
                 (worded_badge(client.state, client.word))
-                @if let Some(reason) = &client.code { " " (code(reason)) }
+                @for reason in &client.codes { " " (code(reason)) }
             }
         }
     }
 }
 
-/// Every component.
+/// The components, per route.
 pub(super) fn components(components: &[ComponentView]) -> Markup {
     html! {
         section class="components" aria-labelledby="components-title" {
@@ -83,14 +83,14 @@ fn component(of: &ComponentView) -> Markup {
     }
 }
 
-/// What is wrong, by cause.
+/// The problems, grouped by cause.
 pub(super) fn causes(causes: &Causes) -> Markup {
     html! {
         @if !causes.shown.is_empty() {
             section class="causes" aria-labelledby="causes-title" {
                 h2 id="causes-title" { "What is wrong, and what to change" }
                 ul { @for of in &causes.shown { (cause(of)) } }
-                @if causes.more > 0 { p { (causes.more) " further causes: see the table." } }
+                @if causes.more > 0 { p { (causes.more) " more causes: see the table." } }
             }
         }
     }

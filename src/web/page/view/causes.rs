@@ -1,50 +1,50 @@
-//! What is wrong, by cause: forty endpoints behind one dead name server are one thing to change.
+//! Groups problems by cause: forty endpoints behind one dead name server need one fix.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
 use crate::catalog::Component;
-use crate::report::{Why, why};
+use crate::report::Why;
 use crate::state::Snapshot;
 
-/// The causes that are shown.
+/// The maximum number of displayed causes.
 const SHOWN: usize = 6;
 
-/// What is wrong, the worst and most frequent first.
+/// The causes, the most severe and then the most frequent first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Causes {
-    /// Those shown.
+    /// The displayed causes.
     pub(crate) shown: Vec<CauseView>,
-    /// How many are not.
+    /// The number of causes beyond `SHOWN`.
     pub(crate) more: usize,
 }
 
-/// One cause.
+/// A cause and the endpoints that it affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CauseView {
-    /// Bad, or degraded.
+    /// The state of the endpoints.
     pub(crate) state: State,
-    /// In one line.
+    /// The cause in one line.
     pub(crate) title: String,
-    /// `stage.reason`; none for unusual answers.
+    /// `phase.reason`. `None` for an unusual status.
     pub(crate) code: Option<String>,
-    /// How many endpoints have it.
+    /// The number of affected endpoints.
     pub(crate) endpoints: usize,
-    /// Whose they are.
+    /// The components of the affected endpoints.
     pub(crate) components: BTreeSet<Component>,
-    /// What to do first; it can differ by component.
+    /// The first remedy for each affected component, without duplicates.
     pub(crate) remedies: BTreeSet<String>,
 }
 
 impl Causes {
-    pub(super) fn of(snapshot: &Snapshot) -> Self {
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
         let mut causes: BTreeMap<(State, Option<String>, String), CauseView> = BTreeMap::new();
         for (_, target, state) in snapshot.iter() {
-            let Some(why) = why(target, state) else { continue };
-            let shown = State::from(state.verdict(target));
+            let Some(why) = state.concern().map(Why::from) else { continue };
+            let shown = State::from(state.verdict());
             let entry = causes.entry((shown, why.code(), why.title.clone()));
-            let cause = entry.or_insert_with(|| CauseView::of(shown, &why));
+            let cause = entry.or_insert_with(|| CauseView::new(shown, &why));
             cause.endpoints += 1;
             cause.components.insert(target.endpoint.component);
             let remedies = why
@@ -62,7 +62,7 @@ impl Causes {
 }
 
 impl CauseView {
-    fn of(state: State, why: &Why) -> Self {
+    fn new(state: State, why: &Why) -> Self {
         Self {
             state,
             title: why.title.clone(),
@@ -73,7 +73,7 @@ impl CauseView {
         }
     }
 
-    /// What the table is searched for to show its endpoints.
+    /// The search text that finds its endpoints in the table.
     pub(crate) fn query(&self) -> &str {
         self.code.as_deref().unwrap_or(&self.title)
     }

@@ -1,35 +1,36 @@
-//! What a click on an endpoint shows: the last probe in full, the last failure beside it, and what to change.
+//! The details of an endpoint: the last probe in full, the last failed probe, and what to change.
 
 use super::when::{every, took};
 use super::{Source, State, When};
 use crate::catalog::Component;
 use crate::observation::{
-    CertificateFacts, Facts, Failure, HttpFacts, Observation, Stage, StageOutcome, TlsFacts,
+    AddressResult, CertificateFacts, Facts, Failure, HopFacts, HttpFacts, Observation, Phase, PhaseOutcome,
+    TlsFacts,
 };
 use crate::plan::Target;
 use crate::report::Why;
+use crate::revocation::{CertificateStatus, Status};
 use crate::state::TargetState;
-use crate::trust::revocation::{CertificateStatus, Status};
 
-/// A name and its values, each of them perhaps a server's text.
+/// A name and its values, which may contain text from servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) values: Vec<String>,
 }
 
-/// All that is known of an endpoint by a route.
+/// The details of an endpoint on one route.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Details {
-    /// What it is and how often it is probed.
+    /// The endpoint's catalog data and probe interval.
     pub(crate) about: Vec<Field>,
-    /// What an answer that is not as expected means; of a failure, its probe says it.
+    /// The explanation if the last probe succeeded but the endpoint isn't good. A failed probe has its own.
     pub(crate) advice: Option<FailureView>,
-    /// The last probe; none before the first.
+    /// The last probe. `None` before the first.
     pub(crate) last: Option<ProbeView>,
-    /// The last that failed, where the last one isn't it.
+    /// The last failed probe, unless it is the last probe.
     pub(crate) earlier_failure: Option<ProbeView>,
-    /// Of each certificate of the last probe's chain.
+    /// The revocation status of each certificate in the last probe's chain.
     pub(crate) revocation: Vec<RevocationView>,
 }
 
@@ -38,35 +39,35 @@ pub(crate) struct Details {
 pub(crate) struct ProbeView {
     pub(crate) at: When,
     pub(crate) failure: Option<FailureView>,
-    pub(crate) stages: Vec<StageView>,
+    pub(crate) phases: Vec<PhaseView>,
     pub(crate) total: String,
     pub(crate) facts: Vec<Field>,
-    /// As presented, leaf first.
+    /// The certificates as presented, leaf first.
     pub(crate) chain: Vec<CertificateView>,
 }
 
-/// A failure, what it means and what to change.
+/// A failure, its cause and what to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FailureView {
     pub(crate) title: String,
-    /// The word that `explain` takes.
+    /// The code that `explain` accepts.
     pub(crate) code: Option<String>,
     pub(crate) detail: String,
     pub(crate) cause: String,
     pub(crate) remedies: Vec<String>,
-    /// What a Windows client would most likely show.
+    /// The error code that a Windows client would most likely show.
     pub(crate) hresult: Option<String>,
 }
 
-/// A stage of a probe.
+/// A phase of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct StageView {
-    pub(crate) stage: Stage,
+pub(crate) struct PhaseView {
+    pub(crate) phase: Phase,
     pub(crate) outcome: &'static str,
     pub(crate) took: Option<String>,
 }
 
-/// A certificate as it was presented.
+/// A certificate as presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CertificateView {
     pub(crate) subject: String,
@@ -75,7 +76,7 @@ pub(crate) struct CertificateView {
     pub(crate) until: When,
 }
 
-/// Whether a certificate is revoked.
+/// The revocation status of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RevocationView {
     pub(crate) state: State,
@@ -85,17 +86,17 @@ pub(crate) struct RevocationView {
 }
 
 impl Details {
-    pub(super) fn of(source: Source<'_>, target: &Target, state: &TargetState, why: Option<&Why>) -> Self {
+    pub(super) fn new(source: Source<'_>, target: &Target, state: &TargetState, why: Option<&Why>) -> Self {
         let component = target.endpoint.component;
         let failed = state.last.as_ref().is_some_and(|last| !last.success());
-        let probe = |of: &Observation| ProbeView::of(source, component, of);
+        let probe = |of: &Observation| ProbeView::new(source, component, of);
         let certificates = state.revocation.iter().flat_map(|report| &report.certificates);
         Self {
             about: about(target, state),
-            advice: why.filter(|_| !failed).map(|why| FailureView::of(component, why)),
+            advice: why.filter(|_| !failed).map(|why| FailureView::new(component, why)),
             last: state.last.as_deref().map(probe),
             earlier_failure: state.earlier_failure().map(probe),
-            revocation: certificates.map(RevocationView::of).collect(),
+            revocation: certificates.map(RevocationView::new).collect(),
         }
     }
 }
@@ -104,32 +105,35 @@ fn about(target: &Target, state: &TargetState) -> Vec<Field> {
     let endpoint = &target.endpoint;
     let pace = format!("every {}, for {} at most", every(target.interval), every(target.timeout));
     let counts = format!("{}, of which {} failed", state.probes, state.failures);
+    let confidence = format!("{}: {}", endpoint.confidence, endpoint.confidence.meaning());
     fields([
         ("Documented as", vec![endpoint.pattern.clone()]),
         ("Usual status", vec![endpoint.expect.to_string()]),
+        ("Confidence", vec![confidence]),
+        ("Last captured", endpoint.captured.iter().map(ToString::to_string).collect()),
         ("Route", vec![target.route.name.clone()]),
         ("Probed", vec![pace]),
         ("Probes so far", vec![counts]),
     ])
 }
 
-/// Those that have a value.
+/// The fields that have values.
 pub(super) fn fields<const N: usize>(fields: [(&'static str, Vec<String>); N]) -> Vec<Field> {
     let all = fields.into_iter().map(|(name, values)| Field { name, values });
     all.filter(|field| !field.values.is_empty()).collect()
 }
 
 impl ProbeView {
-    fn of(source: Source<'_>, component: Component, observation: &Observation) -> Self {
+    fn new(source: Source<'_>, component: Component, observation: &Observation) -> Self {
         let facts = &observation.facts;
         let chain = facts.tls.iter().flat_map(|tls| tls.chain.iter());
         Self {
             at: source.when(observation.at),
-            failure: Why::of_probe(observation).map(|why| FailureView::of(component, &why)),
-            stages: Stage::ALL.iter().map(|stage| StageView::of(facts, *stage)).collect(),
+            failure: Why::from_probe(observation).map(|why| FailureView::new(component, &why)),
+            phases: Phase::ALL.iter().map(|phase| PhaseView::new(facts, *phase)).collect(),
             total: took(facts.timings.total()),
             facts: described(observation),
-            chain: chain.map(|certificate| CertificateView::of(source, certificate)).collect(),
+            chain: chain.map(|certificate| CertificateView::new(source, certificate)).collect(),
         }
     }
 }
@@ -146,29 +150,45 @@ fn described(observation: &Observation) -> Vec<Field> {
     ]);
     all.extend(facts.tls.iter().flat_map(tls));
     all.extend(facts.http.iter().flat_map(http));
+    all.extend(fields([("Hops", facts.hops.iter().map(hop).collect())]));
     all
 }
 
-/// What became of each address, where more than one was probed.
+/// A hop of a redirected probe, in one line.
+fn hop(hop: &HopFacts) -> String {
+    let status = hop.http.as_ref().map_or("no answer".to_owned(), |http| http.status.to_string());
+    let root = hop.tls.as_ref().and_then(|tls| {
+        let unexpected = if tls.unexpected_root { "unexpected " } else { "" };
+        Some(format!(", {unexpected}root {}", tls.root.as_ref()?))
+    });
+    let root = root.unwrap_or_default();
+    format!("{}: {status}{root}, {}", hop.url, took(hop.timings.total()))
+}
+
+/// The result for each address. Empty if only one was probed.
 fn each_address(observation: &Observation) -> Vec<String> {
     if observation.facts.others.is_empty() {
         return Vec::new();
     }
-    let ends = observation.by_address().map(|(address, failure, span)| match failure {
-        None => format!("{address}: answers, {}", took(span)),
-        Some(Failure { stage, reason, detail }) => {
-            format!("{address}: {stage}.{reason}: {detail}, {}", took(span))
-        }
-    });
-    ends.collect()
+    let results =
+        observation.by_address().map(|AddressResult { address, failure, duration }| match failure {
+            None => format!("{address}: answers, {}", took(duration)),
+            Some(Failure { phase, reason, detail }) => {
+                format!("{address}: {phase}.{reason}: {detail}, {}", took(duration))
+            }
+        });
+    results.collect()
 }
 
 fn tls(tls: &TlsFacts) -> Vec<Field> {
     let one = |value: Option<&str>| value.map(str::to_owned).into_iter().collect::<Vec<_>>();
     let chain = match (tls.verified, tls.intercepted, tls.completed) {
         (false, _, _) => "not trusted by this machine",
-        (true, true, _) => "trusted by this machine, and not the genuine service's: inspected",
-        (true, false, true) => "trusted, with an intermediate that the server left out",
+        (true, true, _) => "trusted by this machine, but not a root of the genuine service: inspected",
+        (true, false, _) if tls.unexpected_root => {
+            "trusted through a public root that Microsoft's services were not known to use: no inspection"
+        }
+        (true, false, true) => "trusted, with an intermediate that the server did not send",
         (true, false, false) => "trusted",
     };
     fields([
@@ -189,12 +209,13 @@ fn http(http: &HttpFacts) -> Vec<Field> {
         ("Server", one(&http.server)),
         ("Location", one(&http.location)),
         ("Redirects followed", one(&redirects)),
+        ("First byte alone (Range)", http.range.map(|range| range.to_string()).into_iter().collect()),
         ("Body", vec![format!("{} bytes", http.body_bytes)]),
     ])
 }
 
 impl FailureView {
-    fn of(component: Component, why: &Why) -> Self {
+    fn new(component: Component, why: &Why) -> Self {
         let advice = why.advice(component);
         Self {
             title: why.title.clone(),
@@ -207,20 +228,20 @@ impl FailureView {
     }
 }
 
-impl StageView {
-    fn of(facts: &Facts, stage: Stage) -> Self {
-        let outcome = match facts.timings.outcome(stage) {
-            StageOutcome::Done => "done",
-            StageOutcome::Failed => "failed",
-            StageOutcome::NotReached => "not reached",
-            StageOutcome::NotApplicable => "does not apply",
+impl PhaseView {
+    fn new(facts: &Facts, phase: Phase) -> Self {
+        let outcome = match facts.timings.outcome(phase) {
+            PhaseOutcome::Done => "done",
+            PhaseOutcome::Failed => "failed",
+            PhaseOutcome::NotReached => "not reached",
+            PhaseOutcome::NotApplicable => "does not apply",
         };
-        Self { stage, outcome, took: facts.timings.get(stage).map(took) }
+        Self { phase, outcome, took: facts.timings.get(phase).map(took) }
     }
 }
 
 impl CertificateView {
-    fn of(source: Source<'_>, certificate: &CertificateFacts) -> Self {
+    fn new(source: Source<'_>, certificate: &CertificateFacts) -> Self {
         Self {
             subject: certificate.subject.clone(),
             issuer: certificate.issuer.clone(),
@@ -231,7 +252,7 @@ impl CertificateView {
 }
 
 impl RevocationView {
-    fn of(certificate: &CertificateStatus) -> Self {
+    fn new(certificate: &CertificateStatus) -> Self {
         let state = match certificate.status {
             Status::Good => State::Good,
             Status::Revoked => State::Bad,

@@ -1,4 +1,4 @@
-//! What this machine says of its own Defender, where it has one.
+//! The Defender of this machine, if it has one.
 
 use super::details::fields;
 use super::{FailureView, Field, Source, State, When};
@@ -7,29 +7,29 @@ use crate::host::mdatp::MdatpFacts;
 use crate::host::mpcmdrun::Validation;
 use crate::host::{HostFacts, InstalledSignatures, WindowsFacts};
 
-/// This machine's Defender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostView {
-    /// Bad where Defender itself finds no connection or calls itself unhealthy, degraded where something is off or unread.
+    /// Bad if MpCmdRun reports no connection to MAPS or mdatp reports unhealthy. Degraded if cloud protection is
+    /// disabled, definitions are outdated, or a source couldn't be read.
     pub(crate) state: State,
-    /// When it was asked.
+    /// When Defender was queried.
     pub(crate) at: When,
-    /// What it found of its connection to MAPS, where that is a failure.
+    /// The failure that MpCmdRun reported for the connection to MAPS.
     pub(crate) failure: Option<FailureView>,
-    /// What it says.
+    /// The facts that Defender reported.
     pub(crate) fields: Vec<Field>,
-    /// What could not be read, and why.
+    /// The sources that couldn't be read, and why.
     pub(crate) problems: Vec<String>,
 }
 
 impl HostView {
-    pub(super) fn of(source: Source<'_>) -> Option<Self> {
+    pub(super) fn new(source: Source<'_>) -> Option<Self> {
         let facts = source.snapshot.host.as_deref()?;
         let validation = facts.windows.as_ref().and_then(|windows| windows.validation.as_ref());
         let mut fields = facts.signatures.iter().flat_map(|of| installed(source, of)).collect::<Vec<_>>();
         fields.extend(facts.windows.iter().flat_map(|of| windows(source, of)));
         fields.extend(facts.mdatp.iter().flat_map(mdatp));
-        let problem = |problem: &crate::host::Problem| {
+        let problem = |problem: &crate::host::HostProblem| {
             format!("{} ({}): {}", problem.source, problem.reason, problem.detail)
         };
         Some(Self {
@@ -45,7 +45,7 @@ impl HostView {
 fn state(facts: &HostFacts) -> State {
     let connected = facts.windows.as_ref().and_then(|of| of.validation.as_ref()?.connected());
     let health = facts.mdatp.as_ref().and_then(|of| of.health.as_ref());
-    let is = |of: fn(&crate::host::mdatp::health::Health) -> Option<bool>| health.and_then(of);
+    let is = |of: fn(&crate::host::mdatp::health::MdatpHealth) -> Option<bool>| health.and_then(of);
     let off = is(|of| of.cloud_enabled) == Some(false) || is(|of| of.definitions_up_to_date) == Some(false);
     match () {
         () if connected == Some(false) || is(|of| of.healthy) == Some(false) => State::Bad,
@@ -54,7 +54,7 @@ fn state(facts: &HostFacts) -> State {
     }
 }
 
-/// A validation that found no connection.
+/// The failure, if the validation found no connection.
 fn failure(validation: &Validation) -> Option<FailureView> {
     let advice = validation.advice().filter(|_| validation.connected() == Some(false))?;
     Some(FailureView {
@@ -124,7 +124,7 @@ fn mdatp(of: &MdatpFacts) -> Vec<Field> {
         ("mdatp healthy", word(health.and_then(|of| of.healthy))),
         ("Cloud protection enabled", word(health.and_then(|of| of.cloud_enabled))),
         ("Definitions up to date", word(health.and_then(|of| of.definitions_up_to_date))),
-        ("Connections that mdatp finds failing", failing.collect()),
+        ("Connections failing according to mdatp", failing.collect()),
     ])
 }
 
@@ -138,15 +138,15 @@ mod tests {
 
     use super::super::{Filter, Page};
     use super::*;
-    use crate::host::{Problem, Reason, Source as Read};
+    use crate::host::{HostProblem, Reason, Source as Read};
     use crate::metrics::fixture;
     use crate::report::sample::{self, at};
 
-    /// What the page says of a machine with these facts.
+    /// Checks the page's content for a machine with these facts.
     fn check(facts: HostFacts, state: State, expected: &[(&str, &str)]) -> HostView {
         let mut snapshot = sample::healthy(&["direct"]);
         snapshot.host = Some(Arc::new(facts));
-        let host = Page::of(&snapshot, at(200), Filter::default()).host.expect("there is a host");
+        let host = Page::new(&snapshot, at(200), Filter::default()).host.expect("there is a host");
         assert_eq!(host.state, state);
         for (name, value) in expected {
             let field = host.fields.iter().find(|field| field.name == *name).expect(name);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_machine_without_defender_has_no_section() {
-        assert_eq!(Page::of(&sample::healthy(&["direct"]), at(200), Filter::default()).host, None);
+        assert_eq!(Page::new(&sample::healthy(&["direct"]), at(200), Filter::default()).host, None);
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
                 ("SSLOptions", "3"),
                 ("WinHTTP proxy", "none"),
                 ("Definitions up to date", "no"),
-                ("Connections that mdatp finds failing", "https://a.example/ping: [FAIL]"),
+                ("Connections failing according to mdatp", "https://a.example/ping: [FAIL]"),
             ],
         );
         let failure = host.failure.expect("a failure");
@@ -184,7 +184,7 @@ mod tests {
     fn what_can_not_be_read_is_no_good_news() {
         let quiet = HostFacts::new(&[Read::Health]).finished(at(100));
         check(quiet.clone(), State::Good, &[]);
-        let problems = vec![Problem::new(Read::Health, Reason::Timeout, "no answer")];
+        let problems = vec![HostProblem::new(Read::Health, Reason::Timeout, "no answer")];
         check(HostFacts { problems, ..quiet }, State::Degraded, &[]);
     }
 }

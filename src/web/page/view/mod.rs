@@ -1,11 +1,10 @@
-//! A snapshot, a moment and a filter → all that the page says, as data. Pure; how it is written is `markup`'s business.
+//! Turns a snapshot, a time and a filter into the page's content, as data. Pure: `markup` renders it.
 
 mod causes;
 mod crls;
 mod details;
 mod host;
 mod row;
-mod state;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,6 +16,7 @@ mod when;
 use std::time::SystemTime;
 
 use super::Filter;
+use super::state::State;
 use crate::catalog::Component;
 use crate::report::{Counts, exit_code};
 use crate::state::Snapshot;
@@ -24,11 +24,10 @@ use crate::state::Snapshot;
 pub(crate) use causes::{CauseView, Causes};
 pub(crate) use crls::CrlView;
 pub(crate) use details::{
-    CertificateView, Details, FailureView, Field, ProbeView, RevocationView, StageView,
+    CertificateView, Details, FailureView, Field, PhaseView, ProbeView, RevocationView,
 };
 pub(crate) use host::HostView;
 pub(crate) use row::{Row, StatusView, TlsView};
-pub(crate) use state::State;
 pub(crate) use table::{Group, Table};
 pub(crate) use updates::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
 pub(crate) use verdicts::{ClientView, ComponentView, MapsView};
@@ -38,39 +37,39 @@ pub(crate) use when::When;
 /// The whole page.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Page {
-    /// How all does.
+    /// The overall state.
     pub(crate) state: State,
-    /// That in a few words.
+    /// The overall state in a few words.
     pub(crate) headline: String,
-    /// How many endpoints do how, in a sentence.
+    /// The number of endpoints per state, in a sentence.
     pub(crate) summary: String,
-    /// Endpoints by state, over all.
+    /// The number of endpoints per state.
     pub(crate) counts: Counts,
-    /// MAPS by route.
+    /// MAPS, per route.
     pub(crate) maps: Vec<MapsView>,
-    /// Security intelligence.
+    /// Security intelligence updates.
     pub(crate) updates: UpdatesView,
-    /// This machine's own Defender, where it has one.
+    /// The Defender of this machine. `None` if it has none.
     pub(crate) host: Option<HostView>,
-    /// Each component, by route.
+    /// Each component, per route.
     pub(crate) components: Vec<ComponentView>,
-    /// What is wrong, by cause.
+    /// The problems, grouped by cause.
     pub(crate) causes: Causes,
-    /// The endpoints that are asked for.
+    /// The endpoints that match the filter.
     pub(crate) table: Table,
     /// The revocation lists.
     pub(crate) crls: Vec<CrlView>,
-    /// What is asked for.
+    /// The filter of the request.
     pub(crate) filter: Filter,
-    /// The names of the routes, where there are several.
+    /// The names of the routes. Empty with a single route.
     pub(crate) routes: Vec<String>,
-    /// When this was written.
+    /// When the page was generated.
     pub(crate) now: When,
-    /// When the configuration in use was loaded.
+    /// When the current configuration was loaded.
     pub(crate) loaded: When,
 }
 
-/// What the page is made from.
+/// The input of the page.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     snapshot: &'a Snapshot,
@@ -83,18 +82,18 @@ impl Source<'_> {
         When::new(at, self.now)
     }
 
-    /// A route's name, where there are others it could be confused with.
+    /// The name of a route. Returns `None` with a single route, where the page omits it.
     fn route<'n>(&self, name: &'n str) -> Option<&'n str> {
         (self.snapshot.plan.routes.len() > 1).then_some(name)
     }
 }
 
 impl Page {
-    /// What the page says.
+    /// Builds the page's content.
     #[must_use]
-    pub(crate) fn of(snapshot: &Snapshot, now: SystemTime, filter: Filter) -> Self {
+    pub(crate) fn new(snapshot: &Snapshot, now: SystemTime, filter: Filter) -> Self {
         let source = Source { snapshot, now, filter: &filter };
-        let counts = Counts::of(snapshot);
+        let counts = Counts::from_snapshot(snapshot);
         let components = ComponentView::all(source);
         let (state, headline) = headline(snapshot, counts, &components);
         let names = snapshot.plan.routes.iter().filter_map(|route| source.route(&route.name));
@@ -104,11 +103,11 @@ impl Page {
             summary: summary(counts),
             counts,
             maps: MapsView::all(source),
-            updates: UpdatesView::of(source),
-            host: HostView::of(source),
+            updates: UpdatesView::new(source),
+            host: HostView::new(source),
             components,
-            causes: Causes::of(snapshot),
-            table: Table::of(source),
+            causes: Causes::new(snapshot),
+            table: Table::new(source),
             crls: CrlView::all(source),
             routes: names.map(str::to_owned).collect(),
             now: source.when(now),
@@ -118,7 +117,7 @@ impl Page {
     }
 }
 
-/// The worst news first.
+/// The state and headline of the most severe problem.
 fn headline(snapshot: &Snapshot, counts: Counts, components: &[ComponentView]) -> (State, String) {
     let bad: Vec<_> = components.iter().filter(|c| c.state == State::Bad).map(|c| c.name).collect();
     if exit_code(snapshot) == 2 {
@@ -126,12 +125,12 @@ fn headline(snapshot: &Snapshot, counts: Counts, components: &[ComponentView]) -
     } else if !bad.is_empty() {
         (State::Bad, format!("Not working: {}", bad.join(", ")))
     } else if counts.good == counts.total() {
-        (State::Good, "Everything answers as it should".to_owned())
+        (State::Good, "Everything works".to_owned())
     } else if counts.bad + counts.degraded > 0 {
-        let by = if snapshot.plan.routes.len() > 1 { " by some route" } else { "" };
-        (State::Degraded, format!("Every service works{by}, not every endpoint"))
+        let by = if snapshot.plan.routes.len() > 1 { " via some route" } else { "" };
+        (State::Degraded, format!("Every service works{by}, but not every endpoint"))
     } else {
-        (State::Unknown, "The first probes are under way".to_owned())
+        (State::Unknown, "First probes running".to_owned())
     }
 }
 
@@ -152,7 +151,7 @@ pub(crate) fn endpoints(count: usize) -> String {
     format!("{count} endpoint{}", if count == 1 { "" } else { "s" })
 }
 
-/// What a component is called on the page.
+/// The name of a component on the page.
 pub(crate) const fn name(component: Component) -> &'static str {
     match component {
         Component::Maps => "Cloud protection (MAPS)",

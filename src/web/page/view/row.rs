@@ -1,114 +1,125 @@
-//! One endpoint by one route: what the table shows of it. What a click shows is in `details.rs`.
+//! A row of the table: one endpoint on one route. `details.rs` has the details that a click opens.
 
-use super::table::Common;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use super::{Details, Source, State, Waterfall, When};
-use crate::advice;
 use crate::catalog::Component;
-use crate::observation::{HttpFacts, TlsFacts};
-use crate::plan::{Target, TargetId};
-use crate::report::{Why, why};
-use crate::schedule;
+use crate::observation::{Facts, HttpFacts, TlsFacts};
+use crate::plan::{Target, TargetId, schedule};
+use crate::report::{self, Disagreement, Why};
+use crate::revocation::Status;
 use crate::state::TargetState;
-use crate::trust::revocation::Status;
 
-/// A row. Texts may be a server's.
+/// Data common to all rows.
+pub(super) struct RowContext<'a> {
+    pub(super) source: Source<'a>,
+    pub(super) scale: Duration,
+    pub(super) disagreements: BTreeMap<TargetId, Disagreement>,
+}
+
+/// A row. Its strings may contain text from servers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    /// Stands for the same endpoint and route on every page.
+    /// Identifies the endpoint and route, and is the same on every page.
     pub(crate) id: String,
     pub(crate) component: Component,
     pub(crate) state: State,
     pub(crate) url: String,
-    /// None where there is one route alone.
+    /// `None` with a single route.
     pub(crate) route: Option<String>,
     pub(crate) why: Option<WhyView>,
-    /// What is odd about its addresses.
+    /// Notes on the endpoint, which do not affect its state.
     pub(crate) notes: Vec<String>,
-    /// How the routes do, where they don't all do alike.
+    /// The results per route, if they differ.
     pub(crate) disagreement: Option<String>,
-    /// None before the first probe.
+    /// `None` before the first probe.
     pub(crate) phases: Option<Waterfall>,
     pub(crate) status: Option<StatusView>,
     pub(crate) tls: Option<TlsView>,
-    /// What was connected to, and how many more addresses DNS gave.
+    /// The connected address, then the other addresses from DNS.
     pub(crate) addresses: Vec<String>,
     pub(crate) last_success: Option<When>,
     pub(crate) details: Details,
 }
 
-/// What keeps it from being good.
+/// Why the endpoint isn't good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WhyView {
     pub(crate) title: String,
-    /// `stage.reason`.
+    /// `phase.reason`.
     pub(crate) code: Option<String>,
     pub(crate) detail: String,
 }
 
-/// The answer.
+/// The status of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StatusView {
     pub(crate) code: u16,
-    /// Whether the genuine service answers with it.
+    /// Whether the genuine service is known to respond with it.
     pub(crate) expected: bool,
 }
 
-/// The chain in brief.
+/// A summary of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TlsView {
-    /// Who issued the leaf, by the common name.
+    /// The common name of the leaf's issuer.
     pub(crate) issuer: String,
-    /// When the leaf ends.
+    /// When the leaf expires.
     pub(crate) expires: Option<When>,
-    /// What is wrong with the chain, in a word.
+    /// The problem with the chain, in a few words.
     pub(crate) fault: Option<&'static str>,
-    /// Bad where it is revoked, degraded where that is unknown; none: not looked at.
+    /// Bad if revoked, degraded if unknown. `None` if not checked.
     pub(crate) revocation: Option<State>,
 }
 
 impl Row {
-    pub(super) fn of(common: &Common<'_>, id: TargetId, target: &Target, state: &TargetState) -> Self {
-        let source = common.source;
+    pub(super) fn new(context: &RowContext<'_>, id: TargetId, target: &Target, state: &TargetState) -> Self {
+        let source = context.source;
         let facts = state.last.as_ref().map(|last| &last.facts);
-        let why = why(target, state);
+        let why = state.concern().map(Why::from);
         Self {
             id: format!("{:016x}", schedule::name_hash(target)),
             component: target.endpoint.component,
-            state: state.verdict(target).into(),
+            state: state.verdict().into(),
             url: target.endpoint.url.to_string(),
             route: source.route(&target.route.name).map(str::to_owned),
-            notes: state.last.as_ref().map(|last| advice::notes(target, last)).unwrap_or_default(),
-            disagreement: common.disagreements.get(&id).map(ToString::to_string),
-            phases: facts.map(|facts| Waterfall::of(&facts.timings, common.scale)),
-            status: facts.and_then(|facts| facts.http.as_ref()).map(|http| StatusView::of(target, http)),
-            tls: facts.and_then(|facts| facts.tls.as_ref()).map(|tls| TlsView::of(source, tls, state)),
+            notes: report::notes(target, state),
+            disagreement: context.disagreements.get(&id).map(ToString::to_string),
+            phases: facts.map(|facts| Waterfall::new(&facts.timings, context.scale)),
+            status: facts.and_then(|facts| facts.http.as_ref()).map(|http| StatusView::new(target, http)),
+            tls: facts.and_then(|facts| Some(TlsView::new(source, facts, facts.tls.as_ref()?, state))),
             addresses: addresses(state),
             last_success: state.last_success.map(|at| source.when(at)),
-            details: Details::of(source, target, state, why.as_ref()),
-            why: why.map(WhyView::of),
+            details: Details::new(source, target, state, why.as_ref()),
+            why: why.map(WhyView::new),
         }
     }
 }
 
 impl WhyView {
-    fn of(why: Why) -> Self {
+    fn new(why: Why) -> Self {
         Self { code: why.code(), title: why.title, detail: why.detail }
     }
 }
 
 impl StatusView {
-    fn of(target: &Target, http: &HttpFacts) -> Self {
+    fn new(target: &Target, http: &HttpFacts) -> Self {
         Self { code: http.status, expected: target.endpoint.expect.allows(http.status) }
     }
 }
 
 impl TlsView {
-    fn of(source: Source<'_>, tls: &TlsFacts, state: &TargetState) -> Self {
+    /// `tls` and `facts` must be of the same hop.
+    fn new(source: Source<'_>, facts: &Facts, tls: &TlsFacts, state: &TargetState) -> Self {
         let leaf = tls.chain.first();
         let fault = match (tls.verified, tls.intercepted) {
             (_, true) => Some("inspected"),
             (false, _) => Some("not trusted"),
-            (true, false) => None,
+            (true, false) if tls.unexpected_root => Some("unexpected root"),
+            (true, false) => {
+                (facts.unexpected_root() == Some(true)).then_some("unexpected root after a redirect")
+            }
         };
         let revocation = state.revocation.as_ref().map(|report| match report.status {
             Status::Good => State::Good,
@@ -124,7 +135,7 @@ impl TlsView {
     }
 }
 
-/// The address that was connected to first, then those that DNS gave besides.
+/// The connected address first, then the others from DNS.
 fn addresses(state: &TargetState) -> Vec<String> {
     let Some(facts) = state.last.as_ref().map(|last| &last.facts) else { return Vec::new() };
     let peer = facts.peer.map(|peer| peer.ip());
@@ -132,8 +143,8 @@ fn addresses(state: &TargetState) -> Vec<String> {
     peer.into_iter().chain(others).map(|address| address.to_string()).collect()
 }
 
-/// The common name of a distinguished name, for a table; all of it where it has none. The name is a stranger's text: what
-/// looks like one may be part of another value, and the whole is shown on a click.
+/// The common name of a distinguished name. Returns the whole name if it has none. The name is untrusted: `CN=` may be
+/// part of another value. The details show the whole name.
 fn common_name(name: &str) -> &str {
     let start = name.rfind("CN=").filter(|at| *at == 0 || name[..*at].ends_with(", "));
     start.map_or(name, |at| name[at + 3..].split(", ").next().unwrap_or(name))

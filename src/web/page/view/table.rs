@@ -1,77 +1,69 @@
-//! The endpoints that are asked for, by component.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+//! The endpoints that match the filter, grouped by component.
 
 use super::super::filter::Searched;
-use super::row::Row;
+use super::row::{Row, RowContext};
 use super::when::took;
 use super::{Source, State, name, waterfall};
 use crate::catalog::Component;
-use crate::observation::Stage;
-use crate::plan::{Target, TargetId};
-use crate::report::{Disagreement, disagreements, why};
+use crate::observation::Phase;
+use crate::plan::Target;
+use crate::report::{Why, disagreements};
 use crate::state::TargetState;
 
-/// Rows that one page shows at most; a filter narrows, and the API has them all.
+/// The maximum number of rows on a page. A filter reduces them; the API returns them all.
 const MAX_ROWS: usize = 500;
 
-/// The table.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Table {
-    /// Those of its components that have rows.
+    /// The components that have rows.
     pub(crate) groups: Vec<Group>,
-    /// How many endpoints were asked for.
+    /// The number of endpoints that match the filter.
     pub(crate) matching: usize,
-    /// How many of those are left out.
+    /// The number of matching endpoints beyond `MAX_ROWS`.
     pub(crate) left_out: usize,
-    /// How many there are in all.
+    /// The number of all endpoints.
     pub(crate) total: usize,
-    /// What the full width of the bars stands for.
+    /// The duration that the full width of the bars represents.
     pub(crate) scale: String,
-    /// The stages that some of the bars show.
-    pub(crate) stages: Vec<Stage>,
+    /// The phases that have bars, for the legend.
+    pub(crate) phases: Vec<Phase>,
 }
 
-/// A component's endpoints.
+/// The endpoints of a component.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
     pub(crate) component: Component,
     pub(crate) name: &'static str,
-    /// What it is good for.
+    /// What the component is used for.
     pub(crate) purpose: String,
     pub(crate) rows: Vec<Row>,
 }
 
-/// What all rows have in common.
-pub(super) struct Common<'a> {
-    pub(super) source: Source<'a>,
-    pub(super) scale: Duration,
-    pub(super) disagreements: BTreeMap<TargetId, Disagreement>,
-}
-
 impl Table {
-    pub(super) fn of(source: Source<'_>) -> Self {
+    pub(super) fn new(source: Source<'_>) -> Self {
         let known = source.snapshot.iter().filter_map(|(_, _, state)| state.last.as_ref());
         let scale = waterfall::scale(known.map(|last| last.facts.timings.total()));
-        let common = Common { source, scale, disagreements: disagreements(source.snapshot) };
-        let asked: Vec<_> =
-            source.snapshot.iter().filter(|(_, target, state)| is_asked_for(source, target, state)).collect();
+        let context = RowContext { source, scale, disagreements: disagreements(source.snapshot) };
+        let matching: Vec<_> = source
+            .snapshot
+            .iter()
+            .filter(|(_, target, state)| matches_filter(source, target, state))
+            .collect();
         let shown =
-            asked.iter().take(MAX_ROWS).map(|(id, target, state)| Row::of(&common, *id, target, state));
+            matching.iter().take(MAX_ROWS).map(|(id, target, state)| Row::new(&context, *id, target, state));
         let groups = groups(source, shown.collect());
         Self {
-            matching: asked.len(),
-            left_out: asked.len().saturating_sub(MAX_ROWS),
+            matching: matching.len(),
+            left_out: matching.len().saturating_sub(MAX_ROWS),
             total: source.snapshot.targets.len(),
             scale: took(scale),
-            stages: stages(&groups),
+            phases: phases(&groups),
             groups,
         }
     }
 }
 
-/// Rows of a component follow each other: the plan has them so.
+/// Groups the rows by component. The plan lists the endpoints of a component consecutively.
 fn groups(source: Source<'_>, rows: Vec<Row>) -> Vec<Group> {
     let specs = source.snapshot.plan.components.iter().map(|known| &known.spec);
     let purpose = |of| specs.clone().find(|spec| spec.component == of).map_or("", |spec| &spec.purpose);
@@ -91,22 +83,22 @@ fn groups(source: Source<'_>, rows: Vec<Row>) -> Vec<Group> {
     groups
 }
 
-fn stages(groups: &[Group]) -> Vec<Stage> {
+fn phases(groups: &[Group]) -> Vec<Phase> {
     let rows = groups.iter().flat_map(|group| &group.rows);
     let bars: Vec<_> = rows.filter_map(|row| row.phases.as_ref()).flat_map(|drawn| &drawn.bars).collect();
-    let is_drawn = |stage: &Stage| bars.iter().any(|bar| bar.stage == *stage);
-    Stage::ALL.iter().copied().filter(is_drawn).collect()
+    let is_drawn = |phase: &Phase| bars.iter().any(|bar| bar.phase == *phase);
+    Phase::ALL.iter().copied().filter(is_drawn).collect()
 }
 
-fn is_asked_for(source: Source<'_>, target: &Target, state: &TargetState) -> bool {
-    let verdict = State::from(state.verdict(target));
+fn matches_filter(source: Source<'_>, target: &Target, state: &TargetState) -> bool {
+    let verdict = State::from(state.verdict());
     let component = target.endpoint.component;
-    // Most pages are asked for without a text.
+    // Most requests have no search text.
     let text = if source.filter.text.is_empty() { String::new() } else { words(target, state, verdict) };
     source.filter.fits(&Searched { component, state: verdict, route: &target.route.name, text })
 }
 
-/// Everything of a row that a person may search for, in lower case.
+/// The searchable text of a row, in lower case.
 fn words(target: &Target, state: &TargetState, verdict: State) -> String {
     let endpoint = &target.endpoint;
     let mut words = vec![
@@ -117,7 +109,7 @@ fn words(target: &Target, state: &TargetState, verdict: State) -> String {
         target.route.name.clone(),
         verdict.to_string(),
     ];
-    if let Some(why) = why(target, state) {
+    if let Some(why) = state.concern().map(Why::from) {
         words.extend(why.code());
         words.extend([why.title, why.detail]);
     }

@@ -1,21 +1,21 @@
-//! What the page says of snapshots, as data.
+//! Tests the page's content, as data, for sample snapshots.
 
 use super::*;
-use crate::observation::{FailureReason as R, Stage as S};
+use crate::observation::{FailureReason as R, Phase as S};
 use crate::plan::TargetId;
-use crate::report::sample::{self, MAPS, at};
-use crate::trust::revocation::{Cause, Status};
+use crate::report::sample::{self, FIRM, MAPS, at};
+use crate::revocation::{Cause, Status};
 
 fn page(snapshot: &Snapshot, query: &str) -> Page {
-    Page::of(snapshot, at(200), Filter::parse(query))
+    Page::new(snapshot, at(200), Filter::parse(query))
 }
 
-/// The rows that are shown.
+/// The displayed rows.
 fn rows(page: &Page) -> Vec<&Row> {
     page.table.groups.iter().flat_map(|group| &group.rows).collect()
 }
 
-/// Every endpoint of a component fails.
+/// Makes every endpoint of a component fail.
 fn lose(snapshot: &mut Snapshot, component: Component, second: u64) {
     let own = snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
     let own: Vec<_> = own.map(|(id, ..)| id).collect();
@@ -34,18 +34,13 @@ fn the_worst_news_is_the_headline() {
     let all = snapshot.targets.len();
     let some_unknown = format!("Of {all} endpoints: {} unknown, 1 good.", all - 1);
     sample::observe(&mut snapshot, TargetId(1), 10, |_| None);
-    check(&snapshot, State::Unknown, "The first probes are under way", &some_unknown);
+    check(&snapshot, State::Unknown, "First probes running", &some_unknown);
 
     let mut snapshot = sample::healthy(&["direct"]);
-    check(
-        &snapshot,
-        State::Good,
-        "Everything answers as it should",
-        &format!("Of {all} endpoints: {all} good."),
-    );
+    check(&snapshot, State::Good, "Everything works", &format!("Of {all} endpoints: {all} good."));
     sample::fail(&mut snapshot, TargetId(0), 70, (S::Connect, R::Refused), "");
     let one_bad = format!("Of {all} endpoints: 1 bad, {} good.", all - 1);
-    check(&snapshot, State::Degraded, "Every service works, not every endpoint", &one_bad);
+    check(&snapshot, State::Degraded, "Every service works, but not every endpoint", &one_bad);
     lose(&mut snapshot, Component::Adl, 70);
     lose(&mut snapshot, Component::Submission, 70);
     let headline = "Not working: Alternate download location, Sample submission";
@@ -79,7 +74,7 @@ fn a_component_does_as_well_as_its_best_route() {
         page.maps[0].story
     );
     let row = rows(&page)[0];
-    assert_eq!(row.disagreement.as_deref(), Some("direct: Nothing answers at the address; proxy: 503"));
+    assert_eq!(row.disagreement.as_deref(), Some("direct: The connection timed out; proxy: 503"));
     assert_eq!(row.route.as_deref(), Some("direct"));
 }
 
@@ -105,14 +100,17 @@ fn clients_of_maps_by_what_they_check() {
     assert!(
         by.state == State::Bad && by.story.contains("the CRL http://crl.example/maps.crl can't be fetched")
     );
-    let clients: Vec<_> =
-        by.clients.iter().map(|c| (c.options.as_str(), c.checks, c.word, c.code.as_deref())).collect();
+    let clients: Vec<_> = by
+        .clients
+        .iter()
+        .map(|c| (c.options.as_str(), c.checks, c.word, c.codes.first().map(String::as_str)))
+        .collect();
     let code = Some("tls.revocation_unknown");
     let expected = [
-        ("0", "neither revocation nor pins", "connected", None),
-        ("1", "revocation", "lost", code),
-        ("2", "pins", "connected", None),
-        ("3", "revocation and pins", "lost", code),
+        ("0", "no revocation check, no pinning", "connected", None),
+        ("1", "revocation check", "lost", code),
+        ("2", "pinning", "connected", None),
+        ("3", "revocation check and pinning", "lost", code),
     ];
     assert_eq!(clients, expected);
     let [crl] = &page.crls[..] else { panic!("one list") };
@@ -125,7 +123,7 @@ fn lists_that_ran_out_are_bad() {
     let mut snapshot = sample::healthy(&["direct"]);
     let id = sample::target(&snapshot, MAPS, "direct");
     let check = |snapshot: &Snapshot, second, state, past| {
-        let page = Page::of(snapshot, at(second), Filter::default());
+        let page = Page::new(snapshot, at(second), Filter::default());
         let [crl] = &page.crls[..] else { panic!("one list") };
         assert_eq!((crl.state, crl.next_update.as_ref().map(|at| at.past)), (state, Some(past)));
     };
@@ -139,27 +137,39 @@ fn lists_that_ran_out_are_bad() {
 fn causes_are_counted_the_worst_first() {
     let mut snapshot = sample::healthy(&["direct"]);
     lose(&mut snapshot, Component::Adl, 70);
-    let id = sample::target(&snapshot, MAPS, "direct");
+    let id = sample::target(&snapshot, FIRM, "direct");
     sample::observe(&mut snapshot, id, 70, |facts| {
         facts.http.as_mut().expect("an answer").status = 418;
         None
     });
-    sample::fail(&mut snapshot, TargetId(id.0 + 1), 70, (S::Resolve, R::Nxdomain), "");
+    let gone = sample::target(&snapshot, MAPS, "direct");
+    sample::fail(&mut snapshot, gone, 70, (S::Resolve, R::Nxdomain), "");
     let page = page(&snapshot, "");
     let found: Vec<_> = page.causes.shown.iter().map(|c| (c.state, c.query(), c.endpoints)).collect();
-    let unusual = "Genuine, but the service usually answers 503";
+    let unusual = "Genuine, but the service usually answers 404";
     let expected = [
-        (State::Bad, "connect.refused", 8),
+        (State::Bad, "connect.refused", 9),
         (State::Bad, "resolve.nxdomain", 1),
         (State::Degraded, unusual, 1),
     ];
     assert_eq!((found.as_slice(), page.causes.more), (&expected[..], 0));
     assert!(page.causes.shown[0].remedies.iter().all(|remedy| remedy.contains("firewall")));
-    // What a cause is searched by finds its endpoints, and those alone.
+    // Searching for a cause finds exactly its endpoints.
     for cause in &page.causes.shown {
         let query: String = url::form_urlencoded::byte_serialize(cause.query().as_bytes()).collect();
         let found = self::page(&snapshot, &format!("q={query}"));
         assert_eq!(found.table.matching, cause.endpoints, "{query}");
+    }
+}
+
+#[test]
+fn a_good_endpoint_is_no_cause() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let id = sample::target(&snapshot, MAPS, "direct");
+    for cause in [Cause::Pending, Cause::NoSource] {
+        sample::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
+        let page = page(&snapshot, "");
+        assert_eq!((page.state, &page.causes), (State::Good, &Causes::default()), "{cause}");
     }
 }
 
@@ -217,12 +227,17 @@ fn a_row_in_brief_and_in_full() {
     assert_eq!((tls.issuer.as_str(), tls.fault, tls.revocation), ("Example Issuing CA", None, None));
     assert!(tls.expires.as_ref().is_some_and(|at| at.relative == "in 89 days"));
 
+    let about = |name: &str| {
+        row.details.about.iter().find(|field| field.name == name).map(|field| field.values.join(" "))
+    };
+    assert_eq!(about("Confidence").as_deref(), Some("C: older than 2023, or indirect"));
+    assert_eq!(about("Last captured").as_deref(), Some("2021-01"));
     let last = row.details.last.as_ref().expect("it was probed");
     let fact =
         |name: &str| last.facts.iter().find(|field| field.name == name).map(|field| field.values.join(" "));
     assert_eq!(fact("Addresses from DNS").as_deref(), Some("192.0.2.10 2001:db8::10"));
     assert_eq!((fact("Status").as_deref(), fact("TLS").as_deref()), (Some("503"), Some("TLSv1.3")));
-    assert_eq!((last.failure.as_ref(), last.chain.len(), last.stages.len()), (None, 2, S::ALL.len()));
+    assert_eq!((last.failure.as_ref(), last.chain.len(), last.phases.len()), (None, 2, S::ALL.len()));
     let earlier =
         row.details.earlier_failure.as_ref().and_then(|probe| probe.failure.as_ref()).expect("it is kept");
     assert_eq!(
@@ -234,7 +249,7 @@ fn a_row_in_brief_and_in_full() {
 }
 
 #[test]
-fn what_is_odd_about_addresses_is_said_of_what_works_too() {
+fn address_notes_on_working_endpoints() {
     let mut snapshot = sample::healthy(&["direct"]);
     let id = sample::target(&snapshot, MAPS, "direct");
     sample::observe(&mut snapshot, id, 70, sample::odd_addresses);
@@ -254,4 +269,37 @@ fn a_huge_plan_makes_a_page_of_bounded_size() {
     let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
     let page = page(&sample::fresh(&routes), "");
     assert_eq!((rows(&page).len(), page.table.left_out), (500, page.table.total - 500));
+}
+
+#[test]
+fn each_hop_of_a_redirected_probe_has_a_line() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let id = sample::target(&snapshot, MAPS, "direct");
+    sample::observe(&mut snapshot, id, 70, |facts| Some(sample::fails_behind_a_redirect(facts)));
+    let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
+    let [row] = rows(&page)[..] else { panic!("one row") };
+    let facts = &row.details.last.as_ref().expect("it was probed").facts;
+    let hops = facts.iter().find(|field| field.name == "Hops").map(|field| field.values.as_slice());
+    let [own, next] = hops.expect("the hops are shown") else { panic!("{hops:?}") };
+    assert!(own.starts_with("https://own.example/: 302, root CN=Example Root, "), "{own}");
+    assert!(next.starts_with("https://cdn.example/package: no answer, "), "{next}");
+}
+
+#[test]
+fn an_unexpected_root_after_a_redirect_is_noted_in_the_table() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    let id = sample::target(&snapshot, MAPS, "direct");
+    sample::observe(&mut snapshot, id, 70, |facts| {
+        sample::leads_to_an_unexpected_root(facts);
+        None
+    });
+    let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
+    let [row] = rows(&page)[..] else { panic!("one row") };
+    let fault = row.tls.as_ref().and_then(|tls| tls.fault);
+    assert_eq!((row.state, fault), (State::Good, Some("unexpected root after a redirect")));
+    let [note] = &row.notes[..] else { panic!("{:?}", row.notes) };
+    assert!(note.starts_with("after a redirect to cdn.example: the chain ends at CN=New Root, "), "{note}");
+    let facts = &row.details.last.as_ref().expect("it was probed").facts;
+    let hops = facts.iter().find(|field| field.name == "Hops").map(|field| field.values.as_slice());
+    assert!(hops.is_some_and(|hops| hops[1].contains(", unexpected root CN=New Root, ")), "{hops:?}");
 }

@@ -1,4 +1,4 @@
-//! Security intelligence: whether it stays fresh, where clients can update from, and what the network hands out.
+//! Security intelligence: when it turns stale, the available sources, and the version feed.
 
 use std::time::SystemTime;
 
@@ -8,69 +8,69 @@ use crate::catalog::UpdateSource;
 use crate::report::freshness;
 use crate::state::{FeedState, SourceState};
 
-/// All of it.
+/// Security intelligence updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UpdatesView {
-    /// Until when signatures are fresh; none where nothing can be told.
+    /// When signatures turn stale; `None` if unknown.
     pub(crate) stale: Option<StaleView>,
-    /// Every source.
+    /// The update sources that are probed.
     pub(crate) sources: Vec<SourceView>,
-    /// What the version feed says by each route.
+    /// The version feed, per route.
     pub(crate) feeds: Vec<FeedView>,
 }
 
 /// When signatures turn stale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StaleView {
-    /// How near that is.
+    /// How close that time is, with the thresholds of the alerts.
     pub(crate) state: State,
-    /// The moment.
+    /// When the signatures turn stale.
     pub(crate) at: When,
-    /// Whether they are this machine's own; else those of a client that updated at the last chance.
+    /// Whether the signatures are this machine's. Otherwise they are those of a client that updated when a source was
+    /// last available.
     pub(crate) installed_here: bool,
 }
 
-/// A source of updates.
+/// An update source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceView {
-    /// What it is called.
     pub(crate) name: &'static str,
-    /// How it does by its best route.
+    /// The state on the best route.
     pub(crate) state: State,
-    /// By each route.
+    /// The state on each route.
     pub(crate) routes: Vec<SourceRoute>,
 }
 
-/// A source by a route.
+/// An update source on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceRoute {
-    /// None where there is one route alone.
+    /// `None` with a single route.
     pub(crate) route: Option<String>,
-    /// Whether it works.
+    /// Whether the source is available.
     pub(crate) state: State,
-    /// When it last did.
+    /// When the source was last available.
     pub(crate) last: Option<When>,
 }
 
-/// The version feed by a route.
+/// The version feed on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FeedView {
-    /// None where there is one route alone.
+    /// `None` with a single route.
     pub(crate) route: Option<String>,
-    /// Bad where it can't be fetched, degraded where it is old content.
+    /// Bad if it can't be fetched, degraded if its content is outdated.
     pub(crate) state: State,
-    /// How the last fetch ended, and what was found.
+    /// The result of the last fetch, and the findings.
     pub(crate) words: Vec<String>,
-    /// More of a failure; may be a server's words.
+    /// The details of a failure. May contain text from the server.
     pub(crate) detail: String,
-    /// The versions that it names, with what they are of.
+    /// The published versions: of the signatures, the engine and the platform.
     pub(crate) versions: Vec<(&'static str, String)>,
-    /// When those signatures were published.
+    /// When these versions were published.
     pub(crate) published: Option<When>,
 }
 
 impl UpdatesView {
-    pub(super) fn of(source: Source<'_>) -> Self {
+    pub(super) fn new(source: Source<'_>) -> Self {
         let known = &source.snapshot.signatures;
         let stale_after = known.stale_after(&source.snapshot.plan);
         let stale = |at: SystemTime| StaleView {
@@ -80,16 +80,16 @@ impl UpdatesView {
         };
         Self {
             stale: stale_after.map(stale),
-            sources: UpdateSource::ALL.iter().filter_map(|of| SourceView::of(source, *of)).collect(),
-            feeds: known.feeds.iter().map(|feed| FeedView::of(source, feed)).collect(),
+            sources: UpdateSource::ALL.iter().filter_map(|of| SourceView::new(source, *of)).collect(),
+            feeds: known.feeds.iter().map(|feed| FeedView::new(source, feed)).collect(),
         }
     }
 }
 
 impl SourceView {
-    fn of(source: Source<'_>, of: UpdateSource) -> Option<Self> {
+    fn new(source: Source<'_>, of: UpdateSource) -> Option<Self> {
         let own = source.snapshot.signatures.sources.iter().filter(|known| known.source == of);
-        let routes: Vec<_> = own.map(|known| SourceRoute::of(source, known)).collect();
+        let routes: Vec<_> = own.map(|known| SourceRoute::new(source, known)).collect();
         let known = routes.iter().map(|by| by.state).filter(|state| *state != State::Unknown);
         let state = known.max().unwrap_or(State::Unknown);
         (!routes.is_empty()).then_some(Self { name: name(of), state, routes })
@@ -97,7 +97,7 @@ impl SourceView {
 }
 
 impl SourceRoute {
-    fn of(source: Source<'_>, known: &SourceState) -> Self {
+    fn new(source: Source<'_>, known: &SourceState) -> Self {
         let state = match known.available {
             Some(true) => State::Good,
             Some(false) => State::Bad,
@@ -133,9 +133,9 @@ const fn name(source: UpdateSource) -> &'static str {
 }
 
 impl FeedView {
-    fn of(source: Source<'_>, feed: &FeedState) -> Self {
+    fn new(source: Source<'_>, feed: &FeedState) -> Self {
         let (state, words, detail) = match &feed.fetch {
-            None => (State::Unknown, vec!["not asked yet".to_owned()], String::new()),
+            None => (State::Unknown, vec!["not queried yet".to_owned()], String::new()),
             Some(Ok(())) if feed.findings.is_empty() => {
                 (State::Good, vec!["up to date".to_owned()], String::new())
             }
@@ -144,11 +144,11 @@ impl FeedView {
                 (State::Degraded, found.collect(), String::new())
             }
             Some(Err(failure)) => {
-                let title = advice::for_failure(failure.stage, failure.reason).title;
-                (State::Bad, vec![title], format!("{}.{}: {}", failure.stage, failure.reason, failure.detail))
+                let title = advice::for_failure(failure.phase, failure.reason).title;
+                (State::Bad, vec![title], format!("{}.{}: {}", failure.phase, failure.reason, failure.detail))
             }
         };
-        let published = feed.told.as_ref().map(|told| &told.published);
+        let published = feed.history.as_ref().map(|history| &history.published);
         let versions = published.map_or_else(Vec::new, |published| {
             let of = [
                 ("signatures", published.signatures),
@@ -173,25 +173,25 @@ mod tests {
     use super::super::{Filter, Page};
     use super::*;
     use crate::catalog::Component;
-    use crate::engine::Event;
-    use crate::observation::{Failure, FailureReason, Stage};
+    use crate::event::Event;
+    use crate::observation::{Failure, FailureReason, Phase};
     use crate::report::sample::{self, at};
-    use crate::signatures::{Answer, Published, Version};
+    use crate::signatures::{FeedAnswer, FeedContent, Published, Version};
     use crate::state::Snapshot;
 
     const DAY: u64 = 86_400;
 
     fn updates(snapshot: &Snapshot, second: u64) -> UpdatesView {
-        Page::of(snapshot, at(second), Filter::default()).updates
+        Page::new(snapshot, at(second), Filter::default()).updates
     }
 
-    /// Every endpoint of a component by this route fails.
+    /// Makes every endpoint of a component fail on this route.
     fn lose(snapshot: &mut Snapshot, component: Component, route: &str) {
         let own = snapshot
             .iter()
             .filter(|(_, target, _)| target.endpoint.component == component && target.route.name == route);
         for id in own.map(|(id, ..)| id).collect::<Vec<_>>() {
-            sample::fail(snapshot, id, 70, (Stage::Connect, FailureReason::Refused), "");
+            sample::fail(snapshot, id, 70, (Phase::Connect, FailureReason::Refused), "");
         }
     }
 
@@ -221,11 +221,11 @@ mod tests {
     }
 
     #[test]
-    fn what_the_feed_says_and_why_it_says_nothing() {
+    fn feed_states() {
         let mut snapshot = sample::healthy(&["direct"]);
         let check = |snapshot: &mut Snapshot, result, state, words: &str| {
             let route = "direct".to_owned();
-            let answer = Answer { route, at: at(100), result };
+            let answer = FeedAnswer { route, at: at(100), result };
             snapshot.apply(Event::Feed(Box::new(answer)));
             let [feed] = &updates(snapshot, 200).feeds[..] else { panic!("one route") };
             assert_eq!((feed.state, feed.words.join("; ").as_str()), (state, words));
@@ -237,14 +237,15 @@ mod tests {
             platform: Version([4, 18, 26010, 5]),
             published_at: at(second),
         };
-        assert_eq!(updates(&snapshot, 200).feeds[0].words, ["not asked yet"]);
-        let feed = || "https://feed.example/".to_owned();
-        let found = check(&mut snapshot, Ok((feed(), published(99, 0))), State::Good, "up to date");
+        assert_eq!(updates(&snapshot, 200).feeds[0].words, ["not queried yet"]);
+        let content = |build| {
+            Ok(FeedContent { url: "https://feed.example/".to_owned(), published: published(build, 0) })
+        };
+        let found = check(&mut snapshot, content(99), State::Good, "up to date");
         assert_eq!(found.as_deref(), Some("1.441.99.0"));
-        let older = Ok((feed(), published(98, 0)));
-        check(&mut snapshot, older, State::Degraded, "names older signatures than before");
-        let failure = Err(Failure::new(Stage::Connect, FailureReason::Refused, "by the test"));
+        check(&mut snapshot, content(98), State::Degraded, "names older signatures than before");
+        let failure = Err(Failure::new(Phase::Connect, FailureReason::Refused, "by the test"));
         let found = check(&mut snapshot, failure, State::Bad, "The connection was refused");
-        assert_eq!(found.as_deref(), Some("1.441.98.0"), "what was told is kept");
+        assert_eq!(found.as_deref(), Some("1.441.98.0"), "the last published version stays");
     }
 }

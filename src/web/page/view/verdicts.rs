@@ -1,38 +1,38 @@
-//! The verdicts on top: MAPS by route and kind of client, and each component by route.
+//! The verdicts at the top: MAPS per route and client configuration, and each component per route.
+
+use std::collections::BTreeSet;
 
 use super::{Source, State, name};
-use crate::advice;
 use crate::catalog::{Component, ComponentSpec};
-use crate::report::Counts;
+use crate::report::{self, Counts};
 use crate::state::MapsState;
-use crate::verdict::{Connection, SslOptions};
+use crate::verdict::{MapsConnection, SslOptions};
 
-/// MAPS by one route.
+/// MAPS on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MapsView {
-    /// None where there is one route alone.
+    /// `None` with a single route.
     pub(crate) route: Option<String>,
-    /// Of a client with the default `SSLOptions`.
+    /// The state for clients with the default `SSLOptions`.
     pub(crate) state: State,
-    /// Why, and what to change.
+    /// The reason, and what to change.
     pub(crate) story: String,
-    /// By what they check.
+    /// One for each value of `SSLOptions`.
     pub(crate) clients: Vec<ClientView>,
 }
 
-/// One kind of client.
+/// Clients with the same `SSLOptions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientView {
-    /// The value of `SSLOptions`.
     pub(crate) options: SslOptions,
-    /// What it checks.
+    /// The checks that the client performs.
     pub(crate) checks: &'static str,
-    /// Good where it is connected.
+    /// Good if connected, bad if lost.
     pub(crate) state: State,
-    /// Whether it is, in a word.
+    /// The state of the connection, in a word.
     pub(crate) word: &'static str,
-    /// `stage.reason`, where it isn't.
-    pub(crate) code: Option<String>,
+    /// `phase.reason` of each unserved need, without duplicates.
+    pub(crate) codes: BTreeSet<String>,
 }
 
 impl MapsView {
@@ -40,14 +40,13 @@ impl MapsView {
         let snapshot = source.snapshot;
         let of = |route: &String| {
             let own = snapshot.maps.iter().filter(|maps| maps.route == *route);
-            let clients: Vec<_> = own.map(ClientView::of).collect();
+            let clients: Vec<_> = own.map(ClientView::new).collect();
             let default = clients.iter().find(|client| client.options == SslOptions::DEFAULT)?;
-            let unknown =
-                || "Not known yet: the first probes, or the first look at revocation, are under way.";
+            let unknown = || "Unknown: the first probes or revocation checks are still running.";
             Some(Self {
                 route: source.route(route).map(str::to_owned),
                 state: default.state,
-                story: advice::maps_story(snapshot, route).unwrap_or_else(|| unknown().to_owned()),
+                story: report::maps_summary(snapshot, route).unwrap_or_else(|| unknown().to_owned()),
                 clients,
             })
         };
@@ -56,57 +55,55 @@ impl MapsView {
 }
 
 impl ClientView {
-    fn of(maps: &MapsState) -> Self {
-        let (state, word, code) = match maps.connection {
-            Connection::Unknown => (State::Unknown, "unknown", None),
-            Connection::Connected => (State::Good, "connected", None),
-            Connection::Lost { stage, reason } => (State::Bad, "lost", Some(format!("{stage}.{reason}"))),
+    fn new(maps: &MapsState) -> Self {
+        let (state, word) = match maps.connection {
+            MapsConnection::Unknown => (State::Unknown, "unknown"),
+            MapsConnection::Connected => (State::Good, "connected"),
+            MapsConnection::Lost(_) => (State::Bad, "lost"),
         };
+        let unserved = maps.connection.unserved().iter();
+        let codes = unserved.map(|of| format!("{}.{}", of.phase, of.reason)).collect();
         let checks = match (maps.options.checks_revocation(), maps.options.pins()) {
-            (false, false) => "neither revocation nor pins",
-            (true, false) => "revocation",
-            (false, true) => "pins",
-            (true, true) => "revocation and pins",
+            (false, false) => "no revocation check, no pinning",
+            (true, false) => "revocation check",
+            (false, true) => "pinning",
+            (true, true) => "revocation check and pinning",
         };
-        Self { options: maps.options, checks, state, word, code }
+        Self { options: maps.options, checks, state, word, codes }
     }
 }
 
-/// A component.
+/// A component, overall and per route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ComponentView {
-    /// Which one.
     pub(crate) component: Component,
-    /// What it is called.
     pub(crate) name: &'static str,
-    /// How it does by its best route.
+    /// The state on the best route.
     pub(crate) state: State,
-    /// How it does by each, where there are several.
+    /// The state on each route. Empty with a single route.
     pub(crate) routes: Vec<RouteState>,
-    /// Its endpoints by state.
+    /// The number of its endpoints per state.
     pub(crate) counts: Counts,
 }
 
-/// How a component does by one route.
+/// The state of a component on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RouteState {
-    /// The route's name.
     pub(crate) route: String,
-    /// How it does.
     pub(crate) state: State,
 }
 
 impl ComponentView {
     pub(super) fn all(source: Source<'_>) -> Vec<Self> {
-        source.snapshot.plan.components.iter().map(|known| Self::of(source, &known.spec)).collect()
+        source.snapshot.plan.components.iter().map(|known| Self::new(source, &known.spec)).collect()
     }
 
-    fn of(source: Source<'_>, spec: &ComponentSpec) -> Self {
+    fn new(source: Source<'_>, spec: &ComponentSpec) -> Self {
         let component = spec.component;
         let own = source.snapshot.components.iter().filter(|state| state.component == component);
         let routes: Vec<_> =
             own.map(|c| RouteState { route: c.route.clone(), state: c.verdict.into() }).collect();
-        // A network that lets the proxy out and nobody else is in order.
+        // The best route decides: a network that allows only the proxy out is configured correctly.
         let known = routes.iter().map(|by| by.state).filter(|state| *state != State::Unknown);
         let state = known.max().unwrap_or(State::Unknown);
         let targets = source.snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
@@ -114,7 +111,7 @@ impl ComponentView {
             component,
             name: name(component),
             state,
-            counts: targets.map(|(_, target, state)| state.verdict(target)).collect(),
+            counts: targets.map(|(.., state)| state.verdict()).collect(),
             routes: if routes.len() > 1 { routes } else { Vec::new() },
         }
     }

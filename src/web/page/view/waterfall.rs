@@ -1,40 +1,41 @@
-//! The phases of a probe as bars on a scale that all rows share. Pure geometry; how they are drawn is `markup`'s business.
+//! The phases of a probe as bars on a scale that all rows share. Pure geometry: `markup` draws them.
 
 use std::time::Duration;
 
 use super::when::took;
-use crate::observation::{Stage, StageOutcome, Timings};
+use crate::observation::{Phase, PhaseOutcome, Timings};
 
-/// The width of the drawing, in its own units.
+/// The width of the drawing, in SVG user units.
 pub(crate) const WIDTH: u32 = 1000;
 
-/// The least that a phase takes of it, so that it can be seen.
+/// The minimum width of a phase, so that it is visible.
 const LEAST: u32 = 24;
 
 /// The phases of one probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Waterfall {
-    /// From left to right; they don't overlap.
+    /// From left to right, without overlap.
     pub(crate) bars: Vec<Bar>,
-    /// Whether it goes on beyond the scale's end.
+    /// Whether the phases take longer than the scale.
     pub(crate) cut: bool,
     /// The sum of the phases.
     pub(crate) total: String,
-    /// All of it in words.
+    /// The phases in words, for screen readers.
     pub(crate) label: String,
 }
 
-/// One phase.
+/// The bar of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bar {
-    pub(crate) stage: Stage,
+    pub(crate) phase: Phase,
     pub(crate) failed: bool,
-    /// Where it begins.
+    /// The left edge.
     pub(crate) x: u32,
     pub(crate) width: u32,
 }
 
-/// The scale of these durations: nine of ten fit on it, so that a few that time out don't make the others invisible.
+/// The duration that the full width represents: the 90th percentile, so that a few timeouts don't make the other bars
+/// invisible. One second if no total is above zero.
 pub(super) fn scale(totals: impl Iterator<Item = Duration>) -> Duration {
     let mut totals: Vec<_> = totals.filter(|total| !total.is_zero()).collect();
     totals.sort_unstable();
@@ -43,26 +44,26 @@ pub(super) fn scale(totals: impl Iterator<Item = Duration>) -> Duration {
 }
 
 impl Waterfall {
-    pub(super) fn of(timings: &Timings, scale: Duration) -> Self {
+    pub(super) fn new(timings: &Timings, scale: Duration) -> Self {
         let mut bars = Vec::new();
         let mut start = 0;
         let mut words = Vec::new();
-        let phases = Stage::ALL.iter().filter_map(|stage| Some((*stage, timings.get(*stage)?)));
-        for (stage, span) in phases {
-            let failed = timings.outcome(stage) == StageOutcome::Failed;
+        let phases = Phase::ALL.iter().filter_map(|phase| Some((*phase, timings.get(*phase)?)));
+        for (phase, span) in phases {
+            let failed = timings.outcome(phase) == PhaseOutcome::Failed;
             let end = (start + length(span, scale).max(LEAST)).min(WIDTH);
             if start < end {
-                bars.push(Bar { stage, failed, x: start, width: end - start });
+                bars.push(Bar { phase, failed, x: start, width: end - start });
             }
             start = end;
-            words.push(format!("{stage} {}{}", took(span), if failed { ", failed" } else { "" }));
+            words.push(format!("{phase} {}{}", took(span), if failed { ", failed" } else { "" }));
         }
         let total = timings.total();
         Self { bars, cut: total > scale, total: took(total), label: words.join("; ") }
     }
 }
 
-/// A span on the scale; at most one unit more than all of it.
+/// The length of a span on the scale, at most `WIDTH + 1`.
 fn length(span: Duration, scale: Duration) -> u32 {
     let part = span.as_nanos().saturating_mul(u128::from(WIDTH)) / scale.as_nanos().max(1);
     u32::try_from(part).unwrap_or(u32::MAX).min(WIDTH + 1)
@@ -72,41 +73,41 @@ fn length(span: Duration, scale: Duration) -> u32 {
 mod tests {
     use super::*;
 
-    fn timings(phases: &[(Stage, u64)]) -> Timings {
+    fn timings(phases: &[(Phase, u64)]) -> Timings {
         let mut timings = Timings::default();
-        for (stage, millis) in phases {
-            timings.record(*stage, StageOutcome::Done, Duration::from_millis(*millis));
+        for (phase, millis) in phases {
+            timings.record(*phase, PhaseOutcome::Done, Duration::from_millis(*millis));
         }
         timings
     }
 
     #[test]
     fn phases_follow_each_other_on_the_scale() {
-        let check = |phases: &[(Stage, u64)], expected: &[(u32, u32)], cut: bool| {
-            let drawn = Waterfall::of(&timings(phases), Duration::from_millis(100));
+        let check = |phases: &[(Phase, u64)], expected: &[(u32, u32)], cut: bool| {
+            let drawn = Waterfall::new(&timings(phases), Duration::from_millis(100));
             let bars: Vec<_> = drawn.bars.iter().map(|bar| (bar.x, bar.width)).collect();
             assert_eq!((bars.as_slice(), drawn.cut), (expected, cut), "{phases:?}");
             assert!(drawn.bars.iter().all(|bar| bar.x + bar.width <= WIDTH));
         };
         check(&[], &[], false);
-        check(&[(Stage::Resolve, 0), (Stage::Connect, 50)], &[(0, 24), (24, 500)], false);
-        check(&[(Stage::Resolve, 10), (Stage::Connect, 90)], &[(0, 100), (100, 900)], false);
-        check(&[(Stage::Resolve, 10), (Stage::Connect, 10_000)], &[(0, 100), (100, 900)], true);
-        check(&[(Stage::Resolve, 200), (Stage::Connect, 1)], &[(0, 1000)], true);
-        check(&[(Stage::Resolve, u64::MAX / 1_000_000)], &[(0, 1000)], true);
+        check(&[(Phase::Resolve, 0), (Phase::Connect, 50)], &[(0, 24), (24, 500)], false);
+        check(&[(Phase::Resolve, 10), (Phase::Connect, 90)], &[(0, 100), (100, 900)], false);
+        check(&[(Phase::Resolve, 10), (Phase::Connect, 10_000)], &[(0, 100), (100, 900)], true);
+        check(&[(Phase::Resolve, 200), (Phase::Connect, 1)], &[(0, 1000)], true);
+        check(&[(Phase::Resolve, u64::MAX / 1_000_000)], &[(0, 1000)], true);
     }
 
     #[test]
     fn the_words_say_what_the_bars_show() {
-        let mut timings = timings(&[(Stage::Resolve, 20), (Stage::Connect, 30)]);
-        timings.record(Stage::Tls, StageOutcome::Failed, Duration::from_micros(400));
-        timings.not_applicable(Stage::Tunnel);
-        let drawn = Waterfall::of(&timings, Duration::from_secs(1));
+        let mut timings = timings(&[(Phase::Resolve, 20), (Phase::Connect, 30)]);
+        timings.record(Phase::Tls, PhaseOutcome::Failed, Duration::from_micros(400));
+        timings.not_applicable(Phase::Tunnel);
+        let drawn = Waterfall::new(&timings, Duration::from_secs(1));
         assert_eq!(drawn.label, "resolve 20 ms; connect 30 ms; tls 0.4 ms, failed");
         assert_eq!(drawn.total, "50 ms");
         assert_eq!(
-            drawn.bars.iter().filter(|bar| bar.failed).map(|bar| bar.stage).collect::<Vec<_>>(),
-            [Stage::Tls]
+            drawn.bars.iter().filter(|bar| bar.failed).map(|bar| bar.phase).collect::<Vec<_>>(),
+            [Phase::Tls]
         );
     }
 

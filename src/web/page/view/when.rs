@@ -1,21 +1,21 @@
-//! Times and durations in words. What time it is now is an argument.
+//! Times and durations in words. The current time is an argument.
 
 use std::time::{Duration, SystemTime};
 
 use crate::clock;
 
-/// A moment, for a person and for a program.
+/// A time, for people and for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct When {
-    /// RFC 3339, for `datetime`.
+    /// RFC 3339, for the attribute `datetime`.
     pub(crate) machine: String,
     /// `2026-11-24 00:00:31 UTC`.
     pub(crate) absolute: String,
-    /// Its shorter half: the time of today, the date of other days.
+    /// The time of day if it is today, otherwise the date.
     pub(crate) short: String,
     /// `12 seconds ago`, `in 35 days`.
     pub(crate) relative: String,
-    /// Whether it lies in the past.
+    /// Whether the time has passed.
     pub(crate) past: bool,
 }
 
@@ -38,17 +38,17 @@ impl When {
     }
 }
 
-/// A span in its largest whole unit; none below two seconds.
+/// A span in the largest unit of which it has at least two. Returns `None` below two seconds.
 fn amount(span: Duration) -> Option<String> {
     const UNITS: [(u64, &str); 5] =
         [(365 * 86_400, "year"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
     let seconds = span.as_secs();
-    // Up to two of a unit the smaller one says more: 90 minutes, 36 hours.
+    // Below two of a unit, the smaller unit is more precise: 90 minutes, 36 hours.
     let (unit, name) = UNITS.iter().find(|(unit, _)| seconds >= 2 * unit)?;
     Some(format!("{} {name}s", seconds / unit))
 }
 
-/// How long something took: `0.4 ms`, `135 ms`, `1.24 s`.
+/// A measured duration: `0.4 ms`, `135 ms`, `1.24 s`.
 pub(crate) fn took(span: Duration) -> String {
     let micros = span.as_micros();
     match micros {
@@ -58,7 +58,7 @@ pub(crate) fn took(span: Duration) -> String {
     }
 }
 
-/// A setting: `90s`, `5m`.
+/// A configured duration: `1m 30s`, `5m`.
 pub(crate) fn every(span: Duration) -> String {
     humantime::format_duration(span).to_string()
 }

@@ -1,4 +1,4 @@
-//! How the endpoint has been: phases, failures, status, TLS, names.
+//! History of an endpoint: phases, failures, status, TLS, DNS.
 
 use serde_json::json;
 
@@ -10,14 +10,14 @@ use super::{NO_RESULT, NO_TLS};
 pub fn phases() -> Panel {
     Panel::lines(
         "Phases of the probes by $route",
-        "How long each phase took, one upon the other: their sum is the probe. Phases that weren't reached have no value, and a failed one has its own. The mean over the chosen instances.",
+        "Duration of each phase, stacked: the sum is the probe. Phases that weren't reached have no value; a failed phase has one. Mean over the selected instances.",
     )
     .over_time("{{phase}}", "avg by (phase) (defender_probe_phase_duration_seconds{%endpoint})")
     .custom("fillOpacity", json!(50))
     .stacked()
     .for_each("route")
     .unit("s")
-    .no_value("No probe ended in this time")
+    .no_value("No probe completed in this time")
 }
 
 pub fn reachable_history() -> Panel {
@@ -31,10 +31,10 @@ pub fn reachable_history() -> Panel {
 }
 
 pub fn reasons_history() -> Panel {
-    Panel::timeline("Why it failed over time", "When which stage failed for which reason, by each route.")
+    Panel::timeline("Why it failed over time", "Failures over time by phase and reason, per route.")
         .over_time(
-            "{{route}}: {{stage}}: {{reason}}",
-            "max by (route, stage, reason) (defender_probe_failure_reason{%endpoint})",
+            "{{route}}: {{phase}}: {{reason}}",
+            "max by (route, phase, reason) (defender_probe_failure_reason{%endpoint})",
         )
         .states(&[(1, "Failing", "red")])
         .no_value("The endpoint did not fail in this time")
@@ -43,7 +43,7 @@ pub fn reasons_history() -> Panel {
 pub fn failures() -> Panel {
     Panel::lines(
         "Share of failed probes",
-        "How many of the probes of this endpoint failed, by each route. It counts the failures between two scrapes, too.",
+        "Share of this endpoint's probes that failed, per route. Includes failures between two scrapes.",
     )
     .over_time(
         "{{route}}",
@@ -52,17 +52,17 @@ pub fn failures() -> Panel {
     .of_counters()
     .unit("percentunit")
     .set("max", json!(1))
-    .no_value("No probe ended in this time")
+    .no_value("No probe completed in this time")
 }
 
 pub fn component_failures() -> Panel {
     Panel::stacked_bars(
         "Failed probes of the component by reason",
-        "How many probes of the chosen components failed between one point and the next, by stage and reason, over all their endpoints.",
+        "Failed probes of the selected components between two points, by phase and reason, over all their endpoints.",
     )
     .over_time(
-        "{{stage}}: {{reason}}",
-        "sum by (stage, reason) (increase(defender_probe_failures_by_reason_total{%component}[$__rate_interval])) > 0",
+        "{{phase}}: {{reason}}",
+        "sum by (phase, reason) (increase(defender_probe_failures_by_reason_total{%component}[$__rate_interval])) > 0",
     )
     .of_counters()
     .unit("short")
@@ -70,7 +70,7 @@ pub fn component_failures() -> Panel {
 }
 
 pub fn status_history() -> Panel {
-    Panel::timeline("HTTP status over time", "The status of each answer; nothing where none came.")
+    Panel::timeline("HTTP status over time", "Status of each answer; empty if no answer came.")
         .over_time(
             "{{instance}} by {{route}}",
             "max by (instance, route) (defender_http_status_code{%endpoint})",
@@ -80,16 +80,26 @@ pub fn status_history() -> Panel {
 }
 
 pub fn expected_history() -> Panel {
+    Panel::timeline("Status as expected over time", "Whether the catalog expects the status.")
+        .over_time(
+            "{{instance}} by {{route}}",
+            "min by (instance, route) (defender_http_status_expected{%endpoint})",
+        )
+        .states(&[(0, "Unexpected", "orange"), (1, "Expected", "green")])
+        .no_value("No answer came in this time")
+}
+
+pub fn range_history() -> Panel {
     Panel::timeline(
-        "Status as expected over time",
-        "Whether the status was one that the genuine service answers with.",
+        "Range over time",
+        "Whether the request for the first byte (Range) returned one byte or the whole object. Whole object: a device on the path strips Range, which BITS and Delivery Optimization need. Only packages are requested with Range.",
     )
     .over_time(
         "{{instance}} by {{route}}",
-        "min by (instance, route) (defender_http_status_expected{%endpoint})",
+        "min by (instance, route) (defender_http_range_honored{%endpoint})",
     )
-    .states(&[(0, "Unexpected", "orange"), (1, "Expected", "green")])
-    .no_value("No answer came in this time")
+    .states(&[(0, "Stripped", "orange"), (1, "Honored", "green")])
+    .no_value("The endpoint is requested without Range")
 }
 
 pub fn tls_history() -> Panel {
@@ -110,21 +120,23 @@ pub fn tls_history() -> Panel {
     };
     let panel = Panel::timeline(
         "TLS over time",
-        "Whether the presented chain was verified, ended at a root that is none of the genuine service's (inspected), and had to be completed with an intermediate that the server left out.",
+        "Whether the presented chain was verified, ended at a private root (inspected) or at a public root that isn't known of the service (root), or lacked an intermediate that the exporter completed.",
     )
     .over_time("{{route}}: verified", "min by (route) (defender_tls_verified{%endpoint})")
     .over_time("{{route}}: inspected", "max by (route) (defender_tls_intercepted{%endpoint})")
+    .over_time("{{route}}: root", "max by (route) (defender_tls_unexpected_root{%endpoint})")
     .over_time("{{route}}: completed", "max by (route) (defender_tls_chain_completed{%endpoint})")
     .no_value(NO_TLS);
     let panel = regex(panel, "verified", states("Verified", "Not verified", 0));
     let panel = regex(panel, "inspected", states("Genuine", "Inspected", 1));
+    let panel = regex(panel, "root", states("Known root", "Unexpected root", 1));
     regex(panel, "completed", states("Complete", "Completed", 1))
 }
 
 pub fn revocation_history() -> Panel {
     Panel::timeline(
         "Revocation over time",
-        "Whether the chain was revoked by what its issuers publish; unknown where that can't be fetched.",
+        "Revocation status of the chain; unknown if revocation data can't be fetched.",
     )
     .over_time(
         "{{instance}} by {{route}}",
@@ -139,7 +151,7 @@ pub fn revocation_history() -> Panel {
 pub fn tls() -> Panel {
     Panel::table(
         "TLS of the last probe",
-        "What TLS agreed on, who issued the presented leaf, and the root that its chain was verified to; empty where it was not. Why revocation isn't known, if it isn't.",
+        "TLS version and cipher, issuer of the presented leaf, and root of the verified chain (empty if unverified). If the revocation status is unknown, its cause.",
     )
     .rows("max by (instance, route, version, cipher, issuer, root) (defender_tls_info{%endpoint})")
     .rows("max by (instance, route, reason) (defender_tls_revocation_unknown_reason{%endpoint})")
@@ -162,7 +174,7 @@ pub fn tls() -> Panel {
 pub fn expiry_history() -> Panel {
     Panel::lines(
         "Time until certificates expire",
-        "Of the presented leaf, and of the first certificate of the presented chain to expire. The line is that of DefenderCertificateExpiringSoon.",
+        "For the presented leaf, and for the first certificate of the verified chain to expire, root included. The line matches DefenderCertificateExpiringSoon.",
     )
     .over_time("leaf", "min(defender_tls_leaf_not_after_timestamp_seconds{%endpoint} - time())")
     .over_time("chain", "min(defender_tls_chain_not_after_timestamp_seconds{%endpoint} - time())")
@@ -176,29 +188,29 @@ pub fn expiry_history() -> Panel {
 pub fn addresses() -> Panel {
     Panel::lines(
         "Addresses from DNS",
-        "How many addresses DNS gave, by family, and how many of them are private, where no public service is: by split DNS, a private link or a filter.",
+        "Number of addresses that DNS returned, by family, and how many are private. Public services have no private addresses: the cause is split DNS, a private link or a filter.",
     )
     .over_time("{{family}} by {{route}}", "max by (family, route) (defender_dns_addresses{%endpoint})")
     .over_time("private by {{route}}", "max by (route) (defender_dns_private_addresses{%endpoint})")
     .unit("short")
     .option("legend", json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true }))
-    .no_value("DNS gave no address, or was not asked")
+    .no_value("DNS returned no address, or was not queried")
 }
 
 pub fn each_address() -> Panel {
     Panel::timeline(
         "Each address over time",
-        "Whether each address of the name answered: where some do and others don't, one machine or one way is at fault. Only where the configuration has resolver.addresses: all, and not by a proxy.",
+        "Whether each address of the name answered. If only some answer, a single server or path is at fault. Requires resolver.addresses: all and a route without a proxy.",
     )
     .over_time("{{address}} by {{route}}", "min by (address, route) (defender_probe_address_success{%endpoint})")
     .states(REACHABLE)
-    .no_value("Only with resolver.addresses: all, and not by a proxy")
+    .no_value("Requires resolver.addresses: all and a route without a proxy")
 }
 
 pub fn proxy() -> Panel {
     Panel::timeline(
         "Proxy's answer to CONNECT over time",
-        "The status with which the proxy answered; 407 demands authentication. Only for https by a proxy.",
+        "Status of the proxy's answer; 407: authentication required. Only for https via a proxy.",
     )
     .over_time(
         "{{instance}} by {{route}}",

@@ -1,4 +1,4 @@
-//! One endpoint: how it is now, why, where its time goes, and its history of status, TLS and names.
+//! The dashboard of one endpoint: state, cause, durations, and history.
 
 mod history;
 mod now;
@@ -10,7 +10,7 @@ use super::latency;
 const FIRST: &str = "https://wdcp.microsoft.com/";
 
 const NO_RESULT: &str = "The exporter has no result";
-const NO_TLS: &str = "No TLS connection came about";
+const NO_TLS: &str = "No TLS connection";
 
 /// The dashboard.
 pub fn board() -> Board {
@@ -19,7 +19,7 @@ pub fn board() -> Board {
     let board = Board::new(
         "defender-endpoint",
         "Defender / Endpoint",
-        "One endpoint of Microsoft Defender Antivirus: phases of its probes, status, TLS, names, and why it failed.",
+        "One endpoint of Microsoft Defender Antivirus: phases of its probes, status, TLS, names, failures.",
         "now-6h",
     );
     let board = board
@@ -48,7 +48,14 @@ pub fn board() -> Board {
         .line(8, [(12, history::failures()), (12, history::component_failures())]);
     let board = board
         .row("Status and TLS")
-        .line(6, [(12, history::status_history()), (12, history::expected_history())])
+        .line(
+            6,
+            [
+                (10, history::status_history()),
+                (7, history::expected_history()),
+                (7, history::range_history()),
+            ],
+        )
         .line(6, [(12, history::tls_history()), (12, history::revocation_history())])
         .line(6, [(16, history::tls()), (8, history::expiry_history())]);
     board

@@ -1,4 +1,4 @@
-//! How the endpoint is now, and why.
+//! The current state of an endpoint and its cause.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::dashboards::words::{
 use super::NO_RESULT;
 
 pub fn reachable() -> Panel {
-    Panel::stat("Now", "Whether the last probe got a genuine answer, of whatever status.")
+    Panel::stat("Now", "Whether the last probe received a genuine answer, with any status.")
         .now("{{instance}} by {{route}}", "min by (instance, route) (defender_probe_success{%endpoint})")
         .states(REACHABLE)
         .no_value(NO_RESULT)
@@ -19,7 +19,7 @@ pub fn reachable() -> Panel {
 pub fn status() -> Panel {
     Panel::stat(
         "HTTP status",
-        "The status of the last answer; orange if the genuine service doesn't answer so. 403, 404 and 503 are healthy answers of many services.",
+        "Status of the last answer; orange if the catalog doesn't expect it. 403, 404 and 503 are healthy answers of many services.",
     )
     .now(
         "{{instance}} by {{route}}",
@@ -36,7 +36,7 @@ pub fn status() -> Panel {
 pub fn last_answer() -> Panel {
     Panel::stat(
         "Last genuine answer",
-        "How long ago a probe last succeeded; the route and instance that wait longest.",
+        "Time since the last successful probe, for the worst route and instance.",
     )
     .now("longest", "max(time() - defender_probe_last_success_timestamp_seconds{%endpoint})")
     .unit("s")
@@ -48,7 +48,7 @@ pub fn last_answer() -> Panel {
 pub fn availability() -> Panel {
     Panel::stat(
         "Availability in the time shown",
-        "The share of the time shown in which the endpoint was reachable, the worst of routes and instances. Under a half is broken, as in the alerts.",
+        "Share of the displayed time in which the endpoint was reachable, for the worst route and instance. Below half is broken, as in the alerts.",
     )
     .now("worst", "min(avg_over_time(defender_probe_success{%endpoint}[$__range]))")
     .unit("percentunit")
@@ -61,7 +61,7 @@ pub fn availability() -> Panel {
 pub fn expires() -> Panel {
     Panel::stat(
         "Certificate expires in",
-        "When the presented leaf expires, the first of routes and instances. Two weeks are short, as DefenderCertificateExpiringSoon.",
+        "Time until the presented leaf expires, for the first route and instance. The limit of two weeks matches DefenderCertificateExpiringSoon.",
     )
     .now("first", "min(defender_tls_leaf_not_after_timestamp_seconds{%endpoint} - time())")
     .unit("s")
@@ -72,19 +72,19 @@ pub fn expires() -> Panel {
 
 pub fn why() -> Panel {
     let query = format!(
-        "max by (instance, route, stage, reason, code, change) ({})",
+        "max by (instance, route, phase, reason, code, change) ({})",
         explained_by_component("defender_probe_failure_reason{%endpoint}")
     );
     Panel::table(
         "Why it fails, and what to change",
-        "Where and why the last probe failed, by each route. The reason leads to the advice on the exporter's page.",
+        "Phase and reason of the last probe's failure, per route. The reason links to the advice on the exporter's page.",
     )
     .rows(&query)
     .columns(
         &[
             ("instance", "Instance"),
             ("route", "Route"),
-            ("stage", "Stage"),
+            ("phase", "Phase"),
             ("reason", "Reason"),
             ("code", "What it means"),
             ("change", "What to change"),
@@ -95,7 +95,7 @@ pub fn why() -> Panel {
     .text_column("What to change", remedies())
     .width("Instance", 140)
     .width("Route", 100)
-    .width("Stage", 80)
+    .width("Phase", 80)
     .width("Reason", 130)
     .width("What it means", 200)
     .links("Reason", &[("Advice on the exporter's page", PAGE_HERE)])
@@ -105,7 +105,7 @@ pub fn why() -> Panel {
 pub fn what() -> Panel {
     Panel::table(
         "What is probed",
-        "The pattern of Microsoft's document that the endpoint stands for, with host and port, as a firewall team needs them.",
+        "Microsoft's pattern for this endpoint, with host and port, for the firewall team.",
     )
     .rows(r#"max by (component, pattern, host, port) (defender_endpoint_info{%instance, component=~"$component", endpoint="$endpoint"})"#)
     .columns(

@@ -1,4 +1,4 @@
-//! The exporters themselves.
+//! Panels about the exporters themselves.
 
 use serde_json::json;
 
@@ -13,12 +13,12 @@ fn small(title: &str, description: &str, query: &str) -> Panel {
             "legend",
             json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": false }),
         )
-        .no_value("Not told by these exporters")
+        .no_value("Unavailable from these exporters")
 }
 
 pub fn cpu() -> Panel {
     let query = "sum by (instance) (rate(process_cpu_seconds_total{%instance, job=~\".*defender.*\"}[$__rate_interval]))";
-    small("CPU", "CPU time that each exporter takes, in cores.", query).of_counters().unit("short")
+    small("CPU", "CPU usage of each exporter, in cores.", query).of_counters().unit("short")
 }
 
 pub fn memory() -> Panel {
@@ -30,7 +30,7 @@ pub fn overruns() -> Panel {
     let query = "sum by (instance) (increase(defender_probe_overruns_total{%instance, component=~\"$component\"}[$__rate_interval]))";
     small(
         "Probes left out",
-        "Probes that were left out between one point and the next, because the one before was still under way. Raise the interval or the concurrency, or lower the timeout.",
+        "Probes skipped between two points, because the previous probe was still running. Raise the interval or the concurrency, or lower the timeout.",
         query,
     )
     .of_counters()
@@ -42,7 +42,7 @@ pub fn age() -> Panel {
         / on (job, instance, component) defender_probe_interval_seconds{%instance})";
     small(
         "Age of the newest result",
-        "How long ago the last probe ended, in intervals of its component; the component that waits longest. Three are a standstill, as DefenderProbesStalled.",
+        "Age of the last completed probe, in intervals of its component, for the oldest component. Three intervals are a stall, as in DefenderProbesStalled.",
         query,
     )
     .unit("short")
@@ -51,7 +51,7 @@ pub fn age() -> Panel {
 }
 
 pub fn versions() -> Panel {
-    Panel::table("Versions", "Which version runs where, since when, and when its configuration was loaded.")
+    Panel::table("Versions", "Version, start time and load time of the configuration of each exporter.")
         .rows("max by (instance, version, revision) (defender_exporter_build_info{%instance})")
         .rows("time() - max by (instance) (process_start_time_seconds{%instance, job=~\".*defender.*\"})")
         .rows("time() - max by (instance) (defender_config_last_reload_success_timestamp_seconds{%instance})")
@@ -76,6 +76,10 @@ pub fn versions() -> Panel {
 
 pub fn descriptors() -> Panel {
     let query = "max by (instance) (process_open_fds{%instance, job=~\".*defender.*\"} / process_max_fds{%instance, job=~\".*defender.*\"})";
-    small("Open files", "How many of the file descriptors that each exporter may open are in use. Absent where there is no limit.", query)
-        .unit("percentunit")
+    small(
+        "Open files",
+        "Share of the permitted file descriptors in use per exporter. Absent without a limit.",
+        query,
+    )
+    .unit("percentunit")
 }

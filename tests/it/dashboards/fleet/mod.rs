@@ -1,4 +1,4 @@
-//! The fleet: many instances, the worst first, and what their failures have in common.
+//! The fleet dashboard: many instances, the worst first, and common failures.
 
 mod exporters;
 
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::board::{Board, common};
 use super::panel::{Panel, Step};
 use super::words::{
-    AVAILABLE, CONNECTED, FIRING, MAPS, NONE, ODD, SHARE, STALE, TO_OVERVIEW, UP, explained, meanings,
-    remedies,
+    AVAILABLE, BROKEN, CONNECTED, FIRING, MAPS, NONE, ODD, SHARE, STALE, TO_OVERVIEW, UP, explained,
+    meanings, remedies,
 };
 
 /// The dashboard.
@@ -16,7 +16,7 @@ pub fn board() -> Board {
     let board = Board::new(
         "defender-fleet",
         "Defender / Fleet",
-        "Every place from which an exporter looks, the worst first: where Microsoft Defender Antivirus is cut off, and what the failures have in common.",
+        "Every exporter, the worst first: where Microsoft Defender Antivirus can't work, and common causes of the failures.",
         "now-24h",
     );
     let board = board
@@ -46,14 +46,11 @@ pub fn board() -> Board {
 }
 
 fn exporters() -> Panel {
-    Panel::stat(
-        "Exporters",
-        "How many of the exporters that Prometheus knows are scraped, and how many are not.",
-    )
-    .now("scraped", &format!("sum({UP})"))
-    .now("down", &format!("sum({UP} == bool 0)"))
-    .field("down", &[limits(NONE)])
-    .no_value("Prometheus has no exporter to scrape")
+    Panel::stat("Exporters", "Exporters that Prometheus can scrape, and exporters that it can't.")
+        .now("scraped", &format!("sum({UP})"))
+        .now("down", &format!("sum({UP} == bool 0)"))
+        .field("down", &[limits(NONE)])
+        .no_value("Prometheus has no exporter to scrape")
 }
 
 /// Limits as a property of one field.
@@ -66,7 +63,7 @@ fn maps() -> Panel {
     let by_instance = format!("min by (job, instance) ({MAPS})");
     Panel::stat(
         "MAPS, in instances",
-        "At how many instances clients with default settings get through to MAPS by every route, and at how many they are lost by one.",
+        "Instances at which clients with default settings reach MAPS via every route, and instances with a lost route.",
     )
     .now("connected", &format!("sum({by_instance})"))
     .now("lost", &format!("sum({by_instance} == bool 0)"))
@@ -79,7 +76,7 @@ fn stale() -> Panel {
         "min by (job, instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
     Panel::stat(
         "Signatures turn stale, in instances",
-        "At how many instances signatures turn stale within four days, and within one, as DefenderStaleSignatureRisk.",
+        "Instances whose signatures turn stale within four days, and within one, as in DefenderStaleSignatureRisk.",
     )
     .now("within 4 days", &format!("sum({left} < bool 4 * 86400)"))
     .now("within a day", &format!("sum({left} < bool 86400)"))
@@ -91,7 +88,7 @@ fn stale() -> Panel {
 fn alerts() -> Panel {
     Panel::stat(
         "Firing alerts",
-        "How many alerts of alerts/defender.rules.yml fire at the chosen instances, by severity.",
+        "Firing alerts of alerts/defender.rules.yml at the selected instances, by severity.",
     )
     .now("{{severity}}", &format!("count by (severity) ({FIRING})"))
     .field("critical", &[limits(NONE)])
@@ -103,13 +100,13 @@ fn instances() -> Panel {
     let by = "by (job, instance)";
     Panel::table(
         "Instances, the worst first",
-        "One line for each exporter: is it scraped; do clients get through to MAPS by every route; components and update sources lost, counted by each route; failing endpoints; how long until signatures turn stale; inspected endpoints (sample storage left out); revocation lists that can't be fetched; the availability of endpoints in the time shown. The instance leads to its overview.",
+        "One row per exporter: scraped; MAPS reachable via every route; lost components and update sources, counted per route; failing endpoints; time until signatures turn stale; inspected endpoints (without sample storage); revocation lists that can't be fetched; availability of endpoints in the displayed time. The instance links to its overview.",
     )
     .rows(&format!("min {by} ({UP})"))
     .rows(&format!("min {by} ({MAPS})"))
     .rows(&format!("sum {by} (defender_component_available{{%component}} == bool 0)"))
     .rows(&format!("sum {by} (defender_update_source_available{{%route}} == bool 0)"))
-    .rows(&format!("sum {by} (defender_probe_success{{%component}} == bool 0)"))
+    .rows(&format!(r#"sum {by} (defender_endpoint_state{{%component, state="bad"}})"#))
     .rows(&format!("min {by} (defender_signatures_stale_after_timestamp_seconds{{%instance}} - time())"))
     .rows(&format!(r#"sum {by} (defender_tls_intercepted{{%component, component!="submission"}})"#))
     .rows(&format!("sum {by} (defender_crl_fetch_success{{%route}} == bool 0)"))
@@ -148,7 +145,7 @@ fn instances() -> Panel {
 fn components() -> Panel {
     Panel::table(
         "Components by instance",
-        "Whether each component works at each instance, by every route; those with most losses first.",
+        "Whether each component works at each instance via every route; instances with the most losses first.",
     )
     .rows("sort(min by (instance, component) (defender_component_available{%component}))")
     .matrix("component", "instance")
@@ -159,7 +156,7 @@ fn components() -> Panel {
 fn worst_availability() -> Panel {
     Panel::bar_gauge(
         "Least availability of MAPS in the time shown",
-        "The share of the time shown in which clients with default settings got through to MAPS, by the worst route; the 15 worst instances. Under a half is broken, as in the alerts.",
+        "Share of the displayed time in which clients with default settings reached MAPS, for the worst route; the 15 worst instances. Below half is broken, as in the alerts.",
     )
     .now(
         "{{instance}}",
@@ -176,23 +173,23 @@ fn worst_availability() -> Panel {
 
 fn causes() -> Panel {
     let query = format!(
-        "count by (stage, reason, code, change) (count by (instance, stage, reason, code, change) ({}))",
-        explained("defender_probe_failure_reason{%component}")
+        "count by (phase, reason, code, change) (count by (instance, phase, reason, code, change) ({}))",
+        explained(BROKEN)
     );
     Panel::table(
         "What the failures have in common",
-        "Each cause, at how many instances and how many endpoints: what fails everywhere is the service's or a rule for all, what fails at one place is that place's.",
+        "Each cause with its number of instances and endpoints. A failure everywhere points to the service or a global rule; a failure at one instance points to its site.",
     )
     .rows(&query)
     .rows(&format!(
-        "count by (stage, reason, code, change) (count by (component, endpoint, stage, reason, code, change) ({}))",
-        explained("defender_probe_failure_reason{%component}")
+        "count by (phase, reason, code, change) (count by (component, endpoint, phase, reason, code, change) ({}))",
+        explained(BROKEN)
     ))
     .columns(
         &[
             ("Value #A", "Instances"),
             ("Value #B", "Endpoints"),
-            ("stage", "Stage"),
+            ("phase", "Phase"),
             ("reason", "Reason"),
             ("code", "What it means"),
             ("change", "What to change"),
@@ -203,17 +200,17 @@ fn causes() -> Panel {
     .text_column("What to change", remedies())
     .width("Instances", 100)
     .width("Endpoints", 100)
-    .width("Stage", 80)
+    .width("Phase", 80)
     .width("Reason", 150)
     .width("What it means", 320)
     .sorted(&[("Instances", true), ("Endpoints", true)])
-    .no_value("No failing endpoint is known")
+    .no_value("No failing endpoint")
 }
 
 fn maps_over_time() -> Panel {
     Panel::timeline(
         "MAPS by instance over time",
-        "Whether clients with default settings got through to MAPS by every route. With very many instances, choose some above.",
+        "Whether clients with default settings reached MAPS via every route. If there are very many instances, select some above.",
     )
     .over_time("{{instance}}", &format!("min by (instance) ({MAPS})"))
     .states(CONNECTED)
@@ -223,7 +220,7 @@ fn maps_over_time() -> Panel {
 fn lost_over_time() -> Panel {
     Panel::lines(
         "Instances that lose something, over time",
-        "How many instances had lost MAPS for clients with default settings, each component, and their exporter. A step of many at once is a common cause.",
+        "Number of instances without MAPS for clients with default settings, without each component, and without their exporter. Many at once point to a common cause.",
     )
     .over_time("MAPS", &format!("sum(min by (job, instance) ({MAPS}) == bool 0)"))
     .over_time("{{component}}", "sum by (component) (min by (job, instance, component) (defender_component_available{%component}) == bool 0)")
@@ -233,7 +230,7 @@ fn lost_over_time() -> Panel {
 }
 
 fn slowest() -> Panel {
-    Panel::lines("Slowest instances", "How long a successful probe takes on the average, at the ten instances where it takes longest.")
+    Panel::lines("Slowest instances", "Mean duration of a successful probe, for the ten slowest instances.")
         .over_time(
             "{{instance}}",
             "topk(10, avg by (instance) (defender_probe_duration_seconds{%component} and on (job, instance, component, endpoint, route) defender_probe_success{%component} == 1))",
@@ -245,7 +242,7 @@ fn slowest() -> Panel {
 fn least_time_left() -> Panel {
     Panel::lines(
         "Time left until signatures turn stale",
-        "At the ten instances where least is left. The lines are those of DefenderStaleSignatureRisk: four days, and one.",
+        "For the ten instances with the least time. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
     .over_time("{{instance}}", "bottomk(10, min by (instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time()))")
     .unit("s")

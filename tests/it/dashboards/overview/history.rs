@@ -8,7 +8,7 @@ use crate::dashboards::words::{AVAILABLE, CONNECTED, SHARE};
 pub fn maps_over_time() -> Panel {
     Panel::timeline(
         "MAPS over time",
-        "Whether clients with each value of SSLOptions got through, by each route; lost if lost at one of the chosen instances.",
+        "Whether clients with each value of SSLOptions could connect to MAPS, per route. Lost if lost at any selected instance.",
     )
     .over_time("{{route}}, SSLOptions {{ssl_options}}", "min by (route, ssl_options) (defender_maps_connected{%route})")
     .states(CONNECTED)
@@ -18,7 +18,7 @@ pub fn maps_over_time() -> Panel {
 pub fn components_over_time() -> Panel {
     Panel::timeline(
         "Components over time",
-        "Whether each component worked, by each route; lost if lost at one of the chosen instances.",
+        "Whether each component worked, per route. Lost if lost at any selected instance.",
     )
     .over_time(
         "{{component}} by {{route}}",
@@ -31,7 +31,7 @@ pub fn components_over_time() -> Panel {
 pub fn availability() -> Panel {
     Panel::bar_gauge(
         "Availability in the time shown",
-        "The share of the time shown in which a component worked, by each route and the mean over the chosen instances; the worst first. Under a half is broken, as in the alerts.",
+        "Share of the displayed time in which a component worked, per route, averaged over the selected instances; the worst first. Below half is broken, as in the alerts.",
     )
     .now(
         "{{component}} by {{route}}",
@@ -47,7 +47,7 @@ pub fn availability() -> Panel {
 pub fn reachable_share() -> Panel {
     Panel::lines(
         "Reachable endpoints",
-        "The share of each component's endpoints that gave a genuine answer, over all chosen routes and instances.",
+        "Share of each component's endpoints with a genuine answer, over all selected routes and instances.",
     )
     .over_time("{{component}}", "avg by (component) (defender_probe_success{%component})")
     .unit("percentunit")
@@ -58,11 +58,11 @@ pub fn reachable_share() -> Panel {
 pub fn failures() -> Panel {
     Panel::stacked_bars(
         "Failed probes by reason",
-        "How many probes failed between one point and the next, by stage and reason. It counts what a table of this moment misses.",
+        "Failed probes between two points, by phase and reason. Includes short failures that the tables of the current state miss.",
     )
     .over_time(
-        "{{stage}}: {{reason}}",
-        "sum by (stage, reason) (increase(defender_probe_failures_by_reason_total{%component}[$__rate_interval])) > 0",
+        "{{phase}}: {{reason}}",
+        "sum by (phase, reason) (increase(defender_probe_failures_by_reason_total{%component}[$__rate_interval])) > 0",
     )
     .of_counters()
     .unit("short")
@@ -72,7 +72,7 @@ pub fn failures() -> Panel {
 pub fn medians() -> Panel {
     Panel::lines(
         "Duration of a probe by component",
-        "How long the middle one of each component's endpoints took, those that fail left out. DefenderLatencyHigh compares it with the past week.",
+        "Median probe duration of each component, failed probes excluded. DefenderLatencyHigh compares it with the past week.",
     )
     .over_time(
         "{{component}} by {{route}}",

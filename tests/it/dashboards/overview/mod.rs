@@ -1,4 +1,4 @@
-//! The overview: does Defender work here, why not, what to change; then how it has been, what expires, and how fast it is.
+//! The overview: whether Defender works, why not, and what to change; then history, expiry and durations.
 
 mod history;
 mod now;
@@ -17,7 +17,7 @@ pub fn board() -> Board {
     let board = Board::new(
         "defender-overview",
         "Defender / Overview",
-        "Whether this network lets Microsoft Defender Antivirus work: cloud protection, updates, what fails, why, and what to change.",
+        "Whether this network lets Microsoft Defender Antivirus work: cloud protection, updates, failures, causes and remedies.",
         "now-24h",
     );
     let board = board
@@ -61,7 +61,7 @@ fn alerts() -> Panel {
     } }]);
     Panel::table(
         "Firing alerts",
-        "What the rules of alerts/defender.rules.yml say of the chosen instances. alerts/RUNBOOK.md has a section for each.",
+        "Firing alerts of alerts/defender.rules.yml for the selected instances. alerts/RUNBOOK.md has a section for each.",
     )
     .rows(&format!("max by (severity, alertname, instance, route, component) ({FIRING})"))
     .columns(

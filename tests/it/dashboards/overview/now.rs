@@ -1,37 +1,37 @@
-//! The first screen of the overview: does Defender work here, why not, what to change.
+//! The first screen of the overview: whether Defender works, why not, and what to change.
 
 use serde_json::json;
 
 use crate::dashboards::panel::Panel;
 use crate::dashboards::words::{
-    AVAILABLE, CONNECTED, MAPS, PAGE, STALE, TO_ENDPOINT, UP, explained, explained_by_component, meanings,
-    remedies,
+    AVAILABLE, BROKEN, CONNECTED, MAPS, PAGE, STALE, TO_ENDPOINT, UP, explained, explained_by_component,
+    meanings, remedies,
 };
 
 pub fn maps() -> Panel {
     Panel::stat(
-        "Cloud protection (MAPS) for clients as they come",
-        "Whether a client with default settings (SSLOptions 3: revocation checked, certificates pinned) gets through to MAPS, by each route. Lost if it is lost at one of the chosen instances.",
+        "MAPS for clients with default settings",
+        "Whether a client with default settings (SSLOptions 3: revocation check and pinning) can connect to MAPS, per route. Lost if lost at any selected instance.",
     )
     .now("{{route}}", &format!("min by (route) ({MAPS})"))
     .states(CONNECTED)
-    .no_value("Not known: the exporter has no result")
+    .no_value("Unknown: the exporter has no result")
 }
 
 pub fn sources() -> Panel {
     Panel::stat(
         "Update sources",
-        "Whether clients can update security intelligence from Microsoft Update and from the alternate download location (adl), by each route. One source is enough to stay current.",
+        "Whether clients can update security intelligence from Microsoft Update and from the alternate download location (adl), per route. One source is enough to stay current.",
     )
     .now("{{source}} by {{route}}", "min by (source, route) (defender_update_source_available{%route})")
     .states(AVAILABLE)
-    .no_value("Not known: the exporter has no result")
+    .no_value("Unknown: the exporter has no result")
 }
 
 pub fn stale() -> Panel {
     Panel::stat(
         "Signatures turn stale in",
-        "The countdown to stale signatures (seven days by default): those of this machine where Defender is on it, else those of a client that updated when a source was last available. Below nothing: they are stale. The first instance to get there counts. Colours as DefenderStaleSignatureRisk.",
+        "Time until signatures turn stale (seven days by default): those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Shows the instance with the least time. Colours match DefenderStaleSignatureRisk.",
     )
     .now("first instance", "min(defender_signatures_stale_after_timestamp_seconds{%instance} - time())")
     .unit("s")
@@ -44,10 +44,10 @@ pub fn stale() -> Panel {
 pub fn failing_count() -> Panel {
     Panel::stat(
         "Endpoints",
-        "How many endpoints fail by some route at some instance, and how many are well everywhere. Not every failing endpoint stops Defender: the tiles beside this one say what works.",
+        "Endpoints that are bad via any route at any instance, and endpoints that are good everywhere; the rest is degraded. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
     )
-    .now("failing", "count(min by (component, endpoint) (defender_probe_success{%component}) == 0) or 0 * count(defender_probe_success{%component})")
-    .now("well", "count(min by (component, endpoint) (defender_probe_success{%component}) == 1) or 0 * count(defender_probe_success{%component})")
+    .now("failing", r#"count(max by (component, endpoint) (defender_endpoint_state{%component, state="bad"}) == 1) or 0 * count(defender_endpoint_state{%component, state="bad"})"#)
+    .now("well", r#"count(min by (component, endpoint) (defender_endpoint_state{%component, state="good"}) == 1) or 0 * count(defender_endpoint_state{%component, state="good"})"#)
     .field("failing", &[("thresholds", json!({ "mode": "absolute", "steps": [{ "color": "green", "value": null }, { "color": "red", "value": 1 }] }))])
     .no_value("No result")
 }
@@ -55,7 +55,7 @@ pub fn failing_count() -> Panel {
 pub fn exporter() -> Panel {
     Panel::stat(
         "Exporter",
-        "Whether what is shown here is worth anything: is every chosen exporter scraped, do its probes go on (the newest result is younger than three intervals, as DefenderProbesStalled), was its configuration loaded.",
+        "Whether the data of this dashboard is current: every selected exporter is scraped, its probes run (newest result younger than three intervals, as in DefenderProbesStalled), its configuration is loaded.",
     )
     .now("scrape", &format!("min({UP})"))
     .now(
@@ -71,7 +71,7 @@ pub fn exporter() -> Panel {
 pub fn maps_by_options() -> Panel {
     Panel::table(
         "MAPS by route and SSLOptions",
-        "Whether a client with this value of SSLOptions gets through: 0 checks nothing, 1 revocation, 2 pinning, 3 both, which is the default. 2 connected and 3 lost: the revocation list can't be fetched, the first cause in Microsoft's document.",
+        "Whether a client with this value of SSLOptions can connect: 0 checks nothing, 1 revocation, 2 pinning, 3 both (default). 2 connected and 3 lost: clients can't check revocation, the first cause in Microsoft's document.",
     )
     .rows(
         r#"label_join(min by (instance, route, ssl_options) (defender_maps_connected{%route}), "at", " by ", "instance", "route")"#,
@@ -82,7 +82,7 @@ pub fn maps_by_options() -> Panel {
     .field("1", &[("displayName", json!("1: revocation"))])
     .field("2", &[("displayName", json!("2: pinning"))])
     .field("3", &[("displayName", json!("3: both"))])
-    .no_value("Not known: the exporter has no result")
+    .no_value("Unknown: the exporter has no result")
 }
 
 pub fn maps_reasons() -> Panel {
@@ -92,7 +92,7 @@ pub fn maps_reasons() -> Panel {
     );
     Panel::table(
         "Why clients lose MAPS, and what to change",
-        "For each value of SSLOptions with which clients don't get through: where and why, at the endpoint that came nearest.",
+        "For each value of SSLOptions with which clients can't connect: phase and reason at the best endpoint.",
     )
     .rows(&query)
     .columns(
@@ -112,24 +112,21 @@ pub fn maps_reasons() -> Panel {
     .width("SSLOptions", 100)
     .width("What it means", 280)
     .sorted(&[("SSLOptions", true)])
-    .no_value("No client is known to lose MAPS")
+    .no_value("No lost MAPS")
 }
 
 pub fn causes() -> Panel {
-    let query = format!(
-        "count by (route, stage, reason, code, change) ({})",
-        explained("defender_probe_failure_reason{%component}")
-    );
+    let query = format!("count by (route, phase, reason, code, change) ({})", explained(BROKEN));
     Panel::table(
         "What is wrong, and what to change",
-        "Each cause once, with the number of endpoints that fail for it at the chosen instances; most frequent first. `defender-exporter explain` with stage and reason, as in tls.expired, says more.",
+        "Each cause once, with the number of endpoints that it affects at the selected instances; most frequent first. For details, run `defender-exporter explain` with phase and reason, for example tls.expired.",
     )
     .rows(&query)
     .columns(
         &[
             ("route", "Route"),
             ("Value", "Endpoints"),
-            ("stage", "Stage"),
+            ("phase", "Phase"),
             ("reason", "Reason"),
             ("code", "What it means"),
             ("change", "What to change"),
@@ -140,36 +137,37 @@ pub fn causes() -> Panel {
     .text_column("What to change", remedies())
     .width("Route", 110)
     .width("Endpoints", 100)
-    .width("Stage", 80)
+    .width("Phase", 80)
     .width("Reason", 150)
     .width("What it means", 320)
     .sorted(&[("Endpoints", true)])
-    .no_value("No failing endpoint is known")
+    .no_value("No failing endpoint")
 }
 
 /// Failing endpoints in the order of what they are worth: cloud protection, updates, the rest.
-const RANKED: &str = r#"(defender_probe_failure_reason{%component, component="maps"}
+const RANKED: &str = r#"((defender_probe_failure_reason{%component, component="maps"}
     or 2 * defender_probe_failure_reason{%component, component=~"update|adl"}
-    or 3 * defender_probe_failure_reason{%component, component!~"maps|update|adl"})"#;
+    or 3 * defender_probe_failure_reason{%component, component!~"maps|update|adl"})
+    and on (job, instance, component, endpoint, route) defender_endpoint_state{%component, state="bad"} == 1)"#;
 
 pub fn failing() -> Panel {
     let query = format!(
-        "sort(max by (instance, component, endpoint, route, stage, reason, change) ({}))",
+        "sort(max by (instance, component, endpoint, route, phase, reason, change) ({}))",
         explained_by_component(RANKED)
     );
     Panel::table(
         "Failing endpoints",
-        "Every endpoint that fails now: in which stage, for which reason, when it last answered, and what to change. The endpoint leads to its own dashboard, the reason to the advice on the exporter's page (over http; the README says how to have https).",
+        "Every endpoint that is bad now: phase, reason, time since its last answer, remedy. The endpoint links to its dashboard, the reason to the advice on the exporter's page (over http; for https see deploy/http.md).",
     )
     .rows(&query)
-    .rows("time() - max by (instance, component, endpoint, route) (defender_probe_last_success_timestamp_seconds{%component}) and on (instance, component, endpoint, route) defender_probe_success{%component} == 0")
+    .rows(r#"time() - max by (instance, component, endpoint, route) (defender_probe_last_success_timestamp_seconds{%component}) and on (instance, component, endpoint, route) defender_endpoint_state{%component, state="bad"} == 1"#)
     .columns(
         &[
             ("instance", "Instance"),
             ("component", "Component"),
             ("endpoint", "Endpoint"),
             ("route", "Route"),
-            ("stage", "Stage"),
+            ("phase", "Phase"),
             ("reason", "Reason"),
             ("Value #B", "Last answer"),
             ("change", "What to change"),
@@ -181,10 +179,10 @@ pub fn failing() -> Panel {
     .width("Component", 110)
     .width("Endpoint", 380)
     .width("Route", 110)
-    .width("Stage", 80)
+    .width("Phase", 80)
     .width("Reason", 150)
     .field("Last answer", &[("unit", json!("s")), ("custom.width", json!(110)), ("noValue", json!("never"))])
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
     .links("Reason", &[("Advice on the exporter's page", PAGE)])
-    .no_value("No failing endpoint is known")
+    .no_value("No failing endpoint")
 }

@@ -1,4 +1,4 @@
-//! Certificates, revocation lists, and chains that are not genuine.
+//! Certificates, CRLs, and chains that aren't genuine.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ pub fn certificates() -> Panel {
     let key = "instance, component, endpoint, route";
     Panel::table(
         "Certificates, the next to expire first",
-        "When the presented leaf, and the first certificate of the presented chain, expire, and who issued the leaf. Two weeks are short, as DefenderCertificateExpiringSoon.",
+        "Expiry of the presented leaf and of the first certificate of the verified chain, and the leaf's issuer. The limit of two weeks matches DefenderCertificateExpiringSoon.",
     )
     .rows(&format!("min by ({key}) (defender_tls_leaf_not_after_timestamp_seconds{{%component}} - time())"))
     .rows(&format!("min by ({key}) (defender_tls_chain_not_after_timestamp_seconds{{%component}} - time())"))
@@ -36,10 +36,10 @@ pub fn certificates() -> Panel {
 }
 
 pub fn lists() -> Panel {
-    let code = r#"label_join(defender_crl_fetch_failure_reason{%route}, "code", ".", "stage", "reason")"#;
+    let code = r#"label_join(defender_crl_fetch_failure_reason{%route}, "code", ".", "phase", "reason")"#;
     Panel::table(
-        "Revocation lists, the next to run out first",
-        "The lists that verified chains name: can they be fetched, why not, and how long the one in use is still valid. A day is short, as DefenderCrlExpiring. Clients that check revocation, as they do by default, need them.",
+        "Revocation lists, the next to expire first",
+        "Lists named in verified chains: whether they can be fetched, why not, and the remaining validity of the list in use. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
     )
     .rows("min by (instance, route, crl) (defender_crl_next_update_timestamp_seconds{%route} - time())")
     .rows("min by (instance, route, crl) (defender_crl_fetch_success{%route})")
@@ -65,7 +65,7 @@ pub fn lists() -> Panel {
 pub fn tls_counts() -> Panel {
     Panel::stat(
         "TLS now",
-        "How many endpoints, over all chosen routes and instances, present a chain that isn't verified, one that ends at a root of yours (inspected; sample storage left out, which Microsoft wants inspected), one whose revocation isn't known, and one that is revoked.",
+        "Endpoints, over all selected routes and instances, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has an unknown revocation status, or is revoked.",
     )
     .now("not verified", "sum(defender_tls_verified{%component} == bool 0)")
     .now("inspected", r#"sum(defender_tls_intercepted{%component, component!="submission"})"#)
@@ -81,7 +81,7 @@ pub fn inspected() -> Panel {
     let odd = "(defender_tls_intercepted{%component} == 1 or defender_tls_verified{%component} == 0)";
     Panel::table(
         "Chains that are not the genuine service's",
-        "Endpoints whose chain is not verified, or ends at a root of yours: a device decrypts the connection. The issuer says whose device. Exempt these hosts from TLS inspection, but not *.blob.core.windows.net.",
+        "Endpoints whose chain is unverified or ends at a private root: a device decrypts the connection. The issuer identifies the device. Exempt these hosts from TLS inspection, but not *.blob.core.windows.net.",
     )
     .rows(&format!(
         "max by (instance, component, endpoint, route, version, issuer, root) (defender_tls_info{{%component}} and on ({key}) {odd})"
@@ -103,5 +103,5 @@ pub fn inspected() -> Panel {
     .width("TLS", 80)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
     .sorted(&[("Component", false)])
-    .no_value("No chain was presented that isn't genuine")
+    .no_value("All presented chains are genuine")
 }

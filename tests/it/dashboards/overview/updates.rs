@@ -1,4 +1,4 @@
-//! Where signatures come from, how old they are, when they turn stale.
+//! Sources and age of signatures, and when they become stale.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::dashboards::words::{AVAILABLE, PUBLISHED, STALE};
 pub fn sources_over_time() -> Panel {
     Panel::timeline(
         "Update sources over time",
-        "Whether clients could update from each source, by each route; lost if lost at one of the chosen instances.",
+        "Whether clients could update from each source, per route. Lost if lost at any selected instance.",
     )
     .over_time("{{source}} by {{route}}", "min by (source, route) (defender_update_source_available{%route})")
     .states(AVAILABLE)
@@ -18,7 +18,7 @@ pub fn sources_over_time() -> Panel {
 pub fn stale_over_time() -> Panel {
     Panel::lines(
         "Time left until signatures turn stale",
-        "It grows with each update that was possible, and falls while none is. The lines are those of DefenderStaleSignatureRisk: four days, and one.",
+        "Rises with each possible update, and falls while none is possible. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
     .over_time("{{instance}}", "min by (instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time())")
     .unit("s")
@@ -31,7 +31,7 @@ pub fn stale_over_time() -> Panel {
 pub fn last_available() -> Panel {
     Panel::table(
         "When each source was last available",
-        "What counts towards stale signatures: how long ago each source was last available, by each route. Never: not since the exporter began to remember (state_file).",
+        "Time since each source was last available, per route. Never: not since the exporter's records began (state_file).",
     )
     .rows("min by (instance, source, route) (defender_update_source_available{%route})")
     .rows("time() - max by (instance, source, route) (defender_update_source_last_available_timestamp_seconds{%route})")
@@ -48,13 +48,13 @@ pub fn last_available() -> Panel {
     .state_column("Now", 100, AVAILABLE)
     .field("Last available", &[("unit", json!("s")), ("noValue", json!("never"))])
     .sorted(&[("Now", false), ("Source", false)])
-    .no_value("Not known: the exporter has no result")
+    .no_value("Unknown: the exporter has no result")
 }
 
 pub fn published() -> Panel {
     Panel::table(
         "What the version feed names",
-        "The newest signatures, engine and platform that the network hands out, by each route, and how long ago the signatures were published. Two days are too old, as DefenderPublishedFeedStale: look for a cache.",
+        "The newest signatures, engine and platform in the version feed, per route, and the age of the signatures. The limit of two days matches DefenderPublishedFeedStale: look for a caching proxy.",
     )
     .rows("time() - max by (instance, route, version, engine, platform) (defender_signatures_published_timestamp_seconds{%route})")
     .columns(
@@ -71,13 +71,13 @@ pub fn published() -> Panel {
     .number_column("Published", 110, "s", PUBLISHED)
     .width("Instance", 150)
     .sorted(&[("Published", true)])
-    .no_value("The feed could not be read by any route")
+    .no_value("No route could read the feed")
 }
 
 pub fn feed() -> Panel {
     Panel::stat(
         "Version feed",
-        "Whether the version feed can be read, by each route, and whether it shows signs of old content (backwards, behind, old), as a caching proxy hands out.",
+        "Whether the version feed can be read, per route, and whether it shows signs of old content (backwards, behind, old), as from a caching proxy.",
     )
     .now("{{route}}", "min by (route) (defender_signatures_feed_success{%route})")
     .now("{{route}}: {{finding}}", "max by (route, finding) (defender_signatures_feed_stale{%route} == 1) + 1")

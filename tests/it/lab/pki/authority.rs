@@ -1,4 +1,4 @@
-//! Who issues: the authorities by their roles, and the two places in each that sign.
+//! The CAs by role, and the two signers in each.
 
 /// A root with its one intermediate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,7 @@ pub enum Authority {
 }
 
 impl Authority {
-    /// Those whose roots stand for the genuine services.
+    /// The CAs whose roots represent the genuine services.
     pub const GENUINE: [Self; 3] = [Self::Microsoft2011, Self::EccProduct2018, Self::DigicertG2];
 
     /// All.

@@ -1,4 +1,4 @@
-//! Roots, intermediates and the cross-sign.
+//! Roots, intermediates and the cross-signed certificate.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -69,6 +69,16 @@ pub(super) fn cross_sign(
     pointers[&by].put_into(&mut params);
     let subject = authorities[&Authority::TlsG2].root.key();
     params.signed_by(subject, &authorities[&Authority::DigicertG2].root).unwrap().der().clone()
+}
+
+/// A root again, with the same key: valid from one moment to another.
+pub(super) fn reissued(
+    root: &Signer,
+    issuer: Issuer,
+    (from, to): (SystemTime, SystemTime),
+) -> CertificateDer<'static> {
+    let params = ca_params(issuer.name(), BasicConstraints::Unconstrained, from, to);
+    params.self_signed(root.key()).unwrap().der().clone()
 }
 
 fn root_params(issuer: Issuer, now: SystemTime) -> CertificateParams {

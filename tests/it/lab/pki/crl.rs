@@ -1,4 +1,4 @@
-//! Revocation lists to order (RFC 5280, section 5), in DER: sound ones and, by setting what is to be different, any other.
+//! CRLs (RFC 5280, section 5) in DER: valid ones, and variants with any field changed.
 
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ const CRL_NUMBER: [u64; 4] = [2, 5, 29, 20];
 const DELTA_CRL_INDICATOR: [u64; 4] = [2, 5, 29, 27];
 const ISSUING_DISTRIBUTION_POINT: [u64; 4] = [2, 5, 29, 28];
 pub(super) const FRESHEST_CRL: [u64; 4] = [2, 5, 29, 46];
-/// Of nobody: an arc for examples (RFC 5612 names it for private enterprises).
+/// An unassigned arc for examples (RFC 5612: private enterprises).
 const UNKNOWN: [u64; 8] = [1, 3, 6, 1, 4, 1, 32473, 1];
 
 /// The reason "removeFromCRL", for entries of a delta list.
@@ -31,7 +31,7 @@ pub const KEY_COMPROMISE: u8 = 1;
 pub struct Crl {
     /// When it was made.
     pub this_update: SystemTime,
-    /// When the next one is due; none: it doesn't say.
+    /// nextUpdate; `None` omits it.
     pub next_update: Option<SystemTime>,
     /// Its number.
     pub number: u8,
@@ -43,7 +43,7 @@ pub struct Crl {
     pub delta_to: Option<u8>,
     /// Where deltas to it are to be had (freshestCRL).
     pub freshest: Vec<String>,
-    /// Whether it has a critical extension that nobody knows.
+    /// Whether it has an unknown critical extension.
     pub unknown_critical: bool,
     /// How it is signed.
     pub signature: Signature,

@@ -1,4 +1,4 @@
-//! Responders that an issuer lets answer OCSP in its place (RFC 6960, section 4.2.2.2).
+//! Delegated OCSP responders (RFC 6960, section 4.2.2.2).
 
 use rcgen::{
     CertificateParams, CertifiedIssuer, CustomExtension, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,

@@ -1,4 +1,4 @@
-//! What all signed objects have in common, in DER: the frame with the signature, its algorithm, times, extensions.
+//! Common parts of signed objects in DER: frame with signature, algorithm, times, extensions.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ const ECDSA_WITH_SHA384: [u64; 7] = [1, 2, 840, 10045, 4, 3, 3];
 const COMMON_NAME: [u64; 4] = [2, 5, 4, 3];
 const ORGANIZATION: [u64; 4] = [2, 5, 4, 10];
 
-/// By whom an object is signed that says whose it is.
+/// The signer of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signature {
     /// By that one.
@@ -110,7 +110,7 @@ pub(super) fn name(writer: DERWriter<'_>, common_name: &str) {
     });
 }
 
-/// `DistributionPointName` with a fullName of URLs (RFC 5280, section 4.2.1.13), which is tagged `[0]` where it stands.
+/// `DistributionPointName` with a fullName of URLs (RFC 5280, section 4.2.1.13), tagged `[0]`.
 pub(super) fn full_name(writer: DERWriter<'_>, urls: &[String]) {
     writer.write_tagged(Tag::context(0), |writer| {
         writer.write_tagged_implicit(Tag::context(0), |writer| {

@@ -1,4 +1,4 @@
-//! Keys: ECDSA ones are made, RSA ones are taken from `tests/data/lab` (ring makes none).
+//! Keys: ECDSA keys are generated, RSA keys come from `tests/data/lab` (ring can't generate them).
 
 use std::sync::LazyLock;
 
@@ -40,7 +40,7 @@ pub(super) fn weak(of_intermediate: bool) -> &'static [u8] {
     RSA_1024[usize::from(of_intermediate)].secret_pkcs8_der()
 }
 
-/// A key of the same kind that belongs to nobody.
+/// Another key of the same kind.
 pub(super) fn another_like(key: &KeyPair) -> KeyPair {
     if is_rsa(key) { rsa(Owner::Stranger) } else { KeyPair::generate_for(key.algorithm()).unwrap() }
 }

@@ -1,4 +1,4 @@
-//! Leaves made on order, sound or with one flaw, and the chains that go with them.
+//! Leaf certificates, valid or with one defect, and their chains.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -30,7 +30,7 @@ pub enum Flaw {
     WrongName,
     /// The leaf is its own issuer.
     SelfSigned,
-    /// Issued by [`Authority::Inspector`], whatever the authority asked for.
+    /// Issued by [`Authority::Inspector`], whatever the requested authority.
     UnknownRoot,
     /// The leaf alone, as servers that rely on AIA send it.
     WithoutIntermediate,
@@ -61,7 +61,7 @@ pub struct Leaf {
     pub authority: Authority,
     /// What is wrong with it or with its chain.
     pub flaw: Flaw,
-    /// What it points at; none: what its issuer usually says.
+    /// The URLs in the certificate; `None` for those of its issuer.
     pub pointers: Option<Pointers>,
 }
 
@@ -116,6 +116,26 @@ pub(super) fn issue(pki: &Pki, leaf: &Leaf) -> Arc<CertifiedKey> {
     chain.extend(issuers(pki, leaf.authority, leaf.flaw));
     // `CertifiedKey::from_der` would read the leaf, and refuse a malformed one.
     Arc::new(CertifiedKey::new(chain, key))
+}
+
+/// What a server presents after its issuer got another key under the same name: the leaf alone. With the issuer's new certificate.
+pub(super) fn after_rekeying(
+    pki: &Pki,
+    host: &str,
+    authority: Authority,
+) -> (Arc<CertifiedKey>, CertificateDer<'static>) {
+    let (above, issuer) = (Issuer::root_of(authority), Issuer::Intermediate(authority));
+    let (from, to) = (pki.now - DAY, pki.now + 365 * DAY);
+    let issuer_params = intermediate_params(issuer.name(), from, to, pki.pointers(above));
+    let issuer_key = keys::another_like(pki.signer(issuer).key());
+    let rekeyed = CertifiedIssuer::signed_by(issuer_params, issuer_key, pki.signer(above)).unwrap();
+    let mut params = params(&Leaf::new(host, authority), pki.now);
+    pki.pointers(issuer).put_into(&mut params);
+    let key = key(pki, authority);
+    let leaf = params.signed_by(&key, &rekeyed).unwrap().der().clone();
+    let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let identity = CertifiedKey::new(vec![leaf], any_supported_type(&private).unwrap());
+    (Arc::new(identity), rekeyed.der().clone())
 }
 
 /// RSA under RSA, ECDSA under ECDSA.

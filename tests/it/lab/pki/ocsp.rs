@@ -1,5 +1,5 @@
-//! OCSP answers to order (RFC 6960, section 4.2), in DER: sound ones and, by setting what is to be different, any other.
-//! Who gives them over HTTP is in `responder.rs`.
+//! OCSP responses (RFC 6960, section 4.2) in DER: valid ones, and variants with any field changed. `responder.rs`
+//! serves them.
 
 use std::time::SystemTime;
 
@@ -24,11 +24,11 @@ pub const UNAUTHORIZED: u8 = 6;
 /// An answer to order.
 #[derive(Clone, Debug)]
 pub struct Ocsp {
-    /// What it says of certificates that aren't listed in `revoked`.
+    /// The status of certificates that aren't in `revoked`.
     pub status: Status,
-    /// What it says "revoked" of.
+    /// The revoked certificates.
     pub revoked: Vec<Serial>,
-    /// From when it holds, and when it is made.
+    /// thisUpdate and producedAt.
     pub this_update: SystemTime,
     /// When a newer one is due; none: a newer one is always to be had.
     pub next_update: Option<SystemTime>,
@@ -36,11 +36,11 @@ pub struct Ocsp {
     pub by: By,
     /// How it is signed.
     pub signature: Signature,
-    /// Whether it is about another certificate than was asked about.
+    /// Whether it is for another certificate than requested.
     pub about_another: bool,
 }
 
-/// What an answer says of a certificate.
+/// The status of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Good.
@@ -62,7 +62,7 @@ pub enum By {
     DelegateWithoutPurpose,
     /// The same, for OCSPSigning, ended a day ago.
     ExpiredDelegate,
-    /// The same, sound, made by an issuer that has no say.
+    /// The same, valid, from an issuer that isn't responsible.
     DelegateOf(Issuer),
 }
 
@@ -96,7 +96,7 @@ impl Ocsp {
         self
     }
 
-    /// Sets what it says of all others.
+    /// Sets the status of all other certificates.
     #[must_use]
     pub const fn status(mut self, status: Status) -> Self {
         self.status = status;
@@ -133,7 +133,7 @@ impl Ocsp {
         self
     }
 
-    /// Makes it speak of another certificate than was asked about.
+    /// Makes it a response for another certificate than requested.
     #[must_use]
     pub const fn about_another(mut self) -> Self {
         self.about_another = true;
@@ -212,7 +212,7 @@ impl Ocsp {
 }
 
 impl Question {
-    /// About one certificate of this issuer, as a server asks for what it staples.
+    /// For one certificate of this issuer, as a server requests it for stapling.
     pub fn about(pki: &Pki, issuer: Issuer, serial: Serial) -> Self {
         let [name, key] = hashed(pki, issuer).map(|text| digest(&SHA1_FOR_LEGACY_USE_ONLY, &text));
         let id = yasna::construct_der(|writer| {

@@ -1,5 +1,5 @@
-//! Where certificates say that their revocation is told and their issuer's certificate is to be had: the extensions
-//! cRLDistributionPoints and authorityInfoAccess (RFC 5280, sections 4.2.1.13 and 4.2.2.1).
+//! The URLs of revocation data and issuers in certificates: the extensions cRLDistributionPoints and
+//! authorityInfoAccess (RFC 5280, sections 4.2.1.13 and 4.2.2.1).
 
 use rcgen::{CertificateParams, CustomExtension};
 use yasna::models::ObjectIdentifier;
@@ -26,16 +26,13 @@ const CA_ISSUERS: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 48, 2];
 /// hosts are then the same. For `Pki::pointing`.
 pub fn genuine() -> [(Issuer, Pointers); 3] {
     const PRODUCTS: &str = "MicRooCerAut2011_2011_03_22";
-    const PKIOPS: &str = "Microsoft%20Update%20Secure%20Server%20CA%202.1";
+    const PKIOPS: &str = "Microsoft%20ECC%20Product%20Root%20Certificate%20Authority%202018";
     let at = |list: String, issuer: String| Pointers { issuers: vec![issuer], ..Pointers::lists([&list]) };
     let products = at(
         format!("http://crl.microsoft.com/pki/crl/products/{PRODUCTS}.crl"),
         format!("http://www.microsoft.com/pki/certs/{PRODUCTS}.crt"),
     );
-    let pkiops = at(
-        format!("http://www.microsoft.com/pkiops/crl/{PKIOPS}.crl"),
-        format!("http://www.microsoft.com/pkiops/certs/{PKIOPS}.crt"),
-    );
+    let pkiops = Pointers::lists([&format!("http://www.microsoft.com/pkiops/crl/{PKIOPS}.crl")]);
     let digicert = Pointers {
         crls: ["crl3", "crl4"]
             .map(|host| vec![format!("http://{host}.digicert.com/DigiCertGlobalRootG2.crl")])
@@ -47,12 +44,12 @@ pub fn genuine() -> [(Issuer, Pointers); 3] {
     };
     [
         (Issuer::Root(Authority::Microsoft2011), products),
-        (Issuer::Intermediate(Authority::Microsoft2011), pkiops),
+        (Issuer::Root(Authority::EccProduct2018), pkiops),
         (Issuer::Root(Authority::DigicertG2), digicert),
     ]
 }
 
-/// What the certificates of one issuer point at. Any text may stand in a URL.
+/// The URLs in the certificates of one issuer. Any text is allowed in a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pointers {
     /// Distribution points; each with its alternatives for one and the same list.
@@ -65,7 +62,7 @@ pub struct Pointers {
     pub deltas: Vec<String>,
     /// Who signs the list, where that is not the issuer (cRLIssuer, RFC 5280, section 4.2.1.13).
     pub crl_issuer: Option<Issuer>,
-    /// Whether the issuer's list is for the first distribution point alone, and says so.
+    /// Whether the issuer's CRL is restricted to the first distribution point.
     pub partitioned: bool,
 }
 
@@ -114,7 +111,7 @@ impl Pointers {
         self.crl_urls().chain(&self.deltas).chain(&self.issuers).chain(&self.ocsp)
     }
 
-    /// What the issuer's list must say that it is for.
+    /// The scope of the issuer's CRL.
     pub(super) fn scope(&self) -> Option<Scope> {
         let first = self.crls.first().filter(|_| self.partitioned)?;
         Some(Scope { names: first.clone(), ..Scope::default() })

@@ -1,4 +1,5 @@
-//! Keys and digests that ring refuses to sign with: RSA of 1024 bits, in certificates and handshakes, and SHA-1.
+//! Weak keys and digests, with which ring can't sign: RSA with 1024 bits, in certificates and handshakes, and
+//! SHA-1.
 
 use rcgen::{KeyPair, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};

@@ -1,4 +1,4 @@
-//! SOCKS 5 (RFC 1928) with user and password (RFC 1929), as ordered.
+//! SOCKS 5 (RFC 1928) with user and password (RFC 1929).
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -42,7 +42,11 @@ pub(super) async fn serve(mut wire: TcpStream, shared: &Shared) -> io::Result<()
                 return Ok(());
             }
         }
-        Order::Pass | Order::Late(_) | Order::Socks(_) | Order::Say(Part::Request, _) => {
+        Order::Pass
+        | Order::Late(_)
+        | Order::Establish(_)
+        | Order::Socks(_)
+        | Order::Say(Part::Request, _) => {
             wire.write_all(&[5, 0]).await?;
         }
     }

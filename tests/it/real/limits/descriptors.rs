@@ -1,12 +1,15 @@
-//! No file descriptor is left.
+//! No free file descriptor.
 
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use defender_exporter_needs::needs;
+
 use super::{all_fail, all_succeed, internet, reasons};
 use crate::exporter::{Exporter, samples};
 use crate::lab::client;
+use crate::load::{BRISK, TEST_TIMEOUT};
 use crate::real::tools;
 
 /// What pages people.
@@ -28,34 +31,35 @@ fn cpu(exporter: &Exporter) -> f64 {
     seconds
 }
 
+#[needs("prlimit")]
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_descriptor_it_blames_itself_and_recovers() {
-    let Some(prlimit) = tools::find("prlimit") else { return };
-    let (_lab, file) = internet("interval: 2s\ntimeout: 1s").await;
+    let prlimit = tools::find("prlimit");
+    let (_lab, file) = internet(BRISK).await;
     let exporter = Exporter::start(&file);
     exporter.until("success everywhere", all_succeed).await;
-    let (kept, metrics) = (client(), format!("{}metrics", exporter.page()));
-    let scrape = async || kept.get(&metrics).send().await.unwrap().text().await.unwrap();
+    let (kept, url) = (client(), format!("{}metrics", exporter.page()));
+    let scrape = async || kept.get(&url).send().await.unwrap().text().await.unwrap();
     scrape().await; // its connection stays open
 
     limit(&prlimit, &exporter, "3"); // standard input, output and error are open
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let told = loop {
-        let told = scrape().await;
-        if all_fail(&told) {
-            break told;
+    let deadline = Instant::now() + TEST_TIMEOUT;
+    let metrics = loop {
+        let metrics = scrape().await;
+        if all_fail(&metrics) {
+            break metrics;
         }
-        assert!(Instant::now() < deadline, "not everything fails:\n{told}");
+        assert!(Instant::now() < deadline, "not everything fails:\n{metrics}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    let internal = |stage: &str| (stage.to_owned(), "internal".to_owned());
-    assert_eq!(reasons(&told), [internal("connect"), internal("resolve")].into());
+    let internal = |phase: &str| (phase.to_owned(), "internal".to_owned());
+    assert_eq!(reasons(&metrics), [internal("connect"), internal("resolve")].into());
     for verdict in VERDICTS {
-        assert_eq!(samples(&told, verdict), [], "nothing is known of the network");
+        assert_eq!(samples(&metrics, verdict), [], "nothing is known of the network");
     }
 
-    // A client waits before the door meanwhile, and that costs nothing.
-    let waiting = tokio::spawn(async move { client().get(metrics).send().await.unwrap().status() });
+    // A waiting client costs no CPU time.
+    let waiting = tokio::spawn(async move { client().get(url).send().await.unwrap().status() });
     let before = cpu(&exporter);
     tokio::time::sleep(Duration::from_secs(2)).await;
     let spent = cpu(&exporter) - before;

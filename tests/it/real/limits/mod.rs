@@ -1,9 +1,9 @@
-//! The program where its machine gives out: file descriptors, ports, time to run. It blames itself and nobody else, keeps
-//! answering, and is well again by itself once the machine is.
+//! Resource limits of the machine: file descriptors, ports, CPU time. The exporter reports `internal`, keeps
+//! answering, and recovers by itself.
 
 mod descriptors;
 mod ports;
-mod standstill;
+mod stall;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::lab::{Lab, host_port, named};
 const SUCCESS: &str = "defender_probe_success";
 const REASON: &str = "defender_probe_failure_reason";
 
-/// Whether DNS is asked on the way to an endpoint; the others have a fixed address.
+/// Whether probes of an endpoint use DNS; the others have a fixed address.
 fn is_named(endpoint: &Endpoint) -> bool {
     matches!(endpoint.component, Component::Maps | Component::Crl)
 }
@@ -52,8 +52,8 @@ fn all_fail(metrics: &str) -> bool {
     seen.len() == endpoints().len() && seen.iter().all(|(_, value)| *value < 0.5)
 }
 
-/// The stages and reasons that are told of now.
+/// The current phases and reasons.
 fn reasons(metrics: &str) -> BTreeSet<(String, String)> {
-    let told = samples(metrics, REASON).into_iter();
-    told.map(|(labels, _)| (label(labels, "stage"), label(labels, "reason"))).collect()
+    let failures = samples(metrics, REASON).into_iter();
+    failures.map(|(labels, _)| (label(labels, "phase"), label(labels, "reason"))).collect()
 }

@@ -1,12 +1,13 @@
-//! No port is left to connect from: Linux counts them for each destination.
+//! No free local port. Linux counts them per destination.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use defender_exporter::observation::FailureReason as R;
-use defender_exporter::observation::Stage;
+use defender_exporter::observation::{FailureReason as R, Phase};
+use defender_exporter_needs::needs;
 
+use crate::fetch::in_place_of;
 use crate::lab::Lab;
 use crate::lab::origin::Origin;
 use crate::lab::reply::Response;
@@ -34,9 +35,16 @@ fn take_all(origin: SocketAddr) -> Vec<TcpStream> {
     }
 }
 
-async fn probe(lab: &Lab, at: SocketAddr) -> Option<(Stage, R, String)> {
-    let failure = Scenario::new(lab, URL).at(at).probe().await.failure?;
-    Some((failure.stage, failure.reason, failure.detail))
+async fn probe(lab: &Lab, at: SocketAddr) -> Option<(Phase, R, String)> {
+    let scenario = Scenario::new(lab, URL).at(at);
+    let failure = scenario.probe().await.failure?;
+    Some((failure.phase, failure.reason, failure.detail))
+}
+
+/// Holds that what is fetched from there, such as a revocation list, can't be had for the same reason.
+async fn check_fetch(lab: &Lab, at: SocketAddr, expected: (Phase, R)) {
+    let failure = in_place_of(&Scenario::new(lab, URL).at(at)).await.unwrap_err();
+    assert_eq!((failure.phase, failure.reason), expected, "{at}: {failure:?}");
 }
 
 async fn body(_network: Network) {
@@ -48,9 +56,10 @@ async fn body(_network: Network) {
         origin.set(HOST, "/", Response::new(200));
         let taken = take_all(origin.addr());
         assert!(!taken.is_empty());
-        let (stage, reason, detail) = probe(&lab, origin.addr()).await.unwrap();
-        assert_eq!((stage, reason), (Stage::Connect, R::Internal), "{ip}: {detail}");
-        assert!(detail.contains("no port left"), "{ip}: {detail}");
+        let (phase, reason, detail) = probe(&lab, origin.addr()).await.unwrap();
+        assert_eq!((phase, reason), (Phase::Connect, R::Internal), "{ip}: {detail}");
+        assert!(detail.contains("run out of local ports"), "{ip}: {detail}");
+        check_fetch(&lab, origin.addr(), (Phase::Connect, R::Internal)).await;
         drop(taken);
         let deadline = Instant::now() + Duration::from_secs(10);
         while let Some(failure) = probe(&lab, origin.addr()).await {
@@ -61,11 +70,13 @@ async fn body(_network: Network) {
 
     // The same error of the system, where the machine has no address of the family.
     std::fs::write(NO_IPV6, "1").unwrap();
-    let (stage, reason, detail) = probe(&lab, origins[1].addr()).await.unwrap();
-    assert_eq!((stage, reason), (Stage::Connect, R::Unreachable), "{detail}");
+    let (phase, reason, detail) = probe(&lab, origins[1].addr()).await.unwrap();
+    assert_eq!((phase, reason), (Phase::Connect, R::Unreachable), "{detail}");
+    check_fetch(&lab, origins[1].addr(), (Phase::Connect, R::Unreachable)).await;
 }
 
+#[needs("namespaces")]
 #[test]
-fn without_a_port_the_machine_is_blamed_and_without_ipv6_the_way() {
-    alone(concat!(module_path!(), "::without_a_port_the_machine_is_blamed_and_without_ipv6_the_way"), body);
+fn port_exhaustion_is_internal() {
+    alone(concat!(module_path!(), "::port_exhaustion_is_internal"), body);
 }

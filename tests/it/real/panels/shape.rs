@@ -1,4 +1,4 @@
-//! Whether what a query returns is of the shape that its panel needs.
+//! Checks that the result of a query has the shape that its panel needs.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ pub fn complaints(panel: &Value, target: &Value, results: &[Value]) -> Vec<Strin
     let legends: Vec<String> =
         results.iter().map(|series| legend(text(&target["legendFormat"]), series)).collect();
     if legends.iter().collect::<BTreeSet<_>>().len() != legends.len() {
-        found.push(format!("series that can't be told apart: {legends:?}"));
+        found.push(format!("series with the same legend: {legends:?}"));
     }
     if legends.iter().any(String::is_empty) {
         found.push("a series without a name".to_owned());

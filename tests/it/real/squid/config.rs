@@ -1,4 +1,4 @@
-//! Squid's configuration and the helpers that it names, as text.
+//! Squid's configuration and its helpers.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub const PASSWORD: &str = "correct horse:battery/staple";
 const HASH: &str =
     "$6$labsalt$ENkMWeg3P8DkQ.qYiWZiuIUTCeTH1rJHDz6zT2Q7nIFauJYJqTPJdS9G.peqN8KFU/uHkkG79EaZm77KTDX2Y.";
 
-/// What Squid is told of.
+/// Squid's settings.
 pub(super) struct Surroundings<'a> {
     /// Its folder.
     pub files: &'a Path,
@@ -33,7 +33,7 @@ pub(super) fn helper(name: &str) -> PathBuf {
     Path::new("/usr/lib/squid").join(name)
 }
 
-/// What Squid says once it has found its parent there.
+/// Squid's message once it has found its parent.
 pub(super) fn found(parent: SocketAddr) -> String {
     format!("TCP connection to {}/{} succeeded", parent.ip(), parent.port())
 }

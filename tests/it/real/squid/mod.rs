@@ -1,5 +1,5 @@
-//! Squid in front of the lab: the proxy of many networks, as Debian ships it, on loopback and without a cache. What it
-//! does with requests is data. Every host leads to the lab's origins: `config.rs` has how.
+//! Debian's Squid in front of the lab, on loopback and without a cache. Its behaviour is data. `config.rs` routes
+//! every host to the lab's origins.
 
 mod config;
 
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::process::Running;
 use super::tools;
 use crate::lab::Lab;
-use crate::lab::gate::Gate;
+use crate::lab::forwarder::Forwarder;
 use config::Surroundings;
 
 pub use config::{PASSWORD, USER};
@@ -26,7 +26,7 @@ pub const AUTHORITY: &str = "Squid Inspection Root";
 
 /// Debian's user `proxy`: Squid doesn't work for root.
 const PROXY: u32 = 13;
-/// How often somebody else may take a port between its choice and Squid's start.
+/// Retries if another process takes a port before Squid starts.
 const ATTEMPTS: usize = 5;
 
 /// What it does with requests.
@@ -34,7 +34,7 @@ const ATTEMPTS: usize = 5;
 pub enum Policy {
     /// Lets them through.
     Open,
-    /// Lets those of [`USER`] through, by Basic authentication; asks others for it (407).
+    /// Allows [`USER`] with Basic authentication; others get a 407.
     Basic,
     /// Asks for NTLM alone (407).
     Ntlm,
@@ -56,7 +56,7 @@ pub struct Squid {
     _memory: SharedMemory,
     addrs: [SocketAddr; 2],
     files: TempDir,
-    _parent: Gate,
+    _parent: Forwarder,
 }
 
 /// What Squid keeps outside its folder, by its name. Squid clears it away when it ends in order, which takes seconds.
@@ -72,26 +72,22 @@ impl Drop for SharedMemory {
 }
 
 impl Squid {
-    /// Starts it. None: the test is to be skipped, and this has said so.
-    pub async fn start(lab: &Lab, policy: Policy) -> Option<Self> {
-        let squid = tools::find("squid")?;
-        if !config::helper("security_file_certgen").is_file() {
-            tools::skip("squid is installed without TLS inspection; .ci/install brings squid-openssl");
-            return None;
-        }
+    /// Starts it.
+    pub async fn start(lab: &Lab, policy: Policy) -> Self {
+        let squid = tools::find("squid");
         for _ in 0..ATTEMPTS {
             match Self::try_start(&squid, lab, policy).await {
-                Ok(started) => return Some(started),
+                Ok(started) => return started,
                 Err(said) => assert!(said.contains("Address already in use"), "{policy:?}: {said}"),
             }
         }
         panic!("no port stays free");
     }
 
-    /// The error is what Squid said.
+    /// The error is Squid's output.
     async fn try_start(squid: &Path, lab: &Lab, policy: Policy) -> Result<Self, String> {
         let files = TempDir::new().unwrap();
-        let parent = Gate::before(lab.plain.addr());
+        let parent = Forwarder::to(lab.plain.addr());
         if policy == Policy::DeadParent {
             parent.block().await;
         }
@@ -111,6 +107,11 @@ impl Squid {
         let mut program = Running::start(as_its_owner(&mut command, files.path()));
         for addr in addrs {
             is_listening(&mut program, addr).await?;
+        }
+        // Squid continues with one of its ports; another process may respond at the other for a moment.
+        let said = program.said();
+        if said.contains("Address already in use") {
+            return Err(said);
         }
         if policy == Policy::LostParent {
             program.first_of(&[&config::found(parent.addr())]).await.ok_or_else(|| program.said())?;
@@ -134,13 +135,13 @@ impl Squid {
         std::fs::read_to_string(self.files.path().join("access.log")).unwrap_or_default()
     }
 
-    /// What else it said, for a person.
+    /// Other output.
     pub fn said(&self) -> String {
         self.program.said()
     }
 }
 
-/// Waits until Squid listens there; the error is what it said.
+/// Waits until Squid listens; the error is its output.
 async fn is_listening(program: &mut Running, addr: SocketAddr) -> Result<(), String> {
     let listening = format!("local={addr} ");
     let line = program.first_of(&[&listening, "annot bind", "FATAL"]).await;
@@ -148,7 +149,7 @@ async fn is_listening(program: &mut Running, addr: SocketAddr) -> Result<(), Str
     if listens { Ok(()) } else { Err(program.said()) }
 }
 
-/// A port that nobody has at the moment: Squid chooses none itself.
+/// A free port: Squid can't choose one itself.
 fn free_port(ip: impl Into<IpAddr>) -> SocketAddr {
     TcpListener::bind((ip.into(), 0)).unwrap().local_addr().unwrap()
 }

@@ -1,8 +1,8 @@
-//! Prometheus and Alertmanager around running exporters, as a user has them: the shipped rules and routes in a copy whose
-//! time runs faster, and a webhook that hears what a pager would.
+//! Prometheus and Alertmanager with running exporters: the shipped rules and routes with shorter durations, and a
+//! webhook as the receiver.
 
-mod shorten;
 mod site;
+mod time_scale;
 mod webhook;
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -19,11 +19,11 @@ use super::process::Running;
 use super::tools;
 use crate::lab;
 
-pub use shorten::shorten;
 pub use site::{Outage, Site};
+pub use time_scale::{Tempo, shorten};
 pub use webhook::{Alert, Webhook};
 
-/// What Prometheus asks of the exporters.
+/// Prometheus' scrape settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scrape {
     /// The text formats.
@@ -35,7 +35,7 @@ pub enum Scrape {
 /// One stack at a time: several exporters beside several others starve, and what starves looks lost.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The programs, and the turn of whoever has them.
+/// The programs, and the lock of their user.
 pub struct Tools {
     prometheus: PathBuf,
     alertmanager: PathBuf,
@@ -48,11 +48,11 @@ impl Tools {
         &self.prometheus
     }
 
-    /// Waits for its turn. None: the test is to be skipped, and this has said so.
-    pub fn find() -> Option<Self> {
+    /// Waits for its turn.
+    pub fn find() -> Self {
         let (prometheus, alertmanager) = (tools::find("prometheus"), tools::find("prometheus-alertmanager"));
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Self { prometheus: prometheus?, alertmanager: alertmanager?, _turn: turn })
+        Self { prometheus, alertmanager, _turn: turn }
     }
 }
 
@@ -67,12 +67,12 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts all of it around these sites, whose names are their instances.
+    /// Starts all of it around these sites, whose names are their instances, at the tempo of the first.
     pub async fn start(tools: &Tools, sites: &[&Site]) -> Self {
         let files = tempfile::tempdir().unwrap();
         let webhook = Webhook::start().await;
         let port = free_port();
-        let alertmanager = alertmanager(tools, files.path(), port, &webhook);
+        let alertmanager = alertmanager(tools, files.path(), port, &webhook, sites[0].tempo());
         let mut stack = Self::scraping(tools, files, webhook, sites, Scrape::Protobuf, Some(port)).await;
         stack.alertmanager = Some(alertmanager);
         stack
@@ -92,8 +92,9 @@ impl Stack {
         scrape: Scrape,
         alertmanager: Option<u16>,
     ) -> Self {
-        write(files.path(), "prometheus.yml", &configuration(sites, alertmanager));
-        write(files.path(), "defender.rules.yml", &shorten(&shipped("defender.rules.yml")));
+        let tempo = sites[0].tempo();
+        write(files.path(), "prometheus.yml", &configuration(sites, alertmanager, tempo));
+        write(files.path(), "defender.rules.yml", &shorten(&shipped("defender.rules.yml"), tempo));
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = Command::new(&tools.prometheus);
         command.current_dir(files.path()).args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"]);
@@ -112,15 +113,15 @@ impl Stack {
         query(&self.address, expression).await.unwrap_or_else(|why| panic!("{why}\n{}", self.said()))
     }
 
-    /// What the programs said, for a person.
+    /// The programs' output.
     pub fn said(&self) -> String {
         let alertmanager = self.alertmanager.as_ref().map(Running::said).unwrap_or_default();
         format!("Prometheus:\n{}\nAlertmanager:\n{alertmanager}", self.prometheus.said())
     }
 
     /// Waits until an instant query has so many results.
-    pub async fn until(&self, expression: &str, results: usize, patience: Duration) {
-        let deadline = Instant::now() + patience;
+    pub async fn until(&self, expression: &str, results: usize, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
         loop {
             let found = self.query(expression).await;
             if found.len() == results {
@@ -145,8 +146,8 @@ pub async fn query(address: &str, expression: &str) -> Result<Vec<Value>, String
 }
 
 /// The shipped routes and inhibitions, with the receivers' place replaced.
-fn alertmanager(tools: &Tools, files: &Path, port: u16, webhook: &Webhook) -> Running {
-    let routes = shorten(&shipped("alertmanager.yml"));
+fn alertmanager(tools: &Tools, files: &Path, port: u16, webhook: &Webhook, tempo: Tempo) -> Running {
+    let routes = shorten(&shipped("alertmanager.yml"), tempo);
     let place = format!("http://{}/", webhook.addr);
     assert_eq!(routes.matches("http://127.0.0.1:9099/").count(), 3, "the receivers have moved");
     write(files, "alertmanager.yml", &routes.replace("http://127.0.0.1:9099/", &place));
@@ -156,7 +157,7 @@ fn alertmanager(tools: &Tools, files: &Path, port: u16, webhook: &Webhook) -> Ru
     Running::start(&mut command)
 }
 
-fn configuration(sites: &[&Site], alertmanager: Option<u16>) -> String {
+fn configuration(sites: &[&Site], alertmanager: Option<u16>, tempo: Tempo) -> String {
     let target = |site: &&Site| {
         format!("      - {{ targets: [\"{}\"], labels: {{ instance: {} }} }}\n", site.address(), site.name())
     };
@@ -165,8 +166,9 @@ fn configuration(sites: &[&Site], alertmanager: Option<u16>) -> String {
         let target = format!("    - static_configs: [{{ targets: [\"127.0.0.1:{port}\"] }}]\n");
         format!("rule_files: [defender.rules.yml]\nalerting:\n  alertmanagers:\n{target}")
     });
+    let every = tempo.stretched(Duration::from_secs(1)).as_secs();
     format!(
-        "global: {{ scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }}\n{alerting}\
+        "global: {{ scrape_interval: {every}s, scrape_timeout: {every}s, evaluation_interval: {every}s }}\n{alerting}\
          scrape_configs:\n  - job_name: defender\n    static_configs:\n{targets}"
     )
 }
@@ -179,7 +181,7 @@ fn write(folder: &Path, file: &str, text: &str) {
     std::fs::write(folder.join(file), text).unwrap();
 }
 
-/// A port that nobody listens on, below those that systems give to clients: it must still be free when it is taken.
+/// A free port below the ephemeral range, so that it stays free.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = 20_000 + u16::try_from(std::process::id() % 6_000).unwrap();

@@ -1,14 +1,14 @@
-//! A site: the lab's Internet, an exporter that probes it, and the outage that is ordered for it.
+//! A site: the lab's Internet, an exporter, and its current outage.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{Component, Endpoint};
 use defender_exporter::config::{ConnectTo, HostPort};
 
-use super::free_port;
+use super::{Tempo, free_port};
 use crate::exporter::{Exporter, endpoints};
 use crate::lab::dns::Answer;
 use crate::lab::faults::Fault;
@@ -17,17 +17,18 @@ use crate::lab::pki::{Authority, Flaw};
 use crate::lab::proxy::{Kind, Order, Proxy};
 use crate::lab::{Lab, host_port, named};
 
-/// Two seconds are two minutes of the rules' copy.
-const RHYTHM: &str = "interval: 2s\ntimeout: 1900ms\ngeos: [us]\ncomponents:\n  submission: { enabled: false }\n  diagnostics: { enabled: false }\n";
+/// What is probed every two minutes of the rules' copy.
+const PROBED: &str =
+    "geos: [us]\ncomponents:\n  submission: { enabled: false }\n  diagnostics: { enabled: false }\n";
 
-/// What can be ordered.
+/// The outages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outage {
     /// Nothing.
     None,
     /// A firewall rejects MAPS.
     MapsRefused,
-    /// The revocation lists can't be fetched, by whoever has none yet.
+    /// CRLs that aren't cached can't be fetched.
     CrlBlocked,
     /// TLS of MAPS is inspected, by an authority that this machine trusts.
     Intercepted,
@@ -78,6 +79,7 @@ impl Outage {
 /// The site. It ends with the value.
 pub struct Site {
     outage: Outage,
+    tempo: Tempo,
     lab: Lab,
     proxy: Option<Proxy>,
     exporter: Option<Exporter>,
@@ -87,7 +89,7 @@ pub struct Site {
 
 impl Site {
     /// Starts one for this outage, sound; but a blocked list is only missed by an exporter that never had it.
-    pub async fn start(outage: Outage) -> Self {
+    pub async fn start(outage: Outage, tempo: Tempo) -> Self {
         let lab = Lab::start_at(SystemTime::now()).await;
         let probed = |endpoint: &&Endpoint| {
             !matches!(endpoint.component, Component::Submission | Component::Diagnostics)
@@ -97,7 +99,7 @@ impl Site {
         let proxy = (outage == Outage::ProxyDemands)
             .then(|| Proxy::start(Kind::Http, crate::exporter::proxies::names(&lab, &urls)));
         let file = lab.files().join("exporter.yaml");
-        let site = Self { outage, lab, proxy, exporter: None, port: free_port(), file };
+        let site = Self { outage, tempo, lab, proxy, exporter: None, port: free_port(), file };
         std::fs::write(&site.file, site.configuration(&endpoints)).unwrap();
         site.answer(Ipv4Addr::LOCALHOST);
         let mut site = site;
@@ -114,7 +116,8 @@ impl Site {
             let port = self.lab.origin(&endpoint.url).addr().port();
             (host_port(&endpoint.url), ConnectTo::Name(named(&name(endpoint.component), port)))
         };
-        let ways: BTreeMap<_, _> = self.lab.connect_to_gates().chain(endpoints.iter().map(way)).collect();
+        let connect_to: BTreeMap<_, _> =
+            self.lab.connect_to_forwarders().chain(endpoints.iter().map(way)).collect();
         let routes = self.proxy.as_ref().map_or_else(String::new, |proxy| {
             let proxy = proxy.addr();
             format!(
@@ -125,7 +128,9 @@ impl Site {
         std::fs::write(&inspector, self.lab.pki.root_pem(Authority::Inspector)).unwrap();
         let checks = self.outage != Outage::UpdatesRefused;
         let tls = format!("tls:\n  revocation: {checks}\n  extra_roots: [\"{}\"]\n", inspector.display());
-        format!("{RHYTHM}{routes}{}", self.lab.yaml(&ways).replace("tls:\n", &tls))
+        let interval = self.tempo.short(Duration::from_secs(2 * 60));
+        let rhythm = format!("interval: {interval:?}\ntimeout: {:?}\n", interval * 19 / 20);
+        format!("{rhythm}{PROBED}{routes}{}", self.lab.yaml(&connect_to).replace("tls:\n", &tls))
     }
 
     /// Where the exporter serves.
@@ -138,7 +143,12 @@ impl Site {
         self.outage.name()
     }
 
-    /// What is ordered for it.
+    /// How fast time runs around it.
+    pub const fn tempo(&self) -> Tempo {
+        self.tempo
+    }
+
+    /// The current outage.
     pub const fn outage(&self) -> Outage {
         self.outage
     }
@@ -147,7 +157,7 @@ impl Site {
     pub async fn break_it(&mut self) {
         self.answer(Ipv4Addr::new(127, 0, 0, 9)); // nobody listens there
         match self.outage {
-            Outage::CrlBlocked => self.lab.gate(CRL_HOST).block().await,
+            Outage::CrlBlocked => self.lab.forwarder(CRL_HOST).block().await,
             Outage::Intercepted => {
                 for endpoint in endpoints().iter().filter(|endpoint| endpoint.component == Component::Maps) {
                     let inspected = Fault::Certificate(Authority::Inspector, Flaw::None);
@@ -165,7 +175,7 @@ impl Site {
         self.answer(Ipv4Addr::LOCALHOST);
         self.lab.tls.heal();
         match self.outage {
-            Outage::CrlBlocked => self.lab.gate(CRL_HOST).open().await,
+            Outage::CrlBlocked => self.lab.forwarder(CRL_HOST).open().await,
             Outage::ProxyDemands => self.order(Order::Pass),
             Outage::Killed => self.run(),
             _ => {}

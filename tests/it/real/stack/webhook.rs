@@ -1,4 +1,4 @@
-//! Where Alertmanager's messages arrive: what was heard, by receiver.
+//! The webhook that receives Alertmanager's messages, by receiver.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

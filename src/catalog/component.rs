@@ -1,0 +1,44 @@
+//! The services of Defender Antivirus, by which the catalog groups its endpoints.
+
+use serde::Serialize;
+
+use crate::string_enum::string_enum;
+
+string_enum! {
+    /// A service of Defender Antivirus, as the rows of Microsoft's table group them, or an optional group.
+    Component {
+        /// Cloud-delivered protection, the Microsoft Active Protection Service.
+        Maps = "maps",
+        /// Microsoft Update and Windows Update.
+        Update = "update",
+        /// Security intelligence from the alternate download location.
+        Adl = "adl",
+        /// Malware sample storage.
+        Submission = "submission",
+        /// Certificate revocation lists.
+        Crl = "crl",
+        /// Diagnostic data, the Universal GDPR client.
+        Diagnostics = "diagnostics",
+        /// Optional: the consolidated domains of Defender for Endpoint.
+        Streamlined = "streamlined",
+        /// Optional: the command channel of Defender for Endpoint.
+        Mde = "mde",
+        /// Optional: clouds of the United States government.
+        Usgov = "usgov",
+        /// Optional: certificate hosts that the document omits.
+        PkiExtended = "pki-extended",
+    }
+}
+
+/// A service of Defender: its purpose, and the needs that endpoints must serve for it to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ComponentSpec {
+    /// The component.
+    pub component: Component,
+    /// Disabled unless the configuration's `groups` lists it.
+    pub optional: bool,
+    /// How the component contributes to a machine's protection, in one sentence.
+    pub purpose: String,
+    /// The component works if, for each of these needs, at least one endpoint that `serves` it answers.
+    pub needs: Vec<String>,
+}

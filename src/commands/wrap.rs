@@ -1,0 +1,37 @@
+//! Wraps text into the lines of a terminal.
+
+use textwrap::{Options, WordSplitter};
+
+/// The maximum width of a line.
+pub(super) const WIDTH: usize = 100;
+
+/// Wraps a paragraph of `topics.yaml`: list items with a hanging indent, code unchanged, other text filled.
+pub(super) fn wrap_paragraph(paragraph: &str) -> String {
+    if let Some(item) = paragraph.strip_prefix("- ") {
+        return wrap(item, "  - ", "    ");
+    }
+    if paragraph.starts_with("    ") {
+        return format!("{}\n", paragraph.trim_end());
+    }
+    wrap(paragraph, "", "")
+}
+
+/// Wraps text to [`WIDTH`] columns. A word longer than a line stays whole, so that a URL can be copied.
+pub(super) fn wrap(text: &str, first: &str, indent: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let options = Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    let wrapped = textwrap::fill(&words, options);
+    wrapped.trim_end().to_owned() + "\n"
+}
+
+/// Makes a sentence of words that begin in lower case.
+pub(super) fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).chain(['.']).collect())
+}

@@ -1,0 +1,21 @@
+//! The input of one scrape.
+
+use std::sync::Arc;
+
+use super::build_info::BuildInfo;
+use super::process::ProcessStats;
+use super::table::MetricScope;
+use crate::state::Snapshot;
+
+/// The data that one scrape exposes.
+#[derive(Clone, Debug)]
+pub struct Scrape {
+    /// The metrics to include.
+    pub scope: MetricScope,
+    /// The exporter's state.
+    pub snapshot: Arc<Snapshot>,
+    /// The running build.
+    pub build: BuildInfo,
+    /// The exporter's process statistics.
+    pub process: ProcessStats,
+}

@@ -1,0 +1,319 @@
+//! Phases resolve, connect and tunnel: from a URL to a connection over a route. Over a proxy, resolve and
+//! connect lead to the proxy, which resolves the URL's host itself.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::TrustAnchor;
+use tokio_rustls::TlsConnector;
+
+use super::attempts::{MAX_ADDRESSES, all_failed, dns_attempt, dns_share, share_of, with_attempts};
+use super::connect;
+use super::exchange::RequestTarget;
+use super::phase::PhaseClock;
+use super::proxy::ProxySelector;
+use super::resolver::{Destination, Resolver, leads_nowhere};
+use super::tunnel::{self, BoxedStream};
+use crate::catalog::{ProbeUrl, Scheme};
+use crate::clock::Clock;
+use crate::config::{HostPort, Proxies, Proxy, ProxyKind};
+use crate::observation::{AttemptTarget, DIRECT, FailedAttempt, Failure, FailureReason, Phase};
+use crate::text::without_brackets;
+
+/// Opens connections over one route.
+#[derive(Clone)]
+pub struct Connector {
+    destinations: Arc<Resolver>,
+    proxies: ProxySelector,
+    /// The local address that connections are bound to.
+    source: Option<IpAddr>,
+    /// TLS to HTTPS proxies.
+    proxy_tls: TlsConnector,
+}
+
+/// The source of a host name: it decides whether the host may be this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    /// The catalog or the configuration, as an endpoint: DNS must not resolve it to this machine.
+    Endpoint,
+    /// The configuration, as a service that may run on this machine.
+    Configuration,
+    /// A third party (a certificate, a redirect): it must not be this machine.
+    ThirdParty,
+}
+
+/// Parameters of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dial<'a> {
+    /// The URL to request.
+    pub(crate) url: &'a ProbeUrl,
+    /// The address to connect to, bypassing DNS and proxies. If `None`, they decide.
+    pub(crate) at: Option<SocketAddr>,
+    /// The source of the URL's host name.
+    pub(crate) named_by: NamedBy,
+}
+
+/// What was learned about the connection, complete up to the phase that failed.
+#[derive(Debug, Default)]
+pub(crate) struct RouteTaken {
+    /// The addresses of the URL's host, in the order of the answer. Empty if it wasn't resolved.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Whether the addresses came from DNS, not from the configuration.
+    pub(crate) by_dns: bool,
+    /// The number of private addresses. `None` if DNS wasn't queried for the host's own name.
+    pub(crate) private: Option<usize>,
+    /// The address of the TCP connection.
+    pub(crate) peer: Option<SocketAddr>,
+    /// The proxy, as `kind://host:port`. [`DIRECT`] if a PAC script chose no proxy.
+    pub(crate) proxy: Option<String>,
+    /// The status of the proxy's response to CONNECT.
+    pub(crate) proxy_status: Option<u16>,
+    /// What failed before the attempt that counted.
+    pub(crate) failed_attempts: Vec<FailedAttempt>,
+}
+
+impl Connector {
+    /// Connects without a proxy, from `source` if it is set. The certificates of HTTPS proxies are verified
+    /// against `anchors` at the clock's time.
+    ///
+    /// # Errors
+    /// If rustls rejects its configuration.
+    pub fn direct(
+        destinations: Arc<Resolver>,
+        source: Option<IpAddr>,
+        anchors: &[TrustAnchor<'static>],
+        clock: Clock,
+    ) -> Result<Self, rustls::Error> {
+        let proxy_tls = TlsConnector::from(Arc::new(tunnel::client_config(anchors, clock)?));
+        Ok(Self { destinations, proxies: ProxySelector::Fixed(Proxies::default()), source, proxy_tls })
+    }
+
+    /// Replaces the proxy selector.
+    #[must_use]
+    pub fn with_proxies(self, proxies: ProxySelector) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// Opens a connection to the URL's host. Returns the stream and the form in which requests must be written.
+    /// `taken` is filled in on failure as well.
+    pub(crate) async fn dial(
+        &self,
+        clock: &mut PhaseClock,
+        taken: &mut RouteTaken,
+        dial: Dial<'_>,
+    ) -> Result<(BoxedStream, RequestTarget), Failure> {
+        if let Some(address) = dial.at {
+            clock.timings.not_applicable(Phase::Resolve);
+            clock.timings.not_applicable(Phase::Tunnel);
+            let stream = self.connect(clock, taken, address, Duration::MAX).await?;
+            return Ok((stream, RequestTarget::Origin));
+        }
+        // The evaluation of a PAC script is not part of any phase's time.
+        let proxies = self.proxies.proxies_for(dial.url, clock.deadline()).await?;
+        let before = taken.failed_attempts.len();
+        for (index, proxy) in proxies.iter().enumerate() {
+            let others = proxies.len() - index - 1;
+            let Some(proxy) = proxy else {
+                taken.proxy = self.proxies.is_pac().then(|| DIRECT.to_owned());
+                let connected = self.connect_directly(clock, taken, dial).await;
+                let stream =
+                    connected.map_err(|failure| with_attempts(failure, &taken.failed_attempts[before..]))?;
+                clock.timings.not_applicable(Phase::Tunnel);
+                return Ok((stream, RequestTarget::Origin));
+            };
+            let name = format!("{}://{}", proxy.kind, proxy.at);
+            taken.proxy = Some(name.clone());
+            if dial.named_by == NamedBy::ThirdParty {
+                refuse_proxy_machine(dial.url)?;
+            }
+            let deadline = clock.limit_to(share_of(clock.left(), others));
+            let connected = self.connect_to_proxy(clock, taken, proxy).await;
+            clock.restore_deadline(deadline);
+            match connected.map_err(|failure| at_proxy(proxy, &failure)) {
+                Ok(stream) => return self.open_tunnel(clock, taken, dial.url, proxy, stream).await,
+                Err(failure)
+                    if others == 0 || failure.reason == FailureReason::Internal || clock.is_over() =>
+                {
+                    return Err(with_attempts(failure, &taken.failed_attempts[before..]));
+                }
+                Err(failure) => {
+                    let lost = [Phase::Resolve, Phase::Connect].map(|phase| clock.timings.fail_over(phase));
+                    let (target, duration) = (AttemptTarget::Proxy(name), lost.into_iter().sum());
+                    taken.failed_attempts.push(FailedAttempt { target, failure, duration });
+                }
+            }
+        }
+        Err(Failure::new(Phase::Tunnel, FailureReason::Internal, "no proxy to connect to")) // unreachable: the list isn't empty
+    }
+
+    /// Resolves the URL's own host and connects to it. Records the DNS result in `taken`, on failure as well.
+    async fn connect_directly(
+        &self,
+        clock: &mut PhaseClock,
+        taken: &mut RouteTaken,
+        dial: Dial<'_>,
+    ) -> Result<BoxedStream, Failure> {
+        let (host, port) = (dial.url.host(), dial.url.port());
+        let to = match dial.named_by {
+            NamedBy::Configuration => self.destinations.configured_destination(host, port),
+            NamedBy::Endpoint | NamedBy::ThirdParty => self.destinations.destination(host, port),
+        };
+        if let Destination::Known(address) = to
+            && dial.named_by == NamedBy::ThirdParty
+        {
+            refuse_this_machine(dial.url, address)?;
+        }
+        let addresses = resolve(clock, taken, to, true).await?;
+        self.connect_to_any(clock, taken, &addresses).await
+    }
+
+    /// Resolves a proxy and connects to it. The proxy's addresses aren't recorded: `taken` is about the URL's
+    /// host.
+    async fn connect_to_proxy(
+        &self,
+        clock: &mut PhaseClock,
+        taken: &mut RouteTaken,
+        proxy: &Proxy,
+    ) -> Result<BoxedStream, Failure> {
+        let to = self.destinations.configured_destination(&proxy.at.host, proxy.at.port);
+        let addresses = resolve(clock, taken, to, false).await?;
+        self.connect_to_any(clock, taken, &addresses).await
+    }
+
+    /// Connects to the first address that accepts the connection. Each has a share of the time left; the time that was
+    /// lost to the others is a phase of its own. If all fail, the first one's failure counts: clients prefer it.
+    async fn connect_to_any(
+        &self,
+        clock: &mut PhaseClock,
+        taken: &mut RouteTaken,
+        addresses: &[SocketAddr],
+    ) -> Result<BoxedStream, Failure> {
+        let tried = &addresses[..addresses.len().min(MAX_ADDRESSES)];
+        let before = taken.failed_attempts.len();
+        for (index, address) in tried.iter().enumerate() {
+            let others = tried.len() - index - 1;
+            let share = share_of(clock.left(), others);
+            match self.connect(clock, taken, *address, share).await {
+                Ok(stream) => return Ok(stream),
+                Err(failure)
+                    if others == 0 || failure.reason == FailureReason::Internal || clock.is_over() =>
+                {
+                    taken.peer = tried.first().copied();
+                    return Err(all_failed(failure, &mut taken.failed_attempts, before));
+                }
+                Err(failure) => {
+                    let duration = clock.timings.fail_over(Phase::Connect);
+                    let target = AttemptTarget::Address(*address);
+                    taken.failed_attempts.push(FailedAttempt { target, failure, duration });
+                }
+            }
+        }
+        Err(Failure::new(Phase::Connect, FailureReason::Internal, "no address to connect to")) // unreachable: a lookup has one
+    }
+
+    /// Connects to one address, within a share of the time.
+    async fn connect(
+        &self,
+        clock: &mut PhaseClock,
+        taken: &mut RouteTaken,
+        address: SocketAddr,
+        share: Duration,
+    ) -> Result<BoxedStream, Failure> {
+        taken.peer = Some(address);
+        let stream =
+            clock.phase_within(Phase::Connect, share, connect::connect(address, self.source)).await?;
+        Ok(Box::new(stream))
+    }
+
+    /// Opens the tunnel through a proxy. Plain HTTP needs no tunnel: the request names the host itself.
+    async fn open_tunnel(
+        &self,
+        clock: &mut PhaseClock,
+        taken: &mut RouteTaken,
+        url: &ProbeUrl,
+        proxy: &Arc<Proxy>,
+        stream: BoxedStream,
+    ) -> Result<(BoxedStream, RequestTarget), Failure> {
+        let absolute = url.scheme() == Scheme::Http && proxy.kind != ProxyKind::Socks5;
+        if absolute && proxy.kind == ProxyKind::Http {
+            clock.timings.not_applicable(Phase::Tunnel);
+            return Ok((stream, RequestTarget::absolute(proxy)));
+        }
+        let to = HostPort { host: url.host().to_owned(), port: url.port() };
+        let status = &mut taken.proxy_status;
+        let passed = clock.phase(Phase::Tunnel, async {
+            let stream = match proxy.kind {
+                ProxyKind::Https => tunnel::secure(stream, proxy, &self.proxy_tls).await?,
+                ProxyKind::Http | ProxyKind::Socks5 => stream,
+            };
+            if absolute { Ok(stream) } else { tunnel::tunnel(stream, proxy, &to, status).await }
+        });
+        Ok((passed.await?, if absolute { RequestTarget::absolute(proxy) } else { RequestTarget::Origin }))
+    }
+}
+
+/// Names the proxy in a failure to reach it.
+fn at_proxy(proxy: &Proxy, failure: &Failure) -> Failure {
+    let detail = format!("proxy {}: {}", proxy.at, failure.detail);
+    Failure::new(failure.phase, failure.reason, detail)
+}
+
+/// The addresses of a destination, at least one: the URL's own host, whose addresses are recorded, or a proxy.
+async fn resolve(
+    clock: &mut PhaseClock,
+    taken: &mut RouteTaken,
+    to: Destination<'_>,
+    is_own: bool,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let lookup = match to {
+        Destination::Known(address) => {
+            clock.timings.not_applicable(Phase::Resolve);
+            return Ok(vec![address]);
+        }
+        Destination::Named(lookup) => lookup,
+    };
+    let limit = dns_share(clock.left());
+    let mut found = None;
+    let resolved = async {
+        let found = found.insert(lookup.resolve(limit).await?);
+        Ok(found.to_connect()?)
+    };
+    let result = clock.phase(Phase::Resolve, resolved).await;
+    if let Some(found) = found {
+        taken.failed_attempts.extend(found.troubles.iter().map(dns_attempt));
+        if is_own {
+            taken.private = found.private();
+            taken.by_dns = found.by_dns();
+            taken.addresses = found.addresses;
+        }
+    }
+    result
+}
+
+/// Refuses a third party's URL whose host is an address of this machine. Names are checked when they are
+/// resolved, and `connect_to` may send a connection anywhere.
+fn refuse_this_machine(url: &ProbeUrl, address: SocketAddr) -> Result<(), Failure> {
+    let own = without_brackets(url.host()).parse::<IpAddr>();
+    let own = own.is_ok_and(|own| leads_nowhere(own) && own == address.ip());
+    if own { Err(is_this_machine(url)) } else { Ok(()) }
+}
+
+/// Refuses a third party's URL whose host would be the proxy's own machine, which may be this one.
+fn refuse_proxy_machine(url: &ProbeUrl) -> Result<(), Failure> {
+    let host = without_brackets(url.host());
+    let own = host.parse::<IpAddr>().map_or_else(|_| is_localhost(host), leads_nowhere);
+    if own { Err(is_this_machine(url)) } else { Ok(()) }
+}
+
+fn is_this_machine(url: &ProbeUrl) -> Failure {
+    let detail =
+        format!("{} is an address of this machine, not of a public service", without_brackets(url.host()));
+    Failure::new(Phase::Resolve, FailureReason::Sinkhole, detail)
+}
+
+/// Whether a name resolves to the resolving machine itself (RFC 6761, section 6.3).
+fn is_localhost(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    host == "localhost" || host.ends_with(".localhost")
+}

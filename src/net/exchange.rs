@@ -1,0 +1,234 @@
+//! Phases request and transfer: one HTTP/1.1 exchange. The connection is dropped afterwards.
+
+use std::future::Future;
+use std::pin::pin;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{
+    ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::failure::{PeerProtocol, PhaseError, TunnelError};
+use super::first_bytes::{FirstBytes, RecordingStream};
+use super::identity::{AGENT, authorization};
+use super::read_limit::ReadLimited;
+use crate::catalog::ProbeUrl;
+use crate::config::{Proxy, ProxyKind};
+
+/// The maximum size of a response's head, in bytes.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// Limits on reading a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReadLimits {
+    /// The maximum size of the body, in bytes.
+    pub(crate) body: u64,
+}
+
+impl ReadLimits {
+    /// The maximum number of bytes read in all: the head, interim responses, and the body with its chunk
+    /// framing.
+    const fn all(self) -> u64 {
+        2 * (MAX_HEAD as u64 + self.body)
+    }
+}
+
+/// The maximum number of headers of a response: more than any gateway adds, and less than a flood. The library's own
+/// limit is 100.
+const MAX_HEADERS: usize = 1000;
+
+/// The settings of HTTP/1.1 connections. Obsolete line folding is read as spaces (RFC 9112, section 5.2), and headers whose
+/// names aren't tokens are ignored, as by curl: some proxies and appliances send both.
+pub(super) fn http1_client() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .max_headers(MAX_HEADERS)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .ignore_invalid_headers_in_responses(true);
+    builder
+}
+
+type Connection<S> = http1::Connection<TokioIo<ReadLimited<RecordingStream<S>>>, Full<Bytes>>;
+
+/// An HTTP/1.1 connection for one exchange.
+pub(crate) struct Exchange<S: AsyncRead + AsyncWrite + Unpin> {
+    connection: Connection<S>,
+    connected: bool,
+    sender: http1::SendRequest<Full<Bytes>>,
+    limits: ReadLimits,
+    first: FirstBytes,
+}
+
+/// The form of a request's target (RFC 9112, section 3.2).
+pub(crate) enum RequestTarget {
+    /// The path: the connection leads to the URL's host.
+    Origin,
+    /// The whole URL: the connection leads to a proxy.
+    Absolute {
+        /// The value of `Proxy-Authorization`.
+        authorization: Option<HeaderValue>,
+    },
+}
+
+impl RequestTarget {
+    /// The absolute form, for a proxy.
+    pub(super) fn absolute(proxy: &Proxy) -> Self {
+        Self::Absolute { authorization: authorization(proxy) }
+    }
+
+    /// Whether the request carries proxy credentials. `None` if it isn't sent to a proxy.
+    const fn is_authenticated(&self) -> Option<bool> {
+        match self {
+            Self::Origin => None,
+            Self::Absolute { authorization } => Some(authorization.is_some()),
+        }
+    }
+}
+
+/// The head of a response.
+pub(crate) struct ResponseHead {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// Whether the request carried proxy credentials. `None` if there was no proxy or the proxy only tunneled:
+    /// the response can't be the proxy's own.
+    pub(crate) authenticated: Option<bool>,
+}
+
+impl ResponseHead {
+    /// A header's first value as text. `None` if it isn't visible ASCII.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
+    /// Prepares an exchange on `stream`. Sends nothing yet.
+    pub(crate) async fn new(stream: S, limits: ReadLimits) -> Result<Self, PhaseError> {
+        let (stream, first) = RecordingStream::new(stream);
+        let (sender, connection) = http1_client()
+            .max_buf_size(MAX_HEAD)
+            .handshake(TokioIo::new(ReadLimited::new(stream, limits.all())))
+            .await?;
+        Ok(Self { connection, connected: true, sender, limits, first })
+    }
+
+    /// Sends a request that was written for `target`, and waits for the response's head.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        target: &RequestTarget,
+    ) -> Result<(ResponseHead, Incoming), PhaseError> {
+        let answer = self.sender.send_request(request);
+        let response = drive(&mut self.connection, &mut self.connected, answer).await;
+        let response =
+            response.map_err(|error| self.other_protocol(&error, target).unwrap_or(error.into()))?;
+        let (parts, body) = Response::into_parts(response);
+        Ok((
+            ResponseHead {
+                status: parts.status,
+                headers: parts.headers,
+                authenticated: target.is_authenticated(),
+            },
+            body,
+        ))
+    }
+
+    /// The error of a peer that doesn't speak HTTP/1 but something known.
+    fn other_protocol(&self, error: &hyper::Error, target: &RequestTarget) -> Option<PhaseError> {
+        let spoken =
+            self.first.protocol().filter(|spoken| *spoken != PeerProtocol::Http && error.is_parse())?;
+        Some(match target {
+            RequestTarget::Origin => PhaseError::OtherProtocol { expected: "HTTP/1.1", spoken },
+            RequestTarget::Absolute { .. } => {
+                TunnelError::OtherProtocol { kind: ProxyKind::Http, spoken }.into()
+            }
+        })
+    }
+
+    /// Reads the body to its end, or fails once it exceeds the limit.
+    pub(crate) async fn transfer(&mut self, body: Incoming, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+        let read = read_body(body, self.limits.body, into);
+        drive(&mut self.connection, &mut self.connected, read).await
+    }
+
+    /// Reads the first byte of the body only: the body may be large.
+    pub(crate) async fn first_byte(&mut self, body: Incoming, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+        let read = read_first(body, into);
+        drive(&mut self.connection, &mut self.connected, read).await
+    }
+}
+
+async fn read_first(mut body: Incoming, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue }; // trailers are ignored
+        if let Some(first) = data.first() {
+            into.push(*first);
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn read_body(mut body: Incoming, limit: u64, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+    if body.size_hint().lower() > limit {
+        return Err(PhaseError::TooLarge { limit }); // by its Content-Length
+    }
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue }; // trailers are ignored
+        if (into.len() + data.len()) as u64 > limit {
+            return Err(PhaseError::TooLarge { limit });
+        }
+        into.extend_from_slice(&data);
+    }
+    Ok(())
+}
+
+/// Polls the connection alongside `work`. No task is spawned, so dropping the exchange ends everything.
+async fn drive<S, F>(connection: &mut Connection<S>, connected: &mut bool, work: F) -> F::Output
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future,
+{
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            output = &mut work => return output,
+            // `work` receives the connection's errors, with their causes.
+            _ended = &mut *connection, if *connected => *connected = false,
+        }
+    }
+}
+
+/// Builds a minimal request for `target`. An empty body isn't sent.
+pub(crate) fn build_request(
+    method: Method,
+    url: &ProbeUrl,
+    target: &RequestTarget,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    let uri = match target {
+        RequestTarget::Origin => url.path_and_query(),
+        RequestTarget::Absolute { .. } => url.as_str(),
+    };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(uri)
+        .header(HOST, url.authority())
+        .header(USER_AGENT, AGENT)
+        .header(ACCEPT, "*/*")
+        .header(CONNECTION, "close")
+        .body(Full::new(body))?;
+    if let RequestTarget::Absolute { authorization: Some(value) } = target {
+        request.headers_mut().insert(PROXY_AUTHORIZATION, value.clone());
+    }
+    Ok(request)
+}

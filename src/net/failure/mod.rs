@@ -1,0 +1,130 @@
+//! Failures of connections, handshakes and exchanges: error → phase and reason. Pure. `verdict` decides what a
+//! failure means for an endpoint, and `advice` what to do about it.
+
+mod classify;
+mod protocol;
+pub(crate) mod proxied;
+mod words;
+
+use std::error::Error;
+use std::io;
+use std::net::IpAddr;
+
+use hyper::StatusCode;
+
+use super::resolver::{NameError, ServerOutcome};
+use crate::config::ProxyKind;
+use crate::observation::{Failure, FailureReason, Phase};
+use crate::tls::ChainError;
+use classify::classify;
+pub use protocol::PeerProtocol;
+
+/// Why a phase failed, before classification.
+#[derive(Debug, thiserror::Error)]
+pub enum PhaseError {
+    /// Name resolution failed.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A socket error.
+    #[error("{}", words::io(.0))]
+    Io(#[from] io::Error),
+    /// The configured source address can't be used.
+    #[error("{}", words::source(*.address, .error))]
+    Source {
+        /// The configured address.
+        address: IpAddr,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// The proxy refused or failed.
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
+    /// The certificate chain isn't trusted.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The name isn't valid in SNI.
+    #[error("{0:?} is not a valid TLS server name")]
+    ServerName(String),
+    /// An HTTP error.
+    #[error("{}", words::http(.0))]
+    Http(#[from] hyper::Error),
+    /// The peer speaks another protocol.
+    #[error("the peer does not speak {expected}: it answered with {spoken}")]
+    OtherProtocol {
+        /// The protocol that the phase needs.
+        expected: &'static str,
+        /// The peer's.
+        spoken: PeerProtocol,
+    },
+    /// The request can't be built.
+    #[error("request: {0}")]
+    Request(#[from] hyper::http::Error),
+    /// The body exceeds the limit.
+    #[error("response body exceeds {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+}
+
+impl PhaseError {
+    /// The classified failure of `phase`.
+    #[must_use]
+    pub fn failure(&self, phase: Phase) -> Failure {
+        Failure::new(phase, classify(phase, self), self.to_string())
+    }
+}
+
+/// The reason of a DNS server's failure.
+pub(super) fn dns_reason(outcome: &ServerOutcome) -> FailureReason {
+    classify::dns(outcome)
+}
+
+/// Why a tunnel through a proxy failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TunnelError {
+    /// The response to CONNECT isn't a success.
+    #[error("the proxy answered CONNECT with {}{why}", .status.as_u16())]
+    Refused {
+        /// The response's status.
+        status: StatusCode,
+        /// The proxy's explanation, to append to the status. May be empty.
+        why: String,
+        /// Whether the proxy says that it can't resolve the endpoint's name.
+        unresolved: bool,
+    },
+    /// The proxy speaks another protocol than the configured one.
+    #[error("{}", words::other_protocol(*.kind, *.spoken))]
+    OtherProtocol {
+        /// As which the proxy is configured.
+        kind: ProxyKind,
+        /// What it is.
+        spoken: PeerProtocol,
+    },
+    /// The proxy sent data before the endpoint could have received a request.
+    #[error("the proxy sent {0} bytes through the tunnel before any request")]
+    Hasty(usize),
+    /// The TLS handshake with the proxy failed.
+    #[error("TLS to the proxy: {}", words::io(.0))]
+    Tls(io::Error),
+    /// The proxy's name isn't valid in SNI. The configuration accepts no such name; a PAC script may return one.
+    #[error(
+        "TLS to the proxy: no certificate can be for {0:?}, which has a label that begins or ends with a hyphen"
+    )]
+    Name(String),
+    /// The SOCKS handshake failed.
+    #[error("SOCKS: {}", words::socks(.0))]
+    Socks(#[from] tokio_socks::Error),
+    /// The proxy selected an authentication method that wasn't offered (RFC 1928, section 3).
+    #[error("SOCKS: the proxy requires an authentication method that was not offered: {}", .0)]
+    Method(&'static str),
+    /// The reply code isn't assigned (RFC 1928, section 6).
+    #[error("SOCKS: the proxy sent an unassigned reply code")]
+    Reply,
+}
+
+/// The error of a kind among an error and its causes.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.find_map(|error| error.downcast_ref())
+}

@@ -1,0 +1,28 @@
+//! From a URL to a response over a route: connect, tunnel, TLS and one HTTP exchange. Probes and fetches share
+//! this code, so that the same fault has the same phase and reason in both. What a response means isn't decided
+//! here.
+
+mod attempts;
+mod connect;
+mod connector;
+mod exchange;
+mod exhaustion;
+pub mod failure;
+pub mod fetch;
+mod first_bytes;
+mod handshake;
+mod identity;
+mod local_address;
+mod phase;
+pub mod proxy;
+mod read_limit;
+pub mod resolver;
+mod tunnel;
+
+pub use connector::Connector;
+pub(crate) use connector::{Dial, NamedBy, RouteTaken};
+pub(crate) use exchange::{Exchange, ReadLimits, RequestTarget, ResponseHead, build_request};
+pub use handshake::TlsClient;
+pub(crate) use handshake::{UnverifiedTls, server_name};
+pub(crate) use phase::PhaseClock;
+pub(crate) use tunnel::BoxedStream;

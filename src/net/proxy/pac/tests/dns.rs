@@ -1,0 +1,96 @@
+//! Names in scripts: the runs that they cost, their share of the time, and what messages say of them.
+
+use tokio::net::UdpSocket;
+
+use super::*;
+
+/// A resolver whose server takes names in and never answers.
+async fn silence() -> (UdpSocket, Resolver) {
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let resolver =
+        ResolverConfig { servers: vec![server.local_addr().unwrap()], ..ResolverConfig::default() };
+    (server, Resolver::new(&resolver, &BTreeMap::new()))
+}
+
+/// Evaluates a function's body within `time`, and says what DNS didn't answer.
+async fn evaluate(body: &str, names: &Resolver, time: Duration) -> (String, String) {
+    let limits = PacLimits { time: Duration::from_secs(20), ..PacLimits::default() };
+    let text = format!("function FindProxyForURL(url, host) {{ {body} }}");
+    let script = Script::parse(&text, limits).await.unwrap();
+    let url = ProbeUrl::parse("http://a.example/").unwrap();
+    let evaluation = script.find(&url, Machine::empty(), names, limits, Instant::now() + time).await;
+    let answer = match evaluation.answer {
+        Ok(answer) => answer.directives[0].to_string(),
+        Err(error) => error.to_string(),
+    };
+    let unanswered = &evaluation.unanswered;
+    (answer, if unanswered.is_empty() { String::new() } else { unanswered.to_string() })
+}
+
+#[tokio::test]
+async fn a_script_goes_on_without_the_names_that_dns_does_not_answer() {
+    let (_server, names) = silence().await;
+    let unanswered = |names: &str| format!("DNS did not answer in time for {names}");
+    let cases = [
+        ("return isResolvable('a.lab') ? 'DIRECT' : 'PROXY p:1'", "PROXY p:1", "a.lab"),
+        ("return 'PROXY ' + dnsResolve('A.lab.') + ':1'", "PROXY null:1", "a.lab"),
+        ("dnsResolve('a.lab'); dnsResolve('a.lab'); return dnsResolveEx('b.lab')", "DIRECT", "a.lab, b.lab"),
+        (
+            "try { dnsResolve('a.lab') } catch (e) { return 'PROXY caught:1' } return 'DIRECT'",
+            "DIRECT",
+            "a.lab",
+        ),
+        (
+            "for (let i = 0; i < 5; i++) dnsResolve(i + '.lab'); return ''",
+            "DIRECT",
+            "0.lab, 1.lab, 2.lab and 2 more",
+        ),
+        ("return 'PROXY ' + dnsResolve('10.0.0.1') + ':1'", "PROXY 10.0.0.1:1", ""),
+        ("return isResolvable('not a name') ? '' : 'PROXY p:1'", "PROXY p:1", ""),
+    ];
+    for (body, expected, held_up) in cases {
+        let found = evaluate(body, &names, Duration::from_secs(4)).await;
+        let held_up = if held_up.is_empty() { String::new() } else { unanswered(held_up) };
+        assert_eq!(found, (expected.to_owned(), held_up), "{body}");
+    }
+}
+
+/// Names that the configuration knows resolve although the share of DNS is used up.
+#[tokio::test]
+async fn names_together_have_half_of_the_time() {
+    let (server, _) = silence().await;
+    let known = BTreeMap::from([("known.lab".to_owned(), vec!["10.0.0.1".parse().unwrap()])]);
+    let servers = vec![server.local_addr().unwrap()];
+    let resolver = ResolverConfig { servers, overrides: known, ..ResolverConfig::default() };
+    let names = Resolver::new(&resolver, &BTreeMap::new());
+    let body = "for (let i = 0; i < 31; i++) isResolvable(i + '.lab');
+        return 'PROXY ' + dnsResolve('known.lab') + ':1'";
+    let start = Instant::now();
+    let (answer, _) = evaluate(body, &names, Duration::from_secs(16)).await;
+    assert_eq!(answer, "PROXY 10.0.0.1:1");
+    assert!(start.elapsed() >= Duration::from_secs(7), "{:?}", start.elapsed());
+}
+
+/// A server that refuses doesn't hold up a script.
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_not_held_up() {
+    let found =
+        evaluate("return isResolvable('missing.lab') ? '' : 'PROXY p:1'", &names(), Duration::from_secs(60))
+            .await;
+    assert_eq!(found, ("PROXY p:1".to_owned(), String::new()));
+}
+
+#[test]
+fn a_timeout_says_where_the_time_went() {
+    let time = Duration::from_millis;
+    let cases = [
+        (1000, 0, 0, "it ran for 1s of at most 1s"),
+        (300, 2500, 0, "it ran for 300ms of at most 1s, waited 2s 500ms for DNS"),
+        (0, 0, 9000, "it ran for 0s of at most 1s, waited 9s for other PAC scripts"),
+        (7, 20, 30, "it ran for 7ms of at most 1s, waited 20ms for DNS and 30ms for other PAC scripts"),
+    ];
+    for (ran, dns, queued, expected) in cases {
+        let spent = TimeSpent { ran: time(ran), limit: time(1000), dns: time(dns), queued: time(queued) };
+        assert_eq!(PacError::Timeout(spent).to_string(), format!("the script timed out: {expected}"));
+    }
+}

@@ -1,0 +1,130 @@
+//! Why a name can't be resolved, in words for a person.
+
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, SocketAddr};
+
+use super::server_report::{Server, ServerOutcome, ServerReport};
+use crate::config;
+
+/// Why a name can't be resolved. `failure` classifies the errors.
+#[derive(Debug, thiserror::Error)]
+pub enum NameError {
+    /// DNS has no address for the name, or no server could be queried successfully.
+    #[error("{0}")]
+    Dns(DnsFailure),
+    /// A local resource is exhausted, so the query wasn't sent.
+    #[error("DNS query not sent: {0}")]
+    Shortage(String),
+    /// The host is not a valid DNS name.
+    #[error("{0:?} is not a valid DNS name")]
+    InvalidName(String),
+    /// The configuration names addresses of another family only.
+    #[error("{name} has no {} address: its addresses come from {origin}", family_name(*.family))]
+    NoAddress {
+        /// The name.
+        name: String,
+        /// The configured family.
+        family: config::Family,
+        /// Where its addresses come from.
+        origin: AddressOrigin,
+    },
+    /// The name leads to this machine, or nowhere.
+    #[error("{}", sinkhole_words(*.address, .origin, .others))]
+    Sinkhole {
+        /// The address.
+        address: IpAddr,
+        /// Where it comes from.
+        origin: AddressOrigin,
+        /// What the servers said when they were queried for the reason.
+        others: Vec<ServerReport>,
+    },
+    /// The machine's resolver configuration can't be read.
+    #[error("failed to read this machine's resolver configuration: {0}")]
+    Configuration(String),
+}
+
+impl NameError {
+    /// Whether no DNS server answered in time.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Dns(failure) if matches!(failure.outcome(), ServerOutcome::Silent(_)))
+    }
+}
+
+/// Where the addresses of a name come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressOrigin {
+    /// The configuration of the exporter.
+    Configuration,
+    /// The hosts file of this machine.
+    HostsFile,
+    /// This DNS server.
+    Dns(SocketAddr),
+}
+
+/// A failed DNS lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsFailure {
+    /// The name, as it was queried.
+    pub name: String,
+    /// What each queried server answered, in the order of the configuration; the decisive one is `decisive`.
+    pub reports: Vec<ServerReport>,
+    /// The index of the report that decided.
+    pub decisive: usize,
+}
+
+impl DnsFailure {
+    /// The outcome that decided.
+    #[must_use]
+    pub fn outcome(&self) -> &ServerOutcome {
+        &self.reports[self.decisive].outcome // an index into the list, by construction
+    }
+}
+
+impl fmt::Display for DnsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decisive = &self.reports[self.decisive];
+        decisive.fmt_for(f, &self.name)?;
+        for (index, report) in self.reports.iter().enumerate() {
+            if index != self.decisive {
+                write!(f, "; ")?;
+                report.fmt_for(f, &self.name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for AddressOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration => f.write_str("the configuration"),
+            Self::HostsFile => f.write_str("the hosts file of this machine"),
+            Self::Dns(server) => Server(*server).fmt(f),
+        }
+    }
+}
+
+fn sinkhole_words(address: IpAddr, origin: &AddressOrigin, others: &[ServerReport]) -> String {
+    let mut words = match origin {
+        AddressOrigin::Dns(_) => format!("{origin} answered {address}, a sinkhole address (filtered)"),
+        _ => format!("{origin} pins the name to {address}, which leads nowhere"),
+    };
+    for ServerReport { server, outcome, extended } in others {
+        if let ServerOutcome::Addresses(count) = outcome {
+            let _ = write!(words, "; {} has {count} other addresses", Server(*server)); // a String can always be written to
+        }
+        if let Some(extended) = extended {
+            let _ = write!(words, "; {}: {extended}", Server(*server));
+        }
+    }
+    words
+}
+
+const fn family_name(family: config::Family) -> &'static str {
+    match family {
+        config::Family::Any => "usable",
+        config::Family::Ipv4 => "IPv4",
+        config::Family::Ipv6 => "IPv6",
+    }
+}

@@ -1,0 +1,188 @@
+//! Name resolution for probes and fetches: names → addresses, by the configuration or DNS. Nothing is cached,
+//! and nothing is connected to.
+
+mod error;
+mod exchange;
+mod files;
+mod hosts;
+mod lookup;
+mod message;
+mod name_resolver;
+mod nsswitch;
+mod order;
+mod server_report;
+mod system;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::config::{self, ConnectTo, HostPort};
+use crate::text::without_brackets;
+use name_resolver::{NameResolver, Resolved};
+
+pub use error::{AddressOrigin, DnsFailure, NameError};
+pub(crate) use name_resolver::DnsTrouble;
+pub use server_report::{ExtendedError, ServerOutcome, ServerReport};
+
+/// Finds the destination of connections: by `connect_to`, then by a literal address, then by resolving the
+/// name.
+pub struct Resolver {
+    names: NameResolver,
+    connect_to: BTreeMap<HostPort, ConnectTo>,
+}
+
+/// The destination of a connection.
+pub enum Destination<'a> {
+    /// A known address: nothing to resolve.
+    Known(SocketAddr),
+    /// A name that has yet to be resolved.
+    Named(NameLookup<'a>),
+}
+
+/// A pending name resolution.
+pub struct NameLookup<'a> {
+    names: &'a NameResolver,
+    name: &'a str,
+    port: u16,
+    /// Whether the configuration chose the name: then an address of this machine is intended.
+    is_configured: bool,
+}
+
+/// The result of a [`NameLookup`].
+pub struct Addresses {
+    /// At least one address, in the order in which clients try them.
+    pub addresses: Vec<IpAddr>,
+    /// Where they come from.
+    pub origin: AddressOrigin,
+    /// The DNS servers that failed before another one answered.
+    pub(crate) troubles: Vec<DnsTrouble>,
+    /// What the DNS servers say of a sinkhole address.
+    others: Vec<ServerReport>,
+    port: u16,
+    is_configured: bool,
+}
+
+impl Resolver {
+    /// Creates a resolver.
+    #[must_use]
+    pub fn new(resolver: &config::ResolverConfig, connect_to: &BTreeMap<HostPort, ConnectTo>) -> Self {
+        Self { names: NameResolver::new(resolver), connect_to: connect_to.clone() }
+    }
+
+    /// The destination for a host that the configuration names, such as a proxy. It may be on this machine.
+    #[must_use]
+    pub fn configured_destination<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
+        match self.destination(host, port) {
+            Destination::Named(lookup) => Destination::Named(NameLookup { is_configured: true, ..lookup }),
+            known @ Destination::Known(_) => known,
+        }
+    }
+
+    /// The destination for `host` as written in a URL.
+    #[must_use]
+    pub fn destination<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
+        let elsewhere = self.connect_to.get(&HostPort { host: host.to_owned(), port });
+        let (name, port) = match elsewhere {
+            Some(ConnectTo::Address(address)) => return Destination::Known(*address),
+            Some(ConnectTo::Name(other)) => (other.host.as_str(), other.port),
+            None => (without_brackets(host), port),
+        };
+        match name.parse::<IpAddr>() {
+            Ok(address) => Destination::Known(SocketAddr::new(address, port)),
+            Err(_) => Destination::Named(NameLookup {
+                names: &self.names,
+                name,
+                port,
+                is_configured: elsewhere.is_some(),
+            }),
+        }
+    }
+
+    /// All addresses of a name, at least one, found within `limit`. Ignores `connect_to`, since nothing is connected
+    /// to. Short names are completed by the search domains, as in browsers.
+    ///
+    /// # Errors
+    /// If the name can't be resolved.
+    pub async fn addresses(&self, name: &str, limit: Duration) -> Result<Vec<IpAddr>, NameError> {
+        Ok(Box::pin(self.names.resolve(name, true, limit)).await?.addresses)
+    }
+}
+
+impl NameLookup<'_> {
+    /// Resolves the name within `limit`.
+    ///
+    /// # Errors
+    /// If the name can't be resolved.
+    pub async fn resolve(&self, limit: Duration) -> Result<Addresses, NameError> {
+        // Boxed: a lookup is large, and most of a probe's time it doesn't exist.
+        let resolved = Box::pin(self.names.resolve(self.name, self.is_configured, limit)).await?;
+        let Resolved { addresses, origin, troubles, others } = resolved;
+        Ok(Addresses {
+            addresses,
+            origin,
+            troubles,
+            others,
+            port: self.port,
+            is_configured: self.is_configured,
+        })
+    }
+}
+
+impl Addresses {
+    /// Whether the addresses came from DNS or the hosts file, not from the configuration.
+    #[must_use]
+    pub fn by_dns(&self) -> bool {
+        self.origin != AddressOrigin::Configuration
+    }
+
+    /// The number of private addresses. `None` if the configuration chose the addresses or the name, since then
+    /// they are intended.
+    #[must_use]
+    pub fn private(&self) -> Option<usize> {
+        let count = || self.addresses.iter().filter(|address| is_private(**address)).count();
+        (self.by_dns() && !self.is_configured).then(count)
+    }
+
+    /// The addresses to connect to, in order.
+    ///
+    /// # Errors
+    /// If DNS or the hosts file has a sinkhole address for a name that the configuration didn't choose.
+    pub fn to_connect(&self) -> Result<Vec<SocketAddr>, NameError> {
+        match sinkhole(&self.addresses) {
+            Some(address) if self.by_dns() && !self.is_configured => {
+                let (origin, others) = (self.origin.clone(), self.others.clone());
+                Err(NameError::Sinkhole { address, origin, others })
+            }
+            _ => Ok(self.addresses.iter().map(|address| SocketAddr::new(*address, self.port)).collect()),
+        }
+    }
+}
+
+/// The first sinkhole address. Filters return these in place of the real addresses.
+fn sinkhole(addresses: &[IpAddr]) -> Option<IpAddr> {
+    addresses.iter().copied().find(|address| leads_nowhere(*address))
+}
+
+/// Whether an address is unspecified or loopback: no public service has it.
+#[must_use]
+pub fn leads_nowhere(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_unspecified() || address.is_loopback()
+}
+
+/// Whether an address is private, where no public service is: RFC 1918, shared (RFC 6598), link-local (RFC
+/// 3927, RFC 4291) and unique local (RFC 4193).
+#[must_use]
+pub const fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,347 @@
+//! Resolves names: the configuration's overrides, then the configured servers, or the sources of this machine as
+//! getaddrinfo(3) queries them. Nothing is cached.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::Name;
+use tokio::time::Instant;
+
+use super::error::{AddressOrigin, DnsFailure};
+use super::exchange::Transport;
+use super::files::SystemConfig;
+use super::lookup::{self, DnsAnswer, DnsServer, DnsServers, RecordTypes};
+use super::message::{dns_name, shown};
+use super::nsswitch::{Source, Status};
+use super::server_report::{ReportFor, ServerOutcome, ServerReport};
+use super::system::System;
+use super::{NameError, leads_nowhere, order};
+use crate::config;
+
+/// The timeout of one configured server, as the C library's default.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of rounds through configured servers, as the C library's default.
+const ATTEMPTS: u32 = 2;
+
+/// Resolves names as configured.
+pub(super) struct NameResolver {
+    overrides: BTreeMap<String, Vec<IpAddr>>,
+    /// The configured servers. `None`: this machine's sources.
+    servers: Option<DnsServers>,
+    system: System,
+    family: config::Family,
+    /// The number of lookups, for `options rotate`.
+    lookups: AtomicUsize,
+}
+
+/// A resolved name.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// At least one address, in the order in which clients try them.
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) origin: AddressOrigin,
+    /// What failed at DNS servers before the one that answered, in words.
+    pub(super) troubles: Vec<DnsTrouble>,
+    /// What the servers say of a sinkhole address.
+    pub(super) others: Vec<ServerReport>,
+}
+
+/// Whether and how long servers are queried for the reason of a sinkhole address or a failure.
+struct Explain {
+    /// Whether a sinkhole address is a failure: not for a name that the configuration chose.
+    explains: bool,
+    left: Duration,
+}
+
+/// A DNS server that failed although the name was resolved in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DnsTrouble {
+    pub(crate) report: ServerReport,
+    pub(crate) words: String,
+}
+
+impl NameResolver {
+    pub(super) fn new(config: &config::ResolverConfig) -> Self {
+        let servers =
+            config.servers.iter().map(|address| DnsServer { address: *address, timeout: SERVER_TIMEOUT });
+        let servers = DnsServers {
+            servers: servers.collect(),
+            attempts: ATTEMPTS,
+            transport: Transport { tcp_only: false, edns: true },
+            single_request: false,
+        };
+        Self {
+            overrides: config.overrides.clone(),
+            servers: (!servers.servers.is_empty()).then_some(servers),
+            system: System::new(),
+            family: config.family,
+            lookups: AtomicUsize::new(0),
+        }
+    }
+
+    /// Resolves `host` to at least one address within `limit`. `searches` is whether the search domains of this machine
+    /// apply: an endpoint's name is fully qualified, a name of the configuration may be short.
+    pub(super) async fn resolve(
+        &self,
+        host: &str,
+        searches: bool,
+        limit: Duration,
+    ) -> Result<Resolved, NameError> {
+        if let Some(addresses) = self.overrides.get(host) {
+            let addresses = addresses.iter().copied().filter(|address| self.wants(*address)).collect();
+            return self.pinned(host, addresses, AddressOrigin::Configuration);
+        }
+        let name = dns_name(host).ok_or_else(|| NameError::InvalidName(host.to_owned()))?;
+        let deadline = Instant::now() + limit;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let Some(servers) = &self.servers else {
+            let system = self.system.config().await.map_err(NameError::Configuration)?;
+            return self.by_system(host, &name, searches, &system, deadline).await;
+        };
+        let types = self.types((true, true));
+        let asked = lookup::lookup(servers, &name, types, left()).await;
+        let mut resolved =
+            self.finish(servers, &name, types, asked, Explain { explains: !searches, left: left() }).await?;
+        if resolved.addresses.len() > 1 {
+            let system = self.system.config().await;
+            order::sort(&mut resolved.addresses, system.as_ref().map_or(&[], |system| &system.networks));
+        }
+        Ok(resolved)
+    }
+
+    /// Asks the sources of this machine in their order.
+    async fn by_system(
+        &self,
+        host: &str,
+        name: &Name,
+        searches: bool,
+        system: &Arc<SystemConfig>,
+        deadline: Instant,
+    ) -> Result<Resolved, NameError> {
+        let mut failure = None;
+        for step in &system.steps {
+            let pins = match step.source {
+                Source::Files => true,
+                Source::Resolve => system.resolved_runs,
+                Source::Dns | Source::Other => false,
+            };
+            let dns = match step.source {
+                Source::Dns => true,
+                Source::Resolve => system.resolved_runs,
+                Source::Files | Source::Other => false,
+            };
+            let pinned = system.hosts.get(host).iter().copied().filter(|address| self.wants(*address));
+            let mut pinned: Vec<_> = if pins { pinned.collect() } else { Vec::new() };
+            let status = if !pinned.is_empty() {
+                if step.returns(Status::Success) {
+                    order::sort(&mut pinned, &system.networks);
+                    return self.pinned(host, pinned, AddressOrigin::HostsFile);
+                }
+                Status::Success
+            } else if dns {
+                match self.by_dns(name, searches, system, deadline).await {
+                    Ok(resolved) => return Ok(resolved),
+                    Err(error) => {
+                        let status = status(&error);
+                        failure = Some(error);
+                        status
+                    }
+                }
+            } else if pins {
+                Status::NotFound
+            } else {
+                Status::Unavailable
+            };
+            if step.returns(status) {
+                break;
+            }
+        }
+        Err(failure.unwrap_or(NameError::NoAddress {
+            name: host.to_owned(),
+            family: self.family,
+            origin: AddressOrigin::HostsFile,
+        }))
+    }
+
+    /// Queries DNS for the name, and for the name in the search domains, in the order of resolv.conf(5).
+    async fn by_dns(
+        &self,
+        name: &Name,
+        searches: bool,
+        system: &SystemConfig,
+        deadline: Instant,
+    ) -> Result<Resolved, NameError> {
+        let types = self.types(system.families());
+        let types = RecordTypes { aaaa: types.aaaa && !system.no_aaaa, ..types };
+        if !types.a && !types.aaaa {
+            let origin = AddressOrigin::Configuration;
+            return Err(NameError::NoAddress { name: shown(name), family: self.family, origin });
+        }
+        let servers = self.rotated(system);
+        let mut failure = None;
+        for candidate in candidates(name, searches, system) {
+            let candidate = candidate?;
+            let left = || deadline.saturating_duration_since(Instant::now());
+            let asked = lookup::lookup(&servers, &candidate, types, left()).await;
+            let ends = !asked.as_ref().err().is_some_and(continues_search);
+            match self
+                .finish(&servers, &candidate, types, asked, Explain { explains: !searches, left: left() })
+                .await
+            {
+                Ok(mut resolved) => {
+                    order::sort(&mut resolved.addresses, &system.networks);
+                    return Ok(resolved);
+                }
+                // The failure of the name as written says most.
+                Err(error) if failure.is_none() || candidate == *name => failure = Some(error),
+                Err(_) => {}
+            }
+            if ends {
+                break;
+            }
+        }
+        Err(failure.unwrap_or_else(|| NameError::InvalidName(shown(name)))) // unreachable: the name itself is a candidate
+    }
+
+    /// Turns the result of a lookup into addresses or an error, with what the servers say of it.
+    async fn finish(
+        &self,
+        servers: &DnsServers,
+        name: &Name,
+        types: RecordTypes,
+        asked: Result<DnsAnswer, DnsFailure>,
+        Explain { explains, left }: Explain,
+    ) -> Result<Resolved, NameError> {
+        match asked {
+            Ok(DnsAnswer { addresses, server, extended, troubles }) => {
+                // Without a socket for the first family the answer isn't whole.
+                let shortage = troubles.iter().find_map(|report| match &report.outcome {
+                    ServerOutcome::Exhausted(why) => Some(why.clone()),
+                    _ => None,
+                });
+                let is_whole = !types.a || addresses.iter().any(IpAddr::is_ipv4);
+                if let Some(shortage) = shortage.filter(|_| !is_whole) {
+                    return Err(NameError::Shortage(shortage));
+                }
+                let mut others = Vec::new();
+                if explains && addresses.iter().any(|address| leads_nowhere(*address)) {
+                    others.push(ServerReport {
+                        server,
+                        outcome: ServerOutcome::Addresses(addresses.len()),
+                        extended,
+                    });
+                    lookup::diagnose(servers, name, types, &mut others, left).await;
+                    others.retain(|report| report.server != server || report.extended.is_some());
+                }
+                let shown = shown(name);
+                let troubles = troubles
+                    .into_iter()
+                    .filter(|report| !matches!(report.outcome, ServerOutcome::Exhausted(_)));
+                let troubles = troubles.map(|report| {
+                    let words = ReportFor { report: &report, name: &shown }.to_string();
+                    DnsTrouble { report, words }
+                });
+                let troubles = troubles.collect();
+                Ok(Resolved { addresses, origin: AddressOrigin::Dns(server), troubles, others })
+            }
+            Err(mut failure) => {
+                if let ServerOutcome::Exhausted(why) = failure.outcome() {
+                    return Err(NameError::Shortage(why.clone()));
+                }
+                if has_answer(failure.outcome()) {
+                    lookup::diagnose(servers, name, types, &mut failure.reports, left).await;
+                }
+                Err(NameError::Dns(failure))
+            }
+        }
+    }
+
+    fn pinned(
+        &self,
+        host: &str,
+        addresses: Vec<IpAddr>,
+        origin: AddressOrigin,
+    ) -> Result<Resolved, NameError> {
+        if addresses.is_empty() {
+            return Err(NameError::NoAddress { name: host.to_owned(), family: self.family, origin });
+        }
+        Ok(Resolved { addresses, origin, troubles: Vec::new(), others: Vec::new() })
+    }
+
+    /// The record types to query on a machine of these families (IPv4, IPv6).
+    const fn types(&self, (ipv4, ipv6): (bool, bool)) -> RecordTypes {
+        match self.family {
+            config::Family::Any => RecordTypes { a: ipv4, aaaa: ipv6 },
+            config::Family::Ipv4 => RecordTypes { a: true, aaaa: false },
+            config::Family::Ipv6 => RecordTypes { a: false, aaaa: true },
+        }
+    }
+
+    const fn wants(&self, address: IpAddr) -> bool {
+        match self.family {
+            config::Family::Any => true,
+            config::Family::Ipv4 => address.is_ipv4(),
+            config::Family::Ipv6 => address.is_ipv6(),
+        }
+    }
+
+    /// The servers of the machine, from another one on at each lookup if it is so configured.
+    fn rotated(&self, system: &SystemConfig) -> DnsServers {
+        let mut servers = system.servers.clone();
+        if system.rotate {
+            let turn = self.lookups.fetch_add(1, Ordering::Relaxed) % servers.servers.len().max(1);
+            servers.servers.rotate_left(turn);
+        }
+        servers
+    }
+}
+
+/// The names to query, in order. An invalid search domain ends the lookup, as in the C library.
+fn candidates(name: &Name, searches: bool, system: &SystemConfig) -> Vec<Result<Name, NameError>> {
+    let dots = usize::from(name.num_labels()).saturating_sub(1);
+    let domains = system.search.iter().filter(|_| searches);
+    let append = |domain: &String| {
+        let longer = dns_name(domain).and_then(|domain| name.clone().append_domain(&domain).ok());
+        longer.ok_or_else(|| NameError::InvalidName(format!("{}.{domain}", shown(name))))
+    };
+    let mut candidates: Vec<_> = domains.map(append).collect();
+    let at = if dots >= usize::from(system.ndots) { 0 } else { candidates.len() };
+    candidates.insert(at, Ok(name.clone()));
+    candidates
+}
+
+/// Whether the next search domain is tried after this failure (res_search(3)).
+fn continues_search(failure: &DnsFailure) -> bool {
+    match failure.outcome() {
+        ServerOutcome::NxDomain { .. } | ServerOutcome::NoData { .. } => true,
+        ServerOutcome::Code(code) => *code == ResponseCode::ServFail,
+        _ => false,
+    }
+}
+
+/// Whether a server answered, so that it may say more.
+const fn has_answer(outcome: &ServerOutcome) -> bool {
+    matches!(
+        outcome,
+        ServerOutcome::NxDomain { .. }
+            | ServerOutcome::NoData { .. }
+            | ServerOutcome::AliasLoop
+            | ServerOutcome::Code(_)
+    )
+}
+
+/// The status of DNS as a source (nsswitch.conf(5)).
+fn status(error: &NameError) -> Status {
+    match error {
+        NameError::Dns(failure) => match failure.outcome() {
+            ServerOutcome::NxDomain { .. } | ServerOutcome::NoData { .. } => Status::NotFound,
+            ServerOutcome::Rejected | ServerOutcome::Unreachable(_) => Status::Unavailable,
+            _ => Status::TryAgain,
+        },
+        _ => Status::Unavailable,
+    }
+}

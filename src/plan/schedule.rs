@@ -1,0 +1,186 @@
+//! When each target is due. Pure: the time is an argument.
+//!
+//! Every target has a stable offset within its interval, so that probes are spread evenly and a restart keeps
+//! the order. The first round is compressed into a few seconds, so that a new process soon has results.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Plan, Target, TargetId};
+
+/// The maximum duration of the first round.
+const FIRST_ROUND: Duration = Duration::from_secs(3);
+
+/// Probes that are late by more than this are skipped, since all of them would run at once: the machine was
+/// suspended or is overloaded.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+
+/// The maximum time over which skipped targets are probed after a stall.
+const CATCH_UP: Duration = Duration::from_secs(60);
+
+/// The targets by the time of their next probe.
+#[derive(Debug)]
+pub struct Schedule {
+    queue: BinaryHeap<Reverse<(Instant, TargetId)>>,
+    slots: Vec<Slot>,
+    start: Instant,
+}
+
+#[derive(Debug)]
+struct Slot {
+    interval: Duration,
+    offset: Duration,
+    busy: bool,
+}
+
+/// The state of a target that is carried over.
+struct Known {
+    due: Instant,
+    busy: bool,
+}
+
+/// A due target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Probe this target. It is busy until [`Schedule::finished`].
+    Probe(TargetId),
+    /// The target is still busy, or its time is long past: only count it.
+    Overrun(TargetId),
+}
+
+impl Schedule {
+    /// Schedules every target of the plan, with the first probe soon after `start`.
+    #[must_use]
+    pub fn new(plan: &Plan, start: Instant) -> Self {
+        Self::with_known(plan, start, start, &HashMap::new())
+    }
+
+    /// Schedules the targets of a plan that replaces the previous one. `carried` maps old ids to new ids of
+    /// unchanged targets: their next probe keeps its time, or comes an interval after `now` if that is earlier.
+    /// The others are new, and probed soon.
+    #[must_use]
+    pub fn carry_over(self, plan: &Plan, carried: &HashMap<TargetId, TargetId>, now: Instant) -> Self {
+        let next = self.queue.iter().map(|Reverse((at, id))| (*id, *at));
+        let known = next.filter_map(|(old, at)| {
+            Some((*carried.get(&old)?, Known { due: at, busy: self.slots[old.0].busy }))
+        });
+        Self::with_known(plan, self.start, now, &known.collect())
+    }
+
+    /// Schedules the targets of a plan. `known` has those that are carried over.
+    fn with_known(plan: &Plan, start: Instant, now: Instant, known: &HashMap<TargetId, Known>) -> Self {
+        let (mut queue, mut slots) = (BinaryHeap::new(), Vec::new());
+        for (n, (target, fraction)) in plan.targets.iter().zip(offsets(&plan.targets)).enumerate() {
+            let interval = target.interval;
+            let (due, busy) = match known.get(&TargetId(n)) {
+                Some(Known { due, busy }) => ((*due).min(now + interval), *busy),
+                None => (now + first_round(target).mul_f64(fraction), false),
+            };
+            slots.push(Slot { interval, offset: interval.mul_f64(fraction), busy });
+            queue.push(Reverse((due, TargetId(n))));
+        }
+        Self { queue, slots, start }
+    }
+
+    /// When the next target is due. `None` without targets.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
+        self.queue.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes the next target that is due at `now`, and schedules its next probe.
+    pub fn due(&mut self, now: Instant) -> Option<Due> {
+        let Reverse((at, id)) = *self.queue.peek().filter(|Reverse((at, _))| *at <= now)?;
+        self.queue.pop();
+        let slot = &mut self.slots[id.0];
+        let late = now.duration_since(at) > MAX_DELAY;
+        let next = if late { slot.catch_up(self.start, now) } else { slot.next(self.start, at, now) };
+        self.queue.push(Reverse((next, id)));
+        if slot.busy || late {
+            return Some(Due::Overrun(id));
+        }
+        slot.busy = true;
+        Some(Due::Probe(id))
+    }
+
+    /// Reports a stall of the process, which the monotonic clock may have missed: targets that would wait for
+    /// long are probed soon.
+    pub fn awake(&mut self, stalled: Duration, now: Instant) {
+        if stalled >= CATCH_UP {
+            let (slots, start) = (&self.slots, self.start);
+            let soon = |(at, id): (Instant, TargetId)| (at.min(slots[id.0].catch_up(start, now)), id);
+            self.queue = self.queue.drain().map(|Reverse(entry)| Reverse(soon(entry))).collect();
+        }
+    }
+
+    /// Reports the end of a target's probe.
+    pub fn finished(&mut self, id: TargetId) {
+        self.slots[id.0].busy = false;
+    }
+}
+
+impl Slot {
+    /// The next regular time, or within a minute if that is far away. All targets together stay evenly spread.
+    fn catch_up(&self, start: Instant, now: Instant) -> Instant {
+        if self.interval <= CATCH_UP {
+            return self.next(start, start, now);
+        }
+        now + CATCH_UP.mul_f64(1.0 - self.offset.div_duration_f64(self.interval))
+    }
+
+    /// The first regular time in the future that is at least half an interval after the last one. Missed times
+    /// are skipped.
+    fn next(&self, start: Instant, last: Instant, now: Instant) -> Instant {
+        let earliest = (last + self.interval / 2).max(now).duration_since(start);
+        let rounds =
+            earliest.saturating_sub(self.offset).as_nanos().div_ceil(self.interval.as_nanos().max(1));
+        let regular =
+            start + self.offset + self.interval.saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX));
+        if regular > now { regular } else { regular + self.interval }
+    }
+}
+
+/// The time over which the first probes of such targets are spread.
+fn first_round(target: &Target) -> Duration {
+    FIRST_ROUND.min(target.timeout / 2).min(target.interval)
+}
+
+/// Each target's offset, as a fraction of its interval. Targets are ordered by a hash of their names, so that
+/// neighbours in the catalog aren't adjacent, and spaced evenly.
+fn offsets(targets: &[Target]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..targets.len()).collect();
+    order.sort_by_cached_key(|n| (name_hash(&targets[*n]), *n));
+    let mut offsets = vec![0.0; targets.len()];
+    for (rank, n) in order.into_iter().enumerate() {
+        // Plans hold at most 100,000 targets: both numbers are exact.
+        #[allow(clippy::cast_precision_loss)]
+        let fraction = rank as f64 / targets.len() as f64;
+        offsets[n] = fraction;
+    }
+    offsets
+}
+
+/// The hash of a target's labels.
+pub(crate) fn name_hash(target: &Target) -> u64 {
+    hash([target.endpoint.component.as_str(), target.endpoint.url.as_str(), target.route.name.as_str()])
+}
+
+/// The offset for these words, as a fraction of an interval.
+#[must_use]
+pub fn fraction<'a>(words: impl IntoIterator<Item = &'a str>) -> f64 {
+    // Uses the upper half, which a float represents exactly.
+    f64::from((hash(words) >> 32) as u32) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// FNV-1a over words: identical in every build and on every machine, which `std`'s hasher doesn't guarantee.
+fn hash<'a>(words: impl IntoIterator<Item = &'a str>) -> u64 {
+    words.into_iter().flat_map(|word| word.bytes().chain([0])).fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests;

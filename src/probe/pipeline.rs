@@ -1,0 +1,204 @@
+//! The pipeline of a probe: connect, TLS, request, transfer, and the redirects that the catalog allows. `net`
+//! implements the phases.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{HeaderValue, RANGE};
+use hyper::{Request, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::client::TlsStream;
+
+use super::route_context::RouteContext;
+use super::run::{ProbeOutcome, ProbeRun};
+use super::{Prober, genuine, tls};
+use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
+use crate::net::failure::PhaseError;
+use crate::net::{
+    BoxedStream, Dial, Exchange, NamedBy, ReadLimits, RequestTarget, ResponseHead, RouteTaken, build_request,
+    server_name,
+};
+use crate::observation::{Failure, HttpFacts, Phase, RangeOutcome};
+use crate::text::clean;
+use crate::tls::TrustedChain;
+
+/// The maximum size of a body, in bytes. Bodies are read to the end so that the transfer's time is the
+/// service's.
+const MAX_BODY: u64 = 1024 * 1024;
+
+/// The pipeline of one probe.
+#[derive(Clone, Copy)]
+pub(super) struct Pipeline<'a> {
+    pub(super) prober: &'a Prober,
+    pub(super) route_context: &'a RouteContext,
+    pub(super) endpoint: &'a Endpoint,
+    /// The address to connect to for the endpoint's own host. If `None`, the name or the proxy decides.
+    pub(super) at: Option<SocketAddr>,
+}
+
+/// The result of one hop.
+enum HopOutcome {
+    Answered,
+    Redirected(ProbeUrl),
+}
+
+impl Pipeline<'_> {
+    /// Probes the endpoint's own URL and follows the redirects that the catalog allows, within `limit`.
+    pub(super) async fn run(&self, limit: Duration) -> ProbeOutcome {
+        let mut run = ProbeRun::new(limit);
+        let mut url = self.endpoint.url.clone();
+        let failure = loop {
+            match self.hop(&mut run, &url).await {
+                Ok(HopOutcome::Answered) => break None,
+                Ok(HopOutcome::Redirected(next)) => {
+                    run.redirect(&url);
+                    url = next;
+                }
+                Err(failure) => break Some(failure),
+            }
+        };
+        run.end(&url, failure)
+    }
+
+    async fn hop(&self, run: &mut ProbeRun, url: &ProbeUrl) -> Result<HopOutcome, Failure> {
+        let at = self.at.filter(|_| run.redirects() == 0);
+        let mut taken = RouteTaken::default();
+        let dial = Dial { url, at, named_by: NamedBy::Endpoint };
+        let dialed = self.route_context.connector.dial(&mut run.clock, &mut taken, dial).await;
+        run.take(taken);
+        let (stream, target) = dialed?;
+        match url.scheme() {
+            Scheme::Http => {
+                run.clock.timings.not_applicable(Phase::Tls);
+                self.exchange(run, url, stream, target).await
+            }
+            Scheme::Https => {
+                let (stream, refusal) = self.secure(run, url, stream).await?;
+                let answered = self.exchange(run, url, stream, target).await;
+                refusal.map_or(answered, Err)
+            }
+        }
+    }
+
+    /// Establishes TLS over a chain that this machine trusts. Also returns why Defender's client would refuse
+    /// the chain, if it would. The request is sent anyway, to learn what less strict clients get.
+    async fn secure(
+        &self,
+        run: &mut ProbeRun,
+        url: &ProbeUrl,
+        stream: BoxedStream,
+    ) -> Result<(TlsStream<BoxedStream>, Option<Failure>), Failure> {
+        let verifier = self.route_context.tls.verifier();
+        let handshake = self.route_context.tls.handshake(server_name(url), stream, Arc::clone(&verifier));
+        let unverified = run.clock.phase(Phase::Tls, handshake).await;
+        let mut facts = tls::facts(&verifier, unverified.as_ref().ok());
+        let chain = match unverified {
+            Ok(unverified) => {
+                let trusted = self
+                    .route_context
+                    .tls
+                    .verify_chain(&unverified, &self.route_context.fetcher, run.clock.deadline())
+                    .await;
+                let trusted = trusted.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls));
+                trusted.map(|trusted| (unverified, trusted))
+            }
+            Err(failure) => Err(failure),
+        };
+        if let (Some(facts), Ok((_, trusted))) = (&mut facts, &chain) {
+            tls::add_trusted(facts, trusted, self.endpoint.trust);
+        }
+        let inspected = facts.as_ref().and_then(|facts| tls::inspected(self.endpoint, facts));
+        run.hop.tls = facts;
+        let (unverified, trusted) = chain?;
+        let refusal = inspected.or_else(|| self.revoked(&trusted));
+        Ok((unverified.into_stream(&trusted), refusal))
+    }
+
+    /// The failure of a chain that is already known to be revoked.
+    fn revoked(&self, trusted: &TrustedChain) -> Option<Failure> {
+        let known = self.route_context.checker.as_ref()?.known(&trusted.path, self.prober.clock.now());
+        known?.failure()
+    }
+
+    async fn exchange<S>(
+        &self,
+        run: &mut ProbeRun,
+        url: &ProbeUrl,
+        stream: S,
+        target: RequestTarget,
+    ) -> Result<HopOutcome, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut body = Vec::new();
+        let request = async {
+            let mut exchange = Exchange::new(stream, ReadLimits { body: MAX_BODY }).await?;
+            let (head, incoming) = exchange.send(self.http_request(url, &target)?, &target).await?;
+            Ok((exchange, head, incoming))
+        };
+        let (mut exchange, head, incoming) = run.clock.phase(Phase::Request, request).await?;
+        let redirects = run.redirects();
+        let http = run.hop.http.insert(http_facts(&head, redirects));
+        genuine::check_head(&self.prober.plan, url, &head)?;
+        if redirects < self.endpoint.follow_redirects
+            && let Some(next) = genuine::check_redirect(&self.prober.plan, url, &head)?
+        {
+            return Ok(HopOutcome::Redirected(next));
+        }
+        let transferred = if self.endpoint.range {
+            http.range = range_outcome(&head);
+            run.clock.phase(Phase::Transfer, exchange.first_byte(incoming, &mut body)).await
+        } else {
+            run.clock.phase(Phase::Transfer, exchange.transfer(incoming, &mut body)).await
+        };
+        http.body_bytes = body.len() as u64;
+        transferred?;
+        let now = self.prober.clock.now();
+        let (plan, objects) = (&self.prober.plan, &self.prober.objects);
+        let received = genuine::Received { url, head: &head, body: &body };
+        let proof = genuine::check(plan, objects, now, self.endpoint, received)?;
+        http.genuine = proof == genuine::Proof::Given;
+        Ok(HopOutcome::Answered)
+    }
+
+    /// Builds the request, with a `Range` of the first byte for endpoints that are large objects.
+    fn http_request(
+        &self,
+        url: &ProbeUrl,
+        target: &RequestTarget,
+    ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+        let method = match self.endpoint.method {
+            Method::Get => hyper::Method::GET,
+            Method::Head => hyper::Method::HEAD,
+        };
+        let mut request = build_request(method, url, target, Bytes::new())?;
+        if self.endpoint.range {
+            request.headers_mut().insert(RANGE, HeaderValue::from_static("bytes=0-0"));
+        }
+        Ok(request)
+    }
+}
+
+/// Whether the server honored the range.
+pub(super) fn range_outcome(head: &ResponseHead) -> Option<RangeOutcome> {
+    match head.status {
+        StatusCode::PARTIAL_CONTENT => Some(RangeOutcome::Honored),
+        StatusCode::OK => Some(RangeOutcome::Ignored),
+        _ => None,
+    }
+}
+
+fn http_facts(head: &ResponseHead, redirects: u8) -> HttpFacts {
+    HttpFacts {
+        status: head.status.as_u16(),
+        genuine: false,
+        server: head.header("server").map(clean),
+        location: head.header("location").map(clean),
+        body_bytes: 0,
+        redirects,
+        range: None,
+    }
+}

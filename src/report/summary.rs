@@ -1,0 +1,125 @@
+//! Summaries in sentences: MAPS on a route, and one endpoint. Selects the case that `advice/maps.rs` describes.
+
+use crate::advice::{MapsCase, NeedHosts, apex_rule, maps_sentence};
+use crate::catalog::Component;
+use crate::observation::{FailureReason, Observation, Phase};
+use crate::plan::Target;
+use crate::revocation::CertificateStatus;
+use crate::state::{MapsState, Snapshot, TargetState};
+use crate::verdict::{MapsConnection, SslOptions, UnservedNeed};
+
+/// Whether clients with the default `SSLOptions` can connect to MAPS on this route, why not, and what to change.
+/// Returns `None` if MAPS isn't probed on the route, or the result isn't known yet. Names the unserved need if other
+/// needs are served, or fail for another reason.
+#[must_use]
+pub fn maps_summary(snapshot: &Snapshot, route: &str) -> Option<String> {
+    let of = |options| snapshot.maps.iter().find(|maps| maps.route == route && maps.options == options);
+    let default = of(SslOptions::DEFAULT)?;
+    if default.connection == MapsConnection::Unknown {
+        return None;
+    }
+    let needs = probed_needs(snapshot, route);
+    let unserved = default.connection.unserved();
+    let Some(first) = unserved.first() else { return Some(maps_sentence(&MapsCase::Connected, None)) };
+    let same = unserved.iter().all(|of| (of.phase, of.reason) == (first.phase, first.reason));
+    if same && unserved.len() == needs.len() {
+        return Some(maps_sentence(&case(snapshot, first, of)?, None));
+    }
+    let sentences = unserved.iter().filter_map(|one| {
+        let hosts = needs.iter().find(|hosts| hosts.need == one.need);
+        Some(maps_sentence(&case(snapshot, one, of)?, hosts))
+    });
+    Some(sentences.collect::<Vec<_>>().join(" "))
+}
+
+/// The problem of a need. `maps` contains the result for each value of `SSLOptions`.
+fn case<'a>(
+    snapshot: &'a Snapshot,
+    unserved: &UnservedNeed,
+    maps: impl Fn(SslOptions) -> Option<&'a MapsState>,
+) -> Option<MapsCase<'a>> {
+    let serves = |options| {
+        let connection = maps(options).map(|maps| &maps.connection);
+        let lost =
+            |connection: &MapsConnection| connection.unserved().iter().any(|of| of.need == unserved.need);
+        connection.is_some_and(|connection| *connection != MapsConnection::Unknown && !lost(connection))
+    };
+    let UnservedNeed { phase, reason, nearest, .. } = unserved;
+    let state = snapshot.targets[nearest.0].as_ref();
+    Some(match reason {
+        FailureReason::RevocationUnknown => unknown(state, serves(SslOptions::Pinning)),
+        FailureReason::Revoked => MapsCase::Revoked { certificate: &blamed(state)?.subject },
+        FailureReason::Intercepted => inspected(state, serves(SslOptions::Revocation)),
+        _ => {
+            let endpoint = snapshot.plan.target(*nearest).endpoint.url.as_str();
+            unreachable_by(endpoint, state, *phase, *reason)
+        }
+    })
+}
+
+/// The needs of MAPS that are probed on a route, with their hosts.
+fn probed_needs<'a>(snapshot: &'a Snapshot, route: &str) -> Vec<NeedHosts<'a>> {
+    let mut needs: Vec<NeedHosts<'a>> = Vec::new();
+    for target in snapshot.plan.targets.iter().filter(|target| target.route.name == route) {
+        let endpoint = &target.endpoint;
+        let (Component::Maps, Some(need)) = (endpoint.component, endpoint.serves.as_deref()) else {
+            continue;
+        };
+        let at = needs.iter().position(|known| known.need == need).unwrap_or_else(|| {
+            needs.push(NeedHosts { need, hosts: Vec::new(), apex_rules: Vec::new() });
+            needs.len() - 1
+        });
+        let host = endpoint.url.host();
+        if !needs[at].hosts.contains(&host) {
+            needs[at].hosts.push(host);
+            needs[at].apex_rules.extend(apex_rule(endpoint));
+        }
+    }
+    needs
+}
+
+fn blamed(state: &TargetState) -> Option<&CertificateStatus> {
+    state.revocation.as_deref()?.blamed()
+}
+
+fn unknown(state: &TargetState, unchecked_connects: bool) -> MapsCase<'_> {
+    let certificate = blamed(state);
+    let cause = certificate.and_then(|certificate| certificate.cause);
+    MapsCase::RevocationUnknown {
+        source: certificate.and_then(|certificate| certificate.source.as_deref()),
+        why: cause.map_or("", |cause| cause.as_str()),
+        unchecked_connects,
+    }
+}
+
+fn inspected(state: &TargetState, without_pinning_connects: bool) -> MapsCase<'_> {
+    let tls = state.last.as_deref().and_then(|last| last.facts.tls.as_ref());
+    let issuer = tls.and_then(|tls| tls.chain.first()).map_or("", |leaf| &leaf.issuer);
+    MapsCase::Intercepted { issuer, without_pinning_connects }
+}
+
+fn unreachable_by<'a>(
+    endpoint: &'a str,
+    known: &'a TargetState,
+    phase: Phase,
+    reason: FailureReason,
+) -> MapsCase<'a> {
+    let last = known.last.as_deref();
+    let detail = last.and_then(|last| last.failure.as_ref()).map_or("", |failure| &failure.detail);
+    let at_proxy = last.is_some_and(Observation::failed_at_proxy);
+    MapsCase::Unreachable { endpoint, phase, reason, at_proxy, detail }
+}
+
+/// Why an endpoint isn't good on a route, followed by its notes; empty if there is nothing to report.
+#[must_use]
+pub fn why(target: &Target, state: &TargetState) -> String {
+    let notes = super::notes(target, state).join("; ");
+    let answers = state.last.as_ref().is_some_and(|last| last.success());
+    match (state.concern().map(ToString::to_string), notes.is_empty()) {
+        (None, true) => String::new(),
+        (None, false) if answers => format!("answers, but {notes}"),
+        (None, false) => notes,
+        (Some(end), true) => end,
+        (Some(end), false) => format!("{end}; {notes}"),
+    }
+}

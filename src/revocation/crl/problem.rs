@@ -1,0 +1,116 @@
+//! Errors of CRLs.
+
+use std::time::{Duration, SystemTime};
+
+use crate::revocation::Cause;
+use crate::tls::signature::SignatureError;
+
+/// The maximum size of a list, in bytes. An optimised build evaluates a list of nearly this size, 400 000
+/// entries, within 50 ms and without further memory.
+pub const MAX_LIST: usize = 10 * 1024 * 1024;
+
+/// Why a list can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CrlProblem {
+    /// The list exceeds the size limit.
+    #[error("the CRL has {bytes} bytes, the limit is {MAX_LIST}")]
+    TooLarge {
+        /// The list's size.
+        bytes: usize,
+    },
+    /// Not a CRL in DER.
+    #[error("not a certificate revocation list: {0}")]
+    Malformed(#[from] der::Error),
+    /// The list's issuer is not the certificate's issuer.
+    #[error("the CRL belongs to another issuer")]
+    OtherIssuer,
+    /// The list's key identifier is not the issuer's: another key with the same name signed it.
+    #[error("the CRL is signed by another key of the same issuer name")]
+    OtherKey,
+    /// The issuer's key usage forbids signing CRLs. Windows refuses such lists too.
+    #[error("the issuer's certificate does not allow it to sign CRLs")]
+    NotASigner,
+    /// The signature is invalid, or its algorithm isn't accepted.
+    #[error("{0}")]
+    Signature(SignatureError),
+    /// Not valid yet, beyond the accepted clock skew.
+    #[error("the CRL becomes valid in {} seconds", .ahead.as_secs())]
+    NotYetValid {
+        /// How far its `thisUpdate` is ahead.
+        ahead: Duration,
+    },
+    /// Its `nextUpdate` has passed, or it has none.
+    #[error("{}", expired(*.next_update))]
+    Expired {
+        /// When it ended.
+        next_update: Option<SystemTime>,
+    },
+    /// The list or an entry has an unsupported critical extension.
+    #[error("unsupported critical extension {id}")]
+    CriticalExtension {
+        /// Its object identifier, dotted.
+        id: String,
+    },
+    /// The list doesn't cover the certificate.
+    #[error("{0}")]
+    Scope(#[from] CrlScope),
+    /// The delta can't be used, and the complete list doesn't list the certificate.
+    #[error("delta CRL: {0}")]
+    Delta(Box<CrlProblem>),
+}
+
+/// Why a list doesn't cover a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CrlScope {
+    /// For another distribution point than the one it was fetched for.
+    #[error("the CRL is for another distribution point")]
+    OtherPoint,
+    /// Only for end entities, but the certificate is a CA's.
+    #[error("the CRL covers only end-entity certificates")]
+    UsersOnly,
+    /// Only for CAs, but the certificate is an end entity's.
+    #[error("the CRL covers only CA certificates")]
+    AuthoritiesOnly,
+    /// Only for attribute certificates.
+    #[error("the CRL covers only attribute certificates")]
+    AttributesOnly,
+    /// Only for some reasons, according to the list or the certificate.
+    #[error("the CRL covers only some reasons, or is signed by another issuer")]
+    Limited,
+    /// An indirect list, with entries of several issuers.
+    #[error("the CRL is indirect")]
+    Indirect,
+    /// A delta in place of a complete list.
+    #[error("the CRL is a delta CRL without its base")]
+    LoneDelta,
+    /// A complete list in place of a delta, or a delta to another list.
+    #[error("the delta CRL does not match the base CRL")]
+    OtherBase,
+}
+
+impl CrlProblem {
+    /// The cause, for labels.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::TooLarge { .. } => Cause::TooLarge,
+            Self::Malformed(_) => Cause::Malformed,
+            Self::OtherIssuer | Self::OtherKey | Self::NotASigner => Cause::WrongIssuer,
+            Self::Signature(SignatureError::Bad) => Cause::BadSignature,
+            Self::Signature(SignatureError::Unsupported) | Self::CriticalExtension { .. } => {
+                Cause::Unsupported
+            }
+            Self::NotYetValid { .. } => Cause::NotYetValid,
+            Self::Expired { .. } => Cause::Expired,
+            Self::Scope(_) => Cause::OutOfScope,
+            Self::Delta(problem) => problem.cause(),
+        }
+    }
+}
+
+fn expired(next_update: Option<SystemTime>) -> String {
+    match next_update {
+        Some(at) => format!("the CRL expired at {}", humantime::format_rfc3339_seconds(at)),
+        None => "the CRL has no nextUpdate".to_owned(),
+    }
+}

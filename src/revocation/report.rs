@@ -1,0 +1,167 @@
+//! The revocation status of paths and the state of CRLs. `checker.rs` determines them.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::Cause;
+use crate::observation::{Failure, FailureReason, Phase, VerifiedPath};
+use crate::string_enum::string_enum;
+
+string_enum! {
+    /// A revocation status.
+    Status {
+        /// Not revoked, according to its issuer.
+        Good = "good",
+        /// Revoked by its issuer.
+        Revoked = "revoked",
+        /// Not determined.
+        Unknown = "unknown",
+    }
+}
+
+/// The revocation status of one certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct CertificateStatus {
+    /// Distinguished name of its subject, cleaned.
+    pub subject: String,
+    /// The status.
+    pub status: Status,
+    /// Why the status is unknown.
+    pub cause: Option<Cause>,
+    /// The URL of the CRL or OCSP responder that determined the status, or that failed to. `stapled` for a
+    /// response from the handshake.
+    pub source: Option<String>,
+    /// Details in words, cleaned.
+    pub detail: String,
+}
+
+/// The revocation status of a path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct RevocationReport {
+    /// Good if all certificates are good, revoked if one is revoked.
+    pub status: Status,
+    /// The status of each certificate, leaf first. The root isn't checked, since no issuer can revoke it.
+    pub certificates: Vec<CertificateStatus>,
+}
+
+/// A path with its revocation status.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathReport {
+    /// The path.
+    pub path: Arc<VerifiedPath>,
+    /// Its revocation status.
+    pub report: Arc<RevocationReport>,
+}
+
+impl RevocationReport {
+    /// Merges the reports on several paths. The worst status counts, and shared certificates are listed once.
+    #[must_use]
+    pub fn merged(reports: &[&Arc<Self>]) -> Arc<Self> {
+        if let [only] = reports {
+            return Arc::clone(only);
+        }
+        let mut certificates: Vec<CertificateStatus> = Vec::new();
+        for certificate in reports.iter().flat_map(|report| &report.certificates) {
+            if !certificates.contains(certificate) {
+                certificates.push(certificate.clone());
+            }
+        }
+        Arc::new(Self::new(certificates))
+    }
+
+    /// Creates the report on a path of these certificates.
+    #[must_use]
+    pub fn new(certificates: Vec<CertificateStatus>) -> Self {
+        let has = |status| certificates.iter().any(|certificate| certificate.status == status);
+        let worst = [Status::Revoked, Status::Unknown].into_iter().find(|status| has(*status));
+        Self { status: worst.unwrap_or(Status::Good), certificates }
+    }
+
+    /// The first certificate that causes the path's status, unless that is good.
+    #[must_use]
+    pub fn blamed(&self) -> Option<&CertificateStatus> {
+        let is_good = self.status == Status::Good;
+        self.certificates.iter().find(|certificate| !is_good && certificate.status == self.status)
+    }
+
+    /// Why the status is unknown.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        self.blamed()?.cause
+    }
+
+    /// The failure of a probe whose chain is revoked.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        let CertificateStatus { subject, source, detail, .. } =
+            self.blamed().filter(|blamed| blamed.status == Status::Revoked)?;
+        let source = source.as_deref().unwrap_or_default();
+        let detail = format!("{subject} is revoked according to {source}: {detail}");
+        Some(Failure::new(Phase::Tls, FailureReason::Revoked, detail))
+    }
+}
+
+/// The state of one CRL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrlState {
+    /// Its URL, from a verified chain, cleaned and truncated.
+    pub url: String,
+    /// The result of the last fetch, `None` before the first.
+    pub fetch: Option<Result<(), Failure>>,
+    /// When the cached list was issued.
+    pub this_update: Option<SystemTime>,
+    /// When it ends.
+    pub next_update: Option<SystemTime>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use Status::{Good, Revoked, Unknown};
+
+    fn certificate(status: Status) -> CertificateStatus {
+        CertificateStatus {
+            subject: format!("CN={status}"),
+            status,
+            cause: (status == Unknown).then_some(Cause::Unreachable),
+            source: Some("http://crl.test/".to_owned()),
+            detail: "so it says".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_worst_certificate_determines_the_path_status() {
+        let check = |path: &[Status], status: Status, blamed: Option<usize>| {
+            let report = RevocationReport::new(path.iter().copied().map(certificate).collect());
+            assert_eq!(report.status, status, "{path:?}");
+            let expected = blamed.map(|n| &report.certificates[n]);
+            assert!(report.blamed().map(std::ptr::from_ref) == expected.map(std::ptr::from_ref), "{path:?}");
+            assert_eq!(report.cause(), (status == Unknown).then_some(Cause::Unreachable), "{path:?}");
+            let failure = report.failure().map(|failure| (failure.phase, failure.reason, failure.detail));
+            let detail = "CN=revoked is revoked according to http://crl.test/: so it says".to_owned();
+            let revoked = (Phase::Tls, FailureReason::Revoked, detail);
+            assert_eq!(failure, (status == Revoked).then_some(revoked), "{path:?}");
+        };
+        check(&[], Good, None);
+        check(&[Good, Good], Good, None);
+        check(&[Good, Unknown, Unknown], Unknown, Some(1));
+        check(&[Unknown, Good, Revoked], Revoked, Some(2));
+        check(&[Revoked, Unknown], Revoked, Some(0));
+    }
+
+    #[test]
+    fn merged_reports_have_the_worst_status() {
+        let report = |path: &[Status]| {
+            Arc::new(RevocationReport::new(path.iter().copied().map(certificate).collect()))
+        };
+        let (good, unknown) = (report(&[Good]), report(&[Unknown, Good]));
+        assert!(Arc::ptr_eq(&RevocationReport::merged(&[&good]), &good));
+        let merged = RevocationReport::merged(&[&good, &unknown, &good]);
+        assert_eq!((merged.status, merged.certificates.len()), (Unknown, 2));
+    }
+}

@@ -1,0 +1,167 @@
+//! Verification of probed CRLs and issuers' certificates. Their signatures prove that a response is genuine
+//! once their issuers are known: roots from the start, other issuers from genuine paths. Pure except for the
+//! cached issuers.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use der::Decode as _;
+use der::asn1::AnyRef;
+use lru::LruCache;
+use parking_lot::Mutex;
+use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
+
+use super::crl::CrlProblem;
+use super::{Cause, Issuer, crl};
+use crate::observation::VerifiedPath;
+use crate::tls::signature::Signed;
+use crate::tls::{RootKind, Roots};
+
+/// The maximum number of issuer names cached besides the roots.
+const MAX_ISSUERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+
+/// The maximum number of issuers per name: CAs get new keys under their old names.
+const MAX_ISSUERS_PER_NAME: usize = 8;
+
+/// The possible signers of objects: trusted roots, and issuers on verified paths to genuine or public roots.
+#[derive(Debug)]
+pub struct SignedObjects {
+    trusted: Arc<Roots>,
+    roots: BTreeMap<Vec<u8>, Vec<Issuer>>,
+    seen_issuers: Mutex<LruCache<Vec<u8>, Vec<Issuer>>>,
+}
+
+/// Why an object is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectError {
+    /// Not valid DER of the expected type.
+    #[error("not the expected object: {0}")]
+    Malformed(String),
+    /// An expired CRL.
+    #[error("the CRL has expired: {0}")]
+    Expired(String),
+    /// Not signed by the issuer that it names.
+    #[error("not signed by the named issuer: {0}")]
+    BadSignature(String),
+}
+
+/// Maps the problem of a CRL to an error of the response. Ignores features that this program doesn't support.
+fn list_error(problem: &CrlProblem) -> Result<(), ObjectError> {
+    let why = problem.to_string();
+    match problem.cause() {
+        Cause::Expired => Err(ObjectError::Expired(why)),
+        Cause::Malformed | Cause::TooLarge => Err(ObjectError::Malformed(why)),
+        Cause::BadSignature | Cause::WrongIssuer => Err(ObjectError::BadSignature(why)),
+        _ => Ok(()),
+    }
+}
+
+impl SignedObjects {
+    /// Creates a verifier that knows the roots.
+    #[must_use]
+    pub fn new(roots: &Arc<Roots>) -> Self {
+        let mut by_name: BTreeMap<Vec<u8>, Vec<Issuer>> = BTreeMap::new();
+        let issuers = roots.anchors().iter().filter_map(|anchor| {
+            Issuer::from_anchor(anchor.subject.as_ref(), anchor.subject_public_key_info.as_ref()).ok()
+        });
+        for issuer in issuers {
+            by_name.entry(issuer.name().to_vec()).or_default().push(issuer);
+        }
+        Self {
+            trusted: Arc::clone(roots),
+            roots: by_name,
+            seen_issuers: Mutex::new(LruCache::new(MAX_ISSUERS)),
+        }
+    }
+
+    /// Verifies a CRL's signature and time. If its issuer is unknown, checks only its format and time.
+    ///
+    /// # Errors
+    /// If the CRL isn't genuine, or has expired.
+    pub fn check_crl(&self, der: &[u8], now: SystemTime) -> Result<(), ObjectError> {
+        let (_, list) = CertificateRevocationList::from_der(der)
+            .map_err(|error| ObjectError::Malformed(error.to_string()))?;
+        let issuers = self.issuers_named(list.issuer().as_raw());
+        if issuers.is_empty() {
+            let ended = crl::freshness(der).map(|freshness| freshness.next_update.filter(|at| *at <= now));
+            return match ended {
+                Ok(None) => Ok(()),
+                Ok(Some(at)) => Err(ObjectError::Expired(humantime::format_rfc3339_seconds(at).to_string())),
+                Err(problem) => list_error(&problem),
+            };
+        }
+        signed_by_any(&issuers, |issuer| match crl::verify_object(der, issuer, now) {
+            Ok(_) => Ok(()),
+            Err(problem) => list_error(&problem),
+        })
+    }
+
+    /// Verifies an issuer's certificate in the same way, and caches it as an issuer if it is genuine.
+    ///
+    /// # Errors
+    /// If the certificate isn't genuine.
+    pub fn check_certificate(&self, der: &[u8]) -> Result<(), ObjectError> {
+        let (_, certificate) =
+            X509Certificate::from_der(der).map_err(|error| ObjectError::Malformed(error.to_string()))?;
+        let issuers = self.issuers_named(certificate.issuer().as_raw());
+        if issuers.is_empty() {
+            return Ok(());
+        }
+        let signed = AnyRef::from_der(der)
+            .and_then(|certificate| certificate.sequence(Signed::read))
+            .map_err(|error| ObjectError::Malformed(error.to_string()))?;
+        signed_by_any(&issuers, |issuer| {
+            issuer.verify(&signed).map_err(|error| ObjectError::BadSignature(error.to_string()))
+        })?;
+        self.add_issuer(der);
+        Ok(())
+    }
+
+    /// Caches the issuers of a path to a genuine or public root. Ignores private roots, since a TLS inspector's
+    /// CAs may copy the names of genuine issuers.
+    pub fn add_issuers(&self, path: &VerifiedPath) {
+        let kind = self.trusted.kind(&path.anchor);
+        if kind.is_some_and(|kind| kind < RootKind::Private) {
+            path.certificates.iter().skip(1).for_each(|certificate| self.add_issuer(certificate));
+        }
+    }
+
+    fn add_issuer(&self, der: &[u8]) {
+        let Ok(issuer) = Issuer::from_certificate(der) else { return };
+        let mut cached = self.seen_issuers.lock();
+        let same_name = cached.get_or_insert_mut(issuer.name().to_vec(), Vec::new);
+        if same_name.contains(&issuer) {
+            return;
+        }
+        if same_name.len() == MAX_ISSUERS_PER_NAME {
+            same_name.remove(0); // the oldest
+        }
+        same_name.push(issuer);
+    }
+
+    /// All issuers with this name.
+    fn issuers_named(&self, name: &[u8]) -> Vec<Issuer> {
+        let roots = self.roots.get(name).into_iter().flatten().cloned();
+        roots.chain(self.seen_issuers.lock().get(name).into_iter().flatten().cloned()).collect()
+    }
+}
+
+/// Succeeds if the check succeeds for any issuer; otherwise returns the last error.
+fn signed_by_any(
+    issuers: &[Issuer],
+    mut check: impl FnMut(&Issuer) -> Result<(), ObjectError>,
+) -> Result<(), ObjectError> {
+    let mut outcome = Ok(());
+    for issuer in issuers {
+        outcome = check(issuer);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests;

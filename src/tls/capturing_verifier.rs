@@ -1,0 +1,248 @@
+//! A certificate verifier that records the presented chain and its verdict but lets every handshake complete,
+//! so that all facts of the connection are known. `net/handshake.rs` releases no connection whose chain was
+//! refused.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider as _;
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use tokio::time::Instant;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::aia::FetchIssuer;
+use super::chain::{ChainError, PresentedChain, TrustedChain, Verification};
+use super::verdict_cache::{CachedVerdict, MAX_NAMES, VerdictCache};
+use super::{AiaIssuers, Roots, Validity};
+use crate::clock::Clock;
+use crate::observation::CertificateFacts;
+use crate::text::clean;
+
+/// The maximum number of certificates read from a chain. RFC 8446 sets no limit.
+const MAX_CHAIN: usize = 16;
+
+/// The verification state that all handshakes share. Roots and algorithms never change: the verdict cache
+/// relies on that.
+#[derive(Debug)]
+pub struct ChainVerifier {
+    roots: Arc<Roots>,
+    issuers: Arc<AiaIssuers>,
+    algorithms: WebPkiSupportedAlgorithms,
+    cache: VerdictCache,
+}
+
+/// A presented chain and its verdict.
+#[derive(Clone, Debug)]
+pub struct CapturedChain {
+    /// The presented chain.
+    pub presented: PresentedChain,
+    /// The presented certificates for display. Omits certificates that can't be parsed.
+    pub chain: Arc<[CertificateFacts]>,
+    /// The verified path, or why the chain isn't trusted.
+    pub verdict: Result<TrustedChain, ChainError>,
+    /// Whether the chain isn't trusted, but a missing issuer may change that.
+    pub may_be_completed: bool,
+}
+
+/// Where missing issuers are fetched.
+#[derive(Clone, Copy)]
+pub struct IssuerSource<'a> {
+    /// Fetches them.
+    pub fetcher: &'a dyn FetchIssuer,
+    /// The time of verification.
+    pub clock: Clock,
+    /// When fetching must end.
+    pub deadline: Instant,
+}
+
+/// Captures the chain of one handshake.
+#[derive(Debug)]
+pub struct CapturingVerifier {
+    chain_verifier: Arc<ChainVerifier>,
+    captured: OnceLock<CapturedChain>,
+}
+
+/// The result of a verification without fetches.
+struct Verified {
+    verdict: Result<TrustedChain, ChainError>,
+    /// Whether fetching an issuer may change a refusal.
+    may_be_completed: bool,
+}
+
+impl ChainVerifier {
+    /// Verifies against `roots`, with `issuers` for omitted intermediates. `algorithms` are the accepted
+    /// signature algorithms.
+    #[must_use]
+    pub fn new(roots: Arc<Roots>, issuers: Arc<AiaIssuers>, algorithms: WebPkiSupportedAlgorithms) -> Self {
+        Self { roots, issuers, algorithms, cache: VerdictCache::new(MAX_NAMES) }
+    }
+
+    /// Verifies a chain, or takes the verdict from the cache if the same chain was trusted for this name
+    /// before.
+    pub(super) fn capture(
+        &self,
+        presented: PresentedChain,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> CapturedChain {
+        if let Some(CachedVerdict { chain, trusted }) = self.cache.get(&presented, name, now) {
+            return CapturedChain { presented, chain, verdict: Ok(trusted), may_be_completed: false };
+        }
+        let chain: Arc<[_]> = presented.certificates.iter().filter_map(certificate_facts).collect();
+        let Verified { verdict, may_be_completed } = self.verify_or_complete(&presented, name, now);
+        if let Ok(trusted) = &verdict {
+            let verdict_to_cache = CachedVerdict { chain: Arc::clone(&chain), trusted: trusted.clone() };
+            self.cache.insert(&presented, name, verdict_to_cache);
+        }
+        CapturedChain { presented, chain, verdict, may_be_completed }
+    }
+
+    /// Verifies a chain, completed with known issuers if it omits some.
+    ///
+    /// # Errors
+    /// If the chain isn't trusted.
+    pub fn verify(
+        &self,
+        presented: &PresentedChain,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<TrustedChain, ChainError> {
+        self.verify_or_complete(presented, name, now).verdict
+    }
+
+    /// Verifies a chain, completed with known issuers if it omits some.
+    fn verify_or_complete(
+        &self,
+        presented: &PresentedChain,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Verified {
+        match self.verify_with(presented, &[], name, now) {
+            Err(error) if error.may_lack_issuers() => {
+                let verdict = self.verify_with(presented, &self.issuers.known(presented, now), name, now);
+                let may_be_completed = verdict.as_ref().is_err_and(ChainError::may_have_outdated_issuers);
+                Verified { verdict, may_be_completed }
+            }
+            verdict => Verified { verdict, may_be_completed: false },
+        }
+    }
+
+    /// Verifies a chain that [may be completed](CapturedChain::may_be_completed) with fetched issuers, and
+    /// caches them. Replaces cached issuers too: an issuer may have been renewed or re-keyed.
+    ///
+    /// # Errors
+    /// If the chain isn't trusted.
+    pub async fn complete(
+        &self,
+        captured: &CapturedChain,
+        name: &ServerName<'_>,
+        source: IssuerSource<'_>,
+    ) -> Result<TrustedChain, ChainError> {
+        let IssuerSource { fetcher, clock, deadline } = source;
+        let mut verdict = captured.verdict.clone();
+        let mut found = Vec::new();
+        loop {
+            match self.issuers.fetch_next(fetcher, &captured.presented, &found, deadline).await {
+                Ok(Some(certificate)) => found.push(certificate),
+                Ok(None) => return verdict,
+                // The error of a chain completed with a cached issuer is more specific than the failed fetch.
+                Err(error) => {
+                    return Err(verdict.err().filter(|known| !known.may_lack_issuers()).unwrap_or(error));
+                }
+            }
+            let now = clock.current_time().ok_or(ChainError::NoTime)?;
+            let more: Vec<_> = found.iter().chain(self.issuers.embedded()).cloned().collect();
+            verdict = self.verify_with(&captured.presented, &more, name, now);
+            match &verdict {
+                Ok(_) => {
+                    self.issuers.cache_issuers(&captured.presented, &found);
+                    return verdict;
+                }
+                Err(error) if error.may_lack_issuers() => {} // the next one may be missing too
+                Err(_) => return verdict,
+            }
+        }
+    }
+
+    /// Verifies a chain, completed with `more`.
+    fn verify_with(
+        &self,
+        presented: &PresentedChain,
+        more: &[CertificateDer<'static>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<TrustedChain, ChainError> {
+        let Self { roots, algorithms, .. } = self;
+        Verification { roots, algorithms, extra: more, name, now }.verify(presented)
+    }
+}
+
+impl CapturingVerifier {
+    /// A verifier for one handshake.
+    #[must_use]
+    pub fn new(chain_verifier: Arc<ChainVerifier>) -> Self {
+        Self { chain_verifier, captured: OnceLock::new() }
+    }
+
+    /// The captured chain. `None` if the handshake failed before the server's certificates.
+    #[must_use]
+    pub fn captured(&self) -> Option<&CapturedChain> {
+        self.captured.get()
+    }
+}
+
+impl ServerCertVerifier for CapturingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let certificates = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN);
+        let presented = PresentedChain {
+            certificates: certificates.map(|der| der.clone().into_owned()).collect(),
+            stapled: ocsp_response.to_vec(),
+        };
+        self.captured.get_or_init(|| self.chain_verifier.capture(presented, server_name, now));
+        // Not the verdict: callers must check the captured one.
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.chain_verifier.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.chain_verifier.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain_verifier.algorithms.supported_schemes()
+    }
+}
+
+/// A certificate's fields for display. `None` if it can't be parsed.
+fn certificate_facts(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let validity = Validity::from(&certificate);
+    Some(CertificateFacts {
+        subject: clean(&certificate.subject().to_string()),
+        issuer: clean(&certificate.issuer().to_string()),
+        not_before: validity.not_before(),
+        not_after: validity.not_after(),
+    })
+}

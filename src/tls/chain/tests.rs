@@ -1,0 +1,189 @@
+//! Path selection, validity of the path, and roots outside their validity.
+
+use std::slice;
+
+use rustls::crypto::ring;
+use rustls::pki_types::TrustAnchor;
+
+use super::*;
+use crate::config::TlsConfig;
+use crate::tls::fixture::{
+    Ca, DAY, Days, HOST, cross_signed, intermediate_ca, leaf, moment, renewed, root, unix,
+};
+
+const LONG: Days = (-1000, 1000);
+
+type Der = CertificateDer<'static>;
+
+/// The trusted roots, by source.
+#[derive(Default)]
+struct Store<'a> {
+    /// The machine's store.
+    system: &'a [Der],
+    /// Those of `system` that are in Mozilla's bundle.
+    public: &'a [Der],
+    /// `tls.genuine_roots`.
+    genuine: &'a [Der],
+}
+
+impl Store<'_> {
+    fn verify(&self, chain: &[&Der], more: &[Der]) -> Result<TrustedChain, ChainError> {
+        self.verify_for(HOST, chain, more)
+    }
+
+    fn verify_for(&self, host: &str, chain: &[&Der], more: &[Der]) -> Result<TrustedChain, ChainError> {
+        let public: Vec<TrustAnchor<'_>> =
+            self.public.iter().map(|der| webpki::anchor_from_trusted_cert(der).unwrap()).collect();
+        let config = TlsConfig { genuine_roots: self.genuine.to_vec(), ..TlsConfig::default() };
+        let roots = Roots::with_public(self.system, &public, &[], &config).unwrap();
+        let (algorithms, name) = (
+            &ring::default_provider().signature_verification_algorithms,
+            &ServerName::try_from(host).unwrap(),
+        );
+        let certificates = chain.iter().map(|der| (*der).clone()).collect();
+        let presented = PresentedChain { certificates, stapled: Vec::new() };
+        Verification { roots: &roots, algorithms, extra: more, name, now: unix(0) }.verify(&presented)
+    }
+}
+
+/// The days until the first certificate of the verified chain expires.
+fn days_left(trusted: &TrustedChain) -> i64 {
+    let left = trusted.validity.not_after().duration_since(moment(0)).unwrap();
+    i64::try_from(left.as_secs()).unwrap() / DAY
+}
+
+#[test]
+fn an_untrusted_certificate_of_another_host_is_named() {
+    let root = root("Root", LONG);
+    let ca = intermediate_ca("CA", LONG, &root);
+    let leaf = leaf(LONG, &ca);
+    let store = Store::default();
+    let unknown =
+        "certificate: the issuer CN=Root is unknown: the chain leads to none of this machine's trusted roots";
+    let check = |chain: &[&Der], host: &str, expected: &str| {
+        assert_eq!(store.verify_for(host, chain, &[]).unwrap_err().to_string(), expected);
+    };
+    check(&[&leaf, ca.der()], HOST, unknown);
+    let other = format!("the certificate is not for a.example, but for {HOST}");
+    check(&[&leaf, ca.der()], "a.example", &format!("{unknown}; {other}"));
+    let own = Store { genuine: slice::from_ref(root.der()), ..Store::default() };
+    let said = own.verify_for("a.example", &[&leaf, ca.der()], &[]).unwrap_err().to_string();
+    assert_eq!(said, format!("certificate: {other}"), "once");
+}
+
+#[test]
+fn a_path_is_valid_until_its_first_certificate_expires() {
+    let check = |days: [Days; 3], expected: i64| {
+        let root = root("Root", days[2]);
+        let ca = intermediate_ca("CA", days[1], &root);
+        let leaf = leaf(days[0], &ca);
+        // Presented, but not part of any path.
+        let unused = cross_signed(&ca, "CA", (-10, 1), &self::root("Elsewhere", LONG));
+        let store = Store { genuine: slice::from_ref(root.der()), ..Store::default() };
+        let presented = store.verify(&[&leaf, ca.der(), &unused], &[]).unwrap();
+        assert_eq!((days_left(&presented), presented.completed), (expected, false), "{days:?}");
+        let completed = store.verify(&[&leaf, &unused], slice::from_ref(ca.der())).unwrap();
+        assert_eq!((days_left(&completed), completed.completed), (expected, true), "{days:?}");
+    };
+    check([(-10, 5), (-20, 20), (-30, 30)], 5);
+    check([(-10, 20), (-20, 5), (-30, 30)], 5);
+    check([(-10, 20), (-20, 30), (-30, 5)], 5);
+}
+
+#[test]
+fn a_root_outside_its_validity_is_named() {
+    let check = |days: Days, expected: Option<&str>| {
+        let root = root("Lab Root", days);
+        let ca = intermediate_ca("CA", (-10, 10), &root);
+        let leaf = leaf((-10, 10), &ca);
+        let stores = [
+            Store { genuine: slice::from_ref(root.der()), ..Store::default() },
+            Store { system: slice::from_ref(root.der()), ..Store::default() },
+        ];
+        for store in stores {
+            let verdict = store.verify(&[&leaf, ca.der()], &[]);
+            assert_eq!(verdict.err().map(|error| error.to_string()).as_deref(), expected, "{days:?}");
+        }
+    };
+    let expired = "certificate: the root CN=Lab Root expired at 2026-11-23T00:00:00Z";
+    check((-1000, -1), Some(expired));
+    check((1, 1000), Some("certificate: the root CN=Lab Root is not valid before 2026-11-25T00:00:00Z"));
+    check((-1000, 0), None); // its last second
+    check((0, 1000), None); // its first
+}
+
+/// A wrong date in the server's own certificates isn't attributed to the root.
+#[test]
+fn an_expired_certificate_is_not_an_expired_root() {
+    let root = root("Root", (-1000, -5));
+    let ca = intermediate_ca("CA", LONG, &root);
+    let valid = renewed(&root, "Root", LONG);
+    let store = Store { genuine: slice::from_ref(&valid), ..Store::default() };
+    let verdict = store.verify(&[&leaf((-10, -1), &ca), ca.der()], &[]);
+    assert!(
+        matches!(verdict, Err(ChainError::Refused { error: webpki::Error::CertExpired { .. }, .. })),
+        "{verdict:?}"
+    );
+}
+
+/// Stores carry a root more than once, and a chain may reach another root by a cross-sign.
+#[test]
+fn a_valid_root_is_found_beside_an_expired_one() {
+    let expired = root("Root", (-1000, -1));
+    let ca = intermediate_ca("CA", LONG, &expired);
+    let leaf = leaf((-10, 10), &ca);
+    let other = root("Other", (-1000, 7));
+    let cross = cross_signed(&expired, "Root", LONG, &other);
+    let check = |genuine: &[Der], chain: &[&Der], expected: Option<(&str, i64)>| {
+        let found = Store { genuine, ..Store::default() }.verify(chain, &[]);
+        let found = found.as_ref().ok().map(|trusted| (trusted.root.name.as_str(), days_left(trusted)));
+        assert_eq!(found, expected);
+    };
+    let (old, again) = (expired.der().clone(), renewed(&expired, "Root", (-5, 3)));
+    check(slice::from_ref(&old), &[&leaf, ca.der()], None);
+    check(&[old.clone(), again.clone()], &[&leaf, ca.der()], Some(("CN=Root", 3)));
+    check(&[again, old.clone()], &[&leaf, ca.der()], Some(("CN=Root", 3)));
+    check(&[old, other.der().clone()], &[&leaf, ca.der(), &cross], Some(("CN=Other", 7)));
+}
+
+/// The machine's store may contain a newer Microsoft root that is only known here by its cross-signed
+/// certificate.
+#[test]
+fn the_path_to_the_most_genuine_root_is_preferred() {
+    let (genuine, new) = (root("Genuine", LONG), root("New", LONG));
+    let ca = intermediate_ca("CA", LONG, &new);
+    let leaf = leaf((-10, 10), &ca);
+    let cross = cross_signed(&new, "New", LONG, &genuine);
+    let kind = |public: bool, genuine: &[&Ca], chain: &[&Der]| {
+        let genuine: Vec<Der> = genuine.iter().map(|root| root.der().clone()).collect();
+        let system = slice::from_ref(new.der());
+        let public = if public { system } else { &[] };
+        Store { system, public, genuine: &genuine }.verify(chain, &[]).unwrap().root.kind
+    };
+    let (short, long) = ([&leaf, ca.der()], [&leaf, ca.der(), &cross]);
+    assert_eq!(kind(false, &[], &short), RootKind::Private);
+    assert_eq!(kind(true, &[], &short), RootKind::Public);
+    assert_eq!(kind(false, &[&genuine], &short), RootKind::Private);
+    for public in [false, true] {
+        assert_eq!(kind(public, &[&genuine], &long), RootKind::Microsoft);
+    }
+}
+
+/// If all paths are refused, the error is about the chain, not about the kind of the root.
+#[test]
+fn a_refusal_reports_the_chains_error() {
+    let root = root("Root", LONG);
+    let ca = intermediate_ca("CA", (-10, -1), &root);
+    let leaf = leaf((-10, 10), &ca);
+    let store = Store { system: slice::from_ref(root.der()), ..Store::default() };
+    let verdict = store.verify(&[&leaf, ca.der()], &[]);
+    assert!(
+        matches!(verdict, Err(ChainError::Refused { error: webpki::Error::CertExpired { .. }, .. })),
+        "{verdict:?}"
+    );
+    let verdict = Store::default().verify(&[&leaf, ca.der()], &[]);
+    assert!(
+        matches!(verdict, Err(ChainError::Refused { error: webpki::Error::CertExpired { .. }, .. })),
+        "{verdict:?}"
+    );
+}

@@ -1,0 +1,24 @@
+//! Certificate verification: the trusted roots, the verification of a presented chain, and the completion of
+//! incomplete chains. `net/failure/classify.rs` maps errors to a probe's reasons.
+
+mod aia;
+pub mod certificate_urls;
+
+mod capturing_verifier;
+mod chain;
+pub(crate) mod digest;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod microsoft;
+pub(crate) mod refusal;
+mod roots;
+pub mod signature;
+mod validity;
+mod verdict_cache;
+
+pub use aia::{AiaIssuers, FetchIssuer};
+pub use capturing_verifier::{CapturedChain, CapturingVerifier, ChainVerifier, IssuerSource};
+pub use chain::{ChainError, PresentedChain, TrustedChain};
+pub use microsoft::{microsoft_intermediates, microsoft_roots};
+pub use roots::{Root, RootFit, RootKind, Roots, RootsError};
+pub use validity::Validity;

@@ -1,0 +1,38 @@
+//! The state of the router.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::telemetry_path::TelemetryPath;
+use crate::clock::Clock;
+use crate::engine::LivenessProbe;
+use crate::engine::on_demand::OnDemand;
+use crate::engine::reload_requests::Reloads;
+use crate::metrics::BuildInfo;
+use crate::state::Snapshot;
+
+/// The state of the router.
+#[derive(Clone)]
+pub struct App {
+    /// The newest snapshot.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The version of the exporter.
+    pub build: BuildInfo,
+    /// The path of the metrics.
+    pub telemetry_path: TelemetryPath,
+    /// The source of wall-clock time.
+    pub clock: Clock,
+    /// Requests reloads. `None` if `POST /-/reload` is disabled.
+    pub reloads: Option<Reloads>,
+    /// On-demand probes. `None` if there is no engine.
+    pub on_demand: Option<OnDemand>,
+    /// The engine's liveness. `None` if there is no engine.
+    pub liveness: Option<LivenessProbe>,
+}
+
+impl App {
+    pub(super) fn newest(&self) -> Arc<Snapshot> {
+        self.snapshot.borrow().clone()
+    }
+}

@@ -1,0 +1,22 @@
+//! Responses that take a while to generate, on blocking threads.
+
+use std::fmt;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+/// Generates a response on a blocking thread: reading /proc and writing hundreds of kilobytes would delay probes.
+pub(super) async fn in_background(
+    what: &'static str,
+    write: impl FnOnce() -> Response + Send + 'static,
+) -> Response {
+    // A panic's message may contain a peer's text. The panic hook logs where it happened.
+    tokio::task::spawn_blocking(write).await.unwrap_or_else(|_| write_error(what, &"a panic"))
+}
+
+/// The response if generation fails; the log has the error.
+pub(super) fn write_error(what: &str, error: &dyn fmt::Display) -> Response {
+    tracing::error!(%error, "failed to encode {what}");
+    let says = format!("failed to encode {what} (see the log)\n");
+    (StatusCode::INTERNAL_SERVER_ERROR, says).into_response()
+}

@@ -1,0 +1,192 @@
+//! Limits the number of connections. If all slots are taken, a new connection replaces the longest idle one of the
+//! address with the most connections, so that thousands of idle connections cost neither memory nor a scrape, and
+//! well-behaved clients aren't affected. A new connection is rejected only if responses are being generated on all
+//! others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use super::activity::Activity;
+use crate::web::listen::Peer;
+
+/// The maximum number of connections. Together with those of probes they stay below 1024 open files, the usual limit of
+/// a process.
+const MAX_CONNECTIONS: usize = 512;
+
+/// Additional slots for connections being closed or rejected.
+const MAX_CLOSING: usize = 32;
+
+struct OpenConnection {
+    peer: Peer,
+    activity: Arc<Activity>,
+    leave: Arc<Notify>,
+}
+
+/// The connections of all listeners.
+pub(super) struct ConnectionLimiter {
+    most: usize,
+    connections: Mutex<Connections>,
+    backlog: Arc<Semaphore>,
+}
+
+/// Permission to accept one connection, which bounds the number of open sockets.
+pub(super) struct AcceptPermit(
+    #[expect(dead_code, reason = "it is given back when it is dropped")] OwnedSemaphorePermit,
+);
+
+#[derive(Default)]
+struct Connections {
+    next: u64,
+    open: HashMap<u64, OpenConnection>,
+    /// The number of connections by address.
+    per_peer: HashMap<Peer, usize>,
+}
+
+impl ConnectionLimiter {
+    pub(super) fn new() -> Self {
+        Self::with_limit(MAX_CONNECTIONS)
+    }
+
+    fn with_limit(most: usize) -> Self {
+        Self { most, connections: Mutex::default(), backlog: Arc::new(Semaphore::new(most + MAX_CLOSING)) }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock()
+    }
+
+    /// Waits until another connection may be accepted.
+    pub(super) async fn accept_permit(&self) -> Option<AcceptPermit> {
+        Arc::clone(&self.backlog).acquire_owned().await.ok().map(AcceptPermit)
+    }
+
+    /// Takes a slot, closing another connection if all are taken. Returns `None` if none can be closed.
+    pub(super) fn admit(self: &Arc<Self>, peer: Peer, activity: &Arc<Activity>) -> Option<ConnectionSlot> {
+        let mut inside = self.connections();
+        if inside.open.len() >= self.most && !inside.close_longest_idle() {
+            return None;
+        }
+        let (number, leave) = (inside.next, Arc::new(Notify::new()));
+        inside.next += 1;
+        let member = OpenConnection { peer, activity: Arc::clone(activity), leave: Arc::clone(&leave) };
+        inside.open.insert(number, member);
+        *inside.per_peer.entry(peer).or_default() += 1;
+        Some(ConnectionSlot { limiter: Arc::clone(self), number, leave })
+    }
+
+    /// Closes a connection when the system is out of resources.
+    pub(super) fn make_room(&self) {
+        self.connections().close_longest_idle();
+    }
+}
+
+impl Connections {
+    fn close_longest_idle(&mut self) -> bool {
+        let idle = self.open.iter().filter_map(|(number, member)| {
+            let since = member.activity.idle_since()?;
+            let connections = self.per_peer.get(&member.peer).copied().unwrap_or_default();
+            Some((std::cmp::Reverse(connections), since, *number))
+        });
+        let Some((_, _, number)) = idle.min() else { return false };
+        if let Some(member) = self.remove(number) {
+            member.leave.notify_one();
+        }
+        true
+    }
+
+    /// Removes a connection. `None` if it is already closed.
+    fn remove(&mut self, number: u64) -> Option<OpenConnection> {
+        let member = self.open.remove(&number)?;
+        if let Some(connections) = self.per_peer.get_mut(&member.peer) {
+            *connections -= 1; // it contains at least this connection
+            if *connections == 0 {
+                self.per_peer.remove(&member.peer);
+            }
+        }
+        Some(member)
+    }
+}
+
+/// A connection's slot, which is freed on drop.
+pub(super) struct ConnectionSlot {
+    limiter: Arc<ConnectionLimiter>,
+    number: u64,
+    leave: Arc<Notify>,
+}
+
+impl ConnectionSlot {
+    /// Completes when another connection needs the slot.
+    pub(super) async fn closed(&self) {
+        self.leave.notified().await;
+    }
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        self.limiter.connections().remove(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::web::serve::activity::ResponseGuard;
+
+    fn peer(text: &str) -> Peer {
+        Peer::from_address(text.parse().unwrap())
+    }
+
+    /// A connection accepted so many seconds ago.
+    fn came(ago: u64) -> Arc<Activity> {
+        Arc::new(Activity::new(Instant::now().checked_sub(Duration::from_secs(ago)).unwrap()))
+    }
+
+    async fn lost(place: &ConnectionSlot) -> bool {
+        tokio::time::timeout(Duration::ZERO, place.closed()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn the_longest_idle_of_the_busiest_address_goes() {
+        let limiter = Arc::new(ConnectionLimiter::with_limit(4));
+        let prometheus = limiter.admit(peer("10.0.0.1"), &came(1000)).unwrap();
+        let flood: Vec<_> =
+            (1..=3).map(|n| limiter.admit(peer("10.0.0.66"), &came(10 * n)).unwrap()).collect();
+        let newcomer = limiter.admit(peer("10.0.0.2"), &came(0)).unwrap();
+        assert!(!lost(&prometheus).await && !lost(&flood[0]).await && !lost(&flood[1]).await);
+        assert!(lost(&flood[2]).await && !lost(&newcomer).await);
+        drop(flood);
+        let second = limiter.admit(peer("10.0.0.2"), &came(0)).unwrap();
+        let third = limiter.admit(peer("10.0.0.2"), &came(0)).unwrap();
+        assert!(!lost(&prometheus).await);
+        drop((prometheus, newcomer, second, third));
+        assert!(limiter.connections().open.is_empty() && limiter.connections().per_peer.is_empty());
+    }
+
+    #[test]
+    fn who_is_being_answered_stays_and_a_newcomer_is_refused() {
+        let limiter = Arc::new(ConnectionLimiter::with_limit(1));
+        let activity = came(5);
+        let answer = ResponseGuard::begin(&activity, false);
+        let _place = limiter.admit(peer("10.0.0.1"), &activity).unwrap();
+        assert!(limiter.admit(peer("10.0.0.1"), &came(0)).is_none());
+        answer.sending();
+        assert!(limiter.admit(peer("10.0.0.1"), &came(0)).is_some(), "a slow reader goes");
+    }
+
+    #[test]
+    fn addresses_of_one_host_are_one() {
+        assert_eq!(peer("2001:db8::1"), peer("2001:db8::ffff:1:2:3"));
+        assert_ne!(peer("2001:db8::1"), peer("2001:db8:0:1::1"));
+        assert_eq!(peer("::ffff:10.0.0.1"), peer("10.0.0.1"));
+        assert_ne!(peer("10.0.0.1"), peer("10.0.0.2"));
+    }
+}
