@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use url::Url;
 
+use crate::text::is_harmless;
+
 /// The scheme, which determines whether a probe uses TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -36,14 +38,20 @@ pub enum UrlError {
     /// A host that browsers accept but that isn't valid in a request (RFC 3986, section 3.2.2).
     #[error("{0:?} is no host: {1:?} can't be sent")]
     Host(String, char),
+    /// White space or a control character, which the parser would drop: two texts would be one URL.
+    #[error("white space or a control character in it: {0:?}")]
+    Character(char),
     /// A user name or password, which the label `endpoint` would expose.
     #[error("a user name or password in a URL is not accepted")]
     Credentials,
+    /// Port 0, to which nothing can connect.
+    #[error("port 0")]
+    Port,
     /// A fragment, which clients never send.
     #[error("a fragment (#…) is never sent to a server")]
     Fragment,
     /// Longer than [`ProbeUrl::MAX_LEN`].
-    #[error("{0} characters, at most {max} are accepted", max = ProbeUrl::MAX_LEN)]
+    #[error("{0} bytes, at most {max} are accepted", max = ProbeUrl::MAX_LEN)]
     Length(usize),
 }
 
@@ -54,10 +62,14 @@ impl ProbeUrl {
     /// Parses an absolute `http` or `https` URL.
     ///
     /// # Errors
-    /// If the text isn't such a URL, contains credentials or a fragment, or is longer than [`Self::MAX_LEN`].
+    /// If the text isn't such a URL, contains credentials or a fragment, or is longer than [`Self::MAX_LEN`], or has
+    /// port 0, white space or control characters.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if text.len() > Self::MAX_LEN {
             return Err(UrlError::Length(text.len()));
+        }
+        if let Some(wrong) = text.chars().find(|c| c.is_whitespace() || !is_harmless(*c)) {
+            return Err(UrlError::Character(wrong));
         }
         let url = Url::parse(text)?;
         let scheme = match url.scheme() {
@@ -76,6 +88,9 @@ impl ProbeUrl {
             return Err(UrlError::Host(host, wrong));
         }
         let port = url.port_or_known_default().unwrap_or(0); // both schemes have a default
+        if port == 0 {
+            return Err(UrlError::Port);
+        }
         let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
         Ok(Self { text: text.to_owned(), scheme, host, port, path_and_query })
     }
@@ -164,6 +179,15 @@ mod tests {
         for wrong in ['"', '`', '{', '}'] {
             let host = format!("a{wrong}b");
             assert_eq!(ProbeUrl::parse(&format!("http://{host}/")), Err(UrlError::Host(host, wrong)));
+        }
+    }
+
+    #[test]
+    fn a_text_that_the_parser_would_trim_is_no_url() {
+        for wrong in [' ', '\t', '\n', '\r', '\u{1b}', '\u{85}', '\u{a0}', '\u{202e}'] {
+            for text in [format!("http://a.example/c{wrong}rl"), format!("http://a.example/{wrong}")] {
+                assert_eq!(ProbeUrl::parse(&text), Err(UrlError::Character(wrong)), "{text:?}");
+            }
         }
     }
 }

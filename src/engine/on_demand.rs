@@ -261,7 +261,7 @@ mod tests {
         check("", ["https://evil.example/", "", ""], "catalog --format urls");
         check("", ["http://169.254.169.254/", "", ""], "catalog --format urls");
         check("", ["file:///etc/passwd", "", ""], "is not http or https");
-        check("", ["x\r\ny", "", ""], "can't be probed: not a URL");
+        check("", ["x\r\ny", "", ""], "can't be probed: white space or a control character in it: '\\r'");
         let off = "components: { diagnostics: { enabled: false } }";
         check(off, ["https://settings-win.data.microsoft.com/qos", "", ""], "or is disabled");
     }

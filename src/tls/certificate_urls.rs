@@ -112,10 +112,10 @@ fn uri(name: &GeneralName) -> Option<&str> {
     }
 }
 
-/// The URLs that can be fetched, without duplicates.
+/// The URLs that can be fetched, without duplicates. Some CAs leave spaces as they are; Windows fetches from such URLs.
 fn urls<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<ProbeUrl> {
     let mut urls: Vec<ProbeUrl> = Vec::new();
-    let parsed = texts.filter_map(|text| ProbeUrl::parse(text).ok());
+    let parsed = texts.filter_map(|text| ProbeUrl::parse(&text.replace(' ', "%20")).ok());
     for url in parsed.filter(|url| url.scheme() == Scheme::Http) {
         if urls.len() == MAX_URLS {
             break;

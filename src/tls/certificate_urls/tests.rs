@@ -39,6 +39,13 @@ fn points_and_urls_are_read_in_order() {
 }
 
 #[test]
+fn a_space_in_a_url_is_sent_encoded() {
+    let found = sources(vec![crls(vec![distribution_point(&["http://a.test/Corp CA.crl"])])]);
+    assert_eq!(texts(&found.points), [vec!["http://a.test/Corp%20CA.crl"]]);
+    assert_eq!(found.points[0].names, ["http://a.test/Corp CA.crl"]);
+}
+
+#[test]
 fn points_for_some_reasons_or_of_another_signer_are_marked() {
     let mut some_reasons = distribution_point(&["http://a.test/1.crl"]);
     some_reasons.reasons = Some(Reasons::KeyCompromise.into());
