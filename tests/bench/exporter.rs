@@ -29,12 +29,14 @@ pub struct ExporterOptions {
     pub concurrency: usize,
     /// Whether each [`LATE_EVERY`]th is late.
     pub late: bool,
+    /// Whether the URLs have the host name of the origin, not its address.
+    pub named: bool,
 }
 
 impl ExporterOptions {
     /// Targets that are probed once: what is measured then is not probing.
     pub const fn once(targets: usize) -> Self {
-        Self { targets, interval: 86_400, concurrency: 32, late: false }
+        Self { targets, interval: 86_400, concurrency: 32, late: false, named: false }
     }
 
     /// Writes it down, without the catalog's own endpoints.
@@ -57,7 +59,8 @@ impl ExporterOptions {
         for n in 0..self.targets {
             let late = self.late && n.is_multiple_of(LATE_EVERY);
             let address = if late { origin.late } else { origin.prompt };
-            writeln!(text, " - {{component: {HOME}, url: \"https://{address}/{n}\"}}").unwrap();
+            let authority = if self.named { origin.named() } else { address.to_string() };
+            writeln!(text, " - {{component: {HOME}, url: \"https://{authority}/{n}\"}}").unwrap();
         }
         let file = folder.join(format!("{self:?}.yaml"));
         std::fs::write(&file, text).unwrap();

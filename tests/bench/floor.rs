@@ -1,5 +1,5 @@
 //! The floor: the minimum work of any prober (TCP, TLS with full verification, GET, reading the response), with the
-//! exporter's crypto library and runtime. Runs in a tight loop or on an even schedule.
+//! exporter's crypto library and runtime. Runs in a tight loop, with a lookup of the name if wanted, or on an even schedule.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,18 +15,19 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::names;
 use crate::process::own_cpu;
 
 /// TLS, first byte, body.
 type Phases = [Duration; 3];
 
-/// `tight ROOT ADDRESS COUNT CONCURRENCY` or `spread ROOT ADDRESS TARGETS INTERVAL SECONDS LATE`.
+/// `tight|named ROOT ADDRESS COUNT CONCURRENCY` or `spread ROOT ADDRESS TARGETS INTERVAL SECONDS LATE`.
 pub async fn main(words: &[String]) {
     let connector = connector(&words[1]);
     let address = words[2].parse().unwrap();
     let number = |n: usize| words[n].parse::<usize>().unwrap();
-    if words[0] == "tight" {
-        return tight(connector, address, number(3), number(4)).await;
+    if words[0] != "spread" {
+        return tight(connector, address, number(3), number(4), words[0] == "named").await;
     }
     let spread = Spread {
         targets: number(3),
@@ -68,14 +69,15 @@ async fn probe(connector: &TlsConnector, address: SocketAddr, path: usize) -> st
     Ok([unverified - start, first - unverified, first.elapsed()])
 }
 
-async fn tight(connector: TlsConnector, address: SocketAddr, count: usize, concurrency: usize) {
+async fn tight(connector: TlsConnector, address: SocketAddr, count: usize, concurrency: usize, named: bool) {
     let next = Arc::new(AtomicUsize::new(0));
     let (cpu, start) = (own_cpu(), Instant::now());
     let workers = (0..concurrency).map(|_| {
         let (connector, next) = (connector.clone(), Arc::clone(&next));
         tokio::spawn(async move {
             while next.fetch_add(1, Ordering::Relaxed) < count {
-                probe(&connector, address, 0).await.unwrap();
+                let ip = if named { names::lookup().await.unwrap() } else { address.ip() };
+                probe(&connector, (ip, address.port()).into(), 0).await.unwrap();
             }
         })
     });

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::Effort;
 use crate::exporter::{Exporter, ExporterOptions};
 use crate::lab::Lab;
+use crate::names;
 use crate::origin::{Origin, Truth};
 use crate::peer::Peer;
 use crate::pki::Pki;
@@ -31,17 +32,12 @@ struct Bench {
 
 /// Measures and prints; `wanted` names one group of rows.
 pub async fn run(effort: Effort, wanted: Option<&str>) {
-    let (pki, folder) = (Pki::new(), TempDir::new().unwrap());
-    std::fs::write(folder.path().join("root.pem"), &pki.root_pem).unwrap();
-    let bench = Bench { origin: Origin::start(&pki), folder, effort };
-    println!(
-        "load of the machine before: {}",
-        std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim()
-    );
+    let bench = Bench::start(effort);
+    print_load("before");
     let is_wanted = |group: &str| wanted.is_none_or(|wanted| wanted == group);
     let mut rows = Vec::new();
     if is_wanted("tight") {
-        rows.extend(bench.tight().await);
+        rows.extend(bench.tight(false).await);
     }
     if is_wanted("sizes") {
         rows.extend(bench.sizes().await);
@@ -56,33 +52,54 @@ pub async fn run(effort: Effort, wanted: Option<&str>) {
     println!(
         "minimum / median where there are several; CPU is user and system time of the subject's process alone"
     );
-    println!(
-        "load of the machine after: {}",
-        std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim()
-    );
+    print_load("after");
+}
+
+/// Measures and prints what names cost, inside the network that [`names::run`] makes.
+pub async fn run_named(effort: Effort) {
+    let bench = Bench::start(effort);
+    let _dns = names::serve().await;
+    let mut rows = bench.tight(true).await;
+    rows.extend(bench.lookups().await);
+    println!("{}", render(&rows));
+}
+
+fn print_load(when: &str) {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    println!("load of the machine {when}: {}", load.trim());
 }
 
 impl Bench {
+    fn start(effort: Effort) -> Self {
+        let (pki, folder) = (Pki::new(), TempDir::new().unwrap());
+        std::fs::write(folder.path().join("root.pem"), &pki.root_pem).unwrap();
+        Self { origin: Origin::start(&pki), folder, effort }
+    }
+
     fn root(&self) -> String {
         self.folder.path().join("root.pem").display().to_string()
     }
 
-    /// Probes one after another as fast as they go: the floor, the exporter's own, the peer's.
-    async fn tight(&self) -> Vec<Row> {
+    /// Probes one after another as fast as they go: the exporter's own, the floor, the peer's.
+    async fn tight(&self, named: bool) -> Vec<Row> {
         let peer = Peer::start(self.folder.path());
         match &peer {
             Some(peer) => peer.ready().await,
             None => println!("skipped: prometheus-blackbox-exporter isn't installed"),
         }
+        let (how, of, limit) = if named { ("named", " of a name", 1.15) } else { ("tight", "", 1.1) };
+        let target = if named { self.origin.named() } else { self.origin.prompt.to_string() };
         let mut rows = Vec::new();
         for concurrency in [1, 10, 100] {
             let (mut cpu, mut rate) = ([vec![], vec![], vec![]], [vec![], vec![], vec![]]);
             for _ in 0..self.effort.rounds {
-                let mut took =
-                    vec![self.tight_exporter(concurrency).await, self.tight_floor(concurrency).await];
+                let mut took = vec![
+                    self.tight_exporter(concurrency, named).await,
+                    self.tight_floor(concurrency, how).await,
+                ];
                 if let Some(peer) = &peer {
                     let count = self.effort.probes / 2;
-                    let (cpu, wall) = peer.tight(self.origin.prompt, count, concurrency).await;
+                    let (cpu, wall) = peer.tight(&target, count, concurrency).await;
                     took.push((cpu / count as f64, count as f64 / wall));
                 }
                 for (n, (own, per_second)) in took.into_iter().enumerate() {
@@ -91,27 +108,44 @@ impl Bench {
                 }
             }
             let ([own, floor, others], [own_rate, floor_rate, others_rate]) = (cpu, rate);
-            let row =
-                Row::new(format!("CPU per probe, {concurrency} in flight, ms"), own).floor(floor).peer(others);
-            rows.push(row.target(Target::TimesFloor(1.1)).target(Target::TimesPeer(1.0 / 3.0)));
-            rows.push(
-                Row::new(format!("probes per second, {concurrency} in flight"), own_rate)
-                    .floor(floor_rate)
-                    .peer(others_rate),
-            );
+            let row = Row::new(format!("CPU per probe{of}, {concurrency} in flight, ms"), own);
+            let row = row.floor(floor).peer(others);
+            rows.push(row.target(Target::TimesFloor(limit)).target(Target::TimesPeer(1.0 / 3.0)));
+            let row = Row::new(format!("probes{of} per second, {concurrency} in flight"), own_rate);
+            rows.push(row.floor(floor_rate).peer(others_rate));
         }
         rows
     }
 
-    async fn tight_floor(&self, concurrency: usize) -> (f64, f64) {
-        let (root, address) = (self.root(), self.origin.prompt.to_string());
-        let (count, concurrency) = (self.effort.probes.to_string(), concurrency.to_string());
-        per_probe(&result(role(&["floor", "tight", &root, &address, &count, &concurrency])).await)
+    /// Lookups of a name: the exporter's resolver, the floor, and getaddrinfo in a row of its own.
+    async fn lookups(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for concurrency in [1, 10, 100] {
+            let mut cpu = [vec![], vec![], vec![]];
+            for _ in 0..self.effort.rounds {
+                for (cpu, how) in cpu.iter_mut().zip(["library", "bare", "getaddrinfo"]) {
+                    let (count, concurrency) = (self.effort.probes.to_string(), concurrency.to_string());
+                    let (own, _) = per_probe(&result(role(&["lookup", how, &count, &concurrency])).await);
+                    cpu.push(own * 1e3);
+                }
+            }
+            let [own, floor, getaddrinfo] = cpu;
+            let what = |how| format!("CPU per lookup{how}, {concurrency} in flight, ms");
+            rows.push(Row::new(what(""), own).floor(floor.clone()));
+            rows.push(Row::new(what(" by getaddrinfo"), getaddrinfo).floor(floor));
+        }
+        rows
     }
 
-    async fn tight_exporter(&self, concurrency: usize) -> (f64, f64) {
+    async fn tight_floor(&self, concurrency: usize, how: &str) -> (f64, f64) {
+        let (root, address) = (self.root(), self.origin.prompt.to_string());
+        let (count, concurrency) = (self.effort.probes.to_string(), concurrency.to_string());
+        per_probe(&result(role(&["floor", how, &root, &address, &count, &concurrency])).await)
+    }
+
+    async fn tight_exporter(&self, concurrency: usize, named: bool) -> (f64, f64) {
         let targets = self.effort.probes / 2;
-        let options = ExporterOptions { targets, interval: 86_400, concurrency, late: false };
+        let options = ExporterOptions { targets, interval: 86_400, concurrency, late: false, named };
         let config = options.write(self.folder.path(), &self.origin).display().to_string();
         per_probe(&result(role(&["tight", &config, &self.effort.probes.to_string()])).await)
     }
@@ -120,7 +154,8 @@ impl Bench {
     async fn sizes(&self) -> Vec<Row> {
         let (mut rows, mut resident) = (Vec::new(), Vec::new());
         for targets in SIZES {
-            let exporter = Exporter::start(&ExporterOptions::once(targets).write(self.folder.path(), &self.origin));
+            let exporter =
+                Exporter::start(&ExporterOptions::once(targets).write(self.folder.path(), &self.origin));
             exporter.ready().await;
             tokio::time::sleep(Duration::from_secs(1)).await;
             let before = exporter.process.resident();
@@ -173,7 +208,8 @@ impl Bench {
 
     /// 10,000 targets every minute, each twentieth late: CPU, evenness, and how true the phases are.
     async fn schedule(&self) -> Vec<Row> {
-        let options = ExporterOptions { targets: SIZES[2], interval: 60, concurrency: 256, late: true };
+        let options =
+            ExporterOptions { targets: SIZES[2], interval: 60, concurrency: 256, late: true, named: false };
         let started = tokio::time::Instant::now();
         let exporter = Exporter::start(&options.write(self.folder.path(), &self.origin));
         exporter.ready().await;

@@ -63,6 +63,11 @@ impl Origin {
         origin
     }
 
+    /// The prompt port by the origin's host name.
+    pub fn named(&self) -> String {
+        format!("{}:{}", crate::names::HOST, self.prompt.port())
+    }
+
     /// When connections came in since the last call.
     pub fn take_arrivals(&self) -> Vec<Instant> {
         std::mem::take(&mut self.arrivals.lock().unwrap())

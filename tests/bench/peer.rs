@@ -52,7 +52,7 @@ impl Peer {
     }
 
     /// So many probes of the path `/0`, so many at once, over connections that stay; its CPU time and the wall time.
-    pub async fn tight(&self, target: SocketAddr, count: usize, concurrency: usize) -> (f64, f64) {
+    pub async fn tight(&self, target: &str, count: usize, concurrency: usize) -> (f64, f64) {
         let url = format!("http://{}/probe?module=tls&target=https://{target}/0", self.address);
         let (client, next) = (crate::lab::client(), Arc::new(AtomicUsize::new(0)));
         let (cpu, start) = (self.process.cpu(), Instant::now());

@@ -1,4 +1,4 @@
-//! A chain of three ECDSA P-256 certificates for the origin's address.
+//! A chain of three ECDSA P-256 certificates for the origin's address and name.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -22,7 +22,9 @@ impl Pki {
         let intermediate = CertifiedIssuer::signed_by(authority("Bench CA"), key(), &root).unwrap();
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "Bench Origin");
-        params.subject_alt_names = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+        let name = crate::names::HOST.try_into().unwrap();
+        params.subject_alt_names =
+            vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)), SanType::DnsName(name)];
         let own = key();
         let leaf = params.signed_by(&own, &intermediate).unwrap();
         Self {

@@ -19,6 +19,7 @@ mod floor;
 #[path = "../it/lab/mod.rs"]
 mod lab;
 mod measures;
+mod names;
 mod origin;
 mod peer;
 mod pki;
@@ -43,16 +44,27 @@ pub struct Effort {
 const QUICK: Effort = Effort { rounds: 2, probes: 600, watched: 12, starts: 5 };
 const FULL: Effort = Effort { rounds: 5, probes: 3000, watched: 60, starts: 15 };
 
+/// How much the arguments want.
+fn effort(arguments: &[String]) -> Effort {
+    if arguments.iter().any(|word| word == "--quick") { QUICK } else { FULL }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match arguments.first().map(String::as_str) {
         Some("floor") => runtime.block_on(floor::main(&arguments[1..])),
         Some("tight") => runtime.block_on(tight::main(&arguments[1..])),
+        Some("lookup") => runtime.block_on(names::main(&arguments[1..])),
+        Some(names::INSIDE) => runtime.block_on(measures::run_named(effort(&arguments))),
         _ => {
-            let effort = if arguments.iter().any(|word| word == "--quick") { QUICK } else { FULL };
             let wanted = arguments.iter().find_map(|word| word.strip_prefix("--only="));
-            runtime.block_on(measures::run(effort, wanted));
+            if wanted != Some(names::INSIDE) {
+                runtime.block_on(measures::run(effort(&arguments), wanted));
+            }
+            if wanted.is_none_or(|wanted| wanted == names::INSIDE) {
+                names::run(&arguments);
+            }
         }
     }
 }
