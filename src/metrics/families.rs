@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::declarations::{Metric, Spec};
 use super::samples::{
     addresses, build_info, component_available, counted, crl_fetch_failure_reason, endpoint_concern,
     endpoint_info, endpoint_state, failure_reason, failures_by_reason, identity, intervals, latencies,
@@ -10,7 +11,6 @@ use super::samples::{
     per_target, phase_durations, revocation_status, revocation_unknown_reason, tls_info,
 };
 use super::scrape::Scrape;
-use super::table::{Metric, Spec};
 use super::value::{Sample, SampleValue, single};
 use super::{host, signatures};
 use crate::observation::RangeOutcome;

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 mod host;
 
 use super::build_info::BuildInfo;
+use super::declarations::MetricScope;
 use super::process::ProcessStats;
 use super::scrape::Scrape;
-use super::table::MetricScope;
 use crate::catalog::{
     Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme,
     Trust, UpdateSource,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::table::{Metric, Spec};
+use super::declarations::{Metric, Spec};
 use crate::catalog::{Component, UpdateSource};
 use crate::host::events::EventKind;
 use crate::host::{Reason as HostReason, Source};

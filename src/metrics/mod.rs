@@ -2,6 +2,8 @@
 
 mod build_info;
 mod collector;
+mod declarations;
+
 mod exposition;
 mod families;
 mod host;
@@ -11,7 +13,6 @@ mod process;
 mod samples;
 mod scrape;
 mod signatures;
-mod table;
 mod text;
 mod value;
 
@@ -21,9 +22,9 @@ pub(crate) mod fixture;
 mod tests;
 
 pub use build_info::BuildInfo;
+pub use declarations::{Kind, Metric, MetricScope, Spec, Unit};
 pub use exposition::{EncodeError, encode};
 pub use markdown::markdown;
 pub use negotiation::ExpositionFormat;
 pub use process::ProcessStats;
 pub use scrape::Scrape;
-pub use table::{Kind, Metric, MetricScope, Spec, Unit};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::build_info::BuildInfo;
+use super::declarations::MetricScope;
 use super::process::ProcessStats;
-use super::table::MetricScope;
 use crate::state::Snapshot;
 
 /// The data that one scrape exposes.

@@ -2,7 +2,7 @@
 //! overrides to the catalog's endpoints, `error.rs` lists the errors, and `schedule.rs` decides when each
 //! target is due.
 
-mod diff;
+mod carry_over;
 mod error;
 mod merge;
 pub mod schedule;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::catalog::{BlockPage, Catalog, Component, ComponentSpec, Endpoint, HostPattern};
 use crate::config::{Addresses, Config, ConfigProblems, Family, ResolverConfig, RouteConfig, Via};
 
-pub use diff::CarriedOver;
+pub use carry_over::CarriedOver;
 pub use error::{PlanError, Setting, SettingSource};
 use merge::{Candidate, Pace};
 pub use signatures::SignaturePlan;

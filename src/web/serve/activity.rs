@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
-use super::request_limits::ConnectionTimeouts;
+use super::limits::ConnectionTimeouts;
 
 /// A response, from the request's head until hyper has taken the whole body.
 #[derive(Debug)]

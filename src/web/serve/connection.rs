@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 use super::activity::{Activity, ResponseGuard};
 use super::body::TrackedBody;
 use super::connection_limit::ConnectionSlot;
-use super::request_limits::{BUFFER, ConnectionTimeouts, HEAD, HEADERS, STREAMS};
+use super::limits::{BUFFER, ConnectionTimeouts, HEAD, HEADERS, STREAMS};
 use super::stream::MonitoredStream;
 use crate::web::access::H2;
 use crate::web::listen::Stream;

@@ -4,7 +4,7 @@ mod connection_limit;
 mod activity;
 mod body;
 mod connection;
-mod request_limits;
+mod limits;
 mod stream;
 
 #[cfg(test)]
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::activity::Activity;
 use self::connection::Service;
-use self::request_limits::{ConnectionTimeouts, limited};
+use self::limits::{ConnectionTimeouts, limited};
 use super::access::{Access, guarded};
 use super::listen::{BindError, ListenAddress, Listener, Peer, Stream};
 use super::telemetry_path::TelemetryPath;
