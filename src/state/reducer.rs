@@ -1,4 +1,4 @@
-//! The reducer: applies events to the state and publishes it. Applying is pure; only [`run`] waits. `judging.rs`
+//! The reducer: applies events to the state and publishes it. Applying is pure; only [`run`] waits. `verdicts.rs`
 //! updates the verdicts.
 
 use std::collections::BTreeMap;

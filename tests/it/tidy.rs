@@ -1,6 +1,7 @@
 //! Invariants of ARCHITECTURE.md that can be checked in the sources. clippy.toml covers clocks, sockets, tasks and
 //! process exit; `layers.rs` covers imports.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::sources::modules;
@@ -8,7 +9,17 @@ use crate::sources::modules;
 /// All sources, tests included, with their paths from the crate's root.
 fn everything() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("src")];
+    let mut found = sources_in(&root.join("src"));
+    for (path, _) in &mut found {
+        *path = path.strip_prefix(root).unwrap().to_owned();
+    }
+    assert!(found.len() > 30, "the sources are not where they were");
+    found
+}
+
+/// The Rust files in a folder and below, with their whole paths.
+fn sources_in(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![folder.to_owned()];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -17,11 +28,10 @@ fn everything() -> Vec<(PathBuf, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                found.push((path.strip_prefix(root).unwrap().to_owned(), text));
+                found.push((path, text));
             }
         }
     }
-    assert!(found.len() > 30, "the sources are not where they were");
     found
 }
 
@@ -117,6 +127,95 @@ fn the_architecture_names_what_is_there() {
         |stem: &String| text.contains(&format!("`src/{stem}/")) || text.contains(&format!("`src/{stem}.rs`"));
     let nameless: Vec<_> = stems.filter(|stem| stem != "lib" && !is_named(stem)).collect();
     assert!(nameless.is_empty(), "without a row: {nameless:?}");
+}
+
+/// Whether a path as `module::test` or `module` names a test, or a module with tests, of the library or of tests/it.
+fn names_a_test(path: &str, tests: &BTreeSet<String>) -> bool {
+    tests.iter().any(|test| test == path || test.starts_with(&format!("{path}::")))
+}
+
+/// The paths of all test functions, as `cargo test` prints them.
+fn test_paths() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = BTreeSet::new();
+    for folder in [root.join("src"), root.join("tests/it")] {
+        for (file, text) in sources_in(&folder) {
+            let path = file.strip_prefix(&folder).unwrap().with_extension("");
+            let mut module: Vec<_> = path.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+            if module.last().is_some_and(|name| name == "mod") {
+                module.pop();
+            }
+            read_tests(&syn::parse_file(&text).unwrap().items, &module, &mut found);
+        }
+    }
+    assert!(found.len() > 500, "the tests are not where they were");
+    found
+}
+
+fn read_tests(items: &[syn::Item], module: &[String], found: &mut BTreeSet<String>) {
+    for item in items {
+        match item {
+            syn::Item::Fn(function) => {
+                let is_test = |attribute: &syn::Attribute| {
+                    attribute.path().segments.last().is_some_and(|name| name.ident == "test")
+                };
+                if function.attrs.iter().any(is_test) {
+                    found.insert(format!("{}::{}", module.join("::"), function.sig.ident));
+                }
+            }
+            syn::Item::Mod(inner) => {
+                let path: Vec<_> = module.iter().cloned().chain([inner.ident.to_string()]).collect();
+                read_tests(inner.content.as_ref().map_or(&[], |(_, items)| items), &path, found);
+            }
+            syn::Item::Macro(call)
+                if call.mac.path.segments.last().is_some_and(|name| name.ident == "proptest") =>
+            {
+                let words = call.mac.tokens.to_string();
+                let functions = words
+                    .split("[test]")
+                    .skip(1)
+                    .filter_map(|rest| rest.split_once("fn "))
+                    .map(|(_, rest)| rest);
+                let names = functions.filter_map(|rest| rest.split([' ', '(']).next());
+                found.extend(names.map(|name| format!("{}::{name}", module.join("::"))));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_invariant_names_tests_that_exist() {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let invariants = text.split("\n## ").find(|section| section.starts_with("Invariants")).unwrap();
+    let tests = test_paths();
+    let mut named = 0;
+    for reference in invariants.split("*`").skip(1).filter_map(|rest| rest.split_once("`*")) {
+        for path in reference.0.split('`').map(|path| path.trim_matches([',', ' ', '\n'])) {
+            if path.is_empty() || path == "clippy.toml" {
+                continue;
+            }
+            assert!(names_a_test(path, &tests), "ARCHITECTURE.md names {path}: no such test");
+            named += 1;
+        }
+    }
+    assert!(named > 15, "{named} tests are named");
+}
+
+#[test]
+fn comments_name_files_that_exist() {
+    let everything = everything();
+    let names: BTreeSet<_> =
+        everything.iter().map(|(path, _)| path.file_name().unwrap().to_owned()).collect();
+    for (path, text) in &everything {
+        let is_source = |word: &&str| Path::new(word).extension().is_some_and(|ending| ending == "rs");
+        for word in text.split('`').skip(1).step_by(2).filter(is_source) {
+            let file = Path::new(word).file_name().unwrap();
+            let is_elsewhere = || Path::new(env!("CARGO_MANIFEST_DIR")).join(word).exists();
+            assert!(names.contains(file) || is_elsewhere(), "{}: there is no {word}", path.display());
+        }
+    }
 }
 
 #[test]
