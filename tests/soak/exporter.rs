@@ -31,7 +31,8 @@ struct Log {
 /// A running exporter; killed with its value.
 pub struct Exporter {
     child: Mutex<Child>,
-    pid: u32,
+    /// The process.
+    pub pid: u32,
     /// `http://` and where it serves.
     pub base: String,
     log: Arc<Mutex<Log>>,
@@ -65,7 +66,14 @@ impl Exporter {
         let mut child =
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the exporter starts");
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let line = lines.find(|line| line.contains("serving http://")).expect("the exporter serves");
+        let mut before = Vec::new();
+        let line = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("the exporter ended: {before:#?}"));
+            if line.contains("serving http://") {
+                break line;
+            }
+            before.push(line);
+        };
         let log = Arc::new(Mutex::new(Log::default()));
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {

@@ -18,6 +18,7 @@ mod model;
 mod rng;
 mod run;
 mod series;
+mod silent_dns;
 mod state;
 mod watch;
 mod world;
@@ -29,18 +30,22 @@ use std::time::{Duration, SystemTime};
 pub struct RunOptions {
     pub length: Duration,
     pub seed: u64,
+    /// Whether ten thousand targets of a silent DNS server are probed instead.
+    pub silent_dns: bool,
 }
 
 fn options() -> Result<RunOptions, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut options = RunOptions { length: Duration::from_secs(3600), seed: now.as_secs() };
+    let mut options =
+        RunOptions { length: Duration::from_secs(3600), seed: now.as_secs(), silent_dns: false };
     for argument in std::env::args().skip(1) {
         let number = argument.split_once('=').and_then(|(_, number)| number.parse().ok());
         match (argument.split('=').next(), number) {
             (Some("--seconds"), Some(seconds)) => options.length = Duration::from_secs(seconds),
             (Some("--seed"), Some(seed)) => options.seed = seed,
+            (Some("--silent-dns"), None) => options.silent_dns = true,
             (Some("--bench"), None) => {} // cargo adds it
-            _ => return Err(format!("{argument}: only --seconds=N and --seed=N are known")),
+            _ => return Err(format!("{argument}: only --seconds=N, --seed=N and --silent-dns are known")),
         }
     }
     Ok(options)
@@ -55,7 +60,12 @@ fn main() -> ExitCode {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    match runtime.block_on(run::run(&options)) {
+    let ended = if options.silent_dns {
+        runtime.block_on(silent_dns::run())
+    } else {
+        runtime.block_on(run::run(&options))
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             println!("FAILED: {problem}");

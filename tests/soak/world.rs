@@ -55,6 +55,11 @@ pub struct World {
     connect_to: BTreeMap<HostPort, ConnectTo>,
 }
 
+/// How often is probed, for how long, and how many at once, as configuration.
+pub fn pace(interval: Duration, timeout: Duration, concurrency: usize) -> String {
+    format!("interval: {interval:?}\ntimeout: {timeout:?}\nconcurrency: {concurrency}\n")
+}
+
 /// The DNS name of a host that is resolved by DNS.
 pub fn name_of(host: &str) -> String {
     format!("{host}.dns.lab")
@@ -178,11 +183,12 @@ impl World {
             }
             Variant::Added => format!("endpoints: [{{ component: diagnostics, url: \"{ADDED}\" }}]\n"),
         };
-        let interval = if state.refused { "0s\ncolour: red".to_owned() } else { format!("{INTERVAL:?}") };
+        let refused = if state.refused { "colour: red\n" } else { "" };
         let text = format!(
-            "interval: {interval}\ntimeout: {TIMEOUT:?}\nconcurrency: 128\n\
+            "{}{refused}\
              routes:\n  - {{ name: {DIRECT} }}\n  - {{ name: {PROXY}, proxy: \"http://{}\", components: [{}] }}\n\
              signatures: {{ feeds: [\"{}\"], interval: 5m, installed: none }}\n{endpoints}",
+            pace(INTERVAL, TIMEOUT, 128),
             self.proxy.addr(),
             proxied.join(", "),
             feed::URL,
