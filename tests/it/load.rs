@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use defender_exporter::observation::{FailureReason, Observation, Phase};
+use defender_exporter::observation::{Failure, FailureReason, Observation, Phase};
 
 use crate::lab::blackhole::Resetting;
 use crate::scenario::Scenario;
@@ -117,9 +117,20 @@ pub struct RunOut {
     pub disturbance: Duration,
 }
 
-/// Probes with a time that may run out in this phase: twice as long, and once more, as long as a busy machine doesn't get
+/// Whether a busy machine is the reason for another failure than the expected one: the time ran out in an earlier phase, or
+/// before DNS over TCP was connected.
+pub fn is_early(failure: &Failure, expected: (Phase, FailureReason)) -> bool {
+    let is_cut = failure.reason == FailureReason::Timeout && failure.phase < expected.0;
+    is_cut || (failure.reason == FailureReason::Truncated && expected.1 == FailureReason::Timeout)
+}
+
+/// Probes with a time that may run out as expected: twice as long, and once more, as long as a busy machine doesn't get
 /// there. Where there is a port that resets, it does.
-pub async fn run_out(phase: Phase, scenario: &mut Scenario, resetting: Option<&Resetting>) -> RunOut {
+pub async fn run_out(
+    expected: (Phase, FailureReason),
+    scenario: &mut Scenario,
+    resetting: Option<&Resetting>,
+) -> RunOut {
     const LONGEST: Duration = Duration::from_secs(12);
     loop {
         let (start, disturbance) = (Instant::now(), Disturbance::here());
@@ -128,15 +139,12 @@ pub async fn run_out(phase: Phase, scenario: &mut Scenario, resetting: Option<&R
             None => scenario.probe().await,
         };
         let (took, disturbance) = (start.elapsed(), disturbance.so_far());
-        let too_early = observation
-            .failure
-            .as_ref()
-            .is_some_and(|failure| failure.reason == FailureReason::Timeout && failure.phase < phase);
+        let too_early = observation.failure.as_ref().is_some_and(|failure| is_early(failure, expected));
         if !too_early || scenario.target.timeout >= LONGEST {
             return RunOut { observation, took, disturbance };
         }
         println!(
-            "{phase} wasn't reached within {:?}: disturbed for {disturbance:?}",
+            "{expected:?} wasn't reached within {:?}: disturbed for {disturbance:?}",
             scenario.target.timeout
         );
         scenario.target.timeout *= 2;

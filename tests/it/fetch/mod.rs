@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::lab::reply::Response;
-use crate::load::{Disturbance, TEST_TIMEOUT};
+use crate::load::{Disturbance, TEST_TIMEOUT, is_early};
 use crate::scenario::Scenario;
 
 const HOST: &str = "crl.genuine.example";
@@ -134,11 +134,11 @@ pub async fn in_place_of(scenario: &Scenario) -> Result<Fetched, Failure> {
     fetcher.fetch(FetchRequest { secure: true, ..wanted }).await
 }
 
-/// The same, with a time that may run out in this phase: longer and longer, as long as a busy machine doesn't get that far.
-pub async fn in_place_of_run_out(phase: S, scenario: &mut Scenario) -> Result<Fetched, Failure> {
+/// The same, with a time that may run out as expected: longer and longer, as long as a busy machine doesn't get that far.
+pub async fn in_place_of_run_out(expected: (S, R), scenario: &mut Scenario) -> Result<Fetched, Failure> {
     loop {
         let outcome = in_place_of(scenario).await;
-        let early = matches!(&outcome, Err(failure) if failure.reason == R::Timeout && failure.phase < phase);
+        let early = matches!(&outcome, Err(failure) if is_early(failure, expected));
         if !early || scenario.target.timeout > TEST_TIMEOUT {
             return outcome;
         }

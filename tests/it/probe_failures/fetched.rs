@@ -61,7 +61,7 @@ async fn check(lab: Arc<Lab>, host: String, case: Case) {
     let waits = case.expected.1 == FailureReason::Timeout;
     scenario.target.timeout = if waits { WAITING } else { AMPLE };
     let mut scenario = spoil(&lab, scenario, &case.wrong);
-    let fetch = Box::pin(in_place_of_run_out(case.expected.0, &mut scenario));
+    let fetch = Box::pin(in_place_of_run_out(case.expected, &mut scenario));
     let fetched = match &case.wrong {
         Wrong::Connection(Dead::Resetting(resetting)) => resetting.while_running(fetch).await,
         _ => fetch.await,

@@ -72,7 +72,7 @@ async fn check(lab: Arc<Lab>, host: String, case: Case) {
         Wrong::Connection(Dead::Resetting(resetting)) => Some(resetting),
         _ => None,
     };
-    let RunOut { observation, took, disturbance } = run_out(case.expected.0, &mut scenario, resetting).await;
+    let RunOut { observation, took, disturbance } = run_out(case.expected, &mut scenario, resetting).await;
 
     let failure =
         observation.failure.as_ref().unwrap_or_else(|| panic!("{name}: no failure: {observation:?}"));

@@ -65,7 +65,7 @@ impl World {
             self.network.rule(&format!("tcp dport {} {}", at.port(), rule));
             let waits = expected.1 == R::Timeout;
             let mut scenario = self.scenario(url, at, if waits { TIMEOUT } else { AMPLE });
-            let ran_out = run_out(expected.0, &mut scenario, None).await;
+            let ran_out = run_out(expected, &mut scenario, None).await;
             let RunOut { observation, took, disturbance } = ran_out;
             let failure = observation.failure.unwrap();
             assert_eq!((failure.phase, failure.reason), expected, "{name}: {failure:?}");

@@ -67,7 +67,7 @@ async fn check(lab: Arc<Lab>, case: Case) {
     let waits = case.expected.1 == R::Timeout;
     scenario.target.timeout = if waits { DEADLINE } else { AMPLE };
 
-    let RunOut { observation, took, disturbance } = run_out(case.expected.0, &mut scenario, None).await;
+    let RunOut { observation, took, disturbance } = run_out(case.expected, &mut scenario, None).await;
 
     let failure = observation.failure.as_ref().unwrap_or_else(|| panic!("{name}: {observation:?}"));
     assert_eq!((failure.phase, failure.reason), case.expected, "{name}: {failure:?}");
@@ -85,7 +85,7 @@ async fn check(lab: Arc<Lab>, case: Case) {
     assert_eq!((facts.peer, facts.addresses.len()), (Some(proxy.addr()), 0), "{name}");
 
     // A fetch by the same proxy fails with the same phase and reason, in the same words.
-    let failure = in_place_of_run_out(case.expected.0, &mut scenario).await.expect_err(&name);
+    let failure = in_place_of_run_out(case.expected, &mut scenario).await.expect_err(&name);
     assert_eq!((failure.phase, failure.reason), case.expected, "a fetch: {name}: {failure:?}");
     for words in case.words {
         assert!(failure.detail.contains(words), "a fetch: {name}: {words:?}: {failure:?}");
