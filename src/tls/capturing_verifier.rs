@@ -12,8 +12,9 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 use tokio::time::Instant;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::aia::FetchIssuer;
-use super::chain::{ChainError, PresentedChain, TrustedChain, Verification};
+use super::aia::{FetchIssuer, IssuerSearch};
+use super::chain::{PresentedChain, TrustedChain, Verification};
+use super::chain_error::ChainError;
 use super::verdict_cache::{CachedVerdict, MAX_NAMES, VerdictCache};
 use super::{AiaIssuers, Roots, Validity};
 use crate::clock::Clock;
@@ -142,28 +143,20 @@ impl ChainVerifier {
     ) -> Result<TrustedChain, ChainError> {
         let IssuerSource { fetcher, clock, deadline } = source;
         let mut verdict = captured.verdict.clone();
-        let mut found = Vec::new();
-        loop {
-            match self.issuers.fetch_next(fetcher, &captured.presented, &found, deadline).await {
-                Ok(Some(certificate)) => found.push(certificate),
-                Ok(None) => return verdict,
-                // The error of a chain completed with a cached issuer is more specific than the failed fetch.
-                Err(error) => {
-                    return Err(verdict.err().filter(|known| !known.may_lack_issuers()).unwrap_or(error));
-                }
-            }
+        let mut search = IssuerSearch::new(&self.issuers, &captured.presented);
+        while search.next(fetcher, deadline).await {
             let now = clock.current_time().ok_or(ChainError::NoTime)?;
-            let more: Vec<_> = found.iter().chain(self.issuers.embedded()).cloned().collect();
-            verdict = self.verify_with(&captured.presented, &more, name, now);
+            verdict = self.verify_with(&captured.presented, search.candidates(), name, now);
             match &verdict {
-                Ok(_) => {
-                    self.issuers.cache_issuers(&captured.presented, &found);
+                Ok(trusted) => {
+                    search.cache(trusted);
                     return verdict;
                 }
-                Err(error) if error.may_lack_issuers() => {} // the next one may be missing too
-                Err(_) => return verdict,
+                Err(error) if error.is_of_leaf() => return verdict,
+                Err(_) => {} // another issuer may help
             }
         }
+        verdict.map_err(|error| search.explain(error))
     }
 
     /// Verifies a chain, completed with `more`.

@@ -63,25 +63,72 @@ pub(crate) fn leaf(days: Days, issuer: &Ca) -> CertificateDer<'static> {
     signed(&params(HOST, days, false), &KeyPair::generate().unwrap(), issuer)
 }
 
-/// A leaf for [`HOST`] with a caIssuers URL.
-pub(crate) fn leaf_with_ca_issuers(days: Days, issuer: &Ca, url: &str) -> CertificateDer<'static> {
+/// A leaf for [`HOST`] with the identifier of the key that signed it.
+pub(crate) fn leaf_naming_its_issuers_key(days: Days, issuer: &Ca) -> CertificateDer<'static> {
     let mut params = params(HOST, days, false);
-    params.custom_extensions.push(ca_issuers(url));
+    params.use_authority_key_identifier_extension = true;
     signed(&params, &KeyPair::generate().unwrap(), issuer)
 }
 
-/// authorityInfoAccess with one caIssuers (RFC 5280, section 4.2.2.1).
-fn ca_issuers(url: &str) -> CustomExtension {
+/// A leaf for [`HOST`] with these caIssuers URLs.
+pub(crate) fn leaf_with_ca_issuers(days: Days, issuer: &Ca, urls: &[&str]) -> CertificateDer<'static> {
+    let mut params = params(HOST, days, false);
+    params.custom_extensions.push(ca_issuers(urls));
+    signed(&params, &KeyPair::generate().unwrap(), issuer)
+}
+
+/// A CA's name and key, signed by another CA, with these caIssuers URLs.
+pub(crate) fn cross_signed_with_ca_issuers(
+    subject: &Ca,
+    name: &str,
+    by: &Ca,
+    urls: &[&str],
+) -> CertificateDer<'static> {
+    let mut params = params(name, (-100, 100), true);
+    params.custom_extensions.push(ca_issuers(urls));
+    signed(&params, subject.key(), by)
+}
+
+/// authorityInfoAccess with these caIssuers (RFC 5280, section 4.2.2.1).
+fn ca_issuers(urls: &[&str]) -> CustomExtension {
     let oid = |last: &[u64]| ObjectIdentifier::from_slice(&[&[1, 3, 6, 1, 5, 5, 7], last].concat());
     let content = yasna::construct_der(|writer| {
         writer.write_sequence(|writer| {
-            writer.next().write_sequence(|writer| {
-                writer.next().write_oid(&oid(&[48, 2]));
-                writer.next().write_tagged_implicit(Tag::context(6), |writer| writer.write_ia5_string(url));
-            });
+            for url in urls {
+                writer.next().write_sequence(|writer| {
+                    writer.next().write_oid(&oid(&[48, 2]));
+                    let uri = |writer: yasna::DERWriter<'_>| writer.write_ia5_string(url);
+                    writer.next().write_tagged_implicit(Tag::context(6), uri);
+                });
+            }
         });
     });
     CustomExtension::from_oid_content(oid(&[1, 1]).components(), content)
+}
+
+/// A message of these certificates (RFC 8551, section 3.8).
+pub(crate) fn certs_only(certificates: &[&CertificateDer<'static>]) -> Vec<u8> {
+    let oid = |last: u64| ObjectIdentifier::from_slice(&[1, 2, 840, 113_549, 1, 7, last]);
+    yasna::construct_der(|writer| {
+        writer.write_sequence(|writer| {
+            writer.next().write_oid(&oid(2)); // signed data
+            writer.next().write_tagged(Tag::context(0), |writer| {
+                writer.write_sequence(|writer| {
+                    writer.next().write_u8(1);
+                    writer.next().write_set(|_| {}); // digests
+                    writer.next().write_sequence(|writer| writer.next().write_oid(&oid(1))); // data, but none
+                    writer.next().write_tagged_implicit(Tag::context(0), |writer| {
+                        writer.write_set(|writer| {
+                            for certificate in certificates {
+                                writer.next().write_der(certificate);
+                            }
+                        });
+                    });
+                    writer.next().write_set(|_| {}); // signers
+                });
+            });
+        });
+    })
 }
 
 /// An empty CRL, one day old and valid for six more.

@@ -6,9 +6,12 @@ pub mod certificate_urls;
 
 mod capturing_verifier;
 mod chain;
+mod chain_error;
 pub(crate) mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod issuer_certificates;
+mod links;
 mod microsoft;
 pub(crate) mod refusal;
 mod roots;
@@ -18,7 +21,8 @@ mod verdict_cache;
 
 pub use aia::{AiaIssuers, FetchIssuer};
 pub use capturing_verifier::{CapturedChain, CapturingVerifier, ChainVerifier, IssuerSource};
-pub use chain::{ChainError, PresentedChain, TrustedChain};
+pub use chain::{PresentedChain, TrustedChain};
+pub use chain_error::ChainError;
 pub use microsoft::{microsoft_intermediates, microsoft_roots};
 pub use roots::{Root, RootFit, RootKind, Roots, RootsError};
 pub use validity::Validity;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{ServerName, UnixTime};
 use x509_parser::der_parser::der::parse_der_oid;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::X509Certificate;
 
 use crate::clock::rfc3339;
 use crate::text::clean;
@@ -15,11 +15,9 @@ const MAX_NAMES: usize = 5;
 /// The most characters of one of them.
 const MAX_NAME: usize = 64;
 
-/// What is wrong with a chain of which these certificates were presented, leaf first.
-pub(crate) fn words(error: &webpki::Error, presented: &[CertificateDer<'_>]) -> String {
+/// What is wrong with a chain of these certificates, leaf first.
+pub(crate) fn words(error: &webpki::Error, chain: &[X509Certificate<'_>]) -> String {
     use webpki::Error;
-    let chain: Vec<_> =
-        presented.iter().filter_map(|der| Some(X509Certificate::from_der(der).ok()?.1)).collect();
     let subject = |found: Option<&X509Certificate<'_>>| found.map(|link| clean(&link.subject().to_string()));
     let fault = match error {
         Error::CertExpired { not_after, .. } => {
@@ -32,7 +30,7 @@ pub(crate) fn words(error: &webpki::Error, presented: &[CertificateDer<'_>]) -> 
             not_yet_valid(subject(chain.iter().find(begins)).as_deref(), *not_before)
         }
         Error::CertNotValidForName(context) => wrong_name(&context.expected, &context.presented),
-        Error::UnknownIssuer => unknown_issuer(&chain),
+        Error::UnknownIssuer => unknown_issuer(chain),
         Error::InvalidSignatureForPublicKey => BAD_SIGNATURE.to_owned(),
         Error::UnsupportedSignatureAlgorithmContext(context) => {
             unsupported_algorithm(&context.signature_algorithm_id)
@@ -150,6 +148,13 @@ fn unknown_issuer(chain: &[X509Certificate<'_>]) -> String {
     format!("the issuer {issuer} is unknown: the chain leads to none of this machine's trusted roots")
 }
 
+/// The chain ends at a root of this name, and this machine trusts another one of that name.
+pub(super) fn other_root(name: &str) -> String {
+    format!(
+        "certificate: the issuer {name} is unknown: this machine trusts a root of that name with another key"
+    )
+}
+
 /// A name out of `DnsName("a.example")` or `IpAddress(192.0.2.1)`; returns None if it is a name of another kind.
 fn bare(name: &str) -> Option<&str> {
     let inner = name.strip_prefix("DnsName(").or_else(|| name.strip_prefix("IpAddress("))?;
@@ -182,8 +187,11 @@ fn is_at(timestamp: i64, at: UnixTime) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::CertificateDer;
     use webpki::{Error, InvalidNameContext, KeyUsage, RequiredEkuNotFoundContext};
     use webpki::{UnsupportedSignatureAlgorithmContext, UnsupportedSignatureAlgorithmForPublicKeyContext};
+
+    use x509_parser::prelude::FromDer as _;
 
     use super::*;
     use crate::text::is_plain;
@@ -194,7 +202,8 @@ mod tests {
     const RSA: [u8; 11] = [6, 9, 42, 134, 72, 134, 247, 13, 1, 1, 1];
 
     fn check(error: &Error, presented: &[CertificateDer<'_>], expected: &str) {
-        let said = words(error, presented);
+        let parsed: Vec<_> = presented.iter().map(|der| X509Certificate::from_der(der).unwrap().1).collect();
+        let said = words(error, &parsed);
         assert!(is_plain(&said), "{said}");
         assert_eq!(said, expected, "{error:?}");
     }

@@ -8,6 +8,7 @@ use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::digest::sha256;
+use super::links::{is_signed_by, issuer_key_id, key_id, sequence};
 use super::microsoft::{microsoft_intermediates, microsoft_roots};
 use super::refusal;
 use super::validity::Validity;
@@ -83,6 +84,8 @@ pub struct Root {
 pub struct Roots {
     anchors: Vec<TrustAnchor<'static>>,
     known: Vec<Root>,
+    /// The identifiers of the anchors' keys, of those that have one.
+    key_ids: Vec<Option<Vec<u8>>>,
 }
 
 /// The lists that determine a root's kind.
@@ -171,6 +174,7 @@ impl Roots {
             kind: lists.root_kind(certificate, &anchor),
             validity: Validity::from(&parsed),
         });
+        self.key_ids.push(key_id(&parsed).map(<[u8]>::to_vec));
         self.anchors.push(anchor.to_owned());
         Ok(())
     }
@@ -192,6 +196,18 @@ impl Roots {
         let longest =
             same.iter().max_by_key(|root| (root.validity.contains(now), root.validity.not_after()))?;
         Some(Root { kind, ..(*longest).clone() })
+    }
+
+    /// Whether a certificate's issuer has the name of a root, but neither a root's key nor its identifier.
+    pub(super) fn knows_issuer_by_another_key(&self, certificate: &X509Certificate<'_>) -> bool {
+        let issuer = certificate.issuer().as_raw();
+        let same_name = self.anchors.iter().zip(&self.key_ids);
+        let mut same_name = same_name.filter(|(known, _)| sequence(&known.subject) == issuer).peekable();
+        let is_issuer = |known: &TrustAnchor<'_>, key_id: Option<&[u8]>| {
+            key_id.is_some_and(|id| issuer_key_id(certificate) == Some(id))
+                || is_signed_by(certificate, &sequence(&known.subject_public_key_info))
+        };
+        same_name.peek().is_some() && !same_name.any(|(known, key_id)| is_issuer(known, key_id.as_deref()))
     }
 
     /// The kind of the root at the end of a verified path. `None` if it isn't in this set.

@@ -166,7 +166,7 @@ fn socks(error: &tokio_socks::Error) -> Reason {
 fn chain(error: &ChainError) -> Reason {
     match error {
         ChainError::Refused { error, .. } => certificate(error),
-        ChainError::Weak(_) => Reason::WeakKey,
+        ChainError::Weak { .. } => Reason::WeakKey,
         ChainError::Incomplete { .. } => Reason::IncompleteChain,
         ChainError::IssuerHostNotAllowed { .. } => Reason::UnknownIssuer,
         ChainError::RootExpired { .. } => Reason::Expired,

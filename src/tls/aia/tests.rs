@@ -1,5 +1,7 @@
 //! Completion of chains without a fetch, and for how long.
 
+mod completion;
+
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -25,6 +27,10 @@ fn presented(certificates: &[&CertificateDer<'static>]) -> PresentedChain {
     }
 }
 
+fn url(text: &str) -> ProbeUrl {
+    ProbeUrl::parse(text).unwrap()
+}
+
 /// Verifies a chain `days` from now: whether it was completed, or else the error and whether a fetch may change
 /// it.
 fn verify(verifier: &ChainVerifier, chain: &PresentedChain, days: i64) -> Result<bool, (ChainError, bool)> {
@@ -38,14 +44,14 @@ fn verify(verifier: &ChainVerifier, chain: &PresentedChain, days: i64) -> Result
 fn a_cached_issuer_is_dropped_when_it_expires() {
     let root = root("Root", (-100, 100));
     let ca = intermediate_ca("CA", (-20, 5), &root);
-    let chain = presented(&[&leaf_with_ca_issuers((-10, 10), &ca, URL)]);
+    let chain = presented(&[&leaf_with_ca_issuers((-10, 10), &ca, &[URL])]);
     let issuers = Arc::new(AiaIssuers::new(Vec::new()));
     let verifier = verifier(&root, &issuers);
     let lacks = |result| {
         matches!(result, Err((ChainError::Refused { error: webpki::Error::UnknownIssuer, .. }, true)))
     };
     assert!(lacks(verify(&verifier, &chain, 0)), "nothing is known yet");
-    issuers.cache_issuers(&chain, &[ca.der().clone()]);
+    issuers.cache(&url(URL), &[ca.der().clone()]);
     assert!(matches!(verify(&verifier, &chain, 0), Ok(true)));
     assert!(matches!(verify(&verifier, &chain, 5), Ok(true)));
     assert!(lacks(verify(&verifier, &chain, 6)), "what was kept has expired: another is to be fetched");
@@ -59,15 +65,15 @@ fn an_issuer_is_fetched_again_if_another_key_could_help() {
     let (old, new) = (intermediate_ca("CA", (-20, 50), &root), intermediate_ca("CA", (-20, 50), &root));
     let issuers = Arc::new(AiaIssuers::new(Vec::new()));
     let verifier = verifier(&root, &issuers);
-    let of_new = presented(&[&leaf_with_ca_issuers((-10, 10), &new, URL)]);
-    issuers.cache_issuers(&of_new, &[old.der().clone()]);
+    let of_new = presented(&[&leaf_with_ca_issuers((-10, 10), &new, &[URL])]);
+    issuers.cache(&url(URL), &[old.der().clone()]);
     let verdict = verify(&verifier, &of_new, 0);
     let bad_signature = webpki::Error::InvalidSignatureForPublicKey;
     assert!(
         matches!(&verdict, Err((ChainError::Refused { error, .. }, true)) if *error == bad_signature),
         "{verdict:?}"
     );
-    let expired = presented(&[&leaf_with_ca_issuers((-10, 2), &old, URL)]);
+    let expired = presented(&[&leaf_with_ca_issuers((-10, 2), &old, &[URL])]);
     let verdict = verify(&verifier, &expired, 3);
     let error = matches!(
         &verdict,
@@ -95,16 +101,14 @@ fn the_least_recently_used_issuer_is_evicted() {
     let root = root("Root", (-100, 100));
     let ca = intermediate_ca("CA", (-20, 50), &root);
     let issuers = AiaIssuers::new(Vec::new());
-    let at = |n: usize| {
-        presented(&[&leaf_with_ca_issuers((-10, 10), &ca, &format!("http://aia.pki.lab/{n}.crt"))])
-    };
-    let chains: Vec<PresentedChain> = (0..=MAX_CACHED.get()).map(at).collect();
+    let at = |n: usize| format!("http://aia.pki.lab/{n}.crt");
+    let chain = |n: usize| presented(&[&leaf_with_ca_issuers((-10, 10), &ca, &[&at(n)])]);
     let embedded = issuers.embedded.len();
-    let is_cached = |n: usize| issuers.known(&chains[n], unix(0)).len() > embedded;
-    for chain in &chains[..MAX_CACHED.get()] {
-        issuers.cache_issuers(chain, &[ca.der().clone()]);
+    let is_cached = |n: usize| issuers.known(&chain(n), unix(0)).len() > embedded;
+    for n in 0..MAX_CACHED.get() {
+        issuers.cache(&url(&at(n)), &[ca.der().clone()]);
     }
     assert!(is_cached(0)); // used again
-    issuers.cache_issuers(&chains[MAX_CACHED.get()], &[ca.der().clone()]);
+    issuers.cache(&url(&at(MAX_CACHED.get())), &[ca.der().clone()]);
     assert_eq!([0, 1, 2, MAX_CACHED.get()].map(is_cached), [true, false, true, true]);
 }

@@ -8,7 +8,8 @@ use rustls::pki_types::TrustAnchor;
 use super::*;
 use crate::config::TlsConfig;
 use crate::tls::fixture::{
-    Ca, DAY, Days, HOST, cross_signed, intermediate_ca, leaf, moment, renewed, root, unix,
+    Ca, DAY, Days, HOST, cross_signed, intermediate_ca, leaf, leaf_naming_its_issuers_key, moment, renewed,
+    root, unix,
 };
 
 const LONG: Days = (-1000, 1000);
@@ -186,4 +187,37 @@ fn a_refusal_reports_the_chains_error() {
         matches!(verdict, Err(ChainError::Refused { error: webpki::Error::CertExpired { .. }, .. })),
         "{verdict:?}"
     );
+}
+
+/// A company's root that was made anew under its old name is unknown where only the old one is trusted: no signature
+/// is bad. A signature that claims a trusted root's very key and isn't its own is.
+#[test]
+fn a_root_made_anew_under_its_old_name_is_unknown() {
+    let (old, new) = (root("Root", LONG), root("Root", LONG));
+    let ca = intermediate_ca("CA", LONG, &new);
+    let (direct, below) = (leaf((-10, 10), &new), leaf((-10, 10), &ca));
+    let strange = intermediate_ca("CA", LONG, &old);
+    let unknown = "certificate: the issuer CN=Root is unknown: this machine trusts a root of that name with another key";
+    let bad = "certificate: a signature does not match the key of its signer";
+    let mut forged = leaf_naming_its_issuers_key((-10, 10), &old).to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let forged = Der::from(forged);
+    let cases: [(&str, &[&Der], &str); 7] = [
+        ("the leaf alone", &[&direct], unknown),
+        ("with its root", &[&direct, new.der()], unknown),
+        ("below an intermediate", &[&below, ca.der()], unknown),
+        ("below an intermediate, with its root", &[&below, ca.der(), new.der()], unknown),
+        ("below an intermediate, with the old root", &[&below, ca.der(), old.der()], unknown),
+        ("another intermediate of the same name", &[&below, strange.der()], bad),
+        ("a forged leaf that names the old root's key", &[&forged], bad),
+    ];
+    let store = Store { system: slice::from_ref(old.der()), ..Store::default() };
+    for (what, chain, expected) in cases {
+        let error = store.verify(chain, &[]).unwrap_err();
+        assert_eq!(error.to_string(), expected, "{what}");
+        assert_eq!(error.is_unknown_issuer(), expected == unknown, "{what}");
+    }
+    let both = [old.der().clone(), new.der().clone()];
+    let both = Store { system: &both, ..Store::default() };
+    assert!(both.verify(&[&below, ca.der()], &[]).is_ok(), "both are trusted");
 }

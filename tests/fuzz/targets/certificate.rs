@@ -1,11 +1,11 @@
-//! Any bytes as a certificate: its fields, its URLs, and its verification as a chain.
+//! Any bytes as a certificate or a message of several: their fields, their URLs, and their verification as a chain.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use defender_exporter::config::TlsConfig;
 use defender_exporter::revocation::{Certificate, Issuer, SignedObjects};
-use defender_exporter::tls::{AiaIssuers, ChainVerifier, PresentedChain, Roots};
+use defender_exporter::tls::{AiaIssuers, ChainVerifier, PresentedChain, Roots, issuer_certificates};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 static JUDGE: LazyLock<(ChainVerifier, SignedObjects)> = LazyLock::new(|| {
@@ -22,7 +22,9 @@ pub fn run(bytes: &[u8]) {
     let _ = Issuer::from_certificate(bytes);
     let _ = objects.check_certificate(bytes);
     let der = CertificateDer::from(bytes).into_owned();
-    let presented = PresentedChain { certificates: vec![der.clone(), der], stapled: Vec::new() };
+    let mut certificates = vec![der.clone(), der];
+    certificates.extend(issuer_certificates::read(bytes).unwrap_or_default());
+    let presented = PresentedChain { certificates, stapled: Vec::new() };
     let name = ServerName::try_from("wdcp.microsoft.com").unwrap();
     let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
     let trusted = judge.verify(&presented, &name, now).is_ok();

@@ -166,7 +166,7 @@ fn chain_errors() {
         check(Tls, ChainError::refused(error, &[]), expected);
     }
     let (issuer, url, why) = (String::new(), String::new(), String::new());
-    check(Tls, ChainError::Weak(String::new()), Reason::WeakKey);
+    check(Tls, ChainError::Weak { words: String::new(), of_leaf: true }, Reason::WeakKey);
     check(
         Tls,
         ChainError::IssuerHostNotAllowed { issuer: String::new(), url: String::new() },

@@ -1,0 +1,211 @@
+//! Why a chain isn't trusted, and which of several reasons to report. Pure. `refusal.rs` has the words.
+
+use std::time::SystemTime;
+
+use x509_parser::der_parser::oid;
+use x509_parser::prelude::X509Certificate;
+use x509_parser::public_key::PublicKey;
+
+use super::links::signed;
+use super::{Root, Roots, refusal};
+use crate::clock::rfc3339;
+use crate::text::clean;
+
+/// The minimum RSA key length, in bits (CA/Browser Forum Baseline Requirements, section 6.1.5).
+const MIN_RSA_BITS: usize = 2048;
+
+/// Why a chain isn't trusted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChainError {
+    /// Path building or verification failed.
+    #[error("{words}")]
+    Refused {
+        /// The library's error.
+        error: webpki::Error,
+        /// The error as a message.
+        words: String,
+    },
+    /// A key or digest is too weak.
+    #[error("certificate: {words}")]
+    Weak {
+        /// Whose, and what is the least.
+        words: String,
+        /// Whether it is the leaf's, so that no other issuer could help.
+        of_leaf: bool,
+    },
+    /// The root has expired. Path building ignores an anchor's dates (RFC 5280, section 6.1.1), but Windows
+    /// checks them.
+    #[error("certificate: the root {root} expired at {}", rfc3339(*.at))]
+    RootExpired {
+        /// Its name.
+        root: String,
+        /// The end of its validity.
+        at: SystemTime,
+    },
+    /// The root is not valid yet.
+    #[error("certificate: the root {root} is not valid before {}", rfc3339(*.at))]
+    RootNotYetValid {
+        /// Its name.
+        root: String,
+        /// The beginning of its validity.
+        at: SystemTime,
+    },
+    /// An intermediate is missing and could not be fetched.
+    #[error("certificate: missing intermediate {issuer}, and fetching it from {url} failed: {why}")]
+    Incomplete {
+        /// Who is missing.
+        issuer: String,
+        /// Where it should be.
+        url: String,
+        /// Why the fetch failed.
+        why: String,
+    },
+    /// The clock is set before 1970.
+    #[error("certificate: the clock can't be read")]
+    NoTime,
+    /// The chain ends at no trusted root, and the host of the missing issuer isn't allowed.
+    #[error(
+        "certificate: unknown issuer {issuer}; {url} is not queried, since its host is not in `tls.issuer_hosts`"
+    )]
+    IssuerHostNotAllowed {
+        /// Who is missing.
+        issuer: String,
+        /// Where it should be.
+        url: String,
+    },
+}
+
+impl ChainError {
+    /// Wraps an error of path building or verification of these certificates, leaf first.
+    #[must_use]
+    pub fn refused(error: webpki::Error, chain: &[X509Certificate<'_>]) -> Self {
+        Self::Refused { words: refusal::words(&error, chain), error }
+    }
+
+    /// A completed handshake without certificates, which no server can bring about: sessions aren't resumed.
+    #[must_use]
+    pub fn no_certificates() -> Self {
+        Self::refused(webpki::Error::UnknownIssuer, &[])
+    }
+
+    /// Whether the chain leads to no trusted root.
+    pub(super) const fn is_unknown_issuer(&self) -> bool {
+        matches!(self, Self::Refused { error: webpki::Error::UnknownIssuer, .. })
+    }
+
+    /// Whether an intermediate that the server didn't present could change the verdict.
+    pub(super) const fn may_lack_issuers(&self) -> bool {
+        use webpki::Error::{InvalidSignatureForPublicKey, UnknownIssuer};
+        matches!(
+            self,
+            Self::Refused { error: UnknownIssuer | InvalidSignatureForPublicKey, .. }
+                | Self::Weak { of_leaf: false, .. }
+        )
+    }
+
+    /// Whether the leaf itself is at fault, so that no issuer could help.
+    pub(super) const fn is_of_leaf(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { error: webpki::Error::CertNotValidForName(_), .. }
+                | Self::Weak { of_leaf: true, .. }
+        )
+    }
+
+    /// Whether other issuers could change the verdict on a chain that known issuers complete. False if a date is
+    /// wrong, which it can only be in a presented certificate.
+    pub(super) const fn may_have_outdated_issuers(&self) -> bool {
+        use webpki::Error::{CertExpired, CertNotValidYet};
+        let is_date =
+            matches!(self, Self::Refused { error: CertExpired { .. } | CertNotValidYet { .. }, .. });
+        !is_date && !self.is_of_leaf()
+    }
+
+    /// Adds words to those of a refusal.
+    pub(super) fn and(self, more: &str) -> Self {
+        let and = |words: &str| format!("{words}; {more}");
+        match self {
+            Self::Refused { error, words } => Self::Refused { error, words: and(&words) },
+            Self::Weak { words, of_leaf } => Self::Weak { words: and(&words), of_leaf },
+            other => other,
+        }
+    }
+}
+
+/// A root out of its validity, and the error that it caused.
+pub(super) struct InvalidRoot {
+    pub(super) error: webpki::Error,
+    pub(super) root: Root,
+}
+
+/// Chooses the error to report of a chain whose names link these certificates, leaf first. A weak key or digest
+/// causes generic errors, so it is reported in their place. `invalid` is the last root out of its validity.
+pub(super) fn chain_error(
+    error: webpki::Error,
+    invalid: Option<InvalidRoot>,
+    links: &[X509Certificate<'_>],
+    roots: &Roots,
+) -> ChainError {
+    use webpki::Error;
+    match (&error, invalid) {
+        (Error::CertExpired { .. }, Some(InvalidRoot { error: caused, root })) if error == caused => {
+            ChainError::RootExpired { root: root.name, at: root.validity.not_after() }
+        }
+        (Error::CertNotValidYet { .. }, Some(InvalidRoot { error: caused, root })) if error == caused => {
+            ChainError::RootNotYetValid { root: root.name, at: root.validity.not_before() }
+        }
+        (Error::CertExpired { .. } | Error::CertNotValidYet { .. } | Error::CertNotValidForName(_), _) => {
+            ChainError::refused(error, links)
+        }
+        _ => weak(links)
+            .or_else(|| other_root(&error, links, roots))
+            .unwrap_or_else(|| ChainError::refused(error, links)),
+    }
+}
+
+/// A chain that is sound in itself but ends at a root that only shares its name with a trusted one, such as a
+/// company's root that was made anew: its issuer is unknown, and no signature is bad.
+fn other_root(error: &webpki::Error, links: &[X509Certificate<'_>], roots: &Roots) -> Option<ChainError> {
+    use webpki::Error;
+    if !matches!(
+        error,
+        Error::InvalidSignatureForPublicKey | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
+    ) {
+        return None;
+    }
+    let top = signed(links).into_iter().find(|link| roots.knows_issuer_by_another_key(link))?;
+    let words = refusal::other_root(&clean(&top.issuer().to_string()));
+    Some(ChainError::Refused { error: Error::UnknownIssuer, words })
+}
+
+fn weak(links: &[X509Certificate<'_>]) -> Option<ChainError> {
+    links
+        .iter()
+        .enumerate()
+        .find_map(|(n, link)| Some(ChainError::Weak { words: weakness(link)?, of_leaf: n == 0 }))
+}
+
+/// Describes a certificate's weak key or digest. Ignores the signature of a self-signed certificate, which proves
+/// nothing.
+pub(super) fn weakness(certificate: &X509Certificate<'_>) -> Option<String> {
+    let subject = certificate.subject();
+    if let Ok(PublicKey::RSA(key)) = certificate.public_key().parsed()
+        && key.key_size() < MIN_RSA_BITS
+    {
+        let bits = key.key_size();
+        return Some(format!("{subject} has an RSA key of {bits} bits; {MIN_RSA_BITS} are the least"));
+    }
+    let digest = outdated_digest(certificate).filter(|_| subject != certificate.issuer())?;
+    Some(format!("{subject} is signed with {digest}"))
+}
+
+/// The digest of the certificate's signature, if it is obsolete (RFC 3279, section 2.2).
+fn outdated_digest(certificate: &X509Certificate<'_>) -> Option<&'static str> {
+    let outdated = [
+        (oid!(1.2.840.113549.1.1.4), "MD5"),
+        (oid!(1.2.840.113549.1.1.5), "SHA-1"),
+        (oid!(1.2.840.10045.4.1), "SHA-1"),
+    ];
+    let algorithm = &certificate.signature_algorithm.algorithm;
+    outdated.into_iter().find(|(oid, _)| oid == algorithm).map(|(_, name)| name)
+}
