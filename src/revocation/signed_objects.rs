@@ -15,7 +15,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certific
 
 use super::crl::CrlProblem;
 use super::{Cause, Issuer, crl};
-use crate::observation::VerifiedPath;
+use crate::observation::{Anchor, VerifiedPath};
 use crate::tls::signature::Signed;
 use crate::tls::{RootKind, Roots};
 
@@ -29,8 +29,17 @@ const MAX_ISSUERS_PER_NAME: usize = 8;
 #[derive(Debug)]
 pub struct SignedObjects {
     trusted: Arc<Roots>,
-    roots: BTreeMap<Vec<u8>, Vec<Issuer>>,
+    roots: BTreeMap<Vec<u8>, Vec<Signer>>,
     seen_issuers: Mutex<LruCache<Vec<u8>, Vec<Issuer>>>,
+}
+
+/// A possible signer of an object.
+#[derive(Clone, Debug)]
+struct Signer {
+    issuer: Issuer,
+    /// Whether what it signs may be learned as an issuer: not below a private root, since a TLS inspector's CAs may
+    /// copy the names of genuine issuers.
+    is_genuine: bool,
 }
 
 /// Why an object is refused.
@@ -62,12 +71,14 @@ impl SignedObjects {
     /// Creates a verifier that knows the roots.
     #[must_use]
     pub fn new(roots: &Arc<Roots>) -> Self {
-        let mut by_name: BTreeMap<Vec<u8>, Vec<Issuer>> = BTreeMap::new();
-        let issuers = roots.anchors().iter().filter_map(|anchor| {
-            Issuer::from_anchor(anchor.subject.as_ref(), anchor.subject_public_key_info.as_ref()).ok()
+        let mut by_name: BTreeMap<Vec<u8>, Vec<Signer>> = BTreeMap::new();
+        let signers = roots.anchors().iter().filter_map(|anchor| {
+            let is_genuine = is_genuine(roots, &Anchor::from(anchor));
+            let issuer = Issuer::from_anchor(&anchor.subject, &anchor.subject_public_key_info);
+            Some(Signer { issuer: issuer.ok()?, is_genuine })
         });
-        for issuer in issuers {
-            by_name.entry(issuer.name().to_vec()).or_default().push(issuer);
+        for signer in signers {
+            by_name.entry(signer.issuer.name().to_vec()).or_default().push(signer);
         }
         Self {
             trusted: Arc::clone(roots),
@@ -83,8 +94,8 @@ impl SignedObjects {
     pub fn check_crl(&self, der: &[u8], now: SystemTime) -> Result<(), ObjectError> {
         let (_, list) = CertificateRevocationList::from_der(der)
             .map_err(|error| ObjectError::Malformed(error.to_string()))?;
-        let issuers = self.issuers_named(list.issuer().as_raw());
-        if issuers.is_empty() {
+        let signers = self.signers_named(list.issuer().as_raw());
+        if signers.is_empty() {
             let ended = crl::freshness(der).map(|freshness| freshness.next_update.filter(|at| *at <= now));
             return match ended {
                 Ok(None) => Ok(()),
@@ -92,10 +103,11 @@ impl SignedObjects {
                 Err(problem) => list_error(&problem),
             };
         }
-        signed_by_any(&issuers, |issuer| match crl::verify_object(der, issuer, now) {
+        signed_by_any(&signers, |issuer| match crl::verify_object(der, issuer, now) {
             Ok(_) => Ok(()),
             Err(problem) => list_error(&problem),
-        })
+        })?;
+        Ok(())
     }
 
     /// Verifies an issuer's certificate in the same way, and caches it as an issuer if it is genuine.
@@ -105,25 +117,25 @@ impl SignedObjects {
     pub fn check_certificate(&self, der: &[u8]) -> Result<(), ObjectError> {
         let (_, certificate) =
             X509Certificate::from_der(der).map_err(|error| ObjectError::Malformed(error.to_string()))?;
-        let issuers = self.issuers_named(certificate.issuer().as_raw());
-        if issuers.is_empty() {
+        let signers = self.signers_named(certificate.issuer().as_raw());
+        if signers.is_empty() {
             return Ok(());
         }
         let signed = AnyRef::from_der(der)
             .and_then(|certificate| certificate.sequence(Signed::read))
             .map_err(|error| ObjectError::Malformed(error.to_string()))?;
-        signed_by_any(&issuers, |issuer| {
+        let found = signed_by_any(&signers, |issuer| {
             issuer.verify(&signed).map_err(|error| ObjectError::BadSignature(error.to_string()))
         })?;
-        self.add_issuer(der);
+        if found.is_some_and(|signer| signer.is_genuine) {
+            self.add_issuer(der);
+        }
         Ok(())
     }
 
-    /// Caches the issuers of a path to a genuine or public root. Ignores private roots, since a TLS inspector's
-    /// CAs may copy the names of genuine issuers.
+    /// Caches the issuers of a path to a genuine or public root, no others (see [`Signer`]).
     pub fn add_issuers(&self, path: &VerifiedPath) {
-        let kind = self.trusted.kind(&path.anchor);
-        if kind.is_some_and(|kind| kind < RootKind::Private) {
+        if is_genuine(&self.trusted, &path.anchor) {
             path.certificates.iter().skip(1).for_each(|certificate| self.add_issuer(certificate));
         }
     }
@@ -141,21 +153,26 @@ impl SignedObjects {
         same_name.push(issuer);
     }
 
-    /// All issuers with this name.
-    fn issuers_named(&self, name: &[u8]) -> Vec<Issuer> {
+    /// All signers with this name.
+    fn signers_named(&self, name: &[u8]) -> Vec<Signer> {
         let roots = self.roots.get(name).into_iter().flatten().cloned();
-        roots.chain(self.seen_issuers.lock().get(name).into_iter().flatten().cloned()).collect()
+        let seen = self.seen_issuers.lock().get(name).cloned().unwrap_or_default();
+        roots.chain(seen.into_iter().map(|issuer| Signer { issuer, is_genuine: true })).collect()
     }
 }
 
-/// Succeeds if the check succeeds for any issuer; otherwise returns the last error.
+fn is_genuine(roots: &Roots, anchor: &Anchor) -> bool {
+    roots.kind(anchor).is_some_and(|kind| kind < RootKind::Private)
+}
+
+/// The first signer for which the check succeeds; otherwise returns the last error.
 fn signed_by_any(
-    issuers: &[Issuer],
+    signers: &[Signer],
     mut check: impl FnMut(&Issuer) -> Result<(), ObjectError>,
-) -> Result<(), ObjectError> {
-    let mut outcome = Ok(());
-    for issuer in issuers {
-        outcome = check(issuer);
+) -> Result<Option<&Signer>, ObjectError> {
+    let mut outcome = Ok(None);
+    for signer in signers {
+        outcome = check(&signer.issuer).map(|()| Some(signer));
         if outcome.is_ok() {
             break;
         }

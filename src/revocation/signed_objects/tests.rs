@@ -49,6 +49,20 @@ fn an_inspectors_ca_with_a_genuine_name_is_ignored() {
     assert_eq!(verdict(&objects, &crl(&mirrored)), "bad signature");
 }
 
+/// Nor does such a CA's certificate that an inspector serves in place of a genuine one.
+#[test]
+fn a_certificate_below_a_private_root_teaches_nothing() {
+    let (genuine, inspector) = (root("Genuine", LONG), root("Inspector", LONG));
+    let (ca, mirrored) =
+        (intermediate_ca("Update CA", LONG, &genuine), intermediate_ca("Update CA", LONG, &inspector));
+    let objects = objects(&genuine, &inspector);
+    assert_eq!(objects.check_certificate(mirrored.der()), Ok(()), "a root of this machine has signed it");
+    assert_eq!(verdict(&objects, &crl(&ca)), "genuine", "its issuer isn't known yet");
+    assert_eq!(objects.check_certificate(ca.der()), Ok(()));
+    assert_eq!(verdict(&objects, &crl(&ca)), "genuine");
+    assert_eq!(verdict(&objects, &crl(&mirrored)), "bad signature");
+}
+
 #[test]
 fn every_key_of_a_name_is_tried() {
     let (genuine, inspector) = (root("Genuine", LONG), root("Inspector", LONG));
