@@ -25,7 +25,7 @@ use super::{
 };
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Phase};
-use crate::tls::FetchIssuer;
+use crate::tls::{ChainError, FetchIssuer};
 
 /// The maximum number of redirects.
 const MAX_REDIRECTS: usize = 3;
@@ -215,9 +215,11 @@ impl Fetcher {
         url: &ProbeUrl,
         stream: BoxedStream,
     ) -> Result<TlsStream<BoxedStream>, Failure> {
-        let handshake = self.tls.handshake(server_name(url), stream, self.tls.verifier());
+        let (host, verifier) = (server_name(url), self.tls.verifier());
+        let handshake = self.tls.handshake(host, stream, Arc::clone(&verifier));
         let unverified = clock.phase(Phase::Tls, handshake).await?;
-        let trusted = self.tls.verify_chain(&unverified, self, clock.deadline()).await;
+        let trusted = self.tls.verify_chain(host, &verifier, self, clock.deadline()).await;
+        let trusted = trusted.unwrap_or_else(|| Err(ChainError::no_certificates()));
         let trusted = trusted.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
         Ok(unverified.into_stream(&trusted))
     }

@@ -19,7 +19,8 @@ use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
 use crate::text::without_brackets;
 use crate::tls::{
-    AiaIssuers, CapturingVerifier, ChainError, ChainVerifier, IssuerSource, Roots, TrustedChain,
+    AiaIssuers, CapturedChain, CapturingVerifier, ChainError, ChainVerifier, IssuerSource, Roots,
+    TrustedChain,
 };
 
 /// The configuration that all handshakes share.
@@ -33,8 +34,6 @@ pub struct TlsClient {
 /// stream.
 pub(crate) struct UnverifiedTls {
     stream: TlsStream<BoxedStream>,
-    name: ServerName<'static>,
-    verifier: Arc<CapturingVerifier>,
 }
 
 impl TlsClient {
@@ -75,11 +74,13 @@ impl TlsClient {
         config.dangerous().set_certificate_verifier(Arc::<CapturingVerifier>::clone(&verifier));
         let (stream, first) = RecordingStream::new(stream);
         let stream: BoxedStream = Box::new(stream);
-        let connected = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await;
-        match (connected, verifier.captured().map(|recorded| &recorded.verdict)) {
-            (Ok(stream), _) => Ok(UnverifiedTls { stream, name, verifier }),
+        let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        match (connected, verifier.captured()) {
+            (Ok(stream), _) => Ok(UnverifiedTls { stream }),
             // The chain's error is more specific than the handshake error that it caused.
-            (Err(_), Some(Err(refused))) => Err(PhaseError::Chain(refused.clone())),
+            (Err(_), Some(CapturedChain { verdict: Err(refused), may_be_completed: false, .. })) => {
+                Err(PhaseError::Chain(refused.clone()))
+            }
             (Err(error), _) => match first.protocol() {
                 None | Some(PeerProtocol::Tls | PeerProtocol::TlsAlert) => Err(PhaseError::Io(error)),
                 Some(spoken) => Err(PhaseError::OtherProtocol { expected: "TLS", spoken }),
@@ -87,25 +88,23 @@ impl TlsClient {
         }
     }
 
-    /// Verifies the captured chain. Fetches missing issuers through `fetcher` if they may change the verdict:
-    /// outside the phase's time, until `deadline` at the latest.
+    /// Verifies the chain that was captured in a handshake with a server named `host`, completed or not. Fetches
+    /// missing issuers through `fetcher` if they may change the verdict: outside the phase's time, until `deadline`
+    /// at the latest. `None` if the handshake failed before the server's certificates.
     pub(crate) async fn verify_chain(
         &self,
-        unverified: &UnverifiedTls,
+        host: &str,
+        verifier: &CapturingVerifier,
         fetcher: &Fetcher,
         deadline: Instant,
-    ) -> Result<TrustedChain, ChainError> {
-        let Some(captured) = unverified.verifier.captured() else {
-            // Unreachable: without resumption, a completed handshake has the server's certificates.
-            return Err(ChainError::refused(webpki::Error::UnknownIssuer, &[]));
-        };
-        if captured.may_be_completed {
-            return self
-                .chain_verifier
-                .complete(captured, &unverified.name, IssuerSource { fetcher, clock: self.clock, deadline })
-                .await;
+    ) -> Option<Result<TrustedChain, ChainError>> {
+        let captured = verifier.captured()?;
+        let name = ServerName::try_from(host).ok()?;
+        if !captured.may_be_completed {
+            return Some(captured.verdict.clone());
         }
-        captured.verdict.clone()
+        let source = IssuerSource { fetcher, clock: self.clock, deadline };
+        Some(self.chain_verifier.complete(captured, &name, source).await)
     }
 }
 

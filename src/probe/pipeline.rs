@@ -21,9 +21,9 @@ use crate::net::{
     BoxedStream, Dial, Exchange, NamedBy, ReadLimits, RequestTarget, ResponseHead, RouteTaken, build_request,
     server_name,
 };
-use crate::observation::{Failure, HttpFacts, Phase, RangeOutcome};
+use crate::observation::{Failure, FailureReason, HttpFacts, Phase, RangeOutcome};
 use crate::text::clean;
-use crate::tls::TrustedChain;
+use crate::tls::{ChainError, TrustedChain};
 
 /// The maximum size of a body, in bytes. Bodies are read to the end so that the transfer's time is the
 /// service's.
@@ -91,28 +91,23 @@ impl Pipeline<'_> {
         url: &ProbeUrl,
         stream: BoxedStream,
     ) -> Result<(TlsStream<BoxedStream>, Option<Failure>), Failure> {
-        let verifier = self.route_context.tls.verifier();
-        let handshake = self.route_context.tls.handshake(server_name(url), stream, Arc::clone(&verifier));
-        let unverified = run.clock.phase(Phase::Tls, handshake).await;
-        let mut facts = tls::facts(&verifier, unverified.as_ref().ok());
-        let chain = match unverified {
-            Ok(unverified) => {
-                let trusted = self
-                    .route_context
-                    .tls
-                    .verify_chain(&unverified, &self.route_context.fetcher, run.clock.deadline())
-                    .await;
-                let trusted = trusted.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls));
-                trusted.map(|trusted| (unverified, trusted))
-            }
-            Err(failure) => Err(failure),
-        };
-        if let (Some(facts), Ok((_, trusted))) = (&mut facts, &chain) {
+        let (host, verifier) = (server_name(url), self.route_context.tls.verifier());
+        let handshake = self.route_context.tls.handshake(host, stream, Arc::clone(&verifier));
+        let shaken = run.clock.phase(Phase::Tls, handshake).await;
+        let mut facts = tls::facts(&verifier, shaken.as_ref().ok());
+        // A handshake may fail after the server's certificates, which are verified all the same.
+        let (fetcher, deadline) = (&self.route_context.fetcher, run.clock.deadline());
+        let verdict = self.route_context.tls.verify_chain(host, &verifier, fetcher, deadline).await;
+        let verdict = verdict.unwrap_or_else(|| Err(ChainError::no_certificates()));
+        if let (Some(facts), Ok(trusted)) = (&mut facts, &verdict)
+            && shaken.as_ref().err().is_none_or(|failure| failure.reason != FailureReason::BadSignature)
+        {
             tls::add_trusted(facts, trusted, self.endpoint.trust);
         }
         let inspected = facts.as_ref().and_then(|facts| tls::inspected(self.endpoint, facts));
         run.hop.tls = facts;
-        let (unverified, trusted) = chain?;
+        let unverified = shaken?;
+        let trusted = verdict.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
         let refusal = inspected.or_else(|| self.revoked(&trusted));
         Ok((unverified.into_stream(&trusted), refusal))
     }

@@ -1,5 +1,6 @@
 //! Certificate chains: sound, completed, rotated, inspected. Chains with their own defects are in `probe_failures`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,8 @@ use defender_exporter::plan::TargetId;
 use defender_exporter::probe::Prober;
 use defender_exporter::revocation::Status;
 use defender_exporter::verdict::{MapsConnection, MapsProbe, SslOptions, connection};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::lab::Lab;
 use crate::lab::faults::{Fault, Handshake};
@@ -232,6 +235,52 @@ async fn a_silent_issuer_host_costs_no_phase_its_time() {
     assert!(took < limit, "{took:?}, {disturbance}");
     assert_eq!(shown(&observation).0, refused(R::IncompleteChain));
     assert!(observation.facts.timings.total() < scenario.target.timeout / 2, "{observation:?}");
+}
+
+/// The chain that a server presents is verified whatever comes of the handshake.
+#[tokio::test]
+async fn a_handshake_that_dies_later_leaves_the_chain_its_verdict() {
+    let lab = Lab::start().await;
+    let tls12 = &rustls::version::TLS12;
+    let demands = Handshake::DemandsCertificate(tls12);
+    for (n, (flaw, handshake, stalls, expected)) in [
+        (Sound, demands.clone(), false, Shown { reason: Some(R::Alert), ..GOOD }),
+        (WithoutIntermediate, demands.clone(), false, Shown { reason: Some(R::Alert), ..COMPLETED }),
+        (Flaw::Expired, demands, false, refused(R::Expired)),
+        (Sound, Handshake::Only(tls12), true, Shown { reason: Some(R::Timeout), ..GOOD }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let host = format!("dies{n}.lab");
+        let mut scenario = scenario(&lab, &host, Microsoft2011, flaw, Store::Genuine);
+        lab.tls.break_host(&host, handshake);
+        if stalls {
+            scenario = scenario.at(stalling(lab.tls.addr()).await);
+        }
+        let (shown, tls) = shown(&scenario.probe().await);
+        assert_eq!(shown, expected, "{host}: {tls:?}");
+        assert_eq!(tls.root.is_some(), tls.verified, "{host}");
+        assert_eq!(tls.chain_not_after.is_some(), tls.verified, "{host}");
+        assert_eq!(tls.path.is_some(), tls.verified, "{host}");
+    }
+}
+
+/// The way to a TLS server that lets the ClientHello through, and nothing that follows it.
+async fn stalling(server: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(server).await.unwrap();
+        let mut header = [0; 5]; // of a record (RFC 8446, section 5.1)
+        client.read_exact(&mut header).await.unwrap();
+        let mut record = vec![0; u16::from_be_bytes([header[3], header[4]]).into()];
+        client.read_exact(&mut record).await.unwrap();
+        server.write_all(&[&header[..], &record].concat()).await.unwrap();
+        let _ = tokio::io::copy(&mut server, &mut client).await; // until the client goes
+    });
+    address
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
 use crate::lab::dns::Answer;
 use crate::lab::faults::{self, Fault, Handshake};
 use crate::lab::pki::crl::Crl;
-use crate::lab::pki::{Authority, Flaw, Issuer, Signature};
+use crate::lab::pki::{Authority, Flaw, Issuer, Pki, Signature};
 use crate::lab::reply::{End, Reply, Response};
 use crate::lab::revocation::{certificate_response, crl_response};
 use crate::scenario::Scenario;
@@ -178,7 +178,8 @@ fn certificates() -> Vec<Case> {
 
 /// What depends on more than the chain that the server presents.
 fn chains() -> Vec<Case> {
-    let cases: [(&str, Order, R); 4] = [
+    let cases: [(&str, Order, R); 5] = [
+        ("a root that was made anew under its old name", remade, R::UnknownIssuer),
         ("an inspector whom this machine trusts", inspected, R::Intercepted),
         ("a missing intermediate that can't be had", incomplete, R::IncompleteChain),
         ("a missing intermediate in whose place another is", misled, R::IncompleteChain),
@@ -195,6 +196,12 @@ fn chains() -> Vec<Case> {
 fn inspected(lab: &Lab, host: &str, scenario: &mut Scenario) {
     lab.tls.set_authority(host, Authority::Inspector);
     scenario.config.tls.extra_roots = vec![lab.pki.root(Authority::Inspector)];
+}
+
+fn remade(lab: &Lab, host: &str, _: &mut Scenario) {
+    // Elliptic curves' keys are different in each.
+    let anew = Pki::new(lab.pki.now());
+    lab.tls.present(host, anew.identity(host, Authority::EccProduct2018, Flaw::None));
 }
 
 fn incomplete(lab: &Lab, host: &str, _: &mut Scenario) {
