@@ -117,7 +117,10 @@ impl Verification<'_> {
         let leaf_der = presented.certificates.first().ok_or_else(unread)?;
         let invalid_root = RefCell::new(None);
         let refused = |error| PathFault::Webpki(error, invalid_root.take().map(Box::new));
-        let check_root = |path: &webpki::VerifiedPath<'_>| {
+        let check_path = |path: &webpki::VerifiedPath<'_>| {
+            if !path.intermediate_certificates().all(|issuer| may_sign_certificates(&issuer.der())) {
+                return Err(webpki::Error::EndEntityUsedAsCa);
+            }
             let fits = |root: &Root| root.kind <= kind;
             let root = self.roots.find(path.anchor(), self.now).filter(fits);
             let root = root.ok_or(webpki::Error::UnknownIssuer)?;
@@ -134,7 +137,7 @@ impl Verification<'_> {
                 self.now,
                 KeyUsage::server_auth(),
                 None,
-                Some(&check_root),
+                Some(&check_path),
             )
             .map_err(refused)?;
         leaf.verify_is_valid_for_subject_name(self.name).map_err(refused)?;
@@ -160,6 +163,14 @@ enum PathFault {
     Webpki(webpki::Error, Option<Box<InvalidRoot>>),
     /// The leaf's weak key or digest, in words.
     WeakLeaf(String),
+}
+
+/// Whether an issuer's key usage, if it has one, allows it to sign certificates (RFC 5280, section 6.1.4 (n)). webpki doesn't look at
+/// it; Windows and OpenSSL do.
+fn may_sign_certificates(issuer: &CertificateDer<'_>) -> bool {
+    let Ok((_, issuer)) = X509Certificate::from_der(issuer) else { return false };
+    let usage = issuer.key_usage();
+    usage.is_ok_and(|usage| usage.is_none_or(|usage| usage.value.key_cert_sign()))
 }
 
 /// Checks a root's validity, with the errors that path building has for other certificates.

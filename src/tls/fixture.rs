@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CustomExtension,
-    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, PublicKeyData, SerialNumber,
+    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, SerialNumber,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -46,6 +46,18 @@ pub(crate) fn root(name: &str, days: Days) -> Ca {
 /// An intermediate CA.
 pub(crate) fn intermediate_ca(name: &str, days: Days, issuer: &Ca) -> Ca {
     CertifiedIssuer::signed_by(params(name, days, true), KeyPair::generate().unwrap(), issuer).unwrap()
+}
+
+/// The certificate of an intermediate CA with these key usages.
+pub(crate) fn with_usages(
+    ca: &Ca,
+    name: &str,
+    usages: &[KeyUsagePurpose],
+    by: &Ca,
+) -> CertificateDer<'static> {
+    let mut params = params(name, (-1000, 1000), true);
+    params.key_usages = usages.to_vec();
+    signed(&params, ca.key(), by)
 }
 
 /// A renewed root: same name and key, another validity.

@@ -15,7 +15,6 @@ mod feed;
 mod lab;
 mod leak;
 mod model;
-mod rng;
 mod run;
 mod series;
 mod silent_dns;

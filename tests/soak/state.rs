@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::feed::Feed;
-use crate::rng::Rng;
+use crate::lab::rng::Rng;
 
 /// A host and its scheme: its name, and whether TLS is used.
 pub type Server = (String, bool);

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::exporter::{Exporter, Held};
-use crate::rng::Rng;
+use crate::lab::rng::Rng;
 use crate::series::{Scrape, label};
 use crate::world::{INTERVAL, TIMEOUT};
 

@@ -53,10 +53,10 @@ fn the_readme_says_in_numbers_how_sure_the_catalog_is() {
     let of = |confidence| embedded().endpoints.iter().filter(|e| e.confidence == confidence).count();
     let [a, b, c, d] = [Confidence::A, Confidence::B, Confidence::C, Confidence::D].map(of);
     let documented = embedded().endpoints.iter().filter(|e| e.basis == Basis::Document).count();
+    let all = embedded().endpoints.len();
     let numbers = format!(
-        "Of the catalog's {} expected answers {a} rest on two captures or tools since 2023 (confidence A), {b} on one (B), \
-         {c} on older captures (C) and {d} on none (D: inferred); {documented} stand in a document of Microsoft.",
-        embedded().endpoints.len(),
+        "Of the catalog's {all} expected answers {a} rest on two captures or tools since 2023 (confidence A), {b} on one (B), \
+         {c} on older captures (C) and {d} on none (D: inferred). A document of Microsoft confirms {documented} of the {all}.",
     );
     let readme = include_str!("../../../README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(readme.contains(&numbers), "README.md, Limits: {numbers}");

@@ -2,6 +2,7 @@
 
 use std::slice;
 
+use rcgen::KeyUsagePurpose;
 use rustls::crypto::ring;
 use rustls::pki_types::TrustAnchor;
 
@@ -9,7 +10,7 @@ use super::*;
 use crate::config::TlsConfig;
 use crate::tls::fixture::{
     Ca, DAY, Days, HOST, cross_signed, intermediate_ca, leaf, leaf_naming_its_issuers_key, moment, renewed,
-    root, unix,
+    root, unix, with_usages,
 };
 
 const LONG: Days = (-1000, 1000);
@@ -70,6 +71,23 @@ fn an_untrusted_certificate_of_another_host_is_named() {
     let own = Store { genuine: slice::from_ref(root.der()), ..Store::default() };
     let said = own.verify_for("a.example", &[&leaf, ca.der()], &[]).unwrap_err().to_string();
     assert_eq!(said, format!("certificate: {other}"), "once");
+}
+
+#[test]
+fn an_issuer_needs_the_right_to_sign_certificates() {
+    let root = root("Root", LONG);
+    let store = Store { genuine: slice::from_ref(root.der()), ..Store::default() };
+    let check = |usages: &[KeyUsagePurpose], expected: Result<(), &str>| {
+        let ca = intermediate_ca("CA", LONG, &root);
+        let chain = [&leaf(LONG, &ca), &with_usages(&ca, "CA", usages, &root)];
+        let said = store.verify(&chain, &[]).map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(said, expected.map_err(str::to_owned), "{usages:?}");
+    };
+    let no_issuer = "certificate: the chain contains a certificate that was issued by one that is no issuer";
+    check(&[KeyUsagePurpose::KeyCertSign], Ok(()));
+    check(&[], Ok(())); // no extension, no limit
+    check(&[KeyUsagePurpose::CrlSign], Err(no_issuer));
+    check(&[KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment], Err(no_issuer));
 }
 
 #[test]

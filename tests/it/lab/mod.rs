@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod reply;
 pub mod responder;
 pub mod revocation;
+pub mod rng;
 mod tls;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 mod blocked_port;
 mod chromium;
 mod curl;
+mod differential;
 mod firewall;
 mod fleet;
 mod getent;
