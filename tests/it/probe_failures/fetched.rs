@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::cases::{self, Case, Dead, Wrong};
-use super::{FAILURE_PAIRS, FailureReason, Phase, spoil};
+use super::{AT_ONCE, FAILURE_PAIRS, FailureReason, Phase, spoil};
 use crate::fetch::in_place_of_run_out;
 use crate::lab::Lab;
 use crate::scenario::Scenario;
@@ -17,8 +17,6 @@ use crate::scenario::Scenario;
 const WAITING: Duration = Duration::from_secs(3);
 /// For a fetch that ends by itself, however busy the machine.
 const AMPLE: Duration = Duration::from_secs(60);
-/// How many are under way at once: few enough for none to wait for the others' work.
-const AT_ONCE: usize = 8;
 
 /// What can't be met in a fetch: it has no plan that finds an answer or a root wrong, or no scenario here (see
 /// `every_pair_has_a_scenario`).
