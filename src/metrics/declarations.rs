@@ -232,7 +232,7 @@ metrics! {
     CrlNextUpdate: "defender_crl_next_update_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],
         "When the revocation list in use expires (nextUpdate). Afterwards, clients that check revocation fail unless they can fetch a newer list.";
     EndpointState: "defender_endpoint_state", Gauge, Probe, None, ["component", "endpoint", "route", "state"],
-        "State of the endpoint: 1 for one of good, degraded, bad, 0 for the others. bad requires proof of harm; an answer that the catalog isn't sure of degrades nothing. Absent before the first probe, and while the last failure is internal to the exporter's machine.";
+        "State of the endpoint: 1 for one of good, degraded, bad, 0 for the others. bad requires proof of harm; an answer that the catalog isn't sure of degrades nothing. Absent before the first probe, and while the last failure is the exporter's or its machine's (internal, unsupported).";
     EndpointConcern: "defender_endpoint_concern", Gauge, Probe, None, ["component", "endpoint", "route", "concern"],
         "Always 1: what keeps the endpoint from being good (for failure, see defender_probe_failure_reason). Absent while it is good.";
     ComponentAvailable: "defender_component_available", Gauge, All, None, ["component", "route"],

@@ -97,6 +97,8 @@ string_enum! {
         RevocationUnknown = "revocation_unknown",
         /// The certificate is malformed or not valid for TLS servers.
         Invalid = "invalid",
+        /// Windows accepts what the server presents, but the exporter can't verify it. Not a fault of the network.
+        Unsupported = "unsupported",
         /// The response exceeds the size limit.
         TooLarge = "too_large",
         /// A redirect to a host that the genuine service never redirects to.
@@ -177,6 +179,7 @@ pub const FAILURE_PAIRS: &[(Phase, FailureReason)] = {
         (S::Tls, R::Intercepted),
         (S::Tls, R::Revoked),
         (S::Tls, R::Invalid),
+        (S::Tls, R::Unsupported),
         (S::Tls, R::Internal),
         (S::Request, R::Timeout),
         (S::Request, R::Closed),
@@ -379,10 +382,13 @@ impl Observation {
         self.failure.is_none()
     }
 
-    /// Whether the result is about the network, not only about this machine.
+    /// Whether the result is about the network, not only about this machine or this program.
     #[must_use]
     pub fn is_about_network(&self) -> bool {
-        self.failure.as_ref().is_none_or(|failure| failure.reason != FailureReason::Internal)
+        let own = |failure: &Failure| {
+            matches!(failure.reason, FailureReason::Internal | FailureReason::Unsupported)
+        };
+        !self.failure.as_ref().is_some_and(own)
     }
 
     /// Whether the proxy wasn't reached. Over a proxy, phases resolve and connect lead to the proxy, so nothing

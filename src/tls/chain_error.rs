@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
+use x509_parser::der_parser::Oid;
 use x509_parser::der_parser::oid;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{GeneralName, NameConstraints, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
 use super::links::signed;
@@ -33,6 +34,9 @@ pub enum ChainError {
         /// Whether it is the leaf's, so that no other issuer could help.
         of_leaf: bool,
     },
+    /// The chain leads to a trusted root, and Windows accepts what is in it, but this program can't verify it.
+    #[error("certificate: {0}, which this program can't verify; Windows can")]
+    Unsupported(String),
     /// The root has expired. Path building ignores an anchor's dates (RFC 5280, section 6.1.1), but Windows
     /// checks them.
     #[error("certificate: the root {root} expired at {}", rfc3339(*.at))]
@@ -159,6 +163,7 @@ pub(super) fn chain_error(
         }
         _ => weak(links)
             .or_else(|| other_root(&error, links, roots))
+            .or_else(|| unsupported(&error, links, roots))
             .unwrap_or_else(|| ChainError::refused(error, links)),
     }
 }
@@ -176,6 +181,64 @@ fn other_root(error: &webpki::Error, links: &[X509Certificate<'_>], roots: &Root
     let top = signed(links).into_iter().find(|link| roots.knows_issuer_by_another_key(link))?;
     let words = refusal::other_root(&clean(&top.issuer().to_string()));
     Some(ChainError::Refused { error: Error::UnknownIssuer, words })
+}
+
+/// A refusal that is a limit of webpki or ring, of a chain whose last issuer has the name of a trusted root. Otherwise the
+/// root is the reason.
+fn unsupported(error: &webpki::Error, links: &[X509Certificate<'_>], roots: &Roots) -> Option<ChainError> {
+    use webpki::Error;
+    let what = match error {
+        Error::CaUsedAsEndEntity => {
+            let leaf = links.first()?;
+            if !links.iter().any(|link| roots.knows_issuer(link)) {
+                let error = Error::UnknownIssuer;
+                return Some(ChainError::refused(error, links));
+            }
+            format!("the server's certificate {} is that of an authority (CA:TRUE)", subject(leaf))
+        }
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            let (link, algorithm) =
+                links.iter().find_map(|link| Some((link, unsupported_algorithm(link)?)))?;
+            format!("{} has {algorithm}", subject(link))
+        }
+        Error::NameConstraintViolation => {
+            let limited = links.iter().find(|link| has_directory_constraints(link))?;
+            format!("{} limits the names that it issues for by a directory name", subject(limited))
+        }
+        _ => return None,
+    };
+    Some(ChainError::Unsupported(what))
+}
+
+fn subject(certificate: &X509Certificate<'_>) -> String {
+    clean(&certificate.subject().to_string())
+}
+
+/// The algorithm of the certificate's key or signature that Windows supports and ring doesn't.
+fn unsupported_algorithm(certificate: &X509Certificate<'_>) -> Option<&'static str> {
+    const EC_PUBLIC_KEY: Oid<'static> = oid!(1.2.840.10045.2.1);
+    const SECP521R1: Oid<'static> = oid!(1.3.132.0.35);
+    let key = &certificate.public_key().algorithm;
+    let curve = key.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    if key.algorithm == EC_PUBLIC_KEY && curve == Some(SECP521R1) {
+        return Some("a key of the curve P-521");
+    }
+    let algorithms = [
+        (oid!(1.2.840.113549.1.1.10), "a signature by RSASSA-PSS"),
+        (oid!(1.2.840.10045.4.3.4), "a signature by ECDSA with SHA-512"),
+    ];
+    let signature = &certificate.signature_algorithm.algorithm;
+    algorithms.into_iter().find(|(oid, _)| oid == signature).map(|(_, words)| words)
+}
+
+/// Whether the names that an authority may issue for are limited by directory names (RFC 5280, section 4.2.1.10). webpki refuses
+/// every certificate below it.
+fn has_directory_constraints(certificate: &X509Certificate<'_>) -> bool {
+    let Ok(Some(constraints)) = certificate.name_constraints() else { return false };
+    let NameConstraints { permitted_subtrees, excluded_subtrees } = constraints.value;
+    let mut trees = permitted_subtrees.iter().flatten().chain(excluded_subtrees.iter().flatten());
+    trees.any(|tree| matches!(tree.base, GeneralName::DirectoryName(_)))
 }
 
 fn weak(links: &[X509Certificate<'_>]) -> Option<ChainError> {

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CustomExtension,
-    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData, SerialNumber,
+    DistinguishedName, DnType, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    NameConstraints, PublicKeyData, SerialNumber,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -58,6 +59,25 @@ pub(crate) fn with_usages(
     let mut params = params(name, (-1000, 1000), true);
     params.key_usages = usages.to_vec();
     signed(&params, ca.key(), by)
+}
+
+/// An intermediate CA whose names are limited by a directory name, permitted or excluded.
+pub(crate) fn limited_to_directory(name: &str, permitted: bool, issuer: &Ca) -> Ca {
+    let mut params = params(name, (-1000, 1000), true);
+    let mut directory = DistinguishedName::new();
+    directory.push(DnType::OrganizationName, "Example");
+    let trees = vec![GeneralSubtree::DirectoryName(directory)];
+    let (permitted_subtrees, excluded_subtrees) =
+        if permitted { (trees, Vec::new()) } else { (Vec::new(), trees) };
+    params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees });
+    CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), issuer).unwrap()
+}
+
+/// A server's certificate that is marked as an authority.
+pub(crate) fn authority_leaf(issuer: &Ca) -> CertificateDer<'static> {
+    let mut params = params(HOST, (-1000, 1000), false);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    signed(&params, &KeyPair::generate().unwrap(), issuer)
 }
 
 /// A renewed root: same name and key, another validity.

@@ -198,6 +198,11 @@ impl Roots {
         Some(Root { kind, ..(*longest).clone() })
     }
 
+    /// Whether a certificate's issuer has the name of a root.
+    pub(super) fn knows_issuer(&self, certificate: &X509Certificate<'_>) -> bool {
+        self.anchors.iter().any(|known| sequence(&known.subject) == certificate.issuer().as_raw())
+    }
+
     /// Whether a certificate's issuer has the name of a root, but neither a root's key nor its identifier.
     pub(super) fn knows_issuer_by_another_key(&self, certificate: &X509Certificate<'_>) -> bool {
         let issuer = certificate.issuer().as_raw();

@@ -172,6 +172,7 @@ fn chain(error: &ChainError) -> Reason {
         ChainError::RootExpired { .. } => Reason::Expired,
         ChainError::RootNotYetValid { .. } => Reason::NotYetValid,
         ChainError::NoTime => Reason::Internal,
+        ChainError::Unsupported(_) => Reason::Unsupported,
     }
 }
 

@@ -5,12 +5,13 @@ use std::slice;
 use rcgen::KeyUsagePurpose;
 use rustls::crypto::ring;
 use rustls::pki_types::TrustAnchor;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::*;
 use crate::config::TlsConfig;
 use crate::tls::fixture::{
-    Ca, DAY, Days, HOST, cross_signed, intermediate_ca, leaf, leaf_naming_its_issuers_key, moment, renewed,
-    root, unix, with_usages,
+    Ca, DAY, Days, HOST, authority_leaf, cross_signed, intermediate_ca, leaf, leaf_naming_its_issuers_key,
+    limited_to_directory, moment, renewed, root, unix, with_usages,
 };
 
 const LONG: Days = (-1000, 1000);
@@ -71,6 +72,47 @@ fn an_untrusted_certificate_of_another_host_is_named() {
     let own = Store { genuine: slice::from_ref(root.der()), ..Store::default() };
     let said = own.verify_for("a.example", &[&leaf, ca.der()], &[]).unwrap_err().to_string();
     assert_eq!(said, format!("certificate: {other}"), "once");
+}
+
+#[test]
+fn limits_of_this_program_are_no_fault_of_the_chain() {
+    let check = |chain: &[&Der], root: &Der, expected: Result<&str, &str>| {
+        let trusted = Store { genuine: slice::from_ref(root), ..Store::default() };
+        let known = trusted.verify(chain, &[]).unwrap_err();
+        let unknown = Store::default().verify(chain, &[]).unwrap_err();
+        match expected {
+            Ok(words) => {
+                let ChainError::Unsupported(said) = known else { panic!("{known}") };
+                assert_eq!(said, words);
+            }
+            Err(words) => assert_eq!(known.to_string(), words),
+        }
+        assert!(unknown.is_unknown_issuer(), "where the root isn't trusted: {unknown}");
+    };
+    let read = |pem: &str| -> Vec<Der> {
+        CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().unwrap()
+    };
+    let p521 = read(include_str!("../../../tests/data/chains/p521.pem"));
+    check(&[&p521[0]], &p521[1], Ok("CN=P-521 Test Leaf has a signature by ECDSA with SHA-512"));
+    let pss = read(include_str!("../../../tests/data/chains/pss.pem"));
+    check(&[&pss[0]], &pss[1], Ok("CN=P-521 Test Leaf has a signature by RSASSA-PSS"));
+
+    let root = root("Root", LONG);
+    let [limited, excluded] =
+        [true, false].map(|permitted| limited_to_directory("Limited", permitted, &root));
+    for ca in [&limited, &excluded] {
+        let words = "CN=Limited limits the names that it issues for by a directory name";
+        check(&[&leaf(LONG, ca), ca.der()], root.der(), Ok(words));
+    }
+    let authority = authority_leaf(&root);
+    let words = format!("the server's certificate CN={HOST} is that of an authority (CA:TRUE)");
+    check(&[&authority], root.der(), Ok(&words));
+    let own = self::root(HOST, LONG);
+    let words = format!(
+        "certificate: the chain ends at CN={HOST}, which is none of this machine's trusted roots; \
+         the certificate is not for {HOST}: it names no host (subjectAltName)"
+    );
+    check(&[own.der()], root.der(), Err(&words));
 }
 
 #[test]

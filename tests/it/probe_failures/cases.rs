@@ -153,12 +153,14 @@ fn handshakes() -> Vec<Case> {
 }
 
 /// What each flaw of a certificate chain is called.
-const FLAWS: [(Flaw, R); 12] = [
+const FLAWS: [(Flaw, R); 14] = [
     (Flaw::Expired, R::Expired),
     (Flaw::ExpiredIntermediate, R::Expired),
     (Flaw::NotYetValid, R::NotYetValid),
     (Flaw::WrongName, R::NameMismatch),
     (Flaw::SelfSigned, R::UnknownIssuer),
+    (Flaw::SelfSignedAuthority, R::UnknownIssuer),
+    (Flaw::Authority, R::Unsupported),
     (Flaw::UnknownRoot, R::UnknownIssuer),
     (Flaw::NotForServers, R::Invalid),
     (Flaw::BadSignature, R::BadSignature),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rcgen::{
-    CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SigningKey,
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SigningKey,
 };
 use ring::digest::{SHA256, digest};
 use rustls::crypto::ring::sign::any_supported_type;
@@ -38,6 +39,10 @@ pub enum Flaw {
     WithoutCrossSign,
     /// The intermediate ended a day ago.
     ExpiredIntermediate,
+    /// The leaf is its own issuer, and marked as an authority, as `openssl req -x509` makes it.
+    SelfSignedAuthority,
+    /// The leaf is marked as an authority.
+    Authority,
     /// Extended key usage: client authentication alone.
     NotForServers,
     /// The last bit of the leaf's signature is turned.
@@ -147,7 +152,7 @@ fn key(pki: &Pki, authority: Authority) -> KeyPair {
 /// What follows the leaf.
 fn issuers(pki: &Pki, authority: Authority, flaw: Flaw) -> Vec<CertificateDer<'static>> {
     let intermediate = match flaw {
-        Flaw::SelfSigned | Flaw::WithoutIntermediate => return Vec::new(),
+        Flaw::SelfSigned | Flaw::SelfSignedAuthority | Flaw::WithoutIntermediate => return Vec::new(),
         Flaw::ExpiredIntermediate => expired_intermediate(pki, authority),
         Flaw::WeakIntermediate => weak_intermediate(pki, authority).der().clone(),
         _ => pki.intermediate(authority),
@@ -164,7 +169,7 @@ fn certificate(pki: &Pki, leaf: &Leaf, key: &impl SigningKey) -> CertificateDer<
     let mut params = params(leaf, pki.now);
     leaf.pointers.as_ref().unwrap_or_else(|| pki.pointers(issuer)).put_into(&mut params);
     let certificate = match leaf.flaw {
-        Flaw::SelfSigned => params.self_signed(key),
+        Flaw::SelfSigned | Flaw::SelfSignedAuthority => params.self_signed(key),
         Flaw::WeakIntermediate => params.signed_by(key, &weak_intermediate(pki, leaf.authority)),
         _ => params.signed_by(key, pki.signer(issuer)),
     };
@@ -191,6 +196,9 @@ fn params(leaf: &Leaf, now: SystemTime) -> CertificateParams {
     params.not_before = from.into();
     params.not_after = to.into();
     params.use_authority_key_identifier_extension = leaf.flaw != Flaw::SelfSigned;
+    if matches!(leaf.flaw, Flaw::Authority | Flaw::SelfSignedAuthority) {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![match leaf.flaw {
         Flaw::NotForServers => ExtendedKeyUsagePurpose::ClientAuth,
