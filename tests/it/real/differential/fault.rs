@@ -79,6 +79,8 @@ pub enum Class {
     Revoked,
     /// No list that can be used.
     List,
+    /// A limit of a judge.
+    Unsupported,
 }
 
 use Fault as F;

@@ -77,6 +77,7 @@ fn class(error: &ChainError) -> Class {
             E::UnknownIssuer => Class::Issuer,
             other => panic!("no class for {other:?}"),
         },
+        ChainError::Unsupported(_) => Class::Unsupported,
         ChainError::RootExpired { .. } => Class::Expired,
         ChainError::RootNotYetValid { .. } => Class::NotYetValid,
         ChainError::Incomplete { .. } | ChainError::IssuerHostNotAllowed { .. } => Class::Issuer,

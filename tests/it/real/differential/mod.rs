@@ -47,9 +47,9 @@ const EXPLAINED: &[Explained] = &[
     },
     Explained {
         faults: &[Fault::LeafIsAuthority],
-        ours: Err(Class::Usage),
+        ours: Err(Class::Unsupported),
         openssl: Ok(()),
-        why: "webpki takes no certificate of an authority as a server's; Windows does. No public CA issues one",
+        why: "webpki takes no certificate of an authority as a server's; Windows does. The endpoint has no verdict (unsupported)",
     },
     Explained {
         faults: &[Fault::PartialWildcardBeside, Fault::PermittedName],
