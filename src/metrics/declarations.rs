@@ -216,7 +216,10 @@ metrics! {
         "When the presented leaf certificate expires.";
     TlsChainNotAfter: "defender_tls_chain_not_after_timestamp_seconds", Gauge, Probe, SECONDS,
         ["component", "endpoint", "route"],
-        "When the first certificate of the verified chain expires, the root included. Absent if the chain was not verified.";
+        "When the first certificate of the verified chain expires, the root and fetched intermediates included, unused certificates excluded. Absent if the chain was not verified.";
+    TlsChainNotBefore: "defender_tls_chain_not_before_timestamp_seconds", Gauge, Probe, SECONDS,
+        ["component", "endpoint", "route"],
+        "When the validity of the certificate began that expires first in the verified chain. Its lifetime is the difference to defender_tls_chain_not_after_timestamp_seconds. Absent if the chain was not verified.";
     TlsRevocationStatus: "defender_tls_revocation_status", Gauge, Probe, None,
         ["component", "endpoint", "route", "status"],
         "Revocation status of the last probe's verified chain: 1 for one of good, revoked, unknown, 0 for the others. Absent before the first check.";
@@ -224,7 +227,7 @@ metrics! {
         ["component", "endpoint", "route", "reason"],
         "Always 1: why the revocation status is unknown. Absent while it is known.";
     CrlFetchSuccess: "defender_crl_fetch_success", Gauge, All, None, ["crl", "route"],
-        "Whether the last attempt to fetch a revocation list that a verified chain names succeeded (1) or not (0). Valid lists are fetched again at an interval.";
+        "Whether the last attempt to fetch a revocation list that a verified chain names succeeded (1) or not (0). Valid lists are fetched again at an interval. Absent once no chain needs the list.";
     CrlFetchFailureReason: "defender_crl_fetch_failure_reason", Gauge, All, None, ["crl", "route", "phase", "reason"],
         "Always 1: phase and reason of the last failed attempt to fetch the revocation list. Absent while it succeeds.";
     CrlThisUpdate: "defender_crl_this_update_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],

@@ -113,6 +113,7 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
             per_handshake(scrape, |tls| tls.chain.first().map(|leaf| SampleValue::time(leaf.not_after)))
         },
         TlsChainNotAfter => per_handshake(scrape, |tls| tls.chain_not_after.map(SampleValue::time)),
+        TlsChainNotBefore => per_handshake(scrape, |tls| tls.chain_not_before.map(SampleValue::time)),
         TlsRevocationStatus => per_target(scrape, revocation_status),
         TlsRevocationUnknownReason => per_target(scrape, revocation_unknown_reason),
         CrlFetchSuccess => {

@@ -264,6 +264,7 @@ fn trusted() -> TlsFacts {
         .into(),
         root: Some("CN=Example Root".to_owned()),
         chain_not_after: Some(at(100.0 * 86_400.0)),
+        chain_not_before: Some(at(-265.0 * 86_400.0)),
         ..TlsFacts::default()
     }
 }

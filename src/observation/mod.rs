@@ -269,6 +269,10 @@ pub struct TlsFacts {
     #[serde(serialize_with = "rfc3339_if_known")]
     #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date-time")))]
     pub chain_not_after: Option<SystemTime>,
+    /// When the validity of that certificate began.
+    #[serde(serialize_with = "rfc3339_if_known")]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("format" = "date-time")))]
+    pub chain_not_before: Option<SystemTime>,
     /// The verified path, for revocation checks.
     #[serde(skip)]
     pub path: Option<Arc<VerifiedPath>>,

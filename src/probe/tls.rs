@@ -32,7 +32,8 @@ pub(super) fn add_trusted(facts: &mut TlsFacts, trusted: &TrustedChain, trust: T
     facts.unexpected_root = fit == RootFit::Unexpected;
     facts.completed = trusted.completed;
     facts.root = Some(trusted.root.name.clone());
-    facts.chain_not_after = Some(trusted.validity.not_after());
+    facts.chain_not_after = Some(trusted.first_to_expire.not_after());
+    facts.chain_not_before = Some(trusted.first_to_expire.not_before());
     facts.path = Some(Arc::clone(&trusted.path));
 }
 

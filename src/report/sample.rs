@@ -177,6 +177,7 @@ fn tls(host: &str) -> TlsFacts {
         .into(),
         root: Some("CN=Example Root".to_owned()),
         chain_not_after: Some(at(90 * 86_400)),
+        chain_not_before: Some(at(0)),
         path: Some(Arc::new(VerifiedPath { certificates: vec![leaf], anchor, stapled: Vec::new() })),
         ..TlsFacts::default()
     }

@@ -34,6 +34,8 @@ pub struct TrustedChain {
     pub root: Root,
     /// The period in which every certificate of the path is valid, including the root.
     pub validity: Validity,
+    /// The validity of the certificate that expires first, which may be the root.
+    pub first_to_expire: Validity,
     /// Whether the path contains a certificate that the server didn't present.
     pub completed: bool,
 }
@@ -150,10 +152,15 @@ impl Verification<'_> {
         let completed = certificates.iter().any(|link| !presented.certificates.contains(link));
         // Unreachable: the anchor is one of `self.roots`, and webpki has parsed the certificates.
         let root = self.roots.find(found.anchor(), self.now).ok_or_else(unread)?;
-        let validity = validity(&certificates).ok_or_else(unread)?.intersection(root.validity);
+        let validities = validities(&certificates).ok_or_else(unread)?;
+        let all = validities.into_iter().chain([root.validity]);
+        let validity = all.clone().fold(root.validity, Validity::intersection);
+        // Of several, the one with the longest lifetime: its renewal is due the longest.
+        let first_to_expire =
+            all.min_by_key(|one| (one.not_after(), one.not_before())).unwrap_or(root.validity);
         let anchor = found.anchor().into();
         let path = Arc::new(VerifiedPath { certificates, anchor, stapled: presented.stapled.clone() });
-        Ok(TrustedChain { path, root, validity, completed })
+        Ok(TrustedChain { path, root, validity, first_to_expire, completed })
     }
 }
 
@@ -188,13 +195,11 @@ fn check_validity(root: &Root, now: UnixTime) -> Result<(), webpki::Error> {
     }
 }
 
-/// The period in which all certificates are valid. `None` if one can't be parsed.
-fn validity(certificates: &[CertificateDer<'_>]) -> Option<Validity> {
-    let mut each = certificates
-        .iter()
-        .map(|der| X509Certificate::from_der(der).ok().map(|(_, certificate)| Validity::from(&certificate)));
-    let first = each.next()??;
-    each.try_fold(first, |all, next| Some(all.intersection(next?)))
+/// The validity of each certificate. `None` if one can't be parsed.
+fn validities(certificates: &[CertificateDer<'_>]) -> Option<Vec<Validity>> {
+    let validity =
+        |der| X509Certificate::from_der(der).ok().map(|(_, certificate)| Validity::from(&certificate));
+    certificates.iter().map(|der| validity(der)).collect()
 }
 
 #[cfg(test)]

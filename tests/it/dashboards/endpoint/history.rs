@@ -174,7 +174,7 @@ pub fn tls() -> Panel {
 pub fn expiry_history() -> Panel {
     Panel::lines(
         "Time until certificates expire",
-        "For the presented leaf, and for the first certificate of the verified chain to expire, root included. The line matches DefenderCertificateExpiringSoon.",
+        "For the presented leaf, and for the first certificate of the verified chain to expire, root included. The line matches DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left.",
     )
     .over_time("leaf", "min(defender_tls_leaf_not_after_timestamp_seconds{%endpoint} - time())")
     .over_time("chain", "min(defender_tls_chain_not_after_timestamp_seconds{%endpoint} - time())")

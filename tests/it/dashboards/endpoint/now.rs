@@ -61,7 +61,7 @@ pub fn availability() -> Panel {
 pub fn expires() -> Panel {
     Panel::stat(
         "Certificate expires in",
-        "Time until the presented leaf expires, for the first route and instance. The limit of two weeks matches DefenderCertificateExpiringSoon.",
+        "Time until the presented leaf expires, for the first route and instance. The limit of two weeks matches DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left.",
     )
     .now("first", "min(defender_tls_leaf_not_after_timestamp_seconds{%endpoint} - time())")
     .unit("s")

@@ -9,7 +9,7 @@ pub fn certificates() -> Panel {
     let key = "instance, component, endpoint, route";
     Panel::table(
         "Certificates, the next to expire first",
-        "Expiry of the presented leaf and of the first certificate of the verified chain, and the leaf's issuer. The limit of two weeks matches DefenderCertificateExpiringSoon.",
+        "Expiry of the presented leaf and of the first certificate of the verified chain, and the leaf's issuer. The limit of two weeks matches DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left.",
     )
     .rows(&format!("min by ({key}) (defender_tls_leaf_not_after_timestamp_seconds{{%component}} - time())"))
     .rows(&format!("min by ({key}) (defender_tls_chain_not_after_timestamp_seconds{{%component}} - time())"))
@@ -39,7 +39,7 @@ pub fn lists() -> Panel {
     let code = r#"label_join(defender_crl_fetch_failure_reason{%route}, "code", ".", "phase", "reason")"#;
     Panel::table(
         "Revocation lists, the next to expire first",
-        "Lists named in verified chains: whether they can be fetched, why not, and the remaining validity of the list in use. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
+        "Lists that verified chains need: whether they can be fetched, why not, and the remaining validity of the list in use. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
     )
     .rows("min by (instance, route, crl) (defender_crl_next_update_timestamp_seconds{%route} - time())")
     .rows("min by (instance, route, crl) (defender_crl_fetch_success{%route})")
