@@ -47,6 +47,6 @@ pub struct RevocationChecked {
     pub target: TargetId,
     /// One per hop that uses TLS.
     pub chains: Vec<PathReport>,
-    /// The CRLs named by the chains of the target's route.
+    /// The state of the CRLs that the check needed.
     pub crls: Vec<CrlState>,
 }

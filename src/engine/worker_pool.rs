@@ -201,7 +201,7 @@ impl WorkerPool {
             for path in paths {
                 let (report, lists) = prober.check_revocation(target, &path).await?;
                 chains.push(PathReport { path, report });
-                crls = lists; // cumulative: all lists of the route so far
+                crls.extend(lists);
             }
             Some(RevocationChecked { target, chains, crls })
         }));

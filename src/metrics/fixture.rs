@@ -24,8 +24,8 @@ use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId};
 use crate::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
 use crate::signatures::{FeedHistory, Finding, Published, Version};
 use crate::state::{
-    ComponentState, FailureKey, FeedState, Histogram, LatencyKey, MapsState, SignaturesState, Snapshot,
-    SourceState, TargetState,
+    ComponentState, FailureKey, FeedState, Histogram, LatencyKey, MapsState, NeededLists, SignaturesState,
+    Snapshot, SourceState, TargetState,
 };
 use crate::verdict::{MapsConnection, SslOptions, UnservedNeed, Verdict};
 
@@ -203,6 +203,7 @@ fn works() -> TargetState {
         revocation: Some(Arc::new(unknown_revocation())),
         chains: Vec::new(),
         judgement: None,
+        lists: NeededLists::default(),
         notes: Vec::new(),
     }
 }
@@ -248,6 +249,7 @@ fn fails() -> TargetState {
         revocation: None,
         chains: Vec::new(),
         judgement: None,
+        lists: NeededLists::default(),
         notes: Vec::new(),
     }
 }

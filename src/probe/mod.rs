@@ -142,7 +142,7 @@ impl Prober {
     }
 
     /// Checks the revocation status of a verified path from a probe of this target, and fetches what that
-    /// needs. Not part of the probe's time. Also returns the state of the CRLs of the target's route. `None` if
+    /// needs. Not part of the probe's time. Also returns the state of the CRLs that the check needed. `None` if
     /// revocation isn't checked.
     pub async fn check_revocation(
         &self,
@@ -152,6 +152,6 @@ impl Prober {
         let checker = self.route_context(target).checker.as_ref()?;
         self.objects.add_issuers(path);
         let report = checker.check(path, self.clock.now()).await;
-        Some((report, checker.lists(self.clock.now())))
+        Some((report, checker.lists(path)))
     }
 }

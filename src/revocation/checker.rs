@@ -12,6 +12,7 @@ use super::lookup_context::{CheckerSettings, Fetch, LookupContext};
 use super::report::{CertificateStatus, CrlState, RevocationReport, Status};
 use super::store::PathId;
 use super::{Cause, Certificate, Issuer};
+use crate::catalog::ProbeUrl;
 use crate::observation::VerifiedPath;
 use crate::text::clean;
 
@@ -23,6 +24,8 @@ struct CheckedCertificate {
     status: CertificateStatus,
     /// When the check is due again. `None` for a certificate that can't be read.
     until: Option<SystemTime>,
+    /// The lists that the check needed.
+    lists: Vec<ProbeUrl>,
 }
 
 /// Checks paths over one route.
@@ -59,9 +62,10 @@ impl<F: Fetch> RevocationChecker<F> {
             .iter()
             .filter_map(|checked| checked.until)
             .fold(now + self.context.settings.refresh_interval.refresh, SystemTime::min);
+        let lists = checked.iter().flat_map(|checked| checked.lists.iter().cloned()).collect();
         let certificates = checked.into_iter().map(|checked| checked.status).collect();
         let report = Arc::new(RevocationReport::new(certificates));
-        self.context.store().insert_report(id, Arc::clone(&report), until);
+        self.context.store().insert_report(id, Arc::clone(&report), lists, until);
         report
     }
 
@@ -70,17 +74,21 @@ impl<F: Fetch> RevocationChecker<F> {
         let Some(link) = path_link(path, n) else {
             let detail = "the certificate can't be read".to_owned();
             let unreadable = Undetermined { cause: Cause::Malformed, source: None, detail };
-            return CheckedCertificate { status: status(String::new(), Err(unreadable)), until: None };
+            return CheckedCertificate {
+                status: status(String::new(), Err(unreadable)),
+                until: None,
+                lists: Vec::new(),
+            };
         };
         let mut lookup = StatusLookup::new(&self.context, &link, now);
         let status = status(link.certificate.subject.clone(), lookup.resolve().await);
-        CheckedCertificate { status, until: Some(lookup.until()) }
+        CheckedCertificate { status, until: Some(lookup.until()), lists: lookup.into_lists() }
     }
 
-    /// The state of each CRL that the paths of the last day named, by URL.
+    /// The state of each list that the last check of a path needed, by URL.
     #[must_use]
-    pub fn lists(&self, now: SystemTime) -> Vec<CrlState> {
-        self.context.store().lists(now)
+    pub fn lists(&self, path: &VerifiedPath) -> Vec<CrlState> {
+        self.context.store().lists(PathId::from_path(path))
     }
 }
 

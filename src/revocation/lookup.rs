@@ -75,16 +75,23 @@ pub(super) struct StatusLookup<'a, F> {
     now: SystemTime,
     until: SystemTime,
     fetches: usize,
+    lists: Vec<ProbeUrl>,
 }
 
 impl<'a, F: Fetch> StatusLookup<'a, F> {
     pub(super) fn new(context: &'a LookupContext<F>, link: &'a CertificateLink, now: SystemTime) -> Self {
-        Self { context, link, now, until: now + context.settings.refresh_interval.refresh, fetches: 0 }
+        let until = now + context.settings.refresh_interval.refresh;
+        Self { context, link, now, until, fetches: 0, lists: Vec::new() }
     }
 
     /// When to repeat the lookup.
     pub(super) const fn until(&self) -> SystemTime {
         self.until
+    }
+
+    /// The lists that the lookup needed, deltas included.
+    pub(super) fn into_lists(self) -> Vec<ProbeUrl> {
+        self.lists
     }
 
     /// Queries the sources until one determines the status. On failure, returns the error of the first
@@ -201,6 +208,9 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         limit: usize,
         body: Option<RequestBody>,
     ) -> ObjectState {
+        if let ObjectKey::Crl(url) = &key {
+            self.lists.push(url.clone());
+        }
         let mutex = self.context.in_progress.get(&key);
         let _guard = mutex.lock().await;
         let mut state = self.context.store().state(&key, self.now);

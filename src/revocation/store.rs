@@ -125,6 +125,8 @@ struct StoreEntry {
 #[derive(Debug)]
 struct CachedReport {
     report: Arc<RevocationReport>,
+    /// The lists that the check needed.
+    lists: Vec<ProbeUrl>,
     until: SystemTime,
 }
 
@@ -196,23 +198,34 @@ impl RevocationStore {
             .sum()
     }
 
-    /// The state of each CRL, sorted by URL.
-    pub(super) fn lists(&self, now: SystemTime) -> Vec<CrlState> {
-        let current = self.objects.iter().filter(|(_, entry)| !entry.is_expired(now));
-        let mut lists: Vec<_> = current.filter_map(|(key, entry)| list_state(key, &entry.state)).collect();
+    /// The state of each list that the last check of a path needed, sorted by URL.
+    pub(super) fn lists(&self, path: PathId) -> Vec<CrlState> {
+        let urls = self.reports.peek(&path).into_iter().flat_map(|cached| &cached.lists);
+        let state = |url: &ProbeUrl| {
+            let entry = self.objects.peek(&ObjectKey::Crl(url.clone()))?;
+            Some(list_state(url, &entry.state))
+        };
+        let mut lists: Vec<_> = urls.filter_map(state).collect();
         lists.sort_by(|a, b| a.url.cmp(&b.url));
+        lists.dedup_by(|a, b| a.url == b.url);
         lists
     }
 
     /// The cached report on a path, if none of its objects is due.
     pub(super) fn report(&mut self, path: PathId, now: SystemTime) -> Option<Arc<RevocationReport>> {
-        let CachedReport { report, until } = self.reports.get(&path)?;
+        let CachedReport { report, until, .. } = self.reports.get(&path)?;
         (now < *until && *until <= now + self.refresh_interval.refresh).then(|| Arc::clone(report))
     }
 
     /// Caches the report on a path until a fetch is due or an object expires.
-    pub(super) fn insert_report(&mut self, path: PathId, report: Arc<RevocationReport>, until: SystemTime) {
-        self.reports.put(path, CachedReport { report, until });
+    pub(super) fn insert_report(
+        &mut self,
+        path: PathId,
+        report: Arc<RevocationReport>,
+        lists: Vec<ProbeUrl>,
+        until: SystemTime,
+    ) {
+        self.reports.put(path, CachedReport { report, lists, until });
         while self.reports.len() > MAX_REPORTS {
             self.reports.pop_lru();
         }
@@ -229,14 +242,13 @@ fn is_newer(cached: &CachedObject, new: &CachedObject, now: SystemTime) -> bool 
     cached.this_update > new.this_update && cached.next_update.is_some_and(|end| end > now)
 }
 
-fn list_state(key: &ObjectKey, state: &ObjectState) -> Option<CrlState> {
-    let ObjectKey::Crl(url) = key else { return None };
-    Some(CrlState {
+fn list_state(url: &ProbeUrl, state: &ObjectState) -> CrlState {
+    CrlState {
         url: clean(url.as_str()),
         fetch: Some(state.error.as_ref().map_or(Ok(()), |fetch_error| Err(fetch_error.failure.clone()))),
         this_update: state.cached.as_ref().map(|cached| cached.this_update),
         next_update: state.cached.as_ref().and_then(|cached| cached.next_update),
-    })
+    }
 }
 
 impl CachedObject {

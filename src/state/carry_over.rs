@@ -22,9 +22,7 @@ impl Snapshot {
         keep(&mut next.latencies, &self.latencies);
         keep(&mut next.failures, &self.failures);
         keep(&mut next.overruns, &self.overruns);
-        next.crls = Arc::clone(&self.crls);
-        let routes = &next.plan.routes;
-        Arc::make_mut(&mut next.crls).retain(|name, _| routes.iter().any(|route| route.name == *name));
+        next.keep_needed_lists(&self.crls);
         next.keep_verdicts(self);
         next.signatures.keep(&self.signatures, &self.plan, &next.plan);
         next.host.clone_from(&self.host);

@@ -4,6 +4,7 @@ mod carry_over;
 mod chains;
 mod change_log;
 mod histogram;
+mod lists;
 pub mod persist;
 mod reducer;
 mod saved;
@@ -22,6 +23,7 @@ use crate::revocation::{CrlState, PathReport, RevocationReport};
 use crate::verdict::{Judgement, MapsConnection, Note, SslOptions, Verdict};
 
 pub use histogram::Histogram;
+pub use lists::NeededLists;
 pub use reducer::run;
 pub use saved::{Saved, SavedError};
 pub use signatures::{FeedState, SignaturesState, SourceState};
@@ -45,6 +47,8 @@ pub struct TargetState {
     pub revocation: Option<Arc<RevocationReport>>,
     /// The revocation status of each hop's chain.
     pub chains: Vec<PathReport>,
+    /// The revocation lists that the last check of its chains needed.
+    pub lists: NeededLists,
     /// The judgement on both. `None` before the first probe.
     pub judgement: Option<Judgement>,
     /// Remarks that don't affect the verdict.
@@ -108,7 +112,7 @@ pub struct Snapshot {
     pub components: Vec<ComponentState>,
     /// One per route and value of `SSLOptions` that can be judged; empty if MAPS isn't probed.
     pub maps: Vec<MapsState>,
-    /// The revocation lists named by the chains, by route.
+    /// The revocation lists that chains need, by route and URL.
     pub crls: Arc<BTreeMap<String, Vec<CrlState>>>,
     /// Latencies of phases that succeeded or failed. All label values that can occur are present from the start.
     pub latencies: Arc<BTreeMap<LatencyKey, Histogram>>,

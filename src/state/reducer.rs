@@ -89,9 +89,10 @@ impl Snapshot {
         self.count(target, &observation);
         self.signatures.keep_time(observation.at);
         let answered = observation.success().then_some(observation.at);
-        let id = observation.target;
+        let (id, at) = (observation.target, observation.at);
         let answered_before = self.targets[id.0].answers();
         Arc::make_mut(&mut self.targets[id.0]).fold(Arc::new(observation));
+        self.forget_unchecked_lists(id, at);
         let changed = self.judge_target(id, answered_before);
         self.rejudge(target, changed, answered);
     }
@@ -100,13 +101,13 @@ impl Snapshot {
     fn revocation(&mut self, checked: RevocationChecked) {
         let plan = Arc::clone(&self.plan);
         let target = plan.target(checked.target);
-        Arc::make_mut(&mut self.crls).insert(target.route.name.clone(), checked.crls);
         let state = Arc::make_mut(&mut self.targets[checked.target.0]);
         let answered_before = state.answers();
         if !state.record_revocation(checked.chains) {
             return;
         }
         let found = state.revoke();
+        self.need_lists(checked.target, checked.crls);
         let changed = self.judge_target(checked.target, answered_before);
         if let Some(failure) = found {
             self.count_failure(target, &failure);

@@ -83,7 +83,7 @@ fn the_least_recently_used_object_is_evicted() {
     store.record(key(MAX_OBJECTS), fetch_error(), now());
     let known = |store: &mut RevocationStore, n| store.state(&key(n), now()).due.is_some();
     assert_eq!([0, 1, 2, MAX_OBJECTS].map(|n| known(&mut store, n)), [true, false, true, true]);
-    assert_eq!(store.lists(now()).len(), MAX_OBJECTS);
+    assert_eq!(store.objects.len(), MAX_OBJECTS);
     let mut kept: Vec<usize> = (0..=MAX_OBJECTS).filter(|n| *n != 1).collect();
     kept.rotate_left(100);
     for n in &kept {
@@ -100,11 +100,11 @@ fn the_total_size_is_bounded() {
         store.record(key(n), list(crl::MAX_LIST, now(), now() + DAY), now());
         assert!(store.bytes() <= MAX_BYTES);
     }
-    assert_eq!(store.lists(now()).len(), 6, "of 10 MiB each, within 64");
+    assert_eq!(store.objects.len(), 6, "of 10 MiB each, within 64");
     store.record(key(8), list(4 * 1024 * 1024, now(), now() + DAY), now());
-    assert_eq!(store.lists(now()).len(), 7, "64 MiB");
+    assert_eq!(store.objects.len(), 7, "64 MiB");
     store.record(key(9), list(1, now(), now() + DAY), now());
-    assert_eq!(store.lists(now()).len(), 7, "a byte more, and the oldest is gone");
+    assert_eq!(store.objects.len(), 7, "a byte more, and the oldest is gone");
 }
 
 #[test]
@@ -114,24 +114,30 @@ fn unused_objects_are_removed() {
     store.record(key(2), list(1, now(), now() + 9 * DAY), now());
     let later = now() + DAY;
     store.state(&key(2), later);
-    assert_eq!(store.lists(later).len(), 2);
-    let urls = |lists: Vec<CrlState>| lists.into_iter().map(|list| list.url).collect::<Vec<_>>();
-    assert_eq!(urls(store.lists(later + MINUTE)), ["http://crl.test/002.crl"]);
+    store.record(key(3), fetch_error(), later);
+    assert!(store.objects.contains(&key(1)), "a day");
     store.record(key(3), fetch_error(), later + MINUTE);
     assert!(store.state(&key(1), later + MINUTE).cached.is_none());
+    assert!(store.state(&key(2), later + MINUTE).cached.is_some());
 }
 
 #[test]
-fn list_states_are_reported_by_url() {
+fn the_lists_of_a_path_are_reported_by_url() {
     let mut store = RevocationStore::new(RefreshInterval::default());
+    let (path, other) = (PathId([1; 32]), PathId([2; 32]));
+    let url = |n: usize| ProbeUrl::parse(&format!("http://crl.test/{n:03}.crl")).unwrap();
+    let needed = [3, 2, 1, 2].map(url).to_vec();
+    store.insert_report(path, Arc::new(RevocationReport::new(Vec::new())), needed, now() + HOUR);
+    store.record(key(4), fetch_error(), now());
     store.record(key(2), list(1, now(), now() + DAY), now());
     store.record(key(1), fetch_error(), now());
     let answer = ObjectKey::Ocsp(ProbeUrl::parse("http://ocsp.test/").unwrap(), [0; 32]);
     store.record(answer, list(1, now(), now() + DAY), now());
-    let [first, second] = &store.lists(now())[..] else { panic!("two lists") };
+    let [first, second] = &store.lists(path)[..] else { panic!("two lists: the third wasn't fetched") };
     assert_eq!((first.url.as_str(), first.this_update), ("http://crl.test/001.crl", None));
     assert_eq!(first.fetch.as_ref().unwrap().as_ref().unwrap_err().reason, FailureReason::Refused);
     assert_eq!((&second.fetch, second.next_update), (&Some(Ok(())), Some(now() + DAY)));
+    assert_eq!(store.lists(other), []);
 }
 
 #[test]
@@ -139,7 +145,7 @@ fn a_clock_that_was_set_back_delays_no_fetch() {
     let mut store = RevocationStore::new(RefreshInterval::default());
     store.record(key(1), list(1, now(), now() + DAY), now());
     let path = PathId([1; 32]);
-    store.insert_report(path, Arc::new(RevocationReport::new(Vec::new())), now() + HOUR);
+    store.insert_report(path, Arc::new(RevocationReport::new(Vec::new())), Vec::new(), now() + HOUR);
     assert_eq!(store.report(path, now()).unwrap().status, Status::Good);
     assert!(store.report(path, now() + HOUR).is_none());
     let before = now() - DAY;
@@ -156,7 +162,7 @@ fn reports_are_bounded() {
         PathId(id)
     };
     for n in 0..=MAX_REPORTS {
-        store.insert_report(path(n), Arc::new(RevocationReport::new(Vec::new())), now() + HOUR);
+        store.insert_report(path(n), Arc::new(RevocationReport::new(Vec::new())), Vec::new(), now() + HOUR);
     }
     assert!(store.report(path(0), now()).is_none());
     assert!((1..=MAX_REPORTS).all(|n| store.report(path(n), now()).is_some()));
