@@ -26,6 +26,13 @@ pub enum ChainError {
         /// The error as a message.
         words: String,
     },
+    /// The chain ends at a root that only shares its name with a trusted one, such as a company's root that was made
+    /// anew: its issuer is unknown, and no signature is bad.
+    #[error("{words}")]
+    OtherRoot {
+        /// Its name, in words.
+        words: String,
+    },
     /// A key or digest is too weak.
     #[error("certificate: {words}")]
     Weak {
@@ -92,7 +99,7 @@ impl ChainError {
         Self::refused(webpki::Error::UnknownIssuer, &[])
     }
 
-    /// Whether the chain leads to no trusted root.
+    /// Whether the chain leads to no root at all.
     pub(super) const fn is_unknown_issuer(&self) -> bool {
         matches!(self, Self::Refused { error: webpki::Error::UnknownIssuer, .. })
     }
@@ -103,6 +110,7 @@ impl ChainError {
         matches!(
             self,
             Self::Refused { error: UnknownIssuer | InvalidSignatureForPublicKey, .. }
+                | Self::OtherRoot { .. }
                 | Self::Weak { of_leaf: false, .. }
         )
     }
@@ -130,6 +138,7 @@ impl ChainError {
         let and = |words: &str| format!("{words}; {more}");
         match self {
             Self::Refused { error, words } => Self::Refused { error, words: and(&words) },
+            Self::OtherRoot { words } => Self::OtherRoot { words: and(&words) },
             Self::Weak { words, of_leaf } => Self::Weak { words: and(&words), of_leaf },
             other => other,
         }
@@ -168,8 +177,7 @@ pub(super) fn chain_error(
     }
 }
 
-/// A chain that is sound in itself but ends at a root that only shares its name with a trusted one, such as a
-/// company's root that was made anew: its issuer is unknown, and no signature is bad.
+/// [`ChainError::OtherRoot`], if the chain is sound up to there.
 fn other_root(error: &webpki::Error, links: &[X509Certificate<'_>], roots: &Roots) -> Option<ChainError> {
     use webpki::Error;
     if !matches!(
@@ -179,8 +187,7 @@ fn other_root(error: &webpki::Error, links: &[X509Certificate<'_>], roots: &Root
         return None;
     }
     let top = signed(links).into_iter().find(|link| roots.knows_issuer_by_another_key(link))?;
-    let words = refusal::other_root(&clean(&top.issuer().to_string()));
-    Some(ChainError::Refused { error: Error::UnknownIssuer, words })
+    Some(ChainError::OtherRoot { words: refusal::other_root(&clean(&top.issuer().to_string())) })
 }
 
 /// A refusal that is a limit of webpki or ring, of a chain whose last issuer has the name of a trusted root. Otherwise the

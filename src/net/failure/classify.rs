@@ -168,7 +168,7 @@ fn chain(error: &ChainError) -> Reason {
         ChainError::Refused { error, .. } => certificate(error),
         ChainError::Weak { .. } => Reason::WeakKey,
         ChainError::Incomplete { .. } => Reason::IncompleteChain,
-        ChainError::IssuerHostNotAllowed { .. } => Reason::UnknownIssuer,
+        ChainError::OtherRoot { .. } | ChainError::IssuerHostNotAllowed { .. } => Reason::UnknownIssuer,
         ChainError::RootExpired { .. } => Reason::Expired,
         ChainError::RootNotYetValid { .. } => Reason::NotYetValid,
         ChainError::NoTime => Reason::Internal,

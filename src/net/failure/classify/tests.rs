@@ -173,6 +173,7 @@ fn chain_errors() {
         Reason::UnknownIssuer,
     );
     check(Tls, ChainError::Incomplete { issuer, url, why }, Reason::IncompleteChain);
+    check(Tls, ChainError::OtherRoot { words: String::new() }, Reason::UnknownIssuer);
     check(Tls, ChainError::NoTime, Reason::Internal);
 }
 

@@ -155,6 +155,19 @@ async fn the_issuer_of_an_unknown_root_is_fetched() {
     check(&root, "without a URL", &[&leaf, ca.der(), unknown.der()], &[], (words, 0)).await;
 }
 
+/// Whatever is served: no fetch failed that could have helped.
+#[tokio::test]
+async fn a_root_made_anew_stays_unknown() {
+    let (root, remade) = (root("Root", LONG), root("Root", LONG));
+    let ca = intermediate_ca("CA", LONG, &remade);
+    let with_url = cross_signed_with_ca_issuers(&ca, "CA", &remade, &[SECOND]);
+    let leaf = leaf((-10, 10), &ca);
+    let words = "certificate: the issuer CN=Root is unknown: this machine trusts a root of that name with another key";
+    for served in [&[][..], &[(SECOND, root.der().as_ref())], &[(SECOND, remade.der().as_ref())]] {
+        check(&root, "a root made anew", &[&leaf, &with_url], served, (words, 1)).await;
+    }
+}
+
 #[tokio::test]
 async fn issuers_come_in_messages_too() {
     let root = root("Root", LONG);
