@@ -102,7 +102,7 @@ impl Pipeline<'_> {
         if let (Some(facts), Ok(trusted)) = (&mut facts, &verdict)
             && shaken.as_ref().err().is_none_or(|failure| failure.reason != FailureReason::BadSignature)
         {
-            tls::add_trusted(facts, trusted, self.endpoint.trust);
+            tls::add_trusted(facts, &verifier, trusted, self.endpoint.trust);
         }
         let inspected = facts.as_ref().and_then(|facts| tls::inspected(self.endpoint, facts));
         run.hop.tls = facts;

@@ -8,7 +8,7 @@ use rustls::{CipherSuite, ProtocolVersion};
 use crate::catalog::{Endpoint, Trust};
 use crate::net::UnverifiedTls;
 use crate::observation::{Failure, FailureReason, Phase, TlsFacts};
-use crate::tls::{CapturingVerifier, RootFit, TrustedChain};
+use crate::tls::{CapturingVerifier, RootFit, TrustedChain, certificate_facts};
 
 /// The facts of a handshake, completed or failed. `None` if it failed before the server's certificates.
 pub(super) fn facts(verifier: &CapturingVerifier, unverified: Option<&UnverifiedTls>) -> Option<TlsFacts> {
@@ -25,7 +25,16 @@ pub(super) fn facts(verifier: &CapturingVerifier, unverified: Option<&Unverified
 }
 
 /// Adds the facts of a trusted chain, for an endpoint of this trust.
-pub(super) fn add_trusted(facts: &mut TlsFacts, trusted: &TrustedChain, trust: Trust) {
+pub(super) fn add_trusted(
+    facts: &mut TlsFacts,
+    verifier: &CapturingVerifier,
+    trusted: &TrustedChain,
+    trust: Trust,
+) {
+    let presented = verifier.captured().into_iter().flat_map(|captured| &captured.presented.certificates);
+    let others = presented.filter(|der| !trusted.path.certificates.contains(der));
+    let others = others.filter_map(certificate_facts);
+    facts.unused = others.filter(|certificate| certificate.subject != trusted.root.name).collect();
     let fit = trusted.root.kind.fit(trust);
     facts.verified = true;
     facts.intercepted = fit == RootFit::Foreign;

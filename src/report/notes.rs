@@ -1,12 +1,18 @@
-//! Remarks about an endpoint regardless of its verdict: the notes of its judgement, and addresses that fail or are
-//! private.
+//! Remarks about an endpoint regardless of its verdict: the notes of its judgement, addresses that fail or are
+//! private, and certificates that no chain needs.
+
+use std::time::Duration;
 
 use crate::catalog::embedded;
+use crate::clock::rfc3339;
 use crate::net::resolver::is_private;
-use crate::observation::{Facts, Failure, Observation};
+use crate::observation::{CertificateFacts, Facts, Failure, Observation};
 use crate::plan::Target;
 use crate::state::TargetState;
 use crate::verdict::Note;
+
+/// From when on an unused certificate is named: the limit of `DefenderCertificateExpiringSoon`.
+const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The maximum number of private addresses to list.
 const MAX_NAMED: usize = 3;
@@ -16,7 +22,21 @@ const MAX_NAMED: usize = 3;
 pub fn notes(target: &Target, state: &TargetState) -> Vec<String> {
     let Some(last) = state.last.as_deref() else { return Vec::new() };
     let of_addresses = [failing(last), unprobed(&last.facts), private(target, &last.facts), dns(&last.facts)];
-    state.notes.iter().map(words).chain(of_addresses.into_iter().flatten()).collect()
+    let others = of_addresses.into_iter().flatten().chain(unused(last));
+    state.notes.iter().map(words).chain(others).collect()
+}
+
+/// A presented certificate that the verified chain doesn't need, and that has expired or will soon: clients with
+/// other roots may need it.
+fn unused(last: &Observation) -> Option<String> {
+    let soon = last.at + EXPIRES_SOON;
+    let mut unused = last.facts.tls_by_hop().flatten().flat_map(|tls| &tls.unused);
+    let CertificateFacts { subject, not_after, .. } = unused.find(|one| one.not_after < soon)?;
+    let ends = if *not_after < last.at { "expired" } else { "expires" };
+    Some(format!(
+        "the server also presents {subject}, which {ends} at {}: this machine's chain does not need it, others' may",
+        rfc3339(*not_after)
+    ))
 }
 
 fn words(note: &Note) -> String {
@@ -89,12 +109,12 @@ fn is_documented(target: &Target) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
     use crate::catalog::Component;
     use crate::metrics::fixture;
-    use crate::observation::{AddressFacts, Failure, FailureReason, HttpFacts, Phase};
+    use crate::observation::{AddressFacts, FailureReason, HttpFacts, Phase, TlsFacts};
     use crate::plan::TargetId;
     use crate::report::why;
 
@@ -160,6 +180,34 @@ mod tests {
             &Case { unprobed: 4, ..of(&[None, None]) },
             "answers, but 4 more of its addresses are not probed",
         );
+    }
+
+    #[test]
+    fn unused_certificates_that_expire_are_named() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_478_400);
+        let day = Duration::from_secs(86_400);
+        let check = |ends: &[SystemTime], expected: &[&str]| {
+            let unused = ends.iter().zip(1..).map(|(not_after, n)| CertificateFacts {
+                subject: format!("CN=Cross {n}"),
+                issuer: "CN=Root".to_owned(),
+                not_before: SystemTime::UNIX_EPOCH,
+                not_after: *not_after,
+            });
+            let tls = TlsFacts { verified: true, unused: unused.collect(), ..TlsFacts::default() };
+            let facts = Facts { tls: Some(tls), ..Facts::default() };
+            let last = Observation { target: TargetId(0), at: now, facts, failure: None };
+            let state = TargetState { last: Some(last.into()), ..TargetState::default() };
+            let target = fixture::target(Component::Maps, "*.wdcp.microsoft.com", ADDED, &[503]);
+            assert_eq!(notes(&target, &state), expected);
+        };
+        check(&[], &[]);
+        check(&[now + day * 15], &[]);
+        let said = "the server also presents CN=Cross 2, which expires at 2026-11-27T00:00:00Z: \
+                    this machine's chain does not need it, others' may";
+        check(&[now + day * 15, now + day * 3], &[said]);
+        let said = "the server also presents CN=Cross 1, which expired at 2026-11-23T00:00:00Z: \
+                    this machine's chain does not need it, others' may";
+        check(&[now - day, now + day * 3], &[said]);
     }
 
     #[test]

@@ -195,12 +195,20 @@ impl ServerCertVerifier for CapturingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let certificates = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN);
+        let certificates = std::iter::once(end_entity).chain(intermediates);
+        let count = certificates.clone().count();
         let presented = PresentedChain {
-            certificates: certificates.map(|der| der.clone().into_owned()).collect(),
+            certificates: certificates.take(MAX_CHAIN).map(|der| der.clone().into_owned()).collect(),
             stapled: ocsp_response.to_vec(),
         };
-        self.captured.get_or_init(|| self.chain_verifier.capture(presented, server_name, now));
+        self.captured.get_or_init(|| {
+            let mut captured = self.chain_verifier.capture(presented, server_name, now);
+            if count > MAX_CHAIN {
+                let more = format!("the server presents {count} certificates, of which {MAX_CHAIN} are read");
+                captured.verdict = captured.verdict.map_err(|error| error.and(&more));
+            }
+            captured
+        });
         // Not the verdict: callers must check the captured one.
         Ok(ServerCertVerified::assertion())
     }
@@ -229,7 +237,7 @@ impl ServerCertVerifier for CapturingVerifier {
 }
 
 /// A certificate's fields for display. `None` if it can't be parsed.
-fn certificate_facts(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
+pub(crate) fn certificate_facts(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let validity = Validity::from(&certificate);
     Some(CertificateFacts {
@@ -238,4 +246,36 @@ fn certificate_facts(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
         not_before: validity.not_before(),
         not_after: validity.not_after(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TlsConfig;
+    use crate::tls::fixture::{HOST, chain_verifier, intermediate_ca, leaf, root, unix};
+
+    /// Servers with very long chains are few, and their chains are told to be cut.
+    #[test]
+    fn a_chain_is_read_up_to_a_limit() {
+        let root = root("Root", (-100, 100));
+        let ca = intermediate_ca("CA", (-100, 100), &root);
+        let leaf = leaf((-10, 10), &ca);
+        let genuine_roots = vec![root.der().clone()];
+        let config = TlsConfig { genuine_roots, ..TlsConfig::default() };
+        let roots = Roots::from_lists(&[], &[], &config).unwrap();
+        let check = |others: usize, expected: Option<&str>| {
+            let verifier = CapturingVerifier::new(Arc::new(chain_verifier(Arc::clone(&roots))));
+            let mut intermediates = vec![root.der().clone(); others];
+            intermediates.push(ca.der().clone());
+            let name = ServerName::try_from(HOST).unwrap();
+            verifier.verify_server_cert(&leaf, &intermediates, &name, &[], unix(0)).unwrap();
+            let error = verifier.captured().unwrap().verdict.as_ref().err().map(ToString::to_string);
+            assert_eq!(error.as_deref(), expected, "{others}");
+        };
+        check(0, None);
+        check(MAX_CHAIN - 2, None);
+        let words = "certificate: the issuer CN=CA is unknown: the chain leads to none of this machine's trusted roots; \
+                     the server presents 17 certificates, of which 16 are read";
+        check(MAX_CHAIN - 1, Some(words));
+    }
 }

@@ -20,6 +20,7 @@ mod validity;
 mod verdict_cache;
 
 pub use aia::{AiaIssuers, FetchIssuer};
+pub(crate) use capturing_verifier::certificate_facts;
 pub use capturing_verifier::{CapturedChain, CapturingVerifier, ChainVerifier, IssuerSource};
 pub use chain::{PresentedChain, TrustedChain};
 pub use chain_error::ChainError;

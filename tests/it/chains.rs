@@ -10,6 +10,7 @@ use defender_exporter::plan::TargetId;
 use defender_exporter::probe::Prober;
 use defender_exporter::revocation::Status;
 use defender_exporter::verdict::{MapsConnection, MapsProbe, SslOptions, connection};
+use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -186,6 +187,23 @@ async fn a_root_is_held_to_its_dates() {
             assert!(named, "{what}: {}", failure.detail);
         }
     }
+}
+
+/// What is presented besides the chain and its root is told, and counts for nothing.
+#[tokio::test]
+async fn certificates_besides_the_chain_are_told() {
+    let lab = Lab::start().await;
+    let identity = lab.pki.identity("besides.lab", Microsoft2011, Sound);
+    let mut cert = identity.cert.clone();
+    cert.extend([lab.pki.intermediate(Inspector), lab.pki.root(Microsoft2011)]);
+    let scenario = scenario(&lab, "besides.lab", Microsoft2011, Sound, Store::Genuine);
+    lab.tls.present("besides.lab", Arc::new(CertifiedKey { cert, ..(*identity).clone() }));
+    let (shown, tls) = shown(&scenario.probe().await);
+    assert_eq!((shown, tls.chain.len()), (GOOD, 4));
+    assert_eq!(tls.chain_not_after, Some(lab.pki.now() + 30 * DAY), "the leaf's");
+    assert_eq!(tls.chain_not_before, Some(lab.pki.now() - 30 * DAY), "the leaf's");
+    let unused: Vec<_> = tls.unused.iter().map(|besides| besides.subject.as_str()).collect();
+    assert_eq!(unused, ["O=Lab, CN=Lab Inspection CA"]);
 }
 
 /// An authority that gets another key keeps its name and the place of its certificate: what was kept of it is of no use then.

@@ -96,6 +96,7 @@ fn certificate(certificate: &CertificateView) -> Markup {
             p { (foreign(&certificate.subject)) }
             p class="quiet" { "issued by " (foreign(&certificate.issuer)) }
             p class="quiet" { "valid from " (time(&certificate.from)) " until " (time(&certificate.until)) }
+            @if certificate.is_unused { p class="quiet" { "not part of the verified chain" } }
         }
     }
 }

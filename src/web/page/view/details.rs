@@ -74,6 +74,8 @@ pub(crate) struct CertificateView {
     pub(crate) issuer: String,
     pub(crate) from: When,
     pub(crate) until: When,
+    /// Whether the verified chain doesn't need it.
+    pub(crate) is_unused: bool,
 }
 
 /// The revocation status of a certificate.
@@ -126,14 +128,15 @@ pub(super) fn fields<const N: usize>(fields: [(&'static str, Vec<String>); N]) -
 impl ProbeView {
     fn new(source: Source<'_>, component: Component, observation: &Observation) -> Self {
         let facts = &observation.facts;
-        let chain = facts.tls.iter().flat_map(|tls| tls.chain.iter());
+        let view = |tls| move |certificate| CertificateView::new(source, tls, certificate);
+        let chain = facts.tls.iter().flat_map(|tls| tls.chain.iter().map(view(tls)));
         Self {
             at: source.when(observation.at),
             failure: Why::from_probe(observation).map(|why| FailureView::new(component, &why)),
             phases: Phase::ALL.iter().map(|phase| PhaseView::new(facts, *phase)).collect(),
             total: took(facts.timings.total()),
             facts: described(observation),
-            chain: chain.map(|certificate| CertificateView::new(source, certificate)).collect(),
+            chain: chain.collect(),
         }
     }
 }
@@ -241,12 +244,13 @@ impl PhaseView {
 }
 
 impl CertificateView {
-    fn new(source: Source<'_>, certificate: &CertificateFacts) -> Self {
+    fn new(source: Source<'_>, tls: &TlsFacts, certificate: &CertificateFacts) -> Self {
         Self {
             subject: certificate.subject.clone(),
             issuer: certificate.issuer.clone(),
             from: source.when(certificate.not_before),
             until: source.when(certificate.not_after),
+            is_unused: tls.unused.contains(certificate),
         }
     }
 }
