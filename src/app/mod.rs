@@ -142,7 +142,7 @@ pub struct Loaded {
 /// If the configuration is invalid: the error lists every problem.
 pub fn load(file: Option<&Path>) -> Result<Loaded, ConfigProblems> {
     let mut config = match file {
-        Some(file) => config::load(file, &Environment::from_process().with_winhttp(host::winhttp_proxies()))?,
+        Some(file) => config::load(file, &Environment::from_process().with_machine(host::machine_proxies()))?,
         None => Config::default(),
     };
     if config.signatures.installed != InstalledFrom::None {

@@ -1,5 +1,5 @@
-//! The parts of the process environment that a configuration may refer to: proxy variables, the machine's WinHTTP
-//! setting, and its domain. Read once, so that the rest is pure.
+//! The parts of the process environment that a configuration may refer to: proxy variables, the machine's own
+//! proxy settings, and its domain. Read once, so that the rest is pure.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -10,7 +10,7 @@ use super::proxy_url::proxy_url;
 #[cfg(unix)]
 use super::resolv_conf::ResolvConf;
 use super::values::{host_name, quoted};
-use super::{Credentials, NoProxy, Proxies, Proxy, credentials};
+use super::{Credentials, MachineProxies, NoProxy, Proxies, Proxy, credentials};
 
 /// For `http` URLs, the first non-empty one, as in curl. curl ignores `HTTP_PROXY` because CGI programs receive it from
 /// a client's `Proxy` header; the exporter isn't a CGI program.
@@ -22,12 +22,12 @@ const HTTPS: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"
 /// Destinations to connect to directly.
 const NONE: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
-/// Proxy variables, the machine's WinHTTP setting and its domain. Not printable, since it may contain passwords.
+/// Proxy variables, the machine's own proxy settings and its domain. Not printable, since it may contain passwords.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
     domain: Option<String>,
-    winhttp: Option<Result<Proxies, String>>,
+    machine: MachineProxies,
     /// Warns of each entry once, however many routes read it.
     warned: Arc<OnceLock<()>>,
 }
@@ -48,27 +48,15 @@ impl Environment {
         Self { variables: variables.collect(), domain: domain.map(str::to_owned), ..Self::default() }
     }
 
-    /// Sets the machine's WinHTTP setting; `None` on other systems. An error says why the setting can't be used; the
-    /// message continues its name.
+    /// Sets the proxies that the machine's own settings name.
     #[must_use]
-    pub fn with_winhttp(self, winhttp: Option<Result<Proxies, String>>) -> Self {
-        Self { winhttp, ..self }
+    pub fn with_machine(self, machine: MachineProxies) -> Self {
+        Self { machine, ..self }
     }
 
-    /// The proxies of the machine's WinHTTP setting, with these credentials.
-    pub(super) fn winhttp(&self, credentials: Option<&Credentials>) -> Result<Proxies, String> {
-        let setting = self.winhttp.clone();
-        let proxies = setting.unwrap_or_else(|| Err("is available on Windows only".to_owned()));
-        let proxies = proxies.map_err(|why| format!("the machine's WinHTTP proxy setting {why}"))?;
-        let tell = |proxy: Option<Arc<Proxy>>| {
-            let with_credentials =
-                |proxy: Arc<Proxy>| Proxy { credentials: credentials.cloned(), ..proxy.as_ref().clone() };
-            proxy.map(with_credentials).map(Arc::new)
-        };
-        if let Some(proxy) = proxies.http.as_ref().or(proxies.https.as_ref()) {
-            credentials::check_for_proxy(credentials, proxy.kind)?;
-        }
-        Ok(Proxies { http: tell(proxies.http), https: tell(proxies.https), no_proxy: proxies.no_proxy })
+    /// The proxies that the machine's own settings name.
+    pub(super) const fn machine(&self) -> &MachineProxies {
+        &self.machine
     }
 
     /// The machine's domain, without a trailing dot.

@@ -14,6 +14,7 @@ mod endpoints;
 mod environment;
 mod host;
 mod load;
+mod machine;
 mod no_proxy;
 mod problem;
 mod proxy_url;
@@ -44,10 +45,13 @@ use crate::string_enum::string_enum;
 pub use environment::Environment;
 pub use load::load;
 pub(crate) use load::read_capped;
+pub use machine::{MachineProxies, MdatpProxy, PolicyProxies};
 pub use no_proxy::NoProxy;
 pub use parser::parse;
 pub use problem::{ConfigProblem, ConfigProblems};
-pub use route::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via};
+pub use route::{
+    Credentials, PacConfig, PacSource, PolicyConfig, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via,
+};
 pub use signatures::{InstalledFrom, SignaturesConfig};
 pub(crate) use values::format_duration;
 

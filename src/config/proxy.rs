@@ -15,6 +15,9 @@ use super::{
 /// Keys that require another one.
 const DEPENDENT: [&str; 4] = ["username", "password_file", "no_proxy", "domain"];
 
+/// Keys of which an entry may have one.
+const WAYS: &str = "proxy, from_environment, winhttp, defender_policy, telemetry_proxy, mdatp, pac and wpad";
+
 /// Reads the keys; paths are relative to `base_dir`.
 pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Environment) -> Via {
     let dependent: Vec<_> = DEPENDENT.into_iter().filter(|key| entry.has(key)).collect();
@@ -22,6 +25,7 @@ pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Envir
     let no_proxy = entry.take("no_proxy").and_then(no_proxy).unwrap_or_default();
     let domain = entry.take("domain").map(|node| node.parsed(host_name).unwrap_or_default());
 
+    let settings = environment.machine();
     let mut routes = Vec::new();
     if let Some(node) = entry.take("proxy") {
         routes.push(("proxy", proxy(&node, credentials.clone(), no_proxy.clone())));
@@ -31,8 +35,20 @@ pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Envir
         routes.extend(flag(&node, read).map(|via| ("from_environment", via)));
     }
     if let Some(node) = entry.take("winhttp") {
-        let read = || winhttp(&node, credentials.as_ref(), no_proxy, environment);
+        let read = || bypassed(&node, settings.winhttp(credentials.as_ref()), no_proxy.clone());
         routes.extend(flag(&node, read).map(|via| ("winhttp", via)));
+    }
+    if let Some(node) = entry.take("defender_policy") {
+        let read = || machine(&node, settings.defender_policy(credentials.as_ref(), no_proxy.clone()));
+        routes.extend(flag(&node, read).map(|via| ("defender_policy", via)));
+    }
+    if let Some(node) = entry.take("telemetry_proxy") {
+        let read = || machine(&node, settings.telemetry_proxy(credentials.as_ref(), no_proxy.clone()));
+        routes.extend(flag(&node, read).map(|via| ("telemetry_proxy", via)));
+    }
+    if let Some(node) = entry.take("mdatp") {
+        let read = || bypassed(&node, settings.mdatp(), no_proxy);
+        routes.extend(flag(&node, read).map(|via| ("mdatp", via)));
     }
     if let Some(node) = entry.take("pac") {
         routes.push(("pac", pac(&node, credentials.clone(), base_dir)));
@@ -70,10 +86,7 @@ fn check_together(entry: &Mapping<'_>, routes: &[&str], dependent: &[&str]) {
                 _ => {}
             }
         }
-        several => entry.problem(format!(
-            "has {}: at most one of proxy, from_environment, winhttp, pac and wpad",
-            several.join(" and ")
-        )),
+        several => entry.problem(format!("has {}: at most one of {WAYS}", several.join(" and "))),
     }
 }
 
@@ -89,6 +102,9 @@ fn misplaced(key: &str, way: &str) -> Option<&'static str> {
         ("domain", _) => Some(without(key)),
         ("no_proxy", "pac" | "wpad") => {
             Some("has no effect with a PAC script, which decides what to reach directly")
+        }
+        ("username" | "password_file", "mdatp") => {
+            Some("has no effect with mdatp, which does not authenticate to proxies")
         }
         _ => None,
     }
@@ -133,14 +149,18 @@ fn from_environment(
     Via::Proxies(Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies })
 }
 
-fn winhttp(
-    node: &Node<'_>,
-    credentials: Option<&Credentials>,
-    no_proxy: NoProxy,
-    environment: &Environment,
-) -> Via {
-    let proxies = environment.winhttp(credentials).map_err(|why| node.problem(why)).unwrap_or_default();
-    Via::Proxies(Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies })
+/// The route of a setting of this machine.
+fn machine(node: &Node<'_>, via: Result<Via, String>) -> Via {
+    via.unwrap_or_else(|why| {
+        node.problem(why);
+        Via::Proxies(Proxies::default())
+    })
+}
+
+/// The same for a setting that names proxies, with more destinations to connect to directly.
+fn bypassed(node: &Node<'_>, proxies: Result<Proxies, String>, no_proxy: NoProxy) -> Via {
+    let with_rules = |proxies: Proxies| Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies };
+    machine(node, proxies.map(with_rules).map(Via::Proxies))
 }
 
 fn pac(node: &Node<'_>, credentials: Option<Credentials>, base_dir: &Path) -> Via {

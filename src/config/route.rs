@@ -1,4 +1,4 @@
-//! Routes to the endpoints: directly, through proxies, or as a PAC script decides. Contains the types and the pure
+//! Routes to the endpoints: directly, through proxies, or as a PAC script or a policy decides. Contains the types and the pure
 //! selection of a proxy; `routes.rs` reads them.
 
 use std::fmt;
@@ -46,6 +46,8 @@ pub enum Via {
     Proxies(Proxies),
     /// As a script decides (proxy auto-configuration).
     Pac(PacConfig),
+    /// As a policy of this Windows machine says.
+    Policy(PolicyConfig),
 }
 
 impl Via {
@@ -54,7 +56,7 @@ impl Via {
     pub const fn may_use_a_proxy(&self) -> bool {
         match self {
             Self::Proxies(proxies) => proxies.http.is_some() || proxies.https.is_some(),
-            Self::Pac(_) => true,
+            Self::Pac(_) | Self::Policy(_) => true,
         }
     }
 }
@@ -78,8 +80,25 @@ impl Proxies {
             Scheme::Http => &self.http,
             Scheme::Https => &self.https,
         };
-        proxy.as_ref().filter(|_| !self.no_proxy.matches(url.host(), url.port()))
+        proxy.as_ref().filter(|_| !self.bypass(url))
     }
+
+    /// Whether a URL's destination must be connected to directly.
+    #[must_use]
+    pub fn bypass(&self, url: &ProbeUrl) -> bool {
+        self.no_proxy.matches(url.host(), url.port())
+    }
+}
+
+/// The proxies of a policy, tried in this order: the named one, those of the script, then a direct connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyConfig {
+    /// The named proxy, if any, and the destinations that bypass every proxy.
+    pub server: Proxies,
+    /// The script.
+    pub script: Option<PacConfig>,
+    /// The proxies of what Windows itself fetches for Defender: revocation lists and missing issuers.
+    pub system: Proxies,
 }
 
 /// The script of a route, and credentials for its proxies.
@@ -103,6 +122,16 @@ pub enum PacSource {
         /// The machine's domain.
         domain: String,
     },
+}
+
+impl fmt::Display for PacSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Url(url) => write!(f, "{url}"),
+            Self::Wpad { domain } => write!(f, "of wpad.{domain}"),
+        }
+    }
 }
 
 string_enum! {

@@ -28,16 +28,27 @@ fn environment() -> Environment {
         ("HTTPS_PROXY", "https://bob:battery%40staple@secure.example/"),
         ("NO_PROXY", "localhost, .corp.example,10.0.0.0/8"),
     ];
-    Environment::new(&variables, Some("corp.example")).with_winhttp(Some(Ok(winhttp())))
+    Environment::new(&variables, Some("corp.example")).with_machine(machine())
 }
 
-/// A WinHTTP setting.
-fn winhttp() -> Proxies {
-    let at = HostPort { host: "winhttp.example".to_owned(), port: 8080 };
-    let proxy = Some(Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None }));
-    let mut no_proxy = NoProxy::default();
-    no_proxy.add_windows_rule("<local>");
-    Proxies { http: proxy.clone(), https: proxy, no_proxy }
+/// A machine with every setting.
+fn machine() -> MachineProxies {
+    let named = |host: &str, rule: &str| {
+        let at = HostPort { host: host.to_owned(), port: 8080 };
+        let proxy = Some(Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None }));
+        let mut no_proxy = NoProxy::default();
+        no_proxy.add_windows_rule(rule);
+        Proxies { http: proxy.clone(), https: proxy, no_proxy }
+    };
+    let script = ProbeUrl::parse("http://policy.example/defender.pac").unwrap();
+    let policy = |server, script| Some(Ok(Some(PolicyProxies { server, script })));
+    let origin = "/etc/opt/microsoft/mdatp/managed/mdatp_managed.json: cloudService.proxy".to_owned();
+    MachineProxies {
+        winhttp: Some(Ok(named("winhttp.example", "<local>"))),
+        defender_policy: policy(named("policy.example", "*.corp.example"), Some(PacSource::Url(script))),
+        telemetry_proxy: policy(named("telemetry.example", "<local>"), None),
+        mdatp: Some(Ok(Some(MdatpProxy { origin, url: "http://mdatp.example:3128/".to_owned() }))),
+    }
 }
 
 /// An environment with invalid variables, on a machine without a domain.
@@ -47,7 +58,14 @@ fn bad_environment() -> Environment {
         ("https_proxy", "ftp://proxy.example:21"),
         ("no_proxy", "localhost,a..b,10.*"),
     ];
-    Environment::new(&variables, None).with_winhttp(Some(Err("can't be used: it is broken".to_owned())))
+    let broken = || "can't be used: it is broken".to_owned();
+    let machine = MachineProxies {
+        winhttp: Some(Err(broken())),
+        defender_policy: Some(Err(broken())),
+        telemetry_proxy: Some(Err(broken())),
+        mdatp: Some(Err(broken())),
+    };
+    Environment::new(&variables, None).with_machine(machine)
 }
 
 /// Parses every `*.yaml` of a folder and compares the result with the `*.txt` beside it. With `UPDATE_EXPECTED` set,
@@ -110,8 +128,8 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
         fs::copy(data().join("pem").join(root), folder.path().join(root)).unwrap();
     }
     fs::write(folder.path().join("proxy.pass"), "secret\n").unwrap();
-    let windows = Environment::default().with_winhttp(Some(Ok(winhttp())));
-    let config = parse("sample", &text, folder.path(), &windows).unwrap();
+    let every_system = Environment::default().with_machine(machine());
+    let config = parse("sample", &text, folder.path(), &every_system).unwrap();
     let Config { groups, components, resolver, connect_to, tls, endpoints, block_pages, .. } = &config;
     assert!(
         !groups.is_empty()
@@ -135,22 +153,23 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
 fn cover_routes(routes: &[RouteConfig]) {
     let proxies = |route: &RouteConfig| match &route.via {
         Via::Proxies(proxies) => proxies.https.clone().map(|proxy| (proxy, proxies.no_proxy.clone())),
+        Via::Policy(policy) => policy.server.https.clone().map(|proxy| (proxy, NoProxy::default())),
         Via::Pac(_) => None,
     };
     let scripts = routes.iter().filter_map(|route| match &route.via {
         Via::Pac(pac) => Some(&pac.source),
-        Via::Proxies(_) => None,
+        Via::Proxies(_) | Via::Policy(_) => None,
     });
     let (proxy, no_proxy) = routes.iter().find_map(proxies).unwrap();
     assert!(proxy.credentials.is_some() && no_proxy != NoProxy::default());
     let scripts: Vec<_> = scripts.collect();
     assert!(scripts.iter().any(|source| !matches!(source, PacSource::Wpad { .. })));
     assert!(scripts.iter().any(|source| matches!(source, PacSource::Wpad { domain } if !domain.is_empty())));
-    assert!(
-        routes
-            .iter()
-            .any(|route| proxies(route).is_some_and(|(proxy, _)| proxy.at.host == "winhttp.example"))
-    );
+    for setting in ["winhttp", "policy", "telemetry", "mdatp"] {
+        let host = format!("{setting}.example");
+        let follows = |route| proxies(route).is_some_and(|(proxy, _)| proxy.at.host == host);
+        assert!(routes.iter().any(follows), "{setting}");
+    }
     assert!(SAMPLE.contains("from_environment: true")); // without effect if no variable is set
     assert!(routes.iter().any(|route| !route.components.is_empty() && route.source_address.is_some()));
     assert!(routes.iter().any(|route| route.resolver.is_some()));
@@ -171,13 +190,36 @@ fn load_problem(bytes: Option<&[u8]>) -> String {
 }
 
 #[test]
-fn winhttp_is_there_on_windows_alone() {
-    let text = "routes: [{ name: machine, winhttp: true }]";
-    let problems = parse("f", text, Path::new(""), &Environment::default()).unwrap_err().to_string();
-    assert_eq!(
-        problems,
-        "f: routes[0].winhttp: the machine's WinHTTP proxy setting is available on Windows only"
-    );
+fn settings_of_another_system_are_refused() {
+    for (key, problem) in [
+        ("winhttp", "the machine's WinHTTP proxy setting is available on Windows only"),
+        ("defender_policy", "Defender's proxy policy is available on Windows only"),
+        ("telemetry_proxy", "the policy TelemetryProxyServer is available on Windows only"),
+        ("mdatp", "mdatp's proxy is available on Linux only"),
+    ] {
+        let text = format!("routes: [{{ name: machine, {key}: true }}]");
+        let problems = parse("f", &text, Path::new(""), &Environment::default()).unwrap_err().to_string();
+        assert_eq!(problems, format!("f: routes[0].{key}: {problem}"));
+    }
+}
+
+/// Services use the WinHTTP setting where no policy says otherwise.
+#[test]
+fn without_a_policy_its_route_is_that_of_winhttp() {
+    let unset = MachineProxies {
+        defender_policy: Some(Ok(None)),
+        telemetry_proxy: Some(Ok(None)),
+        mdatp: Some(Ok(None)),
+        ..machine()
+    };
+    let environment = Environment::default().with_machine(unset);
+    let via = |key: &str| {
+        let text = format!("routes: [{{ name: machine, {key}: true, no_proxy: [a.example] }}]");
+        parse("f", &text, Path::new(""), &environment).unwrap().routes.remove(0).via
+    };
+    assert!(matches!(via("winhttp"), Via::Proxies(proxies) if proxies.https.is_some()));
+    assert_eq!([via("defender_policy"), via("telemetry_proxy")], [via("winhttp"), via("winhttp")]);
+    assert!(matches!(via("mdatp"), Via::Proxies(Proxies { http: None, https: None, .. })));
 }
 
 #[test]

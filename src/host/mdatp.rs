@@ -2,8 +2,10 @@
 
 pub mod connectivity;
 pub mod health;
+pub mod proxy;
 #[cfg(test)]
 mod tests;
+pub mod unit;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

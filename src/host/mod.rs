@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::time::SystemTime;
 
 use crate::clock::Clock;
-use crate::config::{InstalledFrom, Proxies};
+use crate::config::{InstalledFrom, MachineProxies};
 use crate::signatures::{Installed, Version};
 use crate::string_enum::string_enum;
 use crate::text::clean;
@@ -219,13 +219,15 @@ pub fn maps_urls() -> Vec<MapsUrl> {
     Vec::new()
 }
 
-/// The proxies of the machine's WinHTTP setting, or why it can't be used. Returns `None` on systems other than Windows.
+/// The proxies that this machine's own settings name.
 #[must_use]
-pub fn winhttp_proxies() -> Option<Result<Proxies, String>> {
+pub fn machine_proxies() -> MachineProxies {
     #[cfg(windows)]
-    return Some(registry::winhttp_proxies(&windows::LocalMachine));
-    #[cfg(not(windows))]
-    None
+    return registry::proxies::machine_proxies(&windows::LocalMachine);
+    #[cfg(target_os = "linux")]
+    return MachineProxies { mdatp: Some(mdatp::proxy::read("/".as_ref())), ..MachineProxies::default() };
+    #[cfg(not(any(windows, target_os = "linux")))]
+    MachineProxies::default()
 }
 
 /// Defender of Windows, if it is installed or required by the configuration.

@@ -12,11 +12,11 @@ use std::time::SystemTime;
 use super::winhttp::{WinHttpProxies, WinHttpSetting};
 use super::{HostProblem, InstalledSignatures, Reason, Source, filetime};
 use crate::catalog::ProbeUrl;
-use crate::config::Proxies;
 use crate::signatures::Version;
 use crate::string_enum::string_enum;
 use crate::verdict::SslOptions;
 
+pub mod proxies;
 #[cfg(test)]
 mod tests;
 
@@ -165,17 +165,6 @@ impl RegistryFacts {
         };
         (facts, reader.problems)
     }
-}
-
-/// The proxies of the machine's WinHTTP setting.
-///
-/// # Errors
-/// If the setting can't be used; the message continues its name.
-pub fn winhttp_proxies(registry: &dyn Registry) -> Result<Proxies, String> {
-    let mut reader = RegistryReader { registry, problems: Vec::new() };
-    let setting = reader.winhttp();
-    let why = reader.problems.pop().map(|problem| problem.detail).unwrap_or_default();
-    setting.map(|setting| setting.proxies()).ok_or_else(|| format!("can't be used: {why}"))
 }
 
 /// Reads values and collects what is wrong.

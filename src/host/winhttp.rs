@@ -139,13 +139,7 @@ impl WinHttpSetting {
     pub fn proxies(&self) -> Proxies {
         match self {
             Self::Direct => Proxies::default(),
-            Self::Proxy(WinHttpProxies { http, https, bypass }) => {
-                let mut no_proxy = NoProxy::default();
-                for rule in bypass {
-                    no_proxy.add_windows_rule(rule);
-                }
-                Proxies { http: http.clone().map(proxy), https: https.clone().map(proxy), no_proxy }
-            }
+            Self::Proxy(proxies) => proxies.proxies(),
         }
     }
 }
@@ -173,6 +167,17 @@ fn text<'a>(rest: &mut &'a [u8], part: Part) -> Result<&'a str, WinHttpError> {
 }
 
 impl WinHttpProxies {
+    /// The proxies of a route that follows this list.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        let Self { http, https, bypass } = self;
+        let mut no_proxy = NoProxy::default();
+        for rule in bypass {
+            no_proxy.add_windows_rule(rule);
+        }
+        Proxies { http: http.clone().map(proxy), https: https.clone().map(proxy), no_proxy }
+    }
+
     /// Parses a proxy list, `[scheme=][scheme://]host[:port]` separated by semicolons or spaces, and a bypass list
     /// (Microsoft's page on `WinHttpOpen`). An entry for a scheme takes precedence over one for all, and the first of
     /// several for the same scheme counts. Returns `None` if an entry is invalid, or none is for `http` or `https`.

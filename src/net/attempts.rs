@@ -1,10 +1,11 @@
 //! How the attempts of a connection share the time, and what is said of those that failed. Pure.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::failure;
 use super::resolver::{DnsTrouble, ServerOutcome};
-use crate::observation::{AttemptTarget, FailedAttempt, Failure, Phase};
+use crate::observation::{AttemptTarget, FailedAttempt, Failure, Phase, Timings};
 
 /// The maximum number of addresses that are tried, as in WinHTTP.
 pub(super) const MAX_ADDRESSES: usize = 5;
@@ -16,6 +17,25 @@ const DNS_SHARE: u32 = 19;
 /// section 2.1).
 const MIN_SHARE: Duration = Duration::from_millis(1200);
 
+/// What was learned about the connection, complete up to the phase that failed.
+#[derive(Debug, Default)]
+pub(crate) struct RouteTaken {
+    /// The addresses of the URL's host, in the order of the answer. Empty if it wasn't resolved.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Whether the addresses came from DNS, not from the configuration.
+    pub(crate) by_dns: bool,
+    /// The number of private addresses. `None` if DNS wasn't queried for the host's own name.
+    pub(crate) private: Option<usize>,
+    /// The address of the TCP connection.
+    pub(crate) peer: Option<SocketAddr>,
+    /// The proxy, as `kind://host:port`. [`DIRECT`] if a PAC script chose no proxy.
+    pub(crate) proxy: Option<String>,
+    /// The status of the proxy's response to CONNECT.
+    pub(crate) proxy_status: Option<u16>,
+    /// The attempts that failed beside the one that counted.
+    pub(crate) failed_attempts: Vec<FailedAttempt>,
+}
+
 /// The time that DNS may take.
 pub(super) fn dns_share(left: Duration) -> Duration {
     left * DNS_SHARE / 20
@@ -25,20 +45,6 @@ pub(super) fn dns_share(left: Duration) -> Duration {
 pub(super) fn share_of(left: Duration, others: usize) -> Duration {
     let others = u32::try_from(others).unwrap_or(u32::MAX);
     if others == 0 { left } else { (left / others.saturating_add(2)).max(MIN_SHARE) }
-}
-
-/// The failure of the last attempt, which names what failed before it.
-pub(super) fn with_attempts(failure: Failure, attempts: &[FailedAttempt]) -> Failure {
-    let failed: Vec<_> = attempts
-        .iter()
-        .filter(|attempt| matches!(attempt.target, AttemptTarget::Proxy(_)))
-        .map(|attempt| attempt.failure.detail.as_str())
-        .collect();
-    if failed.is_empty() {
-        return failure;
-    }
-    let detail = format!("{}; before it: {}", failure.detail, failed.join("; "));
-    Failure::new(failure.phase, failure.reason, detail)
 }
 
 /// A DNS server that failed before another one answered.
@@ -52,13 +58,59 @@ pub(super) fn dns_attempt(trouble: &DnsTrouble) -> FailedAttempt {
     FailedAttempt { target: AttemptTarget::DnsServer(report.server), failure, duration }
 }
 
-/// The failure of the first address that was tried, which names the others.
-pub(super) fn all_failed(last: Failure, attempts: &mut Vec<FailedAttempt>, before: usize) -> Failure {
-    let failed: Vec<_> = attempts.drain(before..).collect();
-    let Some(first) = failed.first() else { return last };
-    let others = failed[1..].iter().map(|attempt| &attempt.failure).chain([&last]);
-    let others: Vec<_> = others.map(|failure| failure.detail.as_str()).collect();
-    let detail =
-        format!("{}; the other addresses failed as well: {}", first.failure.detail, others.join("; "));
-    Failure::new(first.failure.phase, first.failure.reason, detail)
+/// The first of several attempts that failed. If all of them fail, its failure is the one that is told, since clients
+/// prefer this attempt; the others are kept, and named in its words.
+pub(super) struct FirstFailure {
+    /// Its place in `RouteTaken::failed_attempts`.
+    index: usize,
+    /// The times after it.
+    timings: Timings,
+    peer: Option<SocketAddr>,
+    proxy: Option<String>,
+}
+
+impl FirstFailure {
+    /// Keeps an attempt that failed, and the first one if there is none yet. The times are those after the attempt.
+    pub(super) fn keep(
+        first: &mut Option<Self>,
+        attempt: FailedAttempt,
+        timings: &Timings,
+        taken: &mut RouteTaken,
+    ) {
+        let index = taken.failed_attempts.len();
+        first.get_or_insert_with(|| {
+            let (timings, peer, proxy) = (timings.clone(), taken.peer, taken.proxy.clone());
+            Self { index, timings, peer, proxy }
+        });
+        taken.failed_attempts.push(attempt);
+    }
+
+    /// The failure that is told once all attempts have failed. `others` names the attempts after it.
+    pub(super) fn tell(self, others: &str, timings: &mut Timings, taken: &mut RouteTaken) -> Failure {
+        let Self { index, timings: own, peer, proxy } = self;
+        let FailedAttempt { target, failure, .. } = taken.failed_attempts.remove(index);
+        let later: Vec<_> = taken.failed_attempts[index..]
+            .iter()
+            .filter(|attempt| is_alternative(&target, &attempt.target))
+            .map(|attempt| match attempt.target {
+                AttemptTarget::Direct => format!("without a proxy: {}", attempt.failure.detail),
+                _ => attempt.failure.detail.clone(),
+            })
+            .collect();
+        if later.is_empty() {
+            return failure;
+        }
+        (taken.peer, taken.proxy) = (peer, proxy);
+        for phase in [Phase::Resolve, Phase::Connect] {
+            timings.fail_back(phase, &own);
+        }
+        let detail = format!("{}; {others} failed as well: {}", failure.detail, later.join("; "));
+        Failure::new(failure.phase, failure.reason, detail)
+    }
+}
+
+/// Whether an attempt is an alternative to the first one: an address to an address, a proxy to a proxy.
+fn is_alternative(first: &AttemptTarget, later: &AttemptTarget) -> bool {
+    let is_address = |target: &AttemptTarget| matches!(target, AttemptTarget::Address(_));
+    !matches!(later, AttemptTarget::DnsServer(_)) && is_address(first) == is_address(later)
 }

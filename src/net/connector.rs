@@ -8,11 +8,11 @@ use std::time::Duration;
 use rustls::pki_types::TrustAnchor;
 use tokio_rustls::TlsConnector;
 
-use super::attempts::{MAX_ADDRESSES, all_failed, dns_attempt, dns_share, share_of, with_attempts};
+use super::attempts::{FirstFailure, MAX_ADDRESSES, RouteTaken, dns_attempt, dns_share, share_of};
 use super::connect;
 use super::exchange::RequestTarget;
 use super::phase::PhaseClock;
-use super::proxy::ProxySelector;
+use super::proxy::{ProxyList, ProxySelector, Stage};
 use super::resolver::{Destination, Resolver, leads_nowhere};
 use super::tunnel::{self, BoxedStream};
 use crate::catalog::{ProbeUrl, Scheme};
@@ -54,25 +54,6 @@ pub(crate) struct Dial<'a> {
     pub(crate) named_by: NamedBy,
 }
 
-/// What was learned about the connection, complete up to the phase that failed.
-#[derive(Debug, Default)]
-pub(crate) struct RouteTaken {
-    /// The addresses of the URL's host, in the order of the answer. Empty if it wasn't resolved.
-    pub(crate) addresses: Vec<IpAddr>,
-    /// Whether the addresses came from DNS, not from the configuration.
-    pub(crate) by_dns: bool,
-    /// The number of private addresses. `None` if DNS wasn't queried for the host's own name.
-    pub(crate) private: Option<usize>,
-    /// The address of the TCP connection.
-    pub(crate) peer: Option<SocketAddr>,
-    /// The proxy, as `kind://host:port`. [`DIRECT`] if a PAC script chose no proxy.
-    pub(crate) proxy: Option<String>,
-    /// The status of the proxy's response to CONNECT.
-    pub(crate) proxy_status: Option<u16>,
-    /// What failed before the attempt that counted.
-    pub(crate) failed_attempts: Vec<FailedAttempt>,
-}
-
 impl Connector {
     /// Connects without a proxy, from `source` if it is set. The certificates of HTTPS proxies are verified
     /// against `anchors` at the clock's time.
@@ -86,7 +67,7 @@ impl Connector {
         clock: Clock,
     ) -> Result<Self, rustls::Error> {
         let proxy_tls = TlsConnector::from(Arc::new(tunnel::client_config(anchors, clock)?));
-        Ok(Self { destinations, proxies: ProxySelector::Fixed(Proxies::default()), source, proxy_tls })
+        Ok(Self { destinations, proxies: ProxySelector::fixed(Proxies::default()), source, proxy_tls })
     }
 
     /// Replaces the proxy selector.
@@ -109,42 +90,105 @@ impl Connector {
             let stream = self.connect(clock, taken, address, Duration::MAX).await?;
             return Ok((stream, RequestTarget::Origin));
         }
-        // The evaluation of a PAC script is not part of any phase's time.
-        let proxies = self.proxies.proxies_for(dial.url, clock.deadline()).await?;
-        let before = taken.failed_attempts.len();
-        for (index, proxy) in proxies.iter().enumerate() {
-            let others = proxies.len() - index - 1;
-            let Some(proxy) = proxy else {
-                taken.proxy = self.proxies.is_pac().then(|| DIRECT.to_owned());
-                let connected = self.connect_directly(clock, taken, dial).await;
-                let stream =
-                    connected.map_err(|failure| with_attempts(failure, &taken.failed_attempts[before..]))?;
-                clock.timings.not_applicable(Phase::Tunnel);
-                return Ok((stream, RequestTarget::Origin));
-            };
-            let name = format!("{}://{}", proxy.kind, proxy.at);
-            taken.proxy = Some(name.clone());
-            if dial.named_by == NamedBy::ThirdParty {
-                refuse_proxy_machine(dial.url)?;
-            }
-            let deadline = clock.limit_to(share_of(clock.left(), others));
-            let connected = self.connect_to_proxy(clock, taken, proxy).await;
-            clock.restore_deadline(deadline);
-            match connected.map_err(|failure| at_proxy(proxy, &failure)) {
-                Ok(stream) => return self.open_tunnel(clock, taken, dial.url, proxy, stream).await,
-                Err(failure)
-                    if others == 0 || failure.reason == FailureReason::Internal || clock.is_over() =>
-                {
-                    return Err(with_attempts(failure, &taken.failed_attempts[before..]));
+        let mut first = None;
+        let stages = self.proxies.stages();
+        'stages: for (index, stage) in stages.iter().enumerate() {
+            let later = stages.len() - index - 1;
+            let proxies = match self.select(clock, stage, dial.url, later).await {
+                Ok(proxies) => proxies,
+                Err(attempt) => {
+                    FirstFailure::keep(&mut first, attempt, &clock.timings, taken);
+                    if clock.is_over() {
+                        break;
+                    }
+                    continue;
                 }
-                Err(failure) => {
-                    let lost = [Phase::Resolve, Phase::Connect].map(|phase| clock.timings.fail_over(phase));
-                    let (target, duration) = (AttemptTarget::Proxy(name), lost.into_iter().sum());
-                    taken.failed_attempts.push(FailedAttempt { target, failure, duration });
+            };
+            for (index, proxy) in proxies.iter().enumerate() {
+                let others = proxies.len() - index - 1 + later;
+                let (target, failure) = match self.attempt(clock, taken, dial, proxy.as_ref(), others).await?
+                {
+                    Ok(connected) => return Ok(connected),
+                    Err(failed) => failed,
+                };
+                if failure.reason == FailureReason::Internal {
+                    return Err(failure);
+                }
+                let timings = clock.timings.clone();
+                let is_last = others == 0 || proxy.is_none() || clock.is_over();
+                let duration = if is_last {
+                    Duration::ZERO
+                } else {
+                    [Phase::Resolve, Phase::Connect]
+                        .map(|phase| clock.timings.fail_over(phase))
+                        .into_iter()
+                        .sum()
+                };
+                let attempt = FailedAttempt { target, failure, duration };
+                FirstFailure::keep(&mut first, attempt, &timings, taken);
+                if is_last {
+                    break 'stages;
                 }
             }
         }
-        Err(Failure::new(Phase::Tunnel, FailureReason::Internal, "no proxy to connect to")) // unreachable: the list isn't empty
+        Err(first.map_or_else(
+            || Failure::new(Phase::Tunnel, FailureReason::Internal, "no proxy to connect to"), // unreachable: a stage has one
+            |first| first.tell("what follows", &mut clock.timings, taken),
+        ))
+    }
+
+    /// The proxies of a stage, while `later` ones remain. The evaluation of a PAC script is not part of any phase's time.
+    async fn select(
+        &self,
+        clock: &PhaseClock,
+        stage: &Stage,
+        url: &ProbeUrl,
+        later: usize,
+    ) -> Result<ProxyList, FailedAttempt> {
+        let left = clock.left();
+        let unused = left.saturating_sub(share_of(left, later));
+        let until = clock.deadline().checked_sub(unused).unwrap_or_else(|| clock.deadline());
+        stage.proxies_for(url, until).await.map_err(|failure| {
+            let duration = left.saturating_sub(clock.left());
+            FailedAttempt { target: stage.target(), failure, duration }
+        })
+    }
+
+    /// Connects by a proxy, or directly, while `others` remain. The inner error is why the next one may be tried.
+    async fn attempt(
+        &self,
+        clock: &mut PhaseClock,
+        taken: &mut RouteTaken,
+        dial: Dial<'_>,
+        proxy: Option<&Arc<Proxy>>,
+        others: usize,
+    ) -> Result<Result<(BoxedStream, RequestTarget), (AttemptTarget, Failure)>, Failure> {
+        let Some(proxy) = proxy else {
+            taken.proxy = self.proxies.decides().then(|| DIRECT.to_owned());
+            let connected = self.connect_directly(clock, taken, dial).await;
+            return Ok(connected.map_err(|failure| (AttemptTarget::Direct, failure)).map(|stream| {
+                clock.timings.not_applicable(Phase::Tunnel);
+                (stream, RequestTarget::Origin)
+            }));
+        };
+        let name = format!("{}://{}", proxy.kind, proxy.at);
+        taken.proxy = Some(name.clone());
+        if dial.named_by == NamedBy::ThirdParty {
+            refuse_proxy_machine(dial.url)?;
+        }
+        let deadline = clock.limit_to(share_of(clock.left(), others));
+        let before = taken.failed_attempts.len();
+        let connected = self.connect_to_proxy(clock, taken, proxy).await;
+        clock.restore_deadline(deadline);
+        match connected {
+            Ok(stream) => self.open_tunnel(clock, taken, dial.url, proxy, stream).await.map(Ok),
+            Err(failure) => {
+                if others > 0 {
+                    forget_addresses(taken, before);
+                }
+                Ok(Err((AttemptTarget::Proxy(name), at_proxy(proxy, &failure))))
+            }
+        }
     }
 
     /// Resolves the URL's own host and connects to it. Records the DNS result in `taken`, on failure as well.
@@ -190,26 +234,28 @@ impl Connector {
         addresses: &[SocketAddr],
     ) -> Result<BoxedStream, Failure> {
         let tried = &addresses[..addresses.len().min(MAX_ADDRESSES)];
-        let before = taken.failed_attempts.len();
+        let mut first = None;
         for (index, address) in tried.iter().enumerate() {
             let others = tried.len() - index - 1;
             let share = share_of(clock.left(), others);
-            match self.connect(clock, taken, *address, share).await {
+            let failure = match self.connect(clock, taken, *address, share).await {
                 Ok(stream) => return Ok(stream),
-                Err(failure)
-                    if others == 0 || failure.reason == FailureReason::Internal || clock.is_over() =>
-                {
-                    taken.peer = tried.first().copied();
-                    return Err(all_failed(failure, &mut taken.failed_attempts, before));
-                }
-                Err(failure) => {
-                    let duration = clock.timings.fail_over(Phase::Connect);
-                    let target = AttemptTarget::Address(*address);
-                    taken.failed_attempts.push(FailedAttempt { target, failure, duration });
-                }
+                Err(failure) if failure.reason == FailureReason::Internal => return Err(failure),
+                Err(failure) => failure,
+            };
+            let timings = clock.timings.clone();
+            let is_last = others == 0 || clock.is_over();
+            let duration = if is_last { Duration::ZERO } else { clock.timings.fail_over(Phase::Connect) };
+            let attempt = FailedAttempt { target: AttemptTarget::Address(*address), failure, duration };
+            FirstFailure::keep(&mut first, attempt, &timings, taken);
+            if is_last {
+                break;
             }
         }
-        Err(Failure::new(Phase::Connect, FailureReason::Internal, "no address to connect to")) // unreachable: a lookup has one
+        Err(first.map_or_else(
+            || Failure::new(Phase::Connect, FailureReason::Internal, "no address to connect to"), // unreachable: a lookup has one
+            |first| first.tell("the other addresses", &mut clock.timings, taken),
+        ))
     }
 
     /// Connects to one address, within a share of the time.
@@ -251,6 +297,13 @@ impl Connector {
         });
         Ok((passed.await?, if absolute { RequestTarget::absolute(proxy) } else { RequestTarget::Origin }))
     }
+}
+
+/// Forgets the addresses of a proxy that failed: its own failure names them.
+fn forget_addresses(taken: &mut RouteTaken, before: usize) {
+    let later = taken.failed_attempts.split_off(before);
+    let is_address = |attempt: &FailedAttempt| matches!(attempt.target, AttemptTarget::Address(_));
+    taken.failed_attempts.extend(later.into_iter().filter(|attempt| !is_address(attempt)));
 }
 
 /// Names the proxy in a failure to reach it.

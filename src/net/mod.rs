@@ -19,8 +19,9 @@ mod read_limit;
 pub mod resolver;
 mod tunnel;
 
+pub(crate) use attempts::RouteTaken;
 pub use connector::Connector;
-pub(crate) use connector::{Dial, NamedBy, RouteTaken};
+pub(crate) use connector::{Dial, NamedBy};
 pub(crate) use exchange::{Exchange, ReadLimits, RequestTarget, ResponseHead, build_request};
 pub use handshake::TlsClient;
 pub(crate) use handshake::{UnverifiedTls, server_name};

@@ -64,7 +64,10 @@ impl Facts {
                 failure: Some(&attempt.failure),
                 duration: attempt.duration,
             }),
-            AttemptTarget::DnsServer(_) | AttemptTarget::Proxy(_) => None,
+            AttemptTarget::DnsServer(_)
+            | AttemptTarget::Proxy(_)
+            | AttemptTarget::Script(_)
+            | AttemptTarget::Direct => None,
         })
     }
 }

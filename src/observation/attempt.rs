@@ -16,8 +16,12 @@ pub enum AttemptTarget {
     DnsServer(SocketAddr),
     /// An address of the endpoint or of its proxy.
     Address(SocketAddr),
-    /// A proxy that a PAC script names, as `kind://host:port`.
+    /// A proxy that a PAC script or a policy names, as `kind://host:port`.
     Proxy(String),
+    /// The PAC script that was to name one.
+    Script(String),
+    /// The endpoint without a proxy, after one failed.
+    Direct,
 }
 
 impl fmt::Display for AttemptTarget {
@@ -27,6 +31,8 @@ impl fmt::Display for AttemptTarget {
             Self::DnsServer(server) => write!(f, "DNS server {server}"),
             Self::Address(address) => write!(f, "address {address}"),
             Self::Proxy(proxy) => write!(f, "proxy {proxy}"),
+            Self::Script(script) => write!(f, "PAC script {script}"),
+            Self::Direct => f.write_str("the direct connection"),
         }
     }
 }

@@ -268,7 +268,7 @@ pub struct Facts {
     pub tls: Option<TlsFacts>,
     /// Facts of the HTTP response.
     pub http: Option<HttpFacts>,
-    /// What failed before the attempts that counted, over all hops, in order.
+    /// The attempts that failed beside those that counted, over all hops, in order.
     pub failed_attempts: Vec<FailedAttempt>,
     /// All hops of a redirected probe, in order. Empty without a redirect.
     pub hops: Vec<HopFacts>,

@@ -51,6 +51,16 @@ impl Timings {
         duration
     }
 
+    /// Turns the time of a phase of the last attempt into time lost, and lets the phase be as it was after an `earlier`
+    /// attempt, whose time was turned into time lost by [`Self::fail_over`].
+    pub fn fail_back(&mut self, phase: Phase, earlier: &Self) {
+        self.fail_over(phase);
+        let earlier = earlier.0[phase as usize];
+        let lost = &mut self.0[Phase::Failover as usize].duration;
+        *lost = lost.saturating_sub(earlier.duration);
+        self.0[phase as usize] = earlier;
+    }
+
     /// Records the outcome of a phase that succeeded or failed, and adds its time.
     pub fn record(&mut self, phase: Phase, outcome: PhaseOutcome, took: Duration) {
         let timing = &mut self.0[phase as usize];

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ProberError;
 use crate::catalog::HostPattern;
 use crate::clock::Clock;
-use crate::config::{Config, ConnectTo, HostPort};
+use crate::config::{Config, ConnectTo, HostPort, Via};
 use crate::net::fetch::Fetcher;
 use crate::net::proxy::ProxySelector;
 use crate::net::resolver::Resolver;
@@ -48,7 +48,7 @@ pub(super) struct RouteContext {
     pub(super) key: RouteKey,
     pub(super) connector: Arc<Connector>,
     pub(super) tls: Arc<TlsClient>,
-    /// Fetches over the route.
+    /// Fetches over the route, or as Windows itself does beside a policy's proxies.
     pub(super) fetcher: Arc<Fetcher>,
     /// `None` if revocation isn't checked.
     pub(super) checker: Option<RevocationChecker<Arc<Fetcher>>>,
@@ -63,9 +63,13 @@ impl RouteContext {
         let direct =
             Connector::direct(Arc::clone(&destinations), route.source_address, roots.anchors(), clock)?;
         let scripts = Fetcher::new(Arc::new(direct.clone()), Arc::clone(&tls));
-        let selector = ProxySelector::new(&route.via, &destinations, scripts, clock);
-        let connector = Arc::new(direct.with_proxies(selector));
-        let fetcher = Arc::new(Fetcher::new(Arc::clone(&connector), Arc::clone(&tls)));
+        let selector = ProxySelector::new(&route.via, &destinations, &scripts, clock);
+        let connector = Arc::new(direct.clone().with_proxies(selector));
+        let route_of_fetches = match &route.via {
+            Via::Policy(policy) => Arc::new(direct.with_proxies(ProxySelector::fixed(policy.system.clone()))),
+            Via::Proxies(_) | Via::Pac(_) => Arc::clone(&connector),
+        };
+        let fetcher = Arc::new(Fetcher::new(route_of_fetches, Arc::clone(&tls)));
         let refresh = key.crl_refresh;
         let settings = CheckerSettings {
             refresh_interval: RefreshInterval { refresh, retry: RETRY.min(refresh) },

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
+use super::proxies::{TELEMETRY, machine_proxies};
 use super::*;
+use crate::config::{MachineProxies, PolicyProxies, Proxies};
 
 const TODAY: &str = SIGNATURES[0];
 const OLDER: &str = SIGNATURES[1];
@@ -183,7 +185,7 @@ fn proxies_are_read() {
 
 #[test]
 fn a_route_can_follow_the_winhttp_setting() {
-    let proxies = |values: &[(&str, &str, Value)]| winhttp_proxies(&Table::new(values));
+    let proxies = |values: &[(&str, &str, Value)]| machine_proxies(&Table::new(values)).winhttp.unwrap();
     assert_eq!(proxies(&[]), Ok(Proxies::default()));
     let one = proxies(&[(
         CONNECTIONS,
@@ -193,11 +195,76 @@ fn a_route_can_follow_the_winhttp_setting() {
     let at = one.unwrap().https.as_ref().map(|proxy| proxy.at.to_string());
     assert_eq!(at.as_deref(), Some("p:80"));
     for (value, why) in [
-        (binary("18"), "can't be used: WinHttpSettings: it ends in the middle of the version"),
-        (Value::Dword(1), "can't be used: WinHttpSettings: has an unexpected registry type"),
+        (binary("18"), "WinHttpSettings: it ends in the middle of the version"),
+        (Value::Dword(1), "WinHttpSettings: has an unexpected registry type"),
     ] {
-        assert_eq!(proxies(&[(CONNECTIONS, "WinHttpSettings", value)]), Err(why.to_owned()));
+        let why = format!(r"can't be used: {why} (in HKLM\{CONNECTIONS})");
+        assert_eq!(proxies(&[(CONNECTIONS, "WinHttpSettings", value)]), Err(why));
     }
+}
+
+/// A policy's proxy for `http://a.example/`, its proxy for `https://b.corp.example/`, and its script.
+fn policy(read: Result<Option<PolicyProxies>, String>) -> Result<Option<[String; 3]>, String> {
+    let shown = |policy: PolicyProxies| {
+        let [plain, tls] = ["http://a.example/", "https://b.corp.example/"].map(|url| {
+            let proxy = policy.server.for_url(&ProbeUrl::parse(url).unwrap()).cloned();
+            proxy.map_or_else(|| "none".to_owned(), |proxy| format!("{} {}", proxy.kind, proxy.at))
+        });
+        [plain, tls, policy.script.map_or_else(|| "none".to_owned(), |script| script.to_string())]
+    };
+    read.map(|policy| policy.map(shown))
+}
+
+#[test]
+fn a_route_can_follow_the_policies() {
+    const PAC: &str = "http://wpad.example/proxy.pac";
+    let check =
+        |values: &[(&str, &str, Value)], antivirus: Option<[&str; 3]>, telemetry: Option<[&str; 3]>| {
+            let MachineProxies { defender_policy, telemetry_proxy, mdatp, .. } =
+                machine_proxies(&Table::new(values));
+            let owned = |shown: Option<[&str; 3]>| Ok(shown.map(|shown| shown.map(str::to_owned)));
+            assert_eq!(policy(defender_policy.unwrap()), owned(antivirus), "{values:?}");
+            assert_eq!(policy(telemetry_proxy.unwrap()), owned(telemetry), "{values:?}");
+            assert!(mdatp.is_none());
+        };
+    let server = || (POLICY, "ProxyServer", Value::Sz("http://10.0.0.6:8080"));
+    let bypass = || (POLICY, "ProxyBypass", Value::Sz("*.corp.example"));
+    let script = || (POLICY, "ProxyPacUrl", Value::Sz(PAC));
+    let sensor = || (TELEMETRY, "TelemetryProxyServer", Value::Sz("10.0.0.7:8080"));
+    let (av, edr) = ("http 10.0.0.6:8080", "http 10.0.0.7:8080");
+    check(&[], None, None);
+    check(&[bypass()], None, None);
+    check(&[(POLICY, "ProxyServer", Value::Sz(" "))], None, None);
+    check(&[server()], Some([av, av, "none"]), None);
+    check(&[server(), bypass()], Some([av, "none", "none"]), None);
+    check(&[script()], Some(["none", "none", PAC]), None);
+    check(&[server(), script(), sensor()], Some([av, av, PAC]), Some([edr, edr, "none"]));
+    check(&[sensor(), bypass()], None, Some([edr, edr, "none"]));
+}
+
+#[test]
+fn a_policy_that_cannot_be_used_names_value_and_key() {
+    let check = |(path, name, value): (&str, &str, Value), antivirus: &str, telemetry: &str| {
+        let MachineProxies { defender_policy, telemetry_proxy, .. } =
+            machine_proxies(&Table::new(&[(path, name, value)]));
+        for (read, why) in [(defender_policy, antivirus), (telemetry_proxy, telemetry)] {
+            let expected = match why {
+                "" => Ok(None),
+                why => Err(format!(r"can't be used: {name}: {why} (in HKLM\{path})")),
+            };
+            assert_eq!(policy(read.unwrap()), expected);
+        }
+    };
+    let form = "names no proxy as host:port";
+    let denied = "access denied: run as LocalSystem or as an administrator";
+    let kind = "has an unexpected registry type";
+    check((POLICY, "ProxyServer", Value::Sz("http://eve:hunter2@proxy:80")), form, "");
+    check((POLICY, "ProxyServer", Value::Denied), denied, "");
+    check((POLICY, "ProxyBypass", Value::Dword(1)), kind, "");
+    let scheme = ProbeUrl::parse("file://server/proxy.pac").unwrap_err().to_string();
+    check((POLICY, "ProxyPacUrl", Value::Sz("file://server/proxy.pac")), &scheme, "");
+    check((TELEMETRY, "TelemetryProxyServer", Value::Sz("10.0.0.7:port")), "", form);
+    check((TELEMETRY, "TelemetryProxyServer", Value::Dword(1)), "", kind);
 }
 
 /// 2026-11-24 and 2000-01-01.

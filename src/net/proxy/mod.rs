@@ -1,4 +1,4 @@
-//! Proxy selection: from the configuration's rules or a PAC script. `pac/` evaluates scripts, `pac_cache.rs`
+//! Proxy selection: from the configuration's rules, a PAC script, or a policy that names both. `pac/` evaluates scripts, `pac_cache.rs`
 //! stores them. Connects to no endpoint.
 
 pub mod pac;
@@ -14,32 +14,40 @@ use super::fetch::Fetcher;
 use super::resolver::Resolver;
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
-use crate::config::{Credentials, PacConfig, Proxies, Proxy, ProxyKind, Via};
-use crate::observation::{Failure, FailureReason, Phase};
+use crate::config::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, Via};
+use crate::observation::{AttemptTarget, Failure, FailureReason, Phase};
 use pac::{Evaluation, Machine, PacLimits, PacReason, ProxyDirective, Socks};
 use pac_cache::PacCache;
 pub use pac_cache::RefreshPolicy;
 
-/// The maximum number of proxies of a script's answer that are tried.
+/// The maximum number of proxies of a script's answer or a policy that are tried.
 const MAX_PROXIES: usize = 5;
 
-/// The proxies for a URL, in order, at least one entry. `None` is a direct connection.
+/// The proxies for a URL, in order. `None` is a direct connection.
 pub type ProxyList = Vec<Option<Arc<Proxy>>>;
 
 /// A proxy selection in progress.
 type SelectFuture<'a> = Pin<Box<dyn Future<Output = Result<ProxyList, Failure>> + Send + 'a>>;
 
-/// Selects the proxy for each URL of a route.
+/// Selects the proxies for each URL of a route: those of each stage in turn, until one can be connected to.
 #[derive(Clone)]
-pub enum ProxySelector {
-    /// By the configuration's rules.
+pub struct ProxySelector(Arc<[Stage]>);
+
+/// One source of proxies.
+pub(super) enum Stage {
+    /// The configuration's rules: a proxy, or a direct connection.
     Fixed(Proxies),
-    /// By a PAC script.
-    Pac(Arc<PacSelector>),
+    /// A policy's proxy. What follows is tried without it, except for destinations that bypass every proxy.
+    Named(Proxies),
+    /// A PAC script.
+    Script(Arc<PacSelector>),
+    /// No proxy.
+    Direct,
 }
 
 /// Selects proxies by a PAC script.
-pub struct PacSelector {
+pub(super) struct PacSelector {
+    source: PacSource,
     cache: Arc<PacCache>,
     credentials: Option<Credentials>,
     destinations: Arc<Resolver>,
@@ -49,7 +57,7 @@ pub struct PacSelector {
 impl ProxySelector {
     /// Creates a selector for `via`. `fetcher` fetches the script, without a proxy.
     #[must_use]
-    pub fn new(via: &Via, destinations: &Arc<Resolver>, fetcher: Fetcher, clock: Clock) -> Self {
+    pub fn new(via: &Via, destinations: &Arc<Resolver>, fetcher: &Fetcher, clock: Clock) -> Self {
         Self::with_refresh_policy(via, destinations, fetcher, clock, RefreshPolicy::default())
     }
 
@@ -58,35 +66,75 @@ impl ProxySelector {
     pub fn with_refresh_policy(
         via: &Via,
         destinations: &Arc<Resolver>,
-        fetcher: Fetcher,
+        fetcher: &Fetcher,
         clock: Clock,
         refresh_policy: RefreshPolicy,
     ) -> Self {
-        match via {
-            Via::Proxies(proxies) => Self::Fixed(proxies.clone()),
-            Via::Pac(PacConfig { source, credentials }) => Self::Pac(Arc::new(PacSelector {
-                cache: Arc::new(PacCache::new(source.clone(), fetcher, refresh_policy)),
+        let script = |PacConfig { source, credentials }: &PacConfig| {
+            Stage::Script(Arc::new(PacSelector {
+                source: source.clone(),
+                cache: Arc::new(PacCache::new(source.clone(), fetcher.clone(), refresh_policy)),
                 credentials: credentials.clone(),
                 destinations: Arc::clone(destinations),
                 clock,
-            })),
+            }))
+        };
+        Self(match via {
+            Via::Proxies(proxies) => [Stage::Fixed(proxies.clone())].into(),
+            Via::Pac(pac) => [script(pac)].into(),
+            Via::Policy(policy) => {
+                let named = Stage::Named(policy.server.clone());
+                [named].into_iter().chain(policy.script.as_ref().map(script)).chain([Stage::Direct]).collect()
+            }
+        })
+    }
+
+    /// By the configuration's rules alone.
+    #[must_use]
+    pub fn fixed(proxies: Proxies) -> Self {
+        Self([Stage::Fixed(proxies)].into())
+    }
+
+    /// The proxies for a URL, of the first stage. Returns by `deadline`.
+    ///
+    /// # Errors
+    /// In phase `tunnel`: if a script can't be read, or gives no valid answer.
+    pub async fn proxies_for(&self, url: &ProbeUrl, deadline: Instant) -> Result<ProxyList, Failure> {
+        self.0[0].proxies_for(url, deadline).await // there is at least one
+    }
+
+    /// Whether it decides for each URL whether there is a proxy, by more than the configuration's rules.
+    pub(super) fn decides(&self) -> bool {
+        !matches!(*self.0, [Stage::Fixed(_)])
+    }
+
+    /// The stages in order, at least one.
+    pub(super) fn stages(&self) -> &[Stage] {
+        &self.0
+    }
+}
+
+impl Stage {
+    /// The proxies for a URL, in the order in which clients try them; empty if the next stage decides. Returns by
+    /// `deadline`.
+    ///
+    /// # Errors
+    /// In phase `tunnel`: if a script can't be read, or gives no valid answer.
+    pub(super) async fn proxies_for(&self, url: &ProbeUrl, deadline: Instant) -> Result<ProxyList, Failure> {
+        match self {
+            Self::Fixed(proxies) => Ok(vec![proxies.for_url(url).cloned()]),
+            Self::Named(proxies) if proxies.bypass(url) => Ok(vec![None]),
+            Self::Named(proxies) => Ok(proxies.for_url(url).cloned().map(Some).into_iter().collect()),
+            Self::Script(selector) => selector.select_proxies(url, deadline).await,
+            Self::Direct => Ok(vec![None]),
         }
     }
 
-    /// Whether a PAC script selects the proxy.
-    #[must_use]
-    pub const fn is_pac(&self) -> bool {
-        matches!(self, Self::Pac(_))
-    }
-
-    /// The proxies for a URL, in the order in which clients try them. Returns by `deadline`.
-    ///
-    /// # Errors
-    /// In phase `tunnel`: if the script can't be read, or gives no valid answer.
-    pub async fn proxies_for(&self, url: &ProbeUrl, deadline: Instant) -> Result<ProxyList, Failure> {
+    /// What failed if it selected no proxy.
+    pub(super) fn target(&self) -> AttemptTarget {
         match self {
-            Self::Fixed(proxies) => Ok(vec![proxies.for_url(url).cloned()]),
-            Self::Pac(selector) => selector.select_proxies(url, deadline).await,
+            Self::Fixed(_) | Self::Named(_) | Self::Direct => AttemptTarget::Direct,
+            Self::Script(selector) => AttemptTarget::Script(selector.source.to_string()),
         }
     }
 }
@@ -95,7 +143,7 @@ impl PacSelector {
     /// Boxed because it recurses: a fetcher fetches the script, and fetchers select proxies.
     fn select_proxies<'a>(&'a self, url: &'a ProbeUrl, deadline: Instant) -> SelectFuture<'a> {
         Box::pin(async move {
-            let timed_out = |_| unreadable("not read before the probe's timeout");
+            let timed_out = |_| unreadable("not read in its share of the probe's time");
             let script = timeout_at(deadline, self.cache.script()).await.map_err(timed_out)??;
             let machine = Machine::local(self.clock.now());
             let limits = PacLimits::default();

@@ -171,6 +171,6 @@ fn with_issuers(
         Connector::direct(Arc::clone(&destinations), route.source_address, roots.anchors(), clock).unwrap();
     let tls = Arc::new(TlsClient::new(roots, issuers, clock).unwrap());
     let scripts = Fetcher::new(Arc::new(direct.clone()), Arc::clone(&tls));
-    let selector = ProxySelector::with_refresh_policy(&route.via, &destinations, scripts, clock, pace);
+    let selector = ProxySelector::with_refresh_policy(&route.via, &destinations, &scripts, clock, pace);
     (Fetcher::new(Arc::new(direct.with_proxies(selector.clone())), tls), selector)
 }

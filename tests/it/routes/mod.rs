@@ -4,6 +4,7 @@ mod cases;
 mod pac;
 mod pac_dns;
 mod pac_sources;
+mod policy;
 mod proxy_kinds;
 mod proxy_pages;
 mod refusals;

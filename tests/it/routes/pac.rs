@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::{ConnectTo, HostPort, PacConfig, PacSource, Via};
-use defender_exporter::observation::{FailureReason as R, Phase};
+use defender_exporter::observation::{FailureReason as R, Phase, PhaseOutcome};
 
 use super::{HOST, phases, proxy};
 use crate::lab::dns::Answer;
@@ -74,7 +74,8 @@ async fn a_second_proxy_is_tried() {
         (format!("{dead}; {good}"), &good[6..], vec![R::Refused], None),
         (format!("{gone}; {dead}; {good}"), &good[6..], vec![R::Nxdomain, R::Refused], None),
         (format!("{dead}; DIRECT"), "direct", vec![R::Refused], None),
-        (format!("{dead}; {gone}"), "gone.lab:8080", vec![R::Refused], Some((Phase::Resolve, R::Nxdomain))),
+        (format!("{dead}; {gone}"), "127.0.0.1:1", vec![R::Nxdomain], Some((Phase::Connect, R::Refused))),
+        (format!("{gone}; {dead}"), "gone.lab:8080", vec![R::Refused], Some((Phase::Resolve, R::Nxdomain))),
     ];
     for (answer, chosen, failed, failure) in cases {
         serve(&lab, &format!("return '{answer}';"));
@@ -90,7 +91,10 @@ async fn a_second_proxy_is_tried() {
         let before: Vec<_> = facts.failed_attempts.iter().map(|attempt| attempt.failure.reason).collect();
         assert_eq!(before, failed, "{answer}");
         if let Some(failure) = &observation.failure {
-            assert!(failure.detail.contains("before it: proxy 127.0.0.1:1"), "{failure:?}");
+            assert!(failure.detail.contains("; what follows failed as well: proxy "), "{failure:?}");
+            assert_eq!(facts.timings.outcome(failure.phase), PhaseOutcome::Failed, "{answer}");
+            let connect = facts.timings.outcome(Phase::Connect);
+            assert_eq!(connect == PhaseOutcome::Failed, failure.phase == Phase::Connect, "{answer}");
         }
     }
 }
