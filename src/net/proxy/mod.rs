@@ -147,12 +147,12 @@ impl PacSelector {
             let script = timeout_at(deadline, self.cache.script()).await.map_err(timed_out)??;
             let machine = Machine::local(self.clock.now());
             let limits = PacLimits::default();
-            let Evaluation { answer, unanswered } =
+            let Evaluation { answer, unresolved } =
                 script.find(url, machine, &self.destinations, limits, deadline).await;
-            if !unanswered.is_empty() {
-                tracing::debug!(%url, names = %unanswered, "a PAC script's names are unresolved");
+            if !unresolved.is_empty() {
+                tracing::debug!(%url, names = %unresolved, "a PAC script's names are unresolved");
             }
-            let answer = answer.map_err(|error| failed(error.reason(), &unanswered.explain(&error)))?;
+            let answer = answer.map_err(|error| failed(error.reason(), &unresolved.explain(&error)))?;
             let mut list = ProxyList::new();
             for directive in answer.directives.into_iter().take(MAX_PROXIES) {
                 match self.proxy(directive) {

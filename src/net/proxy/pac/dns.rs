@@ -27,7 +27,7 @@ const NAME_SHARE: u32 = 8;
 const TOTAL_SHARE: u32 = 2;
 
 /// The maximum number of names in a message.
-const MAX_NAMED: usize = 3;
+const MAX_NAMED: usize = 2;
 
 /// The names that an evaluation has resolved, with their addresses, IPv6 before IPv4. None for a name that doesn't
 /// resolve.
@@ -86,8 +86,8 @@ pub(super) struct DnsBudget {
     left: Duration,
     /// How long the evaluation waited.
     pub(super) waited: Duration,
-    /// What it waited for in vain.
-    pub(super) unanswered: Unanswered,
+    /// The names without an address.
+    pub(super) unresolved: UnresolvedNames,
 }
 
 impl DnsBudget {
@@ -97,37 +97,37 @@ impl DnsBudget {
             share: time / NAME_SHARE,
             left: time / TOTAL_SHARE,
             waited: Duration::ZERO,
-            unanswered: Unanswered::default(),
+            unresolved: UnresolvedNames::default(),
         }
     }
 
     /// The addresses of a name, IPv6 before IPv4. Empty if it doesn't resolve within its share.
     pub(super) async fn resolve(&mut self, names: &Resolver, name: &str) -> Vec<IpAddr> {
         let (limit, start) = (self.share.min(self.left), Instant::now());
-        let answer = timeout(limit, names.addresses(name, limit)).await;
+        // The lookup ends first, so that it says which server was silent.
+        let answer = timeout(limit, names.addresses(name, limit * 19 / 20)).await;
         let took = start.elapsed();
         self.waited += took;
         self.left = self.left.saturating_sub(took);
-        match answer {
+        let why = match answer {
             Ok(Ok(mut addresses)) => {
                 addresses.sort_by_key(IpAddr::is_ipv4); // stable: within a family the order is DNS's
-                addresses
+                return addresses;
             }
-            Ok(Err(error)) if !error.is_silence() => Vec::new(),
-            Ok(Err(_)) | Err(_) => {
-                self.unanswered.0.push(name.to_owned());
-                Vec::new()
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("DNS did not answer for {name} in time"),
+        };
+        self.unresolved.0.push(why);
+        Vec::new()
     }
 }
 
-/// Names that DNS didn't answer within their share of an evaluation's time. To the script they have no address.
+/// Why names have no address for an evaluation, in words that name the host, the DNS server and its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unanswered(Vec<String>);
+pub struct UnresolvedNames(Vec<String>);
 
-impl Unanswered {
-    /// Whether DNS answered every name.
+impl UnresolvedNames {
+    /// Whether every name was resolved.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -139,13 +139,13 @@ impl Unanswered {
     }
 }
 
-impl fmt::Display for Unanswered {
+impl fmt::Display for UnresolvedNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let named = self.0.len().min(MAX_NAMED);
-        write!(f, "DNS did not answer in time for {}", self.0[..named].join(", "))?;
+        f.write_str(&self.0[..named].join("; "))?;
         match self.0.len() - named {
             0 => Ok(()),
-            more => write!(f, " and {more} more"),
+            more => write!(f, "; and {more} more names unresolved"),
         }
     }
 }

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 pub use content::PacContent;
 pub use directives::{PacAnswer, ProxyDirective, Socks};
-pub use dns::Unanswered;
+pub use dns::UnresolvedNames;
 pub use error::{PacError, PacReason, TimeSpent};
 pub use machine::Machine;
 pub use wpad::wpad_candidates;
@@ -53,7 +53,7 @@ pub struct Evaluation {
     /// What the script returned, or why it returned nothing.
     pub answer: Result<PacAnswer, PacError>,
     /// The names that DNS didn't answer in time: the script got no address for them.
-    pub unanswered: Unanswered,
+    pub unresolved: UnresolvedNames,
 }
 
 /// How long reading a script may wait for other scripts.
@@ -104,8 +104,8 @@ impl Script {
     ) -> Evaluation {
         let arguments = (script_url(url), without_brackets(url.host()).to_owned());
         let job = self.job(Some(arguments), machine, limits);
-        let (returned, unanswered) = run::run(job, Some(names), deadline).await;
-        Evaluation { answer: returned.and_then(|text| PacAnswer::parse(&text)), unanswered }
+        let (returned, unresolved) = run::run(job, Some(names), deadline).await;
+        Evaluation { answer: returned.and_then(|text| PacAnswer::parse(&text)), unresolved }
     }
 
     fn job(&self, arguments: Option<(String, String)>, machine: Machine, limits: PacLimits) -> engine::Job {

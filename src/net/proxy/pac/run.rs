@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::dns::{DnsBudget, KnownNames, PacDns, Unanswered};
+use super::dns::{DnsBudget, KnownNames, PacDns, UnresolvedNames};
 use super::engine::{Job, RunEnd};
 use super::error::TimeSpent;
 use super::{PacError, engine};
@@ -39,12 +39,12 @@ struct Runs {
     spent: TimeSpent,
 }
 
-/// Evaluates by `deadline`. If `names` is `None`, no name resolves. Returns the names that DNS didn't answer too.
+/// Evaluates by `deadline`. If `names` is `None`, no name resolves. Returns the names without an address too.
 pub(super) async fn run(
     job: Job,
     names: Option<&Resolver>,
     deadline: Instant,
-) -> (Result<String, PacError>, Unanswered) {
+) -> (Result<String, PacError>, UnresolvedNames) {
     let deadline = deadline.checked_sub(GRACE).unwrap_or(deadline);
     let mut dns = DnsBudget::new(deadline.saturating_duration_since(Instant::now()));
     let spent = TimeSpent { limit: job.limits.time, ..TimeSpent::default() };
@@ -66,7 +66,7 @@ pub(super) async fn run(
             Err(error) => break Err(error),
         }
     };
-    (result, dns.unanswered)
+    (result, dns.unresolved)
 }
 
 impl Runs {
