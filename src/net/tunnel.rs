@@ -1,20 +1,24 @@
 //! Phase tunnel: turns a connection to a proxy into one to the endpoint, by CONNECT (RFC 9110, section 9.3.6)
 //! or SOCKS 5 (RFC 1928, RFC 1929). Negotiate and NTLM aren't supported.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use futures_util::future::{Either, select};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{HOST, PROXY_AUTHORIZATION, USER_AGENT};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
 use rustls::pki_types::{ServerName, TrustAnchor};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_socks::tcp::Socks5Stream;
 
@@ -32,6 +36,9 @@ const MAX_ANSWER: u64 = 64 * 1024;
 
 /// The length of a SOCKS method selection message, in bytes (RFC 1928, section 3).
 const SOCKS_METHOD: u64 = 2;
+
+/// The longest time to wait for the body of a refusal, which only adds words.
+const BODY_WAIT: Duration = Duration::from_secs(2);
 
 /// A byte stream.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin {}
@@ -120,6 +127,7 @@ async fn connect(
     let (stream, first) = RecordingStream::new(stream);
     let io = TokioIo::new(ReadLimited::new(stream, MAX_ANSWER));
     let (mut sender, mut connection) = http1_client().handshake(io).await?;
+    let mut open = true;
     let response = {
         let mut answered = pin!(sender.send_request(request));
         // Keeps the stream open: hyper's own upgrades leave 204 out (RFC 9110, section 9.3.6: any 2xx opens a tunnel).
@@ -128,15 +136,31 @@ async fn connect(
             biased;
             response = &mut answered => response,
             // `answered` receives the connection's errors, with their causes.
-            _ended = ended => answered.await,
+            _ended = ended => {
+                open = false;
+                answered.await
+            }
         }
     };
     // Within TLS to the proxy, this is about what comes out of it.
     let other = |error: &hyper::Error| other_protocol(ProxyKind::Http, &first).filter(|_| error.is_parse());
-    let response =
+    let mut response =
         response.map_err(|error| other(&error).map_or(PhaseError::Http(error), PhaseError::Tunnel))?;
-    let (code, headers) = (response.status(), response.headers());
+    let code = response.status();
     *status = Some(code.as_u16());
+    if code == StatusCode::BAD_REQUEST && proxy.kind == ProxyKind::Http {
+        let driven = async {
+            if open {
+                let _ended = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+            }
+        };
+        if proxied::expects_tls(code, &beginning(response.body_mut(), driven).await) {
+            return Err(
+                TunnelError::OtherProtocol { kind: proxy.kind, spoken: PeerProtocol::HttpForTls }.into()
+            );
+        }
+    }
+    let headers = response.headers();
     if !code.is_success() {
         let phrase = response.extensions().get::<ReasonPhrase>();
         let phrase = phrase.map(|phrase| String::from_utf8_lossy(phrase.as_bytes()));
@@ -149,6 +173,25 @@ async fn connect(
         return Err(TunnelError::Hasty(parts.read_buf.len()).into());
     }
     Ok(parts.io.into_inner().into_inner().into_inner())
+}
+
+/// The beginning of a body, read while the connection is `driven`.
+async fn beginning(body: &mut Incoming, driven: impl Future<Output = ()>) -> Vec<u8> {
+    let mut read = Vec::new();
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await
+            && read.len() < proxied::SEARCHED
+        {
+            read.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        }
+    };
+    let whole = async {
+        if let Either::Right(((), reading)) = select(pin!(reading), pin!(driven)).await {
+            reading.await; // of what came before the end
+        }
+    };
+    let _in_time = timeout(BODY_WAIT, whole).await;
+    read
 }
 
 fn connect_request(proxy: &Proxy, to: &HostPort) -> Result<Request<Empty<Bytes>>, PhaseError> {

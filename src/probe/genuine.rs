@@ -87,6 +87,8 @@ pub(super) fn check(
         return kinds.try_for_each(|kind| verify_signature(kind, objects, body, now)).map(|()| Proof::Given);
     }
     let proxy_failure = proxied::proxy_generated(head.status, &head.headers, head.authenticated);
+    let proxy_failure =
+        proxy_failure.or_else(|| proxied::plain_on_tls(head.status, body, head.authenticated));
     if let Some(failure) = proxy_failure.or_else(|| block_page(&plan.block_pages, head, body)) {
         return Err(failure);
     }

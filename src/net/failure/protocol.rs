@@ -14,6 +14,8 @@ pub enum PeerProtocol {
     Tls,
     /// HTTP/1.
     Http,
+    /// HTTP/1 that refuses to be spoken to without TLS.
+    HttpForTls,
     /// HTTP/2 without TLS (RFC 9113, section 3.4).
     Http2,
     /// SOCKS 5 (RFC 1928, section 3).
@@ -50,8 +52,10 @@ impl PeerProtocol {
     /// What to do about a proxy that speaks this in place of the protocol of `kind`, to continue the words for it.
     pub(super) fn hint(self, kind: ProxyKind) -> &'static str {
         match self {
-            Self::TlsAlert | Self::Tls if kind != ProxyKind::Https => ": it expects https://",
-            Self::TlsAlert | Self::Tls => "",
+            Self::TlsAlert | Self::Tls | Self::HttpForTls if kind != ProxyKind::Https => {
+                ": it expects https://"
+            }
+            Self::TlsAlert | Self::Tls | Self::HttpForTls => "",
             Self::Http if kind == ProxyKind::Http => "",
             Self::Http => ": it expects http://",
             Self::Socks5 if kind == ProxyKind::Socks5 => "",
@@ -68,6 +72,7 @@ impl fmt::Display for PeerProtocol {
             Self::TlsAlert => "a TLS alert",
             Self::Tls => "TLS",
             Self::Http => "HTTP",
+            Self::HttpForTls => "400 for plain HTTP on a TLS port",
             Self::Http2 => "HTTP/2",
             Self::Socks5 => "SOCKS 5",
             Self::Socks4 => "SOCKS 4",

@@ -4,6 +4,8 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, LOCATION, PROXY_AUTHENTICATE, SERVER, WWW_AUTHENTICATE};
 
+use super::{PeerProtocol, words};
+use crate::config::ProxyKind;
 use crate::observation::{Failure, FailureReason as Reason, Phase};
 use crate::text::clean;
 
@@ -63,6 +65,35 @@ const TINYPROXY: &str = "tinyproxy/";
 
 /// Privoxy's reason phrase for a name that it can't resolve, with status 404.
 const NO_SUCH_DOMAIN: &str = "No such domain";
+
+/// What nginx, Go and Apache answer on a TLS port, with status 400, to a request that comes without TLS.
+const PLAIN_ON_TLS: [&str; 3] = [
+    "plain HTTP request was sent to HTTPS port",
+    "Client sent an HTTP request to an HTTPS server",
+    "speaking plain HTTP to an SSL-enabled server port",
+];
+
+/// How much of a body is searched for it, in bytes.
+pub(crate) const SEARCHED: usize = 2048;
+
+/// Whether a response says that its port expects TLS.
+pub(crate) fn expects_tls(status: StatusCode, body: &[u8]) -> bool {
+    let body = &body[..body.len().min(SEARCHED)];
+    let says = |text: &&str| body.windows(text.len()).any(|part| part == text.as_bytes());
+    status == StatusCode::BAD_REQUEST && PLAIN_ON_TLS.iter().any(says)
+}
+
+/// The failure of a proxy that speaks TLS and is configured as `http`, without a tunnel. `credentials_sent` is `None` if
+/// no proxy is configured.
+pub(crate) fn plain_on_tls(
+    status: StatusCode,
+    body: &[u8],
+    credentials_sent: Option<bool>,
+) -> Option<Failure> {
+    credentials_sent.filter(|_| expects_tls(status, body))?;
+    let detail = words::other_protocol(ProxyKind::Http, PeerProtocol::HttpForTls);
+    Some(Failure::new(Phase::Request, Reason::Protocol, detail))
+}
 
 /// Whether the proxy says that it can't resolve the endpoint's name, with a status that otherwise is a denial. `phrase` is
 /// the reason phrase if it isn't the status's own.
@@ -246,6 +277,27 @@ mod tests {
         check(&["Digest realm=a,nonce = b, stale\t= c,BASIC"], &["Digest", "BASIC"]);
         check(&["NTLM TlRMTVNTUAAC==", "Negotiate oYG2MIGz"], &["NTLM", "Negotiate"]);
         check(&["a, b, c, d, e, f, g, h, i, j"], &["a", "b", "c", "d", "e", "f", "g", "h"]);
+    }
+
+    #[test]
+    fn a_tls_port_is_known_by_its_words() {
+        let nginx = "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head>";
+        let go = "Client sent an HTTP request to an HTTPS server.\n";
+        let apache = "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />";
+        let late = format!("{}{go}", " ".repeat(SEARCHED));
+        for (status, body, expected) in [
+            (StatusCode::BAD_REQUEST, nginx, true),
+            (StatusCode::BAD_REQUEST, go, true),
+            (StatusCode::BAD_REQUEST, apache, true),
+            (StatusCode::FORBIDDEN, go, false),
+            (StatusCode::BAD_REQUEST, "Bad Request", false),
+            (StatusCode::BAD_REQUEST, late.as_str(), false),
+            (StatusCode::BAD_REQUEST, "", false),
+        ] {
+            assert_eq!(expects_tls(status, body.as_bytes()), expected, "{status} {body}");
+            assert!(plain_on_tls(status, body.as_bytes(), None).is_none(), "it needs a proxy");
+            assert_eq!(plain_on_tls(status, body.as_bytes(), Some(false)).is_some(), expected);
+        }
     }
 
     #[test]

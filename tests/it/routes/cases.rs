@@ -75,6 +75,7 @@ pub fn all(lab: &Lab) -> Vec<Case> {
     all.extend(phrases());
     all.extend(demands());
     all.extend(answers());
+    all.extend(plain_on_tls());
     all.extend(others());
     all.extend(tunnels());
     all.extend(certificates(lab));
@@ -215,6 +216,37 @@ pub const OTHERS: [(&[u8], &str); 6] = [
     (b"SSH-2.0-OpenSSH_9.9\r\n", "the proxy answered with an SSH banner: it is not a proxy"),
     (b"220 mail.lab ESMTP\r\n", "the proxy answered with a mail or FTP greeting: it is not a proxy"),
 ];
+
+/// What servers answer on a TLS port to a request without TLS: nginx, Go, Apache.
+pub const PLAIN_ON_TLS: [&str; 3] = [
+    "HTTP/1.1 400 Bad Request\r\nServer: nginx/1.22.1\r\nContent-Type: text/html\r\nContent-Length: 100\r\n\
+     Connection: close\r\n\r\n<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n\
+     </html>\r\n\r\n\r\n",
+    "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+    "HTTP/1.1 400 Bad Request\r\nServer: Apache\r\nTransfer-Encoding: chunked\r\n\r\n\
+     42\r\nReason: You're speaking plain HTTP to an SSL-enabled server port.\n\r\n0\r\n\r\n",
+];
+
+/// The words for it.
+pub const EXPECTS_TLS: &[&str] =
+    &["the proxy answered with 400 for plain HTTP on a TLS port: it expects https://"];
+
+/// Proxies whose port speaks TLS, configured as `http`. Others that answer 400 deny the request.
+fn plain_on_tls() -> Vec<Case> {
+    let answers = PLAIN_ON_TLS.iter().flat_map(|answer| {
+        let whole = vec![Step::Send(answer.as_bytes().to_vec()), Step::End(End::Close)];
+        let (head, body) = answer.split_at(answer.find("\r\n\r\n").unwrap() + 4);
+        let [head, body] = [head, body].map(|part| Step::Send(part.as_bytes().to_vec()));
+        let late = vec![head, Step::Wait(faults::MOMENT), body, Step::Hang];
+        [whole, late].map(|steps| {
+            Case::http("a TLS port", Order::Reply(Reply::Script(steps)), R::Protocol).saying(EXPECTS_TLS)
+        })
+    });
+    let mute = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 10\r\n\r\n".to_vec();
+    let mute = Order::Reply(Reply::Script(vec![Step::Send(mute), Step::Hang]));
+    let mute = Case::http("400 whose body never comes", mute, R::Denied).saying(&["400"]);
+    answers.chain([mute]).map(|case| case.status(400)).collect()
+}
 
 /// Proxies of another kind than the configured one.
 fn others() -> Vec<Case> {

@@ -15,7 +15,7 @@ use super::{HOST, at, by, phases, proxy};
 use crate::fetch::in_place_of_run_out;
 use crate::lab::Lab;
 use crate::lab::proxy::{Kind, Order, demand};
-use crate::lab::reply::{Reply, Response, Step};
+use crate::lab::reply::{End, Reply, Response, Step};
 use crate::load::{RunOut, run_out};
 
 use ProxyKind::Http;
@@ -123,5 +123,12 @@ async fn a_proxy_of_another_kind_is_named_over_plain_http_as_well() {
         let failure = by(&lab, "http", Http, at(proxy.addr()), None).probe().await.failure.unwrap();
         assert_eq!((failure.phase, failure.reason), (Phase::Request, R::Protocol), "{failure:?}");
         assert!(failure.detail.contains(words), "{words}: {failure:?}");
+    }
+    for answer in cases::PLAIN_ON_TLS {
+        let steps = vec![Step::Send(answer.as_bytes().to_vec()), Step::End(End::Close)];
+        proxy.order(Order::Reply(Reply::Script(steps)));
+        let failure = by(&lab, "http", Http, at(proxy.addr()), None).probe().await.failure.unwrap();
+        assert_eq!((failure.phase, failure.reason), (Phase::Request, R::Protocol), "{failure:?}");
+        assert_eq!(failure.detail, cases::EXPECTS_TLS[0]);
     }
 }
