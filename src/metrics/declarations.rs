@@ -197,9 +197,9 @@ metrics! {
     ProxyConnectStatusCode: "defender_proxy_connect_status_code", Gauge, Probe, None, ["component", "endpoint", "route"],
         "HTTP status of the proxy's answer to the last probe's CONNECT. Absent without a proxy, or if no answer came.";
     DnsAddresses: "defender_dns_addresses", Gauge, Probe, None, ["component", "endpoint", "route", "family"],
-        "Number of addresses that DNS returned to the last probe. Absent if DNS returned none or was not queried.";
+        "Number of addresses that DNS or the hosts file returned to the last probe. Absent if they returned none or were not queried.";
     DnsPrivateAddresses: "defender_dns_private_addresses", Gauge, Probe, None, ["component", "endpoint", "route"],
-        "Number of private addresses among those that DNS returned to the last probe. Public services have no private addresses: the cause is split DNS, a private link or a filter. Absent if DNS returned no address or was not queried for the endpoint's own name.";
+        "Number of private addresses among those that DNS or the hosts file returned to the last probe. Public services have no private addresses: the cause is split DNS, a private link, a filter or an entry of the hosts file. Absent if they returned no address or were not queried for the endpoint's own name.";
     TlsVerified: "defender_tls_verified", Gauge, Probe, None, ["component", "endpoint", "route"],
         "Whether the presented chain was verified for the name (1) or not (0), also if the probe failed. Absent without TLS.";
     TlsIntercepted: "defender_tls_intercepted", Gauge, Probe, None, ["component", "endpoint", "route"],

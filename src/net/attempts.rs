@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::failure;
 use super::resolver::{DnsTrouble, ServerOutcome};
-use crate::observation::{AttemptTarget, FailedAttempt, Failure, Phase, Timings};
+use crate::observation::{AddressSource, AttemptTarget, FailedAttempt, Failure, Phase, Timings};
 
 /// The maximum number of addresses that are tried, as in WinHTTP.
 pub(super) const MAX_ADDRESSES: usize = 5;
@@ -22,8 +22,8 @@ const MIN_SHARE: Duration = Duration::from_millis(1200);
 pub(crate) struct RouteTaken {
     /// The addresses of the URL's host, in the order of the answer. Empty if it wasn't resolved.
     pub(crate) addresses: Vec<IpAddr>,
-    /// Whether the addresses came from DNS, not from the configuration.
-    pub(crate) by_dns: bool,
+    /// Where the addresses came from. `None`: from the configuration.
+    pub(crate) source: Option<AddressSource>,
     /// The number of private addresses. `None` if DNS wasn't queried for the host's own name.
     pub(crate) private: Option<usize>,
     /// The address of the TCP connection.

@@ -337,7 +337,7 @@ async fn resolve(
         taken.failed_attempts.extend(found.troubles.iter().map(dns_attempt));
         if is_own {
             taken.private = found.private();
-            taken.by_dns = found.by_dns();
+            taken.source = found.origin.source();
             taken.addresses = found.addresses;
         }
     }

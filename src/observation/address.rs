@@ -6,9 +6,20 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{AttemptTarget, Facts, Failure, Observation};
+use crate::string_enum::string_enum;
 
 /// The value of `Facts::proxy` if a PAC script chose a direct connection.
 pub const DIRECT: &str = "direct";
+
+string_enum! {
+    /// Where the addresses of a name come from, if not from the exporter's configuration.
+    AddressSource {
+        /// DNS.
+        Dns = "dns",
+        /// The hosts file of this machine.
+        HostsFile = "hosts_file",
+    }
+}
 
 /// The result of probing one address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -56,7 +67,7 @@ impl Observation {
 }
 
 impl Facts {
-    /// The addresses that failed before another one worked.
+    /// The addresses that failed beside the one that counted.
     pub fn failed_addresses(&self) -> impl Iterator<Item = AddressResult<'_>> {
         self.failed_attempts.iter().filter_map(|attempt| match &attempt.target {
             AttemptTarget::Address(address) => Some(AddressResult {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{Facts, Failure, HttpFacts, Observation, Timings, TlsFacts, VerifiedPath};
+use super::{AddressSource, Facts, Failure, HttpFacts, Observation, Timings, TlsFacts, VerifiedPath};
 
 /// One hop, with the fields of [`Facts`] for its URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +14,10 @@ pub struct HopFacts {
     pub authority: String,
     /// Time and outcome of each phase.
     pub timings: Timings,
-    /// The addresses that DNS returned.
+    /// The addresses that DNS or the hosts file has.
     pub addresses: Vec<IpAddr>,
+    /// Which of both.
+    pub source: Option<AddressSource>,
     /// The number of private addresses.
     pub private: Option<usize>,
     /// The address and port of the TCP connection.
@@ -33,8 +35,8 @@ pub struct HopFacts {
 impl From<HopFacts> for Facts {
     /// The facts of a probe with this hop only.
     fn from(hop: HopFacts) -> Self {
-        let HopFacts { timings, addresses, private, peer, proxy, proxy_status, tls, http, .. } = hop;
-        Self { timings, addresses, private, peer, proxy, proxy_status, tls, http, ..Self::default() }
+        let HopFacts { timings, addresses, source, private, peer, proxy, proxy_status, tls, http, .. } = hop;
+        Self { timings, addresses, source, private, peer, proxy, proxy_status, tls, http, ..Self::default() }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::plan::TargetId;
 use crate::string_enum::string_enum;
 use crate::text::clean;
 
-pub use address::{AddressFacts, AddressResult, DIRECT};
+pub use address::{AddressFacts, AddressResult, AddressSource, DIRECT};
 pub use attempt::{AttemptTarget, FailedAttempt};
 pub use hops::HopFacts;
 pub use timings::{PhaseOutcome, Timings};
@@ -249,9 +249,11 @@ pub struct HttpFacts {
 pub struct Facts {
     /// Time and outcome of each phase.
     pub timings: Timings,
-    /// The addresses that DNS returned, in its order. Empty if DNS wasn't queried.
+    /// The addresses that DNS or the hosts file has, in the order in which clients try them. Empty if neither was asked.
     pub addresses: Vec<IpAddr>,
-    /// The number of private addresses. `None` if DNS wasn't queried for the endpoint's own name.
+    /// Which of both. `None` if the configuration chose the addresses.
+    pub source: Option<AddressSource>,
+    /// The number of private addresses. `None` if the endpoint's own name wasn't looked up.
     pub private: Option<usize>,
     /// The address and port of the TCP connection.
     pub peer: Option<SocketAddr>,

@@ -46,15 +46,15 @@ impl ProbeRun {
 
     /// Records the connection of the current hop.
     pub(super) fn take(&mut self, taken: RouteTaken) {
-        let RouteTaken { addresses, by_dns, private, peer, proxy, proxy_status, failed_attempts } = taken;
+        let RouteTaken { addresses, source, private, peer, proxy, proxy_status, failed_attempts } = taken;
         self.failed_attempts.extend(failed_attempts);
-        if by_dns {
+        if source.is_some() {
             self.hop.addresses.clone_from(&addresses);
         }
         if self.before.is_empty() {
             self.found = addresses;
         }
-        self.hop = HopFacts { private, peer, proxy, proxy_status, ..std::mem::take(&mut self.hop) };
+        self.hop = HopFacts { source, private, peer, proxy, proxy_status, ..std::mem::take(&mut self.hop) };
     }
 
     /// Ends the current hop, which was at `url`, and starts the next one.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::catalog::embedded;
 use crate::clock::rfc3339;
 use crate::net::resolver::is_private;
-use crate::observation::{CertificateFacts, Facts, Failure, Observation};
+use crate::observation::{AddressSource, CertificateFacts, Facts, Failure, Observation};
 use crate::plan::Target;
 use crate::state::TargetState;
 use crate::verdict::Note;
@@ -95,9 +95,13 @@ fn private(target: &Target, facts: &Facts) -> Option<String> {
     let private = facts.addresses.iter().filter(|address| is_private(**address)).take(MAX_NAMED);
     let named: Vec<_> = private.map(ToString::to_string).collect();
     let (named, more) = (named.join(", "), if count > MAX_NAMED { ", …" } else { "" });
+    let gives = match facts.source {
+        Some(AddressSource::HostsFile) => "the hosts file of this machine pins the name to",
+        Some(AddressSource::Dns) | None => "DNS gives",
+    };
     Some(match count {
-        1 => format!("DNS gives a private address: {named}"),
-        _ => format!("DNS gives {count} private addresses: {named}{more}"),
+        1 => format!("{gives} a private address: {named}"),
+        _ => format!("{gives} {count} private addresses: {named}{more}"),
     })
 }
 
@@ -127,9 +131,11 @@ mod tests {
         ends: Vec<Option<FailureReason>>,
         unprobed: usize,
         dns: &'static [&'static str],
+        source: AddressSource,
     }
 
-    const NONE: Case = Case { url: DOCUMENTED, ends: Vec::new(), unprobed: 0, dns: &[] };
+    const NONE: Case =
+        Case { url: DOCUMENTED, ends: Vec::new(), unprobed: 0, dns: &[], source: AddressSource::Dns };
 
     fn check(case: &Case, expected: &str) {
         let failure = |reason: &Option<FailureReason>| {
@@ -147,6 +153,7 @@ mod tests {
             unprobed: case.unprobed,
             private: Some(addresses.iter().filter(|address| is_private(**address)).count()),
             addresses,
+            source: Some(case.source),
             http: Some(HttpFacts { status: 503, genuine: true, ..HttpFacts::default() }),
             ..Facts::default()
         };
@@ -223,6 +230,14 @@ mod tests {
         check(
             &of(&["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"]),
             "answers, but DNS gives 4 private addresses: 10.0.0.1, 10.0.0.2, 10.0.0.3, …",
+        );
+        let pinned = |dns| Case { source: AddressSource::HostsFile, ..of(dns) };
+        let words = "answers, but the hosts file of this machine pins the name to";
+        check(&pinned(&["203.0.113.7"]), "");
+        check(&pinned(&["10.1.2.3"]), &format!("{words} a private address: 10.1.2.3"));
+        check(
+            &pinned(&["10.0.0.1", "10.0.0.2"]),
+            &format!("{words} 2 private addresses: 10.0.0.1, 10.0.0.2"),
         );
     }
 }

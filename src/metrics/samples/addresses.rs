@@ -1,4 +1,4 @@
-//! The addresses that DNS returned for an endpoint's name, and the result of probing each address.
+//! The addresses that DNS or the hosts file returned for an endpoint's name, and the result of probing each address.
 
 use std::borrow::Cow;
 use std::net::IpAddr;

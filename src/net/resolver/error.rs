@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::server_report::{Server, ServerOutcome, ServerReport};
 use crate::config;
+use crate::observation::AddressSource;
 
 /// Why a name can't be resolved. `failure` classifies the errors.
 #[derive(Debug, thiserror::Error)]
@@ -43,14 +44,6 @@ pub enum NameError {
     Configuration(String),
 }
 
-impl NameError {
-    /// Whether no DNS server answered in time.
-    #[must_use]
-    pub fn is_silence(&self) -> bool {
-        matches!(self, Self::Dns(failure) if matches!(failure.outcome(), ServerOutcome::Silent(_)))
-    }
-}
-
 /// Where the addresses of a name come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddressOrigin {
@@ -60,6 +53,18 @@ pub enum AddressOrigin {
     HostsFile,
     /// This DNS server.
     Dns(SocketAddr),
+}
+
+impl AddressOrigin {
+    /// The source of the addresses. `None` for the configuration.
+    #[must_use]
+    pub const fn source(&self) -> Option<AddressSource> {
+        match self {
+            Self::Configuration => None,
+            Self::HostsFile => Some(AddressSource::HostsFile),
+            Self::Dns(_) => Some(AddressSource::Dns),
+        }
+    }
 }
 
 /// A failed DNS lookup.

@@ -130,18 +130,12 @@ impl NameLookup<'_> {
 }
 
 impl Addresses {
-    /// Whether the addresses came from DNS or the hosts file, not from the configuration.
-    #[must_use]
-    pub fn by_dns(&self) -> bool {
-        self.origin != AddressOrigin::Configuration
-    }
-
     /// The number of private addresses. `None` if the configuration chose the addresses or the name, since then
     /// they are intended.
     #[must_use]
     pub fn private(&self) -> Option<usize> {
         let count = || self.addresses.iter().filter(|address| is_private(**address)).count();
-        (self.by_dns() && !self.is_configured).then(count)
+        (self.origin.source().is_some() && !self.is_configured).then(count)
     }
 
     /// The addresses to connect to, in order.
@@ -150,7 +144,7 @@ impl Addresses {
     /// If DNS or the hosts file has a sinkhole address for a name that the configuration didn't choose.
     pub fn to_connect(&self) -> Result<Vec<SocketAddr>, NameError> {
         match sinkhole(&self.addresses) {
-            Some(address) if self.by_dns() && !self.is_configured => {
+            Some(address) if self.origin.source().is_some() && !self.is_configured => {
                 let (origin, others) = (self.origin.clone(), self.others.clone());
                 Err(NameError::Sinkhole { address, origin, others })
             }

@@ -113,6 +113,7 @@ fn only_addresses_from_dns_count_as_private() {
     for (origin, is_configured, expected) in [
         (AddressOrigin::Dns(server()), false, Some(1)),
         (AddressOrigin::Dns(server()), true, None),
+        (AddressOrigin::HostsFile, false, Some(1)),
         (AddressOrigin::Configuration, false, None),
         (AddressOrigin::Configuration, true, None),
     ] {

@@ -188,7 +188,7 @@ pub fn expiry_history() -> Panel {
 pub fn addresses() -> Panel {
     Panel::lines(
         "Addresses from DNS",
-        "Number of addresses that DNS returned, by family, and how many are private. Public services have no private addresses: the cause is split DNS, a private link or a filter.",
+        "Number of addresses that DNS or the hosts file returned, by family, and how many are private. Public services have no private addresses: the cause is split DNS, a private link, a filter or an entry of the hosts file.",
     )
     .over_time("{{family}} by {{route}}", "max by (family, route) (defender_dns_addresses{%endpoint})")
     .over_time("private by {{route}}", "max by (route) (defender_dns_private_addresses{%endpoint})")
