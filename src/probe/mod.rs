@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::{Addresses, Config};
 use crate::net::fetch::Fetcher;
+use crate::net::resolver::System;
 use crate::observation::{Observation, VerifiedPath};
 use crate::plan::{Plan, Route, TargetId};
 use crate::revocation::{CrlState, RevocationReport, SignedObjects};
@@ -40,6 +41,8 @@ pub struct Prober {
     route_contexts: Vec<Arc<RouteContext>>,
     roots: Arc<Roots>,
     objects: Arc<SignedObjects>,
+    /// The resolver configuration of this machine.
+    system: Arc<System>,
     clock: Clock,
 }
 
@@ -70,12 +73,13 @@ impl Prober {
     ) -> Result<Self, ProberError> {
         let same_roots = before.filter(|before| before.roots == *roots);
         let roots = same_roots.map_or(roots, |before| &before.roots);
+        let system = before.map_or_else(Arc::default, |before| Arc::clone(&before.system));
         let known = before.into_iter().flat_map(|before| &before.route_contexts);
         let route_context = |route: &Arc<Route>| {
             let key = RouteKey::new(route, &plan, config, roots);
             match known.clone().find(|route_context| route_context.key == key) {
                 Some(route_context) => Ok(Arc::clone(route_context)),
-                None => RouteContext::new(key, clock).map(Arc::new),
+                None => RouteContext::new(key, &system, clock).map(Arc::new),
             }
         };
         let route_contexts = plan.routes.iter().map(route_context).collect::<Result<_, ProberError>>()?;
@@ -83,7 +87,7 @@ impl Prober {
             Some(before) => Arc::clone(&before.objects),
             None => Arc::new(SignedObjects::new(roots)),
         };
-        Ok(Self { route_contexts, roots: Arc::clone(roots), objects, clock, plan })
+        Ok(Self { route_contexts, roots: Arc::clone(roots), objects, system, clock, plan })
     }
 
     /// Creates a prober of one target, with the same route context and a timeout of at most `timeout`. Also
@@ -92,8 +96,9 @@ impl Prober {
     pub fn for_target(&self, id: TargetId, timeout: Duration) -> (Arc<Plan>, Self) {
         let plan = Arc::new(self.plan.for_target(id, timeout));
         let route_contexts = vec![Arc::clone(self.route_context(id))];
-        let (roots, objects) = (Arc::clone(&self.roots), Arc::clone(&self.objects));
-        (Arc::clone(&plan), Self { plan, route_contexts, roots, objects, clock: self.clock })
+        let (roots, objects, system) =
+            (Arc::clone(&self.roots), Arc::clone(&self.objects), Arc::clone(&self.system));
+        (Arc::clone(&plan), Self { plan, route_contexts, roots, objects, system, clock: self.clock })
     }
 
     /// Whether a target shares its route context with the target `at` of another prober.

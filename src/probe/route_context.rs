@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConnectTo, HostPort, Via};
 use crate::net::fetch::Fetcher;
 use crate::net::proxy::ProxySelector;
-use crate::net::resolver::Resolver;
+use crate::net::resolver::{Resolver, System};
 use crate::net::{Connector, TlsClient};
 use crate::plan::{Plan, Route};
 use crate::revocation::{CheckerSettings, RefreshInterval, RevocationChecker};
@@ -55,9 +55,9 @@ pub(super) struct RouteContext {
 }
 
 impl RouteContext {
-    pub(super) fn new(key: RouteKey, clock: Clock) -> Result<Self, ProberError> {
+    pub(super) fn new(key: RouteKey, system: &Arc<System>, clock: Clock) -> Result<Self, ProberError> {
         let RouteKey { route, roots, .. } = &key;
-        let destinations = Arc::new(Resolver::new(&route.resolver, &key.connect_to));
+        let destinations = Arc::new(Resolver::with_system(&route.resolver, &key.connect_to, system));
         let issuers = Arc::new(AiaIssuers::new(key.issuer_hosts.clone()));
         let tls = Arc::new(TlsClient::new(Arc::clone(roots), issuers, clock)?);
         let direct =
@@ -107,6 +107,7 @@ mod tests {
             assert_eq!(shared, expected, "{old:?} to {new:?}");
             let fetcher = |prober: &Prober| prober.fetcher(&prober.plan.routes[0]);
             assert_eq!(Arc::ptr_eq(&fetcher(&before), &fetcher(&after)), expected, "{old:?} to {new:?}");
+            assert!(Arc::ptr_eq(&before.system, &after.system), "one reader of the resolver's files");
         };
         check("", "", true);
         check("", "interval: 5m\nconcurrency: 3", true);

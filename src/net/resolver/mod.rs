@@ -15,6 +15,7 @@ mod system;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{self, ConnectTo, HostPort};
@@ -24,6 +25,7 @@ use name_resolver::{NameResolver, Resolved};
 pub use error::{AddressOrigin, DnsFailure, NameError};
 pub(crate) use name_resolver::DnsTrouble;
 pub use server_report::{ExtendedError, ServerOutcome, ServerReport};
+pub(crate) use system::System;
 
 /// Finds the destination of connections: by `connect_to`, then by a literal address, then by resolving the
 /// name.
@@ -64,10 +66,21 @@ pub struct Addresses {
 }
 
 impl Resolver {
-    /// Creates a resolver.
+    /// Creates a resolver that reads this machine's configuration by itself.
     #[must_use]
     pub fn new(resolver: &config::ResolverConfig, connect_to: &BTreeMap<HostPort, ConnectTo>) -> Self {
-        Self { names: NameResolver::new(resolver), connect_to: connect_to.clone() }
+        Self::with_system(resolver, connect_to, &Arc::default())
+    }
+
+    /// Creates a resolver that shares its readings of this machine's configuration.
+    #[must_use]
+    pub(crate) fn with_system(
+        resolver: &config::ResolverConfig,
+        connect_to: &BTreeMap<HostPort, ConnectTo>,
+        system: &Arc<System>,
+    ) -> Self {
+        let names = NameResolver::new(resolver, Arc::clone(system));
+        Self { names, connect_to: connect_to.clone() }
     }
 
     /// The destination for a host that the configuration names, such as a proxy. It may be on this machine.

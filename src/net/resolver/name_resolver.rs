@@ -32,7 +32,7 @@ pub(super) struct NameResolver {
     overrides: BTreeMap<String, Vec<IpAddr>>,
     /// The configured servers. `None`: this machine's sources.
     servers: Option<DnsServers>,
-    system: System,
+    system: Arc<System>,
     family: config::Family,
     /// The number of lookups, for `options rotate`.
     lookups: AtomicUsize,
@@ -65,7 +65,7 @@ pub(crate) struct DnsTrouble {
 }
 
 impl NameResolver {
-    pub(super) fn new(config: &config::ResolverConfig) -> Self {
+    pub(super) fn new(config: &config::ResolverConfig, system: Arc<System>) -> Self {
         let servers =
             config.servers.iter().map(|address| DnsServer { address: *address, timeout: SERVER_TIMEOUT });
         let servers = DnsServers {
@@ -77,7 +77,7 @@ impl NameResolver {
         Self {
             overrides: config.overrides.clone(),
             servers: (!servers.servers.is_empty()).then_some(servers),
-            system: System::new(),
+            system,
             family: config.family,
             lookups: AtomicUsize::new(0),
         }

@@ -15,8 +15,8 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 /// Reads the configuration, unless the files are those of the previous reading. Blocks.
 type Read = fn(Option<SystemFiles>) -> Result<SystemFiles, String>;
 
-/// The current configuration of this machine.
-pub(super) struct System {
+/// The current configuration of this machine. One serves all routes.
+pub(crate) struct System {
     read: Read,
     cache: Mutex<Cache>,
 }
@@ -28,11 +28,13 @@ struct Cache {
     reading: Option<JoinHandle<Result<SystemFiles, String>>>,
 }
 
-impl System {
-    pub(super) fn new() -> Self {
+impl Default for System {
+    fn default() -> Self {
         Self { read: files::read, cache: Mutex::default() }
     }
+}
 
+impl System {
     /// The configuration, at most a second old. Concurrent callers share one reading.
     ///
     /// # Errors
@@ -57,10 +59,13 @@ impl System {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::thread::sleep;
 
     use super::*;
+    use crate::config::ResolverConfig;
+    use crate::net::resolver::Resolver;
 
     /// The read hangs until the single-threaded runtime releases it.
     #[tokio::test]
@@ -79,7 +84,7 @@ mod tests {
             }
             Err("not released".to_owned())
         };
-        let system = System { read, cache: Mutex::default() };
+        let system = System { read, ..System::default() };
         let gave_up = tokio::time::timeout(Duration::from_millis(50), system.config()).await;
         assert!(gave_up.is_err(), "a caller may give up on a hanging read");
         let release = async {
@@ -100,12 +105,27 @@ mod tests {
             0 => Err("no such file".to_owned()),
             _ => Ok(SystemFiles::of_nothing()),
         };
-        let system = System { read, cache: Mutex::default() };
+        let system = System { read, ..System::default() };
         assert!(system.config().await.is_err());
         for (wait, reads) in [(0, 2), (999, 2), (1, 3)] {
             tokio::time::advance(Duration::from_millis(wait)).await;
             assert!(system.config().await.is_ok());
             assert_eq!(READS.load(Ordering::SeqCst), reads, "after {wait} ms more");
         }
+    }
+
+    #[tokio::test]
+    async fn the_resolvers_of_all_routes_share_one_reading() {
+        static READS: AtomicUsize = AtomicUsize::new(0);
+        let read: Read = |_| {
+            READS.fetch_add(1, Ordering::SeqCst);
+            Ok(SystemFiles::of_nothing())
+        };
+        let system = Arc::new(System { read, ..System::default() });
+        let resolver = || Resolver::with_system(&ResolverConfig::default(), &BTreeMap::new(), &system);
+        for resolver in [resolver(), resolver(), resolver()] {
+            let _ = resolver.addresses("a.example", Duration::ZERO).await;
+        }
+        assert_eq!(READS.load(Ordering::SeqCst), 1);
     }
 }
