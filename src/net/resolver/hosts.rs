@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// The addresses that the hosts file pins names to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct HostsFile {
+pub struct HostsFile {
     /// By name, in lower case. In the order of the file, without duplicates.
     addresses: HashMap<String, Vec<IpAddr>>,
 }
@@ -13,7 +13,7 @@ pub(super) struct HostsFile {
 impl HostsFile {
     /// Parses the file. A line without a valid address is ignored, and so is a name that isn't UTF-8.
     #[must_use]
-    pub(super) fn parse(file: &[u8]) -> Self {
+    pub fn parse(file: &[u8]) -> Self {
         let mut hosts = Self::default();
         for line in file.split(|byte| *byte == b'\n') {
             let entry = line.split(|byte| *byte == b'#').next().unwrap_or_default();
@@ -32,7 +32,7 @@ impl HostsFile {
 
     /// The addresses of `name`, which is compared without regard to case. Empty if the file doesn't have it.
     #[must_use]
-    pub(super) fn get(&self, name: &str) -> &[IpAddr] {
+    pub fn get(&self, name: &str) -> &[IpAddr] {
         self.addresses.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
     }
 }

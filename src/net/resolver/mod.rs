@@ -4,11 +4,11 @@
 mod error;
 mod exchange;
 mod files;
-mod hosts;
+pub mod hosts;
 mod lookup;
 mod message;
 mod name_resolver;
-mod nsswitch;
+pub mod nsswitch;
 mod order;
 mod server_report;
 mod system;

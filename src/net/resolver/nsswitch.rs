@@ -2,7 +2,7 @@
 
 /// A source of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub enum Source {
     /// The hosts file.
     Files,
     /// The name servers of resolv.conf.
@@ -16,7 +16,7 @@ pub(super) enum Source {
 
 /// How a lookup in one source ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub enum Status {
     /// With addresses.
     Success,
     /// The name doesn't exist, or has no address.
@@ -32,9 +32,9 @@ const STATUSES: usize = 4;
 
 /// One source, and after which status of it the lookup ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Step {
+pub struct Step {
     /// The source.
-    pub(super) source: Source,
+    pub source: Source,
     returns: [bool; STATUSES],
 }
 
@@ -45,7 +45,7 @@ impl Step {
 
     /// Whether the lookup ends after this status.
     #[must_use]
-    pub(super) const fn returns(self, status: Status) -> bool {
+    pub const fn returns(self, status: Status) -> bool {
         self.returns[status as usize]
     }
 
@@ -80,7 +80,7 @@ impl Step {
 
 /// The steps of the `hosts` line. Without such a line, those of the GNU C library: the hosts file, then DNS.
 #[must_use]
-pub(super) fn hosts_steps(file: &[u8]) -> Vec<Step> {
+pub fn hosts_steps(file: &[u8]) -> Vec<Step> {
     let text = String::from_utf8_lossy(file);
     let line = text.lines().find_map(|line| {
         let line = line.split('#').next().unwrap_or_default().trim();

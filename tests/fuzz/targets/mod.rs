@@ -14,11 +14,13 @@ mod explain;
 mod feed;
 mod fetch;
 mod flags;
+mod hosts_file;
 mod issuance;
 mod lab;
 mod mdatp;
 mod metrics;
 mod mpcmdrun;
+mod nsswitch;
 mod ocsp;
 mod pac_answer;
 mod pac_script;
@@ -29,6 +31,7 @@ mod proxies;
 mod proxy;
 mod registry;
 mod requests;
+mod resolv_conf;
 mod state;
 mod text;
 mod urls;
@@ -51,9 +54,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("feed", feed::run),
     ("fetch", fetch::run),
     ("flags", flags::run),
+    ("hosts_file", hosts_file::run),
     ("mdatp", mdatp::run),
     ("metrics", metrics::run),
     ("mpcmdrun", mpcmdrun::run),
+    ("nsswitch", nsswitch::run),
     ("ocsp", ocsp::run),
     ("pac_answer", pac_answer::run),
     ("pac_script", pac_script::run),
@@ -63,6 +68,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("proxy", proxy::run),
     ("registry", registry::run),
     ("requests", requests::run),
+    ("resolv_conf", resolv_conf::run),
     ("state", state::run),
     ("urls", urls::run),
     ("web_config", web_config::run),
