@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use der::asn1::{AnyRef, ObjectIdentifier, OctetString};
 use der::{Any, Decode as _, Encode as _, Reader as _, SliceReader, Tag, TagMode, TagNumber};
-use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 use x509_cert::ext::Extension;
@@ -38,9 +38,11 @@ const BASIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1
 /// id-kp-OCSPSigning, 1.3.6.1.5.5.7.3.9 (RFC 6960 section 4.2.2.2), as DER contents.
 const OCSP_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x09];
 /// The supported digests of certificate ids.
-const DIGESTS: [(ObjectIdentifier, &Algorithm); 2] = [
+const DIGESTS: [(ObjectIdentifier, &Algorithm); 4] = [
     (ObjectIdentifier::new_unwrap("1.3.14.3.2.26"), &SHA1_FOR_LEGACY_USE_ONLY),
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1"), &SHA256),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2"), &SHA384),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3"), &SHA512),
 ];
 
 /// Why a response can't be used.
@@ -177,8 +179,7 @@ pub fn check(
     })?;
     reader.finish(())?;
     let data = ResponseData::from_der(signed.data)?;
-    let by = signer(&data.responder_id, issuer, &certificates.unwrap_or_default(), now)?;
-    by.verify(&signed).map_err(OcspProblem::Signature)?;
+    verify_signer(&data.responder_id, issuer, &certificates.unwrap_or_default(), now, &signed)?;
     check_critical(data.response_extensions.as_deref())?;
     evaluate(response_for(&data.responses, certificate, issuer).ok_or(OcspProblem::OtherCertificate)?, now)
 }
@@ -199,26 +200,38 @@ fn basic_answer(answer: &[u8]) -> Result<Vec<u8>, OcspProblem> {
     Ok(bytes.response.into_bytes())
 }
 
-/// Finds the signer: the issuer, or a delegate with a certificate of the issuer for OCSP signing (RFC 6960
-/// section 4.2.2.2).
-fn signer(
+/// Verifies that the issuer signed, or a delegate with a certificate of the issuer for OCSP signing (RFC 6960
+/// section 4.2.2.2). Tries each certificate with the responder's id: responders keep their name when they get a new key.
+///
+/// # Errors
+/// Why the first signer with the responder's id isn't accepted.
+fn verify_signer(
     id: &ResponderId,
     issuer: &Issuer,
     certificates: &[Any],
     now: SystemTime,
-) -> Result<Issuer, OcspProblem> {
+    signed: &Signed<'_>,
+) -> Result<(), OcspProblem> {
+    let mut refusal = None;
     if matches_id(id, issuer) {
-        return Ok(issuer.clone());
+        match issuer.verify(signed) {
+            Ok(()) => return Ok(()),
+            Err(error) => refusal = Some(OcspProblem::Signature(error)),
+        }
     }
     for certificate in certificates.iter().take(MAX_CERTIFICATES) {
         let der = certificate.to_der()?;
         let Ok(delegate) = Issuer::from_certificate(&der) else { continue };
-        if matches_id(id, &delegate) {
-            verify_delegate(&der, issuer, now).map_err(OcspProblem::Delegate)?;
-            return Ok(delegate);
+        if !matches_id(id, &delegate) {
+            continue;
+        }
+        let verified = verify_delegate(&der, issuer, now).map_err(OcspProblem::Delegate);
+        match verified.and_then(|()| delegate.verify(signed).map_err(OcspProblem::Signature)) {
+            Ok(()) => return Ok(()),
+            Err(error) => _ = refusal.get_or_insert(error),
         }
     }
-    Err(OcspProblem::UnknownSigner)
+    Err(refusal.unwrap_or(OcspProblem::UnknownSigner))
 }
 
 /// Whether a responder's id matches this issuer's name or key.

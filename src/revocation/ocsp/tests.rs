@@ -7,7 +7,9 @@ use ring::digest::SHA1_FOR_LEGACY_USE_ONLY;
 use x509_cert::ext::pkix::CrlReason;
 
 use super::*;
-use crate::revocation::fixture::ocsp::{GOOD, Ocsp, SHA256_ID, at, id as id_of, parse, revoked};
+use crate::revocation::fixture::ocsp::{
+    GOOD, Ocsp, SHA256_ID, SHA384_ID, SHA512_ID, at, id as id_of, parse, revoked,
+};
 use crate::revocation::fixture::{Authority, DAY, damage, extension, now};
 
 const SERIAL: u8 = 0x42;
@@ -97,10 +99,12 @@ fn responses_of_the_issuer_are_accepted() {
     check("revoked", revoked(None), |_, _| {}, revoked_for(Reason::Unspecified));
     let compromised = revoked(Some(CrlReason::KeyCompromise));
     check("why", compromised, |_, _| {}, revoked_for(Reason::KeyCompromise));
-    let by_sha256 = |lab: &Lab, answer: &mut Ocsp| {
-        answer.single().cert_id = id_of(&parse(lab.authority.der()), SERIAL, SHA256_ID);
-    };
-    check("SHA-256", GOOD, by_sha256, OcspCertStatus::Good);
+    for digest in [SHA256_ID, SHA384_ID, SHA512_ID] {
+        let answer = lab.answer(GOOD, |answer| {
+            answer.single().cert_id = id_of(&parse(lab.authority.der()), SERIAL, digest);
+        });
+        assert_eq!(lab.short(&answer), Ok(OcspCertStatus::Good), "{digest:?}");
+    }
     let by_key = |lab: &Lab, answer: &mut Ocsp| {
         let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, lab.issuer.key().unwrap());
         answer.data.responder_id = ResponderId::ByKey(OctetString::new(hash.as_ref()).unwrap());
@@ -213,6 +217,29 @@ fn a_delegate_needs_the_issuers_certificate_for_ocsp_signing() {
     check("another issuer's", of_other, Err(Cause::WrongIssuer));
     let (delegate, _) = lab.delegate(|_| {});
     check("another key", (delegate, KeyPair::generate().unwrap()), Err(Cause::BadSignature));
+}
+
+/// A responder that got a new certificate keeps its name, and may send the old one too.
+#[test]
+fn each_certificate_of_the_responder_is_tried() {
+    let lab = Lab::new();
+    let sound = lab.delegate(|_| {});
+    let other_key = lab.delegate(|_| {});
+    let expired = lab.delegate(|params| params.not_after = (now() - DAY / 2).into());
+    let for_servers =
+        lab.delegate(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
+    let check = |what: &str, sent: &[&(Vec<u8>, KeyPair)], expected: Result<OcspCertStatus, Cause>| {
+        let mut answer = Ocsp::new(&lab.authority, SERIAL, GOOD);
+        sent.iter().for_each(|(certificate, _)| _ = answer.by(certificate));
+        assert_eq!(lab.short(&answer.sign(&sound.1)), expected, "{what}");
+    };
+    let good = Ok(OcspCertStatus::Good);
+    check("an expired one first", &[&expired, &sound], good);
+    check("one with another key first", &[&other_key, &sound], good);
+    check("one for servers first", &[&for_servers, &other_key, &expired, &sound], good);
+    check("the sound one first", &[&sound, &expired], good);
+    check("none that is sound", &[&expired, &for_servers], Err(Cause::Expired));
+    check("none that signed", &[&other_key, &expired], Err(Cause::BadSignature));
 }
 
 proptest! {
