@@ -15,7 +15,7 @@ pub use self::problem::{CrlProblem, CrlScope, MAX_LIST};
 pub use self::reader::Freshness;
 use self::reader::{Crl, EntryStatus, signed};
 use super::{Certificate, Issuer, Period, Revocation, SKEW};
-use crate::tls::certificate_urls::{DistributionPoint, names};
+use crate::tls::certificate_urls::{DistributionPoint, PointName, names};
 
 /// Parameters of an evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +132,7 @@ fn valid_at(list: &Crl<'_>, now: SystemTime) -> Result<Period, CrlProblem> {
 
 /// RFC 5280 section 6.3.3 (b).
 fn covers(list: &Crl<'_>, query: &CrlQuery<'_>) -> Result<(), CrlScope> {
-    if query.point.limited {
+    if query.point.some_reasons || names_other_issuer(list, query.point) {
         return Err(CrlScope::Limited);
     }
     let Some(scope) = &list.scope else { return Ok(()) };
@@ -154,11 +154,18 @@ fn covers(list: &Crl<'_>, query: &CrlQuery<'_>) -> Result<(), CrlScope> {
     if names_other_point(scope, query.point) { Err(CrlScope::OtherPoint) } else { Ok(()) }
 }
 
+/// Whether the certificate names another signer of the list. Some CAs name themselves, which RFC 5280 section 4.2.1.13
+/// forbids and clients accept.
+fn names_other_issuer(list: &Crl<'_>, point: &DistributionPoint) -> bool {
+    let own = || PointName::from_name(list.issuer);
+    point.crl_issuers.as_ref().is_some_and(|named| own().is_none_or(|own| !named.contains(&own)))
+}
+
 /// Whether the list names a distribution point other than the certificate's. Without this check, one partition
 /// of a CRL could replace another.
 fn names_other_point(scope: &IssuingDistributionPoint, point: &DistributionPoint) -> bool {
     let named = scope.distribution_point.as_ref().map(names);
-    named.is_some_and(|named| !named.iter().any(|name| point.names.iter().any(|own| own == name)))
+    named.is_some_and(|named| !named.iter().any(|name| point.names.contains(name)))
 }
 
 /// Applies a delta, which takes precedence over the complete list (RFC 5280 section 6.3.3 (c) and section

@@ -7,6 +7,7 @@ use der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::crl::dp;
 use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
 use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, CrlDistributionPoints};
+use x509_cert::name::Name;
 use x509_parser::prelude::X509Certificate;
 
 use crate::catalog::{ProbeUrl, Scheme};
@@ -30,10 +31,43 @@ const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7
 pub struct DistributionPoint {
     /// Its URLs in the certificate's order, without duplicates. Never empty.
     pub urls: Vec<ProbeUrl>,
-    /// Its URIs as written, of any scheme. A CRL identifies its point by one of them.
-    pub names: Vec<String>,
-    /// Whether the list covers only some reasons, or is signed by another issuer. Such lists aren't evaluated.
-    pub limited: bool,
+    /// Its names, of any scheme and kind. A CRL identifies its point by one of them.
+    pub names: Vec<PointName>,
+    /// Whether the list covers only some reasons. Such lists aren't evaluated.
+    pub some_reasons: bool,
+    /// The list's signers, if the certificate names them (`cRLIssuer`).
+    pub crl_issuers: Option<Vec<PointName>>,
+}
+
+/// A name of a distribution point or of a list's signer, normalized: CAs spell it differently in certificates and
+/// lists, and no CA has two lists whose names differ only so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PointName {
+    /// A URI, in lower case.
+    Uri(String),
+    /// A distinguished name, or the part of one that follows the issuer's (`nameRelativeToCRLIssuer`): as in RFC 4514,
+    /// in lower case and without repeated spaces (RFC 5280, section 7.1).
+    Directory(String),
+}
+
+impl PointName {
+    /// A distinguished name in DER. `None` if it can't be parsed.
+    #[must_use]
+    pub fn from_name(der: &[u8]) -> Option<Self> {
+        Some(Self::directory(&Name::from_der(der).ok()?))
+    }
+
+    fn directory(name: &impl ToString) -> Self {
+        let text = name.to_string().to_lowercase();
+        Self::Directory(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    fn from_general_name(name: &GeneralName) -> Option<Self> {
+        match name {
+            GeneralName::DirectoryName(name) => Some(Self::directory(name)),
+            other => Some(Self::Uri(encoded(uri(other)?).to_lowercase())),
+        }
+    }
 }
 
 /// All URLs in a certificate. Omits what can't be parsed.
@@ -81,21 +115,27 @@ pub fn points(extension: &[u8]) -> Vec<DistributionPoint> {
 }
 
 fn point(point: &dp::DistributionPoint) -> Option<DistributionPoint> {
-    let names = names(point.distribution_point.as_ref()?);
-    let urls = urls(names.iter().copied());
+    let name = point.distribution_point.as_ref()?;
+    let DistributionPointName::FullName(full) = name else { return None };
+    let urls = urls(full.iter().filter_map(uri).take(MAX_URLS));
     (!urls.is_empty()).then(|| DistributionPoint {
         urls,
-        names: names.into_iter().map(str::to_owned).collect(),
-        limited: point.reasons.is_some() || point.crl_issuer.is_some(),
+        names: names(name),
+        some_reasons: point.reasons.is_some(),
+        crl_issuers: point.crl_issuer.as_deref().map(point_names),
     })
 }
 
-/// The URIs of a distribution point's name, of any scheme.
-pub(crate) fn names(name: &DistributionPointName) -> Vec<&str> {
+/// The names in a distribution point's name.
+pub(crate) fn names(name: &DistributionPointName) -> Vec<PointName> {
     match name {
-        DistributionPointName::FullName(names) => names.iter().filter_map(uri).take(MAX_URLS).collect(),
-        DistributionPointName::NameRelativeToCRLIssuer(_) => Vec::new(),
+        DistributionPointName::FullName(names) => point_names(names),
+        DistributionPointName::NameRelativeToCRLIssuer(name) => vec![PointName::directory(name)],
     }
+}
+
+fn point_names(names: &[GeneralName]) -> Vec<PointName> {
+    names.iter().filter_map(PointName::from_general_name).take(MAX_URLS).collect()
 }
 
 fn locations(access: &AuthorityInfoAccessSyntax, method: ObjectIdentifier) -> Vec<ProbeUrl> {
@@ -115,7 +155,7 @@ fn uri(name: &GeneralName) -> Option<&str> {
 /// The URLs that can be fetched, without duplicates. Some CAs leave spaces as they are; Windows fetches from such URLs.
 fn urls<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<ProbeUrl> {
     let mut urls: Vec<ProbeUrl> = Vec::new();
-    let parsed = texts.filter_map(|text| ProbeUrl::parse(&text.replace(' ', "%20")).ok());
+    let parsed = texts.filter_map(|text| ProbeUrl::parse(&encoded(text)).ok());
     for url in parsed.filter(|url| url.scheme() == Scheme::Http) {
         if urls.len() == MAX_URLS {
             break;
@@ -125,6 +165,10 @@ fn urls<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<ProbeUrl> {
         }
     }
     urls
+}
+
+fn encoded(uri: &str) -> String {
+    uri.replace(' ', "%20")
 }
 
 #[cfg(test)]

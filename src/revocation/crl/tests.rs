@@ -1,6 +1,8 @@
-//! Lists with one flaw each and the resulting error, and valid lists. `tests/damaged.rs`: randomly damaged bytes.
+//! Lists with one flaw each and the resulting error, and valid lists. `tests/damaged.rs`: randomly damaged bytes;
+//! `tests/scope.rs`: what a list covers.
 
 mod damaged;
+mod scope;
 
 use std::time::Duration;
 
@@ -226,64 +228,6 @@ fn a_trust_anchor_is_an_issuer_too() {
     assert_eq!(short(lab.check(&lab.list(base), None)), Ok(None));
     let delta = lab.list(|list| _ = list.delta(5, 6));
     assert_eq!(short(lab.check(&lab.list(base), Some(&delta))), Err(Cause::OutOfScope));
-}
-
-#[test]
-fn a_list_covers_only_its_scope() {
-    let lab = Lab::new();
-    let check = |what: &str, change: fn(&mut Crl), expected: Result<Option<Reason>, CrlScope>| {
-        let list = lab.list(|list| change(list.revoke(1, None)));
-        let expected = expected.map_err(CrlProblem::Scope);
-        assert_eq!(lab.check(&list, None).map(|a| a.revoked.map(|r| r.reason)), expected, "{what}");
-    };
-    check("its own point", |l| _ = l.scope(|_| {}), Ok(None));
-    check(
-        "one of the list's names",
-        |l| {
-            l.scope(|s| s.distribution_point = Some(full_name(&["ldap:///cn=x", CRL_URL])));
-        },
-        Ok(None),
-    );
-    check("no point", |l| _ = l.scope(|s| s.distribution_point = None), Ok(None));
-    check(
-        "another partition",
-        |l| {
-            l.scope(|s| s.distribution_point = Some(full_name(&["http://crl.test/other.crl"])));
-        },
-        Err(CrlScope::OtherPoint),
-    );
-    check("users", |l| _ = l.scope(|s| s.only_contains_user_certs = true), Ok(None));
-    check(
-        "authorities",
-        |l| _ = l.scope(|s| s.only_contains_ca_certs = true),
-        Err(CrlScope::AuthoritiesOnly),
-    );
-    check(
-        "attributes",
-        |l| _ = l.scope(|s| s.only_contains_attribute_certs = true),
-        Err(CrlScope::AttributesOnly),
-    );
-    check(
-        "some reasons",
-        |l| _ = l.scope(|s| s.only_some_reasons = Some(Reasons::KeyCompromise.into())),
-        Err(CrlScope::Limited),
-    );
-    check("indirect", |l| _ = l.scope(|s| s.indirect_crl = true), Err(CrlScope::Indirect));
-    check("a lone delta", |l| _ = l.delta(5, 6), Err(CrlScope::LoneDelta));
-}
-
-#[test]
-fn the_certificates_distribution_point_limits_the_scope() {
-    let mut lab = Lab::new();
-    let points = vec![crls(vec![distribution_point(&[CRL_URL])])];
-    let below = Authority::below(&lab.authority, "Issuing CA", SERIAL, points);
-    lab.certificate = Certificate::read(below.der()).unwrap();
-    let users = lab.list(|list| _ = list.scope(|scope| scope.only_contains_user_certs = true));
-    assert_eq!(lab.check(&users, None), Err(CrlScope::UsersOnly.into()));
-    let authorities = lab.list(|list| _ = list.scope(|scope| scope.only_contains_ca_certs = true));
-    assert_eq!(short(lab.check(&authorities, None)), Ok(None));
-    lab.certificate.sources.points[0].limited = true;
-    assert_eq!(lab.check(&authorities, None), Err(CrlScope::Limited.into()));
 }
 
 #[test]

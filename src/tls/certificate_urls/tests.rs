@@ -1,5 +1,7 @@
 //! Which URLs are read from certificates.
 
+use std::str::FromStr as _;
+
 use der::Encode as _;
 use proptest::prelude::*;
 use x509_cert::ext::pkix::crl::dp::Reasons;
@@ -11,6 +13,10 @@ use crate::revocation::{Certificate, Issuer};
 /// The sources of a certificate with these extensions.
 fn sources(extensions: Vec<rcgen::CustomExtension>) -> RevocationSources {
     Certificate::read(&Authority::new("Test CA").issue(1, extensions)).unwrap().sources
+}
+
+fn uri_name(uri: &str) -> PointName {
+    PointName::Uri(uri.to_owned())
 }
 
 /// The URLs of each point.
@@ -34,15 +40,16 @@ fn points_and_urls_are_read_in_order() {
         texts(&found.points),
         [vec!["http://a.test/1.crl", "http://b.test/1.crl"], vec!["HTTP://C.test/a%20b.crl"]]
     );
-    assert_eq!(found.points[1].names, ["ldap:///CN=x?certificateRevocationList", "HTTP://C.test/a%20b.crl"]);
-    assert!(found.points.iter().all(|point| !point.limited));
+    let names = ["ldap:///cn=x?certificaterevocationlist", "http://c.test/a%20b.crl"];
+    assert_eq!(found.points[1].names, names.map(uri_name));
+    assert!(found.points.iter().all(|point| !point.some_reasons && point.crl_issuers.is_none()));
 }
 
 #[test]
 fn a_space_in_a_url_is_sent_encoded() {
     let found = sources(vec![crls(vec![distribution_point(&["http://a.test/Corp CA.crl"])])]);
     assert_eq!(texts(&found.points), [vec!["http://a.test/Corp%20CA.crl"]]);
-    assert_eq!(found.points[0].names, ["http://a.test/Corp CA.crl"]);
+    assert_eq!(found.points[0].names, [uri_name("http://a.test/corp%20ca.crl")]);
 }
 
 #[test]
@@ -50,9 +57,13 @@ fn points_for_some_reasons_or_of_another_signer_are_marked() {
     let mut some_reasons = distribution_point(&["http://a.test/1.crl"]);
     some_reasons.reasons = Some(Reasons::KeyCompromise.into());
     let mut other_signer = distribution_point(&["http://a.test/1.crl"]);
-    other_signer.crl_issuer = Some(Vec::new());
+    let name = Name::from_str("CN=Other CA,O=Lab").unwrap();
+    other_signer.crl_issuer = Some(vec![GeneralName::DirectoryName(name)]);
     let found = sources(vec![crls(vec![some_reasons, other_signer])]);
-    assert_eq!(found.points.iter().map(|point| point.limited).collect::<Vec<_>>(), [true, true]);
+    let limits: Vec<_> =
+        found.points.iter().map(|point| (point.some_reasons, point.crl_issuers.clone())).collect();
+    let other = PointName::Directory("cn=other ca,o=lab".to_owned());
+    assert_eq!(limits, [(true, None), (false, Some(vec![other]))]);
 }
 
 #[test]
@@ -94,7 +105,7 @@ fn numbers_and_lengths_are_bounded() {
     assert_eq!(found.issuers.len(), 0);
     let longest = &long[..ProbeUrl::MAX_LEN];
     let found = sources(vec![crls(vec![distribution_point(&[many[0], longest, &long])])]);
-    assert_eq!(found.points[0].names, [many[0], longest]);
+    assert_eq!(found.points[0].names, [many[0], longest].map(uri_name));
 }
 
 #[test]
