@@ -1,6 +1,7 @@
 //! Phases request and transfer: one HTTP/1.1 exchange. The connection is dropped afterwards.
 
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -8,13 +9,14 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{
-    ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
+    PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::failure::{PeerProtocol, PhaseError, TunnelError};
+use super::failure::{PeerProtocol, PhaseError, TunnelError, cause};
 use super::first_bytes::{FirstBytes, RecordingStream};
 use super::identity::{AGENT, authorization};
 use super::read_limit::ReadLimited;
@@ -101,7 +103,21 @@ pub(crate) struct ResponseHead {
     pub(crate) authenticated: Option<bool>,
 }
 
+/// How a body ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyEnd {
+    /// Completely.
+    Complete,
+    /// With the connection, without the close_notify of TLS (RFC 8446, section 6.1): it may have been cut off.
+    Unclean,
+}
+
 impl ResponseHead {
+    /// Whether the body ends with the connection (RFC 9112, section 6.3).
+    fn is_delimited_by_close(&self) -> bool {
+        !self.headers.contains_key(CONTENT_LENGTH) && !self.headers.contains_key(TRANSFER_ENCODING)
+    }
+
     /// A header's first value as text. `None` if it isn't visible ASCII.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
@@ -154,15 +170,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     }
 
     /// Reads the body to its end, or fails once it exceeds the limit.
-    pub(crate) async fn transfer(&mut self, body: Incoming, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+    pub(crate) async fn transfer(
+        &mut self,
+        head: &ResponseHead,
+        body: Incoming,
+        into: &mut Vec<u8>,
+    ) -> Result<BodyEnd, PhaseError> {
         let read = read_body(body, self.limits.body, into);
-        drive(&mut self.connection, &mut self.connected, read).await
+        body_end(head, drive(&mut self.connection, &mut self.connected, read).await)
     }
 
     /// Reads the first byte of the body only: the body may be large.
-    pub(crate) async fn first_byte(&mut self, body: Incoming, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+    pub(crate) async fn first_byte(
+        &mut self,
+        head: &ResponseHead,
+        body: Incoming,
+        into: &mut Vec<u8>,
+    ) -> Result<BodyEnd, PhaseError> {
         let read = read_first(body, into);
-        drive(&mut self.connection, &mut self.connected, read).await
+        body_end(head, drive(&mut self.connection, &mut self.connected, read).await)
+    }
+}
+
+/// Many servers close TLS without close_notify, and clients accept it. Only a body without a length could have been cut
+/// off so.
+fn body_end(head: &ResponseHead, read: Result<(), PhaseError>) -> Result<BodyEnd, PhaseError> {
+    let is_unclean = |error: &hyper::Error| {
+        cause::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    match read {
+        Ok(()) => Ok(BodyEnd::Complete),
+        Err(PhaseError::Http(error)) if head.is_delimited_by_close() && is_unclean(&error) => {
+            Ok(BodyEnd::Unclean)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -208,7 +249,8 @@ where
     }
 }
 
-/// Builds a minimal request for `target`. An empty body isn't sent.
+/// Builds a minimal request for `target`. An empty body isn't sent. `Accept-Encoding: identity`, because nothing here
+/// decompresses bodies; without the header, a server or a filter may compress them.
 pub(crate) fn build_request(
     method: Method,
     url: &ProbeUrl,
@@ -225,6 +267,7 @@ pub(crate) fn build_request(
         .header(HOST, url.authority())
         .header(USER_AGENT, AGENT)
         .header(ACCEPT, "*/*")
+        .header(ACCEPT_ENCODING, "identity")
         .header(CONNECTION, "close")
         .body(Full::new(body))?;
     if let RequestTarget::Absolute { authorization: Some(value) } = target {

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED,
 };
 use hyper::{Method, Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,8 +20,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::failure::{PhaseError, proxied};
 use super::{
-    BoxedStream, Connector, Dial, Exchange, NamedBy, PhaseClock, ReadLimits, RequestTarget, ResponseHead,
-    RouteTaken, TlsClient, build_request, server_name,
+    BodyEnd, BoxedStream, Connector, Dial, Exchange, NamedBy, PhaseClock, ReadLimits, RequestTarget,
+    ResponseHead, RouteTaken, TlsClient, build_request, server_name,
 };
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Phase};
@@ -68,13 +68,24 @@ pub struct FetchRequest<'a> {
     pub body: Option<RequestBody>,
     /// Validators of the previous response, for a conditional GET.
     pub known: Option<&'a Validators>,
+    /// What to send if the server doesn't accept the GET.
+    pub fallback: Option<PostRequest<'a>>,
+}
+
+/// The same request as a POST.
+#[derive(Clone, Debug)]
+pub struct PostRequest<'a> {
+    /// Its URL.
+    pub url: &'a ProbeUrl,
+    /// Its body.
+    pub body: RequestBody,
 }
 
 impl<'a> FetchRequest<'a> {
     /// A GET of a URL that a third party may have named: plain HTTP, never from this machine.
     #[must_use]
     pub const fn get(url: &'a ProbeUrl, limit: u64, timeout: Duration) -> Self {
-        Self { url, secure: false, local: false, limit, timeout, body: None, known: None }
+        Self { url, secure: false, local: false, limit, timeout, body: None, known: None, fallback: None }
     }
 }
 
@@ -151,12 +162,16 @@ enum Next {
     Read,
     NotModified,
     Redirected(ProbeUrl),
+    /// The server doesn't accept the GET.
+    Post,
 }
 
 /// The result of one hop.
 enum FetchHop {
     Fetched(Fetched),
     Redirected(ProbeUrl),
+    /// To be repeated as a POST.
+    Post,
 }
 
 impl Fetcher {
@@ -173,7 +188,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// With the phase and reason that a probe would report.
-    pub fn fetch<'a>(&'a self, request: FetchRequest<'a>) -> BoxFuture<'a, Result<Fetched, Failure>> {
+    pub fn fetch<'a>(&'a self, mut request: FetchRequest<'a>) -> BoxFuture<'a, Result<Fetched, Failure>> {
         Box::pin(async move {
             let mut clock = PhaseClock::start("fetch", request.timeout);
             let mut url = request.url.clone();
@@ -182,6 +197,12 @@ impl Fetcher {
                 match hop.map_err(|failure| where_redirected(failure, &request, &url))? {
                     FetchHop::Fetched(fetched) => return Ok(fetched),
                     FetchHop::Redirected(next) => url = next,
+                    FetchHop::Post => {
+                        if let Some(PostRequest { url: at, body }) = request.fallback.take() {
+                            url.clone_from(at);
+                            request = FetchRequest { url: at, body: Some(body), known: None, ..request };
+                        }
+                    }
                 }
             }
             Err(redirect_error(format!("more than {MAX_REDIRECTS} redirects, the last one to {url}")))
@@ -245,9 +266,16 @@ where
     match next(request, url, &head)? {
         Next::NotModified => Ok(FetchHop::Fetched(Fetched::NotModified)),
         Next::Redirected(next) => Ok(FetchHop::Redirected(next)),
+        Next::Post => Ok(FetchHop::Post),
         Next::Read => {
             let mut body = Vec::new();
-            clock.phase(Phase::Transfer, exchange.transfer(incoming, &mut body)).await?;
+            let transfer = async {
+                match exchange.transfer(&head, incoming, &mut body).await? {
+                    BodyEnd::Complete => Ok(()),
+                    BodyEnd::Unclean => Err(PhaseError::CutOff),
+                }
+            };
+            clock.phase(Phase::Transfer, transfer).await?;
             body.shrink_to_fit(); // it may stay cached for days
             let validators = Validators::from_headers(&head.headers);
             let content = ContentHeaders::from_headers(&head.headers);
@@ -256,25 +284,21 @@ where
     }
 }
 
-/// Builds the request. `Accept-Encoding: identity` prevents that a small response decompresses into a large
-/// one.
+/// Builds the request.
 fn http_request(
     request: &FetchRequest<'_>,
     url: &ProbeUrl,
     target: &RequestTarget,
 ) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-    let identity = HeaderValue::from_static("identity");
-    let mut request = if let Some(RequestBody { content_type, bytes }) = &request.body {
+    if let Some(RequestBody { content_type, bytes }) = &request.body {
         let mut post = build_request(Method::POST, url, target, bytes.clone())?;
         post.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        post
+        Ok(post)
     } else {
         let mut get = build_request(Method::GET, url, target, Bytes::new())?;
         get.headers_mut().extend(request.known.into_iter().flat_map(Validators::conditions));
-        get
-    };
-    request.headers_mut().insert(ACCEPT_ENCODING, identity);
-    Ok(request)
+        Ok(get)
+    }
 }
 
 /// Decides the next step after a response's head.
@@ -283,13 +307,20 @@ fn next(request: &FetchRequest<'_>, url: &ProbeUrl, head: &ResponseHead) -> Resu
         StatusCode::OK => Ok(Next::Read),
         StatusCode::NOT_MODIFIED if request.known.is_some() => Ok(Next::NotModified),
         status if is_redirect(status, request) => redirect(url, head).map(Next::Redirected),
-        status => {
-            Err(proxied::not_the_servers(status, &head.headers, head.authenticated).unwrap_or_else(|| {
+        status => match proxied::not_the_servers(status, &head.headers, head.authenticated) {
+            Some(failure) => Err(failure),
+            None if request.fallback.is_some() && rejects_get(status) => Ok(Next::Post),
+            None => {
                 let detail = format!("status {} instead of 200", status.as_u16());
-                Failure::new(Phase::Request, Reason::Status, detail)
-            }))
-        }
+                Err(Failure::new(Phase::Request, Reason::Status, detail))
+            }
+        },
     }
+}
+
+/// Whether a POST may be accepted where the GET isn't: 404, 405, 414.
+fn rejects_get(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::URI_TOO_LONG)
 }
 
 /// Whether to follow a redirect. A POST is repeated unchanged (RFC 9110, section 15.4, allows that), but 303

@@ -22,7 +22,7 @@ mod tunnel;
 pub(crate) use attempts::RouteTaken;
 pub use connector::Connector;
 pub(crate) use connector::{Dial, NamedBy};
-pub(crate) use exchange::{Exchange, ReadLimits, RequestTarget, ResponseHead, build_request};
+pub(crate) use exchange::{BodyEnd, Exchange, ReadLimits, RequestTarget, ResponseHead, build_request};
 pub use handshake::TlsClient;
 pub(crate) use handshake::{UnverifiedTls, server_name};
 pub(crate) use phase::PhaseClock;

@@ -235,6 +235,9 @@ pub struct HttpFacts {
     pub location: Option<String>,
     /// The number of body bytes read.
     pub body_bytes: u64,
+    /// Whether the server closed TLS without close_notify (RFC 8446, section 6.1) after a body without a length, so
+    /// that the body may have been cut off.
+    pub unclean_close: bool,
     /// The number of redirects followed.
     pub redirects: u8,
     /// The result of a range request. Only set for endpoints that are probed with one, and if the status is 200

@@ -8,7 +8,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certific
 
 use crate::catalog::{BlockPage, BodyKind, Endpoint, Evidence, ProbeUrl, Scheme};
 use crate::net::ResponseHead;
-use crate::net::failure::proxied;
+use crate::net::failure::{PhaseError, proxied};
 use crate::observation::{Failure, FailureReason as Reason, Phase};
 use crate::plan::Plan;
 use crate::revocation::{ObjectError, SignedObjects};
@@ -66,6 +66,8 @@ pub(super) struct Received<'a> {
     pub(super) url: &'a ProbeUrl,
     pub(super) head: &'a ResponseHead,
     pub(super) body: &'a [u8],
+    /// Whether the body may have been cut off.
+    pub(super) unclean_close: bool,
 }
 
 /// Checks the whole response against the endpoint's evidence. Verifies signed content at the time `now`. Proven
@@ -95,6 +97,9 @@ pub(super) fn check(
     match missing {
         None => Ok(Proof::Given),
         Some(evidence) if is_required(evidence, endpoint, received.url, head.status.as_u16()) => {
+            if received.unclean_close && matches!(evidence, Evidence::Body(_)) {
+                return Err(PhaseError::CutOff.failure(Phase::Transfer));
+            }
             Err(not_genuine(evidence, endpoint, head))
         }
         Some(_) => Ok(Proof::Lacking),
@@ -110,7 +115,8 @@ fn is_required(evidence: &Evidence, endpoint: &Endpoint, url: &ProbeUrl, status:
     endpoint.expects_firmly() || is_other_object
 }
 
-fn is_present(evidence: &Evidence, endpoint: &Endpoint, Received { url, head, body }: Received<'_>) -> bool {
+fn is_present(evidence: &Evidence, endpoint: &Endpoint, received: Received<'_>) -> bool {
+    let Received { url, head, body, unclean_close } = received;
     match evidence {
         Evidence::Status => is_expected(endpoint, head.status.as_u16()),
         Evidence::Header { name, prefix } => {
@@ -119,6 +125,7 @@ fn is_present(evidence: &Evidence, endpoint: &Endpoint, Received { url, head, bo
         Evidence::Redirect(pattern) => redirect_location(head)
             .and_then(|location| url.join(location).ok())
             .is_some_and(|next| pattern.matches(next.host())),
+        Evidence::Body(BodyKind::Cabinet) if unclean_close && !is_whole_cabinet(body) => false,
         Evidence::Body(kind) => body_is(kind, body),
     }
 }
@@ -161,19 +168,29 @@ fn body_is(kind: &BodyKind, body: &[u8]) -> bool {
     }
 }
 
+/// Whether the cabinet has the length that its header declares (`cbCabinet` in [MS-CAB], section 2.1).
+fn is_whole_cabinet(body: &[u8]) -> bool {
+    let declared = body.get(8..12).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+    declared.is_some_and(|declared| body.len() as u64 >= u64::from(declared))
+}
+
 /// Whether the body is well-formed XML to its end, with this root element.
 fn xml_root_is(root: &str, body: &[u8]) -> bool {
     let mut reader = Reader::from_reader(body);
-    let mut found = false;
+    let (mut found, mut depth) = (false, 0_usize);
     loop {
         match reader.read_event() {
-            Ok(Event::Start(element) | Event::Empty(element)) if !found => {
-                if !element.local_name().as_ref().eq_ignore_ascii_case(root) {
-                    return false;
+            Ok(event @ (Event::Start(_) | Event::Empty(_))) => {
+                depth += usize::from(matches!(event, Event::Start(_)));
+                if let (false, Event::Start(element) | Event::Empty(element)) = (found, event) {
+                    if !element.local_name().as_ref().eq_ignore_ascii_case(root) {
+                        return false;
+                    }
+                    found = true;
                 }
-                found = true;
             }
-            Ok(Event::Eof) => return found,
+            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Event::Eof) => return found && depth == 0,
             Ok(_) => {}
             Err(_) => return false,
         }

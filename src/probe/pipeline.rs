@@ -18,8 +18,8 @@ use super::{Prober, genuine, tls};
 use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
 use crate::net::failure::PhaseError;
 use crate::net::{
-    BoxedStream, Dial, Exchange, NamedBy, ReadLimits, RequestTarget, ResponseHead, RouteTaken, build_request,
-    server_name,
+    BodyEnd, BoxedStream, Dial, Exchange, NamedBy, ReadLimits, RequestTarget, ResponseHead, RouteTaken,
+    build_request, server_name,
 };
 use crate::observation::{Failure, FailureReason, HttpFacts, Phase, RangeOutcome};
 use crate::text::clean;
@@ -145,15 +145,15 @@ impl Pipeline<'_> {
         }
         let transferred = if self.endpoint.range {
             http.range = range_outcome(&head);
-            run.clock.phase(Phase::Transfer, exchange.first_byte(incoming, &mut body)).await
+            run.clock.phase(Phase::Transfer, exchange.first_byte(&head, incoming, &mut body)).await
         } else {
-            run.clock.phase(Phase::Transfer, exchange.transfer(incoming, &mut body)).await
+            run.clock.phase(Phase::Transfer, exchange.transfer(&head, incoming, &mut body)).await
         };
         http.body_bytes = body.len() as u64;
-        transferred?;
+        http.unclean_close = transferred? == BodyEnd::Unclean;
         let now = self.prober.clock.now();
         let (plan, objects) = (&self.prober.plan, &self.prober.objects);
-        let received = genuine::Received { url, head: &head, body: &body };
+        let received = genuine::Received { url, head: &head, body: &body, unclean_close: http.unclean_close };
         let proof = genuine::check(plan, objects, now, self.endpoint, received)?;
         http.genuine = proof == genuine::Proof::Given;
         Ok(HopOutcome::Answered)
@@ -193,6 +193,7 @@ fn http_facts(head: &ResponseHead, redirects: u8) -> HttpFacts {
         server: head.header("server").map(clean),
         location: head.header("location").map(clean),
         body_bytes: 0,
+        unclean_close: false,
         redirects,
         range: None,
     }

@@ -128,7 +128,7 @@ fn check_response(
     let http = facts.http.insert(HttpFacts { status: response.status, range, ..HttpFacts::default() });
     let objects = SignedObjects::new(&Arc::new(Roots::default()));
     let answer = genuine::check_head(plan, &endpoint.url, &head).and_then(|()| {
-        let received = genuine::Received { url: &endpoint.url, head: &head, body };
+        let received = genuine::Received { url: &endpoint.url, head: &head, body, unclean_close: false };
         genuine::check(plan, &objects, sample::at(70), endpoint, received)
     });
     http.genuine = answer == Ok(genuine::Proof::Given);

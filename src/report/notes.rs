@@ -53,6 +53,11 @@ fn words(note: &Note) -> String {
             redirect.as_ref().map(|host| format!("after a redirect to {host}: ")).unwrap_or_default(),
             root.as_deref().unwrap_or("a root")
         ),
+        Note::UncleanClose => {
+            "the server closed TLS without close_notify: its answer has no length and may have been cut off; clients \
+             accept it"
+                .to_owned()
+        }
         Note::Retired => {
             "DNS does not know the name while other hosts of its region answer: Microsoft may have retired it"
                 .to_owned()

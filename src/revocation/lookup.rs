@@ -12,7 +12,7 @@ use super::ocsp::OcspCertStatus;
 use super::store::{CachedObject, FetchError, FetchOutcome, ObjectKey, ObjectState};
 use super::{Cause, Certificate, Issuer, Revocation, crl, ocsp};
 use crate::catalog::ProbeUrl;
-use crate::net::fetch::{FetchRequest, Fetched, RequestBody, Validators};
+use crate::net::fetch::{FetchRequest, Fetched, PostRequest, RequestBody, Validators};
 use crate::observation::{Failure, FailureReason, Phase};
 use crate::task;
 use crate::tls::certificate_urls::DistributionPoint;
@@ -142,11 +142,10 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
             ));
         };
         let get = ocsp::get_url(responder, &query);
-        let key = ObjectKey::Ocsp(get.clone().unwrap_or_else(|| responder.clone()), sha256(&query));
-        let body = get
-            .is_none()
-            .then(|| RequestBody { content_type: "application/ocsp-request", bytes: query.into() });
-        let state = self.cached_or_fetched(key, ocsp::MAX_ANSWER, body).await;
+        let key = ObjectKey::Ocsp(get.unwrap_or_else(|| responder.clone()), sha256(&query));
+        let body = RequestBody { content_type: "application/ocsp-request", bytes: query.into() };
+        let post = PostRequest { url: responder, body };
+        let state = self.cached_or_fetched(key, ocsp::MAX_ANSWER, Some(post)).await;
         match state.cached {
             Some(cached) => status_from_ocsp(link, &cached.bytes, responder, self.now)
                 .map_err(|undetermined| why_undetermined(state.error, responder, Some(undetermined))),
@@ -206,7 +205,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         &mut self,
         key: ObjectKey,
         limit: usize,
-        body: Option<RequestBody>,
+        post: Option<PostRequest<'_>>,
     ) -> ObjectState {
         if let ObjectKey::Crl(url) = &key {
             self.lists.push(url.clone());
@@ -216,7 +215,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         let mut state = self.context.store().state(&key, self.now);
         if state.is_due(self.now) && self.fetches < MAX_FETCHES {
             self.fetches += 1;
-            let outcome = self.fetch(&key, limit, body, state.cached.as_ref()).await;
+            let outcome = self.fetch(&key, limit, post, state.cached.as_ref()).await;
             let mut store = self.context.store();
             store.record(key.clone(), outcome, self.now);
             state = store.state(&key, self.now);
@@ -229,7 +228,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         &self,
         key: &ObjectKey,
         limit: usize,
-        body: Option<RequestBody>,
+        post: Option<PostRequest<'_>>,
         cached: Option<&CachedObject>,
     ) -> FetchOutcome {
         let (ObjectKey::Crl(url) | ObjectKey::Ocsp(url, _)) = key;
@@ -241,8 +240,14 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         };
         // The semaphore is never closed. Without a permit, the only harm would be one fetch too many.
         let _permit = self.context.permits.acquire().await;
+        // The object's URL is that of the GET, or the responder's own if the request is too long for a GET.
+        let (body, fallback) = match post {
+            Some(post) if post.url == url => (Some(post.body), None),
+            fallback => (None, fallback),
+        };
         let request = FetchRequest {
             body,
+            fallback,
             known: cached.map(|cached| &cached.validators),
             ..FetchRequest::get(url, limit as u64, self.context.settings.timeout)
         };

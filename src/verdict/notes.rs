@@ -24,6 +24,9 @@ pub enum Note {
         /// How sure the catalog is of that.
         confidence: Confidence,
     },
+    /// The server closed TLS without close_notify after a body without a length. What the catalog expects of the answer
+    /// came.
+    UncleanClose,
     /// The chain ends at a public root that isn't known for the service. This isn't interception.
     UnexpectedRoot {
         /// Distinguished name of the root, cleaned and truncated.
@@ -43,6 +46,8 @@ pub fn notes(endpoint: &Endpoint, observation: &Observation, sibling_answers: bo
     }
     let mut notes = unexpected_roots(&observation.facts);
     notes.extend(unproven(endpoint, observation));
+    let http = observation.facts.http.as_ref().filter(|_| observation.success());
+    notes.extend(http.filter(|http| http.unclean_close).map(|_| Note::UncleanClose));
     notes
 }
 
@@ -84,6 +89,22 @@ mod tests {
 
     fn unexpected(root: &str, redirect: Option<&str>) -> Note {
         Note::UnexpectedRoot { root: Some(root.to_owned()), redirect: redirect.map(str::to_owned) }
+    }
+
+    #[test]
+    fn an_unclean_close_is_noted_if_the_answer_counts() {
+        let target = fixture::target(Component::Maps, "a.example", "https://a.example/", &[200]);
+        let cut_off = Failure::new(Phase::Transfer, FailureReason::Closed, "");
+        for (unclean_close, failure, expected) in [
+            (true, None, vec![Note::UncleanClose]),
+            (false, None, vec![]),
+            (true, Some(cut_off), vec![]),
+        ] {
+            let http = HttpFacts { status: 200, genuine: true, unclean_close, ..HttpFacts::default() };
+            let facts = Facts { http: Some(http), ..Facts::default() };
+            let observation = Observation { target: TargetId(0), at: SystemTime::UNIX_EPOCH, facts, failure };
+            assert_eq!(notes(&target.endpoint, &observation, false), expected, "{unclean_close}");
+        }
     }
 
     #[test]

@@ -46,3 +46,4 @@ mod signatures;
 mod sources;
 mod state_file;
 mod tidy;
+mod unclean_close;

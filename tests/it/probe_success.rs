@@ -134,6 +134,7 @@ async fn the_request_is_one_of_a_plain_client() {
     assert!(head.starts_with("HEAD /a?b=c HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("\r\nhost: maps.genuine.example:8080\r\n"), "{head}");
     assert!(head.contains("\r\nuser-agent: defender-exporter/"), "{head}");
+    assert!(head.contains("\r\naccept-encoding: identity\r\n"), "{head}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::lab::pki::crl::Crl;
 use crate::lab::pki::ocsp::Ocsp;
 use crate::lab::pki::pointers::{CRL_HOST, CRL2_HOST, OCSP_HOST};
 use crate::lab::pki::{Authority, Flaw, Issuer, Leaf, Signature, serial_of};
-use crate::lab::reply::Response;
+use crate::lab::reply::{Answer, Response};
 use crate::lab::{Lab, now};
 use crate::scenario::Scenario;
 
@@ -82,6 +82,18 @@ async fn the_sources_are_asked_in_windows_order() {
         lab.forwarder(CRL_HOST).block().await;
     };
     case("the second of two points", DigicertG2, second, GOOD, CRL2_HOST).await;
+    let posts_only = async |lab: &Lab| {
+        let issuer = Issuer::Intermediate(DigicertG2);
+        let answer = lab.ocsp_answer(issuer, &Ocsp::good(now()));
+        let rule = Answer::new(move |request| match request.method.as_str() {
+            "POST" => answer.clone().into(),
+            _ => Response::new(405).into(),
+        });
+        lab.serve_ocsp_reply(issuer, rule);
+        lab.forwarder(CRL_HOST).block().await;
+        lab.forwarder(CRL2_HOST).block().await;
+    };
+    case("a responder that accepts no GET", DigicertG2, posts_only, GOOD, OCSP_HOST).await;
     let stapled = async |lab: &Lab| {
         lab.staple(HOST, DigicertG2, &Ocsp::good(now()));
         lab.forwarder(OCSP_HOST).block().await;

@@ -32,6 +32,7 @@ pub(super) fn classify(phase: Phase, error: &PhaseError) -> Reason {
         | PhaseError::Request(_) => Reason::Internal,
         PhaseError::Http(error) => http(phase, error),
         PhaseError::TooLarge { .. } => Reason::TooLarge,
+        PhaseError::CutOff => Reason::Closed,
     }
 }
 

@@ -56,6 +56,9 @@ pub enum PhaseError {
         /// The peer's.
         spoken: PeerProtocol,
     },
+    /// The connection ended without the close_notify of TLS, and the body has no length.
+    #[error("the peer closed TLS without close_notify, so the body may have been cut off")]
+    CutOff,
     /// The request can't be built.
     #[error("request: {0}")]
     Request(#[from] hyper::http::Error),
@@ -124,7 +127,7 @@ pub enum TunnelError {
 }
 
 /// The error of a kind among an error and its causes.
-fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(super) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut causes = std::iter::successors(Some(error), |&error| error.source());
     causes.find_map(|error| error.downcast_ref())
 }

@@ -1,7 +1,7 @@
 //! Successful fetches, and the requests that servers receive.
 
 use defender_exporter::config::{Config, ConnectTo, HostPort, ResolverConfig};
-use defender_exporter::net::fetch::{FetchRequest, Fetched, Validators};
+use defender_exporter::net::fetch::{FetchRequest, Fetched, PostRequest, RequestBody, Validators};
 use defender_exporter::observation::{Failure, FailureReason as R, Phase as S};
 use defender_exporter::plan::Route;
 
@@ -174,4 +174,43 @@ async fn questions_are_posted_and_repeated_as_they_are() {
         assert!(request.contains("content-type: application/ocsp-request\r\n"), "{request}");
         assert!(request.ends_with("\r\n\r\nquestion"), "{request}");
     }
+}
+
+/// RFC 6960 lets responders accept POSTs alone, and some filters limit the length of a URL.
+#[tokio::test]
+async fn a_get_that_is_not_accepted_is_sent_as_a_post() {
+    const ANSWER: &str = "HTTP/1.1 200 Lab\r\nContent-Length: 6\r\n\r\nanswer";
+    let dns = Dns::start().await;
+    let (get_url, post_url) =
+        (url("http://crl.genuine.example/ocsp/AAAA"), url("http://crl.genuine.example/ocsp"));
+    let body_sent = RequestBody { content_type: "application/ocsp-request", bytes: "question".into() };
+    for (status, is_posted) in
+        [(404, true), (405, true), (414, true), (400, false), (403, false), (503, false)]
+    {
+        let refusal: &str =
+            Box::leak(format!("HTTP/1.1 {status} Lab\r\nContent-Length: 0\r\n\r\n").into_boxed_str());
+        let replies: &[&str] =
+            if is_posted { Box::leak(Box::new([refusal, ANSWER])) } else { Box::leak(Box::new([refusal])) };
+        let (there, requests) = listen(replies).await;
+        let fetcher = fetcher(dns.addr(), &[(HOST, there)]);
+        let known = Validators::default();
+        let fallback = Some(PostRequest { url: &post_url, body: body_sent.clone() });
+        let answer = fetcher.fetch(FetchRequest { fallback, known: Some(&known), ..get(&get_url) }).await;
+        let requests = requests.await.unwrap();
+        assert!(requests[0].starts_with("GET /ocsp/AAAA HTTP/1.1\r\n"), "{requests:?}");
+        if is_posted {
+            assert_eq!(body(answer).0, b"answer");
+            assert!(requests[1].starts_with("POST /ocsp HTTP/1.1\r\n"), "{requests:?}");
+            assert!(requests[1].ends_with("\r\n\r\nquestion"), "{requests:?}");
+        } else {
+            let failure = answer.unwrap_err();
+            assert_eq!((failure.phase, failure.reason), (S::Request, R::Status), "{failure:?}");
+        }
+    }
+    // Where the POST isn't accepted either, that is the failure.
+    let (there, requests) = listen(&["HTTP/1.1 405 Lab\r\nContent-Length: 0\r\n\r\n"; 2]).await;
+    let fallback = Some(PostRequest { url: &post_url, body: body_sent });
+    let fetcher = fetcher(dns.addr(), &[(HOST, there)]);
+    check("405 twice", &fetcher, FetchRequest { fallback, ..get(&get_url) }, (S::Request, R::Status)).await;
+    assert_eq!(requests.await.unwrap().len(), 2);
 }

@@ -43,6 +43,11 @@ impl Lab {
         }
     }
 
+    /// What an issuer's responder at the root of its host answers.
+    pub fn ocsp_answer(&self, issuer: Issuer, order: &Ocsp) -> Answer {
+        responder::answer(Arc::clone(&self.pki), issuer, String::new(), order.clone())
+    }
+
     /// Serves whatever this is where an issuer's responder should answer.
     pub fn serve_ocsp_reply(&self, issuer: Issuer, reply: impl Into<Reply>) {
         self.serve_at(&self.pki.pointers(issuer).ocsp, &reply.into());
