@@ -1,9 +1,10 @@
 //! Describes why clients can't connect to MAPS on a route: the failure, its effect for each value of `SSLOptions`, and
 //! what to change first. `verdict` decides whether they can connect.
 
-use super::{Advice, RevocationCause, at_proxy, for_component, for_detail, revocation_causes};
+use super::{Advice, RevocationCase, at_proxy, for_component, for_detail};
 use crate::catalog::Component;
 use crate::observation::{FailureReason, Phase};
+use crate::revocation::Cause;
 use crate::text::clean;
 
 /// The state of MAPS on one route. Texts may come from the network; they are cleaned and truncated here.
@@ -13,10 +14,8 @@ pub enum MapsCase<'a> {
     Connected,
     /// The answer is genuine, but the revocation status of its certificates is unknown.
     RevocationUnknown {
-        /// The URL of the CRL or OCSP responder that fails. `None` if the certificate names none.
-        source: Option<&'a str>,
-        /// The cause: a word of [`super::revocation_causes`], with or without ": detail", or a fetch's "phase: reason".
-        why: &'a str,
+        /// Why.
+        case: RevocationCase<'a>,
         /// Whether clients with `SSLOptions` 2 (pinning only) connect, and so those with 0 (no checks).
         unchecked_connects: bool,
     },
@@ -84,8 +83,8 @@ fn sentence(case: &MapsCase<'_>, of: Option<&NeedHosts<'_>>) -> String {
         MapsCase::Connected => {
             "MAPS is connected with the default SSLOptions (3), and so with every other value.".to_owned()
         }
-        MapsCase::RevocationUnknown { source, why, unchecked_connects } => {
-            about + &revocation_unknown(source.map(clean).as_deref(), &clean(why), unchecked_connects)
+        MapsCase::RevocationUnknown { case, unchecked_connects } => {
+            about + &revocation_unknown(&case, unchecked_connects)
         }
         MapsCase::Revoked { certificate } => format!(
             "{about}The certificate {} has been revoked: with the default SSLOptions MAPS will fail{}; {}.",
@@ -117,66 +116,28 @@ fn sentence(case: &MapsCase<'_>, of: Option<&NeedHosts<'_>>) -> String {
     }
 }
 
-fn revocation_unknown(source: Option<&str>, why: &str, unchecked_connects: bool) -> String {
-    let NamedCause { cause, detail } = NamedCause::parse(why);
+fn revocation_unknown(case: &RevocationCase<'_>, unchecked_connects: bool) -> String {
     let tail = if unchecked_connects {
         "(SSLOptions 2 and 0, which don't check revocation, connect.)"
     } else {
         "(SSLOptions 2, which doesn't check revocation, would not help.)"
     };
-    let Some(cause) = cause else { return unknown_because(why, "explain revocation says more", tail) };
-    let change = cause.change.replace("{}", source.unwrap_or("the revocation data"));
-    match source {
-        _ if cause.cause == PENDING => {
-            format!("HTTP answers, and the revocation check is still pending; {change}. {tail}")
-        }
-        None => unknown_because(&cause.means, &change, tail),
-        Some(url) => {
-            let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
-            format!(
-                "HTTP answers, but {} {url} {}{detail}: with the default SSLOptions MAPS will fail{}; {change}. {tail}",
-                source_kind(url),
-                cause.fault,
-                shown(Phase::Tls, FailureReason::RevocationUnknown),
-            )
-        }
+    let change = case.change();
+    if case.cause == Some(Cause::Pending) {
+        return format!("HTTP answers, and the revocation check is still pending; {change}. {tail}");
     }
-}
-
-/// Before the first lookup, nothing has failed yet.
-const PENDING: &str = "pending";
-
-/// A cause of unknown revocation, with the details that follow its name.
-struct NamedCause<'a> {
-    cause: Option<&'static RevocationCause>,
-    detail: &'a str,
-}
-
-impl<'a> NamedCause<'a> {
-    /// The first word names the cause. A fetch's failure ("connect: refused") starts with its phase.
-    fn parse(why: &'a str) -> Self {
-        let named = |word: &str| revocation_causes().iter().find(|cause| cause.cause == word);
-        let (word, rest) = why.split_once(':').unwrap_or((why, ""));
-        match named(word.trim()) {
-            Some(cause) => Self { cause: Some(cause), detail: rest.trim() },
-            None => Self { cause: named("unreachable"), detail: why.trim() },
-        }
+    let (detail, shown) = (clean(case.detail), shown(Phase::Tls, FailureReason::RevocationUnknown));
+    let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
+    match (case.fault(), case.meaning()) {
+        (Some(fault), _) => format!(
+            "HTTP answers, but {fault}{detail}: with the default SSLOptions MAPS will fail{shown}; {change}. {tail}"
+        ),
+        (None, means) => format!(
+            "HTTP answers, but the revocation status is unknown{}: with the default SSLOptions MAPS will \
+             fail{shown}; {change}. {tail}",
+            means.map(|means| format!(" ({means})")).unwrap_or_default(),
+        ),
     }
-}
-
-fn unknown_because(why: &str, change: &str, tail: &str) -> String {
-    let shown = shown(Phase::Tls, FailureReason::RevocationUnknown);
-    format!(
-        "HTTP answers, but the revocation status is unknown ({why}): with the default SSLOptions \
-         MAPS will fail{shown}; {change}. {tail}"
-    )
-}
-
-/// The kind of a URL, from its text. Names of CRLs may contain OCSP.
-fn source_kind(url: &str) -> &'static str {
-    let url = url.to_ascii_lowercase();
-    let is_list = url.rsplit('.').next() == Some("crl");
-    if url.contains("ocsp") && !is_list { "the OCSP responder" } else { "the CRL" }
 }
 
 fn intercepted(issuer: &str, without_pinning_connects: bool) -> String {
@@ -219,8 +180,22 @@ mod tests {
 
     const CRL: &str = "http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl";
 
-    fn unknown<'a>(source: Option<&'a str>, why: &'a str) -> MapsCase<'a> {
-        MapsCase::RevocationUnknown { source, why, unchecked_connects: true }
+    fn unknown<'a>(source: Option<&'a str>, cause: Cause, detail: &'a str) -> MapsCase<'a> {
+        MapsCase::RevocationUnknown {
+            case: RevocationCase { source, cause: Some(cause), detail, ..RevocationCase::default() },
+            unchecked_connects: true,
+        }
+    }
+
+    fn refused(source: &str) -> MapsCase<'_> {
+        let case = RevocationCase {
+            source: Some(source),
+            cause: Some(Cause::Unreachable),
+            fetch: Some((Phase::Connect, FailureReason::Refused)),
+            detail: "connect: refused: connection refused",
+            clock: None,
+        };
+        MapsCase::RevocationUnknown { case, unchecked_connects: true }
     }
 
     #[test]
@@ -232,15 +207,20 @@ mod tests {
                 "MAPS is connected with the default SSLOptions (3), and so with every other value.",
             ),
             (
-                unknown(Some("http://c.test/a.crl"), "connect: refused"),
-                "HTTP answers, but the CRL http://c.test/a.crl can't be fetched (connect: refused): with the default \
-                 SSLOptions MAPS will fail with 0x80072F8F; allow http://c.test/a.crl for the machine. (SSLOptions 2 and 0, \
-                 which don't check revocation, connect.)",
+                refused("http://c.test/a.crl"),
+                "HTTP answers, but the CRL http://c.test/a.crl can't be fetched (connect: refused: connection refused): with \
+                 the default SSLOptions MAPS will fail with 0x80072F8F; allow c.test on port 80 in the firewall for the \
+                 machine, or set its WinHTTP proxy if only a proxy leads out. (SSLOptions 2 and 0, which don't check \
+                 revocation, connect.)",
             ),
             (
                 MapsCase::RevocationUnknown {
-                    source: Some("http://c.test/OCSP 02.crl"),
-                    why: "expired: since 2026-01-01T00:00:00Z",
+                    case: RevocationCase {
+                        source: Some("http://c.test/OCSP 02.crl"),
+                        cause: Some(Cause::Expired),
+                        detail: "since 2026-01-01T00:00:00Z",
+                        ..RevocationCase::default()
+                    },
                     unchecked_connects: false,
                 },
                 "HTTP answers, but the CRL http://c.test/OCSP 02.crl has expired (since 2026-01-01T00:00:00Z): with the \
@@ -248,20 +228,20 @@ mod tests {
                  machine. (SSLOptions 2, which doesn't check revocation, would not help.)",
             ),
             (
-                unknown(Some(ocsp), "ocsp_error"),
+                unknown(Some(ocsp), Cause::OcspError, ""),
                 "HTTP answers, but the OCSP responder http://oneocsp.microsoft.com/ocsp answers with an error: with the \
                  default SSLOptions MAPS will fail with 0x80072F8F; wait, and find out what answers in place of \
                  http://oneocsp.microsoft.com/ocsp if the error persists. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
-                unknown(None, "no_source"),
+                unknown(None, Cause::NoSource, ""),
                 "HTTP answers, but the revocation status is unknown (the certificate names neither a \
                  CRL nor an OCSP responder, which is common for inspecting devices): with the default SSLOptions MAPS \
                  will fail with 0x80072F8F; check the certificate's issuer (`issuer` of defender_tls_info): usually a TLS \
                  inspector. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
-                unknown(Some(CRL), "pending"),
+                unknown(Some(CRL), Cause::Pending, ""),
                 "HTTP answers, and the revocation check is still pending; wait for the next probes. \
                  (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
@@ -338,10 +318,10 @@ mod tests {
 
     #[test]
     fn every_cause_and_every_failure_says_what_to_change() {
-        for cause in revocation_causes() {
-            let said = maps_sentence(&unknown(Some(CRL), &cause.cause), None);
+        for cause in Cause::ALL {
+            let said = maps_sentence(&unknown(Some(CRL), *cause, ""), None);
             assert!(said.contains("; ") && !said.contains("{}"), "{said}");
-            assert!(cause.cause == PENDING || (said.contains(CRL) && said.contains(&cause.fault)), "{said}");
+            assert!(*cause == Cause::Pending || said.contains(CRL), "{said}");
         }
         for (phase, reason) in FAILURE_PAIRS {
             let case = MapsCase::Unreachable {
@@ -363,8 +343,8 @@ mod tests {
         #[test]
         fn hostile_texts_are_cleaned_and_cut(text in "\\PC{0,20}[\\x00-\\x1f\u{202e}]{1,4}.{0,600}") {
             let cases = [
-                unknown(Some(&text), &text),
-                unknown(None, &text),
+                unknown(Some(&text), Cause::Unreachable, &text),
+                unknown(None, Cause::NoSource, &text),
                 MapsCase::Revoked { certificate: &text },
                 MapsCase::Intercepted { issuer: &text, without_pinning_connects: false },
                 MapsCase::Unreachable { endpoint: &text, phase: Phase::Tls, reason: FailureReason::Alert, at_proxy: false, detail: &text },

@@ -6,6 +6,7 @@ mod texts;
 mod code;
 mod hresult;
 mod maps;
+mod revocation;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::tls::refusal;
 pub use code::{Code, UnknownCode, parse_code};
 pub(crate) use hresult::in_text as hresult_in;
 pub use maps::{MapsCase, NeedHosts, maps_sentence};
+pub use revocation::RevocationCase;
 use texts::{ADVICE, TOPICS, winhttp_number};
 pub use texts::{RevocationCause, Topic};
 

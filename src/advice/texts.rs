@@ -23,6 +23,35 @@ pub(super) struct AdviceTexts {
     /// By value.
     pub(super) ssl_options: [String; 4],
     pub(super) revocation: Vec<RevocationCause>,
+    pub(super) unusable_revocation: UnusableRevocation,
+}
+
+/// What to change about unusable revocation data, where the cause alone doesn't say it. `{}` is replaced by the source's
+/// URL, `{host}` by its host.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnusableRevocation {
+    pub(super) clock_ahead: String,
+    pub(super) clock_behind: String,
+    pub(super) stapled: String,
+    /// The first that applies counts.
+    pub(super) fetch: Vec<FetchRemedy>,
+}
+
+/// What to change if a fetch fails so.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FetchRemedy {
+    /// Empty: any.
+    #[serde(default)]
+    pub(super) phases: Vec<Phase>,
+    /// Empty: any.
+    #[serde(default)]
+    pub(super) reasons: Vec<FailureReason>,
+    pub(super) change: String,
+    /// Whether a machine that lacks its WinHTTP proxy fails so.
+    #[serde(default)]
+    pub(super) winhttp_proxy: bool,
 }
 
 /// Text for all failures to reach a proxy.

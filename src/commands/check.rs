@@ -1,6 +1,6 @@
 //! `check`: prints one round of probes as a table or JSON, with an exit code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
@@ -49,6 +49,10 @@ fn table(snapshot: &Snapshot) -> String {
     text.push_str(&maps(snapshot));
     text.push_str(&updates(snapshot, width));
     text.push_str(&disagreements(snapshot));
+    if let Some(clock) = report::suspected_clock(snapshot) {
+        text.push_str("\nThis machine's clock\n");
+        text.push_str(&wrap(&clock, "  ", "  "));
+    }
     text.push_str(&what_to_do(snapshot));
     text
 }
@@ -136,15 +140,17 @@ fn endpoints(snapshot: &Snapshot) -> Table {
 
 /// Advice for each kind of failure, once.
 fn what_to_do(snapshot: &Snapshot) -> String {
-    let mut kinds: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    let mut kinds: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for (_, target, state) in snapshot.iter() {
         let Some(why) = state.concern().map(Why::from) else { continue };
         let Some(code) = why.code() else { continue };
-        let advice = why.advice(target.endpoint.component);
-        kinds
-            .entry((code, why.title))
-            .or_default()
-            .extend(advice.and_then(|advice| advice.remedies.into_iter().next()));
+        let remedies = why.first_remedies(target.endpoint.component);
+        let known = kinds.entry((code, why.title)).or_default();
+        for remedy in remedies {
+            if !known.contains(&remedy) {
+                known.push(remedy);
+            }
+        }
     }
     let mut text = String::new();
     for ((code, title), remedies) in kinds {

@@ -287,6 +287,7 @@ fn unknown_revocation() -> RevocationReport {
         cause: Some(Cause::Unreachable),
         source: Some("http://crl.example/blocked.crl".to_owned()),
         detail: "connect: refused".to_owned(),
+        failure: None,
     }])
 }
 

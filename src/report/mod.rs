@@ -2,6 +2,7 @@
 //! `deploy/status.schema.json`, is generated from these types. `why.rs` and `routes.rs` also serve the page.
 
 mod answer;
+mod clock;
 mod endpoint;
 mod host;
 mod notes;
@@ -22,7 +23,6 @@ use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 
-use crate::clock;
 use crate::state::Snapshot;
 use crate::verdict::{MapsConnection, SslOptions, Verdict};
 
@@ -30,6 +30,7 @@ pub use answer::{
     AnsweredHop, CatalogFact, Contradiction, GenuineAnswer, ObjectKind, Proof, contradictions,
     evidence_can_be_dropped,
 };
+pub use clock::suspected_clock;
 pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
 pub use host::{
     ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, ProblemReport,
@@ -159,7 +160,7 @@ pub struct Timestamp(#[cfg_attr(test, schemars(with = "String"))] pub SystemTime
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&clock::rfc3339(self.0))
+        serializer.serialize_str(&crate::clock::rfc3339(self.0))
     }
 }
 

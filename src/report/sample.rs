@@ -153,9 +153,11 @@ pub(crate) fn revocation(
     let Some(path) = path else { return };
     let subject = "CN=leaf".to_owned();
     let detail = detail.to_owned();
-    let leaf = CertificateStatus { subject, status: of.0, cause: of.1, source: Some(CRL.to_owned()), detail };
-    let refused = || Failure::new(Phase::Connect, FailureReason::Refused, "refused by the test");
-    let fetch = Some(if of.1 == Some(Cause::Unreachable) { Err(refused()) } else { Ok(()) });
+    let refused = Failure::new(Phase::Connect, FailureReason::Refused, "refused by the test");
+    let failure = (of.1 == Some(Cause::Unreachable)).then_some(refused);
+    let fetch = Some(failure.clone().map_or(Ok(()), Err));
+    let source = Some(CRL.to_owned());
+    let leaf = CertificateStatus { subject, status: of.0, cause: of.1, source, detail, failure };
     let crl =
         CrlState { url: CRL.to_owned(), fetch, this_update: Some(at(0)), next_update: Some(at(7 * 86_400)) };
     let report = Arc::new(RevocationReport::new(vec![leaf]));

@@ -1,10 +1,10 @@
 //! Summaries in sentences: MAPS on a route, and one endpoint. Selects the case that `advice/maps.rs` describes.
 
-use crate::advice::{MapsCase, NeedHosts, apex_rule, maps_sentence};
+use crate::advice::{MapsCase, NeedHosts, RevocationCase, apex_rule, maps_sentence};
 use crate::catalog::Component;
 use crate::observation::{FailureReason, Observation, Phase};
 use crate::plan::Target;
-use crate::revocation::CertificateStatus;
+use crate::revocation::{CertificateStatus, RevocationReport};
 use crate::state::{MapsState, Snapshot, TargetState};
 use crate::verdict::{MapsConnection, SslOptions, UnservedNeed};
 
@@ -83,13 +83,16 @@ fn blamed(state: &TargetState) -> Option<&CertificateStatus> {
 }
 
 fn unknown(state: &TargetState, unchecked_connects: bool) -> MapsCase<'_> {
+    let report = state.revocation.as_deref();
     let certificate = blamed(state);
-    let cause = certificate.and_then(|certificate| certificate.cause);
-    MapsCase::RevocationUnknown {
+    let case = RevocationCase {
         source: certificate.and_then(|certificate| certificate.source.as_deref()),
-        why: cause.map_or("", |cause| cause.as_str()),
-        unchecked_connects,
-    }
+        cause: certificate.and_then(|certificate| certificate.cause),
+        fetch: certificate.and_then(CertificateStatus::fetch),
+        detail: certificate.map_or("", |certificate| &certificate.detail),
+        clock: report.and_then(RevocationReport::suspected_clock),
+    };
+    MapsCase::RevocationUnknown { case, unchecked_connects }
 }
 
 fn inspected(state: &TargetState, without_pinning_connects: bool) -> MapsCase<'_> {

@@ -168,9 +168,12 @@ fn what_is_not_good_is_said_in_words() {
     };
     let title = "The revocation status of the certificates is unknown";
     let code = "tls.revocation_unknown";
-    let detail = "http://crl.example/maps.crl can't be fetched: connect: refused";
+    let detail = "the CRL http://crl.example/maps.crl can't be fetched: connect: refused";
     check(&unknown(Cause::Unreachable, "connect: refused"), Some((title, code, detail)));
-    check(&unknown(Cause::Expired, ""), Some((title, code, "http://crl.example/maps.crl has expired")));
+    check(
+        &unknown(Cause::Expired, ""),
+        Some((title, code, "the CRL http://crl.example/maps.crl has expired")),
+    );
     check(
         &|snapshot, id| {
             sample::revocation(snapshot, id, (Status::Revoked, None), "key_compromise");

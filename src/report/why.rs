@@ -3,10 +3,9 @@
 
 use serde::Serialize;
 
-use crate::advice::{self, Advice, RevocationCause};
+use crate::advice::{self, Advice, RevocationCase};
 use crate::catalog::Component;
 use crate::observation::{Failure, FailureReason, Observation, Phase};
-use crate::revocation::Cause;
 use crate::text;
 use crate::verdict::{Concern, ConcernKind};
 
@@ -26,18 +25,28 @@ pub struct Why {
     pub at_proxy: bool,
     /// Details, cleaned and truncated, since they may come from a server.
     pub detail: String,
+    /// What to change, if that follows from more than phase and reason; most urgent first.
+    #[serde(skip)]
+    pub remedies: Vec<String>,
 }
 
 impl From<&Concern> for Why {
     fn from(concern: &Concern) -> Self {
         match concern {
             Concern::Failure { failure, at_proxy } => Self::from_failure(failure, *at_proxy),
-            Concern::RevocationBlocked { cause, source, detail } => {
-                let source = source.as_deref().unwrap_or("the revocation data");
+            Concern::RevocationBlocked { cause, source, detail, fetch, clock } => {
+                let case = RevocationCase {
+                    source: source.as_deref(),
+                    cause: Some(*cause),
+                    fetch: *fetch,
+                    detail,
+                    clock: *clock,
+                };
                 let colon = if detail.is_empty() { "" } else { ": " };
-                let detail = format!("{source} {}{colon}{detail}", fault(*cause));
-                let why = Self::new(Phase::Tls, FailureReason::RevocationUnknown, detail);
-                Self { concern: concern.kind(), ..why }
+                let fault = case.fault().unwrap_or_else(|| "the revocation data is unusable".to_owned());
+                let why =
+                    Self::new(Phase::Tls, FailureReason::RevocationUnknown, format!("{fault}{colon}{detail}"));
+                Self { concern: concern.kind(), remedies: case.advice(Component::Maps).remedies, ..why }
             }
             Concern::UnexpectedStatus { status, expected } => Self {
                 concern: concern.kind(),
@@ -46,6 +55,7 @@ impl From<&Concern> for Why {
                 reason: None,
                 at_proxy: false,
                 detail: format!("the status is {status}"),
+                remedies: Vec::new(),
             },
             Concern::Failover { target, failure, attempts, lost } => {
                 let lost = text::duration(*lost);
@@ -60,6 +70,7 @@ impl From<&Concern> for Why {
                     phase: Some(failure.phase),
                     reason: Some(failure.reason),
                     at_proxy: false,
+                    remedies: Vec::new(),
                     detail: format!("{}{more}; clients lose {lost} at each connection", failure.detail),
                 }
             }
@@ -71,6 +82,7 @@ impl From<&Concern> for Why {
                 at_proxy: false,
                 detail: "BITS and Delivery Optimization need it: let Range through and answer 206; explain range-stripped"
                     .to_owned(),
+                remedies: Vec::new(),
             },
         }
     }
@@ -86,6 +98,7 @@ impl Why {
             reason: Some(reason),
             at_proxy: false,
             detail,
+            remedies: Vec::new(),
         }
     }
 
@@ -121,18 +134,27 @@ impl Why {
             return None;
         }
         let (phase, reason) = (self.phase?, self.reason?);
-        Some(if self.at_proxy {
+        let advice = if self.at_proxy {
             advice::at_proxy(phase, reason)
         } else {
             advice::for_detail(component, phase, reason, &self.detail)
-        })
+        };
+        let own = self.remedies.clone();
+        Some(if own.is_empty() { advice } else { Advice { remedies: own, ..advice } })
     }
-}
 
-/// Describes a cause, following the source's URL.
-fn fault(cause: Cause) -> &'static str {
-    let named = |known: &&RevocationCause| known.cause == cause.as_str();
-    advice::revocation_causes().iter().find(named).map_or(cause.as_str(), |known| &known.fault)
+    /// The remedies to show where there is space for few. Of several that follow from more than phase and reason, two:
+    /// what to change here, and what Microsoft prefers.
+    #[must_use]
+    pub fn first_remedies(&self, component: Component) -> Vec<String> {
+        let shown = if self.remedies.is_empty() { 1 } else { 2 };
+        self.advice(component)
+            .map(|advice| advice.remedies)
+            .unwrap_or_default()
+            .into_iter()
+            .take(shown)
+            .collect()
+    }
 }
 
 #[cfg(test)]

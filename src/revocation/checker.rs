@@ -73,7 +73,7 @@ impl<F: Fetch> RevocationChecker<F> {
     async fn check_certificate(&self, path: &VerifiedPath, n: usize, now: SystemTime) -> CheckedCertificate {
         let Some(link) = path_link(path, n) else {
             let detail = "the certificate can't be read".to_owned();
-            let unreadable = Undetermined { cause: Cause::Malformed, source: None, detail };
+            let unreadable = Undetermined { cause: Cause::Malformed, source: None, detail, failure: None };
             return CheckedCertificate {
                 status: status(String::new(), Err(unreadable)),
                 until: None,
@@ -108,18 +108,20 @@ fn path_link(path: &VerifiedPath, n: usize) -> Option<CertificateLink> {
 }
 
 fn status(subject: String, determined: Result<Determined, Undetermined>) -> CertificateStatus {
-    let (status, cause, source, detail) = match determined {
-        Ok(Determined { revoked: None, source, .. }) => (Status::Good, None, Some(source), String::new()),
+    let (status, cause, source, detail, failure) = match determined {
+        Ok(Determined { revoked: None, source, .. }) => {
+            (Status::Good, None, Some(source), String::new(), None)
+        }
         Ok(Determined { revoked: Some(revoked), source, .. }) => {
             let at = humantime::format_rfc3339_seconds(revoked.at);
-            (Status::Revoked, None, Some(source), format!("revoked at {at}: {}", revoked.reason))
+            (Status::Revoked, None, Some(source), format!("revoked at {at}: {}", revoked.reason), None)
         }
-        Err(undetermined) => {
-            (Status::Unknown, Some(undetermined.cause), undetermined.source, clean(&undetermined.detail))
+        Err(Undetermined { cause, source, detail, failure }) => {
+            (Status::Unknown, Some(cause), source, clean(&detail), failure)
         }
     };
     // URLs in certificates are untrusted text, like names.
-    CertificateStatus { subject, status, cause, source: source.map(|source| clean(&source)), detail }
+    CertificateStatus { subject, status, cause, source: source.map(|source| clean(&source)), detail, failure }
 }
 
 #[cfg(test)]

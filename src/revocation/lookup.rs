@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::lookup_context::{Fetch, LookupContext};
 use super::ocsp::OcspCertStatus;
 use super::store::{CachedObject, FetchError, FetchOutcome, ObjectKey, ObjectState};
-use super::{Cause, Certificate, Issuer, Revocation, crl, ocsp};
+use super::{Cause, Certificate, Issuer, Revocation, STAPLED, crl, ocsp};
 use crate::catalog::ProbeUrl;
 use crate::net::fetch::{FetchRequest, Fetched, PostRequest, RequestBody, Validators};
 use crate::observation::{Failure, FailureReason, Phase};
@@ -20,6 +20,8 @@ use crate::tls::digest::sha256;
 
 /// The maximum number of fetches per lookup. With a timeout of ten seconds that is a minute and a half.
 const MAX_FETCHES: usize = 8;
+/// How far into a page its title is looked for, in bytes.
+const MAX_TITLE: usize = 4096;
 /// Lists longer than this, in bytes, are evaluated on a blocking thread.
 const BLOCKING_THRESHOLD: usize = 256 * 1024;
 
@@ -42,17 +44,19 @@ pub(super) struct Undetermined {
     pub(super) cause: Cause,
     pub(super) source: Option<String>,
     pub(super) detail: String,
+    /// Why the source can't be fetched.
+    pub(super) failure: Option<Failure>,
 }
 
 impl Undetermined {
     fn new(cause: Cause, source: impl Display, detail: impl Display) -> Self {
-        Self { cause, source: Some(source.to_string()), detail: detail.to_string() }
+        Self { cause, source: Some(source.to_string()), detail: detail.to_string(), failure: None }
     }
 
     /// The certificate names no usable source.
     fn no_source() -> Self {
         let detail = "the certificate names no CRL or OCSP responder over plain HTTP".to_owned();
-        Self { cause: Cause::NoSource, source: None, detail }
+        Self { cause: Cause::NoSource, source: None, detail, failure: None }
     }
 }
 
@@ -108,7 +112,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         let link = self.link;
         let mut undetermined = Undetermined::no_source();
         if !link.stapled.is_empty() {
-            match status_from_ocsp(link, &link.stapled, "stapled", self.now) {
+            match status_from_ocsp(link, &link.stapled, STAPLED, self.now) {
                 Ok(determined) => return Ok(determined),
                 Err(other) => undetermined = other,
             }
@@ -257,10 +261,13 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         match fetched {
             Ok(Fetched::NotModified) => FetchOutcome::NotModified,
             Ok(Fetched::Body { bytes, validators, .. }) => {
+                let page = page(&bytes);
                 match self.verified_object(key, bytes, validators).await {
                     Ok(cached) => FetchOutcome::Fetched(cached),
                     Err(InvalidObject { cause, detail }) => {
-                        let failure = Failure::new(Phase::Transfer, FailureReason::WrongContent, detail);
+                        let failure = page.unwrap_or_else(|| {
+                            Failure::new(Phase::Transfer, FailureReason::WrongContent, detail)
+                        });
                         FetchOutcome::Failed(FetchError { cause, failure })
                     }
                 }
@@ -315,6 +322,19 @@ fn status_from_ocsp(
     Ok(Determined { revoked, source: source.to_string(), until: answer.period.next_update })
 }
 
+/// The failure if a page for people came: a filter's or a portal's. Neither lists nor responses begin like one.
+fn page(bytes: &[u8]) -> Option<Failure> {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TITLE)]);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    if !text.starts_with('<') {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    let title = lower.find("<title>").and_then(|at| text[at + "<title>".len()..].split('<').next());
+    let named = title.map(|title| format!(" titled \"{}\"", title.trim())).unwrap_or_default();
+    Some(Failure::new(Phase::Transfer, FailureReason::BlockPage, format!("a page{named} came instead")))
+}
+
 /// Combines why a source is unusable. A fetch error takes precedence, since a fetch would have replaced the
 /// cached object.
 fn why_undetermined(
@@ -322,16 +342,15 @@ fn why_undetermined(
     url: &ProbeUrl,
     cached: Option<Undetermined>,
 ) -> Undetermined {
-    match (fetch_error, cached) {
-        (Some(fetch_error), None) => Undetermined::new(fetch_error.cause, url, fetch_error.failure.detail),
-        (Some(fetch_error), Some(cached)) => Undetermined::new(
-            fetch_error.cause,
-            url,
-            format!("{}; {}", cached.detail, fetch_error.failure.detail),
-        ),
-        (None, Some(cached)) => cached,
-        (None, None) => Undetermined::new(Cause::Pending, url, "not fetched yet (other sources first)"),
-    }
+    let Some(FetchError { cause, failure }) = fetch_error else {
+        return cached.unwrap_or_else(|| {
+            Undetermined::new(Cause::Pending, url, "not fetched yet (other sources first)")
+        });
+    };
+    let Failure { phase, reason, detail } = &failure;
+    let before = cached.map(|cached| cached.detail + "; ").unwrap_or_default();
+    let detail = format!("{before}{phase}: {reason}: {detail}");
+    Undetermined { failure: Some(failure), ..Undetermined::new(cause, url, detail) }
 }
 
 impl From<&Failure> for Cause {

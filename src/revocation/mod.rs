@@ -28,8 +28,11 @@ use crate::string_enum::string_enum;
 pub use certificates::{Certificate, Issuer, NotACertificate};
 pub use checker::RevocationChecker;
 pub use lookup_context::{CheckerSettings, Fetch};
-pub use report::{CertificateStatus, CrlState, PathReport, RevocationReport, Status};
+pub use report::{CertificateStatus, ClockFault, CrlState, PathReport, RevocationReport, Status};
 pub use store::RefreshInterval;
+
+/// The source of a status that the server's stapled OCSP response determined.
+pub const STAPLED: &str = "stapled";
 
 /// The accepted clock skew: how far an issuer's clock may be ahead of this machine's.
 pub const SKEW: Duration = Duration::from_secs(5 * 60);

@@ -36,6 +36,25 @@ pub struct CertificateStatus {
     pub source: Option<String>,
     /// Details in words, cleaned.
     pub detail: String,
+    /// Why the source can't be fetched, as for a probe; null if it was fetched, or not yet.
+    pub failure: Option<Failure>,
+}
+
+impl CertificateStatus {
+    /// Phase and reason of the source's fetch, if that failed.
+    #[must_use]
+    pub fn fetch(&self) -> Option<(Phase, FailureReason)> {
+        self.failure.as_ref().map(|failure| (failure.phase, failure.reason))
+    }
+}
+
+/// How this machine's clock is probably wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockFault {
+    /// Ahead: everything has expired at once.
+    Ahead,
+    /// Behind: what was fetched is not valid yet.
+    Behind,
 }
 
 /// The revocation status of a path.
@@ -88,6 +107,20 @@ impl RevocationReport {
         self.certificates.iter().find(|certificate| !is_good && certificate.status == self.status)
     }
 
+    /// This machine's clock, if it is the likely cause of the unknown status. Of a clock that is ahead, one expired source
+    /// is no sign: a cache may serve an old list.
+    #[must_use]
+    pub fn suspected_clock(&self) -> Option<ClockFault> {
+        if self.cause() == Some(Cause::NotYetValid) {
+            return Some(ClockFault::Behind);
+        }
+        let has_expired = |certificate: &CertificateStatus| {
+            certificate.cause == Some(Cause::Expired) && certificate.failure.is_none()
+        };
+        let all = self.certificates.len() > 1 && self.certificates.iter().all(has_expired);
+        all.then_some(ClockFault::Ahead)
+    }
+
     /// Why the status is unknown.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
@@ -131,7 +164,28 @@ mod tests {
             cause: (status == Unknown).then_some(Cause::Unreachable),
             source: Some("http://crl.test/".to_owned()),
             detail: "so it says".to_owned(),
+            failure: None,
         }
+    }
+
+    #[test]
+    fn a_wrong_clock_shows_in_all_sources_at_once() {
+        let of = |causes: &[Option<Cause>], failed: bool| {
+            let of = |cause: &Option<Cause>| CertificateStatus {
+                cause: *cause,
+                failure: failed.then(|| Failure::new(Phase::Connect, FailureReason::Refused, "")),
+                ..certificate(if cause.is_some() { Unknown } else { Good })
+            };
+            RevocationReport::new(causes.iter().map(of).collect()).suspected_clock()
+        };
+        let (expired, early) = (Some(Cause::Expired), Some(Cause::NotYetValid));
+        assert_eq!(of(&[expired, expired], false), Some(ClockFault::Ahead));
+        assert_eq!(of(&[expired, expired], true), None, "blocked, and the cached lists have expired");
+        assert_eq!(of(&[expired], false), None);
+        assert_eq!(of(&[expired, None], false), None);
+        assert_eq!(of(&[early, None], false), Some(ClockFault::Behind));
+        assert_eq!(of(&[None, early], false), Some(ClockFault::Behind));
+        assert_eq!(of(&[None, None], false), None);
     }
 
     #[test]

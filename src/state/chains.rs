@@ -109,8 +109,14 @@ mod tests {
         let chain = |(name, status): &(&str, Status)| {
             let subject = format!("CN={name}");
             let cause = (*status == Status::Unknown).then_some(Cause::Unreachable);
-            let certificate =
-                CertificateStatus { subject, status: *status, cause, source: None, detail: String::new() };
+            let certificate = CertificateStatus {
+                subject,
+                status: *status,
+                cause,
+                source: None,
+                detail: String::new(),
+                failure: None,
+            };
             PathReport { path: path(name), report: Arc::new(RevocationReport::new(vec![certificate])) }
         };
         let chains = of.iter().map(chain).collect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Verdict;
 use crate::catalog::Expectation;
 use crate::observation::{AttemptTarget, Failure, FailureReason, Phase};
-use crate::revocation::Cause;
+use crate::revocation::{Cause, ClockFault};
 use crate::string_enum::string_enum;
 
 /// The judgement of an endpoint's last probe and its chain's revocation status.
@@ -64,6 +64,10 @@ pub enum Concern {
         source: Option<String>,
         /// Details in words, cleaned and truncated.
         detail: String,
+        /// Phase and reason of the source's fetch, if that failed.
+        fetch: Option<(Phase, FailureReason)>,
+        /// This machine's clock, if it is the likely cause.
+        clock: Option<ClockFault>,
     },
     /// The response is genuine, but has an unexpected status.
     UnexpectedStatus {
@@ -137,7 +141,7 @@ impl fmt::Display for Concern {
             Self::Failure { failure: Failure { phase, reason, detail }, .. } => {
                 write!(f, "{phase}: {reason}: {detail}")
             }
-            Self::RevocationBlocked { cause, source, detail } => {
+            Self::RevocationBlocked { cause, source, detail, .. } => {
                 let source = source.as_deref().unwrap_or_default();
                 write!(f, "genuine, but its revocation is unknown: {cause}: {source}: {detail}")
             }

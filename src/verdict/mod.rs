@@ -123,7 +123,8 @@ fn blocked(report: &RevocationReport) -> Option<Concern> {
     let certificate = report.blamed().filter(|blamed| blamed.status == Status::Unknown)?;
     let cause = certificate.cause.filter(|cause| !matches!(cause, Cause::NoSource | Cause::Pending))?;
     let (source, detail) = (certificate.source.clone(), certificate.detail.clone());
-    Some(Concern::RevocationBlocked { cause, source, detail })
+    let (fetch, clock) = (certificate.fetch(), report.suspected_clock());
+    Some(Concern::RevocationBlocked { cause, source, detail, fetch, clock })
 }
 
 /// Judges a component by its endpoints. Bad: no working endpoint serves one of its needs. Degraded: every need
@@ -232,6 +233,7 @@ mod tests {
                 cause: (status == Status::Unknown).then_some(Cause::Unreachable),
                 source: None,
                 detail: String::new(),
+                failure: None,
             };
             let report = status.map(|status| RevocationReport::new(vec![certificate(status)]));
             let judgement = endpoint(&target.endpoint, &observation, report.as_ref(), false);

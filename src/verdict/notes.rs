@@ -95,11 +95,9 @@ mod tests {
     fn an_unclean_close_is_noted_if_the_answer_counts() {
         let target = fixture::target(Component::Maps, "a.example", "https://a.example/", &[200]);
         let cut_off = Failure::new(Phase::Transfer, FailureReason::Closed, "");
-        for (unclean_close, failure, expected) in [
-            (true, None, vec![Note::UncleanClose]),
-            (false, None, vec![]),
-            (true, Some(cut_off), vec![]),
-        ] {
+        for (unclean_close, failure, expected) in
+            [(true, None, vec![Note::UncleanClose]), (false, None, vec![]), (true, Some(cut_off), vec![])]
+        {
             let http = HttpFacts { status: 200, genuine: true, unclean_close, ..HttpFacts::default() };
             let facts = Facts { http: Some(http), ..Facts::default() };
             let observation = Observation { target: TargetId(0), at: SystemTime::UNIX_EPOCH, facts, failure };

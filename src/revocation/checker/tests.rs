@@ -187,7 +187,7 @@ async fn a_blocked_list_is_used_until_it_expires() {
     assert_eq!(lab.list().next_update, Some(now() + 6 * DAY), "the list in use");
     assert_eq!(lab.leaf(now() + 6 * DAY).await, unknown(Cause::Unreachable, LEAF_LIST));
     let detail = lab.at(now() + 6 * DAY).await.certificates[0].detail.clone();
-    assert_eq!(detail, "the CRL expired at 2026-03-07T00:00:00Z; made up");
+    assert_eq!(detail, "the CRL expired at 2026-03-07T00:00:00Z; connect: refused: made up");
     lab.lists(|list| list.tbs.next_update = Some(time(now() + 9 * DAY)));
     assert_eq!(lab.leaf(now() + 6 * DAY + MINUTE).await, good(LEAF_LIST), "well again");
 }
@@ -197,11 +197,36 @@ async fn a_block_page_does_not_replace_a_good_list() {
     let lab = Lab::with_list();
     assert_eq!(lab.leaf(now()).await, good(LEAF_LIST));
     let stranger = Authority::new("Issuing CA");
-    let replies = [b"<html>".to_vec(), stranger.list().revoke(LEAF, None).sign(&stranger)];
-    for (reply, at) in replies.into_iter().zip([now() + DAY, now() + 2 * DAY]) {
+    let replies = [
+        (b"<html>".to_vec(), FailureReason::BlockPage),
+        (stranger.list().revoke(LEAF, None).sign(&stranger), FailureReason::WrongContent),
+    ];
+    for ((reply, reason), at) in replies.into_iter().zip([now() + DAY, now() + 2 * DAY]) {
         lab.net.set(LEAF_LIST, Reply::Bytes(reply));
         assert_eq!(lab.leaf(at).await, good(LEAF_LIST));
-        assert_eq!(lab.failure(), FailureReason::WrongContent);
+        assert_eq!(lab.failure(), reason);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_came_instead_is_named() {
+    for (page, detail) in [
+        (
+            "\u{feff}\n<!DOCTYPE html><TITLE>Access\u{202e} denied</TITLE>",
+            "transfer: block_page: a page titled \"Access  denied\" came instead",
+        ),
+        ("<html>", "transfer: block_page: a page came instead"),
+        (
+            "Blocked",
+            "transfer: wrong_content: not a certificate revocation list: ASN.1 DER message is incomplete: expected 110, actual 7 at DER byte 2",
+        ),
+    ] {
+        let lab = Lab::with_list();
+        lab.net.set(LEAF_LIST, Reply::Bytes(page.as_bytes().to_vec()));
+        assert_eq!(lab.leaf(now()).await, unknown(Cause::Malformed, LEAF_LIST));
+        let leaf = lab.at(now()).await.certificates[0].clone();
+        assert_eq!(leaf.detail, detail);
+        assert_eq!(leaf.failure.map(|failure| failure.phase), Some(crate::observation::Phase::Transfer));
     }
 }
 

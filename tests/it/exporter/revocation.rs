@@ -8,6 +8,7 @@ use super::{Exporter, SUCCESS, internet, label, run, samples};
 use crate::lab::Lab;
 use crate::lab::pki::pointers::CRL_HOST;
 use crate::lab::pki::{Authority, Issuer, Leaf, serial_of};
+use crate::lab::reply::Response;
 use crate::load::TEST_TIMEOUT;
 
 const RHYTHM: &str = "interval: 5s\ntimeout: 4s\ngeos: [us]\n";
@@ -94,6 +95,55 @@ async fn a_blocked_list_keeps_clients_away_once_it_has_expired() {
     lab.forwarder(CRL_HOST).open().await;
     let metrics = exporter.until("all connected again", |metrics| connected(metrics) == [true; 4]).await;
     assert_eq!(reasons(&metrics), []);
+}
+
+/// What is wrong with the way to the lists, and the words of `check` that name it and what to change.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_the_way_to_a_list_and_what_to_change() {
+    let page = Response::new(200).body("<html><title>Access denied</title>");
+    let demand = Response::new(407).header("Proxy-Authenticate", "Basic realm=\"lab\"");
+    let firewall = format!("allow {CRL_HOST} on port 80 in the firewall");
+    let names = format!("make the machine's name servers resolve {CRL_HOST}");
+    let winhttp = "netsh winhttp set proxy";
+    let cases: [(Option<Response>, &str, &[&str]); 5] = [
+        (None, "connect: refused", &[&firewall, winhttp]),
+        (None, "resolve: nxdomain", &[&names, winhttp]),
+        (Some(demand), "request: auth_required", &["through the proxy without authentication"]),
+        (Some(Response::new(404)), "request: status: status 404", &["find out what answers in place of"]),
+        (
+            Some(page),
+            "transfer: block_page: a page titled \"Access denied\" came instead",
+            &["through the filter or portal that answers with a page of its own"],
+        ),
+    ];
+    for (reply, fault, changes) in cases {
+        let (lab, file, _) = internet(RHYTHM).await;
+        match reply {
+            Some(reply) => {
+                for issuer in [LEAVES, INTERMEDIATES] {
+                    lab.serve_crl_reply(issuer, reply.clone());
+                }
+            }
+            None if fault.contains("refused") => lab.forwarder(CRL_HOST).block().await,
+            None => {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let lines: Vec<_> = text.lines().filter(|line| !line.contains(CRL_HOST)).collect();
+                std::fs::write(&file, lines.join("\n")).unwrap();
+            }
+        }
+        let output = check(&file);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" "); // lines are wrapped
+        let (table, section) =
+            said.split_once("tls.revocation_unknown: ").unwrap_or_else(|| panic!("{fault}: {said}"));
+        let sentence = table.split_once("MAPS via direct").unwrap().1;
+        assert!(sentence.contains(fault), "{fault}: {said}");
+        for change in changes {
+            assert!(section.to_lowercase().contains(&change.to_lowercase()), "{change}: {section}");
+        }
+        assert!(sentence.contains(changes[0]), "{}: {sentence}", changes[0]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,7 +33,7 @@ pub(crate) struct CauseView {
     pub(crate) endpoints: usize,
     /// The components of the affected endpoints.
     pub(crate) components: BTreeSet<Component>,
-    /// The first remedy for each affected component, without duplicates.
+    /// The first remedies for each affected component, without duplicates.
     pub(crate) remedies: BTreeSet<String>,
 }
 
@@ -47,11 +47,7 @@ impl Causes {
             let cause = entry.or_insert_with(|| CauseView::new(shown, &why));
             cause.endpoints += 1;
             cause.components.insert(target.endpoint.component);
-            let remedies = why
-                .advice(target.endpoint.component)
-                .into_iter()
-                .filter_map(|advice| advice.remedies.into_iter().next());
-            cause.remedies.extend(remedies);
+            cause.remedies.extend(why.first_remedies(target.endpoint.component));
         }
         let mut shown: Vec<_> = causes.into_values().collect();
         shown.sort_by_key(|cause| (cause.state, Reverse(cause.endpoints)));
