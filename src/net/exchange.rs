@@ -144,8 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     ) -> Result<(ResponseHead, Incoming), PhaseError> {
         let answer = self.sender.send_request(request);
         let response = drive(&mut self.connection, &mut self.connected, answer).await;
-        let response =
-            response.map_err(|error| self.other_protocol(&error, target).unwrap_or(error.into()))?;
+        let response = response.map_err(|error| self.explained(error, target))?;
         let (parts, body) = Response::into_parts(response);
         Ok((
             ResponseHead {
@@ -157,16 +156,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         ))
     }
 
-    /// The error of a peer that doesn't speak HTTP/1 but something known.
-    fn other_protocol(&self, error: &hyper::Error, target: &RequestTarget) -> Option<PhaseError> {
-        let spoken =
-            self.first.protocol().filter(|spoken| *spoken != PeerProtocol::Http && error.is_parse())?;
-        Some(match target {
-            RequestTarget::Origin => PhaseError::OtherProtocol { expected: "HTTP/1.1", spoken },
-            RequestTarget::Absolute { .. } => {
+    /// The error with what the peer sent, if that is no HTTP/1.1.
+    fn explained(&self, error: hyper::Error, target: &RequestTarget) -> PhaseError {
+        if !error.is_parse() || error.is_parse_too_large() {
+            return error.into();
+        }
+        let (spoken, sent) = (self.first.protocol(), self.first.quote());
+        match (spoken.filter(|spoken| *spoken != PeerProtocol::Http), target, sent) {
+            (Some(spoken), RequestTarget::Origin, sent) => {
+                PhaseError::OtherProtocol { expected: "HTTP/1.1", spoken: Some(spoken), sent }
+            }
+            (Some(spoken), RequestTarget::Absolute { .. }, _) => {
                 TunnelError::OtherProtocol { kind: ProxyKind::Http, spoken }.into()
             }
-        })
+            (None, _, Some(sent)) => PhaseError::Unparsable { error, sent },
+            (None, _, None) => error.into(),
+        }
     }
 
     /// Reads the body to its end, or fails once it exceeds the limit.

@@ -2,21 +2,38 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::failure::PeerProtocol;
+use super::failure::{PeerProtocol, quote};
 
-/// The bytes of the first read, as far as [`PeerProtocol::recognize`] needs them.
+/// The number of bytes to keep: as far as the `Location` of a redirect, usually.
+const MAX_KEPT: usize = 512;
+
+/// The first bytes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FirstBytes(Arc<OnceLock<Vec<u8>>>);
+pub(crate) struct FirstBytes(Arc<Mutex<KeptBytes>>);
+
+#[derive(Debug, Default)]
+struct KeptBytes {
+    bytes: Vec<u8>,
+    /// How many of them came with the first read.
+    first_read: usize,
+}
 
 impl FirstBytes {
     /// The protocol that the peer speaks. `None` if it sent nothing yet, or nothing that is recognised.
     pub(crate) fn protocol(&self) -> Option<PeerProtocol> {
-        PeerProtocol::recognize(self.0.get()?)
+        let kept = self.0.lock();
+        PeerProtocol::recognize(&kept.bytes[..kept.first_read])
+    }
+
+    /// The bytes in words. `None` if there are none.
+    pub(crate) fn quote(&self) -> Option<String> {
+        quote(&self.0.lock().bytes)
     }
 }
 
@@ -24,13 +41,15 @@ impl FirstBytes {
 pub(crate) struct RecordingStream<S> {
     stream: S,
     first: FirstBytes,
+    /// How many bytes are to be kept yet.
+    left: usize,
 }
 
 impl<S> RecordingStream<S> {
     /// Nothing may have been read of `stream` yet.
     pub(crate) fn new(stream: S) -> (Self, FirstBytes) {
         let first = FirstBytes::default();
-        (Self { stream, first: first.clone() }, first)
+        (Self { stream, first: first.clone(), left: MAX_KEPT }, first)
     }
 
     /// Returns the stream.
@@ -48,9 +67,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordingStream<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let read = &buf.filled()[before..];
-        if !read.is_empty() {
-            let kept = &read[..read.len().min(PeerProtocol::FIRST_BYTES)];
-            self.first.0.get_or_init(|| kept.to_vec());
+        let kept = &read[..read.len().min(self.left)];
+        if !kept.is_empty() {
+            self.left -= kept.len();
+            let mut first = self.first.0.lock();
+            if first.bytes.is_empty() {
+                first.first_read = kept.len();
+            }
+            first.bytes.extend_from_slice(kept);
         }
         Poll::Ready(Ok(()))
     }

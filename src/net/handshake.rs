@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::failure::{PeerProtocol, PhaseError};
+use super::failure::{PeerProtocol, PhaseError, is_not_tls};
 use super::fetch::Fetcher;
 use super::first_bytes::RecordingStream;
 use super::tunnel::BoxedStream;
@@ -82,8 +82,9 @@ impl TlsClient {
                 Err(PhaseError::Chain(refused.clone()))
             }
             (Err(error), _) => match first.protocol() {
-                None | Some(PeerProtocol::Tls | PeerProtocol::TlsAlert) => Err(PhaseError::Io(error)),
-                Some(spoken) => Err(PhaseError::OtherProtocol { expected: "TLS", spoken }),
+                Some(PeerProtocol::Tls | PeerProtocol::TlsAlert) => Err(PhaseError::Io(error)),
+                None if !is_not_tls(&error) => Err(PhaseError::Io(error)),
+                spoken => Err(PhaseError::OtherProtocol { expected: "TLS", spoken, sent: first.quote() }),
             },
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn classify(phase: Phase, error: &PhaseError) -> Reason {
         PhaseError::Name(NameError::Shortage(_) | NameError::Configuration(_))
         | PhaseError::Source { .. }
         | PhaseError::Request(_) => Reason::Internal,
-        PhaseError::Http(error) => http(phase, error),
+        PhaseError::Http(error) | PhaseError::Unparsable { error, .. } => http(phase, error),
         PhaseError::TooLarge { .. } => Reason::TooLarge,
         PhaseError::CutOff => Reason::Closed,
     }
@@ -55,7 +55,7 @@ pub(super) fn dns(outcome: &ServerOutcome) -> Reason {
     }
 }
 
-fn io_error(phase: Phase, error: &io::Error) -> Reason {
+pub(super) fn io_error(phase: Phase, error: &io::Error) -> Reason {
     if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return crate::net::failure::classify::tls(phase, tls);
     }

@@ -4,6 +4,7 @@
 mod classify;
 mod protocol;
 pub(crate) mod proxied;
+mod quote;
 mod words;
 
 use std::error::Error;
@@ -18,6 +19,7 @@ use crate::observation::{Failure, FailureReason, Phase};
 use crate::tls::ChainError;
 use classify::classify;
 pub use protocol::PeerProtocol;
+pub(crate) use quote::quote;
 
 /// Why a phase failed, before classification.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +51,22 @@ pub enum PhaseError {
     #[error("{}", words::http(.0))]
     Http(#[from] hyper::Error),
     /// The peer speaks another protocol.
-    #[error("the peer does not speak {expected}: it answered with {spoken}")]
+    #[error("{}", words::spoken(.expected, *.spoken, .sent.as_deref()))]
     OtherProtocol {
         /// The protocol that the phase needs.
         expected: &'static str,
-        /// The peer's.
-        spoken: PeerProtocol,
+        /// The peer's, if it is recognised.
+        spoken: Option<PeerProtocol>,
+        /// What it sent first, quoted.
+        sent: Option<String>,
+    },
+    /// The response isn't valid HTTP/1.1.
+    #[error("{}: it begins with {sent}", words::http(.error))]
+    Unparsable {
+        /// Why.
+        error: hyper::Error,
+        /// What came first, quoted.
+        sent: String,
     },
     /// The connection ended without the close_notify of TLS, and the body has no length.
     #[error("the peer closed TLS without close_notify, so the body may have been cut off")]
@@ -76,6 +88,11 @@ impl PhaseError {
     pub fn failure(&self, phase: Phase) -> Failure {
         Failure::new(phase, classify(phase, self), self.to_string())
     }
+}
+
+/// Whether what the peer sent is no TLS at all.
+pub(super) fn is_not_tls(error: &io::Error) -> bool {
+    classify::io_error(Phase::Tls, error) == FailureReason::NotTls
 }
 
 /// The reason of a DNS server's failure.

@@ -29,9 +29,6 @@ pub enum PeerProtocol {
 }
 
 impl PeerProtocol {
-    /// The number of bytes to keep: the longest beginning that is recognised.
-    pub(crate) const FIRST_BYTES: usize = 9;
-
     /// Recognises the protocol of the first bytes. Two bytes are enough for most.
     pub(crate) fn recognize(first: &[u8]) -> Option<Self> {
         let begins = |with: &[u8]| first.len() >= 2 && (first.starts_with(with) || with.starts_with(first));
@@ -111,14 +108,6 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(PeerProtocol::recognize(first), expected, "{first:?}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn what_is_kept_is_enough(first in proptest::collection::vec(proptest::num::u8::ANY, 0..20)) {
-            let kept = &first[..first.len().min(PeerProtocol::FIRST_BYTES)];
-            proptest::prop_assert_eq!(PeerProtocol::recognize(kept), PeerProtocol::recognize(&first));
         }
     }
 }

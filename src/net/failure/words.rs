@@ -159,6 +159,19 @@ fn spaced(variant: &impl std::fmt::Debug) -> String {
     words
 }
 
+/// A peer that speaks another protocol than the expected one, and what it sent first, quoted.
+pub(super) fn spoken(expected: &str, spoken: Option<PeerProtocol>, sent: Option<&str>) -> String {
+    let sent = sent.unwrap_or("nothing that is recognised");
+    match spoken {
+        // What isn't text, but recognised, says more by its name.
+        Some(spoken) if sent.starts_with('"') => {
+            format!("the peer does not speak {expected}: it answered with {spoken} ({sent})")
+        }
+        Some(spoken) => format!("the peer does not speak {expected}: it answered with {spoken}"),
+        None => format!("the peer does not speak {expected}: it sent {sent}"),
+    }
+}
+
 /// A proxy that speaks another protocol than the configured one.
 pub(super) fn other_protocol(kind: ProxyKind, spoken: PeerProtocol) -> String {
     let hint = spoken.hint(kind);

@@ -3,6 +3,7 @@
 mod cases;
 mod fetched;
 mod names;
+mod quotes;
 mod unusual_responses;
 
 use std::cmp::Ordering;
