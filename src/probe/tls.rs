@@ -8,6 +8,7 @@ use rustls::{CipherSuite, ProtocolVersion};
 use crate::catalog::{Endpoint, Trust};
 use crate::net::UnverifiedTls;
 use crate::observation::{Failure, FailureReason, Phase, TlsFacts};
+use crate::tls::inspectors::inspector;
 use crate::tls::{CapturingVerifier, RootFit, TrustedChain, certificate_facts};
 
 /// The facts of a handshake, completed or failed. `None` if it failed before the server's certificates.
@@ -52,10 +53,11 @@ pub(super) fn inspected(endpoint: &Endpoint, facts: &TlsFacts) -> Option<Failure
     if !facts.intercepted || endpoint.may_be_inspected {
         return None;
     }
-    let issuer = facts.chain.first().map_or("", |leaf| &leaf.issuer);
+    let issuer = facts.chain.first().map_or("", |leaf| leaf.issuer.as_str());
     let root = facts.root.as_deref().unwrap_or_default();
+    let by = inspector([issuer, root]).map(|by| format!(" by {by}")).unwrap_or_default();
     let detail = format!(
-        "TLS inspection: the chain is trusted here but ends at {root}, not at a root of the genuine service; \
+        "TLS inspection{by}: the chain is trusted here but ends at {root}, not at a root of the genuine service; \
          certificate issued by {issuer}"
     );
     Some(Failure::new(Phase::Tls, FailureReason::Intercepted, detail))

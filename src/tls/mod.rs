@@ -10,6 +10,7 @@ mod chain_error;
 pub(crate) mod digest;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod inspectors;
 pub mod issuer_certificates;
 mod links;
 mod microsoft;

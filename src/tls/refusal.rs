@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::{ServerName, UnixTime};
 use x509_parser::der_parser::der::parse_der_oid;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{X509Certificate, X509Name};
 
+use super::inspectors::inspector;
 use crate::clock::rfc3339;
 use crate::text::clean;
 
@@ -14,6 +15,9 @@ const MAX_NAMES: usize = 5;
 
 /// The most characters of one of them.
 const MAX_NAME: usize = 64;
+
+/// The most characters of a distinguished name, so that three of them and the names of a certificate fit into a message.
+const MAX_SHORT: usize = 48;
 
 /// What is wrong with a chain of these certificates, leaf first.
 pub(crate) fn words(error: &webpki::Error, chain: &[X509Certificate<'_>]) -> String {
@@ -131,9 +135,10 @@ pub(crate) fn unfit_algorithm(signature: &[u8], key: &[u8]) -> String {
     format!("the algorithm of a certificate's signature ({signature}) does not fit the issuer's key ({key})")
 }
 
-/// Where the presented chain ends, which is where trust should begin.
+/// Where the presented chain ends, which is where trust should begin, with the names of the server's certificate.
 fn unknown_issuer(chain: &[X509Certificate<'_>]) -> String {
-    let Some(mut top) = chain.first() else { return "the issuer is unknown".to_owned() };
+    let Some(leaf) = chain.first() else { return "the issuer is unknown".to_owned() };
+    let mut top = leaf;
     for _ in chain {
         let is_next = |link: &&X509Certificate<'_>| link.subject() == top.issuer() && *link != top;
         match chain.iter().find(is_next) {
@@ -141,11 +146,29 @@ fn unknown_issuer(chain: &[X509Certificate<'_>]) -> String {
             _ => break,
         }
     }
-    let issuer = clean(&top.issuer().to_string());
-    if top.subject() == top.issuer() {
-        return format!("the chain ends at {issuer}, which is none of this machine's trusted roots");
+    let [subject, issuer, last] = [leaf.subject(), leaf.issuer(), top.issuer()].map(short);
+    let by = inspector([leaf.issuer(), top.issuer()].map(ToString::to_string).iter().map(String::as_str));
+    let by = by.map(|by| format!(" (TLS inspection by {by})")).unwrap_or_default();
+    let untrusted = if top.subject() == top.issuer() {
+        "which this machine does not trust"
+    } else {
+        "an issuer that this machine does not know"
+    };
+    match (leaf.subject() == leaf.issuer(), issuer == last) {
+        (true, _) => format!("{subject} is self-signed{by} and none of this machine's trusted roots"),
+        (false, true) => format!("{subject} is issued by {issuer}{by}, {untrusted}"),
+        (false, false) => format!("{subject} is issued by {issuer}, below {last}{by}, {untrusted}"),
     }
-    format!("the issuer {issuer} is unknown: the chain leads to none of this machine's trusted roots")
+}
+
+/// A distinguished name, or its common name alone if it is long.
+fn short(name: &X509Name<'_>) -> String {
+    let whole = name.to_string();
+    let common = name.iter_common_name().next().and_then(|common| common.as_str().ok());
+    match common.filter(|_| whole.chars().count() > MAX_SHORT) {
+        Some(common) => cut_to(&format!("CN={common}"), MAX_SHORT),
+        None => cut_to(&whole, MAX_SHORT),
+    }
 }
 
 /// The chain ends at a root of this name, and this machine trusts another one of that name.
@@ -163,8 +186,12 @@ fn bare(name: &str) -> Option<&str> {
 
 /// A name fit to show.
 fn cut(name: &str) -> String {
-    let mut shown: String = clean(name).chars().take(MAX_NAME).collect();
-    if name.chars().nth(MAX_NAME).is_some() {
+    cut_to(name, MAX_NAME)
+}
+
+fn cut_to(name: &str, length: usize) -> String {
+    let mut shown: String = clean(name).chars().take(length).collect();
+    if name.chars().nth(length).is_some() {
         shown.push('…');
     }
     shown
@@ -216,8 +243,9 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_certificate_and_its_dates() {
-        let root = root("Root", (-10, 10));
+        let (zscaler, root) = (root("Zscaler Root CA", (-10, 10)), root("Root", (-10, 10)));
         let ca = intermediate_ca("CA", (-5, 5), &root);
+        let inspected = leaf((1, 3), &zscaler);
         let leaf = leaf((1, 3), &ca);
         let chain = [leaf.clone(), ca.der().clone()];
         let (time, not_before, not_after) = (unix(0), unix(DAY), unix(5 * DAY));
@@ -231,15 +259,44 @@ mod tests {
         unknown(&[], "certificate: the issuer is unknown");
         unknown(
             slice_of(&leaf),
-            "certificate: the issuer CN=CA is unknown: the chain leads to none of this machine's trusted roots",
+            "certificate: CN=wdcp.microsoft.com is issued by CN=CA, an issuer that this machine does not know",
         );
         unknown(
             &chain,
-            "certificate: the issuer CN=Root is unknown: the chain leads to none of this machine's trusted roots",
+            "certificate: CN=wdcp.microsoft.com is issued by CN=CA, below CN=Root, an issuer that this machine does not know",
         );
         unknown(
             &[leaf, root.der().clone(), ca.der().clone()],
-            "certificate: the chain ends at CN=Root, which is none of this machine's trusted roots",
+            "certificate: CN=wdcp.microsoft.com is issued by CN=CA, below CN=Root, which this machine does not trust",
+        );
+        unknown(
+            slice_of(root.der()),
+            "certificate: CN=Root is self-signed and none of this machine's trusted roots",
+        );
+        unknown(
+            &[inspected, zscaler.der().clone()],
+            "certificate: CN=wdcp.microsoft.com is issued by CN=Zscaler Root CA (TLS inspection by Zscaler), which this machine does not trust",
+        );
+    }
+
+    #[test]
+    fn long_names_are_shown_by_their_common_name() {
+        let name = |parts: &[(rcgen::DnType, &str)]| {
+            let mut params = rcgen::CertificateParams::default();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            for (kind, value) in parts {
+                params.distinguished_name.push(kind.clone(), *value);
+            }
+            let der = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+            short(X509Certificate::from_der(der.der()).unwrap().1.subject())
+        };
+        let (organization, common) = (rcgen::DnType::OrganizationName, rcgen::DnType::CommonName);
+        assert_eq!(name(&[(organization.clone(), "Zscaler"), (common.clone(), "CA")]), "O=Zscaler, CN=CA");
+        let long = "Zscaler Incorporated, of a place with a long name, in a state";
+        assert_eq!(name(&[(organization.clone(), long), (common.clone(), "CA")]), "CN=CA");
+        assert_eq!(
+            name(&[(organization, long), (common, &"x".repeat(80))]),
+            format!("CN={}…", "x".repeat(45))
         );
     }
 
