@@ -116,7 +116,7 @@ fn limits_of_this_program_are_no_fault_of_the_chain() {
     check(&[&authority], root.der(), Ok(&words));
     let own = self::root(HOST, LONG);
     let words = format!(
-        "certificate: the chain ends at CN={HOST}, which is none of this machine's trusted roots; \
+        "certificate: CN={HOST} is self-signed and none of this machine's trusted roots; \
          the certificate is not for {HOST}: it names no host (subjectAltName)"
     );
     check(&[own.der()], root.der(), Err(&words));

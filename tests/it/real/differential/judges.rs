@@ -45,7 +45,8 @@ pub fn ours(sample: &Sample) -> Judgement {
 
 /// What a list of the issuer says; the best of all lists, as no certificate here names one.
 fn revocation(sample: &Sample, certificate: &Certificate, issuer: &Issuer) -> Judgement {
-    let point = DistributionPoint { urls: Vec::new(), names: Vec::new(), limited: false };
+    let point =
+        DistributionPoint { urls: Vec::new(), names: Vec::new(), some_reasons: false, crl_issuers: None };
     let query = CrlQuery { certificate, issuer, point: &point, now: sample.now };
     for list in &sample.lists {
         match crl::check(&query, list, None) {
