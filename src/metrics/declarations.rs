@@ -183,7 +183,7 @@ metrics! {
     ProbeAddressSuccess: "defender_probe_address_success", Gauge, All, None, ["component", "endpoint", "route", "address"],
         "Whether the last probe of each address of the endpoint's name received a genuine answer (1) or failed (0); at most eight addresses. Absent via a proxy. Unless resolver.addresses is all: present only if an address failed before another one worked.";
     ProbeAttempts: "defender_probe_attempts", Gauge, Probe, None, ["component", "endpoint", "route"],
-        "Number of attempts that the last probe made until it was connected: 1 if the first DNS server, address and proxy worked. More: clients lose time, and the endpoint is degraded. Absent if the probe connected nowhere.";
+        "Number of attempts that the last probe made until it was connected or all had failed: 1 if the first DNS server, address and proxy worked. More: clients lose time, and the endpoint is degraded or fails. Absent if the probe connected nowhere.";
     ProbeAddressDuration: "defender_probe_address_duration_seconds", Gauge, All, SECONDS,
         ["component", "endpoint", "route", "address"],
         "Duration of the last probe of each address: the sum of its phases.";

@@ -87,7 +87,8 @@ pub struct ProbeReport<'a> {
     /// The result for each probed address, starting with that of the probe itself; empty if the connection used a
     /// proxy.
     pub by_address: Vec<AddressReport<'a>>,
-    /// What failed before the attempts that counted, in order: DNS servers, addresses, proxies.
+    /// The attempts that failed beside those that counted, in order: DNS servers, addresses, proxies, PAC scripts. If all
+    /// failed, the first one counts.
     pub failed_attempts: Vec<AttemptReport<'a>>,
     /// The number of addresses that weren't probed.
     pub unprobed_addresses: usize,
