@@ -16,6 +16,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio_rustls::client::TlsStream;
 
 use super::failure::{PhaseError, proxied};
@@ -70,6 +71,8 @@ pub struct FetchRequest<'a> {
     pub known: Option<&'a Validators>,
     /// What to send if the server doesn't accept the GET.
     pub fallback: Option<PostRequest<'a>>,
+    /// Notified once the connection is established, tunnel included.
+    pub connected: Option<&'a Notify>,
 }
 
 /// The same request as a POST.
@@ -85,7 +88,17 @@ impl<'a> FetchRequest<'a> {
     /// A GET of a URL that a third party may have named: plain HTTP, never from this machine.
     #[must_use]
     pub const fn get(url: &'a ProbeUrl, limit: u64, timeout: Duration) -> Self {
-        Self { url, secure: false, local: false, limit, timeout, body: None, known: None, fallback: None }
+        Self {
+            url,
+            secure: false,
+            local: false,
+            limit,
+            timeout,
+            body: None,
+            known: None,
+            fallback: None,
+            connected: None,
+        }
     }
 }
 
@@ -220,6 +233,7 @@ impl Fetcher {
         let named_by = if local { NamedBy::Configuration } else { NamedBy::ThirdParty };
         let dial = Dial { url, at: None, named_by };
         let (stream, target) = self.connector.dial(clock, &mut RouteTaken::default(), dial).await?;
+        request.connected.inspect(|connected| connected.notify_one());
         match url.scheme() {
             Scheme::Http => exchange(clock, request, url, stream, target).await,
             Scheme::Https => {
@@ -239,8 +253,8 @@ impl Fetcher {
         let (host, verifier) = (server_name(url), self.tls.verifier());
         let handshake = self.tls.handshake(host, stream, Arc::clone(&verifier));
         let unverified = clock.phase(Phase::Tls, handshake).await?;
-        let trusted = self.tls.verify_chain(host, &verifier, self, clock.deadline()).await;
-        let trusted = trusted.unwrap_or_else(|| Err(ChainError::no_certificates()));
+        let verdict = clock.beside(|deadline| self.tls.verify_chain(host, &verifier, self, deadline)).await;
+        let trusted = verdict.unwrap_or_else(|| Err(ChainError::no_certificates()));
         let trusted = trusted.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
         Ok(unverified.into_stream(&trusted))
     }

@@ -11,6 +11,9 @@ use crate::text;
 
 /// The number of phases that share a probe's timeout: all but failover, which takes its time from connect.
 const PHASES: u32 = 6;
+
+/// Time beside the phases is mentioned from this fraction of the timeout on.
+const NOTABLE: u32 = 10;
 const _: () = assert!(Phase::ALL.len() == PHASES as usize + 1);
 
 /// Tracks the phases of one probe or fetch: their times, and the deadline.
@@ -23,13 +26,15 @@ pub(crate) struct PhaseClock {
     work: &'static str,
     deadline: Instant,
     limit: Duration,
+    /// The time that went into fetching missing certificates, beside the phases.
+    beside: Duration,
 }
 
 impl PhaseClock {
     /// Starts now, with `limit` until the deadline. `work` is "probe" or "fetch", for messages.
     pub(crate) fn start(work: &'static str, limit: Duration) -> Self {
         let (timings, before) = (Timings::default(), Timings::default());
-        Self { timings, before, work, deadline: Instant::now() + limit, limit }
+        Self { timings, before, work, deadline: Instant::now() + limit, limit, beside: Duration::ZERO }
     }
 
     /// Ends a hop and returns its times. The deadline stays.
@@ -57,6 +62,15 @@ impl PhaseClock {
     /// Whether the deadline has passed.
     pub(crate) fn is_over(&self) -> bool {
         self.left().is_zero()
+    }
+
+    /// Runs work that no phase's time includes, which may fetch missing certificates. It gets half of the time that is
+    /// left, so that a slow host of certificates doesn't use up that of the request.
+    pub(crate) async fn beside<T, F: Future<Output = T>>(&mut self, work: impl FnOnce(Instant) -> F) -> T {
+        let start = Instant::now();
+        let done = work(start + self.left() / 2).await;
+        self.beside += start.elapsed();
+        done
     }
 
     /// Replaces the deadline by an earlier one and returns the previous one, for [`Self::restore_deadline`].
@@ -120,7 +134,11 @@ impl PhaseClock {
         } else {
             let took = text::duration(took);
             let what = activity(phase);
-            (phase, format!("{what} timed out after {took} (the {work}'s timeout is {limit})"))
+            let beside = match self.beside {
+                short if short < self.limit / NOTABLE => String::new(),
+                long => format!(", and fetching missing certificates took {}", text::duration(long)),
+            };
+            (phase, format!("{what} timed out after {took} (the {work}'s timeout is {limit}{beside})"))
         };
         Failure::new(blamed, FailureReason::Timeout, detail)
     }

@@ -96,8 +96,8 @@ impl Pipeline<'_> {
         let shaken = run.clock.phase(Phase::Tls, handshake).await;
         let mut facts = tls::facts(&verifier, shaken.as_ref().ok());
         // A handshake may fail after the server's certificates, which are verified all the same.
-        let (fetcher, deadline) = (&self.route_context.fetcher, run.clock.deadline());
-        let verdict = self.route_context.tls.verify_chain(host, &verifier, fetcher, deadline).await;
+        let RouteContext { tls, fetcher, .. } = self.route_context;
+        let verdict = run.clock.beside(|deadline| tls.verify_chain(host, &verifier, fetcher, deadline)).await;
         let verdict = verdict.unwrap_or_else(|| Err(ChainError::no_certificates()));
         if let (Some(facts), Ok(trusted)) = (&mut facts, &verdict)
             && shaken.as_ref().err().is_none_or(|failure| failure.reason != FailureReason::BadSignature)

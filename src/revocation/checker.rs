@@ -54,7 +54,7 @@ impl<F: Fetch> RevocationChecker<F> {
         if let Some(report) = self.context.store().report(id, now) {
             return report;
         }
-        // Concurrently: if nothing responds, each certificate takes the sum of its sources' timeouts.
+        // Concurrently, each within the timeout.
         let lookups =
             (0..path.certificates.len().min(MAX_PATH)).map(|n| self.check_certificate(path, n, now));
         let checked = join_all(lookups).await;
@@ -80,7 +80,7 @@ impl<F: Fetch> RevocationChecker<F> {
                 lists: Vec::new(),
             };
         };
-        let mut lookup = StatusLookup::new(&self.context, &link, now);
+        let lookup = StatusLookup::new(&self.context, &link, now);
         let status = status(link.certificate.subject.clone(), lookup.resolve().await);
         CheckedCertificate { status, until: Some(lookup.until()), lists: lookup.into_lists() }
     }

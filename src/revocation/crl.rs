@@ -121,8 +121,7 @@ fn signed_by<'a>(list: &'a [u8], issuer: &Issuer) -> Result<Crl<'a>, CrlProblem>
 
 fn valid_at(list: &Crl<'_>, now: SystemTime) -> Result<Period, CrlProblem> {
     if list.this_update > now + SKEW {
-        let ahead = list.this_update.duration_since(now).unwrap_or_default();
-        return Err(CrlProblem::NotYetValid { ahead });
+        return Err(CrlProblem::NotYetValid { this_update: list.this_update });
     }
     match list.next_update {
         Some(next_update) if next_update > now => Ok(Period { this_update: list.this_update, next_update }),

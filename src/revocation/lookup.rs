@@ -3,25 +3,31 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::lookup_context::{Fetch, LookupContext};
 use super::ocsp::OcspCertStatus;
-use super::store::{CachedObject, FetchError, FetchOutcome, ObjectKey, ObjectState};
+use super::store::{CachedObject, FetchError, ObjectKey, ObjectState};
 use super::{Cause, Certificate, Issuer, Revocation, STAPLED, crl, ocsp};
 use crate::catalog::ProbeUrl;
-use crate::net::fetch::{FetchRequest, Fetched, PostRequest, RequestBody, Validators};
-use crate::observation::{Failure, FailureReason, Phase};
+use crate::net::fetch::{PostRequest, RequestBody};
+use crate::observation::Failure;
 use crate::task;
 use crate::tls::certificate_urls::DistributionPoint;
 use crate::tls::digest::sha256;
 
-/// The maximum number of fetches per lookup. With a timeout of ten seconds that is a minute and a half.
+mod fetching;
+
+/// The maximum number of fetches per lookup.
 const MAX_FETCHES: usize = 8;
-/// How far into a page its title is looked for, in bytes.
-const MAX_TITLE: usize = 4096;
+/// The head start of each source before the next one, as a fraction of the timeout: all may be queried within it.
+const HEAD_STARTS: u32 = 10;
 /// Lists longer than this, in bytes, are evaluated on a blocking thread.
 const BLOCKING_THRESHOLD: usize = 256 * 1024;
 
@@ -60,16 +66,11 @@ impl Undetermined {
     }
 }
 
-/// Why a fetched list or response is rejected.
-struct InvalidObject {
-    cause: Cause,
-    detail: String,
-}
-
-impl InvalidObject {
-    fn new(cause: Cause, problem: &impl Display) -> Self {
-        Self { cause, detail: problem.to_string() }
-    }
+/// A source of a status.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Responder(&'a ProbeUrl),
+    List(&'a DistributionPoint, &'a ProbeUrl),
 }
 
 /// A lookup in progress.
@@ -77,38 +78,46 @@ pub(super) struct StatusLookup<'a, F> {
     context: &'a LookupContext<F>,
     link: &'a CertificateLink,
     now: SystemTime,
-    until: SystemTime,
-    fetches: usize,
-    lists: Vec<ProbeUrl>,
+    /// When it must end, whatever its sources do.
+    deadline: Instant,
+    until: Mutex<SystemTime>,
+    fetches: AtomicUsize,
+    lists: Mutex<Vec<ProbeUrl>>,
 }
 
 impl<'a, F: Fetch> StatusLookup<'a, F> {
     pub(super) fn new(context: &'a LookupContext<F>, link: &'a CertificateLink, now: SystemTime) -> Self {
-        let until = now + context.settings.refresh_interval.refresh;
-        Self { context, link, now, until, fetches: 0, lists: Vec::new() }
+        let until = Mutex::new(now + context.settings.refresh_interval.refresh);
+        let deadline = Instant::now() + context.settings.timeout;
+        Self { context, link, now, deadline, until, fetches: AtomicUsize::new(0), lists: Mutex::default() }
     }
 
     /// When to repeat the lookup.
-    pub(super) const fn until(&self) -> SystemTime {
-        self.until
+    pub(super) fn until(&self) -> SystemTime {
+        *self.until.lock()
+    }
+
+    fn repeat_by(&self, at: SystemTime) {
+        let mut until = self.until.lock();
+        *until = at.min(*until);
     }
 
     /// The lists that the lookup needed, deltas included.
     pub(super) fn into_lists(self) -> Vec<ProbeUrl> {
-        self.lists
+        self.lists.into_inner()
     }
 
     /// Queries the sources until one determines the status. On failure, returns the error of the first
     /// alternative of the last kind of source.
-    pub(super) async fn resolve(&mut self) -> Result<Determined, Undetermined> {
+    pub(super) async fn resolve(&self) -> Result<Determined, Undetermined> {
         let determined = self.query_sources().await;
         if let Ok(determined) = &determined {
-            self.until = self.until.min(determined.until);
+            self.repeat_by(determined.until);
         }
         determined
     }
 
-    async fn query_sources(&mut self) -> Result<Determined, Undetermined> {
+    async fn query_sources(&self) -> Result<Determined, Undetermined> {
         let link = self.link;
         let mut undetermined = Undetermined::no_source();
         if !link.stapled.is_empty() {
@@ -117,26 +126,58 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
                 Err(other) => undetermined = other,
             }
         }
-        let mut first = None;
-        for responder in &link.certificate.sources.ocsp {
-            match self.query_responder(responder).await {
-                Ok(determined) => return Ok(determined),
-                Err(other) => _ = first.get_or_insert(other),
-            }
-        }
-        undetermined = first.take().unwrap_or(undetermined);
-        for point in &link.certificate.sources.points {
-            for url in &point.urls {
-                match self.query_crl(point, url).await {
-                    Ok(determined) => return Ok(determined),
-                    Err(other) => _ = first.get_or_insert(other),
-                }
-            }
-        }
-        Err(first.unwrap_or(undetermined))
+        let named = &link.certificate.sources;
+        let responders = named.ocsp.iter().map(Source::Responder);
+        let lists =
+            named.points.iter().flat_map(|point| point.urls.iter().map(move |url| Source::List(point, url)));
+        let sources: Vec<_> = responders.chain(lists).collect();
+        self.query_in_order(&sources).await.map_err(|errors| {
+            let first_list = errors.iter().position(|(source, _)| matches!(source, Source::List(..)));
+            let counts = errors.into_iter().nth(first_list.unwrap_or(0));
+            counts.map_or(undetermined, |(_, error)| error)
+        })
     }
 
-    async fn query_responder(&mut self, responder: &ProbeUrl) -> Result<Determined, Undetermined> {
+    /// Queries alternatives in order: the next one when the previous one fails, or has had a head start. So an
+    /// unresponsive one doesn't use up the time of the others. Waits for those that were started, whose fetches are
+    /// reported too. Returns all errors, in order.
+    async fn query_in_order(
+        &self,
+        sources: &[Source<'a>],
+    ) -> Result<Determined, Vec<(Source<'a>, Undetermined)>> {
+        let head_start = self.context.settings.timeout / HEAD_STARTS;
+        let query = |n: usize| async move { (n, self.query(sources[n]).await) };
+        let (mut running, mut errors, mut started) = (FuturesUnordered::new(), Vec::new(), 0);
+        let mut determined = None;
+        loop {
+            if determined.is_none() && started < sources.len() {
+                running.push(query(started));
+                started += 1;
+            }
+            let next_start = Instant::now() + head_start;
+            let waits = determined.is_none() && started < sources.len();
+            tokio::select! {
+                ended = running.next() => match ended {
+                    Some((_, Ok(status))) => _ = determined.get_or_insert(status),
+                    Some((n, Err(error))) => errors.push((n, error)),
+                    None if !waits => break,
+                    None => {}
+                },
+                () = sleep_until(next_start), if waits => {}
+            }
+        }
+        errors.sort_by_key(|(n, _)| *n);
+        determined.ok_or_else(|| errors.into_iter().map(|(n, error)| (sources[n], error)).collect())
+    }
+
+    async fn query(&self, source: Source<'a>) -> Result<Determined, Undetermined> {
+        match source {
+            Source::Responder(responder) => self.query_responder(responder).await,
+            Source::List(point, url) => self.query_crl(point, url).await,
+        }
+    }
+
+    async fn query_responder(&self, responder: &ProbeUrl) -> Result<Determined, Undetermined> {
         let link = self.link;
         let Some(query) = ocsp::request(&link.certificate, &link.issuer) else {
             return Err(Undetermined::new(
@@ -157,11 +198,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         }
     }
 
-    async fn query_crl(
-        &mut self,
-        point: &DistributionPoint,
-        url: &ProbeUrl,
-    ) -> Result<Determined, Undetermined> {
+    async fn query_crl(&self, point: &DistributionPoint, url: &ProbeUrl) -> Result<Determined, Undetermined> {
         let state = self.cached_or_fetched(ObjectKey::Crl(url.clone()), crl::MAX_LIST, None).await;
         let Some(base) = state.cached else { return Err(why_undetermined(state.error, url, None)) };
         let (delta, missing) = match self.delta(&base).await {
@@ -190,7 +227,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
     }
 
     /// The delta of a list. `None` if neither the certificate nor the list names one.
-    async fn delta(&mut self, base: &CachedObject) -> Result<Option<Bytes>, Undetermined> {
+    async fn delta(&self, base: &CachedObject) -> Result<Option<Bytes>, Undetermined> {
         let mut missing = None;
         for point in self.link.certificate.sources.freshest.iter().chain(&base.freshest) {
             for url in &point.urls {
@@ -206,96 +243,27 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
 
     /// The state of an object, after fetching it if that is due.
     async fn cached_or_fetched(
-        &mut self,
+        &self,
         key: ObjectKey,
         limit: usize,
         post: Option<PostRequest<'_>>,
     ) -> ObjectState {
         if let ObjectKey::Crl(url) = &key {
-            self.lists.push(url.clone());
+            self.lists.lock().push(url.clone());
         }
         let mutex = self.context.in_progress.get(&key);
-        let _guard = mutex.lock().await;
+        let Ok(_guard) = timeout_at(self.deadline, mutex.lock()).await else {
+            return self.context.store().state(&key, self.now); // another lookup is still fetching it
+        };
         let mut state = self.context.store().state(&key, self.now);
-        if state.is_due(self.now) && self.fetches < MAX_FETCHES {
-            self.fetches += 1;
+        if state.is_due(self.now) && self.fetches.fetch_add(1, Ordering::Relaxed) < MAX_FETCHES {
             let outcome = self.fetch(&key, limit, post, state.cached.as_ref()).await;
             let mut store = self.context.store();
             store.record(key.clone(), outcome, self.now);
             state = store.state(&key, self.now);
         }
-        self.until = self.until.min(state.due.unwrap_or(self.now));
+        self.repeat_by(state.due.unwrap_or(self.now));
         state
-    }
-
-    async fn fetch(
-        &self,
-        key: &ObjectKey,
-        limit: usize,
-        post: Option<PostRequest<'_>>,
-        cached: Option<&CachedObject>,
-    ) -> FetchOutcome {
-        let (ObjectKey::Crl(url) | ObjectKey::Ocsp(url, _)) = key;
-        let first = match self.context.hosts.acquire(url, self.now).await {
-            Ok(first) => first,
-            Err(failure) => {
-                return FetchOutcome::Failed(FetchError { cause: Cause::from(&failure), failure });
-            }
-        };
-        // The semaphore is never closed. Without a permit, the only harm would be one fetch too many.
-        let _permit = self.context.permits.acquire().await;
-        // The object's URL is that of the GET, or the responder's own if the request is too long for a GET.
-        let (body, fallback) = match post {
-            Some(post) if post.url == url => (Some(post.body), None),
-            fallback => (None, fallback),
-        };
-        let request = FetchRequest {
-            body,
-            fallback,
-            known: cached.map(|cached| &cached.validators),
-            ..FetchRequest::get(url, limit as u64, self.context.settings.timeout)
-        };
-        let fetched = self.context.fetcher.fetch(request).await;
-        self.context.hosts.record(url, self.now, fetched.as_ref().err());
-        drop(first);
-        match fetched {
-            Ok(Fetched::NotModified) => FetchOutcome::NotModified,
-            Ok(Fetched::Body { bytes, validators, .. }) => {
-                let page = page(&bytes);
-                match self.verified_object(key, bytes, validators).await {
-                    Ok(cached) => FetchOutcome::Fetched(cached),
-                    Err(InvalidObject { cause, detail }) => {
-                        let failure = page.unwrap_or_else(|| {
-                            Failure::new(Phase::Transfer, FailureReason::WrongContent, detail)
-                        });
-                        FetchOutcome::Failed(FetchError { cause, failure })
-                    }
-                }
-            }
-            Err(failure) => FetchOutcome::Failed(FetchError { cause: Cause::from(&failure), failure }),
-        }
-    }
-
-    /// Verifies a fetched object before it is cached, so that a block page doesn't replace a good list.
-    async fn verified_object(
-        &self,
-        key: &ObjectKey,
-        bytes: Bytes,
-        validators: Validators,
-    ) -> Result<CachedObject, InvalidObject> {
-        let link = self.link;
-        if let ObjectKey::Crl(_) = key {
-            let (issuer, list) = (Arc::clone(&link.issuer), bytes.clone());
-            let verified =
-                spawn_blocking_if_large(bytes.len(), move || crl::verify_issuer(&list, &issuer)).await;
-            let freshness = verified.map_err(|problem| InvalidObject::new(problem.cause(), &problem))?;
-            return Ok(CachedObject::from_crl(bytes, freshness, validators));
-        }
-        let answer = ocsp::check(&link.certificate, &link.issuer, &bytes, self.now)
-            .map_err(|problem| InvalidObject::new(problem.cause(), &problem))?;
-        let ocsp::OcspStatus { period, .. } = answer;
-        let (this_update, next_update) = (period.this_update, Some(period.next_update));
-        Ok(CachedObject { bytes, validators, this_update, next_update, freshest: Vec::new() })
     }
 }
 
@@ -322,19 +290,6 @@ fn status_from_ocsp(
     Ok(Determined { revoked, source: source.to_string(), until: answer.period.next_update })
 }
 
-/// The failure if a page for people came: a filter's or a portal's. Neither lists nor responses begin like one.
-fn page(bytes: &[u8]) -> Option<Failure> {
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_TITLE)]);
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    if !text.starts_with('<') {
-        return None;
-    }
-    let lower = text.to_ascii_lowercase();
-    let title = lower.find("<title>").and_then(|at| text[at + "<title>".len()..].split('<').next());
-    let named = title.map(|title| format!(" titled \"{}\"", title.trim())).unwrap_or_default();
-    Some(Failure::new(Phase::Transfer, FailureReason::BlockPage, format!("a page{named} came instead")))
-}
-
 /// Combines why a source is unusable. A fetch error takes precedence, since a fetch would have replaced the
 /// cached object.
 fn why_undetermined(
@@ -351,16 +306,6 @@ fn why_undetermined(
     let before = cached.map(|cached| cached.detail + "; ").unwrap_or_default();
     let detail = format!("{before}{phase}: {reason}: {detail}");
     Undetermined { failure: Some(failure), ..Undetermined::new(cause, url, detail) }
-}
-
-impl From<&Failure> for Cause {
-    fn from(failure: &Failure) -> Self {
-        match failure.reason {
-            FailureReason::TooLarge => Self::TooLarge,
-            FailureReason::Internal => Self::Pending, // a local failure: nothing was sent
-            _ => Self::Unreachable,
-        }
-    }
 }
 
 /// Runs `evaluate` on a blocking thread if the list is long.

@@ -18,7 +18,7 @@ use crate::observation::Failure;
 pub struct CheckerSettings {
     /// How often to fetch.
     pub refresh_interval: RefreshInterval,
-    /// The timeout of one fetch.
+    /// The timeout of the check of a path, with all its fetches.
     pub timeout: Duration,
     /// The maximum number of concurrent fetches. A fetch holds at most 10 MiB and the cache at most 64 MiB, so
     /// this bounds a checker's memory.

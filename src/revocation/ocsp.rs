@@ -85,10 +85,10 @@ pub enum OcspProblem {
         id: String,
     },
     /// Not valid yet, beyond the accepted clock skew.
-    #[error("the OCSP response becomes valid in {} seconds", .ahead.as_secs())]
+    #[error("the OCSP response is not valid before {}", humantime::format_rfc3339_seconds(*.this_update))]
     NotYetValid {
-        /// How far its `thisUpdate` is ahead.
-        ahead: Duration,
+        /// When it was issued.
+        this_update: SystemTime,
     },
     /// The response has expired.
     #[error("the OCSP response expired at {}", humantime::format_rfc3339_seconds(*.next_update))]
@@ -317,8 +317,7 @@ fn evaluate(answer: &SingleResponse, now: SystemTime) -> Result<OcspStatus, Ocsp
     let end = answer.next_update.map(|end| end.0.to_system_time());
     let next_update = end.unwrap_or(this_update + DEFAULT_VALIDITY);
     if this_update > now + SKEW {
-        let ahead = this_update.duration_since(now).unwrap_or_default();
-        return Err(OcspProblem::NotYetValid { ahead });
+        return Err(OcspProblem::NotYetValid { this_update });
     }
     if next_update <= now {
         return Err(OcspProblem::Expired { next_update });

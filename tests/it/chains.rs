@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::Trust;
-use defender_exporter::observation::{FailureReason as R, Observation, TlsFacts};
+use defender_exporter::observation::{FailureReason as R, Observation, Phase as S, TlsFacts};
 use defender_exporter::plan::TargetId;
 use defender_exporter::probe::Prober;
 use defender_exporter::revocation::Status;
@@ -18,6 +18,7 @@ use crate::lab::Lab;
 use crate::lab::faults::{Fault, Handshake};
 use crate::lab::pki::pointers::AIA_HOST;
 use crate::lab::pki::{Authority, Flaw, Issuer};
+use crate::lab::reply::Response;
 use crate::lab::revocation::certificate_response;
 use crate::load::Disturbance;
 use crate::scenario::Scenario;
@@ -299,6 +300,24 @@ async fn stalling(server: SocketAddr) -> SocketAddr {
         let _ = tokio::io::copy(&mut server, &mut client).await; // until the client goes
     });
     address
+}
+
+/// What a slow host of certificates took is named where the request then runs out of time, and isn't the request's own.
+#[tokio::test]
+async fn a_slow_issuer_host_is_named_beside_the_request() {
+    let lab = Lab::start().await;
+    let issuer = lab.pki.intermediate(Microsoft2011);
+    let slow = Response::new(200).body(issuer.to_vec()).before_head(Duration::from_millis(400));
+    lab.plain.break_host(AIA_HOST, slow);
+    let mut scenario = scenario(&lab, "slow.lab", Microsoft2011, WithoutIntermediate, Store::Genuine);
+    lab.tls.set("slow.lab", "/", crate::lab::faults::silent());
+    scenario.target.timeout = Duration::from_secs(3);
+    let failure = scenario.probe().await.failure.unwrap();
+    assert_eq!((failure.phase, failure.reason), (S::Request, R::Timeout), "{failure:?}");
+    assert!(
+        failure.detail.contains("the probe's timeout is 3s, and fetching missing certificates took "),
+        "{failure:?}"
+    );
 }
 
 #[tokio::test]

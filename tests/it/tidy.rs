@@ -59,7 +59,16 @@ fn each_room_keeps_its_own() {
     check(&["tokio::net"], &["net::resolver::exchange", "net::connect", "web"]);
     check(
         &["std::time::Instant::now", "tokio::time::Instant::now", ".elapsed"],
-        &["commands::healthcheck", "engine", "net::resolver", "net::phase", "tls::aia", "net::proxy", "web"],
+        &[
+            "commands::healthcheck",
+            "engine",
+            "net::resolver",
+            "net::phase",
+            "tls::aia",
+            "net::proxy",
+            "revocation::lookup",
+            "web",
+        ],
     );
 }
 

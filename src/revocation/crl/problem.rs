@@ -1,6 +1,6 @@
 //! Errors of CRLs.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::revocation::Cause;
 use crate::tls::signature::SignatureError;
@@ -34,10 +34,10 @@ pub enum CrlProblem {
     #[error("{0}")]
     Signature(SignatureError),
     /// Not valid yet, beyond the accepted clock skew.
-    #[error("the CRL becomes valid in {} seconds", .ahead.as_secs())]
+    #[error("the CRL is not valid before {}", humantime::format_rfc3339_seconds(*.this_update))]
     NotYetValid {
-        /// How far its `thisUpdate` is ahead.
-        ahead: Duration,
+        /// When it was issued.
+        this_update: SystemTime,
     },
     /// Its `nextUpdate` has passed, or it has none.
     #[error("{}", expired(*.next_update))]

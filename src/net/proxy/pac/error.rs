@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Script;
 use crate::string_enum::string_enum;
-use crate::text::clean;
+use crate::text::{clean, duration};
 
 string_enum! {
     /// Why a PAC script gave no answer: a closed set, used as a label.
@@ -94,21 +94,15 @@ pub struct TimeSpent {
 
 impl fmt::Display for TimeSpent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it ran for {} of at most {}", rounded(self.ran), rounded(self.limit))?;
+        write!(f, "it ran for {} of at most {}", duration(self.ran), duration(self.limit))?;
         let waits = [(self.dns, "DNS"), (self.queued, "other PAC scripts")];
         let mut words = ", waited ";
         for (time, reason) in waits.into_iter().filter(|(time, _)| time.as_millis() > 0) {
-            write!(f, "{words}{} for {reason}", rounded(time))?;
+            write!(f, "{words}{} for {reason}", duration(time))?;
             words = " and ";
         }
         Ok(())
     }
-}
-
-/// Rounds to milliseconds for messages.
-fn rounded(time: Duration) -> humantime::FormattedDuration {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    humantime::format_duration(Duration::from_millis(millis))
 }
 
 impl PacError {

@@ -98,8 +98,8 @@ fn a_timeout_says_where_the_time_went() {
     let time = Duration::from_millis;
     let cases = [
         (1000, 0, 0, "it ran for 1s of at most 1s"),
-        (300, 2500, 0, "it ran for 300ms of at most 1s, waited 2s 500ms for DNS"),
-        (0, 0, 9000, "it ran for 0s of at most 1s, waited 9s for other PAC scripts"),
+        (300, 2500, 0, "it ran for 300ms of at most 1s, waited 2.5s for DNS"),
+        (0, 0, 9000, "it ran for 0ms of at most 1s, waited 9s for other PAC scripts"),
         (7, 20, 30, "it ran for 7ms of at most 1s, waited 20ms for DNS and 30ms for other PAC scripts"),
     ];
     for (ran, dns, queued, expected) in cases {
