@@ -92,6 +92,11 @@ impl Pki {
         leaf::after_rekeying(self, host, authority)
     }
 
+    /// What a server presents below a root that was made anew: same name, another key.
+    pub fn below_root_made_anew(&self, host: &str, authority: Authority) -> Arc<CertifiedKey> {
+        leaf::below_root_made_anew(self, host, authority)
+    }
+
     /// One authority's intermediate.
     pub fn intermediate(&self, authority: Authority) -> CertificateDer<'static> {
         self.certificate(Issuer::Intermediate(authority))

@@ -12,7 +12,7 @@ use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
 use crate::lab::dns::Answer;
 use crate::lab::faults::{self, Fault, Handshake};
 use crate::lab::pki::crl::Crl;
-use crate::lab::pki::{Authority, Flaw, Issuer, Pki, Signature};
+use crate::lab::pki::{Authority, Flaw, Issuer, Signature};
 use crate::lab::reply::{End, Reply, Response};
 use crate::lab::revocation::{certificate_response, crl_response};
 use crate::scenario::Scenario;
@@ -201,9 +201,7 @@ fn inspected(lab: &Lab, host: &str, scenario: &mut Scenario) {
 }
 
 fn remade(lab: &Lab, host: &str, _: &mut Scenario) {
-    // Elliptic curves' keys are different in each.
-    let anew = Pki::new(lab.pki.now());
-    lab.tls.present(host, anew.identity(host, Authority::EccProduct2018, Flaw::None));
+    lab.tls.present(host, lab.pki.below_root_made_anew(host, Authority::Microsoft2011));
 }
 
 fn incomplete(lab: &Lab, host: &str, _: &mut Scenario) {

@@ -81,7 +81,8 @@ pub(super) fn reissued(
     params.self_signed(root.key()).unwrap().der().clone()
 }
 
-fn root_params(issuer: Issuer, now: SystemTime) -> CertificateParams {
+/// A root's certificate.
+pub(super) fn root_params(issuer: Issuer, now: SystemTime) -> CertificateParams {
     ca_params(issuer.name(), BasicConstraints::Unconstrained, now - 3650 * DAY, now + 3650 * DAY)
 }
 

@@ -12,7 +12,7 @@ use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::ca::{distinguished, intermediate_params};
+use super::ca::{distinguished, intermediate_params, root_params};
 use super::keys::{self, Owner};
 use super::pointers::Pointers;
 use super::weak::{self, WeakKey};
@@ -134,13 +134,35 @@ pub(super) fn after_rekeying(
     let issuer_params = intermediate_params(issuer.name(), from, to, pki.pointers(above));
     let issuer_key = keys::another_like(pki.signer(issuer).key());
     let rekeyed = CertifiedIssuer::signed_by(issuer_params, issuer_key, pki.signer(above)).unwrap();
+    (Arc::new(issued_by(pki, host, authority, &rekeyed)), rekeyed.der().clone())
+}
+
+/// What a server presents below a root that was made anew: another key under the same name.
+pub(super) fn below_root_made_anew(pki: &Pki, host: &str, authority: Authority) -> Arc<CertifiedKey> {
+    let (above, issuer) = (Issuer::root_of(authority), Issuer::Intermediate(authority));
+    let anew = |of: Issuer| keys::another_like(pki.signer(of).key());
+    let root = CertifiedIssuer::self_signed(root_params(above, pki.now), anew(above)).unwrap();
+    let (from, to) = (pki.now - DAY, pki.now + 365 * DAY);
+    let issuer_params = intermediate_params(issuer.name(), from, to, pki.pointers(above));
+    let intermediate = CertifiedIssuer::signed_by(issuer_params, anew(issuer), &root).unwrap();
+    let mut identity = issued_by(pki, host, authority, &intermediate);
+    identity.cert.push(intermediate.der().clone());
+    Arc::new(identity)
+}
+
+/// A sound leaf by this issuer in place of the authority's intermediate.
+fn issued_by(
+    pki: &Pki,
+    host: &str,
+    authority: Authority,
+    issuer: &CertifiedIssuer<'static, KeyPair>,
+) -> CertifiedKey {
     let mut params = params(&Leaf::new(host, authority), pki.now);
-    pki.pointers(issuer).put_into(&mut params);
+    pki.pointers(Issuer::Intermediate(authority)).put_into(&mut params);
     let key = key(pki, authority);
-    let leaf = params.signed_by(&key, &rekeyed).unwrap().der().clone();
+    let leaf = params.signed_by(&key, issuer).unwrap().der().clone();
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let identity = CertifiedKey::new(vec![leaf], any_supported_type(&private).unwrap());
-    (Arc::new(identity), rekeyed.der().clone())
+    CertifiedKey::new(vec![leaf], any_supported_type(&private).unwrap())
 }
 
 /// RSA under RSA, ECDSA under ECDSA.
