@@ -28,7 +28,7 @@ pub(crate) struct RouteTaken {
     pub(crate) private: Option<usize>,
     /// The address of the TCP connection.
     pub(crate) peer: Option<SocketAddr>,
-    /// The proxy, as `kind://host:port`. [`DIRECT`] if a PAC script chose no proxy.
+    /// The proxy, as `kind://host:port`. [`DIRECT`](crate::observation::DIRECT) if a PAC script chose no proxy.
     pub(crate) proxy: Option<String>,
     /// The status of the proxy's response to CONNECT.
     pub(crate) proxy_status: Option<u16>,

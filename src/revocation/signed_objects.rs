@@ -133,7 +133,7 @@ impl SignedObjects {
         Ok(())
     }
 
-    /// Caches the issuers of a path to a genuine or public root, no others (see [`Signer`]).
+    /// Caches the issuers of a path to a genuine or public root, no others (see `Signer`).
     pub fn add_issuers(&self, path: &VerifiedPath) {
         if is_genuine(&self.trusted, &path.anchor) {
             path.certificates.iter().skip(1).for_each(|certificate| self.add_issuer(certificate));
