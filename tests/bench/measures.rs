@@ -1,6 +1,7 @@
 //! The measurements, one function per group of rows. Subjects alternate, so that drift of the machine affects all.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ struct Bench {
 
 /// Measures and prints; `wanted` names one group of rows.
 pub async fn run(effort: Effort, wanted: Option<&str>) {
-    let bench = Bench::start(effort);
+    let bench = Bench::start(effort, Ipv4Addr::LOCALHOST);
     print_load("before");
     let is_wanted = |group: &str| wanted.is_none_or(|wanted| wanted == group);
     let mut rows = Vec::new();
@@ -57,7 +58,7 @@ pub async fn run(effort: Effort, wanted: Option<&str>) {
 
 /// Measures and prints what names cost, inside the network that [`names::run`] makes.
 pub async fn run_named(effort: Effort) {
-    let bench = Bench::start(effort);
+    let bench = Bench::start(effort, names::ADDRESS);
     let _dns = names::serve().await;
     let mut rows = bench.tight(true).await;
     rows.extend(bench.lookups().await);
@@ -70,10 +71,10 @@ fn print_load(when: &str) {
 }
 
 impl Bench {
-    fn start(effort: Effort) -> Self {
+    fn start(effort: Effort, address: Ipv4Addr) -> Self {
         let (pki, folder) = (Pki::new(), TempDir::new().unwrap());
         std::fs::write(folder.path().join("root.pem"), &pki.root_pem).unwrap();
-        Self { origin: Origin::start(&pki), folder, effort }
+        Self { origin: Origin::start(&pki, address), folder, effort }
     }
 
     fn root(&self) -> String {

@@ -38,8 +38,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Starts on two free ports.
-    pub fn start(pki: &Pki) -> Self {
+    /// Starts on two free ports of an address.
+    pub fn start(pki: &Pki, address: Ipv4Addr) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -51,7 +51,7 @@ impl Origin {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         let config = Arc::new(config);
         let (arrivals, truths) = (Arc::default(), Arc::default());
-        let (prompt, late) = (listen(), listen());
+        let (prompt, late) = (listen(address), listen(address));
         let origin = Self {
             prompt: prompt.local_addr().unwrap(),
             late: late.local_addr().unwrap(),
@@ -79,9 +79,9 @@ impl Origin {
     }
 }
 
-fn listen() -> TcpListener {
+fn listen(address: Ipv4Addr) -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    socket.bind((address, 0).into()).unwrap();
     socket.listen(4096).unwrap()
 }
 
