@@ -76,8 +76,17 @@ pub async fn main(words: &[String]) {
     println!("{}", serde_json::json!({ "cpu": cpu, "wall": wall, "count": count }));
 }
 
-/// The floor of a lookup: both questions from one new socket, both answers awaited, the first address taken.
+/// The floor of a lookup: both questions from one new socket, both answers awaited, the first address taken; once more if a
+/// packet is lost.
 pub async fn lookup() -> std::io::Result<IpAddr> {
+    loop {
+        if let Ok(found) = tokio::time::timeout(Duration::from_secs(1), ask()).await {
+            return found;
+        }
+    }
+}
+
+async fn ask() -> std::io::Result<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
     socket.connect(SERVER).await?;
     let name = Name::from_ascii(HOST).unwrap();
