@@ -81,7 +81,8 @@ fn chains_and_lists_are_judged_as_openssl_judges_them() {
     let results: Vec<Vec<Disagreement>> = std::thread::scope(|scope| {
         let run = |thread: usize| {
             let (keys, program) = (&keys, &program);
-            scope.spawn(move || judge(program, keys, seed + thread as u64, samples / threads))
+            let samples = (samples / threads).max(Fault::ALL.len() + EXPLAINED.len());
+            scope.spawn(move || judge(program, keys, seed + thread as u64, samples))
         };
         let running: Vec<_> = (0..threads).map(run).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
