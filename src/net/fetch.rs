@@ -26,7 +26,7 @@ use super::{
 };
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Phase};
-use crate::tls::{ChainError, FetchIssuer};
+use crate::tls::FetchIssuer;
 
 /// The maximum number of redirects.
 const MAX_REDIRECTS: usize = 3;
@@ -254,8 +254,7 @@ impl Fetcher {
         let handshake = self.tls.handshake(host, stream, Arc::clone(&verifier));
         let unverified = clock.phase(Phase::Tls, handshake).await?;
         let verdict = clock.beside(|deadline| self.tls.verify_chain(host, &verifier, self, deadline)).await;
-        let trusted = verdict.unwrap_or_else(|| Err(ChainError::no_certificates()));
-        let trusted = trusted.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
+        let trusted = verdict.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
         Ok(unverified.into_stream(&trusted))
     }
 }

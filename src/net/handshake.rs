@@ -91,21 +91,25 @@ impl TlsClient {
 
     /// Verifies the chain that was captured in a handshake with a server named `host`, completed or not. Fetches
     /// missing issuers through `fetcher` if they may change the verdict: outside the phase's time, until `deadline`
-    /// at the latest. `None` if the handshake failed before the server's certificates.
+    /// at the latest.
+    ///
+    /// # Errors
+    /// If the chain isn't trusted, or the handshake failed before the server's certificates.
     pub(crate) async fn verify_chain(
         &self,
         host: &str,
         verifier: &CapturingVerifier,
         fetcher: &Fetcher,
         deadline: Instant,
-    ) -> Option<Result<TrustedChain, ChainError>> {
-        let captured = verifier.captured()?;
-        let name = ServerName::try_from(host).ok()?;
+    ) -> Result<TrustedChain, ChainError> {
+        let (Some(captured), Ok(name)) = (verifier.captured(), ServerName::try_from(host)) else {
+            return Err(ChainError::no_certificates());
+        };
         if !captured.may_be_completed {
-            return Some(captured.verdict.clone());
+            return captured.verdict.clone();
         }
         let source = IssuerSource { fetcher, clock: self.clock, deadline };
-        Some(self.chain_verifier.complete(captured, &name, source).await)
+        self.chain_verifier.complete(captured, &name, source).await
     }
 }
 

@@ -23,7 +23,7 @@ use crate::net::{
 };
 use crate::observation::{Failure, FailureReason, HttpFacts, Phase, RangeOutcome};
 use crate::text::clean;
-use crate::tls::{ChainError, TrustedChain};
+use crate::tls::TrustedChain;
 
 /// The maximum size of a body, in bytes. Bodies are read to the end so that the transfer's time is the
 /// service's.
@@ -98,7 +98,6 @@ impl Pipeline<'_> {
         // A handshake may fail after the server's certificates, which are verified all the same.
         let RouteContext { tls, fetcher, .. } = self.route_context;
         let verdict = run.clock.beside(|deadline| tls.verify_chain(host, &verifier, fetcher, deadline)).await;
-        let verdict = verdict.unwrap_or_else(|| Err(ChainError::no_certificates()));
         if let (Some(facts), Ok(trusted)) = (&mut facts, &verdict)
             && shaken.as_ref().err().is_none_or(|failure| failure.reason != FailureReason::BadSignature)
         {

@@ -93,7 +93,8 @@ impl ChainError {
         Self::Refused { words: refusal::words(&error, chain), error }
     }
 
-    /// A completed handshake without certificates, which no server can bring about: sessions aren't resumed.
+    /// A handshake without certificates. Where it completes, which no server can bring about since sessions aren't resumed, nothing is
+    /// trusted.
     #[must_use]
     pub fn no_certificates() -> Self {
         Self::refused(webpki::Error::UnknownIssuer, &[])
