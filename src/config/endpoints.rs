@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use hyper::header::HeaderName;
 
 use super::reader::{Mapping, Node};
-use super::values::{INTERVAL, TIMEOUT, host_pattern, probe_url, quoted, shown_url};
+use super::values::{INTERVAL, TIMEOUT, host_pattern, quoted, shown_url};
 use super::{EndpointOverride, RequestKey};
 use crate::catalog::{
     BlockPage, BodyKind, Component, Evidence, Expectation, HostPattern, Method, ProbeUrl, Scheme, Trust,
@@ -68,7 +68,8 @@ fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverri
 /// A URL to probe.
 pub(super) fn url_to_probe(node: &Node<'_>) -> Option<ProbeUrl> {
     let text = node.text()?;
-    probe_url(text).map_err(|why| node.problem(format!("{} can't be probed: {why}", shown_url(text)))).ok()
+    let url = ProbeUrl::parse(text);
+    url.map_err(|why| node.problem(format!("{} can't be probed: {why}", shown_url(text)))).ok()
 }
 
 /// `any`, a status, or a list of statuses.

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::no_proxy::parse_rule;
 use super::proxy_url::proxy_url;
 use super::reader::{Mapping, Node};
-use super::values::{host_name, probe_url, shown_url};
+use super::values::{host_name, shown_url};
 use super::{
     Credentials, Environment, NoProxy, PacConfig, PacSource, Proxies, Proxy, Via, credentials, proxy_url,
 };
+use crate::catalog::ProbeUrl;
 
 /// Keys that require another one.
 const DEPENDENT: [&str; 4] = ["username", "password_file", "no_proxy", "domain"];
@@ -180,7 +181,9 @@ fn script(text: &str, base_dir: &Path) -> Result<PacSource, String> {
     let is_url = |scheme: &str| ["http", "https"].iter().any(|url| scheme.eq_ignore_ascii_case(url));
     match text.split_once("://") {
         None => Ok(PacSource::File(base_dir.join(text))),
-        Some((scheme, _)) if is_url(scheme) => probe_url(text).map(PacSource::Url),
+        Some((scheme, _)) if is_url(scheme) => {
+            ProbeUrl::parse(text).map(PacSource::Url).map_err(|error| error.to_string())
+        }
         Some(_) => Err("a PAC script is a file, or an http:// or https:// URL".to_owned()),
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use url::Host;
 
 use super::{ConnectTo, HostPort};
-use crate::catalog::ProbeUrl;
 
 /// The maximum length of a DNS name (RFC 1035, section 2.3.4), in characters.
 const MAX_NAME: usize = 253;
@@ -142,11 +141,6 @@ pub(super) fn server(text: &str) -> Result<SocketAddr, String> {
 /// An IP address.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "is not an IPv4 or IPv6 address".to_owned())
-}
-
-/// A URL to send requests to.
-pub(super) fn probe_url(text: &str) -> Result<ProbeUrl, String> {
-    ProbeUrl::parse(text).map_err(|error| error.to_string())
 }
 
 /// A URL for messages; hidden if it contains an `@`, which a password may precede.
