@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 
+use anstream::AutoStream;
+
 use crate::task::TaskDied;
 
 /// Invalid usage or configuration.
@@ -14,12 +16,18 @@ pub const OUTPUT: u8 = 4;
 /// A bug in the exporter: a task died, or a result can't be serialized.
 pub const FAULT: u8 = 5;
 
+/// The machine prevents the start for now: a later start may succeed.
+pub const NOT_NOW: u8 = 6;
+
 /// An error that ends the program.
 #[derive(Debug, thiserror::Error)]
 pub enum ExitError {
-    /// Invalid usage or configuration, or the machine prevents the start.
+    /// Invalid usage or configuration: a restart doesn't help.
     #[error("{0}")]
     Usage(String),
+    /// The machine prevents the start for now, for example because the port is in use.
+    #[error("{0}")]
+    NotNow(String),
     /// Standard output can't be written, for example because the disk is full.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
@@ -45,6 +53,7 @@ impl ExitError {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
+            Self::NotNow(_) => NOT_NOW,
             Self::Output(_) => OUTPUT,
             Self::Render { .. } | Self::TaskDied(_) | Self::Panicked => FAULT,
         }
@@ -79,6 +88,16 @@ pub fn print(text: &str) -> Result<(), ExitError> {
     ignore_broken_pipe(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
 }
 
+/// Prints text with styles (ANSI escape codes) to standard output, and flushes it. Removes the styles unless it is a terminal with
+/// colours, or as `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` say (<https://no-color.org>, <https://bixense.com/clicolors>).
+///
+/// # Errors
+/// If standard output can't be written.
+pub fn print_styled(text: &str) -> Result<(), ExitError> {
+    let mut output = AutoStream::auto(io::stdout());
+    ignore_broken_pipe(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
+}
+
 /// The result of a write to standard output.
 ///
 /// # Errors
@@ -105,6 +124,7 @@ mod tests {
         let died = TaskDied { task: Task::StateReducer, how: TaskEnd::Panicked };
         let cases = [
             (ExitError::from("no such file"), 3, "no such file"),
+            (ExitError::NotNow("the port is in use".to_owned()), 6, "in use"),
             (ExitError::Output(ErrorKind::StorageFull.into()), 4, "standard output"),
             (
                 ExitError::render("the report", &"a map with keys that are no texts"),

@@ -13,16 +13,19 @@ use defender_exporter::app::{self, Lifecycle, Setup, Tasks};
 use defender_exporter::cli::ServiceAction;
 use defender_exporter::cli::{Cli, Command};
 use defender_exporter::clock::Clock;
+use defender_exporter::commands::catalog::CatalogFormat;
+use defender_exporter::commands::check::{CheckFormat, CheckOptions, Progress, Selection};
 use defender_exporter::commands::healthcheck::HealthUrl;
 use defender_exporter::commands::{
-    self, baseline, catalog, check, completions, download_test, explain, man, version,
+    self, baseline, catalog, check, completions, download_test, explain, man, terminal, version,
 };
 use defender_exporter::engine::reload_requests::Reloads;
-use defender_exporter::exit::{self, ExitError, print, print_error};
+use defender_exporter::exit::{self, ExitError, print, print_error, print_styled};
 use defender_exporter::logging::{self, Levels};
 use defender_exporter::metrics::BuildInfo;
+use defender_exporter::state::Snapshot;
 use defender_exporter::task::{Task, blocking};
-use defender_exporter::web::{Access, ListenAddress, Server};
+use defender_exporter::web::{Access, ListenAddress, Server, WebPaths};
 use defender_exporter::windows_service;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -68,16 +71,13 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
     if let Some(Command::Service { action: ServiceAction::Run { .. } }) = cli.command {
         return run_service(cli); // has its own log
     }
-    init_log(cli);
+    let progress = Progress::default();
+    init_log(cli, progress.clone());
     let file = cli.config_file.as_deref();
     if cli.config_check {
-        let (plan, access) =
-            (app::load(file).map(|loaded| loaded.plan), Access::load(cli.web_config.as_deref()));
-        let problems = [plan.as_ref().err(), access.as_ref().err()].into_iter().flatten();
-        let problems: Vec<_> = problems.map(ToString::to_string).collect();
-        let plan = plan.map_err(|_| problems.join("\n"))?;
-        access.map_err(|_| problems.join("\n"))?;
-        print(&format!("configuration OK: {}\n", app::plan_size(&plan)))?;
+        let checked = app::check_config(file, cli.web_config.as_deref())?;
+        checked.warnings.iter().for_each(|warning| print_error(&format_args!("warning: {warning}")));
+        print(&format!("{}\n", checked.summary))?;
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.command {
@@ -86,24 +86,36 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
             print(&text.map_err(|error| error.to_string())?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Catalog { format }) => {
+        Some(Command::Catalog(options)) => {
             let app::Loaded { plan, .. } = app::load(file).map_err(|problems| problems.to_string())?;
-            print(&catalog::render(&plan.endpoints(), *format)?)?;
+            let plan = options.selection().apply(plan).map_err(|error| error.to_string())?;
+            let text = catalog::render(&plan.endpoints(), options.format, terminal::width())?;
+            if options.format == CatalogFormat::Table {
+                print_styled(&text)?;
+            } else {
+                print(&text)?;
+            }
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Check { download_test: true, .. }) => in_runtime(async {
+        Some(Command::Check(CheckOptions { download_test: true, .. })) => in_runtime(async {
             let setup = set_up(cli).await?;
             let outcome = app::download_test(setup).await.map_err(|refusal| refusal.to_string())?;
-            print(&download_test::render(&outcome))?;
+            print(&download_test::render(&outcome, terminal::width()))?;
             Ok(ExitCode::from(download_test::exit_code(&outcome)))
         }),
-        Some(Command::Check { format, .. }) => in_runtime(async {
-            let snapshot = app::check_once(set_up(cli).await?).await;
-            print(&check::render(&snapshot, *format, Clock::System.now())?)?;
+        Some(Command::Check(options)) => in_runtime(async {
+            let snapshot = probe_once(cli, &options.selection, &progress).await?;
+            let view = options.view(terminal::width());
+            let text = check::render(&snapshot, &view, Clock::System.now())?;
+            if view.format == CheckFormat::Table {
+                print_styled(&text)?;
+            } else {
+                print(&text)?;
+            }
             Ok(ExitCode::from(check::exit_code(&snapshot)))
         }),
         Some(Command::Baseline { compare: None }) => in_runtime(async {
-            let snapshot = app::check_once(set_up(cli).await?).await;
+            let snapshot = probe_once(cli, &Selection::default(), &progress).await?;
             let text = baseline::render(&snapshot, Clock::System.now(), env!("CARGO_PKG_VERSION"));
             print(&text.map_err(|error| ExitError::render("the baseline", &error))?)?;
             Ok(ExitCode::from(baseline::exit_code(&snapshot)))
@@ -111,15 +123,22 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
         Some(Command::Baseline { compare: Some(before) }) => {
             let before = baseline::read(before).map_err(|error| error.to_string())?;
             in_runtime(async {
-                let comparison = baseline::compare(&before, &app::check_once(set_up(cli).await?).await);
+                let snapshot = probe_once(cli, &Selection::default(), &progress).await?;
+                let comparison = baseline::compare(&before, &snapshot);
                 print(&comparison.render())?;
                 Ok(ExitCode::from(comparison.exit_code()))
             })
         }
-        Some(Command::Healthcheck { url, listen, web_config, timeout }) => {
+        Some(Command::Healthcheck { url, listen, web_config, external_url, route_prefix, timeout }) => {
             let web_config = web_config.clone().or_else(|| cli.web_config.clone());
             let listen = listen.first().or(cli.listen.first()).filter(|_| !cli.systemd_socket);
-            in_runtime(healthcheck(url.as_ref(), listen, web_config, *timeout))
+            let (prefix, external) = (
+                route_prefix.as_ref().or(cli.route_prefix.as_ref()),
+                external_url.as_ref().or(cli.external_url.as_ref()),
+            );
+            let paths = WebPaths::new(cli.telemetry_path.clone(), prefix, external);
+            let path = paths.at(commands::healthcheck::PATH);
+            in_runtime(healthcheck(url.as_ref(), listen, &path, web_config, *timeout))
         }
         Some(Command::Completions { shell }) => {
             print(&completions::render(*shell, Cli::command()))?;
@@ -143,14 +162,31 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
                 }
             }
         }
-        None => in_runtime(async { serve(cli, stop_signal()?, |_, _| {}).await }),
+        None => match in_runtime(async { serve(cli, stop_signal()?, |_, _| {}).await }) {
+            Err(error) if log_fatal(&error) => Ok(ExitCode::from(error.code())),
+            other => other,
+        },
     }
+}
+
+/// Logs why the exporter doesn't start, one line per problem. Returns false if `--log.level` suppresses errors.
+fn log_fatal(error: &ExitError) -> bool {
+    if !tracing::enabled!(tracing::Level::ERROR) {
+        return false;
+    }
+    if !matches!(error, ExitError::TaskDied(_) | ExitError::Panicked) {
+        for problem in error.to_string().lines() {
+            tracing::error!(error = problem, code = error.code(), "failed to start");
+        }
+    }
+    true // a dead task and a panic are in the log already
 }
 
 /// Queries the health of a running exporter.
 async fn healthcheck(
     url: Option<&HealthUrl>,
     listen: Option<&ListenAddress>,
+    path: &str,
     web_config: Option<PathBuf>,
     timeout: Duration,
 ) -> Result<ExitCode, ExitError> {
@@ -158,14 +194,14 @@ async fn healthcheck(
     let tls =
         blocking(move || commands::healthcheck::shown_by(file.as_deref()).map(|shown| shown.is_some())).await;
     let tls = tls.map_err(|problems| problems.to_string())?;
-    let url = url.cloned().or_else(|| HealthUrl::from_listen_address(listen?, tls));
+    let url = url.cloned().or_else(|| HealthUrl::from_listen_address(listen?, path, tls));
     let url = url.ok_or("the port to query is unknown: set --url")?;
     if url.is_https() && !tls {
         return Err(ExitError::Usage(format!(
             "{url}: the certificate to trust is unknown: pass the exporter's --web.config.file"
         )));
     }
-    match commands::healthcheck::ask_health(&url, web_config.as_deref(), timeout).await {
+    match commands::healthcheck::ask_health(&url, path, web_config.as_deref(), timeout).await {
         Ok(answer) => {
             print(&format!("{url}: {answer}\n"))?;
             Ok(ExitCode::SUCCESS)
@@ -193,7 +229,7 @@ async fn serve(
     };
     tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
     serving(lifecycle.reloads.clone(), lifecycle.supervisor.tasks());
-    app::run(setup, server, cli.telemetry_path.clone(), lifecycle, stop).await?;
+    app::run(setup, server, cli.web_paths(), lifecycle, stop).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -203,24 +239,41 @@ async fn open_server(cli: &Cli) -> Result<Server, ExitError> {
     let access = blocking(move || Access::load(file.as_deref())).await;
     let access = access.map_err(|problems| problems.to_string())?;
     let server = Server::open(&cli.listen, cli.systemd_socket, access).await;
-    let server = server.map_err(|error| error.to_string())?;
-    for address in server.places(&cli.telemetry_path) {
+    let server = server.map_err(|error| match error.to_string() {
+        why if error.is_temporary() => ExitError::NotNow(why),
+        why => ExitError::Usage(why),
+    })?;
+    for address in server.places(&cli.web_paths()) {
         tracing::info!("serving {address}");
     }
     Ok(server)
 }
 
 async fn set_up(cli: &Cli) -> Result<Setup, ExitError> {
-    let file = cli.config_file.clone();
-    let setup = blocking(move || app::set_up(file.as_deref(), Clock::System)).await;
+    set_up_selected(cli, &Selection::default()).await
+}
+
+async fn set_up_selected(cli: &Cli, selection: &Selection) -> Result<Setup, ExitError> {
+    let (file, selection) = (cli.config_file.clone(), selection.clone());
+    let setup = blocking(move || app::set_up_selected(file.as_deref(), &selection, Clock::System)).await;
     Ok(setup.map_err(|error| error.to_string())?)
+}
+
+/// Probes what is selected once, and shows the progress.
+async fn probe_once(cli: &Cli, selection: &Selection, progress: &Progress) -> Result<Snapshot, ExitError> {
+    progress.start();
+    let setup = set_up_selected(cli, selection).await.inspect_err(|_| progress.clear())?;
+    progress.expect(setup.plan.targets.len());
+    let snapshot = app::check_once(setup, |event| progress.count(event)).await;
+    progress.clear();
+    Ok(snapshot)
 }
 
 fn in_runtime(work: impl Future<Output = Result<ExitCode, ExitError>>) -> Result<ExitCode, ExitError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("failed to start the runtime: {error}"))?;
+        .map_err(|error| ExitError::NotNow(format!("failed to start the runtime: {error}")))?;
     // Caught here: dropping a runtime waits for blocking work without a limit.
     let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(Task::Main.run(work))));
     runtime.shutdown_timeout(LAST_GRACE);
@@ -228,9 +281,9 @@ fn in_runtime(work: impl Future<Output = Result<ExitCode, ExitError>>) -> Result
 }
 
 /// Logs to standard error. Commands print results to standard output, so by default they log only warnings.
-fn init_log(cli: &Cli) {
+fn init_log(cli: &Cli, progress: Progress) {
     let usual = if cli.command.is_some() { LevelFilter::WARN } else { LevelFilter::INFO };
-    log_to(cli, usual, logging::colours(), std::io::stderr);
+    log_to(cli, usual, logging::colours(), progress);
 }
 
 /// Logs to `writer`, at level `usual` unless `--log.level` is set.

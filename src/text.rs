@@ -16,6 +16,13 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
+/// Sanitizes untrusted text as one line: whatever isn't visible separates words. Not truncated.
+#[must_use]
+pub(crate) fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || !is_harmless(c)).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A host without the brackets that an IPv6 address has in a URL.
 #[must_use]
 pub fn without_brackets(host: &str) -> &str {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::texts::ADVICE;
-use super::{RevocationCause, Topic, hresult, revocation_causes, topics};
+use super::{RevocationCause, Topic, codes, hresult, revocation_causes, topics};
 use crate::observation::{FAILURE_PAIRS, FailureReason, Phase};
 
 /// A code that can be explained.
@@ -62,11 +62,21 @@ impl UnknownCode {
 pub fn parse_code(text: &str) -> Result<Code, UnknownCode> {
     let text = text.trim();
     let word = normal(text);
-    let explained = |code: &u32| ADVICE.hresult(*code).is_some() || ADVICE.family(*code).is_some();
-    let of_word = || failures(&word).or_else(|| topic(&word)).or_else(|| revocation(&word));
+    let explained = |code: &u32| codes::hresult(*code).is_some() || ADVICE.family(*code).is_some();
+    let of_word =
+        || failures(&word).or_else(|| topic(&word)).or_else(|| revocation(&word)).or_else(|| curl(text));
     let of_number =
         || hresult::one(text).filter(explained).or_else(|| hresult::in_text(text).filter(explained));
     of_word().or_else(|| of_number().map(Code::Hresult)).ok_or_else(|| UnknownCode::new(text))
+}
+
+/// The topic of an error of curl that a line names, such as "curl error 60" of `mdatp connectivity test`. A number without that
+/// word is none.
+fn curl(text: &str) -> Option<Code> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut after = words.skip_while(|word| !word.eq_ignore_ascii_case("curl")).skip(1);
+    let number: u8 = after.find_map(|word| word.parse().ok())?;
+    topic(&normal(&format!("curl-{number}")))
 }
 
 /// Normalizes a word: ignores hyphens, spaces, case, and the separator between phase and reason.
@@ -109,17 +119,41 @@ fn revocation(word: &str) -> Option<Code> {
     revocation_causes().iter().find(|known| known.cause == cause).map(Code::Revocation)
 }
 
-/// The known word with the smallest edit distance. Returns `None` if more than a third of it differs.
+/// The known word or code that the text was meant to be.
 fn nearest(text: &str) -> Option<String> {
     let word = normal(&text.chars().take(MAX_SHOWN).collect::<String>());
+    if is_code(&word) { nearest_code(&word) } else { nearest_word(&word) }
+}
+
+/// Whether it looks like an HRESULT.
+fn is_code(word: &str) -> bool {
+    let digits = word.strip_prefix("0x").unwrap_or(word);
+    let hexadecimal =
+        digits.chars().all(|c| c.is_ascii_hexdigit()) && digits.contains(|c: char| c.is_ascii_digit());
+    hexadecimal && (digits.len() >= 6 || digits.len() < word.len())
+}
+
+/// The code that differs in one digit. Codes that differ in more have nothing in common.
+fn nearest_code(word: &str) -> Option<String> {
+    let digits = word.strip_prefix("0x").unwrap_or(word);
+    let known = codes::hresults().map(|known| format!("{:08x}", known.entry.code));
+    let near = known.filter(|known| strsim::levenshtein(digits, known) == 1).min_by_key(|known| {
+        known.len() != digits.len() // none: a digit is wrong; otherwise one is missing or superfluous
+    });
+    near.map(|digits| format!("0x{}", digits.to_ascii_uppercase()))
+}
+
+/// The word with the smallest edit distance. Returns `None` if more than a third of it differs.
+fn nearest_word(word: &str) -> Option<String> {
     let reasons = FailureReason::ALL.iter().map(|reason| reason.as_str().to_owned());
     let pairs = FAILURE_PAIRS.iter().map(|(phase, reason)| format!("{phase}.{reason}"));
     let names = topics().iter().flat_map(|topic| std::iter::once(&topic.name).chain(&topic.also).cloned());
     let causes = revocation_causes().iter().map(|cause| cause.cause.clone());
-    let codes = ADVICE.hresults.iter().map(|entry| format!("0x{:08X}", entry.code));
-    let known = reasons.chain(pairs).chain(names).chain(causes).chain(codes);
-    let (distance, best) = known
-        .map(|known| (strsim::damerau_levenshtein(&word, &normal(&known)), known))
+    let (distance, best) = reasons
+        .chain(pairs)
+        .chain(names)
+        .chain(causes)
+        .map(|known| (strsim::damerau_levenshtein(word, &normal(&known)), known))
         .min_by_key(|(distance, _)| *distance)?;
     (distance <= (best.len() / 3).max(1)).then_some(best)
 }
@@ -171,6 +205,12 @@ mod tests {
             ("ssl options", "ssl-options"),
             ("sample-file", "sample-file"),
             ("451", "validate"),
+            ("curl 60", "curl-60"),
+            ("curl error 35", "curl-35"),
+            (
+                "[FAILED] curl: (60) SSL certificate problem: unable to get local issuer certificate",
+                "curl-60",
+            ),
             ("defender_crl_fetch_success", "revocation"),
             ("no_source", "cause no_source"),
             ("revocation.expired", "cause expired"),
@@ -191,6 +231,12 @@ mod tests {
             ("unkown issuer", Some("unknown_issuer")),
             ("intercept", Some("intercepted")),
             ("0x80072F8FF", Some("0x80072F8F")),
+            // One digit, and no more: a code with the same start means something else.
+            ("0xC0D05001", Some("0x80D05001")),
+            ("80D5001", Some("0x80D05001")),
+            ("0x7F004005", None),
+            ("0x00D05001", Some("0x80D05001")),
+            ("0xC0D05003", None),
             ("", None),
             ("tls.nxdomain", None),
             ("0x12345678", None),

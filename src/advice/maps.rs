@@ -129,6 +129,10 @@ fn revocation_unknown(case: &RevocationCase<'_>, unchecked_connects: bool) -> St
     let (detail, shown) = (clean(case.detail), shown(Phase::Tls, FailureReason::RevocationUnknown));
     let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
     match (case.fault(), case.meaning()) {
+        (Some(fault), _) if case.cause.is_some_and(Cause::is_inconclusive) => format!(
+            "HTTP answers, but {fault}{detail}, so it is unknown whether clients with the default SSLOptions connect; \
+             {change}. {tail}"
+        ),
         (Some(fault), _) => format!(
             "HTTP answers, but {fault}{detail}: with the default SSLOptions MAPS will fail{shown}; {change}. {tail}"
         ),
@@ -244,6 +248,13 @@ mod tests {
                 unknown(Some(CRL), Cause::Pending, ""),
                 "HTTP answers, and the revocation check is still pending; wait for the next probes. \
                  (SSLOptions 2 and 0, which don't check revocation, connect.)",
+            ),
+            (
+                unknown(Some(CRL), Cause::NoNextUpdate, ""),
+                "HTTP answers, but the CRL http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl does not \
+                 say when it ends, so it is unknown whether clients with the default SSLOptions connect; report it to the \
+                 issuer: the list at http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl needs a \
+                 nextUpdate. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
                 MapsCase::Revoked { certificate: "CN=leaf" },

@@ -1,16 +1,20 @@
-//! Explains reasons, HRESULTs, topics and MAPS cases: the problem, its cause and its remedies. The texts are data, in
-//! `advice.yaml` and `topics.yaml`. `net/failure/classify.rs` decides which reason a failure has.
+//! Explains reasons, HRESULTs, topics and MAPS cases: the problem, its cause and its remedies, also as one short action
+//! (`action.rs`). The texts are data, in `advice.yaml`, `topics.yaml` and `codes/`. `net/failure/classify.rs` decides which reason a
+//! failure has.
 
 mod texts;
 
+pub mod action;
 mod code;
+mod codes;
 mod hresult;
 mod maps;
 mod revocation;
 #[cfg(test)]
 mod tests;
+mod updates;
 
-use crate::catalog::{Basis, Component, Endpoint};
+use crate::catalog::{Component, Endpoint};
 use crate::observation::{FailureReason, Phase};
 use crate::tls::refusal;
 
@@ -20,6 +24,7 @@ pub use maps::{MapsCase, NeedHosts, maps_sentence};
 pub use revocation::RevocationCase;
 use texts::{ADVICE, TOPICS, winhttp_number};
 pub use texts::{RevocationCause, Topic};
+pub use updates::{for_update, in_update, update_action, update_title};
 
 /// An explanation with remedies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,40 +137,28 @@ fn remedies(component: Option<Component>, names: &[String]) -> Vec<String> {
     names.iter().filter_map(|name| own(name).or_else(|| ADVICE.remedies.get(name))).cloned().collect()
 }
 
-/// Explains an HRESULT of `MpCmdRun.exe -ValidateMapsConnection` or of the event log, by its own entry or that of its
-/// family. Returns `None` if neither exists.
+/// Explains an HRESULT by its own entry or that of its family: one of `MpCmdRun.exe -ValidateMapsConnection`, or one of an
+/// event. Returns `None` if neither exists.
 #[must_use]
 pub fn for_hresult(code: u32) -> Option<Advice> {
-    known_hresult(code).or_else(|| family_advice(code))
+    codes::hresult(code).map(known_advice).or_else(|| family_advice(code))
 }
 
 /// A short title: that of an HRESULT or of its family, from a closed set. Returns `None` if neither exists.
 #[must_use]
 pub fn hresult_title(code: u32) -> Option<&'static str> {
-    let own = ADVICE.hresult(code).map(|entry| entry.title.as_str());
+    let own = codes::hresult(code).map(|known| known.entry.title.as_str());
     own.or_else(|| ADVICE.family(code).map(|family| family.title.as_str()))
 }
 
-fn known_hresult(code: u32) -> Option<Advice> {
-    let entry = ADVICE.hresult(code)?;
-    let http = entry.http.map_or_else(String::new, |http| format!(", with httpcode {http}"));
-    Some(Advice {
-        cause: entry.cause.clone(),
-        remedies: remedies(None, &entry.remedies),
-        source: Some(format!("0x{code:08X} is {}{http}. {}", entry.name, source(entry.basis))),
-        more: entry.more.clone(),
-        ..Advice::bare(format!("0x{code:08X}: {}", entry.title))
-    })
-}
-
-const fn source(basis: Basis) -> &'static str {
-    match basis {
-        Basis::Document => "Source: Microsoft's documentation.",
-        Basis::Tool => "Source: a tool of Microsoft.",
-        Basis::Community => "Source: reports of administrators; no document of Microsoft.",
-        Basis::Inferred => {
-            "Inferred from what the code means in Windows; no document says that Defender shows it."
-        }
+fn known_advice(known: codes::Hresult) -> Advice {
+    let codes::CodeEntry { code, title, cause, remedies: names, more, .. } = known.entry;
+    Advice {
+        cause: cause.clone(),
+        remedies: remedies(None, names),
+        source: Some(known.source()),
+        more: more.clone(),
+        ..Advice::bare(format!("0x{code:08X}: {title}"))
     }
 }
 
@@ -189,9 +182,10 @@ fn family_advice(code: u32) -> Option<Advice> {
     })
 }
 
-/// The HRESULTs that have entries, with their titles.
-pub fn hresults() -> impl Iterator<Item = (u32, &'static str)> {
-    ADVICE.hresults.iter().map(|entry| (entry.code, entry.title.as_str()))
+/// The HRESULTs that have entries, by group: its heading, and the codes with their titles.
+pub fn hresults() -> impl Iterator<Item = (&'static str, Vec<(u32, &'static str)>)> {
+    let titled = |known: codes::Hresult| (known.entry.code, known.entry.title.as_str());
+    codes::groups().iter().map(move |group| (group.heading, group.hresults().map(titled).collect()))
 }
 
 /// All topics.

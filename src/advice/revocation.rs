@@ -42,18 +42,7 @@ impl RevocationCase<'_> {
     /// What to change, to follow a semicolon.
     #[must_use]
     pub fn change(&self) -> String {
-        let texts = &ADVICE.unusable_revocation;
-        let change = match (self.clock, self.fetch) {
-            (Some(ClockFault::Ahead), _) => Some(&texts.clock_ahead),
-            (Some(ClockFault::Behind), _) => Some(&texts.clock_behind),
-            _ if self.source == Some(STAPLED) => Some(&texts.stapled),
-            (None, Some(fetch)) => {
-                texts.fetch.iter().find(|remedy| remedy.applies(fetch)).map(|remedy| &remedy.change)
-            }
-            (None, None) => None,
-        };
-        let change = change.or(self.texts().map(|texts| &texts.change));
-        let Some(change) = change else { return "explain revocation says more".to_owned() };
+        let Some(change) = self.template() else { return "explain revocation says more".to_owned() };
         let url = self.source.map(clean);
         let parsed = url.as_deref().and_then(|url| ProbeUrl::parse(url).ok());
         let url = url.as_deref().unwrap_or("the revocation data");
@@ -62,14 +51,42 @@ impl RevocationCase<'_> {
         change.replace("{host}", host).replace("{port}", &port).replace("{}", url)
     }
 
+    /// What to change as a sentence without the source's name.
+    pub(super) fn action(&self) -> String {
+        let change = self
+            .template()
+            .unwrap_or("find out why revocation is unknown: defender-exporter explain revocation");
+        sentence(&change.replace("{host}", "the CRL host").replace("{port}", "80").replace("{}", "the CRL"))
+    }
+
+    /// Whether what to change follows from the failed fetch.
+    pub(super) fn has_fetch_remedy(&self) -> bool {
+        self.fetch_remedy().is_some()
+    }
+
+    fn fetch_remedy(&self) -> Option<&'static FetchRemedy> {
+        let fetch = self.fetch?;
+        ADVICE.unusable_revocation.fetch.iter().find(|remedy| remedy.applies(fetch))
+    }
+
+    /// What to change, with placeholders for the source.
+    fn template(&self) -> Option<&'static str> {
+        let texts = &ADVICE.unusable_revocation;
+        let change = match self.clock {
+            Some(ClockFault::Ahead) => Some(&texts.clock_ahead),
+            Some(ClockFault::Behind) => Some(&texts.clock_behind),
+            None if self.source == Some(STAPLED) => Some(&texts.stapled),
+            None => self.fetch_remedy().map(|remedy| &remedy.change),
+        };
+        change.or(self.texts().map(|texts| &texts.change)).map(String::as_str)
+    }
+
     /// The advice on an unknown status, with what to change here first, and Microsoft's preferred solution second if
     /// a machine without it fails so.
     #[must_use]
     pub fn advice(&self, component: Component) -> Advice {
         let mut advice = for_component(component, Phase::Tls, FailureReason::RevocationUnknown);
-        let applies = |remedy: &&FetchRemedy| self.fetch.is_some_and(|fetch| remedy.applies(fetch));
-        let by_proxy =
-            ADVICE.unusable_revocation.fetch.iter().find(applies).is_some_and(|first| first.winhttp_proxy);
+        let by_proxy = self.fetch_remedy().is_some_and(|remedy| remedy.winhttp_proxy);
         let mut first = vec![sentence(&self.change())];
         if by_proxy && self.clock.is_none() {
             first.extend(ADVICE.remedies.get("winhttp_proxy").cloned());

@@ -34,7 +34,7 @@ fn every_advice_entry_is_reachable() {
 #[test]
 fn remedies_are_defined_and_used() {
     let failures = ADVICE.failures.iter().flat_map(|entry| &entry.remedies);
-    let hresults = ADVICE.hresults.iter().flat_map(|entry| &entry.remedies);
+    let hresults = codes::hresults().chain(codes::update_hresults()).flat_map(|known| &known.entry.remedies);
     let families = ADVICE.families.iter().flat_map(|family| &family.remedies);
     let named: Vec<&String> = failures
         .chain(hresults)
@@ -51,7 +51,7 @@ fn remedies_are_defined_and_used() {
 #[test]
 fn every_topic_that_is_named_is_there() {
     let failures = ADVICE.failures.iter().flat_map(|entry| &entry.more);
-    let hresults = ADVICE.hresults.iter().flat_map(|entry| &entry.more);
+    let hresults = codes::hresults().chain(codes::update_hresults()).flat_map(|known| &known.entry.more);
     let families = ADVICE.families.iter().flat_map(|family| &family.more);
     for name in failures.chain(hresults).chain(families).chain(&ADVICE.at_proxy.more) {
         assert!(topics().iter().any(|topic| topic.name == *name), "{name}");
@@ -62,7 +62,7 @@ fn every_topic_that_is_named_is_there() {
 fn hresults_of_failures_are_explained() {
     for entry in &ADVICE.failures {
         for code in entry.hresult.iter().chain(&entry.also) {
-            assert!(ADVICE.hresult(*code).is_some(), "0x{code:08X}");
+            assert!(codes::hresult(*code).is_some(), "0x{code:08X}");
         }
         let twice = entry.hresult.is_some_and(|code| entry.also.contains(&code));
         assert!(!twice, "{:?} {}", entry.phase, entry.reason);
@@ -76,9 +76,12 @@ fn no_word_means_two_things() {
         assert!(!known.contains(&name.as_str()), "{name}");
         known.push(name);
     }
-    for code in &ADVICE.hresults {
-        let twice = ADVICE.hresults.iter().filter(|other| other.code == code.code).count();
-        assert_eq!(twice, 1, "0x{:08X}", code.code);
+    let codes = |known: Vec<codes::Hresult>| known.iter().map(|known| known.entry.code).collect::<Vec<_>>();
+    for codes in [codes(codes::hresults().collect()), codes(codes::update_hresults().collect())] {
+        for code in &codes {
+            let times = codes.iter().filter(|other| *other == code).count();
+            assert_eq!(times, 1, "0x{code:08X}");
+        }
     }
 }
 
@@ -156,12 +159,44 @@ fn no_advice_exempts_the_sample_storage_from_inspection() {
     }
 }
 
+/// A source to read on, and words that don't just repeat another code's, except for Defender's internal codes, of which
+/// Microsoft says no more.
+#[test]
+fn every_code_has_a_page_and_words_of_its_own() {
+    let mut titles = std::collections::BTreeMap::new();
+    for known in codes::hresults().chain(codes::update_hresults()) {
+        let (entry, (page, url)) = (known.entry, known.page());
+        let code = entry.code;
+        assert!(
+            !page.is_empty() && url.starts_with("https://") && !url.contains(' '),
+            "0x{code:08X}: {page} {url}"
+        );
+        let microsoft = ["https://learn.microsoft.com/", "https://github.com/microsoft/"];
+        assert!(microsoft.iter().any(|site| url.starts_with(site)), "0x{code:08X}: {url}");
+        assert!(known.source().ends_with(url) && known.source().contains(page), "{}", known.source());
+        assert!((10..=80).contains(&entry.title.chars().count()), "0x{code:08X}: {}", entry.title);
+        assert!(
+            !entry.title.ends_with('.') && entry.cause.ends_with(['.', ')']),
+            "0x{code:08X}: {}",
+            entry.cause
+        );
+        let failure = code >= 1 << 31;
+        assert_eq!(entry.remedies.is_empty(), !failure, "0x{code:08X}");
+        titles.entry(entry.title.as_str()).or_insert_with(Vec::new).push((code, entry.cause.as_str()));
+    }
+    for (title, of) in titles.iter().filter(|(_, of)| of.len() > 1) {
+        // Numbers of two layers for one fault, such as WinHTTP's and SChannel's.
+        assert!(of.len() <= 3, "{title}: {of:X?}");
+    }
+    assert!(codes::hresults().count() > 300);
+}
+
 /// The order of preference on Microsoft's page; its last resort is also last here.
 #[test]
 fn the_remedies_of_maps_come_in_the_pages_order() {
     let order = ["winhttp_proxy", "update_url", "ssl_options"];
     for code in [0x8007_0006, 0x8007_2F8F, 0x8007_2EFE, 0x8009_2013, 0x8007_2F19] {
-        let remedies = &ADVICE.hresult(code).unwrap().remedies;
+        let remedies = &codes::hresult(code).unwrap().entry.remedies;
         check_order(&format!("0x{code:08X}"), remedies, &order);
     }
     let unknown = ADVICE.failure(Phase::Tls, FailureReason::RevocationUnknown).unwrap();
@@ -182,16 +217,19 @@ fn check_order(of: &str, remedies: &[String], order: &[&str]) {
 fn codes_without_an_entry_have_their_familys_words() {
     for (code, title, in_cause) in [
         (0x8007_2F76, "0x80072F76 (WinHTTP's number 12150)", "malformed"),
-        (0x8007_2F86, "automatic proxy configuration", "PAC"),
+        (0x8007_2F90, "automatic proxy configuration", "PAC"),
         (0x8007_2F9C, "TLS and certificates", "inspection"),
         (0x8007_2EF1, "the program's own use of WinHTTP", "not the network"),
         (0x8007_2FFF, "WinHTTP or WinINet", "range"),
-        (0x8007_0002, "a general error of Windows", "error 2 of Windows"),
-        (0x8019_0197, "a status of HTTP", "HTTP status 407"),
-        (0x8024_402C, "Windows Update", "update"),
-        (0x8050_8020, "Microsoft Defender Antivirus itself", "few"),
-        (0x8009_0326, "TLS, certificates and trust", "handshake"),
-        (0x800B_010A, "TLS, certificates and trust", "handshake"),
+        (0x8007_0001, "a general error of Windows", "error 1 of Windows"),
+        (0x8019_0193, "a status of HTTP", "HTTP status 403"),
+        (0x8024_9001, "Windows Update", "update"),
+        (0x8024_4031, "talking to its server", "WSUS"),
+        (0x80D0_2011, "Delivery Optimization", "in parts"),
+        (0x8020_0014, "(BITS)", "transfer"),
+        (0x8050_8021, "Microsoft Defender Antivirus itself", "doesn't have this one"),
+        (0x8009_0321, "TLS, certificates and trust", "handshake"),
+        (0x800B_0005, "TLS, certificates and trust", "handshake"),
     ] {
         let advice = for_hresult(code).unwrap_or_else(|| panic!("0x{code:08X}"));
         assert!(advice.title.contains(title), "{advice:?}");
@@ -232,6 +270,7 @@ fn every_cause_of_unknown_revocation_has_words() {
         "out_of_scope",
         "unsupported",
         "expired",
+        "no_next_update",
         "not_yet_valid",
         "ocsp_unknown",
         "ocsp_error",

@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::catalog::Basis;
 use crate::observation::{FailureReason, Phase};
 
 /// `advice.yaml`.
@@ -15,10 +14,17 @@ pub(super) struct AdviceTexts {
     pub(super) remedies: BTreeMap<String, String>,
     /// Remedies with another text for the sample storage.
     pub(super) submission: BTreeMap<String, String>,
+    /// The remedies as one short action.
+    pub(super) actions: BTreeMap<String, String>,
+    /// Actions with another text for the sample storage.
+    pub(super) submission_actions: BTreeMap<String, String>,
+    /// Actions for endpoints that work with a fault, by the kind of their concern.
+    pub(super) concerns: BTreeMap<String, String>,
+    /// Actions for probes that get slow or flap, by phase.
+    pub(super) phases: BTreeMap<Phase, String>,
     pub(super) at_proxy: AtProxy,
     pub(super) other_host: OtherHost,
     pub(super) failures: Vec<FailureEntry>,
-    pub(super) hresults: Vec<HresultEntry>,
     pub(super) families: Vec<HresultFamily>,
     /// By value.
     pub(super) ssl_options: [String; 4],
@@ -88,20 +94,6 @@ pub(super) struct FailureEntry {
     pub(super) more: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HresultEntry {
-    pub(super) code: u32,
-    pub(super) http: Option<u16>,
-    pub(super) name: String,
-    pub(super) basis: Basis,
-    pub(super) title: String,
-    pub(super) cause: String,
-    pub(super) remedies: Vec<String>,
-    #[serde(default)]
-    pub(super) more: Vec<String>,
-}
-
 /// A family of HRESULTs without entries.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,10 +154,6 @@ impl AdviceTexts {
         let fits = |entry: &&FailureEntry| entry.reason == reason;
         let own = self.failures.iter().filter(fits).find(|entry| entry.phase == Some(phase));
         own.or_else(|| self.failures.iter().filter(fits).find(|entry| entry.phase.is_none()))
-    }
-
-    pub(super) fn hresult(&self, code: u32) -> Option<&HresultEntry> {
-        self.hresults.iter().find(|entry| entry.code == code)
     }
 
     pub(super) fn family(&self, code: u32) -> Option<&HresultFamily> {

@@ -1,5 +1,6 @@
 //! Startup and shutdown: configuration → plan → engine → state → web. `reload.rs` handles reloads.
 
+mod config_check;
 mod reload;
 mod supervisor;
 pub mod systemd;
@@ -12,10 +13,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
+use crate::commands::check::{Selection, SelectionError};
 use crate::config::{self, Config, ConfigProblems, Environment, InstalledFrom};
 use crate::engine::on_demand::{OnDemand, OnDemandContext};
 use crate::engine::reload_requests::{ReloadRequest, Reloads};
 use crate::engine::{self, EngineTasks, LivenessProbe, ProbeSetup};
+use crate::event::Event;
 use crate::host::download::{self, DownloadOutcome, DownloadRefused};
 use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
@@ -25,8 +28,9 @@ use crate::state::persist::StateFile;
 use crate::state::{self, Snapshot, persist};
 use crate::task::{self, Task, TaskDied};
 use crate::tls::{Roots, RootsError};
-use crate::web::{self, App, Server, TelemetryPath};
+use crate::web::{self, App, Server, WebPaths};
 use crate::{catalog, exit};
+pub use config_check::{CheckedConfig, check_config};
 use reload::{ReloadChannels, Reloader};
 pub use supervisor::{Supervisor, Tasks};
 use systemd::Notification;
@@ -52,6 +56,9 @@ pub enum StartError {
     /// The TLS libraries can't be initialized.
     #[error(transparent)]
     Prober(#[from] ProberError),
+    /// The configuration doesn't have what was selected.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
     /// `signatures.installed` requires another operating system.
     #[error(transparent)]
     Host(#[from] WrongSystem),
@@ -105,13 +112,30 @@ impl Lifecycle {
 /// # Errors
 /// If the configuration is invalid: the error lists every problem.
 pub fn set_up(file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
-    set_up_after(None, file, clock)
+    set_up_after(None, file, &Selection::default(), clock)
+}
+
+/// The same for a part of the plan.
+///
+/// # Errors
+/// If the configuration is invalid, or doesn't have what is selected.
+pub fn set_up_selected(
+    file: Option<&Path>,
+    selection: &Selection,
+    clock: Clock,
+) -> Result<Setup, StartError> {
+    set_up_after(None, file, selection, clock)
 }
 
 /// The same for a reload: unchanged routes keep their context and caches.
-fn set_up_after(before: Option<&Prober>, file: Option<&Path>, clock: Clock) -> Result<Setup, StartError> {
+fn set_up_after(
+    before: Option<&Prober>,
+    file: Option<&Path>,
+    selection: &Selection,
+    clock: Clock,
+) -> Result<Setup, StartError> {
     let Loaded { config, plan } = load(file)?;
-    let plan = Arc::new(plan);
+    let plan = Arc::new(selection.apply(plan)?);
     let roots = Roots::load(&catalog::embedded().microsoft_roots, &config.tls)?;
     let prober = Arc::new(Prober::after(before, Arc::clone(&plan), &config, &roots, clock)?);
     let host = host::open(config.signatures.installed)?;
@@ -153,7 +177,10 @@ pub fn load(file: Option<&Path>) -> Result<Loaded, ConfigProblems> {
         ));
     }
     let name = file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());
-    let plan = plan::plan_for(catalog::embedded(), &config, &name)?;
+    let plan = plan::plan_for(catalog::embedded(), &config, &name).map_err(|problems| match file {
+        Some(file) => config::placed(problems, file),
+        None => problems,
+    })?;
     Ok(Loaded { config, plan })
 }
 
@@ -172,12 +199,12 @@ pub fn plan_size(plan: &Plan) -> String {
 pub async fn run(
     setup: Setup,
     server: Server,
-    path: TelemetryPath,
+    paths: WebPaths,
     lifecycle: Lifecycle,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), TaskDied> {
     let Lifecycle { mut supervisor, reloads, reload_requests, over_http } = lifecycle;
-    start(setup, server, path, supervisor.tasks(), over_http.then_some(reloads), reload_requests).await;
+    start(setup, server, paths, supervisor.tasks(), over_http.then_some(reloads), reload_requests).await;
     systemd::announce(Notification::Ready).await;
     let died = tokio::select! {
         () = shutdown => None,
@@ -199,7 +226,7 @@ pub async fn run(
 async fn start(
     setup: Setup,
     server: Server,
-    path: TelemetryPath,
+    paths: WebPaths,
     tasks: &Tasks,
     reloads: Option<Reloads>,
     reload_requests: mpsc::Receiver<ReloadRequest>,
@@ -222,10 +249,11 @@ async fn start(
     let app = App {
         snapshot: snapshot.clone(),
         build: BuildInfo::current(),
-        telemetry_path: path,
+        paths,
         clock,
         reloads,
         on_demand: Some(OnDemand::new(current_context, clock)),
+        access: Some(server.access().clone()),
         liveness: Some(liveness.clone()),
     };
 
@@ -281,12 +309,14 @@ pub async fn download_test(setup: Setup) -> Result<DownloadOutcome, DownloadRefu
     download::run(&test.url, &prober.fetcher(route), host.as_mut(), clock).await
 }
 
-/// Probes every target once.
-pub async fn check_once(setup: Setup) -> Snapshot {
+/// Probes every target once. Calls `happened` with each event before it is applied.
+pub async fn check_once(setup: Setup, happened: impl Fn(&Event)) -> Snapshot {
     let Setup { plan, prober, concurrency, clock, .. } = setup;
     let mut snapshot = Snapshot::new(Arc::clone(&plan), clock.now());
-    for event in engine::probe_once(&plan, prober, clock, concurrency, None).await {
+    engine::probe_each(&plan, prober, clock, concurrency, None, |event| {
+        happened(&event);
         snapshot.apply(event);
-    }
+    })
+    .await;
     snapshot
 }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
 use super::systemd::Notification;
-use super::{Setup, Tasks, plan_size, set_up_after, systemd};
+use super::{Selection, Setup, Tasks, plan_size, set_up_after, systemd};
 use crate::clock::Clock;
 use crate::config::InstalledFrom;
 use crate::engine;
@@ -85,7 +85,10 @@ impl Reloader {
     async fn reload(&mut self) -> ReloadOutcome {
         let (prober, file, clock) = (Arc::clone(&self.prober), self.file.clone(), self.clock);
         // Reads files and the registry: not on the runtime's threads.
-        let loaded = spawn_blocking(move || set_up_after(Some(&prober), file.as_deref(), clock)).await;
+        let loaded = spawn_blocking(move || {
+            set_up_after(Some(&prober), file.as_deref(), &Selection::default(), clock)
+        })
+        .await;
         let setup = match loaded {
             Ok(Ok(setup)) => setup,
             Ok(Err(problems)) => return Err(self.reject(problems.to_string()).await),

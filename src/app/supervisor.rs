@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,7 +125,10 @@ impl Tasks {
         let (stop, died) = (self.stop.clone(), self.died.clone());
         let alive = Alive::new(task, Arc::clone(&self.alive));
         let supervised = async move {
-            let ended = AssertUnwindSafe(task.run(or_fault(task, work))).catch_unwind().await;
+            let mut work = pin!(work);
+            // Only borrowed: what `work` holds is dropped after its death is reported. Otherwise a task at the other
+            // end of its channel could return and be blamed first.
+            let ended = AssertUnwindSafe(task.run(or_fault(task, work.as_mut()))).catch_unwind().await;
             drop(alive);
             let how = match ended {
                 Err(_) => TaskEnd::Panicked,

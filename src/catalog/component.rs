@@ -30,6 +30,25 @@ string_enum! {
     }
 }
 
+impl Component {
+    /// The service's name for people.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Maps => "Cloud protection (MAPS)",
+            Self::Update => "Microsoft Update",
+            Self::Adl => "Alternate download location",
+            Self::Submission => "Sample submission",
+            Self::Crl => "Revocation lists",
+            Self::Diagnostics => "Diagnostic data",
+            Self::Streamlined => "Streamlined domains",
+            Self::Mde => "Defender for Endpoint commands",
+            Self::Usgov => "US government clouds",
+            Self::PkiExtended => "Further certificate hosts",
+        }
+    }
+}
+
 /// A service of Defender: its purpose, and the needs that endpoints must serve for it to work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ComponentSpec {

@@ -16,5 +16,5 @@ pub use types::{
     BlockPage, BodyKind, Catalog, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot,
     Method, Trust,
 };
-pub use updates::{DownloadTest, SourceSpec, UpdateSource, VersionFeed};
+pub use updates::{DownloadTest, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed};
 pub use url::{ProbeUrl, Scheme, UrlError};

@@ -18,6 +18,25 @@ string_enum! {
     }
 }
 
+string_enum! {
+    /// Where this machine's Defender fetched an update from, by its own log. The words are those of [`UpdateSource`] where it
+    /// has the source.
+    UpdateOrigin {
+        /// The company's own server (`InternalDefinitionUpdateServer`): WSUS or Configuration Manager.
+        InternalServer = "internal_server",
+        /// Microsoft Update (`MicrosoftUpdateServer`).
+        MicrosoftUpdate = "microsoft_update",
+        /// The alternate download location (`MMPC`).
+        Adl = "adl",
+        /// A file share (`FileShares`).
+        FileShare = "file_share",
+        /// The folder for updates on this machine, from which an installer takes them.
+        UpdateFolder = "update_folder",
+        /// Another source, or one that the log names in an unknown way.
+        Unknown = "unknown",
+    }
+}
+
 /// The needs that endpoints must serve for a source to work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,6 @@
 //! `check --download-test`: prints the result of the test, with an exit code.
 
-use super::wrap::{sentence, wrap};
+use super::wrap::{sentence, wrap_to};
 use crate::host::download::{DownloadOutcome, Sign};
 
 /// 0: Defender blocked the program; 1: inconclusive; 2: it didn't.
@@ -13,9 +13,9 @@ pub const fn exit_code(outcome: &DownloadOutcome) -> u8 {
     }
 }
 
-/// The result as text.
+/// The result as text of at most `width` columns.
 #[must_use]
-pub fn render(outcome: &DownloadOutcome) -> String {
+pub fn render(outcome: &DownloadOutcome, width: usize) -> String {
     let (title, more) = match outcome {
         DownloadOutcome::Stopped(signs) => {
             let signs: Vec<_> = signs.iter().map(|sign: &Sign| sign.as_str()).collect();
@@ -36,7 +36,7 @@ pub fn render(outcome: &DownloadOutcome) -> String {
             ("Inconclusive: the test can't tell whether Defender works.", sentence(&why.to_string()))
         }
     };
-    format!("{title}\n{}", wrap(&more, "  ", "  "))
+    format!("{title}\n{}", wrap_to(width, &more, "  ", "  "))
 }
 
 #[cfg(test)]
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn every_outcome_has_words_and_a_code() {
         let check = |outcome: DownloadOutcome, code, words: &[&str]| {
-            let text = render(&outcome).replace("\n  ", " ");
+            let text = render(&outcome, 80).replace("\n  ", " ");
             assert!(words.iter().all(|word| text.contains(word)) && text.ends_with('\n'), "{text}");
             assert_eq!(exit_code(&outcome), code);
         };

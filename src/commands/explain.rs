@@ -24,7 +24,7 @@ pub fn render(code: &str) -> Result<String, UnknownCode> {
         // MAPS verdicts have no phase; clients fail during TLS.
         Code::Reason(reason) => text(&format!("{reason}: "), &advice::for_failure(Phase::Tls, reason)),
         Code::Revocation(cause) => cause_text(cause),
-        Code::Hresult(code) => advice::for_hresult(code).map_or_else(String::new, |advice| text("", &advice)),
+        Code::Hresult(code) => hresult_text(code),
         Code::Topic(topic) => topic_text(topic),
     })
 }
@@ -53,10 +53,20 @@ pub fn list() -> String {
     text.push_str(
         "\nHRESULTs, in hexadecimal or as exit code, WinHTTP's numbers, or the line that has one in it\n",
     );
-    for (code, title) in advice::hresults() {
-        let _ = writeln!(text, "  0x{code:08X}  {title}");
+    for (heading, codes) in advice::hresults() {
+        let _ = writeln!(text, "  {heading}");
+        for (code, title) in codes {
+            let _ = writeln!(text, "    0x{code:08X}  {title}");
+        }
     }
     text
+}
+
+/// The meaning of an HRESULT, and in an update, if that differs.
+fn hresult_text(code: u32) -> String {
+    let general = advice::for_hresult(code).map(|advice| text("", &advice));
+    let update = advice::in_update(code).map(|advice| text("In an update (event 2001): ", &advice));
+    general.into_iter().chain(update).collect::<Vec<_>>().join("\n\n")
 }
 
 fn text(prefix: &str, advice: &Advice) -> String {

@@ -24,6 +24,11 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
             ),
             ("4", "The output can't be written, for example because the disk is full."),
             ("5", "A bug in the exporter: a task died; the log names it. A restart helps."),
+            (
+                "6",
+                "The machine prevents the start for now: the port is in use, the address isn't assigned yet, the name to \
+                 listen on doesn't resolve yet, or no thread can be started. A later restart may help.",
+            ),
         ],
     ),
     (
@@ -35,6 +40,11 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
                  the status line and the watchdog.",
             ),
             ("HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "Used only by routes with `from_environment: true`."),
+            ("COLUMNS", "The width of the text of check and catalog, instead of the terminal's."),
+            (
+                "NO_COLOR, CLICOLOR, CLICOLOR_FORCE",
+                "Whether that text has colours; by default on a terminal only.",
+            ),
         ],
     ),
 ];
@@ -73,7 +83,9 @@ fn subcommand(command: &clap::Command) -> io::Result<String> {
     let mut page = Vec::new();
     roff.to_writer(&mut page)?;
     if command.get_arguments().next().is_some() {
-        Man::new(command.clone().disable_help_flag(true)).render_options_section(&mut page)?;
+        // Groups of flags would be sections of the page.
+        let command = command.clone().mut_args(|arg| arg.help_heading(None::<&'static str>));
+        Man::new(command.disable_help_flag(true)).render_options_section(&mut page)?;
     }
     // The command has its own heading already.
     Ok(String::from_utf8_lossy(&page).replace(".SH OPTIONS\n", ""))
@@ -93,18 +105,39 @@ fn more(heading: &str, terms: &[(&str, &str)]) -> Roff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit;
 
     #[test]
     fn the_page_has_every_flag_and_command() {
         let word = |name: &'static str| clap::Arg::new(name).long(name).help("Its help");
-        let inner = clap::Command::new("inner").about("What it does").arg(word("own"));
-        let command = clap::Command::new("outer").arg(word("flag")).subcommand(inner);
+        let inner =
+            clap::Command::new("inner").about("What it does").arg(word("own").help_heading("Inner group"));
+        let command =
+            clap::Command::new("outer").arg(word("flag").help_heading("Outer group")).subcommand(inner);
         let page = render(&command).expect("memory can be written");
-        for expected in
-            [".TH outer 1", "\\-\\-flag", ".SS inner\n", "What it does", "\\-\\-own", ".SH \"EXIT STATUS\""]
-        {
+        for expected in [
+            ".SH \"OUTER GROUP\"",
+            ".TH outer 1",
+            "\\-\\-flag",
+            ".SS inner\n",
+            "What it does",
+            "\\-\\-own",
+            ".SH \"EXIT STATUS\"",
+        ] {
             assert!(page.contains(expected), "{expected}: {page}");
         }
         assert_eq!(page.matches(".SH OPTIONS").count(), 1, "{page}");
+        assert!(!page.contains("INNER GROUP"), "{page}");
+    }
+
+    /// README.md lists the same codes.
+    #[test]
+    fn every_exit_code_is_described() {
+        let (_, statuses) = MORE.iter().find(|(heading, _)| *heading == "EXIT STATUS").expect("the section");
+        let readme = include_str!("../../README.md");
+        for code in [exit::USAGE, exit::OUTPUT, exit::FAULT, exit::NOT_NOW] {
+            assert!(statuses.iter().any(|(term, _)| *term == code.to_string()), "{code}");
+            assert!(readme.contains(&format!("| {code} | ")), "{code}");
+        }
     }
 }

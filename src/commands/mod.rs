@@ -1,9 +1,12 @@
-//! The commands other than running the exporter. Each renders data as text, and prints nothing itself.
+//! The commands other than running the exporter. Each renders data as text, and prints nothing itself but the progress
+//! of `check`.
 
 pub mod completions;
 pub mod healthcheck;
 
 mod wrap;
+
+pub mod terminal;
 
 pub mod baseline;
 pub mod catalog;

@@ -1,8 +1,10 @@
 //! Wraps text into the lines of a terminal.
 
-use textwrap::{Options, WordSplitter};
+use textwrap::{Options, WordSeparator, WordSplitter};
 
-/// The maximum width of a line.
+use crate::text::is_harmless;
+
+/// The maximum width of a line: longer ones are hard to read.
 pub(super) const WIDTH: usize = 100;
 
 /// Wraps a paragraph of `topics.yaml`: list items with a hanging indent, code unchanged, other text filled.
@@ -16,13 +18,21 @@ pub(super) fn wrap_paragraph(paragraph: &str) -> String {
     wrap(paragraph, "", "")
 }
 
-/// Wraps text to [`WIDTH`] columns. A word longer than a line stays whole, so that a URL can be copied.
+/// Wraps text to [`WIDTH`] columns.
 pub(super) fn wrap(text: &str, first: &str, indent: &str) -> String {
+    wrap_to(WIDTH, text, first, indent)
+}
+
+/// Wraps text to `width` columns, at most [`WIDTH`]. A word longer than a line stays whole, so that a URL can be copied.
+/// Invisible characters become spaces.
+pub(super) fn wrap_to(width: usize, text: &str, first: &str, indent: &str) -> String {
+    let text: String = text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect();
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let options = Options::new(WIDTH)
+    let options = Options::new(width.min(WIDTH))
         .initial_indent(first)
         .subsequent_indent(indent)
         .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation);
     let wrapped = textwrap::fill(&words, options);
     wrapped.trim_end().to_owned() + "\n"

@@ -16,6 +16,7 @@ mod host;
 mod load;
 mod machine;
 mod no_proxy;
+mod places;
 mod problem;
 mod proxy_url;
 pub mod resolv_conf;
@@ -43,12 +44,12 @@ use crate::catalog::{
 use crate::string_enum::string_enum;
 
 pub use environment::Environment;
-pub use load::load;
 pub(crate) use load::read_capped;
+pub use load::{load, placed};
 pub use machine::{MachineProxies, MdatpProxy, PolicyProxies};
 pub use no_proxy::NoProxy;
 pub use parser::parse;
-pub use problem::{ConfigProblem, ConfigProblems};
+pub use problem::{ConfigProblem, ConfigProblems, Place};
 pub use route::{
     Credentials, PacConfig, PacSource, PolicyConfig, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via,
 };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::places::placed_in;
 use super::reader::{Mapping, Node, ProblemCollector, document, key};
 use super::values::{INTERVAL, TIMEOUT, connect_to, format_duration, host_port};
 use super::{
@@ -28,13 +29,15 @@ pub fn parse(
 ) -> Result<Config, ConfigProblems> {
     let report = ProblemCollector::new(file_name);
     let root = document(text, &report).and_then(Node::mapping);
+    let sets = |key| root.as_ref().is_some_and(|root| root.has(key));
+    let by_default = Defaults { interval: !sets("interval"), timeout: !sets("timeout") };
     let config = root.map(|root| read(root, base_dir, environment));
     match config {
         Some(config) if report.is_empty() => {
-            check_whole(&config, &report);
-            if report.is_empty() { Ok(config) } else { Err(report.finish()) }
+            check_whole(&config, by_default, &report);
+            if report.is_empty() { Ok(config) } else { Err(placed_in(report.finish(), text)) }
         }
-        _ => Err(report.finish()),
+        _ => Err(placed_in(report.finish(), text)),
     }
 }
 
@@ -72,11 +75,26 @@ fn read(mut root: Mapping<'_>, base_dir: &Path, environment: &Environment) -> Co
     config
 }
 
+/// Which settings the file leaves at their default.
+#[derive(Clone, Copy)]
+struct Defaults {
+    interval: bool,
+    timeout: bool,
+}
+
 /// Checks values in combination, once each of them is valid.
-fn check_whole(config: &Config, report: &ProblemCollector<'_>) {
+fn check_whole(config: &Config, by_default: Defaults, report: &ProblemCollector<'_>) {
     if config.timeout >= config.interval {
         let (timeout, interval) = (format_duration(config.timeout), format_duration(config.interval));
-        report.add("timeout".to_owned(), format!("{timeout} must be shorter than the interval, {interval}"));
+        // Reported at a key that the file has.
+        if by_default.timeout {
+            let problem = format!("{interval} must be longer than the timeout, {timeout} by default");
+            report.add("interval".to_owned(), problem);
+        } else {
+            let default = if by_default.interval { " by default" } else { "" };
+            let problem = format!("{timeout} must be shorter than the interval, {interval}{default}");
+            report.add("timeout".to_owned(), problem);
+        }
     }
     for (component, settings) in &config.components {
         if components::is_unlisted(*component, &config.groups) && settings.enabled == Some(true) {

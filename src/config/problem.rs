@@ -12,8 +12,10 @@ const MAX_PROBLEM: usize = 1900;
 pub struct ConfigProblem {
     /// The file, as given on the command line.
     pub file: String,
-    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; line and column for a YAML syntax
-    /// error; empty for the whole file.
+    /// Where in the file. `None` for the file as a whole.
+    pub place: Option<Place>,
+    /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; empty for a syntax error and for the whole
+    /// file.
     pub key: String,
     /// The value, the limit it violates, and what is accepted.
     pub problem: String,
@@ -22,13 +24,37 @@ pub struct ConfigProblem {
 impl ConfigProblem {
     /// A problem on one line: libraries quote values in full, including line breaks.
     pub(crate) fn new(file: &str, key: String, problem: String) -> Self {
-        Self { file: file.to_owned(), key, problem: line(problem) }
+        Self { file: file.to_owned(), place: None, key, problem: line(problem) }
+    }
+
+    /// A problem at a place.
+    pub(super) fn at(file: &str, place: Option<Place>, problem: String) -> Self {
+        Self { place, ..Self::new(file, String::new(), problem) }
+    }
+}
+
+/// A place in a file, counted from 1. Columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
     }
 }
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.file)?;
+        // As compilers write it, so that editors find it.
+        match self.place {
+            Some(place) => write!(f, "{}:{place}: ", self.file)?,
+            None => write!(f, "{}: ", self.file)?,
+        }
         if !self.key.is_empty() {
             write!(f, "{}: ", self.key)?;
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use serde_saphyr::{MessageFormatter, SnippetMode, UserMessageFormatter};
 
 use super::values::{DurationLimits, duration, nearest, quoted};
-use super::{ConfigProblem, ConfigProblems};
+use super::{ConfigProblem, ConfigProblems, Place};
 
 /// The maximum size of the configuration file, in bytes.
 pub(super) const MAX_BYTES: u64 = 1024 * 1024;
@@ -31,6 +31,10 @@ impl<'a> ProblemCollector<'a> {
         self.problems.borrow_mut().push(ConfigProblem::new(self.file, key, problem));
     }
 
+    fn add_at(&self, place: Option<Place>, problem: String) {
+        self.problems.borrow_mut().push(ConfigProblem::at(self.file, place, problem));
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.problems.borrow().is_empty()
     }
@@ -51,7 +55,7 @@ pub(super) fn document<'a>(text: &str, report: &'a ProblemCollector<'a>) -> Opti
         Ok(value) => Some(Node::root(value, report)),
         Err(error) => {
             let (place, problem) = describe(&error);
-            report.add(place, problem);
+            report.add_at(place, problem);
             None
         }
     }
@@ -59,7 +63,7 @@ pub(super) fn document<'a>(text: &str, report: &'a ProblemCollector<'a>) -> Opti
 
 /// Duplicate keys are rejected by default. Only YAML 1.2 booleans and plain decimals are inferred, so that `no` or
 /// `0755` remain strings; the expansion of aliases is limited.
-fn yaml_options() -> serde_saphyr::Options {
+pub(super) fn yaml_options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: 32, max_events: 200_000 },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 100_000 },
@@ -71,15 +75,17 @@ fn yaml_options() -> serde_saphyr::Options {
     }
 }
 
-/// Line and column of a syntax error, and its message on one line.
-fn describe(error: &serde_saphyr::Error) -> (String, String) {
+/// The place of a syntax error, and its message on one line.
+fn describe(error: &serde_saphyr::Error) -> (Option<Place>, String) {
     let formatter: &dyn MessageFormatter = &UserMessageFormatter;
     let rendered = error.render_with_options(
         serde_saphyr::render_options! { formatter: formatter, snippets: SnippetMode::Off },
     );
-    let place =
-        error.location().map(|at| format!("line {}, column {}", at.line(), at.column())).unwrap_or_default();
-    let message = rendered.replace(&format!(" at {place}"), "");
+    let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
+    let message = match place {
+        Some(Place { line, column }) => rendered.replace(&format!(" at line {line}, column {column}"), ""),
+        None => rendered,
+    };
     let first_line = message.lines().next().unwrap_or_default();
     let problem = match error.without_snippet() {
         serde_saphyr::Error::MultipleDocuments { .. } => "more than one YAML document".to_owned(),
@@ -266,6 +272,21 @@ impl<'a> Mapping<'a> {
         Some(Node { value, path: join(&self.path, key), report: self.report })
     }
 
+    /// Reads a key, if it exists and isn't null.
+    pub(super) fn take_set(&mut self, key: &'static str) -> Option<Node<'a>> {
+        self.take(key).filter(|node| !node.value.is_null())
+    }
+
+    /// Whether a key exists that isn't null, and hasn't been read.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether it has no keys.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Reads a required key.
     pub(super) fn require(&mut self, key: &'static str) -> Option<Node<'a>> {
         let node = self.take(key);
@@ -302,7 +323,7 @@ pub(super) fn key<T>(node: &Node<'_>, text: &str, read: fn(&str) -> Result<T, St
 }
 
 /// The path of a key below `path`; keys other than plain words are quoted.
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     match (path.is_empty(), plain) {
         (true, true) => key.to_owned(),

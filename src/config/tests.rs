@@ -199,7 +199,7 @@ fn settings_of_another_system_are_refused() {
     ] {
         let text = format!("routes: [{{ name: machine, {key}: true }}]");
         let problems = parse("f", &text, Path::new(""), &Environment::default()).unwrap_err().to_string();
-        assert_eq!(problems, format!("f: routes[0].{key}: {problem}"));
+        assert_eq!(problems, format!("f:1:27: routes[0].{key}: {problem}"));
     }
 }
 
@@ -263,7 +263,7 @@ fn long_and_invisible_text_is_cut_and_escaped() {
     let text = format!("geos: [\"\u{202e}{}\"]", "x".repeat(500));
     let problems = parse("f", &text, Path::new(""), &Environment::default()).unwrap_err().to_string();
     let expected =
-        format!("f: geos[0]: \"\\u{{202e}}{}\"… is not one of us, eu, uk, au, ch, in", "x".repeat(79));
+        format!("f:1:8: geos[0]: \"\\u{{202e}}{}\"… is not one of us, eu, uk, au, ch, in", "x".repeat(79));
     assert_eq!(problems, expected);
 }
 

@@ -82,7 +82,12 @@ impl<F: Fetch> FeedPoller<F> {
     }
 
     async fn fetch(&self, url: &ProbeUrl, timeout: Duration) -> Result<Published, Failure> {
-        let request = FetchRequest { secure: true, ..FetchRequest::get(url, MAX_FEED as u64, timeout) };
+        // An incomplete feed is not well-formed.
+        let request = FetchRequest {
+            secure: true,
+            unclean_close: true,
+            ..FetchRequest::get(url, MAX_FEED as u64, timeout)
+        };
         match self.fetcher.fetch(request).await? {
             Fetched::Body { bytes, .. } => Ok(signatures::parse(&bytes)?),
             Fetched::NotModified => {

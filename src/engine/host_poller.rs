@@ -5,8 +5,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::catalog::UpdateOrigin;
 use crate::clock::Clock;
 use crate::event::Event;
+use crate::host::events::{UpdateFailure, UpdateStage};
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
 use crate::host::{Host, HostFacts};
 
@@ -49,6 +51,9 @@ fn log_changes(before: Option<&HostFacts>, now: &HostFacts) {
             tracing::warn!(%source, %reason, detail = problem.detail, "failed to query this machine's Defender");
         }
     }
+    if let Some(before) = before {
+        log_failures(before, now);
+    }
     let previous = before.and_then(validation).map(|validation| validation.outcome);
     let Some(current) = validation(now).filter(|validation| previous != Some(validation.outcome)) else {
         return;
@@ -65,6 +70,34 @@ fn log_changes(before: Option<&HostFacts>, now: &HostFacts) {
             tracing::warn!(hresult, cause, remedy, output = current.text, "MpCmdRun: MAPS unreachable");
         }
         ValidationOutcome::Unknown => {} // logged as a problem above
+    }
+}
+
+/// The updates that failed since the last reading. Those before the first one are old news.
+fn log_failures(before: &HostFacts, now: &HostFacts) {
+    let failures = |facts: &'_ HostFacts| {
+        let events = facts.windows.as_ref().and_then(|windows| windows.events.clone());
+        events.map(|log| log.failures.into_values().collect::<Vec<_>>())
+    };
+    let Some(known) = failures(before) else { return };
+    for failure in failures(now).unwrap_or_default().iter().filter(|failure| !known.contains(failure)) {
+        let UpdateFailure { kind, origin, stage, path, version, .. } = failure;
+        let hresult = failure.hresult.map(|hresult| format!("0x{hresult:08X}"));
+        let (cause, remedy) = (failure.title(), Some(failure.action()).filter(|action| !action.is_empty()));
+        let (source, stage) = (origin.map(UpdateOrigin::as_str), stage.map(UpdateStage::as_str));
+        let meaning = kind.meaning();
+        tracing::warn!(
+            event = kind.as_str(),
+            meaning,
+            hresult,
+            source,
+            stage,
+            path,
+            version,
+            cause,
+            remedy,
+            "failure in this machine's Defender log"
+        );
     }
 }
 

@@ -153,16 +153,29 @@ pub async fn probe_once(
     concurrency: usize,
     until: Option<Instant>,
 ) -> Vec<Event> {
+    let mut events = Vec::with_capacity(plan.targets.len());
+    probe_each(plan, prober, clock, concurrency, until, |event| events.push(event)).await;
+    events
+}
+
+/// Like [`probe_once`]; passes on each event as soon as it happens.
+pub async fn probe_each(
+    plan: &Plan,
+    prober: Arc<Prober>,
+    clock: Clock,
+    concurrency: usize,
+    until: Option<Instant>,
+    mut happened: impl FnMut(Event),
+) {
     let mut pool = WorkerPool::new(prober, clock, concurrency, None);
     (0..plan.targets.len()).for_each(|n| pool.add(TargetId(n)));
-    let mut events = Vec::with_capacity(plan.targets.len());
     loop {
         tokio::select! {
             event = pool.next() => match event {
-                Some(completed) => events.push(completed.event(plan)),
-                None => return events,
+                Some(completed) => happened(completed.event(plan)),
+                None => return,
             },
-            () = wait_until(until), if pool.is_idle() => return events,
+            () = wait_until(until), if pool.is_idle() => return,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use super::stall_detector::StallDetector;
@@ -186,7 +187,8 @@ impl WorkerPool {
         }
     }
 
-    /// Checks the revocation of the chains that a probe was presented, one per hop.
+    /// Checks the revocation of the chains that a probe was presented, one per hop: side by side, so that the lists of
+    /// all hops take one timeout together.
     fn check_revocation(&mut self, observation: &Observation) {
         if !self.prober.checks_revocation() {
             return;
@@ -197,9 +199,11 @@ impl WorkerPool {
         }
         let (target, prober) = (observation.target, Arc::clone(&self.prober));
         let task = self.checks.spawn(Task::RevocationCheck.run(async move {
+            let checks = paths.iter().map(|path| prober.check_revocation(target, path));
+            let checked = join_all(checks).await;
             let (mut chains, mut crls) = (Vec::with_capacity(paths.len()), Vec::new());
-            for path in paths {
-                let (report, lists) = prober.check_revocation(target, &path).await?;
+            for (path, checked) in paths.into_iter().zip(checked) {
+                let (report, lists) = checked?;
                 chains.push(PathReport { path, report });
                 crls.extend(lists);
             }

@@ -161,7 +161,9 @@ pub async fn run(
 
 /// Downloads and unpacks the program.
 async fn fetch(url: &ProbeUrl, fetcher: &impl Fetch) -> Result<Vec<u8>, Unclear> {
-    let wanted = FetchRequest { secure: true, ..FetchRequest::get(url, MAX_BYTES, TIMEOUT) };
+    // An archive ends with its directory.
+    let get = FetchRequest::get(url, MAX_BYTES, TIMEOUT);
+    let wanted = FetchRequest { secure: true, unclean_close: true, ..get };
     let archive = match fetcher.fetch(wanted).await.map_err(Unclear::Unfetched)? {
         Fetched::Body { bytes, .. } => bytes,
         Fetched::NotModified => return Err(ArchiveError::NotZip.into()), // unreachable: no validators were sent

@@ -1,6 +1,5 @@
 //! Events of Defender's log `Microsoft-Windows-Windows Defender/Operational`: the relevant events, the arguments and
-//! output of `wevtutil.exe`, and the counts of each kind. Pure; `windows.rs` runs the program.
-//!
+//! output of `wevtutil.exe`, the counts of each kind, and the last failures (`failure.rs`). Pure; `windows.rs` runs the program.
 //!
 //! The events are documented on Microsoft's page "Review event logs and error codes to troubleshoot issues with
 //! Microsoft Defender Antivirus", the elements in the Windows event schema.
@@ -12,11 +11,15 @@ use serde::Deserialize;
 
 use super::{HostProblem, Reason, Source, decode};
 use crate::advice;
+use crate::catalog::UpdateOrigin;
 use crate::string_enum::string_enum;
 use crate::text::clean;
 
+mod failure;
 #[cfg(test)]
 mod tests;
+
+pub use failure::{UpdateFailure, UpdateStage};
 
 /// The name of the log.
 pub const LOG: &str = "Microsoft-Windows-Windows Defender/Operational";
@@ -36,6 +39,12 @@ string_enum! {
         SignaturesUpdated = "2000",
         /// An update of the signatures failed.
         UpdateFailed = "2001",
+        /// An update of the engine failed.
+        EngineUpdateFailed = "2003",
+        /// New signatures could not be loaded, and Defender went back to older ones.
+        SignaturesReverted = "2004",
+        /// An update of the platform failed.
+        PlatformUpdateFailed = "2006",
         /// A signature was received from the cloud, so the connection works.
         DynamicSignature = "2010",
         /// The dynamic signature service failed.
@@ -53,9 +62,35 @@ impl EventKind {
             Self::Detected => "malware detected",
             Self::SignaturesUpdated => "signatures updated",
             Self::UpdateFailed => "update of the signatures failed",
+            Self::EngineUpdateFailed => "update of the engine failed",
+            Self::SignaturesReverted => "new signatures could not be loaded",
+            Self::PlatformUpdateFailed => "update of the platform failed",
             Self::DynamicSignature => "signature received from the cloud",
             Self::DynamicSignatureFailed => "signatures from the cloud failed",
             Self::CloudDownloadFailed => "download from the cloud failed",
+        }
+    }
+
+    /// Whether it is about a request to the cloud.
+    #[must_use]
+    pub const fn is_of_cloud(self) -> bool {
+        matches!(self, Self::DynamicSignature | Self::DynamicSignatureFailed | Self::CloudDownloadFailed)
+    }
+
+    /// The number of events of this kind to read when the exporter starts: the last one, and of updates that failed the last
+    /// attempts, each of which can be of another source.
+    #[must_use]
+    pub const fn recalled(self) -> usize {
+        if matches!(self, Self::UpdateFailed) { 10 } else { 1 }
+    }
+
+    /// The kind of event that tells that the same has succeeded. Returns `None` if there is none.
+    #[must_use]
+    pub const fn success(self) -> Option<Self> {
+        match self {
+            Self::UpdateFailed | Self::SignaturesReverted => Some(Self::SignaturesUpdated),
+            Self::DynamicSignatureFailed => Some(Self::DynamicSignature),
+            _ => None,
         }
     }
 }
@@ -77,9 +112,19 @@ impl LoggedEvent {
     /// The HRESULT among its values.
     #[must_use]
     pub fn hresult(&self) -> Option<u32> {
-        let code = self.data.iter().find(|(name, _)| name.eq_ignore_ascii_case("error code"));
-        code.and_then(|(_, value)| advice::hresult_in(value))
+        advice::hresult_in(self.value("errorcode")?)
     }
+
+    /// A value by its name in lower case without spaces. Returns `None` if it is empty.
+    fn value(&self, name: &str) -> Option<&str> {
+        let named = self.data.iter().filter(|(own, _)| compact(own) == name);
+        named.map(|(_, value)| value.as_str()).find(|value| !value.is_empty())
+    }
+}
+
+/// In lower case, without spaces: neither is the same in all versions of Windows.
+fn compact(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// The output isn't valid event XML.
@@ -211,6 +256,8 @@ pub struct EventTally {
 pub struct EventLog {
     /// By kind.
     pub tallies: BTreeMap<EventKind, EventTally>,
+    /// The last failure of each kind and source.
+    pub failures: BTreeMap<(EventKind, Option<UpdateOrigin>), UpdateFailure>,
     /// The record number of the newest event read.
     record: u64,
 }
@@ -218,7 +265,7 @@ pub struct EventLog {
 impl Default for EventLog {
     fn default() -> Self {
         let tallies = EventKind::ALL.iter().map(|kind| (*kind, EventTally::default())).collect();
-        Self { tallies, record: 0 }
+        Self { tallies, failures: BTreeMap::new(), record: 0 }
     }
 }
 
@@ -239,7 +286,24 @@ impl EventLog {
             tally.total += each;
             tally.last = tally.last.max(Some(event.at));
             self.record = self.record.max(event.record);
+            if let Some(failure) = UpdateFailure::from_event(event) {
+                self.keep(failure);
+            }
         }
+    }
+
+    fn keep(&mut self, failure: UpdateFailure) {
+        let last = self.failures.entry((failure.kind, failure.origin)).or_insert_with(|| failure.clone());
+        if last.at <= failure.at {
+            *last = failure;
+        }
+    }
+
+    /// When the same succeeded after this failure. Returns `None` if it hasn't, or if no event would tell.
+    #[must_use]
+    pub fn succeeded_after(&self, failure: &UpdateFailure) -> Option<SystemTime> {
+        let success = self.tallies.get(&failure.kind.success()?)?.last?;
+        (success > failure.at).then_some(success)
     }
 
     /// The record number after which to read, given the newest event in the log. Returns `None` if there are no new

@@ -53,7 +53,7 @@ impl Windows {
             }
         } else {
             for kind in EventKind::ALL {
-                self.events.recall(&query_events(&[*kind], 0, 1, true).await?);
+                self.events.recall(&query_events(&[*kind], 0, kind.recalled(), true).await?);
             }
             self.recalled = true;
         }

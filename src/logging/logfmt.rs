@@ -43,7 +43,7 @@ where
         // Events of the `log` crate carry their metadata in fields.
         let log_metadata = event.normalized_metadata();
         let metadata = log_metadata.as_ref().unwrap_or_else(|| event.metadata());
-        let level = metadata.level().as_str().to_ascii_lowercase();
+        let level = level(*metadata.level());
         match self.coloured.then(|| colour(*metadata.level())) {
             Some(colour) => write!(line, "level=\x1b[{colour}m{level}\x1b[0m")?,
             None => write!(line, "level={level}")?,
@@ -73,8 +73,27 @@ const fn colour(level: Level) -> u8 {
     }
 }
 
+/// The key of a field. `None` for metadata of the `log` crate, which is in the line's target already.
+pub(super) fn key(field: &Field) -> Option<&'static str> {
+    match field.name() {
+        "message" => Some("msg"),
+        name => (!name.starts_with("log.")).then_some(name),
+    }
+}
+
+/// The name of a level, as in Prometheus' logs.
+pub(super) const fn level(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
 /// RFC 3339 in UTC, with milliseconds.
-fn time(at: SystemTime) -> String {
+pub(super) fn time(at: SystemTime) -> String {
     let at = at.max(SystemTime::UNIX_EPOCH); // earlier times can't be formatted
     humantime::format_rfc3339_millis(at).to_string()
 }
@@ -87,11 +106,9 @@ struct Pairs<'writer> {
 
 impl Pairs<'_> {
     fn pair(&mut self, field: &Field, value: &str) {
-        if field.name().starts_with("log.") {
-            return; // metadata of the `log` crate, already in the line's target
+        if let Some(key) = key(field) {
+            self.result = self.result.and_then(|()| write!(self.line, " {key}={}", Value(value)));
         }
-        let key = if field.name() == "message" { "msg" } else { field.name() };
-        self.result = self.result.and_then(|()| write!(self.line, " {key}={}", Value(value)));
     }
 }
 

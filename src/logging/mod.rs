@@ -1,5 +1,6 @@
 //! Logging: one line per event, as logfmt or JSON, with levels by module.
 
+mod json;
 mod levels;
 mod logfmt;
 mod panics;
@@ -8,12 +9,13 @@ use std::fmt;
 use std::io::{self, IsTerminal as _};
 
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::fmt::format::{Format, JsonFields, Writer};
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use json::{Json, JsonFields};
 pub use levels::{Levels, LevelsError};
 use logfmt::{Fields, Logfmt};
 pub use panics::log_panics;
@@ -21,14 +23,15 @@ pub use panics::log_panics;
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// key=value pairs (logfmt).
-    Text,
+    /// key=value pairs.
+    #[value(alias = "text")]
+    Logfmt,
     /// One JSON object a line.
     Json,
 }
 
 /// Initializes logging to `writer`. Must be called once. Includes libraries that use the `log` crate. `coloured`
-/// applies to text unless it goes to the journal, which has its own colours.
+/// applies to logfmt unless it goes to the journal, which has its own colours.
 pub fn init<W>(levels: &Levels, format: LogFormat, coloured: bool, writer: W)
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -38,14 +41,14 @@ where
     let registry = tracing_subscriber::registry();
     let filter = levels.filter();
     match format {
-        LogFormat::Text => {
+        LogFormat::Logfmt => {
             let format = Logfmt { with_time: !by_journal, coloured: coloured && !by_journal };
             let format = ByJournal { by_journal, format };
             registry.with(filter).with(layer.event_format(format).fmt_fields(Fields)).init();
         }
         LogFormat::Json => {
-            let format = ByJournal { by_journal, format: Format::default().json() };
-            registry.with(filter).with(layer.event_format(format).fmt_fields(JsonFields::new())).init();
+            let format = ByJournal { by_journal, format: Json };
+            registry.with(filter).with(layer.event_format(format).fmt_fields(JsonFields)).init();
         }
     }
 }

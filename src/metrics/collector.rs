@@ -9,9 +9,9 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry;
 
-use super::declarations::{Kind, Unit};
 use super::families::{self, MetricFamily, Visitor};
 use super::scrape::Scrape;
+use super::spec::{Kind, Unit};
 use super::value::SampleValue;
 use crate::state::Histogram;
 

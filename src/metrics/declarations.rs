@@ -1,115 +1,16 @@
-//! Declares every metric once: name as exposed, kind, scope, unit, labels and help.
+//! Declares every metric once: name as exposed, kind, scope, unit, labels and help; `spec.rs` has the types.
 //! `families.rs` maps each metric to its samples; `markdown.rs` generates METRICS.md from the declarations.
 
-/// The type of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only increases. The name ends in `_total`.
-    Counter,
-    /// Increases and decreases.
-    Gauge,
-    /// Counts observations in classic and native buckets.
-    Histogram,
-    /// Always 1: the labels carry the information. The name ends in `_info`.
-    Info,
-}
+use super::spec::{Kind, MetricScope, Spec, Unit};
 
-impl Kind {
-    /// The name of the kind in METRICS.md.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-            Self::Info => "info",
-        }
-    }
-
-    /// The suffix that the kind adds to a metric name.
-    #[must_use]
-    pub const fn suffix(self) -> &'static str {
-        match self {
-            Self::Counter => "_total",
-            Self::Info => "_info",
-            Self::Gauge | Self::Histogram => "",
-        }
-    }
-}
-
-/// The base units in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Durations, and timestamps since the Unix epoch.
-    Seconds,
-    /// Memory.
-    Bytes,
-}
-
-impl Unit {
-    /// The unit as it appears in metric names.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Seconds => "seconds",
-            Self::Bytes => "bytes",
-        }
-    }
-}
-
-/// The metrics that a scrape includes. Of a metric: the narrowest scrape that includes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricScope {
-    /// Every metric: `/metrics`.
-    All,
-    /// The results of one probe: `/probe`. No counters, no component verdicts, no metrics of the exporter itself.
-    Probe,
-}
+#[cfg(test)]
+mod tests;
 
 impl MetricScope {
     /// Whether a scrape of this scope includes `metric`.
     #[must_use]
     pub fn has(self, metric: Metric) -> bool {
         self == Self::All || metric.spec().scope == Self::Probe
-    }
-}
-
-/// The declaration of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spec {
-    /// The name used in queries, suffixes included.
-    pub name: &'static str,
-    /// The type of the metric.
-    pub kind: Kind,
-    /// The narrowest scrape that includes the metric.
-    pub scope: MetricScope,
-    /// The unit, if any; also part of the name.
-    pub unit: Option<Unit>,
-    /// The label names, in the order of the label values of samples. `families.rs` checks their number at compile time.
-    pub labels: &'static [&'static str],
-    /// The HELP text: one line without backslashes, because not every format escapes them.
-    pub help: &'static str,
-}
-
-impl Spec {
-    /// The name without the suffixes of kind and unit, which prometheus-client appends.
-    #[must_use]
-    pub fn stem(&self) -> &'static str {
-        let name = self.name.strip_suffix(self.kind.suffix()).unwrap_or(self.name);
-        let unit = self.unit.and_then(|unit| name.strip_suffix(unit.as_str())?.strip_suffix('_'));
-        unit.unwrap_or(name)
-    }
-
-    /// The label names as an array.
-    ///
-    /// # Panics
-    /// If the number of labels isn't `N`. `families.rs` calls this function in a constant, so that a mismatch is a compile
-    /// error.
-    pub(super) const fn label_names<const N: usize>(&self) -> [&'static str; N] {
-        match self.labels.first_chunk() {
-            Some(names) if self.labels.len() == N => *names,
-            _ => panic!("the metric has another number of labels"),
-        }
     }
 }
 
@@ -146,7 +47,7 @@ const SECONDS: Option<Unit> = Some(Unit::Seconds);
 const BYTES: Option<Unit> = Some(Unit::Bytes);
 
 metrics! {
-    BuildInfo: "defender_exporter_build_info", Info, All, None, ["version", "revision", "rustc"],
+    BuildInfo: "defender_exporter_build_info", Info, Probe, None, ["version", "revision", "rustc"],
         "Version of the running exporter, the revision it was built from, and the compiler.";
     EndpointInfo: "defender_endpoint_info", Info, Probe, None, ["component", "endpoint", "pattern", "host", "port"],
         "The probed endpoint of each documented pattern; the pattern is spelled as in Microsoft's document.";
@@ -230,6 +131,8 @@ metrics! {
         "Whether the last attempt to fetch a revocation list that a verified chain names succeeded (1) or not (0). Valid lists are fetched again at an interval. Absent once no chain needs the list.";
     CrlFetchFailureReason: "defender_crl_fetch_failure_reason", Gauge, All, None, ["crl", "route", "phase", "reason"],
         "Always 1: phase and reason of the last failed attempt to fetch the revocation list. Absent while it succeeds.";
+    CrlFetchLast: "defender_crl_fetch_last_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],
+        "When the last attempt to fetch the revocation list ended.";
     CrlThisUpdate: "defender_crl_this_update_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],
         "When the revocation list in use was issued (thisUpdate).";
     CrlNextUpdate: "defender_crl_next_update_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],
@@ -238,6 +141,8 @@ metrics! {
         "State of the endpoint: 1 for one of good, degraded, bad, 0 for the others. bad requires proof of harm; an answer that the catalog isn't sure of degrades nothing. Absent before the first probe, and while the last failure is the exporter's or its machine's (internal, unsupported).";
     EndpointConcern: "defender_endpoint_concern", Gauge, Probe, None, ["component", "endpoint", "route", "concern"],
         "Always 1: what keeps the endpoint from being good (for failure, see defender_probe_failure_reason). Absent while it is good.";
+    Faults: "defender_faults", Gauge, All, None, ["component", "route", "phase", "reason", "remedy"],
+        "Number of endpoints (of crl: also revocation lists) that fail or are degraded now, by phase, reason and the first thing to change, from a closed set. Without a failure, the phase is empty and the reason is the concern of defender_endpoint_concern. Absent while all is good.";
     ComponentAvailable: "defender_component_available", Gauge, All, None, ["component", "route"],
         "Whether the component works (1, also if degraded) or not (0). Absent until each of its endpoints was probed once.";
     MapsConnected: "defender_maps_connected", Gauge, All, None, ["route", "ssl_options"],
@@ -259,6 +164,8 @@ metrics! {
         "When those signatures were published, according to the feed.";
     SignaturesFeedSuccess: "defender_signatures_feed_success", Gauge, All, None, ["route"],
         "Whether the last attempt to read the version feed succeeded (1) or not (0). Absent before the first attempt.";
+    SignaturesFeedLast: "defender_signatures_feed_last_timestamp_seconds", Gauge, All, SECONDS, ["route"],
+        "When the version feed was last queried. Absent before the first attempt.";
     SignaturesFeedFailureReason: "defender_signatures_feed_failure_reason", Gauge, All, None,
         ["route", "phase", "reason"],
         "Always 1: phase and reason of the last failed attempt to read the version feed, at the first feed in order. Absent while it succeeds.";
@@ -271,6 +178,12 @@ metrics! {
         "Whether the last attempt to load the configuration succeeded (1) or not (0).";
     ConfigLastReloadSuccessTimestamp: "defender_config_last_reload_success_timestamp_seconds", Gauge, All, SECONDS, [],
         "When the configuration in use was loaded.";
+    WebConfigLastReloadSuccessful: "defender_web_config_last_reload_successful", Gauge, All, None, [],
+        "Whether the web configuration and the files that it names could be used when they were last read (1) or not (0); they are read at each scrape. Absent without a web configuration.";
+    WebCertificateNotAfter: "defender_web_certificate_not_after_timestamp_seconds", Gauge, All, SECONDS, [],
+        "When the certificate expires that the exporter presents to its clients. Absent without TLS.";
+    WebCertificateNotBefore: "defender_web_certificate_not_before_timestamp_seconds", Gauge, All, SECONDS, [],
+        "When the validity of that certificate began.";
 
     SignaturesInstalledInfo: "defender_signatures_installed_info", Info, All, None, ["version", "engine", "platform"],
         "Versions of security intelligence, engine and product installed on this machine; empty if unknown. Absent without Defender.";
@@ -295,8 +208,8 @@ metrics! {
         "Windows: sample submission by policy: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent without a policy.";
     HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, All, None, [],
         "Windows: whether MpCmdRun -ValidateMapsConnection succeeded (1) or not (0). Absent if unavailable.";
-    HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, All, None, ["hresult", "cause"],
-        "Windows: HRESULT of that validation (see `defender-exporter explain`) and its meaning. Absent if there is no error.";
+    HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, All, None, ["hresult", "cause", "remedy"],
+        "Windows: HRESULT of that validation (see `defender-exporter explain`), its meaning and the first thing to change. Absent if there is no error.";
     HostLastMapsConnection: "defender_host_last_maps_connection_timestamp_seconds", Gauge, All, SECONDS, [],
         "Windows: when this machine last connected to MAPS. Newer builds of MpCmdRun report it.";
     HostLastFallback: "defender_host_last_fallback_timestamp_seconds", Gauge, All, SECONDS, [],
@@ -307,6 +220,11 @@ metrics! {
         "Windows: events in Defender's log since the exporter started, by event ID.";
     HostEventLastTimestamp: "defender_host_event_last_timestamp_seconds", Gauge, All, SECONDS, ["event"],
         "Windows: when the last event with this ID was logged, also before the exporter started. Absent if there is no such event.";
+    HostLastUpdateFailureInfo: "defender_host_last_update_failure_info", Info, All, None,
+        ["event", "source", "stage", "hresult", "cause", "remedy"],
+        "Windows: the last failed update of each kind (event) and source: HRESULT (see `defender-exporter explain`), its meaning and the first thing to change. Empty where the event does not tell. Stays after a success: compare the times.";
+    HostLastUpdateFailureTimestamp: "defender_host_last_update_failure_timestamp_seconds", Gauge, All, SECONDS, ["event", "source"],
+        "Windows: when that failure was logged, also before the exporter started.";
     HostHealthy: "defender_host_healthy", Gauge, All, None, [],
         "Linux: whether mdatp reports itself as healthy (1) or not (0).";
     HostCloudEnabled: "defender_host_cloud_enabled", Gauge, All, None, [],
@@ -330,69 +248,4 @@ metrics! {
         "Start time of the exporter since the Unix epoch.";
     ProcessThreads: "process_threads", Gauge, All, None, [],
         "Threads of the exporter.";
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    /// Labels that Prometheus, service discovery or users attach to targets.
-    const FORBIDDEN: &[&str] = &["service", "type", "region", "env", "cluster", "instance", "job"];
-
-    fn is_label_name(name: &str) -> bool {
-        let rest_is_word = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        rest_is_word && name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.contains("__")
-    }
-
-    fn check_all(rule: impl Fn(&Spec) -> bool) {
-        let broken: Vec<_> =
-            Metric::ALL.iter().map(|m| m.spec()).filter(|s| !rule(s)).map(|s| s.name).collect();
-        assert!(broken.is_empty(), "{broken:?}");
-    }
-
-    #[test]
-    fn names_are_valid_and_unique() {
-        check_all(|spec| is_label_name(spec.name));
-        check_all(|spec| spec.name.starts_with("defender_") || spec.name.starts_with("process_"));
-        // OpenMetrics family names omit `_total` and `_info`: they must be unique as well.
-        let families: BTreeSet<_> =
-            Metric::ALL.iter().map(|m| m.spec()).map(|s| s.name.trim_end_matches(s.kind.suffix())).collect();
-        assert_eq!(families.len(), Metric::ALL.len());
-    }
-
-    #[test]
-    fn help_is_one_plain_line() {
-        check_all(|spec| !spec.help.contains(['\\', '\n', '\r']) && spec.help.ends_with('.'));
-    }
-
-    #[test]
-    fn the_name_says_kind_and_unit() {
-        check_all(|spec| spec.name.ends_with("_total") == (spec.kind == Kind::Counter));
-        check_all(|spec| spec.name.ends_with("_info") == (spec.kind == Kind::Info));
-        check_all(|spec| {
-            let name = spec.name.trim_end_matches(spec.kind.suffix());
-            let named = [Unit::Seconds, Unit::Bytes].into_iter().find(|unit| name.ends_with(unit.as_str()));
-            named == spec.unit
-        });
-        check_all(|spec| {
-            let unit = spec.unit.map(|unit| format!("_{}", unit.as_str())).unwrap_or_default();
-            format!("{}{unit}{}", spec.stem(), spec.kind.suffix()) == spec.name
-        });
-    }
-
-    /// Addresses come from DNS, so only the per-address metrics have the label `address`.
-    #[test]
-    fn addresses_are_labels_of_their_own_metrics_alone() {
-        let with: Vec<_> = Metric::ALL.iter().filter(|m| m.spec().labels.contains(&"address")).collect();
-        assert_eq!(with, [&Metric::ProbeAddressSuccess, &Metric::ProbeAddressDuration]);
-    }
-
-    #[test]
-    fn labels_are_valid_and_nobody_elses() {
-        check_all(|spec| spec.labels.iter().all(|label| is_label_name(label) && !FORBIDDEN.contains(label)));
-        check_all(|spec| spec.labels.iter().collect::<BTreeSet<_>>().len() == spec.labels.len());
-        check_all(|spec| spec.kind != Kind::Histogram || !spec.labels.contains(&"le"));
-    }
 }

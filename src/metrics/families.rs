@@ -3,14 +3,15 @@
 
 use std::fmt;
 
-use super::declarations::{Metric, Spec};
+use super::declarations::Metric;
 use super::samples::{
     addresses, build_info, component_available, counted, crl_fetch_failure_reason, endpoint_concern,
-    endpoint_info, endpoint_state, failure_reason, failures_by_reason, identity, intervals, latencies,
-    maps_connected, maps_disconnected_reason, overruns, per_answer, per_crl, per_handshake, per_probe,
-    per_target, phase_durations, revocation_status, revocation_unknown_reason, tls_info,
+    endpoint_info, endpoint_state, failure_reason, failures_by_reason, faults, identity, intervals,
+    latencies, maps_connected, maps_disconnected_reason, overruns, per_answer, per_crl, per_handshake,
+    per_probe, per_target, phase_durations, revocation_status, revocation_unknown_reason, tls_info,
 };
 use super::scrape::Scrape;
+use super::spec::Spec;
 use super::value::{Sample, SampleValue, single};
 use super::{host, signatures};
 use crate::observation::RangeOutcome;
@@ -120,10 +121,12 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
             per_crl(scrape, |crl| crl.fetch.as_ref().map(|fetch| SampleValue::truth(fetch.is_ok())))
         },
         CrlFetchFailureReason => crl_fetch_failure_reason(scrape),
+        CrlFetchLast => per_crl(scrape, |crl| crl.fetched.map(SampleValue::time)),
         CrlThisUpdate => per_crl(scrape, |crl| crl.this_update.map(SampleValue::time)),
         CrlNextUpdate => per_crl(scrape, |crl| crl.next_update.map(SampleValue::time)),
         EndpointState => per_target(scrape, endpoint_state),
         EndpointConcern => per_target(scrape, endpoint_concern),
+        Faults => faults::faults(scrape),
         ComponentAvailable => component_available(scrape),
         MapsConnected => maps_connected(scrape),
         MapsDisconnectedReason => maps_disconnected_reason(scrape),
@@ -138,6 +141,7 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
             signatures::per_published(scrape, |history| SampleValue::time(history.published.published_at))
         },
         SignaturesFeedSuccess => signatures::feed_success(scrape),
+        SignaturesFeedLast => signatures::feed_last(scrape),
         SignaturesFeedFailureReason => signatures::feed_failure_reason(scrape),
         SignaturesFeedStale => signatures::feed_stale(scrape),
         SignaturesStaleAfter => signatures::stale_after(scrape),
@@ -147,6 +151,9 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         ConfigLastReloadSuccessTimestamp => {
             single(Some(SampleValue::time(scrape.snapshot.config_loaded)))
         },
+        WebConfigLastReloadSuccessful => single(scrape.web.config_usable.map(SampleValue::truth)),
+        WebCertificateNotAfter => single(scrape.web.certificate_not_after.map(SampleValue::time)),
+        WebCertificateNotBefore => single(scrape.web.certificate_not_before.map(SampleValue::time)),
         SignaturesInstalledInfo => host::installed(scrape, |_| Some(SampleValue::Info)),
         SignaturesInstalledTimestamp => {
             host::installed(scrape, |signatures| signatures.dated().map(SampleValue::time))
@@ -182,6 +189,8 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         }),
         HostEvents => host::events(scrape, |tally| Some(SampleValue::Whole(tally.total))),
         HostEventLastTimestamp => host::events(scrape, |tally| tally.last.map(SampleValue::time)),
+        HostLastUpdateFailureInfo => host::update_failures(scrape),
+        HostLastUpdateFailureTimestamp => host::update_failure_times(scrape),
         HostHealthy => host::health(scrape, |health| health.healthy),
         HostCloudEnabled => host::health(scrape, |health| health.cloud_enabled),
         HostDefinitionsUpToDate => host::health(scrape, |health| health.definitions_up_to_date),

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 mod host;
 
 use super::build_info::BuildInfo;
-use super::declarations::MetricScope;
 use super::process::ProcessStats;
-use super::scrape::Scrape;
+use super::scrape::{Scrape, WebStatus};
+use super::spec::MetricScope;
 use crate::catalog::{
     Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme,
     Trust, UpdateSource,
@@ -36,7 +36,18 @@ fn at(seconds: f64) -> SystemTime {
 
 /// The scrape that the golden files contain.
 pub(crate) fn scrape() -> Scrape {
-    Scrape { scope: MetricScope::All, snapshot: Arc::new(snapshot()), build: build(), process: process() }
+    let web = WebStatus {
+        config_usable: Some(true),
+        certificate_not_after: Some(at(60.0 * 86_400.0)),
+        certificate_not_before: Some(at(-30.0 * 86_400.0)),
+    };
+    Scrape {
+        scope: MetricScope::All,
+        snapshot: Arc::new(snapshot()),
+        build: build(),
+        process: process(),
+        web,
+    }
 }
 
 /// Invented build information.
@@ -310,6 +321,7 @@ fn crls() -> Vec<CrlState> {
     let crl = |name: &str, fetch| CrlState {
         url: format!("http://crl.example/{name}.crl"),
         fetch: Some(fetch),
+        fetched: Some(at(-3600.0)),
         this_update: Some(at(-86_400.0)),
         next_update: Some(at(6.0 * 86_400.0)),
     };
@@ -328,6 +340,7 @@ fn signatures() -> SignaturesState {
     let feed = |route: &str, fetch, history, findings| FeedState {
         route: route.to_owned(),
         fetch,
+        fetched: Some(at(-600.0)),
         history,
         findings,
     };

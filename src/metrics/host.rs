@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::scrape::Scrape;
 use super::value::{Sample, SampleValue, single};
 use crate::advice;
-use crate::host::events::EventTally;
+use crate::host::events::{EventTally, UpdateFailure};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::health::MdatpHealth;
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
@@ -72,13 +72,15 @@ pub(super) fn maps_validation_success(scrape: &Scrape) -> Vec<Sample<'_, 0>> {
     })
 }
 
-pub(super) fn maps_validation_hresult(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
+pub(super) fn maps_validation_hresult(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
     let windows = scrape.snapshot.host.as_deref().and_then(|host| host.windows.as_ref());
     let outcome =
         windows.and_then(|windows| windows.validation.as_ref()).map(|validation| validation.outcome);
     let Some(ValidationOutcome::Failed { hresult, .. }) = outcome else { return vec![] };
     let cause = advice::hresult_title(hresult).unwrap_or("unknown");
-    vec![Sample { labels: [format!("0x{hresult:08X}").into(), cause.into()], value: SampleValue::Info }]
+    let remedy = advice::action::for_hresult(hresult);
+    let labels = [format!("0x{hresult:08X}").into(), cause.into(), remedy.into()];
+    vec![Sample { labels, value: SampleValue::Info }]
 }
 
 fn mdatp(scrape: &Scrape) -> Option<&MdatpFacts> {
@@ -105,4 +107,34 @@ pub(super) fn events<'a>(
     let windows = scrape.snapshot.host.as_deref().and_then(|host| host.windows.as_ref());
     let tallies = windows.into_iter().flat_map(|windows| &windows.events).flat_map(|log| &log.tallies);
     tallies.filter_map(|(kind, tally)| Some(value(tally)?.sample([kind.as_str()]))).collect()
+}
+
+fn failures(scrape: &Scrape) -> impl Iterator<Item = &UpdateFailure> {
+    let windows = scrape.snapshot.host.as_deref().and_then(|host| host.windows.as_ref());
+    windows.into_iter().flat_map(|windows| &windows.events).flat_map(|log| log.failures.values())
+}
+
+fn origin(failure: &UpdateFailure) -> &'static str {
+    failure.origin.map_or("", |origin| origin.as_str())
+}
+
+/// The labels are closed sets and a number: nothing of the log's text.
+pub(super) fn update_failures(scrape: &Scrape) -> Vec<Sample<'_, 6>> {
+    let sample = |failure: &UpdateFailure| {
+        let stage = failure.stage.map_or("", |stage| stage.as_str());
+        let hresult = failure.hresult.map_or_else(String::new, |code| format!("0x{code:08X}"));
+        let cause = failure.title().unwrap_or("unknown");
+        let [event, source] = [failure.kind.as_str(), origin(failure)];
+        let [cause, remedy] = [cause, failure.action()];
+        let labels = [event.into(), source.into(), stage.into(), hresult.into(), cause.into(), remedy.into()];
+        Sample { labels, value: SampleValue::Info }
+    };
+    failures(scrape).map(sample).collect()
+}
+
+pub(super) fn update_failure_times(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
+    let sample = |failure: &UpdateFailure| {
+        SampleValue::time(failure.at).sample([failure.kind.as_str(), origin(failure)])
+    };
+    failures(scrape).map(sample).collect()
 }

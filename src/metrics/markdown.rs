@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use super::declarations::{Metric, Spec};
-use crate::catalog::{Component, UpdateSource};
-use crate::host::events::EventKind;
+use super::declarations::Metric;
+use super::spec::Spec;
+use crate::catalog::{Component, UpdateOrigin, UpdateSource};
+use crate::host::events::{EventKind, UpdateStage};
 use crate::host::{Reason as HostReason, Source};
 use crate::observation::{FAILURE_PAIRS, Phase};
 use crate::signatures::Finding;
@@ -55,6 +56,11 @@ fn write_host_words(out: &mut String) -> fmt::Result {
     writeln!(out, "`source` of `{}`: {sources}.\n", Metric::HostReadSuccess.spec().name)?;
     let reasons = list(HostReason::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`reason` of `{}`: {reasons}.\n", Metric::HostReadFailureReason.spec().name)?;
+    let failure = Metric::HostLastUpdateFailureInfo.spec().name;
+    let origins = list(UpdateOrigin::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`source` of `{failure}`: {origins}; empty if the event names none.\n")?;
+    let stages = list(UpdateStage::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`stage` of `{failure}`: {stages}; empty if the event names none.\n")?;
     let results = list(["ok", "failed"].into_iter());
     writeln!(out, "`result` of `{}`: {results}.\n", Metric::HostConnectivityTests.spec().name)?;
     let events: Vec<_> = EventKind::ALL.iter().map(|kind| format!("`{kind}` ({})", kind.meaning())).collect();

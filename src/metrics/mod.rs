@@ -13,6 +13,7 @@ mod process;
 mod samples;
 mod scrape;
 mod signatures;
+mod spec;
 mod text;
 mod value;
 
@@ -22,9 +23,10 @@ pub(crate) mod fixture;
 mod tests;
 
 pub use build_info::BuildInfo;
-pub use declarations::{Kind, Metric, MetricScope, Spec, Unit};
+pub use declarations::Metric;
 pub use exposition::{EncodeError, encode};
 pub use markdown::markdown;
 pub use negotiation::ExpositionFormat;
 pub use process::ProcessStats;
-pub use scrape::Scrape;
+pub use scrape::{Scrape, WebStatus};
+pub use spec::{Kind, MetricScope, Spec, Unit};

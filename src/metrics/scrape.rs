@@ -1,10 +1,11 @@
 //! The input of one scrape.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::build_info::BuildInfo;
-use super::declarations::MetricScope;
 use super::process::ProcessStats;
+use super::spec::MetricScope;
 use crate::state::Snapshot;
 
 /// The data that one scrape exposes.
@@ -18,4 +19,17 @@ pub struct Scrape {
     pub build: BuildInfo,
     /// The exporter's process statistics.
     pub process: ProcessStats,
+    /// The exporter's own server.
+    pub web: WebStatus,
+}
+
+/// The state of the exporter's own server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WebStatus {
+    /// Whether the web configuration could be used when it was last read. `None` if there is none.
+    pub config_usable: Option<bool>,
+    /// When the presented certificate expires. `None` without TLS.
+    pub certificate_not_after: Option<SystemTime>,
+    /// When its validity began.
+    pub certificate_not_before: Option<SystemTime>,
 }

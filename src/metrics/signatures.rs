@@ -39,6 +39,11 @@ pub(super) fn feed_success(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
     fetched.map(|(feed, fetch)| SampleValue::truth(fetch.is_ok()).sample([feed.route.as_str()])).collect()
 }
 
+pub(super) fn feed_last(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
+    let queried = feeds(scrape).filter_map(|feed| Some((feed, feed.fetched?)));
+    queried.map(|(feed, at)| SampleValue::time(at).sample([feed.route.as_str()])).collect()
+}
+
 pub(super) fn feed_failure_reason(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
     let failed = feeds(scrape).filter_map(|feed| Some((feed, feed.fetch.as_ref()?.as_ref().err()?)));
     let samples = failed.map(|(feed, failure)| {

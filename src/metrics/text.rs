@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use super::declarations::{Kind, Spec};
 use super::families::{self, MetricFamily, Visitor};
 use super::scrape::Scrape;
+use super::spec::{Kind, Spec};
 use super::value::SampleValue;
 use crate::state::Histogram;
 
@@ -136,7 +136,7 @@ fn escape<'a>(text: &'a str, rules: &[(char, &str)]) -> Cow<'a, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::declarations::MetricScope;
+    use super::super::spec::MetricScope;
     use super::*;
 
     #[test]

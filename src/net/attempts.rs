@@ -22,6 +22,8 @@ const MIN_SHARE: Duration = Duration::from_millis(1200);
 pub(crate) struct RouteTaken {
     /// The addresses of the URL's host, in the order of the answer. Empty if it wasn't resolved.
     pub(crate) addresses: Vec<IpAddr>,
+    /// The names that the host is an alias of (CNAME), in order.
+    pub(crate) aliases: Vec<String>,
     /// Where the addresses came from. `None`: from the configuration.
     pub(crate) source: Option<AddressSource>,
     /// The number of private addresses. `None` if DNS wasn't queried for the host's own name.

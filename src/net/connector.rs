@@ -54,6 +54,14 @@ pub(crate) struct Dial<'a> {
     pub(crate) named_by: NamedBy,
 }
 
+/// An open connection to a URL's host, or to a proxy that forwards requests.
+pub(crate) struct DialedConnection {
+    /// The stream.
+    pub(crate) stream: BoxedStream,
+    /// The form in which requests over it must be written.
+    pub(crate) target: RequestTarget,
+}
+
 impl Connector {
     /// Connects without a proxy, from `source` if it is set. The certificates of HTTPS proxies are verified
     /// against `anchors` at the clock's time.
@@ -76,19 +84,18 @@ impl Connector {
         Self { proxies, ..self }
     }
 
-    /// Opens a connection to the URL's host. Returns the stream and the form in which requests must be written.
-    /// `taken` is filled in on failure as well.
+    /// Opens a connection to the URL's host. `taken` is filled in on failure as well.
     pub(crate) async fn dial(
         &self,
         clock: &mut PhaseClock,
         taken: &mut RouteTaken,
         dial: Dial<'_>,
-    ) -> Result<(BoxedStream, RequestTarget), Failure> {
+    ) -> Result<DialedConnection, Failure> {
         if let Some(address) = dial.at {
             clock.timings.not_applicable(Phase::Resolve);
             clock.timings.not_applicable(Phase::Tunnel);
             let stream = self.connect(clock, taken, address, Duration::MAX).await?;
-            return Ok((stream, RequestTarget::Origin));
+            return Ok(DialedConnection { stream, target: RequestTarget::Origin });
         }
         let mut first = None;
         let stages = self.proxies.stages();
@@ -106,25 +113,19 @@ impl Connector {
             };
             for (index, proxy) in proxies.iter().enumerate() {
                 let others = proxies.len() - index - 1 + later;
-                let (target, failure) = match self.attempt(clock, taken, dial, proxy.as_ref(), others).await?
-                {
+                let mut attempt = match self.attempt(clock, taken, dial, proxy.as_ref(), others).await? {
                     Ok(connected) => return Ok(connected),
-                    Err(failed) => failed,
+                    Err(attempt) => attempt,
                 };
-                if failure.reason == FailureReason::Internal {
-                    return Err(failure);
+                if attempt.failure.reason == FailureReason::Internal {
+                    return Err(attempt.failure);
                 }
                 let timings = clock.timings.clone();
                 let is_last = others == 0 || proxy.is_none() || clock.is_over();
-                let duration = if is_last {
-                    Duration::ZERO
-                } else {
-                    [Phase::Resolve, Phase::Connect]
-                        .map(|phase| clock.timings.fail_over(phase))
-                        .into_iter()
-                        .sum()
-                };
-                let attempt = FailedAttempt { target, failure, duration };
+                if !is_last {
+                    let lost = [Phase::Resolve, Phase::Connect].map(|phase| clock.timings.fail_over(phase));
+                    attempt.duration = lost.into_iter().sum();
+                }
                 FirstFailure::keep(&mut first, attempt, &timings, taken);
                 if is_last {
                     break 'stages;
@@ -154,7 +155,8 @@ impl Connector {
         })
     }
 
-    /// Connects by a proxy, or directly, while `others` remain. The inner error is why the next one may be tried.
+    /// Connects by a proxy, or directly, while `others` remain. The inner error, without its duration, is why the next
+    /// one may be tried.
     async fn attempt(
         &self,
         clock: &mut PhaseClock,
@@ -162,14 +164,18 @@ impl Connector {
         dial: Dial<'_>,
         proxy: Option<&Arc<Proxy>>,
         others: usize,
-    ) -> Result<Result<(BoxedStream, RequestTarget), (AttemptTarget, Failure)>, Failure> {
+    ) -> Result<Result<DialedConnection, FailedAttempt>, Failure> {
+        let failed = |target, failure| FailedAttempt { target, failure, duration: Duration::ZERO };
         let Some(proxy) = proxy else {
             taken.proxy = self.proxies.decides().then(|| DIRECT.to_owned());
             let connected = self.connect_directly(clock, taken, dial).await;
-            return Ok(connected.map_err(|failure| (AttemptTarget::Direct, failure)).map(|stream| {
-                clock.timings.not_applicable(Phase::Tunnel);
-                (stream, RequestTarget::Origin)
-            }));
+            return Ok(match connected {
+                Ok(stream) => {
+                    clock.timings.not_applicable(Phase::Tunnel);
+                    Ok(DialedConnection { stream, target: RequestTarget::Origin })
+                }
+                Err(failure) => Err(failed(AttemptTarget::Direct, failure)),
+            });
         };
         let name = format!("{}://{}", proxy.kind, proxy.at);
         taken.proxy = Some(name.clone());
@@ -186,7 +192,7 @@ impl Connector {
                 if others > 0 {
                     forget_addresses(taken, before);
                 }
-                Ok(Err((AttemptTarget::Proxy(name), at_proxy(proxy, &failure))))
+                Ok(Err(failed(AttemptTarget::Proxy(name), at_proxy(proxy, &failure))))
             }
         }
     }
@@ -280,11 +286,11 @@ impl Connector {
         url: &ProbeUrl,
         proxy: &Arc<Proxy>,
         stream: BoxedStream,
-    ) -> Result<(BoxedStream, RequestTarget), Failure> {
+    ) -> Result<DialedConnection, Failure> {
         let absolute = url.scheme() == Scheme::Http && proxy.kind != ProxyKind::Socks5;
         if absolute && proxy.kind == ProxyKind::Http {
             clock.timings.not_applicable(Phase::Tunnel);
-            return Ok((stream, RequestTarget::absolute(proxy)));
+            return Ok(DialedConnection { stream, target: RequestTarget::absolute(proxy) });
         }
         let to = HostPort { host: url.host().to_owned(), port: url.port() };
         let status = &mut taken.proxy_status;
@@ -295,7 +301,9 @@ impl Connector {
             };
             if absolute { Ok(stream) } else { tunnel::tunnel(stream, proxy, &to, status).await }
         });
-        Ok((passed.await?, if absolute { RequestTarget::absolute(proxy) } else { RequestTarget::Origin }))
+        let stream = passed.await?;
+        let target = if absolute { RequestTarget::absolute(proxy) } else { RequestTarget::Origin };
+        Ok(DialedConnection { stream, target })
     }
 }
 
@@ -339,6 +347,7 @@ async fn resolve(
             taken.private = found.private();
             taken.source = found.origin.source();
             taken.addresses = found.addresses;
+            taken.aliases = found.aliases;
         }
     }
     result

@@ -12,14 +12,14 @@ use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
 };
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::failure::{PeerProtocol, PhaseError, TunnelError, cause};
-use super::first_bytes::{FirstBytes, RecordingStream};
+use super::first_bytes::{self, FirstBytes, RecordingStream};
 use super::identity::{AGENT, authorization};
-use super::read_limit::ReadLimited;
+use super::read_limit::{ReadAllowance, ReadLimited};
 use crate::catalog::ProbeUrl;
 use crate::config::{Proxy, ProxyKind};
 
@@ -34,10 +34,12 @@ pub(crate) struct ReadLimits {
 }
 
 impl ReadLimits {
-    /// The maximum number of bytes read in all: the head, interim responses, and the body with its chunk
-    /// framing.
-    const fn all(self) -> u64 {
-        2 * (MAX_HEAD as u64 + self.body)
+    /// The maximum number of bytes read until the head is complete, with interim responses.
+    const HEAD: u64 = 2 * MAX_HEAD as u64;
+
+    /// The maximum number of bytes read after that: the body with its chunk framing.
+    const fn framed_body(self) -> u64 {
+        2 * self.body
     }
 }
 
@@ -57,15 +59,16 @@ pub(super) fn http1_client() -> http1::Builder {
     builder
 }
 
-type Connection<S> = http1::Connection<TokioIo<ReadLimited<RecordingStream<S>>>, Full<Bytes>>;
+type HttpConnection<S> = http1::Connection<TokioIo<ReadLimited<RecordingStream<S>>>, Full<Bytes>>;
 
 /// An HTTP/1.1 connection for one exchange.
 pub(crate) struct Exchange<S: AsyncRead + AsyncWrite + Unpin> {
-    connection: Connection<S>,
+    connection: HttpConnection<S>,
     connected: bool,
     sender: http1::SendRequest<Full<Bytes>>,
     limits: ReadLimits,
     first: FirstBytes,
+    allowance: ReadAllowance,
 }
 
 /// The form of a request's target (RFC 9112, section 3.2).
@@ -103,6 +106,12 @@ pub(crate) struct ResponseHead {
     pub(crate) authenticated: Option<bool>,
 }
 
+/// A response whose body hasn't been read.
+pub(crate) struct UnreadResponse {
+    pub(crate) head: ResponseHead,
+    pub(crate) body: Incoming,
+}
+
 /// How a body ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyEnd {
@@ -128,12 +137,12 @@ impl ResponseHead {
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     /// Prepares an exchange on `stream`. Sends nothing yet.
     pub(crate) async fn new(stream: S, limits: ReadLimits) -> Result<Self, PhaseError> {
-        let (stream, first) = RecordingStream::new(stream);
-        let (sender, connection) = http1_client()
-            .max_buf_size(MAX_HEAD)
-            .handshake(TokioIo::new(ReadLimited::new(stream, limits.all())))
-            .await?;
-        Ok(Self { connection, connected: true, sender, limits, first })
+        let (stream, first) = first_bytes::record(stream);
+        let stream = ReadLimited::new(stream, ReadLimits::HEAD);
+        let allowance = stream.allowance();
+        let (sender, connection) =
+            http1_client().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await?;
+        Ok(Self { connection, connected: true, sender, limits, first, allowance })
     }
 
     /// Sends a request that was written for `target`, and waits for the response's head.
@@ -141,19 +150,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         &mut self,
         request: Request<Full<Bytes>>,
         target: &RequestTarget,
-    ) -> Result<(ResponseHead, Incoming), PhaseError> {
+    ) -> Result<UnreadResponse, PhaseError> {
         let answer = self.sender.send_request(request);
         let response = drive(&mut self.connection, &mut self.connected, answer).await;
         let response = response.map_err(|error| self.explained(error, target))?;
-        let (parts, body) = Response::into_parts(response);
-        Ok((
-            ResponseHead {
-                status: parts.status,
-                headers: parts.headers,
-                authenticated: target.is_authenticated(),
-            },
-            body,
-        ))
+        self.allowance.raise(self.limits.framed_body());
+        let (parts, body) = response.into_parts();
+        let head = ResponseHead {
+            status: parts.status,
+            headers: parts.headers,
+            authenticated: target.is_authenticated(),
+        };
+        Ok(UnreadResponse { head, body })
     }
 
     /// The error with what the peer sent, if that is no HTTP/1.1.
@@ -179,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         &mut self,
         head: &ResponseHead,
         body: Incoming,
-        into: &mut Vec<u8>,
+        into: &mut impl BodyBuffer,
     ) -> Result<BodyEnd, PhaseError> {
         let read = read_body(body, self.limits.body, into);
         body_end(head, drive(&mut self.connection, &mut self.connected, read).await)
@@ -223,22 +231,37 @@ async fn read_first(mut body: Incoming, into: &mut Vec<u8>) -> Result<(), PhaseE
     Ok(())
 }
 
-async fn read_body(mut body: Incoming, limit: u64, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+/// Takes a body as it arrives.
+pub(crate) trait BodyBuffer {
+    /// Takes the next bytes; `length` is that of the body so far, with them.
+    fn push(&mut self, bytes: &[u8], length: u64) -> Result<(), PhaseError>;
+}
+
+impl BodyBuffer for Vec<u8> {
+    fn push(&mut self, bytes: &[u8], _length: u64) -> Result<(), PhaseError> {
+        self.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+async fn read_body(mut body: Incoming, limit: u64, into: &mut impl BodyBuffer) -> Result<(), PhaseError> {
     if body.size_hint().lower() > limit {
         return Err(PhaseError::TooLarge { limit }); // by its Content-Length
     }
+    let mut length = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue }; // trailers are ignored
-        if (into.len() + data.len()) as u64 > limit {
+        length += data.len() as u64;
+        if length > limit {
             return Err(PhaseError::TooLarge { limit });
         }
-        into.extend_from_slice(&data);
+        into.push(&data, length)?;
     }
     Ok(())
 }
 
 /// Polls the connection alongside `work`. No task is spawned, so dropping the exchange ends everything.
-async fn drive<S, F>(connection: &mut Connection<S>, connected: &mut bool, work: F) -> F::Output
+async fn drive<S, F>(connection: &mut HttpConnection<S>, connected: &mut bool, work: F) -> F::Output
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Future,

@@ -4,6 +4,8 @@
 //! Plain HTTP by default: fetching a list that is needed to verify a chain must not itself depend on a chain
 //! (RFC 5280, section 8). Fetches share connections, phases and failure reasons with probes (`net`).
 
+mod body;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +21,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio_rustls::client::TlsStream;
 
+use body::FetchedBody;
+pub use body::{BodyReader, Overflow};
+
 use super::failure::{PhaseError, proxied};
 use super::{
-    BodyEnd, BoxedStream, Connector, Dial, Exchange, NamedBy, PhaseClock, ReadLimits, RequestTarget,
-    ResponseHead, RouteTaken, TlsClient, build_request, server_name,
+    BodyEnd, BoxedStream, Connector, Dial, DialedConnection, Exchange, NamedBy, PhaseClock, ReadLimits,
+    RequestTarget, ResponseHead, RouteTaken, TlsClient, UnreadResponse, build_request, explain_alert,
+    server_name,
 };
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Phase};
@@ -61,8 +67,13 @@ pub struct FetchRequest<'a> {
     /// Whether the URL may be on this machine, because the configuration names it. Redirects may not lead
     /// there.
     pub local: bool,
+    /// Whether TLS may end without close_notify after a body without a length (RFC 8446, section 6.1): the content
+    /// shows whether it is complete, or clients don't ask.
+    pub unclean_close: bool,
     /// The maximum size of the body, in bytes.
     pub limit: u64,
+    /// What reads a longer body.
+    pub overflow: Option<Overflow<'a>>,
     /// The time limit, redirects included.
     pub timeout: Duration,
     /// The body of a POST. If `None`, the method is GET.
@@ -92,7 +103,9 @@ impl<'a> FetchRequest<'a> {
             url,
             secure: false,
             local: false,
+            unclean_close: false,
             limit,
+            overflow: None,
             timeout,
             body: None,
             known: None,
@@ -109,7 +122,7 @@ pub enum Fetched {
     NotModified,
     /// A response with status 200.
     Body {
-        /// The body.
+        /// The body. Empty if what reads longer bodies has it.
         bytes: Bytes,
         /// The response's validators.
         validators: Validators,
@@ -232,12 +245,13 @@ impl Fetcher {
         let local = request.local && url == request.url;
         let named_by = if local { NamedBy::Configuration } else { NamedBy::ThirdParty };
         let dial = Dial { url, at: None, named_by };
-        let (stream, target) = self.connector.dial(clock, &mut RouteTaken::default(), dial).await?;
+        let DialedConnection { stream, target } =
+            self.connector.dial(clock, &mut RouteTaken::default(), dial).await?;
         request.connected.inspect(|connected| connected.notify_one());
         match url.scheme() {
             Scheme::Http => exchange(clock, request, url, stream, target).await,
             Scheme::Https => {
-                let stream = self.secure(clock, url, stream).await?;
+                let stream = self.secure(clock, dial, stream).await?;
                 exchange(clock, request, url, stream, target).await
             }
         }
@@ -247,12 +261,15 @@ impl Fetcher {
     async fn secure(
         &self,
         clock: &mut PhaseClock,
-        url: &ProbeUrl,
+        dial: Dial<'_>,
         stream: BoxedStream,
     ) -> Result<TlsStream<BoxedStream>, Failure> {
-        let (host, verifier) = (server_name(url), self.tls.verifier());
+        let (host, verifier) = (server_name(dial.url), self.tls.verifier());
         let handshake = self.tls.handshake(host, stream, Arc::clone(&verifier));
-        let unverified = clock.phase(Phase::Tls, handshake).await?;
+        let unverified = match clock.phase(Phase::Tls, handshake).await {
+            Ok(unverified) => unverified,
+            Err(failure) => return Err(explain_alert(&self.connector, clock, dial, &verifier, failure).await),
+        };
         let verdict = clock.beside(|deadline| self.tls.verify_chain(host, &verifier, self, deadline)).await;
         let trusted = verdict.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
         Ok(unverified.into_stream(&trusted))
@@ -271,28 +288,31 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let exchanged = async {
-        let mut exchange = Exchange::new(stream, ReadLimits { body: request.limit }).await?;
-        let (head, incoming) = exchange.send(http_request(request, url, &target)?, &target).await?;
-        Ok((exchange, head, incoming))
+        let limit = request.overflow.map_or(request.limit, |overflow| overflow.limit);
+        let mut exchange = Exchange::new(stream, ReadLimits { body: limit }).await?;
+        let response = exchange.send(http_request(request, url, &target)?, &target).await?;
+        Ok((exchange, response))
     };
-    let (mut exchange, head, incoming) = clock.phase(Phase::Request, exchanged).await?;
+    let (mut exchange, UnreadResponse { head, body: incoming }) =
+        clock.phase(Phase::Request, exchanged).await?;
     match next(request, url, &head)? {
         Next::NotModified => Ok(FetchHop::Fetched(Fetched::NotModified)),
         Next::Redirected(next) => Ok(FetchHop::Redirected(next)),
         Next::Post => Ok(FetchHop::Post),
         Next::Read => {
-            let mut body = Vec::new();
+            let mut body = FetchedBody::new(request.limit, request.overflow);
             let transfer = async {
                 match exchange.transfer(&head, incoming, &mut body).await? {
-                    BodyEnd::Complete => Ok(()),
-                    BodyEnd::Unclean => Err(PhaseError::CutOff),
+                    BodyEnd::Unclean if !request.unclean_close => Err(PhaseError::CutOff),
+                    BodyEnd::Complete | BodyEnd::Unclean => Ok(()),
                 }
             };
             clock.phase(Phase::Transfer, transfer).await?;
-            body.shrink_to_fit(); // it may stay cached for days
+            let mut bytes = body.into_bytes();
+            bytes.shrink_to_fit(); // they may stay cached for days
             let validators = Validators::from_headers(&head.headers);
             let content = ContentHeaders::from_headers(&head.headers);
-            Ok(FetchHop::Fetched(Fetched::Body { bytes: body.into(), validators, content }))
+            Ok(FetchHop::Fetched(Fetched::Body { bytes: bytes.into(), validators, content }))
         }
     }
 }

@@ -1,12 +1,10 @@
-//! A stream that records the first bytes that its peer sent, for messages about a peer that speaks another protocol.
+//! The first bytes that a peer sent, for messages about a peer that speaks another protocol.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncRead;
+use tokio_util::io::InspectReader;
 
 use super::failure::{PeerProtocol, quote};
 
@@ -38,58 +36,23 @@ impl FirstBytes {
 }
 
 /// A stream that records them.
-pub(crate) struct RecordingStream<S> {
-    stream: S,
-    first: FirstBytes,
-    /// How many bytes are to be kept yet.
-    left: usize,
-}
+pub(crate) type RecordingStream<S> = InspectReader<S, Box<dyn FnMut(&[u8]) + Send + Sync>>;
 
-impl<S> RecordingStream<S> {
-    /// Nothing may have been read of `stream` yet.
-    pub(crate) fn new(stream: S) -> (Self, FirstBytes) {
-        let first = FirstBytes::default();
-        (Self { stream, first: first.clone(), left: MAX_KEPT }, first)
-    }
-
-    /// Returns the stream.
-    pub(crate) fn into_inner(self) -> S {
-        self.stream
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for RecordingStream<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let read = &buf.filled()[before..];
-        let kept = &read[..read.len().min(self.left)];
-        if !kept.is_empty() {
-            self.left -= kept.len();
-            let mut first = self.first.0.lock();
-            if first.bytes.is_empty() {
-                first.first_read = kept.len();
-            }
-            first.bytes.extend_from_slice(kept);
+/// Records the first bytes of `stream`, of which nothing may have been read yet.
+pub(crate) fn record<S: AsyncRead>(stream: S) -> (RecordingStream<S>, FirstBytes) {
+    let first = FirstBytes::default();
+    let (recorded, mut left) = (first.clone(), MAX_KEPT);
+    let keep = move |read: &[u8]| {
+        let kept = &read[..read.len().min(left)];
+        if kept.is_empty() {
+            return;
         }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for RecordingStream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+        left -= kept.len();
+        let mut first = recorded.0.lock();
+        if first.bytes.is_empty() {
+            first.first_read = kept.len();
+        }
+        first.bytes.extend_from_slice(kept);
+    };
+    (InspectReader::new(stream, Box::new(keep)), first)
 }

@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::failure::{PeerProtocol, PhaseError, is_not_tls};
 use super::fetch::Fetcher;
-use super::first_bytes::RecordingStream;
+use super::first_bytes;
 use super::tunnel::BoxedStream;
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
@@ -72,7 +72,7 @@ impl TlsClient {
             ServerName::try_from(host.to_owned()).map_err(|_| PhaseError::ServerName(host.to_owned()))?;
         let mut config = self.template.clone();
         config.dangerous().set_certificate_verifier(Arc::<CapturingVerifier>::clone(&verifier));
-        let (stream, first) = RecordingStream::new(stream);
+        let (stream, first) = first_bytes::record(stream);
         let stream: BoxedStream = Box::new(stream);
         let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
         match (connected, verifier.captured()) {

@@ -12,6 +12,7 @@ pub mod fetch;
 mod first_bytes;
 mod handshake;
 mod identity;
+mod legacy_suites;
 mod local_address;
 mod phase;
 pub mod proxy;
@@ -21,9 +22,12 @@ mod tunnel;
 
 pub(crate) use attempts::RouteTaken;
 pub use connector::Connector;
-pub(crate) use connector::{Dial, NamedBy};
-pub(crate) use exchange::{BodyEnd, Exchange, ReadLimits, RequestTarget, ResponseHead, build_request};
+pub(crate) use connector::{Dial, DialedConnection, NamedBy};
+pub(crate) use exchange::{
+    BodyBuffer, BodyEnd, Exchange, ReadLimits, RequestTarget, ResponseHead, UnreadResponse, build_request,
+};
 pub use handshake::TlsClient;
 pub(crate) use handshake::{UnverifiedTls, server_name};
+pub(crate) use legacy_suites::explain_alert;
 pub(crate) use phase::PhaseClock;
 pub(crate) use tunnel::BoxedStream;

@@ -37,6 +37,11 @@ impl PhaseClock {
         Self { timings, before, work, deadline: Instant::now() + limit, limit, beside: Duration::ZERO }
     }
 
+    /// Starts now, until `deadline`.
+    pub(crate) fn start_until(work: &'static str, deadline: Instant) -> Self {
+        Self::start(work, deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// Ends a hop and returns its times. The deadline stays.
     pub(crate) fn end_hop(&mut self) -> Timings {
         let hop = std::mem::take(&mut self.timings);

@@ -3,6 +3,8 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,19 +21,34 @@ pub(crate) struct ReadLimitExceeded {
 /// Counts and limits the bytes read.
 pub(crate) struct ReadLimited<S> {
     stream: S,
-    limit: u64,
-    left: u64,
+    limit: Arc<AtomicU64>,
+    read: u64,
+}
+
+/// Raises the limit of a stream that is no longer at hand.
+pub(crate) struct ReadAllowance(Arc<AtomicU64>);
+
+impl ReadAllowance {
+    /// Allows so many more bytes to be read.
+    pub(crate) fn raise(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
 }
 
 impl<S> ReadLimited<S> {
     /// Allows `limit` bytes to be read.
-    pub(crate) const fn new(stream: S, limit: u64) -> Self {
-        Self { stream, limit, left: limit }
+    pub(crate) fn new(stream: S, limit: u64) -> Self {
+        Self { stream, limit: Arc::new(AtomicU64::new(limit)), read: 0 }
+    }
+
+    /// What raises the limit.
+    pub(crate) fn allowance(&self) -> ReadAllowance {
+        ReadAllowance(Arc::clone(&self.limit))
     }
 
     /// The number of bytes read so far.
     pub(crate) const fn read(&self) -> u64 {
-        self.limit - self.left
+        self.read
     }
 
     /// Returns the stream, without the limit.
@@ -48,10 +65,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadLimited<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        let read = (buf.filled().len() - before) as u64;
-        let limit = self.limit;
-        self.left =
-            self.left.checked_sub(read).ok_or_else(|| io::Error::other(ReadLimitExceeded { limit }))?;
+        self.read += (buf.filled().len() - before) as u64;
+        let limit = self.limit.load(Ordering::Relaxed);
+        if self.read > limit {
+            return Poll::Ready(Err(io::Error::other(ReadLimitExceeded { limit })));
+        }
         Poll::Ready(Ok(()))
     }
 }

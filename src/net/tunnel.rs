@@ -24,7 +24,7 @@ use tokio_socks::tcp::Socks5Stream;
 
 use super::exchange::http1_client;
 use super::failure::{PeerProtocol, PhaseError, TunnelError, proxied};
-use super::first_bytes::{FirstBytes, RecordingStream};
+use super::first_bytes::{self, FirstBytes};
 use super::identity::{AGENT, authorization};
 use super::read_limit::ReadLimited;
 use crate::clock::Clock;
@@ -69,7 +69,7 @@ pub(crate) async fn secure(
 ) -> Result<BoxedStream, PhaseError> {
     let host = without_brackets(&proxy.at.host);
     let name = ServerName::try_from(host.to_owned()).map_err(|_| TunnelError::Name(host.to_owned()))?;
-    let (stream, first) = RecordingStream::new(stream);
+    let (stream, first) = first_bytes::record(stream);
     match tls.connect(name, stream).await {
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) => Err(other_protocol(proxy.kind, &first).unwrap_or(TunnelError::Tls(error)).into()),
@@ -88,7 +88,7 @@ fn other_protocol(kind: ProxyKind, first: &FirstBytes) -> Option<TunnelError> {
 }
 
 async fn socks(stream: BoxedStream, proxy: &Proxy, to: &HostPort) -> Result<BoxedStream, TunnelError> {
-    let (stream, first) = RecordingStream::new(stream);
+    let (stream, first) = first_bytes::record(stream);
     let mut stream = ReadLimited::new(stream, MAX_ANSWER);
     let target = (without_brackets(&to.host), to.port);
     let passed = match &proxy.credentials {
@@ -124,7 +124,7 @@ async fn connect(
 ) -> Result<BoxedStream, PhaseError> {
     let request = connect_request(proxy, to)?;
     let credentials_sent = request.headers().contains_key(PROXY_AUTHORIZATION);
-    let (stream, first) = RecordingStream::new(stream);
+    let (stream, first) = first_bytes::record(stream);
     let io = TokioIo::new(ReadLimited::new(stream, MAX_ANSWER));
     let (mut sender, mut connection) = http1_client().handshake(io).await?;
     let mut open = true;

@@ -16,6 +16,8 @@ pub struct HopFacts {
     pub timings: Timings,
     /// The addresses that DNS or the hosts file has.
     pub addresses: Vec<IpAddr>,
+    /// The names that the host is an alias of (CNAME), in order, cleaned.
+    pub aliases: Vec<String>,
     /// Which of both.
     pub source: Option<AddressSource>,
     /// The number of private addresses.
@@ -35,8 +37,32 @@ pub struct HopFacts {
 impl From<HopFacts> for Facts {
     /// The facts of a probe with this hop only.
     fn from(hop: HopFacts) -> Self {
-        let HopFacts { timings, addresses, source, private, peer, proxy, proxy_status, tls, http, .. } = hop;
-        Self { timings, addresses, source, private, peer, proxy, proxy_status, tls, http, ..Self::default() }
+        let HopFacts {
+            timings,
+            addresses,
+            aliases,
+            source,
+            private,
+            peer,
+            proxy,
+            proxy_status,
+            tls,
+            http,
+            ..
+        } = hop;
+        Self {
+            timings,
+            addresses,
+            aliases,
+            source,
+            private,
+            peer,
+            proxy,
+            proxy_status,
+            tls,
+            http,
+            ..Self::default()
+        }
     }
 }
 

@@ -254,6 +254,8 @@ pub struct Facts {
     pub timings: Timings,
     /// The addresses that DNS or the hosts file has, in the order in which clients try them. Empty if neither was asked.
     pub addresses: Vec<IpAddr>,
+    /// The names that the host is an alias of (CNAME), in order, cleaned. A firewall that compares resolved names sees them.
+    pub aliases: Vec<String>,
     /// Which of both. `None` if the configuration chose the addresses.
     pub source: Option<AddressSource>,
     /// The number of private addresses. `None` if the endpoint's own name wasn't looked up.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::MAX_TARGETS;
 use crate::catalog::{Component, ProbeUrl};
-use crate::config::{ConfigProblem, format_duration};
+use crate::config::{Config, ConfigProblem, format_duration};
 
 /// A duration and where it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +34,23 @@ impl Setting {
         matches!(self.source, SettingSource::Override(_) | SettingSource::Catalog)
     }
 
+    /// Whether it has the default of `interval` or `timeout`.
+    fn is_default(self, key: &str) -> bool {
+        let default = Config::default();
+        let value = if key == "interval" { default.interval } else { default.timeout };
+        self.source == SettingSource::Global && self.value == value
+    }
+
+    /// Whether the file has a key for it.
+    fn is_set(self, key: &str) -> bool {
+        self.source != SettingSource::Catalog && !self.is_default(key)
+    }
+
     fn describe(self, key: &str) -> String {
         let value = format_duration(self.value);
         match self.source {
             SettingSource::Catalog => format!("{value} (from the catalog)"),
+            SettingSource::Global if self.is_default(key) => format!("{value} (the default)"),
             source => format!("{value} ({})", source.key(key)),
         }
     }
@@ -134,10 +147,16 @@ impl PlanError {
     #[must_use]
     pub fn key(&self) -> String {
         match self {
-            Self::TimeoutNotShorter { interval, timeout, .. } if interval.source < timeout.source => {
-                interval.source.key("interval")
+            Self::TimeoutNotShorter { interval, timeout, .. } => {
+                // The most specific key of those that the file has.
+                let by_interval = (!interval.is_set("interval"), interval.source);
+                let by_timeout = (!timeout.is_set("timeout"), timeout.source);
+                if by_interval < by_timeout {
+                    interval.source.key("interval")
+                } else {
+                    timeout.source.key("timeout")
+                }
             }
-            Self::TimeoutNotShorter { timeout, .. } => timeout.source.key("timeout"),
             Self::Empty | Self::TooMany { .. } => String::new(),
             Self::IdleRoute { route, .. } => format!("routes[{route}].components"),
             Self::UnknownNeed { index, .. } => format!("endpoints[{index}].serves"),

@@ -6,6 +6,7 @@ mod carry_over;
 mod error;
 mod merge;
 pub mod schedule;
+mod select;
 mod signatures;
 
 #[cfg(test)]

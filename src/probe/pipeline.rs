@@ -18,8 +18,8 @@ use super::{Prober, genuine, tls};
 use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
 use crate::net::failure::PhaseError;
 use crate::net::{
-    BodyEnd, BoxedStream, Dial, Exchange, NamedBy, ReadLimits, RequestTarget, ResponseHead, RouteTaken,
-    build_request, server_name,
+    BodyEnd, BoxedStream, Dial, DialedConnection, Exchange, NamedBy, ReadLimits, RequestTarget, ResponseHead,
+    RouteTaken, UnreadResponse, build_request, explain_alert, server_name,
 };
 use crate::observation::{Failure, FailureReason, HttpFacts, Phase, RangeOutcome};
 use crate::text::clean;
@@ -69,15 +69,15 @@ impl Pipeline<'_> {
         let dial = Dial { url, at, named_by: NamedBy::Endpoint };
         let dialed = self.route_context.connector.dial(&mut run.clock, &mut taken, dial).await;
         run.take(taken);
-        let (stream, target) = dialed?;
+        let DialedConnection { stream, target } = dialed?;
         match url.scheme() {
             Scheme::Http => {
                 run.clock.timings.not_applicable(Phase::Tls);
                 self.exchange(run, url, stream, target).await
             }
             Scheme::Https => {
-                let (stream, refusal) = self.secure(run, url, stream).await?;
-                let answered = self.exchange(run, url, stream, target).await;
+                let (stream, refusal) = self.secure(run, dial, stream).await?;
+                let answered = Box::pin(self.exchange(run, url, stream, target)).await;
                 refusal.map_or(answered, Err)
             }
         }
@@ -88,10 +88,10 @@ impl Pipeline<'_> {
     async fn secure(
         &self,
         run: &mut ProbeRun,
-        url: &ProbeUrl,
+        dial: Dial<'_>,
         stream: BoxedStream,
     ) -> Result<(TlsStream<BoxedStream>, Option<Failure>), Failure> {
-        let (host, verifier) = (server_name(url), self.route_context.tls.verifier());
+        let (host, verifier) = (server_name(dial.url), self.route_context.tls.verifier());
         let handshake = self.route_context.tls.handshake(host, stream, Arc::clone(&verifier));
         let shaken = run.clock.phase(Phase::Tls, handshake).await;
         let mut facts = tls::facts(&verifier, shaken.as_ref().ok());
@@ -105,7 +105,13 @@ impl Pipeline<'_> {
         }
         let inspected = facts.as_ref().and_then(|facts| tls::inspected(self.endpoint, facts));
         run.hop.tls = facts;
-        let unverified = shaken?;
+        let unverified = match shaken {
+            Ok(unverified) => unverified,
+            Err(failure) => {
+                let connector = &self.route_context.connector;
+                return Err(explain_alert(connector, &mut run.clock, dial, &verifier, failure).await);
+            }
+        };
         let trusted = verdict.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
         let refusal = inspected.or_else(|| self.revoked(&trusted));
         Ok((unverified.into_stream(&trusted), refusal))
@@ -130,10 +136,11 @@ impl Pipeline<'_> {
         let mut body = Vec::new();
         let request = async {
             let mut exchange = Exchange::new(stream, ReadLimits { body: MAX_BODY }).await?;
-            let (head, incoming) = exchange.send(self.http_request(url, &target)?, &target).await?;
-            Ok((exchange, head, incoming))
+            let response = exchange.send(self.http_request(url, &target)?, &target).await?;
+            Ok((exchange, response))
         };
-        let (mut exchange, head, incoming) = run.clock.phase(Phase::Request, request).await?;
+        let (mut exchange, UnreadResponse { head, body: incoming }) =
+            run.clock.phase(Phase::Request, request).await?;
         let redirects = run.redirects();
         let http = run.hop.http.insert(http_facts(&head, redirects));
         genuine::check_head(&self.prober.plan, url, &head)?;

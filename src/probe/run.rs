@@ -46,7 +46,8 @@ impl ProbeRun {
 
     /// Records the connection of the current hop.
     pub(super) fn take(&mut self, taken: RouteTaken) {
-        let RouteTaken { addresses, source, private, peer, proxy, proxy_status, failed_attempts } = taken;
+        let RouteTaken { addresses, aliases, source, private, peer, proxy, proxy_status, failed_attempts } =
+            taken;
         self.failed_attempts.extend(failed_attempts);
         if source.is_some() {
             self.hop.addresses.clone_from(&addresses);
@@ -54,7 +55,8 @@ impl ProbeRun {
         if self.before.is_empty() {
             self.found = addresses;
         }
-        self.hop = HopFacts { source, private, peer, proxy, proxy_status, ..std::mem::take(&mut self.hop) };
+        self.hop =
+            HopFacts { aliases, source, private, peer, proxy, proxy_status, ..std::mem::take(&mut self.hop) };
     }
 
     /// Ends the current hop, which was at `url`, and starts the next one.

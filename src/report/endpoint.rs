@@ -36,6 +36,8 @@ pub struct EndpointReport<'a> {
     pub notes: Vec<String>,
     /// The results by route if they differ; otherwise null.
     pub routes_disagree: Option<Disagreement>,
+    /// The other routes on which DNS gives the host other aliases (CNAME).
+    pub other_aliases: Vec<&'a str>,
     /// The expected statuses: `any`, or numbers separated by ` or `.
     pub expected: String,
     /// How sure the catalog is of its expectation: from A, captured twice since 2023, to D, inferred.
@@ -82,6 +84,8 @@ pub struct ProbeReport<'a> {
     pub duration_seconds: f64,
     /// The addresses from DNS, in its order.
     pub addresses: Vec<String>,
+    /// The names that the host is an alias of (CNAME), in order: a firewall that compares resolved names sees them.
+    pub aliases: &'a [String],
     /// The address and port of the connection.
     pub address: Option<String>,
     /// The result for each probed address, starting with that of the probe itself; empty if the connection used a
@@ -116,6 +120,8 @@ pub struct HopReport<'a> {
     pub phases: BTreeMap<Phase, PhaseOutcome>,
     /// The duration of each phase that was reached, in seconds.
     pub phases_seconds: BTreeMap<Phase, f64>,
+    /// The names that the host is an alias of (CNAME), in order.
+    pub aliases: &'a [String],
     /// The address and port of the connection.
     pub address: Option<String>,
     /// The proxy.
@@ -153,9 +159,11 @@ pub struct AttemptReport<'a> {
 /// Every endpoint on every route, in the plan's order.
 pub(super) fn all(snapshot: &Snapshot) -> Vec<EndpointReport<'_>> {
     let mut disagreements = disagreements(snapshot);
+    let mut others = super::aliases::other_aliases(snapshot);
     let report = |(id, target, state)| {
         let routes_disagree = disagreements.remove(&id);
-        EndpointReport { routes_disagree, ..EndpointReport::new(target, state) }
+        let other_aliases = others.remove(&id).unwrap_or_default();
+        EndpointReport { routes_disagree, other_aliases, ..EndpointReport::new(target, state) }
     };
     snapshot.iter().map(report).collect()
 }
@@ -172,6 +180,7 @@ impl<'a> EndpointReport<'a> {
             why: state.concern().map(Why::from),
             notes: super::notes(target, state),
             routes_disagree: None,
+            other_aliases: Vec::new(),
             expected: endpoint.expect.to_string(),
             confidence: endpoint.confidence,
             interval_seconds: target.interval.as_secs_f64(),
@@ -199,6 +208,7 @@ impl<'a> ProbeReport<'a> {
             phases_seconds: phases_seconds(&facts.timings),
             duration_seconds: facts.timings.total().as_secs_f64(),
             addresses: facts.addresses.iter().map(ToString::to_string).collect(),
+            aliases: &facts.aliases,
             address: facts.peer.map(|peer| peer.to_string()),
             by_address: observation.by_address().map(AddressReport::new).collect(),
             failed_attempts: facts.failed_attempts.iter().map(AttemptReport::new).collect(),
@@ -229,6 +239,7 @@ impl<'a> HopReport<'a> {
             url: &hop.url,
             phases: phases(&hop.timings),
             phases_seconds: phases_seconds(&hop.timings),
+            aliases: &hop.aliases,
             address: hop.peer.map(|peer| peer.to_string()),
             proxy: hop.proxy.as_deref(),
             tls: hop.tls.as_ref(),

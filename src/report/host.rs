@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Timestamp;
 use crate::advice;
-use crate::host::events::{EventKind, EventTally};
+use crate::catalog::UpdateOrigin;
+use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure, UpdateStage};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::connectivity::ConnectivityTest;
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
@@ -25,10 +26,12 @@ pub struct HostReport<'a> {
     pub sources: &'a [Source],
     /// The sources that failed.
     pub problems: Vec<ProblemReport<'a>>,
+    /// Groups of the catalog that this machine's Defender uses and that aren't probed, in sentences.
+    pub hints: Vec<String>,
     /// The installed security intelligence; null if unknown.
     pub installed: Option<InstalledReport>,
     /// Null on systems other than Windows.
-    pub windows: Option<WindowsReport>,
+    pub windows: Option<WindowsReport<'a>>,
     /// Null if `mdatp` isn't queried.
     pub mdatp: Option<MdatpReport<'a>>,
 }
@@ -64,7 +67,7 @@ pub struct InstalledReport {
 /// The state of Defender on Windows; settings that are unset or can't be read are null.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct WindowsReport {
+pub struct WindowsReport<'a> {
     /// What this machine's MAPS client checks.
     pub ssl_options: Option<SslOptions>,
     /// The policy `SpynetReporting`: 0 off, 1 basic, 2 advanced.
@@ -85,6 +88,40 @@ pub struct WindowsReport {
     pub last_maps_connection: Option<Timestamp>,
     /// The events of Defender's log, by event id; null until the log has been read once.
     pub events: Option<BTreeMap<EventKind, EventReport>>,
+    /// The last failed update of each kind and source, in that log.
+    pub update_failures: Vec<UpdateFailureReport<'a>>,
+}
+
+/// A failed update, or a failed request to the cloud; what the event doesn't tell is null.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct UpdateFailureReport<'a> {
+    /// The event's id.
+    pub event: EventKind,
+    /// What the event means.
+    pub meaning: &'static str,
+    /// When it was logged.
+    pub at: Timestamp,
+    /// When the same succeeded after it.
+    pub succeeded_at: Option<Timestamp>,
+    /// The source of the update.
+    pub source: Option<UpdateOrigin>,
+    /// The step that failed.
+    pub stage: Option<UpdateStage>,
+    /// The URL, server or share, cleaned and truncated.
+    pub path: Option<&'a str>,
+    /// The version that stayed in use, cleaned and truncated.
+    pub version: Option<&'a str>,
+    /// The error code, accepted by `explain`.
+    pub hresult: Option<String>,
+    /// The error in the words of Windows, in the system's language.
+    pub description: Option<&'a str>,
+    /// What the error means, in one line.
+    pub title: Option<String>,
+    /// The cause of the error.
+    pub cause: Option<String>,
+    /// What to change, most likely first.
+    pub remedies: Vec<String>,
 }
 
 /// The result of `MpCmdRun.exe -ValidateMapsConnection`.
@@ -142,11 +179,12 @@ pub struct ConnectivityReport<'a> {
 }
 
 impl<'a> HostReport<'a> {
-    pub(super) fn new(facts: &'a HostFacts) -> Self {
+    pub(super) fn new(facts: &'a HostFacts, hints: Vec<String>) -> Self {
         Self {
             read_at: Timestamp(facts.at),
             sources: facts.sources,
             problems: facts.problems.iter().map(ProblemReport::new).collect(),
+            hints,
             installed: facts.signatures.as_ref().map(InstalledReport::new),
             windows: facts.windows.as_ref().map(WindowsReport::new),
             mdatp: facts.mdatp.as_ref().map(MdatpReport::new),
@@ -172,8 +210,8 @@ impl InstalledReport {
     }
 }
 
-impl WindowsReport {
-    fn new(facts: &WindowsFacts) -> Self {
+impl<'a> WindowsReport<'a> {
+    fn new(facts: &'a WindowsFacts) -> Self {
         let registry = &facts.registry;
         let event = |(kind, tally): (&EventKind, &EventTally)| (*kind, EventReport::new(*kind, *tally));
         Self {
@@ -187,6 +225,32 @@ impl WindowsReport {
             validation: facts.validation.as_ref().map(ValidationReport::new),
             last_maps_connection: facts.last_maps_connection.map(Timestamp),
             events: facts.events.as_ref().map(|log| log.tallies.iter().map(event).collect()),
+            update_failures: facts.events.as_ref().map(UpdateFailureReport::all).unwrap_or_default(),
+        }
+    }
+}
+
+impl<'a> UpdateFailureReport<'a> {
+    fn all(log: &'a EventLog) -> Vec<Self> {
+        log.failures.values().map(|failure| Self::new(log, failure)).collect()
+    }
+
+    fn new(log: &EventLog, failure: &'a UpdateFailure) -> Self {
+        let advice = failure.advice();
+        Self {
+            event: failure.kind,
+            meaning: failure.kind.meaning(),
+            at: Timestamp(failure.at),
+            succeeded_at: log.succeeded_after(failure).map(Timestamp),
+            source: failure.origin,
+            stage: failure.stage,
+            path: failure.path.as_deref(),
+            version: failure.version.as_deref(),
+            hresult: failure.hresult.map(|hresult| format!("0x{hresult:08X}")),
+            description: failure.description.as_deref(),
+            title: advice.as_ref().map(|advice| advice.title.clone()),
+            cause: advice.as_ref().map(|advice| advice.cause.clone()),
+            remedies: advice.map(|advice| advice.remedies).unwrap_or_default(),
         }
     }
 }

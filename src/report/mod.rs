@@ -1,11 +1,16 @@
 //! The status report: the JSON of `/api/v1/status` and of `check --format json`. Its schema,
-//! `deploy/status.schema.json`, is generated from these types. `why.rs` and `routes.rs` also serve the page.
+//! `deploy/status.schema.json`, is generated from these types. `why.rs`, `routes.rs`, `causes.rs` and
+//! `outcome.rs` also serve the page and the text of `check`.
 
+mod aliases;
 mod answer;
+mod causes;
 mod clock;
 mod endpoint;
+mod hints;
 mod host;
 mod notes;
+mod outcome;
 mod routes;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -16,6 +21,7 @@ mod tests;
 mod verdicts;
 mod why;
 
+pub use aliases::{ALIASES_HEADING, AliasChain, alias_chains};
 pub use notes::notes;
 pub use summary::{maps_summary, why};
 
@@ -30,12 +36,15 @@ pub use answer::{
     AnsweredHop, CatalogFact, Contradiction, GenuineAnswer, ObjectKind, Proof, contradictions,
     evidence_can_be_dropped,
 };
+pub use causes::{Affected, Cause, causes};
 pub use clock::suspected_clock;
 pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
+pub use hints::hints;
 pub use host::{
     ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, ProblemReport,
-    ValidationReport, WindowsReport,
+    UpdateFailureReport, ValidationReport, WindowsReport,
 };
+pub use outcome::{Outcome, maps_lost, outcome};
 pub use routes::{Disagreement, RouteOutcome, disagreements};
 pub use signatures::{FeedReport, SignaturesReport, SourceReport, freshness};
 pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport, UnservedReport};
@@ -65,6 +74,8 @@ pub struct StatusReport<'a> {
     pub exit_code: u8,
     /// The number of endpoints by state; each counts once per route.
     pub counts: Counts,
+    /// What suggests that this machine's clock is wrong; null if nothing does.
+    pub suspected_clock: Option<String>,
     /// The verdict on each component, by route.
     pub components: Vec<ComponentReport<'a>>,
     /// Whether clients can connect to MAPS, by route; empty if MAPS isn't probed.
@@ -91,10 +102,11 @@ impl<'a> StatusReport<'a> {
             ready: snapshot.is_ready(),
             exit_code: exit_code(snapshot),
             counts: Counts::from_snapshot(snapshot),
+            suspected_clock: suspected_clock(snapshot),
             components: snapshot.components.iter().map(ComponentReport::new).collect(),
             maps: MapsReport::all(snapshot),
             signatures: SignaturesReport::new(snapshot, now),
-            host: snapshot.host.as_deref().map(HostReport::new),
+            host: snapshot.host.as_deref().map(|facts| HostReport::new(facts, hints(snapshot))),
             crls: CrlReport::all(snapshot),
             endpoints: endpoint::all(snapshot),
         }

@@ -149,6 +149,7 @@ pub(crate) fn revocation(
     detail: &str,
 ) {
     let last = snapshot.targets[target.0].last.clone();
+    let last_at = last.as_ref().map(|last| last.at);
     let path = last.and_then(|last| last.facts.tls.as_ref()?.path.clone());
     let Some(path) = path else { return };
     let subject = "CN=leaf".to_owned();
@@ -158,8 +159,13 @@ pub(crate) fn revocation(
     let fetch = Some(failure.clone().map_or(Ok(()), Err));
     let source = Some(CRL.to_owned());
     let leaf = CertificateStatus { subject, status: of.0, cause: of.1, source, detail, failure };
-    let crl =
-        CrlState { url: CRL.to_owned(), fetch, this_update: Some(at(0)), next_update: Some(at(7 * 86_400)) };
+    let crl = CrlState {
+        url: CRL.to_owned(),
+        fetch,
+        fetched: last_at,
+        this_update: Some(at(0)),
+        next_update: Some(at(7 * 86_400)),
+    };
     let report = Arc::new(RevocationReport::new(vec![leaf]));
     let chains = vec![PathReport { path, report }];
     snapshot.apply(Event::Revocation(Box::new(RevocationChecked { target, chains, crls: vec![crl] })));

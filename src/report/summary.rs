@@ -4,19 +4,20 @@ use crate::advice::{MapsCase, NeedHosts, RevocationCase, apex_rule, maps_sentenc
 use crate::catalog::Component;
 use crate::observation::{FailureReason, Observation, Phase};
 use crate::plan::Target;
-use crate::revocation::{CertificateStatus, RevocationReport};
-use crate::state::{MapsState, Snapshot, TargetState};
+use crate::revocation::{Cause, CertificateStatus, RevocationReport};
+use crate::state::{MapsState, Snapshot, TargetState, serves_maps};
 use crate::verdict::{MapsConnection, SslOptions, UnservedNeed};
 
 /// Whether clients with the default `SSLOptions` can connect to MAPS on this route, why not, and what to change.
-/// Returns `None` if MAPS isn't probed on the route, or the result isn't known yet. Names the unserved need if other
-/// needs are served, or fail for another reason.
+/// Returns `None` if MAPS isn't probed on the route, or the result isn't known yet; if it can't be known, says why. Names
+/// the unserved need if other needs are served, or fail for another reason.
 #[must_use]
 pub fn maps_summary(snapshot: &Snapshot, route: &str) -> Option<String> {
     let of = |options| snapshot.maps.iter().find(|maps| maps.route == route && maps.options == options);
     let default = of(SslOptions::DEFAULT)?;
     if default.connection == MapsConnection::Unknown {
-        return None;
+        let pins = of(SslOptions::Pinning)?.connection == MapsConnection::Connected;
+        return undetermined(snapshot, route).map(|state| maps_sentence(&unknown(state, pins), None));
     }
     let needs = probed_needs(snapshot, route);
     let unserved = default.connection.unserved();
@@ -78,6 +79,16 @@ fn probed_needs<'a>(snapshot: &'a Snapshot, route: &str) -> Vec<NeedHosts<'a>> {
     needs
 }
 
+/// The first MAPS endpoint of a route whose revocation status this program can't determine, though Windows may.
+fn undetermined<'a>(snapshot: &'a Snapshot, route: &str) -> Option<&'a TargetState> {
+    let serving = snapshot.iter().filter(|(_, target, _)| target.route.name == route && serves_maps(target));
+    let mut states = serving.map(|(.., state)| state);
+    states.find(|state| {
+        let cause = state.revocation.as_deref().and_then(RevocationReport::cause);
+        cause.is_some_and(|cause| cause != Cause::Pending && cause.is_inconclusive())
+    })
+}
+
 fn blamed(state: &TargetState) -> Option<&CertificateStatus> {
     state.revocation.as_deref()?.blamed()
 }
@@ -124,5 +135,36 @@ pub fn why(target: &Target, state: &TargetState) -> String {
         (None, false) => notes,
         (Some(end), true) => end,
         (Some(end), false) => format!("{end}; {notes}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::TargetId;
+    use crate::report::sample;
+    use crate::revocation::Status;
+
+    /// What another client may be able to check is neither lost nor connected, and the summary says why.
+    #[test]
+    fn a_status_that_only_windows_may_know_leaves_maps_unknown() {
+        let check = |cause: Cause, connection: &MapsConnection, words: Option<&str>| {
+            let mut snapshot = sample::healthy(&["direct"]);
+            for id in (0..snapshot.plan.targets.len()).map(TargetId) {
+                sample::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
+            }
+            let of =
+                |options| snapshot.maps.iter().find(|maps| maps.options == options).map(|of| &of.connection);
+            assert_eq!(of(SslOptions::DEFAULT), Some(connection), "{cause}");
+            assert_eq!(of(SslOptions::Pinning), Some(&MapsConnection::Connected), "{cause}");
+            let said = maps_summary(&snapshot, "direct");
+            assert_eq!(said.is_some(), words.is_some(), "{cause}: {said:?}");
+            assert!(said.unwrap_or_default().contains(words.unwrap_or_default()), "{cause}");
+        };
+        let unknown = MapsConnection::Unknown;
+        let words = "so it is unknown whether clients with the default SSLOptions connect";
+        check(Cause::Unsupported, &unknown, Some(words));
+        check(Cause::NoNextUpdate, &unknown, Some("does not say when it ends"));
+        check(Cause::Pending, &unknown, None);
     }
 }

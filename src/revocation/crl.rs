@@ -1,9 +1,10 @@
-//! Evaluates a CRL for a certificate according to RFC 5280 section 6.3.3, as strictly as Windows: a list must
-//! have a `nextUpdate`, and if a delta is named, it must be available ("if … clients may not be able to
+//! Evaluates a CRL for a certificate according to RFC 5280 section 6.3.3: a list must have a `nextUpdate`, and, as in
+//! Windows, if a delta is named, it must be available ("if … clients may not be able to
 //! retrieve the delta CRL … certificate validation may fail", learn.microsoft.com dd379478). No IO and no
 //! clock: the time is an argument. Indirect lists and lists for some reasons only aren't evaluated: no public
 //! CA issues them.
 
+mod large;
 mod problem;
 mod reader;
 
@@ -11,7 +12,8 @@ use std::time::SystemTime;
 
 use x509_cert::ext::pkix::IssuingDistributionPoint;
 
-pub use self::problem::{CrlProblem, CrlScope, MAX_LIST};
+pub use self::large::{LargeCrl, LargeCrlReader};
+pub use self::problem::{CrlProblem, CrlScope, MAX_LARGE, MAX_LIST};
 pub use self::reader::Freshness;
 use self::reader::{Crl, EntryStatus, signed};
 use super::{Certificate, Issuer, Period, Revocation, SKEW};
@@ -40,24 +42,49 @@ pub struct CrlStatus {
     pub period: Period,
 }
 
-/// Evaluates a list (DER), and its delta if there is one, for a certificate.
+/// A fetched list.
+#[derive(Clone, Copy, Debug)]
+pub enum List<'a> {
+    /// The whole list (DER).
+    Whole(&'a [u8]),
+    /// A list that is too long to be kept.
+    Large(&'a LargeCrl),
+}
+
+/// A parsed list, with what finds its entries.
+struct ReadList<'a> {
+    crl: Crl<'a>,
+    list: List<'a>,
+}
+
+impl ReadList<'_> {
+    /// The entry of a serial number.
+    fn find(&self, serial: &[u8]) -> Result<Option<EntryStatus>, CrlProblem> {
+        match self.list {
+            List::Whole(_) => self.crl.find(serial),
+            List::Large(large) => large.find(serial),
+        }
+    }
+}
+
+/// Evaluates a list, and its delta (DER) if there is one, for a certificate.
 ///
 /// # Errors
 /// If the list can't be used for this certificate at this time. Also if the delta can't, unless the complete
 /// list already revokes the certificate.
-pub fn check(query: &CrlQuery<'_>, list: &[u8], delta: Option<&[u8]>) -> Result<CrlStatus, CrlProblem> {
+pub fn check(query: &CrlQuery<'_>, list: List<'_>, delta: Option<&[u8]>) -> Result<CrlStatus, CrlProblem> {
     let (base, period) = verified(list, query.issuer, query.now)?;
-    if base.base.is_some() {
+    if base.crl.base.is_some() {
         return Err(CrlScope::LoneDelta.into());
     }
-    covers(&base, query)?;
+    covers(&base.crl, query)?;
     // `removeFromCRL` only has a meaning in a delta.
     let revoked = match base.find(&query.certificate.serial)? {
         Some(EntryStatus::Revoked(revocation)) => Some(revocation),
         Some(EntryStatus::Removed) | None => None,
     };
     let complete = CrlStatus { revoked, period };
-    match delta.map(|delta| apply(query, &base, complete, delta)) {
+    match delta.map(|delta| apply(query, &base.crl, complete, delta)) {
         None => Ok(complete),
         Some(Err(_)) if revoked.is_some() => Ok(complete),
         Some(applied) => applied.map_err(|problem| CrlProblem::Delta(Box::new(problem))),
@@ -69,15 +96,15 @@ pub fn check(query: &CrlQuery<'_>, list: &[u8], delta: Option<&[u8]>) -> Result<
 /// # Errors
 /// If one of them is wrong.
 pub fn verify_object(list: &[u8], issuer: &Issuer, now: SystemTime) -> Result<Period, CrlProblem> {
-    verified(list, issuer, now).map(|(_, period)| period)
+    verified(List::Whole(list), issuer, now).map(|(_, period)| period)
 }
 
 /// Reads a list's times after verifying its issuer and signature. The list may have expired.
 ///
 /// # Errors
 /// If issuer or signature are wrong.
-pub fn verify_issuer(list: &[u8], issuer: &Issuer) -> Result<Freshness, CrlProblem> {
-    signed_by(list, issuer).map(Crl::freshness)
+pub fn verify_issuer(list: List<'_>, issuer: &Issuer) -> Result<Freshness, CrlProblem> {
+    signed_by(list, issuer).map(|list| list.crl.freshness())
 }
 
 /// Reads a list's times without verifying its signature.
@@ -85,48 +112,72 @@ pub fn verify_issuer(list: &[u8], issuer: &Issuer) -> Result<Freshness, CrlProbl
 /// # Errors
 /// If it isn't a list.
 pub fn freshness(list: &[u8]) -> Result<Freshness, CrlProblem> {
-    Crl::read(&signed(bounded(list)?)?).map(Crl::freshness)
+    let signed = signed(bounded(list)?)?;
+    Crl::read(signed.data, signed.algorithm).map(Crl::freshness)
 }
 
 fn bounded(list: &[u8]) -> Result<&[u8], CrlProblem> {
-    if list.len() > MAX_LIST { Err(CrlProblem::TooLarge { bytes: list.len() }) } else { Ok(list) }
+    if list.len() > MAX_LIST {
+        Err(CrlProblem::TooLarge { bytes: list.len(), limit: MAX_LIST })
+    } else {
+        Ok(list)
+    }
 }
 
 /// Parses a list, and verifies its issuer, signature and time.
-fn verified<'a>(list: &'a [u8], issuer: &Issuer, now: SystemTime) -> Result<(Crl<'a>, Period), CrlProblem> {
+fn verified<'a>(
+    list: List<'a>,
+    issuer: &Issuer,
+    now: SystemTime,
+) -> Result<(ReadList<'a>, Period), CrlProblem> {
     let list = signed_by(list, issuer)?;
-    if let Some(id) = list.unknown {
+    if let Some(id) = list.crl.unknown {
         return Err(CrlProblem::CriticalExtension { id: id.to_string() });
     }
-    let period = valid_at(&list, now)?;
+    let period = valid_at(&list.crl, now)?;
     Ok((list, period))
 }
 
-/// Parses a list and verifies its issuer and signature. Parses entries only after the signature is verified.
-fn signed_by<'a>(list: &'a [u8], issuer: &Issuer) -> Result<Crl<'a>, CrlProblem> {
-    let signed = signed(bounded(list)?)?;
-    let list = Crl::read(&signed)?;
+/// Parses a list and verifies its issuer and signature. Parses the entries of a whole list only after the signature is
+/// verified.
+fn signed_by<'a>(list: List<'a>, issuer: &Issuer) -> Result<ReadList<'a>, CrlProblem> {
+    match list {
+        List::Whole(der) => {
+            let signed = signed(bounded(der)?)?;
+            let crl = Crl::read(signed.data, signed.algorithm)?;
+            may_sign(&crl, issuer)?;
+            issuer.verify(&signed).map_err(CrlProblem::Signature)?;
+            Ok(ReadList { crl, list })
+        }
+        List::Large(large) => {
+            let crl = large.head()?;
+            may_sign(&crl, issuer)?;
+            large.verify(issuer.spki()).map_err(CrlProblem::Signature)?;
+            Ok(ReadList { crl, list })
+        }
+    }
+}
+
+/// Whether the issuer may have signed the list.
+fn may_sign(list: &Crl<'_>, issuer: &Issuer) -> Result<(), CrlProblem> {
     if list.issuer != issuer.name() {
         return Err(CrlProblem::OtherIssuer);
     }
     if list.key_id.as_ref().is_some_and(|id| !issuer.matches_key_id(id)) {
         return Err(CrlProblem::OtherKey);
     }
-    if !issuer.signs_crls() {
-        return Err(CrlProblem::NotASigner);
-    }
-    issuer.verify(&signed).map_err(CrlProblem::Signature)?;
-    Ok(list)
+    if issuer.signs_crls() { Ok(()) } else { Err(CrlProblem::NotASigner) }
 }
 
 fn valid_at(list: &Crl<'_>, now: SystemTime) -> Result<Period, CrlProblem> {
     if list.this_update > now + SKEW {
         return Err(CrlProblem::NotYetValid { this_update: list.this_update });
     }
-    match list.next_update {
-        Some(next_update) if next_update > now => Ok(Period { this_update: list.this_update, next_update }),
-        next_update => Err(CrlProblem::Expired { next_update }),
+    let next_update = list.next_update.ok_or(CrlProblem::NoNextUpdate)?;
+    if next_update <= now {
+        return Err(CrlProblem::Expired { next_update });
     }
+    Ok(Period { this_update: list.this_update, next_update })
 }
 
 /// RFC 5280 section 6.3.3 (b).
@@ -175,7 +226,8 @@ fn apply(
     complete: CrlStatus,
     delta: &[u8],
 ) -> Result<CrlStatus, CrlProblem> {
-    let (delta, period) = verified(delta, query.issuer, query.now)?;
+    let (delta_list, period) = verified(List::Whole(delta), query.issuer, query.now)?;
+    let delta = &delta_list.crl;
     let adds_to_base = match (&delta.base, &delta.number, &base.number) {
         (Some(needed), Some(_), Some(number)) => needed <= number,
         _ => false,

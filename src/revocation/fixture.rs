@@ -23,6 +23,8 @@ pub(crate) mod ocsp;
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// ecdsa-with-SHA256 (RFC 5758 section 3.2).
 pub(crate) const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
+/// sha256WithRSAEncryption (RFC 8017, appendix C).
+const RSA_SHA256: &str = "1.2.840.113549.1.1.11";
 /// The CRL that every certificate here names.
 pub(crate) const CRL_URL: &str = "http://crl.test/pki/a%20list.crl";
 
@@ -45,6 +47,22 @@ impl Authority {
         let mut params = authority(name);
         change(&mut params);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// A root with an RSA key: the lab's of this number.
+    pub(crate) fn rsa(name: &str, number: usize) -> Self {
+        let keys = include_str!("../../tests/data/lab/rsa-2048.pem");
+        let begin = "-----BEGIN PRIVATE KEY-----";
+        let key = keys.split(begin).nth(number + 1).expect("the file has that many");
+        let key = key.split_inclusive("-----END PRIVATE KEY-----").next().expect("it ends");
+        let key = KeyPair::from_pem_and_sign_algo(&format!("{begin}{key}\n"), &rcgen::PKCS_RSA_SHA256);
+        let key = key.expect("an RSA key");
+        Self(CertifiedIssuer::self_signed(authority(name), key).unwrap())
+    }
+
+    /// Whether its key is an RSA key.
+    pub(crate) fn is_rsa(&self) -> bool {
+        self.key().algorithm() == &rcgen::PKCS_RSA_SHA256
     }
 
     /// An intermediate CA, with extensions that name its own sources.
@@ -90,7 +108,11 @@ impl Authority {
     /// A list for this CA to sign: empty, one day old, valid for six more, number 5.
     pub(crate) fn list(&self) -> Crl {
         let certificate = x509_cert::Certificate::from_der(self.der()).unwrap().tbs_certificate;
-        let algorithm = algorithm(ECDSA_SHA256);
+        let algorithm = if self.is_rsa() {
+            AlgorithmIdentifierOwned { parameters: Some(Any::null()), ..algorithm(RSA_SHA256) }
+        } else {
+            algorithm(ECDSA_SHA256)
+        };
         let mut list = Crl {
             tbs: TbsCertList {
                 version: x509_cert::Version::V2,

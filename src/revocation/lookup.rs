@@ -23,6 +23,7 @@ use crate::tls::certificate_urls::DistributionPoint;
 use crate::tls::digest::sha256;
 
 mod fetching;
+mod long_list;
 
 /// The maximum number of fetches per lookup.
 const MAX_FETCHES: usize = 8;
@@ -190,7 +191,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         let key = ObjectKey::Ocsp(get.unwrap_or_else(|| responder.clone()), sha256(&query));
         let body = RequestBody { content_type: "application/ocsp-request", bytes: query.into() };
         let post = PostRequest { url: responder, body };
-        let state = self.cached_or_fetched(key, ocsp::MAX_ANSWER, Some(post)).await;
+        let state = self.cached_or_fetched(key, Some(post)).await;
         match state.cached {
             Some(cached) => status_from_ocsp(link, &cached.bytes, responder, self.now)
                 .map_err(|undetermined| why_undetermined(state.error, responder, Some(undetermined))),
@@ -199,7 +200,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
     }
 
     async fn query_crl(&self, point: &DistributionPoint, url: &ProbeUrl) -> Result<Determined, Undetermined> {
-        let state = self.cached_or_fetched(ObjectKey::Crl(url.clone()), crl::MAX_LIST, None).await;
+        let state = self.cached_or_fetched(ObjectKey::Crl(url.clone()), None).await;
         let Some(base) = state.cached else { return Err(why_undetermined(state.error, url, None)) };
         let (delta, missing) = match self.delta(&base).await {
             Ok(delta) => (delta, None),
@@ -210,7 +211,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         let (point, now) = (point.clone(), self.now);
         let answer = spawn_blocking_if_large(base.bytes.len(), move || {
             let query = crl::CrlQuery { certificate: &certificate, issuer: &issuer, point: &point, now };
-            crl::check(&query, &base.bytes, delta.as_deref())
+            crl::check(&query, base.list(), delta.as_deref())
         })
         .await;
         match answer {
@@ -231,7 +232,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         let mut missing = None;
         for point in self.link.certificate.sources.freshest.iter().chain(&base.freshest) {
             for url in &point.urls {
-                let state = self.cached_or_fetched(ObjectKey::Crl(url.clone()), crl::MAX_LIST, None).await;
+                let state = self.cached_or_fetched(ObjectKey::Crl(url.clone()), None).await;
                 match state.cached {
                     Some(cached) => return Ok(Some(cached.bytes)),
                     None => _ = missing.get_or_insert_with(|| why_undetermined(state.error, url, None)),
@@ -242,12 +243,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
     }
 
     /// The state of an object, after fetching it if that is due.
-    async fn cached_or_fetched(
-        &self,
-        key: ObjectKey,
-        limit: usize,
-        post: Option<PostRequest<'_>>,
-    ) -> ObjectState {
+    async fn cached_or_fetched(&self, key: ObjectKey, post: Option<PostRequest<'_>>) -> ObjectState {
         if let ObjectKey::Crl(url) = &key {
             self.lists.lock().push(url.clone());
         }
@@ -256,8 +252,11 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
             return self.context.store().state(&key, self.now); // another lookup is still fetching it
         };
         let mut state = self.context.store().state(&key, self.now);
-        if state.is_due(self.now) && self.fetches.fetch_add(1, Ordering::Relaxed) < MAX_FETCHES {
-            let outcome = self.fetch(&key, limit, post, state.cached.as_ref()).await;
+        let serial = &self.link.certificate.serial;
+        let is_known = state.cached.as_ref().is_none_or(|cached| cached.knows(serial));
+        let is_due = state.is_due(self.now) || (!is_known && state.error.is_none());
+        if is_due && self.fetches.fetch_add(1, Ordering::Relaxed) < MAX_FETCHES {
+            let outcome = self.fetch(&key, post, state.cached.as_ref()).await;
             let mut store = self.context.store();
             store.record(key.clone(), outcome, self.now);
             state = store.state(&key, self.now);

@@ -60,12 +60,23 @@ string_enum! {
         Unsupported = "unsupported",
         /// The CRL or the OCSP response has expired.
         Expired = "expired",
+        /// The CRL doesn't say when it ends. RFC 5280 section 5.1.2.5 requires that; no document says whether Windows does.
+        NoNextUpdate = "no_next_update",
         /// The CRL or the OCSP response is not valid yet.
         NotYetValid = "not_yet_valid",
         /// The responder doesn't know the certificate.
         OcspUnknown = "ocsp_unknown",
         /// The responder answered with an error.
         OcspError = "ocsp_error",
+    }
+}
+
+impl Cause {
+    /// Whether Windows may know the status all the same: the check isn't done, or this program lacks a feature that Windows
+    /// may have.
+    #[must_use]
+    pub const fn is_inconclusive(self) -> bool {
+        matches!(self, Self::Pending | Self::Unsupported | Self::NoNextUpdate)
     }
 }
 

@@ -100,11 +100,14 @@ impl RevocationReport {
         Self { status: worst.unwrap_or(Status::Good), certificates }
     }
 
-    /// The first certificate that causes the path's status, unless that is good.
+    /// The first certificate that causes the path's status, unless that is good. One that Windows can't check either comes
+    /// before one that it may.
     #[must_use]
     pub fn blamed(&self) -> Option<&CertificateStatus> {
         let is_good = self.status == Status::Good;
-        self.certificates.iter().find(|certificate| !is_good && certificate.status == self.status)
+        let mut blamed = self.certificates.iter().filter(|of| !is_good && of.status == self.status);
+        let conclusive = blamed.clone().find(|of| !of.cause.is_some_and(Cause::is_inconclusive));
+        conclusive.or_else(|| blamed.next())
     }
 
     /// This machine's clock, if it is the likely cause of the unknown status. Of a clock that is ahead, one expired source
@@ -145,6 +148,8 @@ pub struct CrlState {
     pub url: String,
     /// The result of the last fetch, `None` before the first.
     pub fetch: Option<Result<(), Failure>>,
+    /// When the last fetch ended.
+    pub fetched: Option<SystemTime>,
     /// When the cached list was issued.
     pub this_update: Option<SystemTime>,
     /// When it ends.

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use lru::LruCache;
 
+use super::Cause;
+use super::crl::{self, LargeCrl};
 use super::report::{CrlState, RevocationReport};
-use super::{Cause, crl};
 use crate::catalog::ProbeUrl;
 use crate::net::fetch::Validators;
 use crate::observation::{Failure, VerifiedPath};
@@ -53,8 +54,10 @@ pub(super) enum ObjectKey {
 /// A verified object. Its validity is checked on use.
 #[derive(Clone, Debug)]
 pub(super) struct CachedObject {
-    /// DER.
+    /// DER. Empty for a long list.
     pub(super) bytes: Bytes,
+    /// A list that is too long to be kept.
+    pub(super) large: Option<Arc<LargeCrl>>,
     /// Validators for conditional requests.
     pub(super) validators: Validators,
     /// When it was issued.
@@ -92,6 +95,8 @@ pub(super) struct ObjectState {
     pub(super) cached: Option<CachedObject>,
     /// Why the last fetch failed.
     pub(super) error: Option<FetchError>,
+    /// When the last fetch ended, well or not.
+    pub(super) fetched: Option<SystemTime>,
     /// When the next fetch is due. `None` means at once.
     pub(super) due: Option<SystemTime>,
 }
@@ -168,6 +173,7 @@ impl RevocationStore {
             FetchOutcome::Fetched(new) => state.cached = Some(new),
             FetchOutcome::Failed(fetch_error) => state.error = Some(fetch_error),
         }
+        state.fetched = Some(now);
         state.due = Some(self.due(&state, now));
         self.objects.put(key, StoreEntry { state, last_used: now });
         let expired = self.objects.iter().filter(|(_, entry)| entry.is_expired(now));
@@ -191,11 +197,7 @@ impl RevocationStore {
     }
 
     fn bytes(&self) -> usize {
-        self.objects
-            .iter()
-            .filter_map(|(_, entry)| entry.state.cached.as_ref())
-            .map(|cached| cached.bytes.len())
-            .sum()
+        self.objects.iter().filter_map(|(_, entry)| entry.state.cached.as_ref()).map(CachedObject::size).sum()
     }
 
     /// The state of each list that the last check of a path needed, sorted by URL.
@@ -246,6 +248,7 @@ fn list_state(url: &ProbeUrl, state: &ObjectState) -> CrlState {
     CrlState {
         url: clean(url.as_str()),
         fetch: Some(state.error.as_ref().map_or(Ok(()), |fetch_error| Err(fetch_error.failure.clone()))),
+        fetched: state.fetched,
         this_update: state.cached.as_ref().map(|cached| cached.this_update),
         next_update: state.cached.as_ref().and_then(|cached| cached.next_update),
     }
@@ -253,9 +256,29 @@ fn list_state(url: &ProbeUrl, state: &ObjectState) -> CrlState {
 
 impl CachedObject {
     /// Creates the cached object of a verified CRL.
-    pub(super) fn from_crl(bytes: Bytes, freshness: crl::Freshness, validators: Validators) -> Self {
+    pub(super) fn from_crl(
+        bytes: Bytes,
+        large: Option<Arc<LargeCrl>>,
+        freshness: crl::Freshness,
+        validators: Validators,
+    ) -> Self {
         let crl::Freshness { this_update, next_update, freshest } = freshness;
-        Self { bytes, validators, this_update, next_update, freshest }
+        Self { bytes, large, validators, this_update, next_update, freshest }
+    }
+
+    /// The list, if it is one.
+    pub(super) fn list(&self) -> crl::List<'_> {
+        self.large.as_deref().map_or(crl::List::Whole(&self.bytes), crl::List::Large)
+    }
+
+    /// Whether it is known what its list says of a serial number, without another fetch.
+    pub(super) fn knows(&self, serial: &[u8]) -> bool {
+        self.large.as_ref().is_none_or(|large| large.knows(serial))
+    }
+
+    /// The memory that it takes, in bytes.
+    fn size(&self) -> usize {
+        self.bytes.len() + self.large.as_ref().map_or(0, |large| large.size())
     }
 }
 

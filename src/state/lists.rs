@@ -127,6 +127,7 @@ mod tests {
             let crls = lists.iter().map(|(url, ok)| CrlState {
                 url: (*url).to_owned(),
                 fetch: Some(if *ok { Ok(()) } else { Err(refused()) }),
+                fetched: Some(at(second)),
                 this_update: None,
                 next_update: None,
             });

@@ -27,6 +27,7 @@ pub use lists::NeededLists;
 pub use reducer::run;
 pub use saved::{Saved, SavedError};
 pub use signatures::{FeedState, SignaturesState, SourceState};
+pub(crate) use verdicts::serves_maps;
 
 /// The state of one target.
 #[derive(Clone, Debug, Default, PartialEq)]

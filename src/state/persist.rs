@@ -4,7 +4,7 @@
 //!
 //! A file that can't be used is never overwritten, but renamed for inspection. Only one exporter may use a file.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -166,6 +166,22 @@ pub fn replace(path: PathBuf) -> Option<StateFile> {
             None
         }
     }
+}
+
+/// Whether the state file could be written now. Leaves it and its folder as they are.
+///
+/// # Errors
+/// If it isn't a regular file, or its folder can't be written.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        _ => {}
+    }
+    let new = with_suffix(path, &format!(".check-{}", std::process::id())); // what is written is renamed
+    OpenOptions::new().write(true).create_new(true).open(&new)?; // never through another's symlink
+    fs::remove_file(&new)
 }
 
 /// Reads a file. Returns `None` if it is too large. Rejects devices and pipes, which must be neither read nor renamed.

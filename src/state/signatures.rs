@@ -33,6 +33,8 @@ pub struct FeedState {
     pub route: String,
     /// The result of the last fetch. `None` before the first.
     pub fetch: Option<Result<(), Failure>>,
+    /// When the feed was last queried.
+    pub fetched: Option<SystemTime>,
     /// What the feed has published so far on this route, in this or an earlier run.
     pub history: Option<FeedHistory>,
     /// The findings of the last fetch; empty if it failed.
@@ -68,8 +70,13 @@ impl SignaturesState {
             available: None,
             last_available: None,
         });
-        let feeds =
-            routes().map(|route| FeedState { route, fetch: None, history: None, findings: Vec::new() });
+        let feeds = routes().map(|route| FeedState {
+            route,
+            fetch: None,
+            fetched: None,
+            history: None,
+            findings: Vec::new(),
+        });
         Self {
             sources: sources.collect(),
             feeds: feeds.collect(),
@@ -129,6 +136,7 @@ impl SignaturesState {
     pub(super) fn answered(&mut self, answer: FeedAnswer) {
         let elsewhere = self.known_elsewhere(&answer.route);
         let Some(feed) = self.feeds.iter_mut().find(|feed| feed.route == answer.route) else { return };
+        feed.fetched = Some(answer.at);
         let FeedContent { url, published } = match answer.result {
             Ok(content) => content,
             Err(failure) => {

@@ -107,7 +107,7 @@ pub(super) fn belongs_to(target: &Target, component: Component, route: &str) -> 
 }
 
 /// Whether clients need this endpoint to connect to MAPS.
-pub(super) fn serves_maps(target: &Target) -> bool {
+pub(crate) fn serves_maps(target: &Target) -> bool {
     target.endpoint.component == Component::Maps && target.endpoint.serves.is_some()
 }
 
@@ -140,7 +140,8 @@ impl TargetState {
 
     /// The target's state as input of the MAPS verdict.
     fn maps_probe<'a>(&'a self, target: TargetId, need: &'a str) -> MapsProbe<'a> {
-        let known = self.revocation.as_ref().filter(|report| report.cause() != Some(Cause::Pending));
+        let known =
+            self.revocation.as_ref().filter(|report| !report.cause().is_some_and(Cause::is_inconclusive));
         MapsProbe { target, need, probe: self.last.as_deref(), revocation: known.map(|report| report.status) }
     }
 }

@@ -121,6 +121,15 @@ impl Concern {
         }
     }
 
+    /// Phase and reason of what clients meet. `None` if they get an answer over a good chain, if late.
+    #[must_use]
+    pub const fn failed(&self) -> Option<(Phase, FailureReason)> {
+        match self {
+            Self::Failover { .. } => None,
+            _ => self.code(),
+        }
+    }
+
     /// Phase and reason, as `explain` takes them. `None` if no attempt failed and the chain is good.
     #[must_use]
     pub const fn code(&self) -> Option<(Phase, FailureReason)> {

@@ -118,10 +118,10 @@ pub fn are_siblings(one: &Endpoint, other: &Endpoint) -> bool {
 }
 
 /// The concern if the revocation status can't be determined. Ignores certificates that name no source, which
-/// Windows doesn't check either, and pending checks.
+/// Windows doesn't check either, and causes that prove nothing about Windows.
 fn blocked(report: &RevocationReport) -> Option<Concern> {
     let certificate = report.blamed().filter(|blamed| blamed.status == Status::Unknown)?;
-    let cause = certificate.cause.filter(|cause| !matches!(cause, Cause::NoSource | Cause::Pending))?;
+    let cause = certificate.cause.filter(|cause| *cause != Cause::NoSource && !cause.is_inconclusive())?;
     let (source, detail) = (certificate.source.clone(), certificate.detail.clone());
     let (fetch, clock) = (certificate.fetch(), report.suspected_clock());
     Some(Concern::RevocationBlocked { cause, source, detail, fetch, clock })
@@ -238,6 +238,15 @@ mod tests {
             let report = status.map(|status| RevocationReport::new(vec![certificate(status)]));
             let judgement = endpoint(&target.endpoint, &observation, report.as_ref(), false);
             assert_eq!(judgement.verdict(), Some(expected), "{status:?}");
+            // What this program can't judge proves nothing, unless another certificate of the path can't be judged by
+            // anybody.
+            for cause in [Cause::Unsupported, Cause::NoNextUpdate, Cause::Pending] {
+                let unclear = CertificateStatus { cause: Some(cause), ..certificate(Status::Unknown) };
+                let path = [Some(unclear), status.map(certificate)].into_iter().flatten().collect();
+                let report = RevocationReport::new(path);
+                let judgement = endpoint(&target.endpoint, &observation, Some(&report), false);
+                assert_eq!(judgement.verdict(), Some(expected), "{cause} before {status:?}");
+            }
         };
         check(None, Good);
         check(Some(Status::Good), Good);

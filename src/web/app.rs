@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::telemetry_path::TelemetryPath;
+use super::access::Access;
+use super::paths::WebPaths;
 use crate::clock::Clock;
 use crate::engine::LivenessProbe;
 use crate::engine::on_demand::OnDemand;
@@ -19,14 +20,16 @@ pub struct App {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// The version of the exporter.
     pub build: BuildInfo,
-    /// The path of the metrics.
-    pub telemetry_path: TelemetryPath,
+    /// The paths of the routes.
+    pub paths: WebPaths,
     /// The source of wall-clock time.
     pub clock: Clock,
     /// Requests reloads. `None` if `POST /-/reload` is disabled.
     pub reloads: Option<Reloads>,
     /// On-demand probes. `None` if there is no engine.
     pub on_demand: Option<OnDemand>,
+    /// The access control, for its metrics. `None` if there is none.
+    pub access: Option<Access>,
     /// The engine's liveness. `None` if there is no engine.
     pub liveness: Option<LivenessProbe>,
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
+use super::access::Access;
 use super::app::App;
 use super::response::{in_background, write_error};
 use crate::metrics::{self, ExpositionFormat, MetricScope, ProcessStats, Scrape};
@@ -24,9 +25,9 @@ pub(super) async fn show(
     scope: MetricScope,
 ) -> Response {
     let format = ExpositionFormat::negotiate(&accept(headers));
-    let build = app.build;
+    let (build, web) = (app.build, app.access.as_ref().map(Access::status).unwrap_or_default());
     in_background("the metrics", move || {
-        let scrape = Scrape { scope, snapshot, build, process: ProcessStats::read() };
+        let scrape = Scrape { scope, snapshot, build, process: ProcessStats::read(), web };
         match metrics::encode(format, scrape) {
             Ok(body) => ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")], body)
                 .into_response(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::map_response;
@@ -13,7 +14,8 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use super::app::App;
-use super::{api, metrics, page, probe};
+use super::serve::GeneratedSize;
+use super::{api, fallback, metrics, page, probe};
 
 /// The timeout of the engine's liveness check: shorter than health checks wait (three seconds in the Kubernetes
 /// manifests).
@@ -21,20 +23,36 @@ const PULSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Every route of the exporter.
 pub fn router(app: App) -> Router {
-    Router::new()
-        .route("/", get(page::show))
-        .route(app.telemetry_path.as_str(), get(metrics::metrics))
-        .route(api::STATUS, get(api::status))
-        .route(api::SCHEMA, get(api::schema))
-        .route(probe::PATH, get(probe::probe))
-        .merge(page::files())
-        .route("/-/healthy", get(healthy))
-        .route("/-/ready", get(ready))
-        .route("/-/reload", post(reload).put(reload))
+    let paths = &app.paths;
+    let router = Router::new()
+        .route(&paths.at("/"), get(page::show))
+        .route(&paths.metrics(), get(metrics::metrics))
+        .route(&paths.at(api::STATUS), get(api::status))
+        .route(&paths.at(api::SCHEMA), get(api::schema))
+        .route(&paths.at(probe::PATH), get(probe::probe))
+        .merge(page::files(paths))
+        .route(&paths.at("/-/healthy"), get(healthy))
+        .route(&paths.at("/-/ready"), get(ready))
+        .route(&paths.at("/-/reload"), post(reload).put(reload));
+    let router = if paths.prefix.is_empty() {
+        router
+    } else {
+        router.route("/", get(fallback::home)).route(&paths.prefix, get(fallback::home))
+    };
+    router
+        .fallback(fallback::not_found)
+        .layer(map_response(measure))
         // The texts are so repetitive that the fastest level compresses nearly as well as the others.
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(map_response(harden))
         .with_state(Arc::new(app))
+}
+
+/// Notes the size of the body before it is compressed.
+async fn measure(mut response: Response) -> Response {
+    let size = GeneratedSize(response.body().size_hint().lower());
+    response.extensions_mut().insert(size);
+    response
 }
 
 /// Forbids responses to run scripts, load resources or be framed. The page sets its own policy.

@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::listen::Listener;
-use super::{Access, App, router};
+use super::serve::GeneratedSize;
+use super::{Access, App, TelemetryPath, router};
 use crate::clock::Clock;
 use crate::engine::{EngineCommand, LivenessProbe};
 use crate::metrics::fixture;
@@ -68,9 +69,19 @@ impl TestServer {
 }
 
 fn app(snapshot: watch::Receiver<Arc<Snapshot>>, liveness: Option<LivenessProbe>) -> App {
-    let telemetry_path = "/telemetry".parse().expect("a valid path");
+    let telemetry: TelemetryPath = "/telemetry".parse().expect("a valid path");
+    let paths = telemetry.into();
     let clock = Clock::Fixed(sample::at(60));
-    App { snapshot, build: fixture::build(), telemetry_path, clock, reloads: None, on_demand: None, liveness }
+    App {
+        snapshot,
+        build: fixture::build(),
+        paths,
+        clock,
+        reloads: None,
+        on_demand: None,
+        access: None,
+        liveness,
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,6 +105,57 @@ async fn an_exporter_whose_engine_says_nothing_is_not_healthy() {
         }
     });
     assert_eq!(ask().await, (StatusCode::OK, "OK\n".to_owned()));
+}
+
+/// Status, `Location` and body of the answer of an exporter with these flags.
+async fn routed(prefix: &str, external: &str, path: &str) -> (u16, String, String) {
+    let (_snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
+    let (prefix, external) = (prefix.parse().ok(), external.parse().ok());
+    let paths = super::WebPaths::new(TelemetryPath::default(), prefix.as_ref(), external.as_ref());
+    let router = router(App { paths, ..app(snapshot, None) });
+    let request = Request::get(path).body(Body::empty()).expect("a request");
+    let answer = router.oneshot(request).await.expect("an answer");
+    let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
+    let (status, location) = (answer.status().as_u16(), location.unwrap_or_default().to_owned());
+    let body = to_bytes(answer.into_body(), 10_000_000).await.expect("a body");
+    (status, location, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn every_path_has_the_prefix() {
+    let proxied = "https://monitoring.example/defender/";
+    for (prefix, external, path, status, to) in [
+        ("", "", "/-/healthy", 200, ""),
+        ("/defender", "", "/defender/", 200, ""),
+        ("/defender", "", "/defender/metrics", 200, ""),
+        ("/defender", "", "/defender/api/v1/status", 200, ""),
+        ("/defender", "", "/defender/assets/page.css", 200, ""),
+        ("/defender", "", "/defender/-/healthy", 200, ""),
+        ("/defender", "", "/defender", 302, "/defender/"),
+        ("/defender", "", "/", 302, "/defender/"),
+        ("/defender", "", "/metrics", 404, ""),
+        ("", proxied, "/defender/metrics", 200, ""),
+        ("/", proxied, "/metrics", 200, ""),
+        ("/", proxied, "/", 200, ""),
+        ("/internal", proxied, "/internal", 302, "/defender/"),
+    ] {
+        let (found, location, _) = routed(prefix, external, path).await;
+        assert_eq!((found, location.as_str()), (status, to), "{prefix:?} {external:?} {path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_found_names_what_there_is() {
+    let (status, _, says) = routed("/defender", "", "/metrics").await;
+    assert_eq!(status, 404);
+    for words in [
+        "404 not found: /metrics\n",
+        "  /defender/metrics           metrics\n",
+        "  /defender/probe?target=URL  metrics of one probe\n",
+        "  /defender/                  status page\n",
+    ] {
+        assert!(says.contains(words), "{words:?}: {says}");
+    }
 }
 
 #[tokio::test]
@@ -155,6 +217,19 @@ async fn gzip_where_it_is_accepted() {
     let answer = client.get(format!("http://{}/telemetry", server.address)).send().await.expect("an answer");
     let text = answer.text().await.expect("unpacks");
     assert!(text.starts_with("# HELP defender_exporter_build_info "), "{text}");
+}
+
+/// A compressed body has no size hint, and would not count towards the limit on unread responses.
+#[tokio::test]
+async fn what_is_kept_of_a_compressed_response_is_its_whole_text() {
+    let (_snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
+    let router = router(app(snapshot, None));
+    let request = Request::get("/telemetry").header("accept-encoding", "gzip");
+    let response = router.oneshot(request.body(Body::empty()).expect("a request")).await.expect("a response");
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let GeneratedSize(size) = *response.extensions().get().expect("a size");
+    let packed = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+    assert!(size > 3 * packed.len() as u64, "{size} of {}", packed.len());
 }
 
 #[tokio::test]

@@ -5,10 +5,13 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use defender_exporter::advice::{hresults, revocation_causes};
 use defender_exporter::catalog::{Component, ProbeUrl, embedded};
 use defender_exporter::config::{Config, EndpointOverride, TlsConfig};
 use defender_exporter::event::Event;
-use defender_exporter::metrics::{BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, encode};
+use defender_exporter::metrics::{
+    BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, WebStatus, encode,
+};
 use defender_exporter::observation::{
     CertificateFacts, Facts, HttpFacts, Observation, Phase, PhaseOutcome, TlsFacts,
 };
@@ -114,11 +117,13 @@ fn scrape(format: ExpositionFormat) -> Work {
     let plan = planned();
     let mut snapshot = Snapshot::new(Arc::clone(&plan), moment());
     observations(&plan).for_each(|event| snapshot.apply(event));
+    let _ = (hresults().count(), revocation_causes()); // reads codes and advice once, outside of what is measured
     let scrape = Scrape {
         scope: MetricScope::All,
         snapshot: Arc::new(snapshot),
         build: BuildInfo::current(),
         process: ProcessStats::default(),
+        web: WebStatus::default(),
     };
     Box::new(move || drop(black_box(encode(format, scrape).unwrap())))
 }

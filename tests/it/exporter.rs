@@ -13,11 +13,14 @@ mod reload;
 mod revocation;
 mod routes;
 mod secrets;
+mod selection;
 #[cfg(target_os = "linux")] // systemd is
 mod service;
 mod signatures;
 #[cfg(target_os = "linux")] // systemd is, and the faults are of debug builds
 mod task_failures;
+#[cfg(target_os = "linux")] // script(1) is of util-linux
+mod terminal;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
@@ -273,14 +276,12 @@ async fn invalid_usage_or_configuration_exits_with_3() {
     let bad = folder.path().join("bad.yaml");
     std::fs::write(&bad, "interval: 0s\ncolour: red\n").unwrap();
     let bad = bad.to_str().unwrap();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
     let web = folder.path().join("web.yaml");
     std::fs::write(&web, "tls_server_config: { min_version: TLS10 }\n").unwrap();
     let web = web.to_str().unwrap();
     let of_web = ["cert_file", "TLS10", "RFC 8996"];
     let both = ["--config.check", "--config.file", bad, "--web.config.file", web];
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 10] = [
         (&["service", "install"], &["only for Windows"]),
         (&["--no-such-flag"], &["--no-such-flag"]),
         (&["--config.file", "/no/such/file.yaml"], &["/no/such/file.yaml"]),
@@ -290,7 +291,6 @@ async fn invalid_usage_or_configuration_exits_with_3() {
         (&["--web.config.file", web], &of_web),
         (&both, &["interval", "0s", "colour", "cert_file", "TLS10"]),
         (&["--web.listen-address", "nonsense"], &["nonsense"]),
-        (&["--web.listen-address", &taken], &[&taken]),
         (&["explain", "nonsense"], &["nonsense", "nxdomain"]),
     ];
     for (args, expected) in cases {
@@ -300,6 +300,25 @@ async fn invalid_usage_or_configuration_exits_with_3() {
         assert!(expected.iter().all(|word| said.contains(word)), "{args:?}: {said}");
         assert!(!said.contains("panicked"), "{args:?}: {said}");
     }
+}
+
+/// The configuration is good, and its user is warned.
+#[test]
+fn a_check_sees_a_state_file_that_can_not_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("exporter.yaml");
+    for (state, warned) in [("state.json", false), ("missing/state.json", true), (".", true)] {
+        std::fs::write(&file, format!("state_file: {state}\n")).unwrap();
+        let output = run(&["--config.check", "--config.file", file.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(
+            said.contains("warning: state_file: ") && said.contains("can't be written"),
+            warned,
+            "{said}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the check leaves nothing");
 }
 
 #[test]

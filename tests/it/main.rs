@@ -38,6 +38,8 @@ mod probe_timings;
 mod promql;
 #[cfg(target_os = "linux")] // the programs are Debian's
 mod real;
+#[cfg(target_os = "linux")] // so is the release
+mod release;
 mod revocation;
 mod routes;
 mod rules;

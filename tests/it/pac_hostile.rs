@@ -1,11 +1,14 @@
 //! Malicious PAC scripts: each evaluation ends at its deadline with its reason, memory stays flat, and later
 //! evaluations are unaffected.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::{Config, ResolverConfig};
-use defender_exporter::net::proxy::pac::{Machine, PacAnswer, PacError, PacLimits, PacReason, Script};
+use defender_exporter::net::proxy::pac::{
+    Machine, PacAnswer, PacError, PacLimits, PacReason, RunLimiter, Script,
+};
 use defender_exporter::net::resolver::Resolver;
 use tokio::net::UdpSocket;
 use tokio::sync::Mutex;
@@ -81,11 +84,16 @@ async fn ask(script: &Script, names: &Resolver, limits: PacLimits) -> Result<Pac
     found.answer
 }
 
+/// A script that is the only one of its source.
 async fn script(body: &str) -> Script {
+    limited_script(body, &Arc::default()).await
+}
+
+async fn limited_script(body: &str, source: &Arc<RunLimiter>) -> Script {
     let text = format!("function FindProxyForURL(url, host) {{ {body} }}");
     let start = Instant::now();
     loop {
-        match Script::parse(&text, PacLimits::default()).await {
+        match Script::parse_limited(&text, PacLimits::default(), source).await {
             // What can't be stopped takes longer on a busy machine.
             Err(error) if error.reason() == Busy && start.elapsed() < TEST_TIMEOUT => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -157,20 +165,23 @@ async fn nothing_is_left_for_the_next_evaluation() {
     }
 }
 
-/// Quadratic work inside one built-in function, which can't be interrupted, and takes seconds. Two such scripts are left
-/// alone, and nothing is run beside them until they are over.
+/// Quadratic work inside one built-in function, which can't be interrupted, and takes seconds. After two such scripts
+/// of a source, no script of that source is run until they are over. Another source's is.
 #[tokio::test]
-async fn a_script_that_cannot_be_stopped_is_left_alone() {
+async fn a_script_that_cannot_be_stopped_keeps_up_its_source_only() {
     let _turn = TURN.lock().await;
     let (_server, names) = silence().await;
     let limits = PacLimits { time: Duration::from_millis(100), ..PacLimits::default() };
-    let fine = script("return 'DIRECT'").await;
+    let source = Arc::new(RunLimiter::default());
+    let fine = limited_script("return 'DIRECT'", &source).await;
     for body in
         ["const h = 'a'.repeat(25000); return (h + h).indexOf(h + 'b')", "return String(3n ** 600000n)"]
     {
-        assert_eq!(ask(&script(body).await, &names, limits).await.unwrap_err().reason(), Timeout);
+        let stuck = limited_script(body, &source).await;
+        assert_eq!(ask(&stuck, &names, limits).await.unwrap_err().reason(), Timeout);
     }
     assert_eq!(ask(&fine, &names, limits).await.unwrap_err().reason(), Busy);
+    ask(&script("return 'DIRECT'").await, &names, PacLimits::default()).await.unwrap();
     let start = Instant::now();
     while ask(&fine, &names, PacLimits::default()).await.is_err_and(|error| error.reason() == Busy) {
         assert!(start.elapsed() < Duration::from_secs(120));

@@ -167,6 +167,21 @@ async fn configured_loopback_addresses_are_no_sinkhole() {
 }
 
 #[tokio::test]
+async fn the_aliases_of_the_host_are_known() {
+    let lab = Lab::start().await;
+    let address = lab.tls.addr().ip();
+    for (answer, expected) in
+        [(Answer::Alias("cdn.lab", vec![address]), &["cdn.lab"][..]), (Answer::address(address), &[])]
+    {
+        lab.dns.set("origin.lab", answer);
+        let scenario = Scenario::new(&lab, TLS).through("origin.lab", lab.tls.addr().port());
+        let observation = scenario.probe().await;
+        assert_eq!(observation.failure, None);
+        assert_eq!(observation.facts.aliases, expected);
+    }
+}
+
+#[tokio::test]
 async fn the_family_decides_which_addresses_count() {
     let lab = Lab::start().await;
     let both: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];

@@ -10,7 +10,9 @@ use defender_exporter::catalog::{Component, UpdateSource, embedded};
 use defender_exporter::config::{ComponentConfig, Config, RouteConfig, SignaturesConfig};
 use defender_exporter::event::Event;
 use defender_exporter::host::{HostFacts, InstalledSignatures};
-use defender_exporter::metrics::{BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, encode};
+use defender_exporter::metrics::{
+    BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, WebStatus, encode,
+};
 use defender_exporter::observation::{Facts, Failure, FailureReason, Observation, Phase};
 use defender_exporter::plan::{Plan, TargetId, plan};
 use defender_exporter::signatures::{FeedAnswer, FeedContent, Published, Version};
@@ -238,6 +240,7 @@ impl World {
             snapshot,
             build: BuildInfo::current(),
             process: ProcessStats::default(),
+            web: WebStatus::default(),
         };
         let text = String::from_utf8(encode(ExpositionFormat::Text, scrape).unwrap()).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));

@@ -1,5 +1,5 @@
 /* A stand-in for wevtutil.exe: checks its arguments, and answers from C:\events.txt. Each line is an event: record number, id, time,
-   error code or -. Supports "/q:", "/c:" and "/rd:". */
+   error code or -, and for a failed update the messages of source and step, and the path. Supports "/q:", "/c:" and "/rd:". */
 #include <fcntl.h>
 #include <io.h>
 #include <stdio.h>
@@ -27,8 +27,8 @@ int main(int count, char **arguments)
 {
     const char *query = after(count, arguments, "/q:"), *most = after(count, arguments, "/c:");
     const char *reverse = after(count, arguments, "/rd:"), *unicode = after(count, arguments, "/uni:");
-    static char lines[64][128];
-    char text[1024], wanted[32], id[16], time[48], code[24];
+    static char lines[64][256];
+    char text[2048], wanted[32], id[16], time[48], code[24], source[16], step[16], path[128], update[512];
     int known = 0, printed = 0, record;
     FILE *events = fopen("C:\\events.txt", "r");
 
@@ -48,16 +48,21 @@ int main(int count, char **arguments)
     wide("<Events>");
     for (int i = 0; i < known && printed < atoi(most); i++) {
         const char *line = lines[strcmp(reverse, "true") == 0 ? known - 1 - i : i];
-        if (sscanf(line, "%d %15s %47s %23s", &record, id, time, code) != 4 || record <= least)
+        int values = sscanf(line, "%d %15s %47s %23s %15s %15s %127s", &record, id, time, code, source, step, path);
+        if (values < 4 || record <= least)
             continue;
         sprintf(wanted, "EventID=%s", id);
         const char *found = strstr(query, wanted);
         if (found == NULL || (found[strlen(wanted)] >= '0' && found[strlen(wanted)] <= '9'))
             continue;
+        update[0] = '\0';
+        if (values == 7)
+            sprintf(update, "<Data Name='Previous Signature Version'>1.441.99.0</Data><Data Name='Update Source'>%s</Data>"
+                "<Data Name='Update State'>%s</Data><Data Name='Source Path'>%s</Data>", source, step, path);
         sprintf(text, "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>"
             "<Provider Name='Microsoft-Windows-Windows Defender'/><EventID>%s</EventID>"
             "<TimeCreated SystemTime='%s'/><EventRecordID>%d</EventRecordID></System>"
-            "<EventData><Data Name='Error Code'>%s</Data></EventData></Event>\r\n", id, time, record, code);
+            "<EventData>%s<Data Name='Error Code'>%s</Data></EventData></Event>\r\n", id, time, record, update, code);
         wide(text);
         printed++;
     }

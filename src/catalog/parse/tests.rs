@@ -12,7 +12,7 @@ fn documented() -> BTreeMap<(String, String), Vec<u16>> {
     let rows = DOCUMENT.lines().filter(|line| !line.starts_with('#'));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('\t').collect();
-        let ports = cells[1].split(',').map(|port| port.parse().unwrap()).collect();
+        let ports = cells[1].split(',').map(|port| port.parse::<u16>().unwrap()).collect();
         ((cells[0].to_owned(), cells[2].to_owned()), ports)
     })
     .collect()

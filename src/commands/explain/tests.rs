@@ -19,7 +19,7 @@ fn codes() -> Vec<String> {
     let topics =
         advice::topics().iter().flat_map(|topic| std::iter::once(&topic.name).chain(&topic.also).cloned());
     let causes = advice::revocation_causes().iter().map(|cause| format!("revocation.{}", cause.cause));
-    let hresults = advice::hresults().map(|(code, _)| format!("0x{code:08X}"));
+    let hresults = advice::hresults().flat_map(|(_, codes)| codes).map(|(code, _)| format!("0x{code:08X}"));
     let families = (12_000..13_000).step_by(7).map(|number| number.to_string());
     reasons.chain(pairs).chain(topics).chain(causes).chain(hresults).chain(families).collect()
 }
@@ -80,7 +80,7 @@ fn every_hresult_of_the_reference_is_explained() {
         for text in &spellings {
             assert_eq!(render(text).as_ref(), Ok(&expected), "{text}");
         }
-        let text = flat(&expected);
+        let text = flat(expected.split("\n\n\n").next().unwrap());
         let (head, change) = text.split_once("What to change").unwrap_or_else(|| panic!("{text}"));
         let first = change.split(" 2. ").next().unwrap();
         assert!(head.contains(cause) && first.contains(remedy), "{text}");
@@ -90,6 +90,66 @@ fn every_hresult_of_the_reference_is_explained() {
     for misprint in ["800722F0D", "0x800722F0D"] {
         assert_eq!(render(misprint), render("0x80072F0D"), "{misprint}");
     }
+}
+
+/// Words of the title or the cause, and of the first remedy.
+#[test]
+fn the_codes_of_updates_are_explained_one_by_one() {
+    let check = |code: &str, words: &[&str], remedy: &str, source: &str| {
+        let text = flat(render(code).unwrap().split("\n\n\n").next().unwrap());
+        let (head, change) = text.split_once("What to change").unwrap_or_else(|| panic!("{code}: {text}"));
+        let first = change.split(" 2. ").next().unwrap();
+        assert!(words.iter().all(|word| head.contains(word)), "{code}: {text}");
+        assert!(first.contains(remedy), "{code}: {text}");
+        assert!(text.contains(source) && text.contains("https://learn.microsoft.com/"), "{code}: {text}");
+        assert!(!text.contains("an error of the family"), "{code}: {text}");
+    };
+    let (networking, defender) = ("\"WUA networking error codes\"", "ERROR_MP_NO_INTERNET_CONN");
+    check("0x80501004", &["no connection to the Internet"], "a way to the Internet", defender);
+    check("0x8024401B", &["407", "the machine can't give"], "machine accounts through the proxy", networking);
+    check("0x80244018", &["403", "forbids"], "at the proxy and in the web filter", networking);
+    check("0x80244022", &["503", "unavailable"], "WUServer", networking);
+    check("0x8024402C", &["name", "can't be resolved", "WSUS"], "name servers", networking);
+    check(
+        "0x80D05001",
+        &["range requests fail", "proxy"],
+        "Let range requests",
+        "DO_E_HTTP_BLOCKSIZE_MISMATCH",
+    );
+    check("12167", &["PAC script can't be fetched"], "by name", "WINHTTP_UNABLE_TO_DOWNLOAD_SCRIPT (12167)");
+    check(
+        "0x80200013",
+        &["range requests", "proxy"],
+        "Let range requests",
+        "BG_E_INSUFFICIENT_RANGE_SUPPORT",
+    );
+    check("0x80200011", &["size of the file"], "Let range requests", "\"BITS return values\"");
+    check("0x80190197", &["407"], "machine accounts through the proxy", "BG_E_HTTP_ERROR_407");
+    check("0x800B0109", &["root", "deleted"], "Exempt this host", "CERT_E_UNTRUSTEDROOT");
+    check("0x80090325", &["root", "deleted"], "Exempt this host", "SEC_E_UNTRUSTED_ROOT");
+    check("0x80090331", &["no algorithm in common"], "TLS 1.2", "SEC_E_ALGORITHM_MISMATCH");
+    check("0x800705B4", &["timed out", "blocked"], "Allow the hosts", "ERROR_TIMEOUT (1460)");
+    check("0x80070422", &["service is disabled"], "Start the service Windows Update", "1058");
+    // As administrators paste it.
+    check("Update failed with hr: 0x8024402c", &["name"], "name servers", networking);
+    check("Exception from HRESULT: 0x80244018", &["403"], "web filter", networking);
+}
+
+/// Both meanings, the general one first.
+#[test]
+fn a_code_with_another_meaning_in_an_update_is_explained_twice() {
+    for (code, update) in
+        [("0x80072EE7", "update source can't be resolved"), ("0x80070005", "Access is denied")]
+    {
+        let text = render(code).unwrap();
+        let (general, in_update) = text.split_once("\n\n\n").unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            general.starts_with(code) && in_update.starts_with("In an update (event 2001): 0x"),
+            "{text}"
+        );
+        assert!(flat(in_update).contains(update), "{text}");
+    }
+    assert!(!render("0x80244018").unwrap().contains("In an update"));
 }
 
 #[test]
@@ -108,6 +168,10 @@ fn reasons_and_topics_are_explained() {
         ("disconnected", "that of 2026-07-02 leaves it out"),
         ("ctldl", "a scan for updates ends with 0x80092013, and MAPS with 0x80072F8F"),
         ("0x80092013", "http://ctldl.windowsupdate.com"),
+        ("curl error 35", "pinning rejects the connection"),
+        ("[FAILED] curl error 60: SSL certificate problem", "the server's certificate is refused"),
+        ("mdatp", "no PAC script, no WPAD, no proxy with authentication"),
+        ("health_issues", "definitions_status: up_to_date, updating or unavailable"),
     ] {
         let text = flat(&render(code).unwrap());
         assert!(text.contains(expected), "{code}: {text}");
@@ -167,7 +231,7 @@ fn the_list_names_everything() {
     let reasons = FailureReason::ALL.iter().map(|reason| reason.as_str().to_owned());
     let topics = advice::topics().iter().map(|topic| topic.name.clone());
     let causes = advice::revocation_causes().iter().map(|cause| cause.cause.clone());
-    let hresults = advice::hresults().map(|(code, _)| format!("0x{code:08X}"));
+    let hresults = advice::hresults().flat_map(|(_, codes)| codes).map(|(code, _)| format!("0x{code:08X}"));
     for word in reasons.chain(topics).chain(causes).chain(hresults) {
         assert!(words.contains(&word.as_str()), "{word}: {list}");
     }

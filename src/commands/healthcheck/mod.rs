@@ -17,8 +17,8 @@ use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::{ConfigProblems, web};
-use target::{HealthTarget, PATH};
-pub use target::{HealthUrl, HealthUrlError};
+use target::HealthTarget;
+pub use target::{HealthUrl, HealthUrlError, PATH};
 
 /// How long an exporter may serve the previous certificate after its file has changed: it checks once a second.
 const RENEWAL: Duration = Duration::from_millis(1200);
@@ -89,13 +89,14 @@ pub fn shown_by(file: Option<&Path>) -> Result<Option<CertificateDer<'static>>, 
     Ok(config.and_then(|config| config.tls).and_then(|tls| tls.chain.into_iter().next()))
 }
 
-/// Queries the health, within the limit. Over TLS, only the certificate of the web configuration is trusted. If another
+/// Queries the health, within the limit; over a Unix socket at `path`. Over TLS, only the certificate of the web configuration is trusted. If another
 /// one is presented, retries, because the exporter may not have reloaded it yet; likewise if the request wasn't sent.
 ///
 /// # Errors
 /// If no healthy response arrives in time.
 pub async fn ask_health(
     url: &HealthUrl,
+    path: &str,
     web_config: Option<&Path>,
     limit: Duration,
 ) -> Result<HealthStatus, HealthError> {
@@ -103,7 +104,7 @@ pub async fn ask_health(
     loop {
         let trusted = shown_by(web_config)?;
         let left = until.duration_since(Instant::now());
-        match timeout(left, ask(&url.0, trusted)).await.map_err(|_| HealthError::Timeout(limit))? {
+        match timeout(left, ask(&url.0, path, trusted)).await.map_err(|_| HealthError::Timeout(limit))? {
             Err(HealthError::OtherCertificate) if Instant::now() + RENEWAL < until => sleep(RENEWAL).await,
             Err(HealthError::Answer(error)) if is_unsent(&error) && Instant::now() + RENEWAL < until => {
                 sleep(RENEWAL).await;
@@ -117,11 +118,12 @@ pub async fn ask_health(
 /// request" for plain HTTP if the exporter serves TLS, the only reason for which it rejects this request.
 async fn ask(
     place: &HealthTarget,
+    path: &str,
     trusted: Option<CertificateDer<'static>>,
 ) -> Result<HealthStatus, HealthError> {
     const ALIVE: [StatusCode; 3] =
         [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_REQUEST];
-    match status(place, trusted).await {
+    match status(place, path, trusted).await {
         Ok(StatusCode::OK) => Ok(HealthStatus::Fine),
         Ok(status) if ALIVE.contains(&status) => Ok(HealthStatus::Lives(status)),
         Ok(status) => Err(HealthError::Unhealthy(status)),
@@ -137,12 +139,13 @@ async fn ask(
 
 async fn status(
     place: &HealthTarget,
+    path: &str,
     trusted: Option<CertificateDer<'static>>,
 ) -> Result<StatusCode, HealthError> {
     let url = match place {
         HealthTarget::Url(url) => url.to_string(),
-        HealthTarget::Unix(_) if trusted.is_some() => format!("https://localhost{PATH}"),
-        HealthTarget::Unix(_) => format!("http://localhost{PATH}"),
+        HealthTarget::Unix(_) if trusted.is_some() => format!("https://localhost{path}"),
+        HealthTarget::Unix(_) => format!("http://localhost{path}"),
     };
     let answer = client(place, trusted)?.get(url).send().await.map_err(no_answer)?;
     Ok(answer.status())
@@ -159,7 +162,7 @@ fn client(place: &HealthTarget, trusted: Option<CertificateDer<'static>>) -> Res
         .tls_backend_preconfigured(tls);
     #[cfg(unix)]
     let client = match place {
-        HealthTarget::Unix(path) => client.unix_socket(path.as_path()),
+        HealthTarget::Unix(socket) => client.unix_socket(socket.as_path()),
         HealthTarget::Url(_) => client,
     };
     client.build().map_err(HealthError::Request)

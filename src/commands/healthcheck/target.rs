@@ -8,8 +8,8 @@ use std::str::FromStr;
 use crate::catalog::{ProbeUrl, Scheme, UrlError};
 use crate::web::ListenAddress;
 
-/// The path of the health check.
-pub(super) const PATH: &str = "/-/healthy";
+/// The path of the health check, without a prefix.
+pub const PATH: &str = "/-/healthy";
 
 /// The address of a running exporter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +35,10 @@ pub enum HealthUrlError {
 }
 
 impl HealthUrl {
-    /// The local address of an exporter with this listen address. Returns `None` if the system chooses the port.
+    /// The local address of an exporter with this listen address, where `path` is the health check's. Returns `None` if the system
+    /// chooses the port.
     #[must_use]
-    pub fn from_listen_address(listen: &ListenAddress, tls: bool) -> Option<Self> {
+    pub fn from_listen_address(listen: &ListenAddress, path: &str, tls: bool) -> Option<Self> {
         let there = match listen {
             ListenAddress::Everywhere(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, *port)).to_string(),
             ListenAddress::Address(address) => {
@@ -52,7 +53,7 @@ impl HealthUrl {
             ListenAddress::Unix(path) => return Some(Self(HealthTarget::Unix(path.clone()))),
         };
         let scheme = if tls { "https" } else { "http" };
-        let url = ProbeUrl::parse(&format!("{scheme}://{there}{PATH}")).ok();
+        let url = ProbeUrl::parse(&format!("{scheme}://{there}{path}")).ok();
         url.filter(|url| url.port() != 0).map(|url| Self(HealthTarget::Url(url)))
     }
 
@@ -93,7 +94,7 @@ mod tests {
     fn where_an_exporter_is_asked_that_listens_there() {
         let check = |listen: &str, tls: bool, expected: Option<&str>| {
             let listen = listen.parse().expect("an address to listen on");
-            let found = HealthUrl::from_listen_address(&listen, tls).map(|url| url.to_string());
+            let found = HealthUrl::from_listen_address(&listen, PATH, tls).map(|url| url.to_string());
             assert_eq!(found.as_deref(), expected, "{listen}");
         };
         check(":10207", false, Some("http://127.0.0.1:10207/-/healthy"));

@@ -5,6 +5,8 @@ use hyper::header::{
     X_FRAME_OPTIONS, X_XSS_PROTECTION,
 };
 
+use serde_json::Value;
+
 use crate::config::reader::{Mapping, Node};
 
 /// The headers with their allowed values; empty for any.
@@ -19,7 +21,7 @@ const HEADERS: [(&str, HeaderName, &[&str]); 5] = [
 pub(super) fn read(mut mapping: Mapping<'_>) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
     for (key, name, accepted) in HEADERS {
-        let value = mapping.take(key).and_then(|node| value(&node, accepted));
+        let value = mapping.take_set(key).and_then(|node| value(&node, accepted));
         headers.extend(value.map(|value| (name, value)));
     }
     mapping.finish();
@@ -27,8 +29,15 @@ pub(super) fn read(mut mapping: Mapping<'_>) -> Vec<(HeaderName, HeaderValue)> {
 }
 
 fn value(node: &Node<'_>, accepted: &[&str]) -> Option<HeaderValue> {
-    if node.value().as_str().is_some_and(str::is_empty) {
-        return None;
+    // As exporter-toolkit reads it, `X-XSS-Protection: 1` is a text.
+    let scalar = match node.value() {
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::String(text) if text.is_empty() => return None,
+        _ => None,
+    };
+    if let Some(text) = scalar.filter(|_| accepted.is_empty()) {
+        return HeaderValue::from_str(&text).ok();
     }
     node.parsed(|text| {
         if !accepted.is_empty() && !accepted.contains(&text) {

@@ -22,11 +22,11 @@ pub struct RateLimit {
 }
 
 pub(super) fn read(mut mapping: Mapping<'_>) -> Option<RateLimit> {
-    let interval = mapping.take("interval");
+    let interval = mapping.take_set("interval");
     let off = interval.as_ref().is_none_or(is_zero);
     let interval = interval.filter(|_| !off).and_then(|node| node.duration(&INTERVAL));
     // A burst of 0 would reject every request.
-    let burst = if off { mapping.take("burst") } else { mapping.require("burst") };
+    let burst = if off { mapping.take_set("burst") } else { mapping.require("burst") };
     let burst = burst.and_then(|node| node.integer(u64::from(!off), MAX_BURST));
     let burst = burst.and_then(|burst| u32::try_from(burst).ok());
     mapping.finish();

@@ -2,11 +2,13 @@
 //! exporter-toolkit (<https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md>). Reports
 //! every problem at once, and rejects what isn't supported. `web/access/` applies it.
 
+mod clients;
 mod headers;
 mod limit;
 mod pem;
 mod tls;
 mod users;
+mod yaml11;
 
 #[cfg(test)]
 mod tests;
@@ -17,11 +19,14 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::ConfigProblems;
 use super::load::read_text;
+use super::places::placed_in;
 use super::reader::{Mapping, Node, ProblemCollector, document};
 
+pub use clients::{ClientAuth, is_for_clients};
 pub use limit::RateLimit;
-pub use tls::{ClientAuth, Curve, ServerKey, ServerTls, TlsVersion};
+pub use tls::{Curve, ServerKey, ServerTls, TlsVersion};
 pub use users::{PasswordHash, Users};
+use yaml11::boolean;
 
 /// The settings. The default is plain HTTP without authentication.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,17 +67,27 @@ pub fn parse(file_name: &str, text: &str, base_dir: &Path) -> Result<WebConfig, 
     let root = document(text, &report).and_then(Node::mapping);
     match root.map(|root| read(root, base_dir)) {
         Some(config) if report.is_empty() => Ok(config),
-        _ => Err(report.finish()),
+        _ => Err(placed_in(report.finish(), text)),
     }
 }
 
 /// Reads every key. Invalid values are reported and keep their default.
 fn read(mut root: Mapping<'_>, base_dir: &Path) -> WebConfig {
-    let tls = root.take("tls_server_config").and_then(Node::mapping).and_then(|tls| tls::read(tls, base_dir));
-    let http = root.take("http_server_config").and_then(Node::mapping).map(HttpServer::read);
+    // As in exporter-toolkit, a section without keys is no section.
+    let tls = root.take_set("tls_server_config").and_then(Node::mapping).filter(|tls| !tls.is_empty());
+    let tls = tls.and_then(|tls| tls::read(tls, base_dir));
+    let http = root.take_set("http_server_config").and_then(Node::mapping).map(HttpServer::read);
     let HttpServer { http2, headers } = http.unwrap_or(HttpServer { http2: true, headers: Vec::new() });
-    let users = root.take("basic_auth_users").and_then(users::read).unwrap_or_default();
-    let rate_limit = root.take("rate_limit").and_then(Node::mapping).and_then(limit::read);
+    let users = root.take_set("basic_auth_users").and_then(users::read).unwrap_or_default();
+    let rate_limit = root.take_set("rate_limit").and_then(Node::mapping).and_then(limit::read);
+    if http2 && tls.as_ref().is_some_and(|tls| !tls.fits_http2()) {
+        root.report().add(
+            "tls_server_config.cipher_suites".to_owned(),
+            "lacks TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 and TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, one of which HTTP/2 over \
+             TLS12 requires (RFC 9113, section 9.2.2): add it, or set http2 to false in http_server_config"
+                .to_owned(),
+        );
+    }
     root.finish();
     WebConfig { tls, http2, headers, users, rate_limit }
 }
@@ -85,8 +100,8 @@ struct HttpServer {
 
 impl HttpServer {
     fn read(mut http: Mapping<'_>) -> Self {
-        let http2 = http.take("http2").and_then(|node| node.boolean()).unwrap_or(true);
-        let headers = http.take("headers").and_then(Node::mapping).map(headers::read).unwrap_or_default();
+        let http2 = http.take_set("http2").and_then(|node| boolean(&node)).unwrap_or(true);
+        let headers = http.take_set("headers").and_then(Node::mapping).map(headers::read).unwrap_or_default();
         http.finish();
         Self { http2, headers }
     }

@@ -34,7 +34,7 @@ pub(super) fn source<'a>(
     inline_key: &'static str,
     base_dir: &Path,
 ) -> Option<PemSource<'a>> {
-    match (mapping.take(file_key), mapping.take(inline_key)) {
+    match (mapping.take_set(file_key), mapping.take_set(inline_key)) {
         (Some(file), Some(_)) => {
             file.problem(format!("conflicts with {inline_key}: set only one of them"));
             None

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod toolkit;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -106,7 +108,7 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
     let tls = config.tls.unwrap();
     let ClientAuth::Required { allowed_sans, .. } = &tls.clients else { panic!("{:?}", tls.clients) };
     assert_eq!(allowed_sans, &["prometheus.example"]);
-    assert_eq!((tls.versions.len(), tls.suites.len(), tls.curves.len()), (2, 2 + 3, 2));
+    assert_eq!((tls.versions.len(), tls.suites.len(), tls.curves.len()), (2, 4 + 3, 2));
     assert_eq!((config.headers.len(), config.rate_limit.is_some()), (5, true));
     assert_eq!(bcrypt::verify("example", config.users["prometheus"].reveal()).ok(), Some(true));
     for key in ["prefer_server_cipher_suites: true", "http2: true", "min_version: ", "max_version: "] {

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{Error, InconsistentKeys, SupportedCipherSuite};
+use rustls::{CipherSuite, Error, InconsistentKeys, SupportedCipherSuite};
 
+use super::clients::{self, ClientAuth};
 use super::pem::{PemSource, certificates, private_key, source};
-use crate::config::reader::{Mapping, Node};
+use super::yaml11::boolean;
+use crate::config::reader::Mapping;
 use crate::string_enum::string_enum;
 
 string_enum! {
@@ -79,33 +81,16 @@ impl fmt::Debug for ServerKey {
     }
 }
 
-/// Whether clients need a certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// Client certificates aren't requested.
-    None,
-    /// A client certificate is optional, but must be valid.
-    IfGiven(Vec<CertificateDer<'static>>),
-    /// A valid client certificate is required.
-    Required {
-        /// The trusted authorities.
-        authorities: Vec<CertificateDer<'static>>,
-        /// The allowed names, of which one must match exactly, as in exporter-toolkit. If empty, any.
-        allowed_sans: Vec<String>,
-    },
-}
-
 /// Returns `None` if a problem is reported.
 pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> Option<ServerTls> {
     let chain = identity_part(&mut tls, "cert_file", "cert", base_dir);
     let key = identity_part(&mut tls, "key_file", "key", base_dir);
-    let clients = clients(&mut tls, base_dir);
+    let clients = clients::read(&mut tls, base_dir);
     let versions = versions(&mut tls);
     let suites = suites(&mut tls, versions.as_deref());
-    let server_order = tls.take("prefer_server_cipher_suites").and_then(|node| node.boolean());
-    let curves = tls
-        .take("curve_preferences")
-        .and_then(|node| node.distinct(|curve| curve.word(Curve::ALL, Curve::as_str)));
+    let server_order = tls.take_set("prefer_server_cipher_suites").and_then(|node| boolean(&node));
+    let curves =
+        tls.take_set("curve_preferences").and_then(|node| node.distinct(|curve| curve.parsed(parse_curve)));
     let identity = chain.zip(key).and_then(|(chain, key)| identity(&chain, &key));
     if let (Some(identity), Some(suites), Some(versions)) = (&identity, &suites, &versions) {
         check_suites(&tls, identity.signer.as_ref(), suites, versions);
@@ -123,6 +108,18 @@ pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> Option<ServerTls> {
     })
 }
 
+impl ServerTls {
+    /// Whether HTTP/2 over TLS 1.2 has the suite that it requires (RFC 9113, section 9.2.2), or its sister for ECDSA.
+    pub(super) fn fits_http2(&self) -> bool {
+        let required = [
+            CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        ];
+        !self.versions.contains(&TlsVersion::Tls12)
+            || self.suites.iter().any(|suite| required.contains(&suite.suite()))
+    }
+}
+
 /// The source of the certificate or its key, both of which are required.
 fn identity_part<'a>(
     tls: &mut Mapping<'a>,
@@ -130,7 +127,7 @@ fn identity_part<'a>(
     inline_key: &'static str,
     base_dir: &Path,
 ) -> Option<PemSource<'a>> {
-    if !tls.has(file_key) && !tls.has(inline_key) {
+    if !tls.is_set(file_key) && !tls.is_set(inline_key) {
         tls.problem_at(file_key, format!("is missing: TLS needs {file_key} or {inline_key}"));
     }
     source(tls, file_key, inline_key, base_dir)
@@ -181,73 +178,6 @@ fn check_suites(
     }
 }
 
-/// `client_auth_type`, by Go's names.
-#[derive(Clone, Copy)]
-enum Policy {
-    None,
-    IfGiven,
-    Required,
-}
-
-fn policy(text: &str) -> Result<Policy, String> {
-    const UNCHECKED: &str = "would accept any client with a self-made certificate; use NoClientCert, \
-                             VerifyClientCertIfGiven or RequireAndVerifyClientCert";
-    match text {
-        "NoClientCert" => Ok(Policy::None),
-        "VerifyClientCertIfGiven" => Ok(Policy::IfGiven),
-        "RequireAndVerifyClientCert" => Ok(Policy::Required),
-        "RequestClientCert" | "RequireAnyClientCert" | "RequireClientCert" => Err(UNCHECKED.to_owned()),
-        _ => {
-            Err("is not one of NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert".to_owned())
-        }
-    }
-}
-
-fn clients(tls: &mut Mapping<'_>, base_dir: &Path) -> Option<ClientAuth> {
-    let named = tls.take("client_auth_type").map(|node| node.parsed(policy));
-    let has_authorities = tls.has("client_ca_file") || tls.has("client_ca");
-    let authorities = source(tls, "client_ca_file", "client_ca", base_dir).and_then(|ca| authorities(&ca));
-    let has_sans = tls.has("client_allowed_sans");
-    let sans = tls.take("client_allowed_sans").map(allowed_sans);
-    let policy = named.unwrap_or(Some(Policy::None))?;
-    if has_authorities && matches!(policy, Policy::None) {
-        tls.problem_at(
-            "client_auth_type",
-            "requests no client certificate although client CAs are set: use RequireAndVerifyClientCert",
-        );
-    }
-    if has_sans && !matches!(policy, Policy::Required) {
-        tls.problem_at("client_allowed_sans", "needs client_auth_type RequireAndVerifyClientCert: without a certificate there is no name to compare");
-    }
-    if !has_authorities && !matches!(policy, Policy::None) {
-        tls.problem_at("client_ca_file", "is missing: client_auth_type needs client_ca_file or client_ca");
-    }
-    match policy {
-        Policy::None => Some(ClientAuth::None),
-        Policy::IfGiven => Some(ClientAuth::IfGiven(authorities?)),
-        Policy::Required => Some(ClientAuth::Required {
-            authorities: authorities?,
-            allowed_sans: sans.unwrap_or(Some(Vec::new()))?,
-        }),
-    }
-}
-
-fn authorities(ca: &PemSource<'_>) -> Option<Vec<CertificateDer<'static>>> {
-    let found = certificates(ca)?;
-    for (n, authority) in found.iter().enumerate() {
-        if let Err(error) = webpki::anchor_from_trusted_cert(authority) {
-            ca.problem(&format!("contains a certificate (number {}) that can't be a CA: {error}", n + 1));
-            return None;
-        }
-    }
-    Some(found)
-}
-
-/// An empty list would reject every client.
-fn allowed_sans(list: Node<'_>) -> Option<Vec<String>> {
-    list.filled_distinct("name", |san| san.text().map(str::to_owned))
-}
-
 fn version(text: &str) -> Result<TlsVersion, String> {
     let found = TlsVersion::ALL.iter().copied().find(|version| version.as_str() == text);
     found.ok_or_else(|| match text {
@@ -257,8 +187,8 @@ fn version(text: &str) -> Result<TlsVersion, String> {
 }
 
 fn versions(tls: &mut Mapping<'_>) -> Option<Vec<TlsVersion>> {
-    let least = tls.take("min_version").map_or(Some(TlsVersion::Tls12), |node| node.parsed(version));
-    let most = tls.take("max_version").map_or(Some(TlsVersion::Tls13), |node| node.parsed(version));
+    let least = tls.take_set("min_version").map_or(Some(TlsVersion::Tls12), |node| node.parsed(version));
+    let most = tls.take_set("max_version").map_or(Some(TlsVersion::Tls13), |node| node.parsed(version));
     let (least, most) = (least?, most?);
     if least > most {
         tls.problem_at("max_version", format!("{most} is lower than min_version, {least}"));
@@ -283,7 +213,7 @@ fn suite_name(suite: SupportedCipherSuite) -> String {
 /// The suites, in order. As in Go, all TLS 1.3 suites are enabled if the list contains none of them.
 fn suites(tls: &mut Mapping<'_>, versions: Option<&[TlsVersion]>) -> Option<Vec<SupportedCipherSuite>> {
     let all = default_provider().cipher_suites;
-    let Some(list) = tls.take("cipher_suites") else { return Some(all) };
+    let Some(list) = tls.take_set("cipher_suites") else { return Some(all) };
     if list.value().as_array().is_some_and(Vec::is_empty) {
         return Some(all); // the default, as in exporter-toolkit
     }
@@ -308,6 +238,23 @@ fn suites(tls: &mut Mapping<'_>, versions: Option<&[TlsVersion]>) -> Option<Vec<
 fn suite(name: &str, all: &[SupportedCipherSuite]) -> Result<SupportedCipherSuite, String> {
     all.iter().copied().find(|suite| suite_name(*suite) == name).ok_or_else(|| {
         let names: Vec<_> = all.iter().map(|suite| suite_name(*suite)).collect();
-        format!("is not a supported cipher suite: {}", names.join(", "))
+        let why = if name.contains("_CBC_") {
+            "is a suite of CBC, which the exporter's TLS library doesn't implement; accepted are"
+        } else {
+            "is not a supported cipher suite:"
+        };
+        format!("{why} {}", names.join(", "))
+    })
+}
+
+fn parse_curve(name: &str) -> Result<Curve, String> {
+    Curve::ALL.iter().copied().find(|curve| curve.as_str() == name).ok_or_else(|| {
+        let names: Vec<_> = Curve::ALL.iter().map(|curve| curve.as_str()).collect();
+        let why = if name == "CurveP521" {
+            "is not implemented by the exporter's TLS library; accepted are"
+        } else {
+            "is not one of"
+        };
+        format!("{why} {}", names.join(", "))
     })
 }

@@ -92,8 +92,8 @@ fn errors_of_wevtutil_are_reported() {
 #[test]
 fn wevtutil_is_asked_for_the_kinds_that_matter() {
     assert_eq!(query(&[EventKind::Detected], 0), "*[System[(EventID=1116) and EventRecordID>0]]");
-    let all = "*[System[(EventID=1116 or EventID=2000 or EventID=2001 or EventID=2010 or EventID=2012 or EventID=2021) \
-               and EventRecordID>42]]";
+    let all = "*[System[(EventID=1116 or EventID=2000 or EventID=2001 or EventID=2003 or EventID=2004 or EventID=2006 or \
+               EventID=2010 or EventID=2012 or EventID=2021) and EventRecordID>42]]";
     assert_eq!(query(EventKind::ALL, 42), all);
     let arguments = arguments("*", 1, true);
     let expected = ["qe", LOG, "/q:*", "/c:1", "/rd:true", "/f:xml", "/e:Events", "/uni:true"];

@@ -21,6 +21,7 @@ pub(super) fn classify(phase: Phase, error: &PhaseError) -> Reason {
         PhaseError::Io(error) => io_error(phase, error),
         PhaseError::Tunnel(error) => tunnel(error),
         PhaseError::Chain(error) => chain(error),
+        PhaseError::Suite { .. } => Reason::Unsupported,
         // A certificate can't be for a name that doesn't fit into SNI: a redirect named a host that can't
         // exist.
         PhaseError::OtherProtocol { .. } if phase == Phase::Tls => Reason::NotTls,
@@ -33,6 +34,7 @@ pub(super) fn classify(phase: Phase, error: &PhaseError) -> Reason {
         PhaseError::Http(error) | PhaseError::Unparsable { error, .. } => http(phase, error),
         PhaseError::TooLarge { .. } => Reason::TooLarge,
         PhaseError::CutOff => Reason::Closed,
+        PhaseError::Content(_) => Reason::WrongContent,
     }
 }
 

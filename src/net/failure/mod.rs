@@ -60,6 +60,16 @@ pub enum PhaseError {
         /// What it sent first, quoted.
         sent: Option<String>,
     },
+    /// The server refused the handshake, and accepts a cipher suite that only Windows offers.
+    #[error(
+        "the server chooses {suite}, which this program does not support and Windows does; before that: {alert}"
+    )]
+    Suite {
+        /// The suite's IANA name.
+        suite: &'static str,
+        /// How the server refused the handshake of this program.
+        alert: String,
+    },
     /// The response isn't valid HTTP/1.1.
     #[error("{}: it begins with {sent}", words::http(.error))]
     Unparsable {
@@ -71,6 +81,9 @@ pub enum PhaseError {
     /// The connection ended without the close_notify of TLS, and the body has no length.
     #[error("the peer closed TLS without close_notify, so the body may have been cut off")]
     CutOff,
+    /// The body is of no use, as what read it says.
+    #[error("{0}")]
+    Content(String),
     /// The request can't be built.
     #[error("request: {0}")]
     Request(#[from] hyper::http::Error),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::pac::{PacContent, PacLimits, PacReason, Script, wpad_candidates};
+use super::pac::{PacContent, PacLimits, PacReason, RunLimiter, Script, wpad_candidates};
 use super::{failed, unreadable};
 use crate::catalog::ProbeUrl;
 use crate::config::PacSource;
@@ -40,6 +40,7 @@ pub(super) struct PacCache {
     /// Connects without a proxy.
     fetcher: Fetcher,
     refresh_policy: RefreshPolicy,
+    limiter: Arc<RunLimiter>,
     cached: watch::Sender<CachedScript>,
 }
 
@@ -59,7 +60,8 @@ struct LastReading {
 
 impl PacCache {
     pub(super) fn new(source: PacSource, fetcher: Fetcher, refresh_policy: RefreshPolicy) -> Self {
-        Self { source, fetcher, refresh_policy, cached: watch::Sender::new(CachedScript::default()) }
+        let cached = watch::Sender::new(CachedScript::default());
+        Self { source, fetcher, refresh_policy, limiter: Arc::default(), cached }
     }
 
     /// The last good script, even while it is refreshed or if the refresh fails. Waits for the first reading.
@@ -96,7 +98,7 @@ impl PacCache {
             PacSource::Url(url) => self.fetch(url, true).await?,
             PacSource::Wpad { domain } => self.discover(domain).await?,
         };
-        let parsed = Script::parse(&text, PacLimits::default()).await;
+        let parsed = Script::parse_limited(&text, PacLimits::default(), &self.limiter).await;
         parsed.map_err(|error| failed(error.reason(), &error.to_string()))
     }
 
@@ -104,7 +106,9 @@ impl PacCache {
     /// machine, where some filters serve it.
     async fn fetch(&self, url: &ProbeUrl, local: bool) -> Result<String, Failure> {
         let request = FetchRequest::get(url, Script::MAX_LEN as u64, self.refresh_policy.timeout);
-        match self.fetcher.fetch(FetchRequest { local, secure: true, ..request }).await {
+        // Browsers and WinHTTP accept a script without close_notify.
+        let request = FetchRequest { local, secure: true, unclean_close: true, ..request };
+        match self.fetcher.fetch(request).await {
             Ok(Fetched::Body { bytes, content, .. }) => decode(&PacContent {
                 bytes: &bytes,
                 content_type: content.media_type.as_deref(),

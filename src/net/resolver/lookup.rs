@@ -51,6 +51,8 @@ pub(super) struct RecordTypes {
 pub(super) struct DnsAnswer {
     /// The addresses: IPv4 before IPv6, each in the order of the response.
     pub(super) addresses: Vec<IpAddr>,
+    /// The names that the queried one is an alias of (CNAME), in order.
+    pub(super) aliases: Vec<String>,
     /// The server that answered.
     pub(super) server: SocketAddr,
     /// Its own explanation of the addresses.
@@ -79,11 +81,11 @@ pub(super) async fn lookup(
             turns = turns.saturating_sub(1);
             let until = Instant::now() + session.server.timeout.min(share);
             match session.turn(until, servers.single_request).await {
-                Turn::Addresses { addresses, extended, trouble } => {
+                Turn::Addresses { addresses, aliases, extended, trouble } => {
                     let mut troubles: Vec<_> = reports.into_iter().take(index).flatten().collect();
                     troubles.extend(trouble);
                     let server = session.server.address;
-                    return Ok(DnsAnswer { addresses, server, extended, troubles });
+                    return Ok(DnsAnswer { addresses, aliases, server, extended, troubles });
                 }
                 Turn::Negative(report) => {
                     reports[index] = Some(report);
@@ -129,12 +131,12 @@ pub(super) async fn diagnose(
     });
     let answers: Vec<_> = join_all(asked).await;
     for (server, answered) in answers {
-        let Ok(Response { content, alias, extended }) = answered else { continue };
+        let Ok(Response { content, aliases, extended }) = answered else { continue };
         match reports.iter_mut().find(|report| report.server == server) {
             Some(report) if report.extended.is_none() => report.extended = extended,
             Some(_) => {}
             None => {
-                if let Some(outcome) = outcome(content, alias) {
+                if let Some(outcome) = outcome(content, aliases) {
                     reports.push(ServerReport { server, outcome, extended });
                 }
             }
@@ -168,7 +170,12 @@ struct Session<'a> {
 /// How a turn of one server ended.
 enum Turn {
     /// With addresses; one of the record types may have failed.
-    Addresses { addresses: Vec<IpAddr>, extended: Option<ExtendedError>, trouble: Option<ServerReport> },
+    Addresses {
+        addresses: Vec<IpAddr>,
+        aliases: Vec<String>,
+        extended: Option<ExtendedError>,
+        trouble: Option<ServerReport>,
+    },
     /// The server knows that there is no address.
     Negative(ServerReport),
     /// The next server is queried.
@@ -209,6 +216,7 @@ impl<'a> Session<'a> {
 
     fn judge(&self, a: Option<Answered>, aaaa: Option<Answered>) -> Turn {
         let mut addresses = Vec::new();
+        let mut known_aliases = Vec::new();
         let mut extended = None;
         let mut failed: Vec<(&'static str, ServerReport)> = Vec::new();
         let mut negative: Option<ServerReport> = None;
@@ -217,11 +225,14 @@ impl<'a> Session<'a> {
             match answered {
                 None => {}
                 Some(Err(outcome)) => failed.push((record_type, report(outcome, None))),
-                Some(Ok(Response { content: Content::Addresses(found), extended: said, .. })) => {
+                Some(Ok(Response { content: Content::Addresses(found), aliases, extended: said })) => {
                     addresses.extend(found);
+                    if known_aliases.is_empty() {
+                        known_aliases = aliases;
+                    }
                     extended = extended.or(said);
                 }
-                Some(Ok(Response { content, alias, extended })) => match outcome(content, alias) {
+                Some(Ok(Response { content, aliases, extended })) => match outcome(content, aliases) {
                     Some(
                         known @ (ServerOutcome::NxDomain { .. }
                         | ServerOutcome::NoData { .. }
@@ -242,7 +253,7 @@ impl<'a> Session<'a> {
         if !addresses.is_empty() {
             let trouble =
                 failed.into_iter().next().map(|(record_type, report)| one_type(record_type, report));
-            return Turn::Addresses { addresses, extended, trouble };
+            return Turn::Addresses { addresses, aliases: known_aliases, extended, trouble };
         }
         let nxdomain = |report: &ServerReport| matches!(report.outcome, ServerOutcome::NxDomain { .. });
         match (negative, failed.into_iter().next()) {
@@ -286,7 +297,8 @@ fn one_type(record_type: &'static str, report: ServerReport) -> ServerReport {
 }
 
 /// The outcome of a response; none of one that is truncated, which `Exchange` never returns.
-fn outcome(content: Content, alias: Option<String>) -> Option<ServerOutcome> {
+fn outcome(content: Content, mut aliases: Vec<String>) -> Option<ServerOutcome> {
+    let alias = aliases.pop();
     Some(match content {
         Content::Addresses(addresses) => ServerOutcome::Addresses(addresses.len()),
         Content::NxDomain => ServerOutcome::NxDomain { alias },

@@ -31,8 +31,8 @@ pub(super) struct Question {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) content: Content,
-    /// The name that the queried one is an alias of (CNAME), without a dot at the end.
-    pub(super) alias: Option<String>,
+    /// The names that the queried one is an alias of (CNAME), in order, without a dot at the end.
+    pub(super) aliases: Vec<String>,
     /// The server's own explanation (RFC 8914).
     pub(super) extended: Option<ExtendedError>,
 }
@@ -146,8 +146,8 @@ fn response(message: &Message, question: &Question) -> Response {
         ResponseCode::NXDomain => Content::NxDomain,
         code => Content::Code(code),
     };
-    let alias = (aliases.len() > 1).then(|| shown(owner));
-    Response { content, alias, extended: extended_error(message) }
+    let aliases = aliases.iter().skip(1).map(|name| shown(name)).collect();
+    Response { content, aliases, extended: extended_error(message) }
 }
 
 /// The first Extended DNS Error (RFC 8914, section 2).
@@ -178,6 +178,10 @@ mod tests {
 
     /// What is read of a response to `a.example A` with these records, `name>target` or `name=address`.
     fn content(records: &[String]) -> Content {
+        read(records).content
+    }
+
+    fn read(records: &[String]) -> Response {
         let mut message = Message::response(7, OpCode::Query);
         message.metadata.recursion_available = true;
         message.add_query(Query::query(question().name, RecordType::A));
@@ -189,7 +193,7 @@ mod tests {
             };
             message.add_answer(Record::from_rdata(dns_name(owner).unwrap(), 60, data));
         }
-        parse(&message.to_vec().unwrap(), &question(), 7).unwrap().unwrap().content
+        parse(&message.to_vec().unwrap(), &question(), 7).unwrap().unwrap()
     }
 
     fn check(records: &[&str], expected: &Content) {
@@ -210,6 +214,24 @@ mod tests {
         check(&[], &Content::NoData);
         check(&["a.example>b.example", "b.example>a.example"], &Content::AliasLoop);
         check(&["a.example>a.example"], &Content::AliasLoop);
+    }
+
+    /// The whole chain, also of a name without an address; of a loop as far as it goes.
+    #[test]
+    fn the_chain_of_aliases_is_kept() {
+        for (records, expected) in [
+            (&["a.example=192.0.2.1"][..], &[][..]),
+            (
+                &["a.example>b.example", "b.example>c.example", "c.example=192.0.2.1"],
+                &["b.example", "c.example"],
+            ),
+            (&["a.example>b.example"], &["b.example"]),
+            (&["a.example>b.example", "b.example>a.example"], &["b.example"]),
+            (&["x.example>y.example", "a.example=192.0.2.1"], &[]),
+        ] {
+            let records: Vec<_> = records.iter().map(|record| (*record).to_owned()).collect();
+            assert_eq!(read(&records).aliases, expected, "{records:?}");
+        }
     }
 
     #[test]

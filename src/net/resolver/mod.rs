@@ -55,6 +55,8 @@ pub struct NameLookup<'a> {
 pub struct Addresses {
     /// At least one address, in the order in which clients try them.
     pub addresses: Vec<IpAddr>,
+    /// The names that the name is an alias of (CNAME), in order; none of the configuration's or the hosts file's.
+    pub aliases: Vec<String>,
     /// Where they come from.
     pub origin: AddressOrigin,
     /// The DNS servers that failed before another one answered.
@@ -130,9 +132,10 @@ impl NameLookup<'_> {
     pub async fn resolve(&self, limit: Duration) -> Result<Addresses, NameError> {
         // Boxed: a lookup is large, and most of a probe's time it doesn't exist.
         let resolved = Box::pin(self.names.resolve(self.name, self.is_configured, limit)).await?;
-        let Resolved { addresses, origin, troubles, others } = resolved;
+        let Resolved { addresses, aliases, origin, troubles, others } = resolved;
         Ok(Addresses {
             addresses,
+            aliases,
             origin,
             troubles,
             others,

@@ -43,6 +43,8 @@ pub(super) struct NameResolver {
 pub(super) struct Resolved {
     /// At least one address, in the order in which clients try them.
     pub(super) addresses: Vec<IpAddr>,
+    /// The names that the queried one is an alias of (CNAME), in order.
+    pub(super) aliases: Vec<String>,
     pub(super) origin: AddressOrigin,
     /// What failed at DNS servers before the one that answered, in words.
     pub(super) troubles: Vec<DnsTrouble>,
@@ -217,7 +219,7 @@ impl NameResolver {
         Explain { explains, left }: Explain,
     ) -> Result<Resolved, NameError> {
         match asked {
-            Ok(DnsAnswer { addresses, server, extended, troubles }) => {
+            Ok(DnsAnswer { addresses, aliases, server, extended, troubles }) => {
                 // Without a socket for the first family the answer isn't whole.
                 let shortage = troubles.iter().find_map(|report| match &report.outcome {
                     ServerOutcome::Exhausted(why) => Some(why.clone()),
@@ -246,7 +248,7 @@ impl NameResolver {
                     DnsTrouble { report, words }
                 });
                 let troubles = troubles.collect();
-                Ok(Resolved { addresses, origin: AddressOrigin::Dns(server), troubles, others })
+                Ok(Resolved { addresses, aliases, origin: AddressOrigin::Dns(server), troubles, others })
             }
             Err(mut failure) => {
                 if let ServerOutcome::Exhausted(why) = failure.outcome() {
@@ -269,7 +271,7 @@ impl NameResolver {
         if addresses.is_empty() {
             return Err(NameError::NoAddress { name: host.to_owned(), family: self.family, origin });
         }
-        Ok(Resolved { addresses, origin, troubles: Vec::new(), others: Vec::new() })
+        Ok(Resolved { addresses, aliases: Vec::new(), origin, troubles: Vec::new(), others: Vec::new() })
     }
 
     /// The record types to query on a machine of these families (IPv4, IPv6).

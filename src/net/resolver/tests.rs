@@ -66,7 +66,15 @@ fn sinkholes_are_detected() {
 /// One address from a source, of a name that the configuration chose or didn't.
 fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> Addresses {
     let addresses = vec![address.parse().unwrap()];
-    Addresses { addresses, origin, troubles: Vec::new(), others: Vec::new(), port: 80, is_configured }
+    Addresses {
+        addresses,
+        aliases: Vec::new(),
+        origin,
+        troubles: Vec::new(),
+        others: Vec::new(),
+        port: 80,
+        is_configured,
+    }
 }
 
 fn server() -> SocketAddr {

@@ -8,8 +8,8 @@ fn errors_name_their_key() {
     let cases = [
         (
             "components: { maps: { interval: 5s }, update: { timeout: 1m 30s } }",
-            "f: components.maps.interval: maps: the timeout, 10s (timeout), must be shorter than the interval, 5s (components.maps.interval)\n\
-             f: components.update.timeout: update: the timeout, 1m30s (components.update.timeout), must be shorter than the interval, 1m (interval)",
+            "f: components.maps.interval: maps: the timeout, 10s (the default), must be shorter than the interval, 5s (components.maps.interval)\n\
+             f: components.update.timeout: update: the timeout, 1m30s (components.update.timeout), must be shorter than the interval, 1m (the default)",
         ),
         (
             "geos: [in]\ncomponents: { maps: { interval: 5s, timeout: 5s } }",
@@ -18,7 +18,7 @@ fn errors_name_their_key() {
         (
             "endpoints: [{ component: crl, url: 'http://crl.example/a.crl', interval: 30s }, \
              { component: maps, url: 'https://maps.example/', timeout: 2m }]",
-            "f: endpoints[1].timeout: maps https://maps.example/: the timeout, 2m (endpoints[1].timeout), must be shorter than the interval, 1m (interval)\n\
+            "f: endpoints[1].timeout: maps https://maps.example/: the timeout, 2m (endpoints[1].timeout), must be shorter than the interval, 1m (the default)\n\
              f: endpoints[0].interval: crl http://crl.example/a.crl: the timeout, 30s (from the catalog), must be shorter than the interval, 30s (endpoints[0].interval)",
         ),
         (

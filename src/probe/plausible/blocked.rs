@@ -2,7 +2,7 @@
 
 use super::{Response, healthy, set_response};
 use crate::catalog::Component;
-use crate::commands::check::{self, CheckFormat};
+use crate::commands::check::{self, CheckFormat, View};
 use crate::observation::{FailureReason as R, Phase as S};
 use crate::report::sample;
 use crate::state::Snapshot;
@@ -99,7 +99,8 @@ const CASES: [Blocked; 6] = [
 fn report(snapshot: &Snapshot) -> String {
     let now = sample::at(71);
     let report = [CheckFormat::Table, CheckFormat::Json]
-        .map(|format| check::render(snapshot, format, now).expect("it can be written"));
+        .map(|format| View { format, all: false, selected: false, width: 200 })
+        .map(|view| check::render(snapshot, &view, now).expect("it can be written"));
     report.concat().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

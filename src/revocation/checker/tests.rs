@@ -1,6 +1,7 @@
 //! Path checks over a fake network: which source determines the status. `pace.rs` tests when something is
-//! fetched, and how often.
+//! fetched, and how often; `long_lists.rs` lists that aren't kept.
 
+mod long_lists;
 mod pace;
 
 use std::time::Duration;

@@ -5,18 +5,24 @@ use std::time::SystemTime;
 use crate::revocation::Cause;
 use crate::tls::signature::SignatureError;
 
-/// The maximum size of a list, in bytes. An optimised build evaluates a list of nearly this size, 400 000
+/// The maximum size of a list that is kept, in bytes. An optimised build evaluates a list of nearly this size, 400 000
 /// entries, within 50 ms and without further memory.
 pub const MAX_LIST: usize = 10 * 1024 * 1024;
+
+/// The maximum size of a list, in bytes. One that is longer than [`MAX_LIST`] is read as it arrives. The longest lists that
+/// CAs are reported to publish have tens of megabytes.
+pub const MAX_LARGE: usize = 64 * 1024 * 1024;
 
 /// Why a list can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CrlProblem {
     /// The list exceeds the size limit.
-    #[error("the CRL has {bytes} bytes, the limit is {MAX_LIST}")]
+    #[error("the CRL has {bytes} bytes, the limit is {limit}")]
     TooLarge {
         /// The list's size.
         bytes: usize,
+        /// The limit.
+        limit: usize,
     },
     /// Not a CRL in DER.
     #[error("not a certificate revocation list: {0}")]
@@ -39,18 +45,24 @@ pub enum CrlProblem {
         /// When it was issued.
         this_update: SystemTime,
     },
-    /// Its `nextUpdate` has passed, or it has none.
-    #[error("{}", expired(*.next_update))]
+    /// Its `nextUpdate` has passed.
+    #[error("the CRL expired at {}", humantime::format_rfc3339_seconds(*.next_update))]
     Expired {
         /// When it ended.
-        next_update: Option<SystemTime>,
+        next_update: SystemTime,
     },
+    /// It has no `nextUpdate`.
+    #[error("the CRL does not say when it ends (no nextUpdate)")]
+    NoNextUpdate,
     /// The list or an entry has an unsupported critical extension.
     #[error("unsupported critical extension {id}")]
     CriticalExtension {
         /// Its object identifier, dotted.
         id: String,
     },
+    /// A long list that may contain this certificate, and was fetched before it was asked for.
+    #[error("the CRL has not been searched for this certificate yet")]
+    NotSearched,
     /// The list doesn't cover the certificate.
     #[error("{0}")]
     Scope(#[from] CrlScope),
@@ -102,15 +114,10 @@ impl CrlProblem {
             }
             Self::NotYetValid { .. } => Cause::NotYetValid,
             Self::Expired { .. } => Cause::Expired,
+            Self::NoNextUpdate => Cause::NoNextUpdate,
+            Self::NotSearched => Cause::Pending,
             Self::Scope(_) => Cause::OutOfScope,
             Self::Delta(problem) => problem.cause(),
         }
-    }
-}
-
-fn expired(next_update: Option<SystemTime>) -> String {
-    match next_update {
-        Some(at) => format!("the CRL expired at {}", humantime::format_rfc3339_seconds(at)),
-        None => "the CRL has no nextUpdate".to_owned(),
     }
 }

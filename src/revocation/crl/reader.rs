@@ -1,5 +1,5 @@
 //! Parser for CRLs. It parses the header once, and entries one by one without copies, so that a list of many
-//! megabytes needs no memory beyond its bytes. `crl.rs` evaluates lists.
+//! megabytes needs no memory beyond its bytes. `crl.rs` evaluates lists, `large.rs` reads those that aren't kept.
 
 use std::time::SystemTime;
 
@@ -77,10 +77,10 @@ pub(super) struct Crl<'a> {
 }
 
 impl<'a> Crl<'a> {
-    /// Parses `TBSCertList` (RFC 5280 section 5.1), except for the entries.
-    pub(super) fn read(signed: &Signed<'a>) -> Result<Self, CrlProblem> {
-        Ok(AnyRef::from_der(signed.data)?.sequence(|reader| {
-            let mut list = Self::head(reader, signed.algorithm)?;
+    /// Parses `TBSCertList` (RFC 5280 section 5.1), except for the entries. `algorithm` is that of its signature.
+    pub(super) fn read(tbs: &'a [u8], algorithm: &[u8]) -> Result<Self, CrlProblem> {
+        Ok(AnyRef::from_der(tbs)?.sequence(|reader| {
+            let mut list = Self::head(reader, algorithm)?;
             let extensions = reader.context_specific::<Body<'a>>(TagNumber::N0, TagMode::Explicit)?;
             list.read_extensions(extensions.unwrap_or(Body(&[])).0)?;
             Ok(list)
@@ -154,19 +154,9 @@ impl<'a> Crl<'a> {
         let mut found: Option<EntryStatus> = None;
         let mut unknown = None;
         each(self.entries, |entry: CrlEntry<'a>| {
-            let mut reason = None;
-            each(entry.extensions.unwrap_or(Body(&[])).0, |extension: Extension<'a>| {
-                match extension.id {
-                    REASON => reason = CrlReason::from_der(extension.value.as_bytes()).ok(),
-                    INVALIDITY_DATE => {}
-                    other if extension.critical => unknown = unknown.or(Some(other)),
-                    _ => {}
-                }
-                Ok(())
-            })?;
-            // If a list contradicts itself, the revocation counts.
-            if entry.serial.0 == serial && !matches!(found, Some(EntryStatus::Revoked(_))) {
-                found = Some(EntryStatus::new(reason, entry.date.to_system_time()));
+            let status = entry.status(&mut unknown)?;
+            if entry.serial.0 == serial {
+                found = EntryStatus::worse(found, status);
             }
             Ok(())
         })?;
@@ -187,6 +177,11 @@ pub(super) enum EntryStatus {
 }
 
 impl EntryStatus {
+    /// If a list contradicts itself, the first revocation counts.
+    pub(super) fn worse(known: Option<Self>, other: Self) -> Option<Self> {
+        known.filter(|known| matches!(known, Self::Revoked(_))).or(Some(other))
+    }
+
     fn new(reason: Option<CrlReason>, at: SystemTime) -> Self {
         match reason {
             Some(CrlReason::RemoveFromCRL) => Self::Removed,
@@ -240,10 +235,32 @@ impl<'a> Decode<'a> for Serial<'a> {
 }
 
 /// One of `revokedCertificates`.
-struct CrlEntry<'a> {
+pub(super) struct CrlEntry<'a> {
     serial: Serial<'a>,
     date: Time,
     extensions: Option<Body<'a>>,
+}
+
+impl<'a> CrlEntry<'a> {
+    /// The contents of the serial number's INTEGER.
+    pub(super) const fn serial(&self) -> &'a [u8] {
+        self.serial.0
+    }
+
+    /// What it says of its certificate. Keeps the first unsupported critical extension in `unknown`.
+    pub(super) fn status(&self, unknown: &mut Option<ObjectIdentifier>) -> der::Result<EntryStatus> {
+        let mut reason = None;
+        each(self.extensions.unwrap_or(Body(&[])).0, |extension: Extension<'a>| {
+            match extension.id {
+                REASON => reason = CrlReason::from_der(extension.value.as_bytes()).ok(),
+                INVALIDITY_DATE => {}
+                other if extension.critical => *unknown = unknown.or(Some(other)),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(EntryStatus::new(reason, self.date.to_system_time()))
+    }
 }
 
 impl<'a> Decode<'a> for CrlEntry<'a> {

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use super::long_list::LongList;
 use super::{StatusLookup, spawn_blocking_if_large};
 use crate::catalog::ProbeUrl;
 use crate::net::fetch::{FetchRequest, Fetched, PostRequest, Validators};
 use crate::observation::{Failure, FailureReason, Phase};
+use crate::revocation::crl::CrlProblem;
 use crate::revocation::host_availability::FirstRequest;
 use crate::revocation::lookup_context::Fetch;
 use crate::revocation::store::{CachedObject, FetchError, FetchOutcome, ObjectKey};
@@ -38,7 +40,6 @@ impl<F: Fetch> StatusLookup<'_, F> {
     pub(super) async fn fetch(
         &self,
         key: &ObjectKey,
-        limit: usize,
         post: Option<PostRequest<'_>>,
         cached: Option<&CachedObject>,
     ) -> FetchOutcome {
@@ -67,11 +68,19 @@ impl<F: Fetch> StatusLookup<'_, F> {
         };
         let connected = Notify::new();
         let left = self.deadline.saturating_duration_since(Instant::now());
+        let serial = &self.link.certificate.serial;
+        let list = LongList::new(serial, cached);
+        let (limit, overflow) = match key {
+            ObjectKey::Crl(_) => (crl::MAX_LIST, Some(list.overflow())),
+            ObjectKey::Ocsp(..) => (ocsp::MAX_ANSWER, None),
+        };
         let request = FetchRequest {
             body,
             fallback,
-            known: cached.map(|cached| &cached.validators),
+            // A long list that may contain this certificate is needed again, changed or not.
+            known: cached.filter(|cached| cached.knows(serial)).map(|cached| &cached.validators),
             connected: Some(&connected),
+            overflow,
             // It ends before the lookups that wait for it do.
             ..FetchRequest::get(url, limit as u64, left * 19 / 20)
         };
@@ -80,7 +89,7 @@ impl<F: Fetch> StatusLookup<'_, F> {
             Ok(Fetched::NotModified) => FetchOutcome::NotModified,
             Ok(Fetched::Body { bytes, validators, .. }) => {
                 let page = page(&bytes);
-                match self.verified_object(key, bytes, validators).await {
+                match self.verified_object(key, bytes, list, validators).await {
                     Ok(cached) => FetchOutcome::Fetched(cached),
                     Err(InvalidObject { cause, detail }) => {
                         let failure = page.unwrap_or_else(|| {
@@ -90,7 +99,10 @@ impl<F: Fetch> StatusLookup<'_, F> {
                     }
                 }
             }
-            Err(failure) => FetchOutcome::Failed(FetchError { cause: Cause::from(&failure), failure }),
+            Err(failure) => {
+                let cause = list.problem().unwrap_or_else(|| Cause::from(&failure));
+                FetchOutcome::Failed(FetchError { cause, failure })
+            }
         }
     }
 
@@ -123,21 +135,28 @@ impl<F: Fetch> StatusLookup<'_, F> {
         &self,
         key: &ObjectKey,
         bytes: Bytes,
+        long: LongList,
         validators: Validators,
     ) -> Result<CachedObject, InvalidObject> {
         let link = self.link;
+        let invalid = |problem: CrlProblem| InvalidObject::new(problem.cause(), &problem);
         if let ObjectKey::Crl(_) = key {
             let (issuer, list) = (Arc::clone(&link.issuer), bytes.clone());
-            let verified =
-                spawn_blocking_if_large(bytes.len(), move || crl::verify_issuer(&list, &issuer)).await;
-            let freshness = verified.map_err(|problem| InvalidObject::new(problem.cause(), &problem))?;
-            return Ok(CachedObject::from_crl(bytes, freshness, validators));
+            let large = long.finish().map_err(invalid)?.map(Arc::new);
+            let verified = if let Some(large) = &large {
+                crl::verify_issuer(crl::List::Large(large), &issuer)
+            } else {
+                let verify = move || crl::verify_issuer(crl::List::Whole(&list), &issuer);
+                spawn_blocking_if_large(bytes.len(), verify).await
+            };
+            let freshness = verified.map_err(invalid)?;
+            return Ok(CachedObject::from_crl(bytes, large, freshness, validators));
         }
         let answer = ocsp::check(&link.certificate, &link.issuer, &bytes, self.now)
             .map_err(|problem| InvalidObject::new(problem.cause(), &problem))?;
         let ocsp::OcspStatus { period, .. } = answer;
         let (this_update, next_update) = (period.this_update, Some(period.next_update));
-        Ok(CachedObject { bytes, validators, this_update, next_update, freshest: Vec::new() })
+        Ok(CachedObject { bytes, large: None, validators, this_update, next_update, freshest: Vec::new() })
     }
 }
 

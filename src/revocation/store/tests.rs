@@ -16,6 +16,7 @@ fn key(n: usize) -> ObjectKey {
 fn list(bytes: usize, this_update: SystemTime, next_update: SystemTime) -> FetchOutcome {
     FetchOutcome::Fetched(CachedObject {
         bytes: vec![0; bytes].into(),
+        large: None,
         validators: Validators::default(),
         this_update,
         next_update: Some(next_update),

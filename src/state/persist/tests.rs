@@ -212,3 +212,21 @@ async fn a_reload_can_change_the_file() {
     assert_eq!(Saved::from_json(&fs::read(&one).unwrap()), Ok(saved(1)));
     assert_eq!(Saved::from_json(&fs::read(&other).unwrap()), Ok(saved(1)));
 }
+
+#[test]
+fn whether_it_could_be_written_is_found_out_without_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let check = |path: &Path, expected: Option<ErrorKind>| {
+        let found = check_writable(path).err().map(|error| error.kind());
+        assert_eq!(found, expected, "{}", path.display());
+    };
+    check(&path, None);
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+    fs::write(&path, "kept").unwrap();
+    check(&path, None);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+    assert_eq!(names(folder.path()), ["state.json"]);
+    check(&folder.path().join("missing/state.json"), Some(ErrorKind::NotFound));
+    check(folder.path(), Some(ErrorKind::InvalidInput));
+}

@@ -2,7 +2,7 @@
 //! file is logged and changes nothing. `config/web/` has the format.
 
 mod basic_auth;
-mod san_verifier;
+mod client_verifier;
 
 mod credential_cache;
 
@@ -15,15 +15,19 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
 use rustls::ServerConfig;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::config::web::{self, WebConfig};
 use crate::config::{ConfigProblem, ConfigProblems};
+use crate::metrics::WebStatus;
+use crate::tls::Validity;
 
 use basic_auth::BasicAuth;
 pub(super) use layer::guarded;
@@ -45,6 +49,8 @@ struct SharedAccess {
     file: Option<PathBuf>,
     rules: RwLock<Arc<AccessRules>>,
     look: tokio::sync::Mutex<ReloadState>,
+    /// Whether the last reading of the file failed.
+    unusable: AtomicBool,
     basic_auth: BasicAuth,
 }
 
@@ -78,6 +84,7 @@ impl Access {
             file: file.map(Path::to_owned),
             rules: RwLock::new(Arc::new(rules)),
             look: tokio::sync::Mutex::default(),
+            unusable: AtomicBool::new(false),
             basic_auth: BasicAuth::new(),
         })))
     }
@@ -86,6 +93,17 @@ impl Access {
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.current().tls.is_some() { "https" } else { "http" }
+    }
+
+    /// The state of the file and of the certificate, for the metrics.
+    pub(super) fn status(&self) -> WebStatus {
+        let usable = !self.0.unusable.load(Ordering::Relaxed);
+        let certificate = self.current().certificate();
+        WebStatus {
+            config_usable: self.0.file.as_ref().map(|_| usable),
+            certificate_not_after: certificate.map(Validity::not_after),
+            certificate_not_before: certificate.map(Validity::not_before),
+        }
     }
 
     /// The current rules.
@@ -110,9 +128,15 @@ impl Access {
         let path = file.to_owned();
         let reading =
             look.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || web::load(&path)));
-        let Ok(read) = timeout(READ_TIMEOUT, reading).await else { return };
+        let Ok(read) = timeout(READ_TIMEOUT, reading).await else {
+            self.0.unusable.store(true, Ordering::Relaxed);
+            return;
+        };
         look.reading = None;
-        let Ok(read) = read else { return }; // panicked, which is logged
+        let Ok(read) = read else {
+            self.0.unusable.store(true, Ordering::Relaxed); // panicked, which is logged
+            return;
+        };
         let complaint =
             self.take(&file.display().to_string(), read).err().map(|problems| problems.to_string());
         if complaint.is_some() && complaint != look.complaint {
@@ -120,6 +144,7 @@ impl Access {
                 tracing::warn!("web configuration not reloaded, keeping the previous one: {line}");
             }
         }
+        self.0.unusable.store(complaint.is_some(), Ordering::Relaxed);
         look.complaint = complaint;
     }
 
@@ -150,6 +175,12 @@ impl AccessRules {
             None => config.rate_limit.map(|rate| Arc::new(RateLimiter::new(rate))),
         };
         Ok(Self { config, tls: tls.map(Arc::new), limiter })
+    }
+
+    fn certificate(&self) -> Option<Validity> {
+        let leaf = self.config.tls.as_ref()?.chain.first()?;
+        let (_, leaf) = X509Certificate::from_der(leaf).ok()?;
+        Some(Validity::from(&leaf))
     }
 }
 

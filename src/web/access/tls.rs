@@ -5,11 +5,11 @@ use std::sync::Arc;
 use rustls::crypto::ring::{default_provider, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::CertificateDer;
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{Error, RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
-use super::san_verifier::SanVerifier;
+use super::client_verifier::ClientVerifier;
 use crate::config::web::{ClientAuth, Curve, ServerTls, TlsVersion};
 
 /// ALPN's name for HTTP/2 (RFC 9113, section 3.1).
@@ -58,23 +58,38 @@ fn client_verifier(
     clients: &ClientAuth,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, Error> {
-    let builder = |authorities: &[CertificateDer<'static>]| {
-        let mut roots = RootCertStore::empty();
-        for authority in authorities {
-            roots.add(authority.clone())?;
-        }
-        Ok::<_, Error>(WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)))
-    };
-    let built = match clients {
+    let builder = |roots| WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let (built, listed, sans): (_, _, &[String]) = match clients {
         ClientAuth::None => return Ok(None),
-        ClientAuth::IfGiven(authorities) => builder(authorities)?.allow_unauthenticated().build(),
-        ClientAuth::Required { authorities, .. } => builder(authorities)?.build(),
-    };
-    let verifier = built.map_err(|error| Error::General(error.to_string()))?;
-    Ok(Some(match clients {
-        ClientAuth::Required { allowed_sans, .. } if !allowed_sans.is_empty() => {
-            Arc::new(SanVerifier::new(verifier, allowed_sans.clone()))
+        ClientAuth::IfGiven(authorities) => {
+            (builder(anchors(authorities)?).allow_unauthenticated().build(), authorities, &[])
         }
-        _ => verifier,
-    }))
+        ClientAuth::IfGivenBySystem(certificates) => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates.iter().cloned()); // stores contain some that can't be anchors
+            if roots.is_empty() {
+                return Ok(None); // a container without roots: no certificate could be verified
+            }
+            // Without the names of a hundred roots in each handshake.
+            let verifier = builder(roots).allow_unauthenticated().clear_root_hint_subjects().build();
+            return verifier.map(Some).map_err(|error| unusable(&error));
+        }
+        ClientAuth::Required { authorities, allowed_sans } => {
+            (builder(anchors(authorities)?).build(), authorities, allowed_sans)
+        }
+    };
+    let chain = built.map_err(|error| unusable(&error))?;
+    Ok(Some(Arc::new(ClientVerifier::new(chain, listed.clone(), sans.to_vec()))))
+}
+
+fn anchors(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.clone())?;
+    }
+    Ok(roots)
+}
+
+fn unusable(error: &VerifierBuilderError) -> Error {
+    Error::General(error.to_string())
 }

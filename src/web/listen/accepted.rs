@@ -1,5 +1,6 @@
 //! An accepted connection: its socket and its client.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,6 +18,17 @@ pub(in crate::web) enum Peer {
     /// Over a Unix socket.
     #[cfg(unix)]
     Local,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(IpAddr::V6(network)) => write!(f, "{network}/64"),
+            Self::Network(address) => write!(f, "{address}"),
+            #[cfg(unix)]
+            Self::Local => f.write_str("this machine"),
+        }
+    }
 }
 
 impl Peer {

@@ -52,6 +52,30 @@ pub enum BindError {
     NoSystemd,
 }
 
+impl BindError {
+    /// Whether a later start may succeed without a change of flags or permissions: an address that isn't assigned yet, a port
+    /// in use, a name that doesn't resolve yet, exhausted resources.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Address { address, source } => is_temporary(address, source),
+            Self::NoSocket | Self::Socket { .. } | Self::NoSystemd => false,
+        }
+    }
+}
+
+fn is_temporary(address: &ListenAddress, error: &io::Error) -> bool {
+    let lasting = matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    );
+    match address {
+        // No such directory, or a file that isn't a socket.
+        ListenAddress::Unix(_) => error.kind() == io::ErrorKind::AddrInUse,
+        ListenAddress::Everywhere(_) | ListenAddress::Address(_) | ListenAddress::Name { .. } => !lasting,
+    }
+}
+
 /// Describes the usual causes. Other errors keep the system's message.
 fn cause(address: &ListenAddress, error: &io::Error) -> String {
     let path = matches!(address, ListenAddress::Unix(_));
@@ -125,5 +149,36 @@ impl Listener {
             #[cfg(unix)]
             Self::Unix(socket) => format!("{scheme} over {socket} at {path}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_that_pass_by_themselves_are_temporary() {
+        let check = |address: &str, kind: io::ErrorKind, expected: bool| {
+            let address = address.parse().expect(address);
+            let error = BindError::Address { address, source: kind.into() };
+            assert_eq!(error.is_temporary(), expected, "{error}");
+        };
+        check("192.0.2.1:10207", io::ErrorKind::AddrNotAvailable, true);
+        check(":10207", io::ErrorKind::AddrInUse, true);
+        check("exporter.example:10207", io::ErrorKind::NotFound, true);
+        check("exporter.example:10207", io::ErrorKind::Other, true); // getaddrinfo
+        check(":10207", io::ErrorKind::OutOfMemory, true);
+        check("127.0.0.1:80", io::ErrorKind::PermissionDenied, false);
+        check("[fe80::1]:10207", io::ErrorKind::InvalidInput, false);
+        #[cfg(unix)]
+        for (kind, expected) in [
+            (io::ErrorKind::AddrInUse, true),
+            (io::ErrorKind::NotFound, false),
+            (io::ErrorKind::AlreadyExists, false),
+            (io::ErrorKind::PermissionDenied, false),
+        ] {
+            check("unix:///run/exporter.sock", kind, expected);
+        }
+        assert!(!BindError::NoSocket.is_temporary());
     }
 }

@@ -5,6 +5,8 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
+use crate::web::paths::WebPaths;
+
 pub(super) const STYLE: Asset = Asset {
     path: "/assets/page.css",
     content_type: "text/css; charset=utf-8",
@@ -40,9 +42,9 @@ impl Asset {
 }
 
 /// The routes of the files.
-pub(in crate::web) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(in crate::web) fn routes<S: Clone + Send + Sync + 'static>(paths: &WebPaths) -> Router<S> {
     let files = [STYLE, SCRIPT, ICON];
     files.into_iter().fold(Router::new(), |router, file| {
-        router.route(file.path, get(move || async move { file.answer() }))
+        router.route(&paths.at(file.path), get(move || async move { file.answer() }))
     })
 }

@@ -2,6 +2,8 @@
 //! (HTML). The style sheet, script and icon are in `assets/`.
 
 mod assets;
+#[cfg(test)]
+mod complaints;
 mod filter;
 mod markup;
 mod state;
@@ -41,7 +43,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Response {
     let (snapshot, now) = (app.newest(), app.clock.now());
     let filter = Filter::parse(uri.query().unwrap_or_default());
     in_background("the page", move || {
-        let about = About { build: app.build, telemetry_path: &app.telemetry_path };
+        let about = About { build: app.build, telemetry_path: &app.paths.telemetry };
         let headers = [(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-cache")];
         (headers, Html(render(&snapshot, now, filter, &about))).into_response()
     })

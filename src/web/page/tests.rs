@@ -11,7 +11,7 @@ use crate::revocation::{Cause, Status};
 
 const HOSTILE: &str = "</bdi><script>alert('1')</script>\" onload=x &amp; \u{5d0}";
 
-fn html(snapshot: &Snapshot, query: &str) -> String {
+pub(super) fn html(snapshot: &Snapshot, query: &str) -> String {
     let path = "/metrics".parse().expect("valid");
     let about = About { build: fixture::build(), telemetry_path: &path };
     render(snapshot, Clock::Fixed(at(200)).now(), Filter::parse(query), &about)
@@ -108,7 +108,7 @@ fn the_form_shows_what_is_asked_for() {
         "value=\"good\" checked",
         "<option value=\"proxy\" selected>",
         "value=\"a&quot;b\"",
-        "0 of 112 endpoints, by component",
+        "0 of 112 results (endpoints via 2 routes), by component",
         "No endpoint matches.",
     ] {
         assert!(html.contains(expected), "{expected}");

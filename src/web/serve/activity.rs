@@ -16,6 +16,8 @@ struct ResponseState {
     number: u64,
     /// When sending began. `None` while the response is being generated.
     sent_since: Option<Instant>,
+    /// The size of the body while it is being sent, in bytes.
+    size: u64,
 }
 
 #[derive(Debug)]
@@ -62,14 +64,14 @@ impl ActivityState {
         let number = self.next;
         self.next += 1;
         self.head_since = None;
-        self.responses.push(ResponseState { number, sent_since: None });
+        self.responses.push(ResponseState { number, sent_since: None, size: 0 });
         number
     }
 
-    fn sending(&mut self, number: u64, now: Instant) {
+    fn sending(&mut self, number: u64, size: u64, now: Instant) {
         let answer = self.responses.iter_mut().find(|answer| answer.number == number);
         if let Some(answer) = answer {
-            answer.sent_since = Some(now);
+            (answer.sent_since, answer.size) = (Some(now), size);
         }
     }
 
@@ -142,6 +144,11 @@ impl Activity {
         self.state().idle_since()
     }
 
+    /// The bytes of responses that are being sent.
+    pub(super) fn unsent(&self) -> u64 {
+        self.state().responses.iter().map(|answer| answer.size).sum()
+    }
+
     /// Whether the client may still be sending unread bytes.
     pub(super) fn may_be_sending(&self) -> bool {
         let phases = self.state();
@@ -169,9 +176,9 @@ impl ResponseGuard {
         }
     }
 
-    /// The response was generated, and sending begins.
-    pub(super) fn sending(&self) {
-        self.activity.change(|phases| phases.sending(self.number, Instant::now()));
+    /// The response was generated, and sending its body of so many bytes begins.
+    pub(super) fn sending(&self, size: u64) {
+        self.activity.change(|phases| phases.sending(self.number, size, Instant::now()));
     }
 }
 
@@ -213,9 +220,9 @@ mod tests {
             phases.request_received(false);
         };
         let bytes: Step = ActivityState::received;
-        let sending: Step = |phases, now| phases.sending(0, now);
+        let sending: Step = |phases, now| phases.sending(0, 1, now);
         let done: Step = |phases, now| phases.done(0, now);
-        let sending_1: Step = |phases, now| phases.sending(1, now);
+        let sending_1: Step = |phases, now| phases.sending(1, 1, now);
         check("silent from the start", false, &[], Some(10), Some(0));
         check("a slow head", false, &[(1, bytes), (9, bytes)], Some(10), Some(0));
         check("an answer is made", false, &[(1, bytes), (2, asked)], None, None);

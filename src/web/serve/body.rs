@@ -13,6 +13,11 @@ use super::activity::ResponseGuard;
 /// The maximum chunk size, in bytes: an HTTP/2 frame (RFC 9113, section 4.2).
 const PIECE: usize = 16 * 1024;
 
+/// The size of a response's body before it is compressed, in bytes: so much is kept until all of it is sent. A compressed
+/// body has no size hint.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::web) struct GeneratedSize(pub(in crate::web) u64);
+
 /// A body that reports its end.
 pub(super) struct TrackedBody {
     body: Body,
@@ -21,8 +26,9 @@ pub(super) struct TrackedBody {
 }
 
 impl TrackedBody {
-    pub(super) fn new(body: Body, answer: ResponseGuard) -> Self {
-        answer.sending();
+    /// `generated`: if known, the size before compression.
+    pub(super) fn new(body: Body, generated: Option<GeneratedSize>, answer: ResponseGuard) -> Self {
+        answer.sending(generated.map_or_else(|| body.size_hint().lower(), |GeneratedSize(size)| size));
         Self { body, rest: Bytes::new(), _answer: answer }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
@@ -12,20 +13,22 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ServerConfig;
+use parking_lot::Mutex;
+use rustls::{CertificateError, ServerConfig};
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::activity::{Activity, ResponseGuard};
 use super::body::TrackedBody;
-use super::connection_limit::ConnectionSlot;
+use super::connection_limit::{ConnectionLimiter, ConnectionSlot};
 use super::limits::{BUFFER, ConnectionTimeouts, HEAD, HEADERS, STREAMS};
+use super::log_throttle::LogThrottle;
 use super::stream::MonitoredStream;
 use crate::web::access::H2;
-use crate::web::listen::Stream;
+use crate::web::listen::{Peer, Stream};
 
 /// The exact message of Go's server, which existing monitoring searches for.
 const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
@@ -35,8 +38,13 @@ pub(super) struct Service {
     pub(super) router: Router,
     pub(super) tls: Option<Arc<ServerConfig>>,
     pub(super) times: ConnectionTimeouts,
+    pub(super) limiter: Arc<ConnectionLimiter>,
     /// Cancelled when the exporter stops.
     pub(super) stop: CancellationToken,
+    /// The client.
+    pub(super) peer: Peer,
+    /// Throttles messages about failed handshakes.
+    pub(super) handshakes: Arc<Mutex<LogThrottle>>,
 }
 
 /// Serves the connection until it ends, times out or its slot is needed.
@@ -83,7 +91,26 @@ async fn converse(mut stream: MonitoredStream, activity: &Arc<Activity>, service
             http2(stream, activity, service).await;
         }
         Ok(stream) => http1(stream, activity, service).await,
-        Err(error) => tracing::debug!("TLS handshake with a client failed: {error}"),
+        Err(error) => log_failed_handshake(&error, &service),
+    }
+}
+
+/// A client that fails because of its or the exporter's certificate sees little; the exporter's log has the reason. Clients that
+/// only close the connection, as checks of the port do, are no news.
+fn log_failed_handshake(error: &io::Error, service: &Service) {
+    let Some(reason) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
+        tracing::debug!("TLS handshake with a client failed: {error}");
+        return;
+    };
+    let reason = match reason {
+        rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
+            "the client's certificate has no name of client_allowed_sans".to_owned()
+        }
+        rustls::Error::AlertReceived(alert) => format!("the client sent the alert {alert:?}"),
+        other => other.to_string(),
+    };
+    if let Some(suppressed) = service.handshakes.lock().admit(Instant::now()) {
+        tracing::warn!(client = %service.peer, %reason, suppressed, "TLS handshake with a client failed");
     }
 }
 
@@ -94,8 +121,8 @@ async fn turn_away(mut stream: MonitoredStream) {
 }
 
 async fn http1(stream: impl Stream + 'static, activity: &Arc<Activity>, service: Service) {
-    let Service { router, stop, .. } = service;
-    let answer = service_fn(|request| answer(router.clone(), request, activity));
+    let Service { router, stop, limiter, .. } = service;
+    let answer = service_fn(|request| answer(router.clone(), request, activity, &limiter));
     let mut builder = http1::Builder::new();
     // hyper's own timer would also run between requests and close idle connections as slow ones.
     builder.timer(TokioTimer::new()).header_read_timeout(None);
@@ -106,11 +133,11 @@ async fn http1(stream: impl Stream + 'static, activity: &Arc<Activity>, service:
 
 async fn http2(stream: impl Stream + 'static, activity: &Arc<Activity>, service: Service) {
     activity.multiplexed();
-    let Service { router, stop, .. } = service;
+    let Service { router, stop, limiter, .. } = service;
     let shared = Arc::clone(activity);
     let answer = service_fn(move |request| {
-        let (router, activity) = (router.clone(), Arc::clone(&shared));
-        async move { answer(router, request, &activity).await }
+        let (router, activity, limiter) = (router.clone(), Arc::clone(&shared), Arc::clone(&limiter));
+        async move { answer(router, request, &activity, &limiter).await }
     });
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
@@ -144,8 +171,12 @@ async fn answer(
     router: Router,
     request: Request<Incoming>,
     activity: &Arc<Activity>,
+    limiter: &ConnectionLimiter,
 ) -> Result<Response<TrackedBody>, Infallible> {
     let under_way = ResponseGuard::begin(activity, !request.body().is_end_stream());
     let response = router.oneshot(request.map(Body::new)).await?;
-    Ok(response.map(|body| TrackedBody::new(body, under_way)))
+    let generated = response.extensions().get().copied();
+    let response = response.map(|body| TrackedBody::new(body, generated, under_way));
+    limiter.limit_unsent(activity);
+    Ok(response)
 }

@@ -1,7 +1,7 @@
 //! Limits the number of connections. If all slots are taken, a new connection replaces the longest idle one of the
 //! address with the most connections, so that thousands of idle connections cost neither memory nor a scrape, and
-//! well-behaved clients aren't affected. A new connection is rejected only if responses are being generated on all
-//! others.
+//! well-behaved clients aren't affected. A new connection waits while responses are being generated on all others, and
+//! is rejected if that takes too long.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ const MAX_CONNECTIONS: usize = 512;
 /// Additional slots for connections being closed or rejected.
 const MAX_CLOSING: usize = 32;
 
+/// The maximum size of all responses being sent, in bytes. Each is kept until its client has received it.
+const MAX_UNSENT: u64 = 128 * 1024 * 1024;
+
 struct OpenConnection {
     peer: Peer,
     activity: Arc<Activity>,
@@ -28,6 +31,7 @@ struct OpenConnection {
 /// The connections of all listeners.
 pub(super) struct ConnectionLimiter {
     most: usize,
+    most_unsent: u64,
     connections: Mutex<Connections>,
     backlog: Arc<Semaphore>,
 }
@@ -47,11 +51,12 @@ struct Connections {
 
 impl ConnectionLimiter {
     pub(super) fn new() -> Self {
-        Self::with_limit(MAX_CONNECTIONS)
+        Self::with_limits(MAX_CONNECTIONS, MAX_UNSENT)
     }
 
-    fn with_limit(most: usize) -> Self {
-        Self { most, connections: Mutex::default(), backlog: Arc::new(Semaphore::new(most + MAX_CLOSING)) }
+    pub(super) fn with_limits(most: usize, most_unsent: u64) -> Self {
+        let backlog = Arc::new(Semaphore::new(most + MAX_CLOSING));
+        Self { most, most_unsent, connections: Mutex::default(), backlog }
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
@@ -66,7 +71,7 @@ impl ConnectionLimiter {
     /// Takes a slot, closing another connection if all are taken. Returns `None` if none can be closed.
     pub(super) fn admit(self: &Arc<Self>, peer: Peer, activity: &Arc<Activity>) -> Option<ConnectionSlot> {
         let mut inside = self.connections();
-        if inside.open.len() >= self.most && !inside.close_longest_idle() {
+        if inside.open.len() >= self.most && !inside.close_longest_idle(|_| true) {
             return None;
         }
         let (number, leave) = (inside.next, Arc::new(Notify::new()));
@@ -79,13 +84,27 @@ impl ConnectionLimiter {
 
     /// Closes a connection when the system is out of resources.
     pub(super) fn make_room(&self) {
-        self.connections().close_longest_idle();
+        self.connections().close_longest_idle(|_| true);
+    }
+
+    /// Closes connections whose clients don't read their responses, as far as those take too much memory. The one of
+    /// `newest` stays.
+    pub(super) fn limit_unsent(&self, newest: &Arc<Activity>) {
+        let mut inside = self.connections();
+        while inside.open.values().map(|member| member.activity.unsent()).sum::<u64>() > self.most_unsent {
+            let is_slow = |activity: &Arc<Activity>| activity.unsent() > 0 && !Arc::ptr_eq(activity, newest);
+            if !inside.close_longest_idle(is_slow) {
+                return;
+            }
+        }
     }
 }
 
 impl Connections {
-    fn close_longest_idle(&mut self) -> bool {
-        let idle = self.open.iter().filter_map(|(number, member)| {
+    /// Closes one of the connections that may be closed. Returns false if there is none.
+    fn close_longest_idle(&mut self, may_close: impl Fn(&Arc<Activity>) -> bool) -> bool {
+        let idle = self.open.iter().filter(|(_, member)| may_close(&member.activity));
+        let idle = idle.filter_map(|(number, member)| {
             let since = member.activity.idle_since()?;
             let connections = self.per_peer.get(&member.peer).copied().unwrap_or_default();
             Some((std::cmp::Reverse(connections), since, *number))
@@ -156,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_longest_idle_of_the_busiest_address_goes() {
-        let limiter = Arc::new(ConnectionLimiter::with_limit(4));
+        let limiter = Arc::new(ConnectionLimiter::with_limits(4, u64::MAX));
         let prometheus = limiter.admit(peer("10.0.0.1"), &came(1000)).unwrap();
         let flood: Vec<_> =
             (1..=3).map(|n| limiter.admit(peer("10.0.0.66"), &came(10 * n)).unwrap()).collect();
@@ -173,13 +192,36 @@ mod tests {
 
     #[test]
     fn who_is_being_answered_stays_and_a_newcomer_is_refused() {
-        let limiter = Arc::new(ConnectionLimiter::with_limit(1));
+        let limiter = Arc::new(ConnectionLimiter::with_limits(1, u64::MAX));
         let activity = came(5);
         let answer = ResponseGuard::begin(&activity, false);
         let _place = limiter.admit(peer("10.0.0.1"), &activity).unwrap();
         assert!(limiter.admit(peer("10.0.0.1"), &came(0)).is_none());
-        answer.sending();
+        answer.sending(1);
         assert!(limiter.admit(peer("10.0.0.1"), &came(0)).is_some(), "a slow reader goes");
+    }
+
+    #[tokio::test]
+    async fn unread_responses_end_before_they_take_too_much_memory() {
+        let limiter = Arc::new(ConnectionLimiter::with_limits(8, 100));
+        let reader = |address: &str, ago, size| {
+            let activity = came(ago);
+            let answer = ResponseGuard::begin(&activity, false);
+            let place = limiter.admit(peer(address), &activity).unwrap();
+            answer.sending(size);
+            limiter.limit_unsent(&activity);
+            (answer, place)
+        };
+        let idle = limiter.admit(peer("10.0.0.66"), &came(1000)).unwrap();
+        let prometheus = reader("10.0.0.1", 0, 40);
+        let flood: Vec<_> = (1..=2).map(|_| reader("10.0.0.66", 0, 30)).collect();
+        assert!(!lost(&flood[0].1).await, "100 bytes in all are allowed");
+        let newest = reader("10.0.0.66", 0, 30);
+        assert!(lost(&flood[0].1).await && !lost(&flood[1].1).await && !lost(&newest.1).await);
+        assert!(!lost(&prometheus.1).await && !lost(&idle).await);
+        let huge = reader("10.0.0.2", 0, 1000);
+        assert!(lost(&flood[1].1).await && lost(&newest.1).await && lost(&prometheus.1).await);
+        assert!(!lost(&huge.1).await, "a single response may be larger");
     }
 
     #[test]

@@ -5,7 +5,10 @@ mod activity;
 mod body;
 mod connection;
 mod limits;
+mod log_throttle;
 mod stream;
+
+pub(super) use body::GeneratedSize;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,17 +27,25 @@ use tokio_util::sync::CancellationToken;
 use self::activity::Activity;
 use self::connection::Service;
 use self::limits::{ConnectionTimeouts, limited};
+use self::log_throttle::LogThrottle;
 use super::access::{Access, guarded};
 use super::listen::{BindError, ListenAddress, Listener, Peer, Stream};
-use super::telemetry_path::TelemetryPath;
+use super::paths::WebPaths;
 use crate::task::Task;
-use connection_limit::{AcceptPermit, ConnectionLimiter};
+use connection_limit::{AcceptPermit, ConnectionLimiter, ConnectionSlot};
 
 /// The time for responses in progress when the exporter stops.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// The pause after the system ran out of resources for accepting.
 const REST: Duration = Duration::from_millis(200);
+
+/// How long a new connection waits for a slot while responses are being generated on all others: as long as Prometheus
+/// waits for a scrape by default.
+const SLOT_WAIT: Duration = Duration::from_secs(10);
+
+/// The interval between attempts to get a slot.
+const SLOT_POLL: Duration = Duration::from_millis(10);
 
 /// The listeners and the access control.
 pub struct Server {
@@ -63,12 +75,18 @@ impl Server {
         }
     }
 
-    /// The URLs of a path, for the user: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at
+    /// The URLs of the metrics, for the user: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at
     /// /metrics`.
     #[must_use]
-    pub fn places(&self, path: &TelemetryPath) -> Vec<String> {
-        let (scheme, path) = (self.access.scheme(), path.to_string());
+    pub fn places(&self, paths: &WebPaths) -> Vec<String> {
+        let (scheme, path) = (self.access.scheme(), paths.metrics());
         self.listeners.iter().map(|listener| listener.place(scheme, &path)).collect()
+    }
+
+    /// The access control.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
     }
 
     /// One acceptor per listener, each to be run as its own task. It returns within half a second after `stop` is
@@ -81,10 +99,12 @@ impl Server {
     ) -> Vec<impl Future<Output = ()> + Send + 'static> {
         let Self { listeners, access, limiter, times } = self;
         let router = limited(guarded(router, access.clone()));
+        let handshakes = Arc::new(Mutex::new(LogThrottle::default()));
         let acceptor = |listener| {
             let (router, access, limiter, stop) =
                 (router.clone(), access.clone(), Arc::clone(&limiter), stop.clone());
-            accept_all(listener, Shared { router, access, limiter, times, stop })
+            let handshakes = Arc::clone(&handshakes);
+            accept_all(listener, Shared { router, access, limiter, times, stop, handshakes })
         };
         listeners.into_iter().map(acceptor).collect()
     }
@@ -97,6 +117,7 @@ struct Shared {
     limiter: Arc<ConnectionLimiter>,
     times: ConnectionTimeouts,
     stop: CancellationToken,
+    handshakes: Arc<Mutex<LogThrottle>>,
 }
 
 /// Accepts connections until the exporter stops, then waits for those in progress.
@@ -111,13 +132,15 @@ async fn accept_all(listener: Listener, shared: Shared) {
         };
         match accepted {
             Ok(client) => {
-                if !admit(client, &shared, &mut connections) && complaints.is_time(Instant::now()) {
+                if let Some(place) = slot(client.peer, &shared).await {
+                    serve(client, place, &shared, &mut connections);
+                } else if complaints.admit(Instant::now()).is_some() {
                     tracing::warn!("refusing connections: too many requests in progress");
                 }
             }
             Err(error) if is_aborted(&error) => {}
             Err(error) => {
-                if complaints.is_time(Instant::now()) {
+                if complaints.admit(Instant::now()).is_some() {
                     tracing::warn!("failed to accept a connection: {error}");
                 }
                 shared.limiter.make_room();
@@ -129,21 +152,6 @@ async fn accept_all(listener: Listener, shared: Shared) {
     let ended = timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::debug!("connections still open at shutdown");
-    }
-}
-
-/// Throttles the log: clients can cause messages, but not fill the log.
-#[derive(Default)]
-struct LogThrottle(Option<Instant>);
-
-impl LogThrottle {
-    /// Whether the last message is a minute old.
-    fn is_time(&mut self, now: Instant) -> bool {
-        let is_time = self.0.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(60));
-        if is_time {
-            self.0 = Some(now);
-        }
-        is_time
     }
 }
 
@@ -166,19 +174,42 @@ async fn next(listener: &Listener, limiter: &ConnectionLimiter) -> io::Result<Ac
     Ok(AcceptedConnection { stream, peer, leave })
 }
 
-/// Returns false if there is no slot for it.
-fn admit(client: AcceptedConnection, shared: &Shared, connections: &mut JoinSet<()>) -> bool {
+/// A connection's slot, and its activity so far.
+struct Place {
+    slot: ConnectionSlot,
+    activity: Arc<Activity>,
+}
+
+/// Waits for a slot. `None` if none becomes free in time, or the exporter stops.
+async fn slot(peer: Peer, shared: &Shared) -> Option<Place> {
+    let deadline = Instant::now() + SLOT_WAIT;
+    loop {
+        let activity = Arc::new(Activity::new(Instant::now()));
+        if let Some(slot) = shared.limiter.admit(peer, &activity) {
+            return Some(Place { slot, activity });
+        }
+        if Instant::now() >= deadline || shared.stop.is_cancelled() {
+            return None;
+        }
+        sleep(SLOT_POLL).await;
+    }
+}
+
+fn serve(client: AcceptedConnection, place: Place, shared: &Shared, connections: &mut JoinSet<()>) {
     let AcceptedConnection { stream, peer, leave } = client;
-    let activity = Arc::new(Activity::new(Instant::now()));
-    let Some(place) = shared.limiter.admit(peer, &activity) else {
-        return false;
-    };
-    let Shared { router, access, times, stop, .. } = shared;
+    let Place { slot, activity } = place;
+    let Shared { router, access, times, stop, limiter, handshakes } = shared;
     let (router, access, times, stop) = (router.clone(), access.clone(), *times, stop.clone());
+    let (limiter, handshakes) = (Arc::clone(limiter), Arc::clone(handshakes));
     connections.spawn(Task::Connection.run(async move {
         let tls = access.rules().await.tls.clone();
-        connection::serve(stream, activity, place, Service { router, tls, times, stop }).await;
+        connection::serve(
+            stream,
+            activity,
+            slot,
+            Service { router, tls, times, limiter, stop, peer, handshakes },
+        )
+        .await;
         drop(leave);
     }));
-    true
 }

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::time::Instant as Moment;
 
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::{BodyExt as _, Empty};
@@ -15,6 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -46,13 +47,25 @@ async fn start(times: ConnectionTimeouts) -> (SocketAddr, DropGuard) {
 }
 
 async fn start_with(times: ConnectionTimeouts, access: Access) -> (SocketAddr, DropGuard) {
+    let slow = get(std::future::pending::<()>);
+    start_limited(times, access, ConnectionLimiter::new(), slow).await
+}
+
+/// With this limit, and `/slow`.
+async fn start_limited(
+    times: ConnectionTimeouts,
+    access: Access,
+    limiter: ConnectionLimiter,
+    slow: MethodRouter,
+) -> (SocketAddr, DropGuard) {
     let listener = Listener::on(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     #[cfg_attr(windows, allow(irrefutable_let_patterns, reason = "there are no others"))]
     let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
     let address = socket.local_addr().unwrap();
-    let front = Server { times, ..Server::new(vec![listener], access) };
+    let front = Server { times, limiter: Arc::new(limiter), ..Server::new(vec![listener], access) };
     let router = Router::new()
         .route("/", get(|| async { "small" }))
+        .route("/slow", slow)
         .route("/medium", get(|| async { vec![b'x'; MEDIUM] }))
         .route("/large", get(|| async { vec![b'x'; LARGE] }))
         .route("/post", post(|| async { "posted" }));
@@ -75,6 +88,26 @@ async fn statuses(address: SocketAddr, bytes: &[u8]) -> Vec<String> {
     let answer = String::from_utf8(rest(&mut client).await.unwrap()).unwrap();
     let lines = answer.lines().filter(|line| line.starts_with("HTTP/"));
     lines.map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
+}
+
+/// RFC 9112, section 3.2.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_one_host() {
+    let (address, _stop) = start(TIMES).await;
+    let bad = "400 Bad Request";
+    for (version, lines, expected) in [
+        ("1.1", "host: a\r\n", "200 OK"),
+        ("1.1", "host:\r\n", "200 OK"),
+        ("1.1", "", bad),
+        ("1.1", "host: a\r\nhost: a\r\n", bad),
+        ("1.1", "host: a/b\r\n", bad),
+        ("1.0", "", "200 OK"),
+        ("1.0", "host: a\r\n", "200 OK"),
+        ("1.0", "host: a\r\nhost: b\r\n", bad),
+    ] {
+        let request = format!("GET / HTTP/{version}\r\n{lines}connection: close\r\n\r\n");
+        assert_eq!(statuses(address, request.as_bytes()).await, [expected], "{request:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,10 +214,33 @@ async fn who_does_not_read_the_answer_is_closed() {
 async fn an_answer_that_is_never_made_ends_in_503() {
     use tower::ServiceExt as _;
     let never = limited(Router::new().route("/", get(std::future::pending::<()>)));
-    let request = axum::http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let request = axum::http::Request::get("/").header("host", "a").body(axum::body::Body::empty()).unwrap();
     let begin = Instant::now();
     assert_eq!(never.oneshot(request).await.unwrap().status(), 503);
     assert_eq!(begin.elapsed().as_secs(), 120);
+}
+
+/// The only slot is taken by a connection whose response is being generated.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_connection_waits_until_a_response_is_generated() {
+    let (begun, generated) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let signals = (Arc::clone(&begun), Arc::clone(&generated));
+    let slow = get(move || async move {
+        signals.0.notify_one();
+        signals.1.notified().await;
+        "slow"
+    });
+    let limiter = ConnectionLimiter::with_limits(1, u64::MAX);
+    let (address, _stop) = start_limited(TIMES, Access::load(None).unwrap(), limiter, slow).await;
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    begun.notified().await;
+    let mut second = TcpStream::connect(address).await.unwrap();
+    second.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    assert!(timeout(SHORT, second.readable()).await.is_err(), "it waits");
+    generated.notify_one();
+    let answer = String::from_utf8(rest(&mut second).await.unwrap()).unwrap();
+    assert!(answer.ends_with("small"), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

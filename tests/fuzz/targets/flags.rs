@@ -13,7 +13,7 @@ use defender_exporter::logging::Levels;
 use defender_exporter::metrics::{BuildInfo, ExpositionFormat};
 use defender_exporter::signatures::Version;
 use defender_exporter::state::Snapshot;
-use defender_exporter::web::{App, ListenAddress, TelemetryPath, router};
+use defender_exporter::web::{App, ExternalUrl, ListenAddress, RoutePrefix, TelemetryPath, WebPaths, router};
 use tokio::sync::watch;
 
 use super::lab::{endpoint, now, plan};
@@ -26,13 +26,21 @@ static SNAPSHOT: LazyLock<Arc<Snapshot>> = LazyLock::new(|| {
 pub fn run(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Some(address) = round::<ListenAddress>(&text) {
-        for url in [false, true].into_iter().filter_map(|tls| HealthUrl::from_listen_address(&address, tls)) {
+        for url in [false, true]
+            .into_iter()
+            .filter_map(|tls| HealthUrl::from_listen_address(&address, "/-/healthy", tls))
+        {
             assert_eq!(round(&url.to_string()), Some(url));
         }
     }
     let _ = round::<HealthUrl>(&text);
     if let Some(path) = round::<TelemetryPath>(&text) {
-        let _ = router(app(path)); // it would panic where two routes are one
+        let _ = router(app(path.into())); // it would panic where two routes are one
+    }
+    let (prefix, external) = (round::<RoutePrefix>(&text), round::<ExternalUrl>(&text));
+    if prefix.is_some() || external.is_some() {
+        let paths = WebPaths::new(TelemetryPath::default(), prefix.as_ref(), external.as_ref());
+        let _ = router(app(paths));
     }
     let _ = round::<Version>(&text);
     if let Some(levels) = round::<Levels>(&text) {
@@ -42,10 +50,10 @@ pub fn run(bytes: &[u8]) {
     let _ = Cli::try_parse_from(std::iter::once("defender-exporter").chain(text.lines()));
 }
 
-fn app(telemetry_path: TelemetryPath) -> App {
+fn app(paths: WebPaths) -> App {
     let snapshot = watch::Sender::new(Arc::clone(&SNAPSHOT)).subscribe();
     let (build, clock) = (BuildInfo::current(), Clock::Fixed(now()));
-    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand: None, liveness: None }
+    App { snapshot, build, paths, clock, reloads: None, on_demand: None, access: None, liveness: None }
 }
 
 fn round<T: FromStr + Display + PartialEq + Debug>(text: &str) -> Option<T> {

@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use defender_exporter::config::Config;
 use defender_exporter::event::Event;
-use defender_exporter::metrics::{BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, encode};
+use defender_exporter::metrics::{
+    BuildInfo, ExpositionFormat, MetricScope, ProcessStats, Scrape, WebStatus, encode,
+};
 use defender_exporter::observation::{CertificateFacts, Facts, Observation, TlsFacts};
 use defender_exporter::plan::{Plan, TargetId};
 use defender_exporter::state::Snapshot;
@@ -43,7 +45,13 @@ fn scrape(name: &str, format: ExpositionFormat) -> String {
     let observation = Observation { target: TargetId(0), at: now(), facts, failure: None };
     snapshot.apply(Event::Observed(Box::new(observation)));
     let (snapshot, build) = (Arc::new(snapshot), BuildInfo::current());
-    let scrape = Scrape { scope: MetricScope::Probe, snapshot, build, process: ProcessStats::default() };
+    let scrape = Scrape {
+        scope: MetricScope::Probe,
+        snapshot,
+        build,
+        process: ProcessStats::default(),
+        web: WebStatus::default(),
+    };
     String::from_utf8(encode(format, scrape).unwrap()).expect("a scrape is UTF-8")
 }
 

@@ -13,7 +13,7 @@ use defender_exporter::engine::ProbeSetup;
 use defender_exporter::engine::on_demand::{OnDemand, OnDemandContext};
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::state::Snapshot;
-use defender_exporter::web::{Access, App, Server, TelemetryPath, router};
+use defender_exporter::web::{Access, App, Server, WebPaths, router};
 use tokio::sync::watch;
 
 use super::lab::{Lab, endpoint, now, runtime};
@@ -67,7 +67,7 @@ fn start(users: Option<&Path>) -> SocketAddr {
     let runtime = runtime();
     let listen = ["127.0.0.1:0".parse().unwrap()];
     let front = runtime.block_on(Server::open(&listen, false, access)).unwrap();
-    let place = front.places(&TelemetryPath::default()).remove(0);
+    let place = front.places(&WebPaths::default()).remove(0);
     let address = place.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap();
     std::thread::spawn(move || {
         let app = app();
@@ -88,7 +88,7 @@ fn app() -> App {
     let work = ProbeSetup { plan: Arc::clone(&plan), prober: Arc::new(prober), concurrency: 2 };
     let (_, context) = watch::channel(OnDemandContext::new(&work));
     let (_, snapshot) = watch::channel(Arc::new(Snapshot::new(plan, now())));
-    let (build, telemetry_path) = (BuildInfo::current(), TelemetryPath::default());
+    let (build, paths) = (BuildInfo::current(), WebPaths::default());
     let on_demand = Some(OnDemand::new(context, clock));
-    App { snapshot, build, telemetry_path, clock, reloads: None, on_demand, liveness: None }
+    App { snapshot, build, paths, clock, reloads: None, on_demand, access: None, liveness: None }
 }

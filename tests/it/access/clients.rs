@@ -1,12 +1,12 @@
 //! Client certificates: required or optional, of a trusted or another CA, with an allowed or another name.
 
-use rcgen::SanType;
+use rcgen::{ExtendedKeyUsagePurpose, SanType};
 use rustls::ALL_VERSIONS;
 use rustls::version::TLS12;
 
 use super::Served;
-use super::pki::{Ca, Identity};
-use super::tls::{IDENTITY, healthy};
+use super::pki::{self, Ca, Identity};
+use super::tls::{IDENTITY, healthy, start};
 
 /// Which client certificate is presented.
 struct Clients {
@@ -87,6 +87,39 @@ async fn a_certificate_is_demanded() {
     }
 }
 
+/// Self-signed certificates, which Go accepts if they are listed: a CA's, and one for nothing but client authentication.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_certificate_is_its_own_proof() {
+    let mut all = Clients::new();
+    let own = pki::self_signed(vec![dns("prometheus.example")], ExtendedKeyUsagePurpose::ClientAuth);
+    let (ca, other) = (all.authority.itself(), Ca::new("Clients").itself());
+    all.authority.pem += &own.certificate;
+    let lines = "  client_auth_type: RequireAndVerifyClientCert\n";
+    let served = all.start(lines);
+    all.check(&served, "the CA itself", Some(&ca), Ok(())).await;
+    all.check(&served, "a listed one", Some(&own), Ok(())).await;
+    all.check(&served, "one that it signed", all.good.as_ref(), Ok(())).await;
+    all.check(&served, "another of the same name", Some(&other), Err("ertificate")).await;
+    let served = all.start(&format!("{lines}  client_allowed_sans: [prometheus.example]\n"));
+    all.check(&served, "a listed one with a name", Some(&own), Ok(())).await;
+    all.check(&served, "the CA without one", Some(&ca), Err("AccessDenied")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_handshakes_are_warned_of_once_a_minute() {
+    let all = Clients::new();
+    let served = all.start("  client_auth_type: RequireAndVerifyClientCert\n");
+    drop(served.connect().await); // as a check of the port does
+    for _ in 0..3 {
+        healthy(&served, all.servers.trusting(all.strange.as_ref(), ALL_VERSIONS)).await.unwrap_err();
+    }
+    let line = served.line("TLS handshake with a client failed");
+    for words in ["level=warn", "client=127.0.0.1", "reason=\"invalid peer certificate: UnknownIssuer\""] {
+        assert!(line.contains(words), "{line}");
+    }
+    assert_eq!(served.count("TLS handshake with a client failed"), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_may_be_given() {
     let all = Clients::new();
@@ -97,6 +130,23 @@ async fn a_certificate_may_be_given() {
         ("of a wrong authority", &all.strange, Err("UnknownCA")),
     ] {
         all.check(&served, what, identity.as_ref(), expected).await;
+    }
+}
+
+/// Without authorities, by the system's roots, as in Go: who gives no certificate gets in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_may_be_given_without_authorities() {
+    let all = Clients::new();
+    let served = start(&all.servers, "  client_auth_type: VerifyClientCertIfGiven\n");
+    all.check(&served, "none", None, Ok(())).await;
+    if !rustls_native_certs::load_native_certs().certs.is_empty() {
+        all.check(
+            &served,
+            "of an authority that the system doesn't know",
+            all.good.as_ref(),
+            Err("UnknownCA"),
+        )
+        .await;
     }
 }
 

@@ -41,6 +41,11 @@ impl Ca {
         self.issue(names, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// Its own certificate, as a client would present it.
+    pub fn itself(&self) -> Identity {
+        Identity { certificate: self.pem.clone(), key: self.issuer.key().serialize_pem() }
+    }
+
     fn issue(&self, names: Vec<SanType>, usage: ExtendedKeyUsagePurpose) -> Identity {
         let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
         params.distinguished_name.push(rcgen::DnType::CommonName, "of the tests");
@@ -66,4 +71,14 @@ impl Ca {
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
         builder.with_client_auth_cert(vec![certificate], key).unwrap()
     }
+}
+
+/// A self-signed certificate that isn't a CA's.
+pub fn self_signed(names: Vec<SanType>, usage: ExtendedKeyUsagePurpose) -> Identity {
+    let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
+    params.distinguished_name.push(rcgen::DnType::CommonName, "self-signed");
+    params.subject_alt_names = names;
+    params.extended_key_usages = vec![usage];
+    let certificate = params.self_signed(&key).unwrap().pem();
+    Identity { certificate, key: key.serialize_pem() }
 }

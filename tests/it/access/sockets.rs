@@ -41,7 +41,7 @@ async fn a_unix_socket() {
     let there = format!("unix://{}", path.display());
     let second = run(&["--web.listen-address", &there]);
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(second.status.code() == Some(3) && said.contains("another program is listening there"), "{said}");
+    assert!(second.status.code() == Some(6) && said.contains("another program is listening there"), "{said}");
     assert_eq!(ask().await, "200", "the first goes on");
 
     served.child.kill().unwrap(); // which leaves the file behind
@@ -67,6 +67,40 @@ async fn a_socket_that_was_opened_before() {
     let served = Served::start_with("", &[], &["--web.systemd-socket"], command);
     assert_eq!(served.addresses(), std::slice::from_ref(&address));
     assert_eq!(healthy(&address).await, "200");
+}
+
+/// Why the exporter doesn't start with these arguments, and its exit code: 6 where a later start may succeed.
+#[test]
+fn a_start_that_may_succeed_later_has_its_own_exit_code() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for (address, code, why) in [
+        (taken.as_str(), 6, "the port is in use by another program"),
+        ("192.0.2.1:10207", 6, "the address does not belong to this machine"),
+        ("exporter.invalid:10207", 6, "cannot listen on exporter.invalid:10207"),
+        #[cfg(unix)]
+        ("unix:///no/such/folder/a.sock", 3, "no such directory"),
+    ] {
+        let output = run(&["--web.listen-address", address]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let line = said.lines().last().unwrap();
+        assert!(line.contains(" level=error ") && line.contains("msg=\"failed to start\""), "{said}");
+        assert!(line.contains(why) && line.ends_with(&format!(" code={code}")), "{said}");
+    }
+}
+
+/// The last line is an object like any other, unless errors aren't logged.
+#[test]
+fn why_it_does_not_start_is_in_the_log() {
+    let bad = |format: &str, level: &str| {
+        let output = run(&["--config.file=/no/such/file", "--log.format", format, "--log.level", level]);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = bad("json", "info");
+    let line: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert!(line.to_string().contains("no such file"), "{said}");
+    assert_eq!(bad("text", "off"), "/no/such/file: can't be read: no such file\n");
 }
 
 #[test]

@@ -22,13 +22,14 @@ pub fn phases() -> Panel {
     let [native, classic] = rates("%component", "phase");
     Panel::lines(
         "Phases, 95th percentile",
-        "95th percentile of each phase's duration. A slow phase points to: resolve: name servers; connect: network; tunnel: proxy; tls: inspecting device; request, transfer: scanning proxy or service. Failed phases count.",
+        "95th percentile of each phase's duration, at all selected instances together. A slow phase points to: resolve: name servers; connect: network; tunnel: proxy; tls: inspecting device; request, transfer: scanning proxy or service. Failed phases count.",
     )
     .over_time(
         "{{phase}}",
         &format!("histogram_quantile(0.95, {native}) or histogram_quantile(0.95, {classic})"),
     )
     .of_counters()
+    .by_phase()
     .unit("s")
     .no_value("No probe completed in this time")
 }

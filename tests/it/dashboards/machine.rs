@@ -1,118 +1,137 @@
 //! The row of the machine's own Defender. Most exporters run without one, so each panel explains why it is empty.
 
 use defender_exporter::host::events::EventKind;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::board::Board;
-use super::panel::{Panel, State};
-use super::words::INSTALLED;
+use super::grouping::by_place;
+use super::panel::{DAYS, Panel, State};
+use super::words::{BAD, GOOD, INSTALLED, ODD, UNKNOWN, or_unknown};
 
-const NOT_TOLD: &str = "No Defender, or unavailable";
-const WINDOWS: &str = "Not Windows, or unavailable";
-const LINUX: &str = "No mdatp here";
+/// Words for machines without Defender.
+const NONE: [State<'_>; 2] = [(-2, "Exporter down", UNKNOWN), (-1, "None found", UNKNOWN)];
 
 /// Adds the row.
 pub fn rows(board: Board) -> Board {
     board
-        .row("The machine's own Defender, where the exporter runs beside one")
-        .line(5, [(6, installed()), (5, validation()), (7, settings()), (6, mdatp())])
-        .line(7, [(9, errors()), (8, events()), (7, reading())])
+        .collapsed("The machine's own Defender, where the exporter runs beside one")
+        .line(6, [(24, state())])
+        .line(5, [(24, settings())])
+        .line(5, [(24, mdatp())])
+        .line(8, [(12, events()), (12, reading())])
 }
 
-fn installed() -> Panel {
-    Panel::stat(
-        "Age of the installed signatures",
-        "Age of the security intelligence on each machine, since it was built or, on Linux, installed. Seven days are stale, as in DefenderSignaturesStale.",
+fn state() -> Panel {
+    Panel::table(
+        "Defender on the exporter's machine",
+        "Age of the installed security intelligence since it was built or, on Linux, installed (seven days are stale, as in DefenderSignaturesStale). Windows: whether MpCmdRun -ValidateMapsConnection succeeds, its error and meaning, last connection to MAPS, last fallback to the alternate download location. If the validation fails while the tables above are good, check the machine, its WinHTTP proxy first.",
     )
-    .now(
-        "{{instance}}",
-        "time() - max by (instance) (defender_signatures_installed_timestamp_seconds{%instance})",
+    .rows(&or_unknown(
+        &format!(
+            "(time() - {}) / 86400",
+            by_place("max", &[], "defender_signatures_installed_timestamp_seconds{%instance}")
+        ),
+        &[],
+    ))
+    .rows("defender_host_maps_validation_success{%instance}")
+    .rows("defender_host_maps_validation_hresult_info{%instance}")
+    .rows("1000 * defender_host_last_maps_connection_timestamp_seconds{%instance}")
+    .rows("1000 * defender_host_last_fallback_timestamp_seconds{%instance}")
+    .columns(
+        &[
+            ("place", "Instance"),
+            ("Value #A", "Signatures' age"),
+            ("Value #B", "MAPS validation"),
+            ("hresult", "Error"),
+            ("cause", "What it means"),
+            ("Value #D", "Last connection"),
+            ("Value #E", "Last fallback"),
+        ],
     )
-    .unit("s")
-    .limits(INSTALLED)
-    .no_value(NOT_TOLD)
-}
-
-fn validation() -> Panel {
-    Panel::stat(
-        "MAPS by Defender's own test",
-        "Windows: whether MpCmdRun -ValidateMapsConnection succeeded. If it fails while the tiles above are good, check the machine, its WinHTTP proxy first.",
-    )
-    .now("{{instance}}", "min by (instance) (defender_host_maps_validation_success{%instance})")
-    .states(&[(0, "Fails", "orange"), (1, "Connected", "green")])
-    .no_value(WINDOWS)
-}
-
-/// Words for the values of one setting.
-fn named(panel: Panel, name: &str, states: &[State<'_>]) -> Panel {
-    let options = states
-        .iter()
-        .map(|(value, text, color)| (value.to_string(), json!({ "color": color, "text": text })));
-    panel.field(name, &[("mappings", json!([{ "type": "value", "options": options.collect::<Value>() }]))])
+    .wrapped("Instance", Some(240))
+    .number_column("Signatures' age", 145, DAYS, INSTALLED)
+    .words("Signatures' age", &NONE)
+    .state_column("MAPS validation", 130, &[(0, "Fails", BAD), (1, "Connected", GOOD)])
+    .width("Error", 115)
+    .wrapped("What it means", None)
+    .ago_column("Last connection", 130, "–")
+    .ago_column("Last fallback", 120, "–")
+    .sorted(&[("Signatures' age", false), ("Instance", false)])
+    .no_value("No exporter has found Defender on its machine")
 }
 
 fn settings() -> Panel {
-    let panel = Panel::stat(
+    let set = [(0, "Not set", GOOD), (1, "Set", GOOD)];
+    Panel::table(
         "Settings (Windows)",
-        "Settings of cloud protection in registry and policies; of several machines, the least protective. If the network requires a proxy and the machine has no WinHTTP proxy, Windows can't fetch revocation lists.",
+        "Settings of cloud protection in registry and policies. If the network requires a proxy and the machine has no WinHTTP proxy, Windows can't fetch revocation lists. Cloud protection and samples: by policy; empty without one.",
     )
-    .now("SSLOptions", "min(defender_host_ssl_options{%instance})")
-    .now("WinHTTP proxy", "min(defender_host_winhttp_proxy_configured{%instance})")
-    .now("Proxy by policy", "max(defender_host_proxy_policy_configured{%instance})")
-    .now("Cloud protection by policy", "min(defender_host_spynet_reporting{%instance})")
-    .now("Samples by policy", "max(defender_host_submit_samples_consent{%instance} == bool 2)")
-    .no_value(WINDOWS);
-    let options = [
-        (0, "0: nothing checked", "orange"),
-        (1, "1: revocation", "orange"),
-        (2, "2: pinning", "orange"),
-        (3, "3: both", "green"),
-    ];
-    let panel = named(panel, "SSLOptions", &options);
-    let set = [(0, "Not set", "blue"), (1, "Set", "blue")];
-    let panel = named(named(panel, "WinHTTP proxy", &set), "Proxy by policy", &set);
-    let cloud = [(0, "Off", "red"), (1, "Basic", "green"), (2, "Advanced", "green")];
-    let panel = named(panel, "Cloud protection by policy", &cloud);
-    named(panel, "Samples by policy", &[(0, "Sent or asked", "green"), (1, "Never sent", "orange")])
+    .rows(&or_unknown("defender_host_ssl_options{%instance}", &[]))
+    .rows("defender_host_winhttp_proxy_configured{%instance}")
+    .rows("defender_host_proxy_policy_configured{%instance}")
+    .rows("defender_host_spynet_reporting{%instance}")
+    .rows("defender_host_submit_samples_consent{%instance}")
+    .columns(
+        &[
+            ("place", "Instance"),
+            ("Value #A", "SSLOptions"),
+            ("Value #B", "WinHTTP proxy"),
+            ("Value #C", "Proxy policy"),
+            ("Value #D", "Cloud protection"),
+            ("Value #E", "Samples"),
+        ],
+    )
+    .state_column(
+        "SSLOptions",
+        145,
+        &[
+            (0, "0: nothing", BAD),
+            (1, "1: revocation", ODD),
+            (2, "2: pinning", ODD),
+            (3, "3: both", GOOD),
+            (-2, "Exporter down", UNKNOWN),
+            (-1, "None found", UNKNOWN),
+        ],
+    )
+    .state_column("WinHTTP proxy", 115, &set)
+    .state_column("Proxy policy", 100, &set)
+    .state_column("Cloud protection", 125, &[(0, "Off", BAD), (1, "Basic", GOOD), (2, "Advanced", GOOD)])
+    .state_column(
+        "Samples",
+        95,
+        &[(0, "Ask", GOOD), (1, "Send safe", GOOD), (2, "Never", BAD), (3, "Send all", GOOD)],
+    )
+    .sorted(&[("SSLOptions", false), ("Instance", false)])
+    .no_value("No exporter runs on Windows with Defender")
 }
 
 fn mdatp() -> Panel {
-    let panel = Panel::stat(
-        "mdatp (Linux)",
-        "State reported by mdatp; of several machines, the least protective: health, cloud protection, definitions, failed connections of its own test.",
-    )
-    .now("Healthy", "min(defender_host_healthy{%instance})")
-    .now("Cloud protection", "min(defender_host_cloud_enabled{%instance})")
-    .now("Definitions up to date", "min(defender_host_definitions_up_to_date{%instance})")
-    .now("Failed connections", r#"max(defender_host_connectivity_tests{%instance, result="failed"})"#)
-    .no_value(LINUX);
-    let states = [(0, "No", "orange"), (1, "Yes", "green")];
-    ["Healthy", "Cloud protection", "Definitions up to date"]
-        .into_iter()
-        .fold(panel, |panel, name| named(panel, name, &states))
-}
-
-fn errors() -> Panel {
+    let states = [(0, "No", BAD), (1, "Yes", GOOD)];
     Panel::table(
-        "Why Defender's own test fails (Windows)",
-        "Error of MpCmdRun -ValidateMapsConnection and its meaning (for details, run `defender-exporter explain` with it), last connection to MAPS, last fallback to the alternate download location.",
+        "mdatp (Linux)",
+        "State reported by mdatp: health, cloud protection, definitions, failed connections of its own test.",
     )
-    .rows("max by (instance, hresult, cause) (defender_host_maps_validation_hresult_info{%instance})")
-    .rows("time() - max by (instance) (defender_host_last_maps_connection_timestamp_seconds{%instance})")
-    .rows("time() - max by (instance) (defender_host_last_fallback_timestamp_seconds{%instance})")
-    .columns(
-        &[
-            ("instance", "Instance"),
-            ("hresult", "Error"),
-            ("cause", "What it means"),
-            ("Value #B", "Last connection"),
-            ("Value #C", "Last fallback"),
-        ],
-        &["Value #A"],
+    .rows(&or_unknown("defender_host_healthy{%instance}", &[]))
+    .rows("defender_host_cloud_enabled{%instance}")
+    .rows("defender_host_definitions_up_to_date{%instance}")
+    .rows(r#"defender_host_connectivity_tests{%instance, result="failed"}"#)
+    .columns(&[
+        ("place", "Instance"),
+        ("Value #A", "Healthy"),
+        ("Value #B", "Cloud"),
+        ("Value #C", "Up to date"),
+        ("Value #D", "Failed connections"),
+    ])
+    .state_column(
+        "Healthy",
+        115,
+        &[(0, "No", BAD), (1, "Yes", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "None found", UNKNOWN)],
     )
-    .field("Last connection", &[("unit", json!("s"))])
-    .field("Last fallback", &[("unit", json!("s"))])
-    .no_value(WINDOWS)
+    .state_column("Cloud", 75, &states)
+    .state_column("Up to date", 95, &states)
+    .width("Failed connections", 145)
+    .sorted(&[("Healthy", false), ("Instance", false)])
+    .no_value("No exporter runs beside mdatp")
 }
 
 fn events() -> Panel {
@@ -125,11 +144,7 @@ fn events() -> Panel {
         "sum by (event) (increase(defender_host_events_total{%instance}[$__rate_interval])) > 0",
     )
     .of_counters()
-    .unit("short")
-    .option(
-        "legend",
-        json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true }),
-    )
+    .axis("events")
     .no_value("No such event in this time, or not Windows");
     EventKind::ALL.iter().fold(panel, |panel, kind| {
         panel.field(kind.as_str(), &[("displayName", json!(format!("{kind}: {}", kind.meaning())))])
@@ -141,13 +156,20 @@ fn reading() -> Panel {
         "What the exporter could read of it",
         "Whether all facts could be read from each source, and why not. access_denied: the exporter needs elevation.",
     )
-    .rows("min by (instance, source) (defender_host_read_success{%instance})")
-    .rows("max by (instance, source, reason) (defender_host_read_failure_reason{%instance})")
+    .rows(&or_unknown("defender_host_read_success{%instance}", &["source"]))
+    .rows("defender_host_read_failure_reason{%instance}")
     .columns(
-        &[("instance", "Instance"), ("source", "Source"), ("Value #A", "Read"), ("reason", "Why not")],
-        &["Value #B"],
+        &[("place", "Instance"), ("source", "Source"), ("Value #A", "Read"), ("reason", "Why not")],
     )
-    .state_column("Read", 90, &[(0, "Failed", "orange"), (1, "Read", "green")])
-    .sorted(&[("Read", false)])
-    .no_value("No Defender on these machines")
+    .state_column("Read", 120, &[
+        (0, "Failed", BAD),
+        (1, "Read", GOOD),
+        (-2, "Exporter down", UNKNOWN),
+        (-1, "None found", UNKNOWN),
+    ])
+    .wrapped("Instance", None)
+    .width("Source", 135)
+    .width("Why not", 115)
+    .sorted(&[("Read", false), ("Instance", false), ("Source", false)])
+    .no_value("No exporter has found Defender on its machine")
 }

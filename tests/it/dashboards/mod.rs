@@ -4,20 +4,25 @@
 mod board;
 mod endpoint;
 mod fleet;
+mod grouping;
 mod latency;
 mod machine;
 mod overview;
 mod panel;
 #[cfg(test)]
 mod queries;
+mod remedies;
 #[cfg(test)]
 mod shape;
+mod table;
+mod v2;
 mod words;
 
 use std::path::PathBuf;
 
-#[cfg(test)]
+use serde::Serialize as _;
 use serde_json::Value;
+use serde_json::ser::PrettyFormatter;
 
 /// The files and their texts.
 pub fn files() -> Vec<(PathBuf, String)> {
@@ -27,19 +32,43 @@ pub fn files() -> Vec<(PathBuf, String)> {
         ("defender-endpoint.json", endpoint::board()),
         ("defender-fleet.json", fleet::board()),
     ];
-    boards.into_iter().map(|(name, board)| (folder.join(name), board.text())).collect()
+    boards
+        .into_iter()
+        .flat_map(|(name, board)| {
+            let classic = board.json();
+            let other = v2::converted(&classic);
+            [(folder.join(name), written(&classic)), (folder.join("v2").join(name), written(&other))]
+        })
+        .collect()
+}
+
+/// A file's text. Indented by one space: in a ConfigMap that `kubectl apply` makes, it counts twice.
+fn written(json: &Value) -> String {
+    let mut text = Vec::new();
+    let mut writer = serde_json::Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b" "));
+    json.serialize(&mut writer).unwrap();
+    String::from_utf8(text).unwrap() + "\n"
 }
 
 /// The dashboards as Grafana reads them.
 #[cfg(test)]
 pub fn boards() -> Vec<Value> {
-    files().into_iter().map(|(_, text)| serde_json::from_str(&text).unwrap()).collect()
+    let classic = files().into_iter().filter(|(path, _)| !path.parent().unwrap().ends_with("v2"));
+    classic.map(|(_, text)| serde_json::from_str(&text).unwrap()).collect()
 }
 
-/// The panels of a dashboard, without the headings.
+/// The panels of a dashboard, those of collapsed rows included, without the headings.
 #[cfg(test)]
 pub fn panels(board: &Value) -> impl Iterator<Item = &Value> {
-    board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row")
+    let all = board["panels"].as_array().unwrap().iter();
+    let with_inner = all.flat_map(|panel| std::iter::once(panel).chain(inner(panel)));
+    with_inner.filter(|panel| panel["type"] != "row")
+}
+
+/// The panels of a collapsed row.
+#[cfg(test)]
+pub fn inner(row: &Value) -> impl Iterator<Item = &Value> {
+    row["panels"].as_array().into_iter().flatten()
 }
 
 /// A value that is a text.

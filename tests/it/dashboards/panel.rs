@@ -1,15 +1,12 @@
-//! A panel in Grafana's JSON: queries, columns, units, texts, colours. `board.rs` places it.
+//! A panel in Grafana's JSON: kinds, queries, units, texts, colours. `table.rs` has what only tables have; `board.rs` places it.
 
 use serde_json::{Value, json};
 
-use super::words::expand;
+use super::words::{BAD, PHASES, UNKNOWN, expand};
 
 /// A panel, without its place and number.
 #[derive(Clone, Debug)]
 pub struct Panel(pub Value);
-
-/// The grey of what isn't known.
-const UNKNOWN: &str = "#6e7079";
 
 /// The value of a field: its number, word and colour.
 pub type State<'a> = (i64, &'a str, &'a str);
@@ -18,7 +15,7 @@ pub type State<'a> = (i64, &'a str, &'a str);
 pub type Step<'a> = (Option<f64>, &'a str);
 
 impl Panel {
-    fn new(kind: &str, title: &str, description: &str, options: &Value) -> Self {
+    pub fn new(kind: &str, title: &str, description: &str, options: &Value) -> Self {
         Self(json!({
             "type": kind,
             "title": title,
@@ -30,21 +27,23 @@ impl Panel {
                 "defaults": {
                     "unit": "none",
                     "color": { "mode": "thresholds" },
-                    "thresholds": steps(&[(None, "blue")]),
+                    "thresholds": steps(&[(None, "text")]),
                 },
                 "overrides": [],
             },
         }))
     }
 
-    /// Large words or numbers of this moment, one tile for each series.
+    /// A large word or number of this moment, one tile for each series. The sizes are fixed: Grafana would shrink
+    /// the text of small tiles until nobody can read it.
     pub fn stat(title: &str, description: &str) -> Self {
         let options = json!({
             "colorMode": "background_solid",
             "graphMode": "none",
             "justifyMode": "center",
-            "orientation": "auto",
+            "orientation": "vertical",
             "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
+            "text": { "titleSize": 14, "valueSize": 22 },
             "textMode": "value_and_name",
             "wideLayout": false,
         });
@@ -55,36 +54,33 @@ impl Panel {
     pub fn bar_gauge(title: &str, description: &str) -> Self {
         let options = json!({
             "displayMode": "basic",
+            // Beside the bars, long names would be cut off.
+            "namePlacement": "top",
             "orientation": "horizontal",
             "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
-            "showUnfilled": true,
-            "text": { "titleSize": 14, "valueSize": 16 },
+            // The value stands beside the bar: a full bar would look as if it lacked what the value takes.
+            "showUnfilled": false,
+            "text": { "titleSize": 13, "valueSize": 14 },
             "valueMode": "text",
         });
         Self::new("bargauge", title, description, &options)
     }
 
-    /// Rows of this moment.
-    pub fn table(title: &str, description: &str) -> Self {
-        let options = json!({ "cellHeight": "sm", "showHeader": true, "sortBy": [] });
-        Self::new("table", title, description, &options)
-            .custom("align", json!("left"))
-            .custom("filterable", json!(true))
-            .custom("inspect", json!(true))
-            .custom("minWidth", json!(80))
-    }
-
     /// Lines over time.
     pub fn lines(title: &str, description: &str) -> Self {
         let options = json!({
-            "legend": { "calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "right", "showLegend": true },
+            "legend": { "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true },
             "tooltip": { "mode": "multi", "sort": "desc" },
         });
         let panel = Self::new("timeseries", title, description, &options);
-        let looks =
-            [("drawStyle", json!("line")), ("fillOpacity", json!(10)), ("showPoints", json!("never"))];
+        let looks = [("drawStyle", json!("line")), ("fillOpacity", json!(0)), ("showPoints", json!("never"))];
         let panel = looks.into_iter().fold(panel, |panel, (key, value)| panel.custom(key, value));
         panel.set("color", json!({ "mode": "palette-classic" })).set("min", json!(0))
+    }
+
+    /// What fails over time, as bars upon each other, in shades of one colour: Grafana's first colour is green.
+    pub fn failing_bars(title: &str, description: &str) -> Self {
+        Self::stacked_bars(title, description).set("color", json!({ "mode": "shades", "fixedColor": BAD }))
     }
 
     /// What adds up over time, as bars upon each other.
@@ -100,18 +96,21 @@ impl Panel {
         self.custom("stacking", json!({ "group": "A", "mode": "normal" }))
     }
 
-    /// States over time, a line for each series.
+    /// States over time, a line for each series. The colour is fixed, and each state has its own by a mapping: with
+    /// colours by thresholds, Grafana shows the thresholds in place of the states and merges what is between two of them.
     pub fn timeline(title: &str, description: &str) -> Self {
         let options = json!({
             "alignValue": "left",
-            "legend": { "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": false },
+            "legend": { "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true },
             "mergeValues": true,
-            "rowHeight": 0.85,
+            "perPage": 12,
+            "rowHeight": 0.8,
             "showValue": "auto",
             "tooltip": { "mode": "single", "sort": "none" },
         });
         Self::new("state-timeline", title, description, &options)
-            .custom("fillOpacity", json!(75))
+            .set("color", json!({ "mode": "fixed", "fixedColor": UNKNOWN }))
+            .custom("fillOpacity", json!(90))
             .custom("lineWidth", json!(0))
     }
 
@@ -136,7 +135,7 @@ impl Panel {
         Self::new("heatmap", title, description, &options)
     }
 
-    fn target(mut self, legend: &str, query: &str, format: &str, instant: bool) -> Self {
+    pub fn target(mut self, legend: &str, query: &str, format: &str, instant: bool) -> Self {
         let targets = self.0["targets"].as_array_mut().unwrap();
         let letter = char::from(b'A' + u8::try_from(targets.len()).unwrap());
         targets.push(json!({
@@ -162,59 +161,9 @@ impl Panel {
         self.target(legend, query, "time_series", false)
     }
 
-    /// A query for rows of this moment; the next ones add columns.
-    pub fn rows(self, query: &str) -> Self {
-        self.target("__auto", query, "table", true)
-    }
-
     /// A query for buckets over the time shown.
     pub fn buckets(self, query: &str) -> Self {
         self.target("{{le}}", query, "heatmap", false)
-    }
-
-    /// The columns of a table in their order, by the name of label or value and the title; the others aren't shown.
-    pub fn columns(mut self, shown: &[(&str, &str)], others: &[&str]) -> Self {
-        let index: Value =
-            shown.iter().enumerate().map(|(at, (name, _))| ((*name).to_owned(), json!(at))).collect();
-        let titles: Value = shown.iter().map(|(name, title)| ((*name).to_owned(), json!(title))).collect();
-        let out: Value =
-            ["Time"].iter().chain(others).map(|name| ((*name).to_owned(), json!(true))).collect();
-        let organize = json!({
-            "id": "organize",
-            "options": { "excludeByName": out, "indexByName": index, "renameByName": titles },
-        });
-        let several = self.0["targets"].as_array().unwrap().len() > 1;
-        let merge = several.then(|| json!({ "id": "merge", "options": {} }));
-        self.0["transformations"] = merge.into_iter().chain([organize]).collect();
-        // Otherwise the text for an empty table would appear in each empty cell.
-        shown
-            .iter()
-            .filter(|_| several)
-            .fold(self, |panel, (_, title)| panel.field(title, &[("noValue", json!("–"))]))
-    }
-
-    /// A table with the values of one label as columns and those of another as rows.
-    pub fn matrix(mut self, column: &str, row: &str) -> Self {
-        self.0["transformations"] = json!([{
-            "id": "groupingToMatrix",
-            "options": { "columnField": column, "emptyValue": "null", "rowField": row, "valueField": "Value" },
-        }]);
-        let names = [
-            ("displayName", json!("Instance")),
-            ("custom.cellOptions", json!({ "type": "auto" })),
-            ("custom.width", json!(210)),
-        ];
-        self.custom("cellOptions", json!({ "mode": "basic", "type": "color-background" }))
-            .custom("filterable", json!(false))
-            .custom("minWidth", json!(70))
-            .field(&format!(r"{row}\{column}"), &names)
-    }
-
-    /// By which columns rows are sorted, and whether downwards.
-    pub fn sorted(mut self, by: &[(&str, bool)]) -> Self {
-        let by = by.iter().map(|(column, desc)| json!({ "displayName": column, "desc": desc }));
-        self.0["options"]["sortBy"] = by.collect();
-        self
     }
 
     /// Sets an option.
@@ -229,10 +178,10 @@ impl Panel {
         self
     }
 
-    /// Lets the axis reach below 0.
+    /// Lets the axis reach below 0, and always shows 0.
     pub fn below_zero(mut self) -> Self {
         self.0["fieldConfig"]["defaults"].as_object_mut().unwrap().remove("min");
-        self
+        self.custom("axisSoftMin", json!(0))
     }
 
     /// Sets how every field is drawn.
@@ -241,16 +190,44 @@ impl Panel {
         self
     }
 
+    /// What the numbers at the axis count.
+    pub fn axis(self, what: &str) -> Self {
+        let mut panel = self.unit("short").custom("axisLabel", json!(what));
+        // The axis of time is a field too.
+        panel.0["fieldConfig"]["overrides"].as_array_mut().unwrap().push(json!({
+            "matcher": { "id": "byType", "options": "time" },
+            "properties": [{ "id": "custom.axisLabel", "value": "" }],
+        }));
+        panel
+    }
+
+    /// One colour for each phase, in every panel.
+    pub fn by_phase(self) -> Self {
+        PHASES.iter().fold(self, |panel, (phase, color)| {
+            panel.field(phase.as_str(), &[("color", json!({ "mode": "fixed", "fixedColor": color }))])
+        })
+    }
+
     /// The unit of every field.
     pub fn unit(self, unit: &str) -> Self {
         self.set("unit", json!(unit))
     }
 
-    /// The text if there is no data. A tile would show it in the colour of the lowest threshold, red or green.
+    /// Days with a decimal: Grafana's own unit makes weeks of them.
+    pub fn days(self) -> Self {
+        self.unit(DAYS).set("decimals", json!(1))
+    }
+
+    /// The value alone, or the name alone: the panel's title says what it is of.
+    pub fn shows(self, part: &str) -> Self {
+        self.option("textMode", json!(part))
+    }
+
+    /// The text if there is no data. A tile would show it in the colour of the lowest threshold.
     pub fn no_value(self, text: &str) -> Self {
         let mut panel = self.set("noValue", json!(text));
         if panel.0["type"] == "stat" {
-            let unknown = of_null(text);
+            let unknown = of_null(text, UNKNOWN);
             let mappings = &mut panel.0["fieldConfig"]["defaults"]["mappings"];
             match mappings.as_array_mut() {
                 Some(mappings) => mappings.push(unknown),
@@ -263,6 +240,28 @@ impl Panel {
     /// Words and colours of every field's values.
     pub fn states(self, states: &[State<'_>]) -> Self {
         self.set("mappings", mappings(states))
+    }
+
+    /// Colours of ranges of numbers, which stay numbers.
+    pub fn classes(self, classes: &[(u32, u32, &str)]) -> Self {
+        let classes = classes.iter().enumerate().map(|(at, (from, to, color))| {
+            let result = json!({ "color": color, "index": at });
+            json!({ "type": "range", "options": { "from": from, "to": to, "result": result } })
+        });
+        self.set("mappings", classes.collect())
+    }
+
+    /// Adds words and colours of single values to those of ranges.
+    pub fn and_states(mut self, states: &[State<'_>]) -> Self {
+        let own = mappings(states);
+        let known = self.0["fieldConfig"]["defaults"]["mappings"].as_array_mut().unwrap();
+        known.splice(0..0, own.as_array().unwrap().iter().cloned());
+        self
+    }
+
+    /// The colour of values without a mapping.
+    pub fn fallback(self, color: &str) -> Self {
+        self.set("color", json!({ "mode": "fixed", "fixedColor": color }))
     }
 
     /// Colours by limits.
@@ -279,42 +278,19 @@ impl Panel {
         self
     }
 
-    /// A column of states, coloured.
-    pub fn state_column(self, name: &str, width: u32, states: &[State<'_>]) -> Self {
-        let cell = json!({ "mode": "basic", "type": "color-background" });
-        let mut words = mappings(states);
-        words.as_array_mut().unwrap().push(of_null("–"));
-        self.field(name, &[("mappings", words), ("custom.cellOptions", cell), ("custom.width", json!(width))])
+    /// Sets properties of the fields whose name matches.
+    pub fn matching(mut self, regex: &str, properties: &[(&str, Value)]) -> Self {
+        let properties: Value =
+            properties.iter().map(|(id, value)| json!({ "id": id, "value": value })).collect();
+        let overrides = self.0["fieldConfig"]["overrides"].as_array_mut().unwrap();
+        overrides
+            .push(json!({ "matcher": { "id": "byRegexp", "options": regex }, "properties": properties }));
+        self
     }
 
-    /// A column of numbers, coloured by limits.
-    pub fn number_column(self, name: &str, width: u32, unit: &str, limits: &[Step<'_>]) -> Self {
-        let cell = json!({ "type": "color-text" });
-        let properties = [
-            ("unit", json!(unit)),
-            ("mappings", json!([of_null("–")])),
-            ("thresholds", steps(limits)),
-            ("custom.cellOptions", cell),
-            ("custom.width", json!(width)),
-        ];
-        self.field(name, &properties)
-    }
-
-    /// A column's width, in pixels.
-    pub fn width(self, name: &str, width: u32) -> Self {
-        self.field(name, &[("custom.width", json!(width))])
-    }
-
-    /// A column of codes that are shown as these words. They don't wrap: Grafana makes rows as high as the codes need. The whole text
-    /// shows under the mouse.
-    pub fn text_column(self, name: &str, words: Value) -> Self {
-        self.field(name, &[("mappings", words)])
-    }
-
-    /// Links of a column: titles and addresses.
-    pub fn links(self, name: &str, links: &[(&str, &str)]) -> Self {
-        let links: Value = links.iter().map(|(title, url)| json!({ "title": title, "url": url })).collect();
-        self.field(name, &[("links", links)])
+    /// Limits of one field.
+    pub fn field_limits(self, name: &str, limits: &[Step<'_>]) -> Self {
+        self.field(name, &[("thresholds", steps(limits))])
     }
 
     /// Counters need two samples in each interval: probes end every minute, and scrapes may be a minute apart.
@@ -332,23 +308,29 @@ impl Panel {
     }
 }
 
+/// The unit of what is counted in days.
+pub const DAYS: &str = "suffix:days";
+
+/// The unit of what is told as the time since a moment.
+pub const AGO: &str = "dateTimeFromNow";
+
 /// The data source that is chosen above the dashboard.
 pub fn data_source() -> Value {
     json!({ "type": "prometheus", "uid": "${datasource}" })
 }
 
-/// The words for nothing.
-fn of_null(text: &str) -> Value {
-    let result = json!({ "color": UNKNOWN, "index": 9, "text": text });
+/// The words for nothing, in a colour.
+pub fn of_null(text: &str, color: &str) -> Value {
+    let result = json!({ "color": color, "index": 9, "text": text });
     json!({ "type": "special", "options": { "match": "null", "result": result } })
 }
 
-fn steps(limits: &[Step<'_>]) -> Value {
+pub fn steps(limits: &[Step<'_>]) -> Value {
     let steps = limits.iter().map(|(from, color)| json!({ "color": color, "value": from }));
     json!({ "mode": "absolute", "steps": steps.collect::<Value>() })
 }
 
-fn mappings(states: &[State<'_>]) -> Value {
+pub fn mappings(states: &[State<'_>]) -> Value {
     let options = states.iter().enumerate().map(|(at, (value, text, color))| {
         (value.to_string(), json!({ "color": color, "index": at, "text": text }))
     });

@@ -12,7 +12,7 @@ use crate::rules::vocabulary::complaints;
 
 /// Puts something in the place of each variable, as Grafana does.
 pub fn filled(query: &str) -> String {
-    [("$__rate_interval", "5m"), ("$__range", "1h"), ("${", "{")]
+    [("$__rate_interval", "5m"), ("$__range", "1h"), ("$label", "site"), ("${", "{")]
         .into_iter()
         .fold(query.to_owned(), |query, (variable, value)| query.replace(variable, value))
 }
@@ -28,8 +28,11 @@ fn queries(board: &Value) -> Vec<(String, String)> {
     }
     let asked = board["templating"]["list"].as_array().unwrap().iter().filter(|v| v["type"] == "query");
     found.extend(asked.map(|variable| {
-        let query = text(&variable["definition"]).strip_prefix("label_values(").unwrap();
-        let (series, _) = query.rsplit_once(", ").unwrap();
+        let query = text(&variable["definition"]);
+        let series = match query.strip_prefix("label_values(") {
+            Some(values) => values.rsplit_once(", ").unwrap().0,
+            None => query.strip_prefix("query_result(").and_then(|query| query.strip_suffix(')')).unwrap(),
+        };
         (format!("{uid}: ${}", text(&variable["name"])), series.to_owned())
     }));
     let annotations = board["annotations"]["list"].as_array().unwrap().iter();
@@ -44,10 +47,16 @@ fn all() -> Vec<(String, String)> {
     found
 }
 
-/// The labels that a query makes itself: they are named behind the series or call that they are given to.
+/// The labels that a query makes itself: they are named behind the series, call or number that they are given to, or before what is
+/// counted.
 fn made(query: &str) -> Vec<String> {
-    let places = query.split("), \"").skip(1).chain(query.split("}, \"").skip(1));
-    places.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+    let given = query
+        .match_indices(", \"")
+        .filter(|(at, _)| query[..*at].ends_with(|c: char| ")}0123456789".contains(c)));
+    let given = given.map(|(at, comma)| &query[at + comma.len()..]);
+    let counted = ["count_values(\"", "count_values without () (\""];
+    let counted = counted.into_iter().flat_map(|before| query.split(before).skip(1));
+    given.chain(counted).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -74,16 +83,19 @@ fn each_has(query: &Query, label: &str, value: &str) -> bool {
 }
 
 #[test]
-fn every_selector_is_of_the_chosen_jobs_and_instances() {
+fn every_selector_is_of_the_chosen_jobs_sites_and_instances() {
     for (place, query) in all() {
         let read = read(&filled(&query));
         let alerts = query.contains("ALERTS{");
-        let (job, instance) = if alerts { ("$job|", "$instance|") } else { ("$job", "$instance") };
-        // What these two variables are chosen from.
-        let first = place.ends_with(": $job");
-        assert!(first || each_has(&read, "job", job), "{place}: {query}");
-        let first = first || place.ends_with(": $instance");
-        assert!(first || each_has(&read, "instance", instance), "{place}: {query}");
+        let mut first = false;
+        for (label, variable) in
+            [("job", "$job"), ("cluster", "$cluster"), ("site", "$site"), ("instance", "$instance")]
+        {
+            let value = if alerts { format!("{variable}|") } else { variable.to_owned() };
+            // What this variable is chosen from, and those before it.
+            first |= place.ends_with(&format!(": {variable}"));
+            assert!(first || each_has(&read, label, &value), "{place}: {query}");
+        }
     }
 }
 
@@ -151,9 +163,78 @@ fn classic_buckets_stand_in_for_native_ones_and_never_alone() {
     assert!(found >= 5, "{found}");
 }
 
-/// The labels that a result is grouped by, or is given.
+/// The labels that a result can have: those that it is given, and those of its metrics.
 fn labels_of(query: &str) -> Vec<String> {
-    read(&filled(query)).labels.into_iter().chain(made(query)).collect()
+    let own = read(&filled(query)).selectors.into_iter().flat_map(|selector| {
+        let spec = Metric::ALL.iter().map(|metric| metric.spec()).find(|spec| spec.name == selector.metric);
+        spec.into_iter().flat_map(|spec| spec.labels.iter().map(|label| (*label).to_owned()))
+    });
+    let alerts = ["job", "instance", "alertname", "severity"].map(ToOwned::to_owned);
+    let alerts = alerts.into_iter().chain(
+        query
+            .contains("ALERTS{")
+            .then(|| "route component".split(' ').map(ToOwned::to_owned))
+            .into_iter()
+            .flatten(),
+    );
+    own.chain(alerts).chain(made(query)).collect()
+}
+
+/// The labels in the lists behind a word of a query, such as `by`.
+fn listed(query: &str, word: &str) -> Vec<String> {
+    let before = format!(" {word} (");
+    let lists = query.split(&before).skip(1);
+    lists.flat_map(|rest| rest.split(')').next().unwrap().split(", ").map(ToOwned::to_owned)).collect()
+}
+
+/// Two clusters can have exporters of the same job and instance: only labels that Prometheus adds to all tell them apart.
+#[test]
+fn instances_are_told_apart_by_all_labels_that_a_user_adds() {
+    for (place, query) in all() {
+        for word in ["by", "on"] {
+            let named = listed(&query, word).into_iter().find(|label| label == "instance" || label == "job");
+            assert_eq!(named, None, "{place}: {word}: {query}");
+        }
+    }
+}
+
+#[test]
+fn tables_of_several_queries_have_a_row_for_each_exporter() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "table") {
+        let targets = panel["targets"].as_array().unwrap();
+        let first = text(&targets[0]["expr"]);
+        assert!(targets.len() == 1 || first.contains("up{"), "{}: {first}", text(&panel["title"]));
+    }
+}
+
+#[test]
+fn timelines_have_no_hole_while_an_exporter_is_down() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "state-timeline") {
+        let title = text(&panel["title"]);
+        for target in panel["targets"].as_array().unwrap() {
+            assert!(text(&target["expr"]).contains("up{"), "{title}");
+        }
+        let words = panel["fieldConfig"].to_string().matches("Exporter down").count();
+        let own = panel["fieldConfig"]["overrides"].to_string().matches("\"mappings\"").count();
+        assert_eq!(words, own + 1, "{title}: each list of words says that the exporter is down");
+    }
+}
+
+/// What is the worst of several instances must not look as if it were one.
+#[test]
+fn the_worst_of_several_says_so() {
+    for board in boards().iter().filter(|board| board["uid"] != "defender-fleet") {
+        let tiles = panels(board)
+            .filter(|panel| ["stat", "state-timeline", "bargauge"].contains(&text(&panel["type"])));
+        for panel in tiles {
+            let (title, description) = (text(&panel["title"]), text(&panel["description"]));
+            for target in panel["targets"].as_array().unwrap() {
+                let place = text(&target["legendFormat"]).contains("{{instance}}");
+                let said = format!("{title} {}", text(&target["legendFormat"])).contains("$scope");
+                assert!(place || said || description.contains("at every selected instance"), "{title}");
+            }
+        }
+    }
 }
 
 #[test]

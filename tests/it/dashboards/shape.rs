@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::words::OF_ALERTS;
-use super::{boards, panels, text};
+use super::panel::{AGO, DAYS};
+use super::words::{BAD, GOOD, ODD, OF_ALERTS, UNKNOWN};
+use super::{boards, inner, panels, text};
 use crate::rules::files::Alerts;
 
 /// Grafana's names of units that are in use here.
-const UNITS: &[&str] = &["none", "short", "percentunit", "s", "bytes"];
+const UNITS: &[&str] = &["none", "short", "percentunit", "s", "bytes", "string", DAYS, AGO];
 
 #[test]
 fn files_can_be_provisioned_and_imported_alike() {
@@ -19,7 +20,7 @@ fn files_can_be_provisioned_and_imported_alike() {
     assert_eq!(uids.len(), boards.len());
     for board in &boards {
         assert!(board["id"].is_null() && board["schemaVersion"] == 39 && board["editable"] == false);
-        assert!(board.get("__inputs").is_none(), "an import alone would fill it in");
+        assert_eq!(board["__inputs"], json!([]), "an import alone would fill it in");
         assert!(!text(&board["title"]).is_empty() && !text(&board["description"]).is_empty());
         let json = board.to_string();
         let sources = json.matches(r#""type":"prometheus","uid":"#).count();
@@ -28,19 +29,158 @@ fn files_can_be_provisioned_and_imported_alike() {
 }
 
 #[test]
+fn imports_are_told_what_the_dashboards_need() {
+    for board in boards() {
+        let needs = board["__requires"].as_array().unwrap();
+        let of = |kind: &str| -> BTreeSet<&str> {
+            needs.iter().filter(|need| need["type"] == kind).map(|need| text(&need["id"])).collect()
+        };
+        let kinds: BTreeSet<&str> = panels(&board).map(|panel| text(&panel["type"])).collect();
+        assert_eq!((of("grafana"), of("datasource")), (["grafana"].into(), ["prometheus"].into()));
+        assert_eq!(of("panel"), kinds);
+    }
+}
+
+#[test]
 fn panels_have_a_number_and_a_place_of_their_own() {
     for board in boards() {
-        let all = board["panels"].as_array().unwrap();
+        let top = board["panels"].as_array().unwrap();
+        let all: Vec<&Value> = top.iter().chain(top.iter().flat_map(inner)).collect();
         let ids: BTreeSet<u64> = all.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
         assert_eq!(ids.len(), all.len(), "{}", text(&board["uid"]));
-        let mut taken = BTreeSet::new();
-        for panel in all {
-            let at = |key: &str| panel["gridPos"][key].as_u64().unwrap();
-            assert!(at("x") + at("w") <= 24 && at("w") >= 3 && at("h") >= 1, "{}", text(&panel["title"]));
-            for cell in
-                (at("x")..at("x") + at("w")).flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y)))
-            {
-                assert!(taken.insert(cell), "{} lies over another", text(&panel["title"]));
+        free_of_overlaps(top.iter());
+        for row in top {
+            free_of_overlaps(inner(row));
+        }
+    }
+}
+
+/// The panels of a dashboard, or of a row of it, each in cells of its own.
+fn free_of_overlaps<'a>(panels: impl Iterator<Item = &'a Value>) {
+    let mut taken = BTreeSet::new();
+    for panel in panels {
+        let at = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+        assert!(at("x") + at("w") <= 24 && at("w") >= 3 && at("h") >= 1, "{}", text(&panel["title"]));
+        let columns = at("x")..at("x") + at("w");
+        for cell in columns.flat_map(|x| (at("y")..at("y") + at("h")).map(move |y| (x, y))) {
+            assert!(taken.insert(cell), "{} lies over another", text(&panel["title"]));
+        }
+    }
+}
+
+#[test]
+fn rows_beyond_the_first_screens_are_collapsed() {
+    for board in boards() {
+        let rows = board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] == "row");
+        for row in rows {
+            let collapsed = row["collapsed"] == true;
+            assert_eq!(collapsed, inner(row).next().is_some(), "{}", text(&row["title"]));
+            let y = row["gridPos"]["y"].as_u64().unwrap();
+            assert!(collapsed || y < 30, "{} is on a later screen", text(&row["title"]));
+        }
+    }
+}
+
+#[test]
+fn timelines_show_states_in_the_colours_of_the_mappings() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "state-timeline") {
+        let title = text(&panel["title"]);
+        let defaults = &panel["fieldConfig"]["defaults"];
+        assert_eq!(defaults["color"]["mode"], "fixed", "{title}: Grafana would show thresholds");
+        assert_eq!(panel["options"]["legend"]["showLegend"], true, "{title}");
+        let own = panel["fieldConfig"]["overrides"].to_string().contains("\"mappings\"");
+        assert!(own || defaults["mappings"].as_array().is_some_and(|list| !list.is_empty()), "{title}");
+    }
+}
+
+#[test]
+fn states_have_a_word_and_a_colour_that_everybody_can_tell() {
+    let known = [GOOD, ODD, BAD, UNKNOWN, "transparent"];
+    for panel in boards().iter().flat_map(panels) {
+        let config = &panel["fieldConfig"];
+        let own = config["overrides"].as_array().unwrap().iter();
+        let own = own.flat_map(|o| o["properties"].as_array().unwrap()).filter(|p| p["id"] == "mappings");
+        let mappings = own.map(|property| &property["value"]).chain([&config["defaults"]["mappings"]]);
+        for mapping in mappings.flat_map(|list| list.as_array().into_iter().flatten()) {
+            let states =
+                mapping["options"].as_object().into_iter().flatten().filter(|_| mapping["type"] == "value");
+            for (_, state) in states {
+                let place = format!("{}: {state}", text(&panel["title"]));
+                // Names of components have no colour.
+                let coloured = state["color"].as_str().is_none_or(|color| known.contains(&color));
+                assert!(!text(&state["text"]).is_empty() && coloured, "{place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn codes_of_components_have_words() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "table") {
+        let title = text(&panel["title"]);
+        let overrides = panel["fieldConfig"]["overrides"].as_array().unwrap();
+        let of = |name: &str| {
+            let own = overrides.iter().filter(|o| o["matcher"]["options"] == name);
+            own.map(ToString::to_string).collect::<String>()
+        };
+        let organize = panel["transformations"].as_array().unwrap().last().unwrap();
+        for (label, column) in [("component", "Component"), ("source", "Source")] {
+            let is_code =
+                organize["options"]["renameByName"][label] == column && !title.contains("could read");
+            assert!(!is_code || of(column).contains("\"adl\":"), "{title}: {column}");
+        }
+    }
+    for target in boards().iter().flat_map(panels).flat_map(|panel| panel["targets"].as_array().unwrap()) {
+        for code in ["{{component}}", "{{source}}"] {
+            assert!(!text(&target["legendFormat"]).contains(code), "{target}");
+        }
+    }
+}
+
+#[test]
+fn graphs_have_a_legend_a_unit_and_the_same_colours() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "timeseries") {
+        let title = text(&panel["title"]);
+        let defaults = &panel["fieldConfig"]["defaults"];
+        assert_eq!(panel["options"]["legend"]["showLegend"], true, "{title}");
+        let counts = ["none", "short"].contains(&text(&defaults["unit"]));
+        assert_eq!(counts, defaults["custom"]["axisLabel"].is_string(), "{title}: what are the numbers of?");
+        let fails = title.starts_with("Failed");
+        assert_eq!(fails, defaults["color"]["mode"] == "shades", "{title}: Grafana's first colour is green");
+        let legend = panel["targets"][0]["legendFormat"] == "{{phase}}";
+        assert_eq!(
+            legend,
+            panel["fieldConfig"]["overrides"].to_string().contains("\"tls\""),
+            "{title}: colours of phases"
+        );
+    }
+}
+
+#[test]
+fn full_bars_fill_what_there_is() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "bargauge") {
+        assert_eq!(panel["options"]["showUnfilled"], false, "{}", text(&panel["title"]));
+    }
+}
+
+#[test]
+fn annotations_are_critical_alerts_by_name_and_shown_on_the_overview_alone() {
+    for board in boards() {
+        let alerts = &board["annotations"]["list"][1];
+        let query = text(&alerts["expr"]);
+        assert!(query.starts_with("count by (alertname) (ALERTS{"), "{query}");
+        assert!(query.contains(r#"severity="critical""#), "{query}");
+        assert_eq!(alerts["enable"], board["uid"] == "defender-overview");
+    }
+}
+
+#[test]
+fn text_is_never_too_small() {
+    for panel in boards().iter().flat_map(panels) {
+        if ["stat", "bargauge"].contains(&text(&panel["type"])) {
+            let sizes = &panel["options"]["text"];
+            for size in ["titleSize", "valueSize"] {
+                assert!(sizes[size].as_u64() >= Some(13), "{}: {size}", text(&panel["title"]));
             }
         }
     }
@@ -91,21 +231,39 @@ fn what_can_be_chosen_is_the_same_everywhere() {
     for board in boards() {
         let variables = board["templating"]["list"].as_array().unwrap();
         let names: Vec<&str> = variables.iter().map(|variable| text(&variable["name"])).collect();
-        assert_eq!(names[..6], ["datasource", "job", "instance", "component", "route", "scheme"]);
+        let shared = [
+            "datasource",
+            "job",
+            "cluster",
+            "label",
+            "site",
+            "instance",
+            "component",
+            "route",
+            "scheme",
+            "scope",
+        ];
+        assert_eq!(names[..shared.len()], shared);
         assert_eq!(
             (&variables[0]["type"], &variables[0]["query"]),
             (&json!("datasource"), &json!("prometheus"))
         );
         assert_eq!(variables[0]["label"], "Data source");
-        for variable in variables.iter().filter(|variable| variable["type"] == "query") {
+        for variable in
+            variables.iter().filter(|variable| variable["type"] == "query" && variable["hide"] == 0)
+        {
             let name = text(&variable["name"]);
             assert_eq!(text(&variable["label"]).to_lowercase(), name);
             assert_eq!(variable["datasource"]["uid"], "${datasource}");
             assert_eq!(variable["refresh"], 2, "{name} is not asked for again when the time changes");
             assert_eq!(variable["definition"], variable["query"]["query"]);
             let one = name == "endpoint";
-            assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(!one), &json!(!one)), "{name}");
-            assert!(one || variable["allValue"] == ".+", "{name}");
+            // The overview begins with one instance, and several can be chosen.
+            let all = !one && (name != "instance" || board["uid"] != "defender-overview");
+            assert_eq!((&variable["multi"], &variable["includeAll"]), (&json!(!one), &json!(all)), "{name}");
+            // Series need no label of a site or cluster.
+            let any = if ["cluster", "site"].contains(&name) { ".*" } else { ".+" };
+            assert!(!all || variable["allValue"] == any, "{name}");
         }
         let used: BTreeSet<String> = variables_in(&board.to_string()).collect();
         let unknown: Vec<_> =
@@ -175,16 +333,17 @@ fn limits(alert: &str) -> Vec<f64> {
 
 #[test]
 fn limits_are_those_of_the_alerts() {
-    let mut known = vec![1.0];
-    for (alert, steps) in OF_ALERTS {
+    let mut known = vec![0.0, 1.0];
+    for (alert, steps, unit) in OF_ALERTS {
         let limits = limits(alert);
         let ours: Vec<f64> = steps
             .iter()
             .filter_map(|(from, _)| *from)
-            .filter(|from| (from - 1.0).abs() > f64::EPSILON)
+            .filter(|from| (from * unit - 1.0).abs() > f64::EPSILON)
             .collect();
-        assert!(ours.iter().all(|own| limits.contains(own)), "{alert}: {ours:?} are not {limits:?}");
-        assert!(limits.iter().all(|limit| ours.contains(limit) || *limit < 2.0), "{alert}: {limits:?}");
+        let same: Vec<f64> = ours.iter().map(|own| own * unit).collect();
+        assert!(same.iter().all(|own| limits.contains(own)), "{alert}: {same:?} are not {limits:?}");
+        assert!(limits.iter().all(|limit| same.contains(limit) || *limit < 2.0), "{alert}: {limits:?}");
         known.extend(ours);
     }
     for panel in boards().iter().flat_map(panels) {

@@ -1,10 +1,7 @@
-//! Shared texts of the dashboards: abbreviations of queries, states with colours, limits, and the exporter's advice
-//! as Grafana's value mappings.
+//! Shared texts of the dashboards: abbreviations of queries, colours, states, limits, links.
 
-use defender_exporter::advice;
 use defender_exporter::catalog::Component;
-use defender_exporter::observation::{FAILURE_PAIRS, FailureReason, Phase};
-use serde_json::{Value, json};
+use defender_exporter::observation::Phase;
 
 use super::panel::{State, Step};
 
@@ -15,7 +12,7 @@ pub fn expand(query: &str) -> String {
         ("%endpoint", r#"%component, endpoint="$endpoint""#),
         ("%component", r#"%route, component=~"$component""#),
         ("%route", r#"%instance, route=~"$route""#),
-        ("%instance", r#"job=~"$job", instance=~"$instance""#),
+        ("%instance", r#"job=~"$job", cluster=~"$cluster", $label=~"$site", instance=~"$instance""#),
     ]
     .into_iter()
     .fold(lines, |query, (short, long)| query.replace(short, long))
@@ -24,60 +21,217 @@ pub fn expand(query: &str) -> String {
 /// Whether a client that nobody configured gets through; where revocation isn't checked, pinning alone has to do. As
 /// `route:defender_maps_connected:default` of the rules, which a Prometheus may not have loaded.
 pub const MAPS: &str = r#"(defender_maps_connected{%route, ssl_options="3"}
-    or on (job, instance, route) defender_maps_connected{%route, ssl_options="2"})"#;
+    or ignoring (ssl_options) defender_maps_connected{%route, ssl_options="2"})"#;
 
 /// The causes of bad endpoints. Excludes probes that fail without harm.
-pub const BROKEN: &str = r#"(defender_probe_failure_reason{%component} and on (job, instance, component, endpoint, route)
+pub const BROKEN: &str = r#"(defender_probe_failure_reason{%component} and ignoring (phase, reason, state)
     defender_endpoint_state{%component, state="bad"} == 1)"#;
+
+/// Endpoints of MAPS that fail a client, with phase and reason; an unknown revocation status is no failure of a probe.
+pub const MAPS_BROKEN: &str = r#"(defender_probe_failure_reason{%route, component="maps"} or label_replace(label_replace(
+    defender_tls_revocation_unknown_reason{%route, component="maps"}, "phase", "tls", "", ""), "reason", "revocation_unknown", "", ""))"#;
+
+/// Reasons why MAPS is lost, each with the number of its endpoints, 0 if there is none, and with the labels of one of them.
+pub fn counted(reasons: &str, broken: &str) -> String {
+    let one = format!(
+        "topk without (component, endpoint) (1, {broken}) * ignoring (component, endpoint) group_left () count without (component, endpoint) ({broken})"
+    );
+    format!(
+        "({reasons} * ignoring (ssl_options, need, component, endpoint) group_left (component, endpoint) ({one}) or ignoring (component, endpoint) 0 * {reasons})"
+    )
+}
 
 /// Selects exporters, with the alerts' criterion.
 pub const UP: &str = r#"up{%instance, job=~".*defender.*"}"#;
 
-/// Alerts that fire, of what is chosen; some have no instance.
-pub const FIRING: &str =
-    r#"ALERTS{alertname=~"Defender.*", alertstate="firing", job=~"$job|", instance=~"$instance|"}"#;
+/// Exporters that can't be scraped: nothing is known of what they probe.
+pub const DOWN: &str = r#"(up{%instance, job=~".*defender.*"} == 0)"#;
 
-/// States of what works or doesn't.
-pub const CONNECTED: &[State<'_>] = &[(0, "Lost", "red"), (1, "Connected", "green")];
-/// States of components and sources.
-pub const AVAILABLE: &[State<'_>] = &[(0, "Lost", "red"), (1, "Available", "green")];
-/// States of endpoints.
-pub const REACHABLE: &[State<'_>] = &[(0, "Failing", "red"), (1, "Reachable", "green")];
-/// States of what can be fetched.
-pub const FETCHED: &[State<'_>] = &[(0, "Failed", "red"), (1, "Fetched", "green")];
+/// What alerts are chosen by; some have no instance.
+const ALERTS: &str = r#"alertname=~"Defender.*", alertstate="firing", job=~"$job|", cluster=~"$cluster|", $label=~"$site|", instance=~"$instance|""#;
 
-const DAY: f64 = 86400.0;
+/// Critical alerts that fire, of what is chosen, by name.
+pub fn critical() -> String {
+    format!(r#"count by (alertname) (ALERTS{{{ALERTS}, severity="critical"}})"#)
+}
 
-/// Until signatures turn stale: DefenderStaleSignatureRisk.
-pub const STALE: &[Step<'_>] = &[(None, "red"), (Some(DAY), "orange"), (Some(4.0 * DAY), "green")];
-/// Until a certificate expires: DefenderCertificateExpiringSoon.
-pub const CERTIFICATE: &[Step<'_>] = &[(None, "orange"), (Some(14.0 * DAY), "green")];
-/// Until a revocation list runs out: DefenderCrlExpiring.
-pub const LIST: &[Step<'_>] = &[(None, "orange"), (Some(DAY), "green")];
-/// The age of published signatures: DefenderPublishedFeedStale.
-pub const PUBLISHED: &[Step<'_>] = &[(None, "green"), (Some(2.0 * DAY), "orange")];
-/// The age of installed signatures: DefenderSignaturesStale.
-pub const INSTALLED: &[Step<'_>] = &[(None, "green"), (Some(7.0 * DAY), "orange")];
-/// The share of time in which something works: under a half is broken in most alerts.
-pub const SHARE: &[Step<'_>] = &[(None, "red"), (Some(0.5), "orange"), (Some(1.0), "green")];
-/// Probe intervals since the newest result: DefenderProbesStalled.
-pub const INTERVALS: &[Step<'_>] = &[(None, "green"), (Some(3.0), "red")];
-/// How many are wrong: none is good.
-pub const NONE: &[Step<'_>] = &[(None, "green"), (Some(1.0), "red")];
-/// How many are odd: none is good.
-pub const ODD: &[Step<'_>] = &[(None, "green"), (Some(1.0), "orange")];
+/// Alerts that fire, of what is chosen. The value is the rank of the severity.
+pub fn firing() -> String {
+    let of = |severity: &str| format!(r#"ALERTS{{{ALERTS}, severity="{severity}"}}"#);
+    format!("({} or 2 * {} or 3 * {})", of("critical"), of("warning"), of("info"))
+}
 
-/// The alerts whose limits these are.
-#[cfg(test)]
-pub const OF_ALERTS: &[(&str, &[Step<'_>])] = &[
-    ("DefenderStaleSignatureRisk", STALE),
-    ("DefenderCertificateExpiringSoon", CERTIFICATE),
-    ("DefenderCrlExpiring", LIST),
-    ("DefenderPublishedFeedStale", PUBLISHED),
-    ("DefenderSignaturesStale", INSTALLED),
-    ("DefenderEndpointsFailing", SHARE),
-    ("DefenderProbesStalled", INTERVALS),
+/// The severities by their rank.
+pub const SEVERITIES: &[State<'_>] = &[(1, "Critical", BAD), (2, "Warning", ODD), (3, "Info", GOOD)];
+
+/// What a query tells by place, and a value for each exporter of which it tells nothing: -2 if it is down, which comes first, -1 if
+/// it has no result; or -1 alone if there is no exporter. `more` are the labels that the query's series have and an exporter has not.
+/// A table of several queries that are all empty would show its headers and no text.
+pub fn or_unknown(query: &str, more: &[&str]) -> String {
+    format!("({query}) or ignoring ({}) ({UP} - 2) or on () vector(-1)", more.join(", "))
+}
+
+/// Adds to a query over time -2 for as long as an exporter is down: without it, a timeline would have a hole. `of` makes of a series what
+/// is shown of it, and `more` are the labels that this has and an exporter has not.
+pub fn or_down(query: &str, series: &str, of: impl Fn(&str) -> String, more: &[&str]) -> String {
+    let before = of(&format!("last_over_time({series}[$__range])"));
+    format!("{query} or (0 * {before} - 2 and ignoring ({}) {DOWN})", more.join(", "))
+}
+
+/// The same for what has no labels of an exporter: the worst of several. -2 if nothing is known of any.
+pub fn or_all_down(query: &str, series: &str, of: impl Fn(&str) -> String) -> String {
+    let before = of(&format!("last_over_time({series}[$__range])"));
+    format!("{query} or (0 * {before} - 2 and on () {DOWN})")
+}
+
+/// The share of the time shown in which this was 1, where `labels` are those that its series have and an exporter has not. Time without
+/// a result is time in which nothing is known to have worked.
+pub fn share(series: &str, labels: &str) -> String {
+    format!(
+        "clamp_max(sum_over_time({series}[$__range]) / ignoring ({labels}) group_left () count_over_time(up{{%instance}}[$__range]), 1)"
+    )
+}
+
+/// How many of how many, for a legend with `{{some}}` and `{{all}}`; the value is how many. Nothing if `some` has no result.
+pub fn some_of(some: &str, all: &str) -> String {
+    format!(
+        r#"{some} + on () group_left (some, all) 0 * (count_values("some", {some}) * on () group_left (all) count_values("all", {all}))"#
+    )
+}
+
+/// The same, with the value -1 and a question mark if it isn't known how many.
+pub fn part(some: &str, all: &str) -> String {
+    let known = some_of(some, all);
+    format!(r#"{known} or on () label_replace((0 * count_values("all", {all}) - 1), "some", "?", "", "")"#)
+}
+
+// Blue and orange differ for every kind of colour blindness, and white text is legible on both; a word stands beside each.
+
+/// What works.
+pub const GOOD: &str = "semi-dark-blue";
+/// What is odd, and no loss.
+pub const ODD: &str = "yellow";
+/// What is lost.
+pub const BAD: &str = "#c75000";
+/// What isn't known.
+pub const UNKNOWN: &str = "#6e7079";
+
+/// Colours of phases.
+pub const PHASES: &[(Phase, &str)] = &[
+    (Phase::Resolve, "#56a3d9"),
+    (Phase::Failover, "#8e9196"),
+    (Phase::Connect, "#b07d2b"),
+    (Phase::Tunnel, "#c774ac"),
+    (Phase::Tls, "#1f60c4"),
+    (Phase::Request, "#d98200"),
+    (Phase::Transfer, "#8a63b8"),
 ];
+
+/// The state of what an exporter that is down would tell.
+pub const DOWN_STATE: State<'_> = (-2, "Exporter down", UNKNOWN);
+/// States of what several routes or instances have in common: see `some`.
+pub const COMMON: &[State<'_>] = &[
+    (0, "Lost", BAD),
+    (1, "Partly lost", BAD),
+    (2, "Connected", GOOD),
+    (-2, "Exporter down", UNKNOWN),
+    (-1, "No result", UNKNOWN),
+];
+/// States of what works or doesn't.
+pub const CONNECTED: &[State<'_>] =
+    &[(0, "Lost", BAD), (1, "Connected", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "No result", UNKNOWN)];
+/// States of components and sources.
+pub const AVAILABLE: &[State<'_>] =
+    &[(0, "Lost", BAD), (1, "Available", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "No result", UNKNOWN)];
+/// States of endpoints.
+pub const REACHABLE: &[State<'_>] = &[
+    (0, "Failing", BAD),
+    (1, "Reachable", GOOD),
+    (-2, "Exporter down", UNKNOWN),
+    (-1, "No result", UNKNOWN),
+];
+
+/// Days until signatures turn stale, from which on a ticket and a page are due: DefenderStaleSignatureRisk.
+pub const STALE_SOON: f64 = 4.0;
+pub const STALE_NOW: f64 = 1.0;
+/// Until signatures turn stale, in days.
+pub const STALE: &[Step<'_>] = &[(None, BAD), (Some(STALE_NOW), ODD), (Some(STALE_SOON), GOOD)];
+/// Until a certificate expires, in days: DefenderCertificateExpiringSoon.
+pub const CERTIFICATE: &[Step<'_>] = &[(None, ODD), (Some(14.0), GOOD)];
+/// Until a revocation list runs out, in days: DefenderCrlExpiring.
+pub const LIST: &[Step<'_>] = &[(None, ODD), (Some(1.0), GOOD)];
+/// The age of published signatures, in days: DefenderPublishedFeedStale.
+pub const PUBLISHED: &[Step<'_>] = &[(None, GOOD), (Some(2.0), ODD)];
+/// The age of installed signatures, in days: DefenderSignaturesStale.
+pub const INSTALLED: &[Step<'_>] = &[(None, GOOD), (Some(7.0), ODD)];
+/// The share of time in which something works: under a half is broken in most alerts.
+pub const SHARE: &[Step<'_>] = &[(None, BAD), (Some(0.5), ODD), (Some(1.0), GOOD)];
+/// Probe intervals since the newest result: DefenderProbesStalled.
+pub const INTERVALS: &[Step<'_>] = &[(None, GOOD), (Some(3.0), BAD)];
+/// How many are wrong: none is good, and less isn't known.
+pub const NO_BAD: &[Step<'_>] = &[(None, UNKNOWN), (Some(0.0), GOOD), (Some(1.0), BAD)];
+/// How many are odd: none is good, and less isn't known.
+pub const NO_ODD: &[Step<'_>] = &[(None, UNKNOWN), (Some(0.0), GOOD), (Some(1.0), ODD)];
+
+/// The alerts whose limits these are, and how many seconds or else units one of ours has.
+#[cfg(test)]
+pub const OF_ALERTS: &[(&str, &[Step<'_>], f64)] = &[
+    ("DefenderStaleSignatureRisk", STALE, 86400.0),
+    ("DefenderCertificateExpiringSoon", CERTIFICATE, 86400.0),
+    ("DefenderCrlExpiring", LIST, 86400.0),
+    ("DefenderPublishedFeedStale", PUBLISHED, 86400.0),
+    ("DefenderSignaturesStale", INSTALLED, 86400.0),
+    ("DefenderEndpointsFailing", SHARE, 1.0),
+    ("DefenderProbesStalled", INTERVALS, 1.0),
+];
+
+/// The name of each component for people, with the code that configuration and labels have.
+pub fn components() -> Vec<(&'static str, String)> {
+    Component::ALL
+        .iter()
+        .map(|component| (component.as_str(), named(component.title(), component.as_str())))
+        .collect()
+}
+
+/// The name of each update source, likewise.
+pub fn sources() -> Vec<(&'static str, String)> {
+    vec![
+        ("microsoft_update", Component::Update.title().to_owned()),
+        ("adl", named(Component::Adl.title(), Component::Adl.as_str())),
+    ]
+}
+
+fn named(title: &str, code: &str) -> String {
+    let says = title.to_lowercase().contains(code);
+    if says { title.to_owned() } else { format!("{title} ({code})") }
+}
+
+/// Adds the label `name` to series that have the label `from`: its value in words.
+pub fn with_names(query: &str, from: &str, names: &[(&str, String)]) -> String {
+    names.iter().fold(query.to_owned(), |query, (value, name)| {
+        format!(r#"label_replace({query}, "name", "{name}", "{from}", "{value}")"#)
+    })
+}
+
+/// Adds the label `page` to series of exporters whose instance is an address: only their own page can be linked to.
+pub fn with_page(query: &str) -> String {
+    format!(r#"label_replace({query}, "page", "Open", "instance", "[^ /]+:\\d+")"#)
+}
+
+/// Adds the label `lines`: the endpoint with line breaks, since browsers don't break a URL after a slash.
+pub fn with_lines(query: &str) -> String {
+    let of = |query: &str, lines: &str, endpoints: &str| {
+        format!(r#"label_replace({query}, "lines", "{lines}", "endpoint", "{endpoints}")"#)
+    };
+    let whole = of(query, "$1", "(.*)");
+    let three = of(&whole, r"$1\n$2\n$3", "(https?://[^/]+/)(.{8,38}/)(.{8,})");
+    of(&three, r"$1\n$2", "(https?://[^/]+/)(.{12,38})")
+}
+
+/// Adds the label `host`: that of the endpoint, which fits where the whole endpoint doesn't.
+pub fn with_host(query: &str) -> String {
+    format!(r#"label_replace({query}, "host", "$1", "endpoint", "https?://([^/]+)/.*")"#)
+}
 
 /// The exporter's own page, filtered to what a row is about; `scheme` is a hidden variable.
 pub const PAGE: &str =
@@ -87,65 +241,18 @@ pub const PAGE: &str =
 pub const PAGE_HERE: &str = "${scheme}://${__data.fields.instance}/?q=${endpoint:percentencode}#endpoints";
 
 /// The dashboard of a row's endpoint.
-pub const TO_ENDPOINT: &str = "/d/defender-endpoint?${datasource:queryparam}&${job:queryparam}\
+pub const TO_ENDPOINT: &str = "/d/defender-endpoint?${datasource:queryparam}&${job:queryparam}&${label:queryparam}\
+    &var-cluster=${__data.fields.of_cluster:percentencode}&var-site=${__data.fields.of_site:percentencode}\
     &var-instance=${__data.fields.instance:percentencode}&var-component=${__data.fields.component}\
     &var-route=${__data.fields.route:percentencode}&var-endpoint=${__data.fields.endpoint:percentencode}\
     &${__url_time_range}";
 
+/// The dashboard of a row's endpoint at all that is chosen.
+pub const TO_ENDPOINT_ANYWHERE: &str = "/d/defender-endpoint?${datasource:queryparam}&${job:queryparam}&${label:queryparam}\
+    &${cluster:queryparam}&${site:queryparam}&${instance:queryparam}&var-component=${__data.fields.component}\
+    &${route:queryparam}&var-endpoint=${__data.fields.endpoint:percentencode}&${__url_time_range}";
+
 /// The overview of a row's instance.
-pub const TO_OVERVIEW: &str = "/d/defender-overview?${datasource:queryparam}&${job:queryparam}\
+pub const TO_OVERVIEW: &str = "/d/defender-overview?${datasource:queryparam}&${job:queryparam}&${label:queryparam}\
+    &var-cluster=${__data.fields.of_cluster:percentencode}&var-site=${__data.fields.of_site:percentencode}\
     &var-instance=${__data.fields.instance:percentencode}&${__url_time_range}";
-
-/// Every phase and reason that a failure can have; the last is why clients lose MAPS although probes succeed.
-fn pairs() -> impl Iterator<Item = (Phase, FailureReason)> {
-    FAILURE_PAIRS.iter().copied().chain([(Phase::Tls, FailureReason::RevocationUnknown)])
-}
-
-fn as_mappings(words: impl Iterator<Item = (String, String)>) -> Value {
-    let options = words.map(|(code, text)| (code, json!({ "text": text })));
-    json!([{ "type": "value", "options": options.collect::<Value>() }])
-}
-
-/// What a code such as `tls.expired` means, in a line.
-pub fn meanings() -> Value {
-    as_mappings(
-        pairs()
-            .map(|(phase, reason)| (format!("{phase}.{reason}"), advice::for_failure(phase, reason).title)),
-    )
-}
-
-/// What to change for a code; `submission.tls.intercepted` where sample storage differs.
-pub fn remedies() -> Value {
-    let first = |advice: advice::Advice| advice.remedies.into_iter().next();
-    let found = pairs().flat_map(move |(phase, reason)| {
-        let general = first(advice::for_failure(phase, reason));
-        let own = first(advice::for_component(Component::Submission, phase, reason));
-        let code = format!("{phase}.{reason}");
-        let of_submission = own.filter(|own| Some(own) != general.as_ref());
-        let submission = of_submission.map(|text| (format!("submission.{code}"), text));
-        general.map(|text| (code, text)).into_iter().chain(submission)
-    });
-    as_mappings(found)
-}
-
-/// Whether sample storage has a remedy of its own.
-fn differs(phase: Phase, reason: FailureReason) -> bool {
-    let first = |advice: advice::Advice| advice.remedies.into_iter().next();
-    first(advice::for_failure(phase, reason))
-        != first(advice::for_component(Component::Submission, phase, reason))
-}
-
-/// Adds the labels `code` and `change`, which select the texts above, to series with phase and reason.
-pub fn explained(query: &str) -> String {
-    format!(
-        r#"label_join(label_join({query}, "code", ".", "phase", "reason"), "change", ".", "phase", "reason")"#
-    )
-}
-
-/// The same for series with a component.
-pub fn explained_by_component(query: &str) -> String {
-    let own = pairs().filter(|(phase, reason)| differs(*phase, *reason));
-    let own: Vec<String> = own.map(|(phase, reason)| format!("{phase}[.]{reason}")).collect();
-    let joined = format!(r#"label_join({}, "of", ".", "component", "phase", "reason")"#, explained(query));
-    format!(r#"label_replace({joined}, "change", "$1", "of", "(submission[.](?:{}))")"#, own.join("|"))
-}

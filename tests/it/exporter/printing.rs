@@ -22,18 +22,23 @@ signatures: { feeds: [], installed: none }
 ";
 
 /// Every command that prints, with the exit code that it has where it can.
-const COMMANDS: [(&[&str], i32); 15] = [
+const COMMANDS: [(&[&str], i32); 20] = [
     (&["--version"], 0),
     (&["--help"], 0),
     (&["check", "--help"], 0),
     (&["--config.check"], 0),
     (&["check"], 2),
     (&["check", "--format", "json"], 2),
+    (&["check", "--format", "markdown"], 2),
+    (&["check", "--all"], 2),
     (&["baseline"], 1),
     (&["catalog"], 0),
     (&["catalog", "--format", "json"], 0),
     (&["catalog", "--format", "csv"], 0),
     (&["catalog", "--format", "urls"], 0),
+    (&["catalog", "--format", "squid"], 0),
+    (&["catalog", "--format", "pan-edl"], 0),
+    (&["catalog", "--format", "fortinet"], 0),
     (&["explain"], 0),
     (&["explain", "nxdomain"], 0),
     (&["completions", "bash"], 0),

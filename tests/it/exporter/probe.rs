@@ -48,6 +48,7 @@ async fn on_demand_probes_in_every_format() {
             1.0
         )]
     );
+    assert!(text.contains("defender_exporter_build_info{"), "rules know an exporter by it: {text}");
     assert!(text.contains("phase=\"tls\"") && text.contains("defender_tls_revocation_status{"), "{text}");
     for absent in
         ["_total", "process_", "defender_component_available", "defender_config", "defender_probe_latency"]

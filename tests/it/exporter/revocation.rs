@@ -1,15 +1,16 @@
 //! The first cause in Microsoft's document: HTTP works, but MAPS clients fail because the CRL can't be fetched.
 //! Also revoked certificates.
 
-use std::process::Output;
-use std::time::{Duration, SystemTime};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::{Exporter, SUCCESS, internet, label, run, samples};
+use super::{Exporter, PROGRAM, SUCCESS, internet, label, run, samples};
 use crate::lab::Lab;
+use crate::lab::pki::crl::Crl;
 use crate::lab::pki::pointers::CRL_HOST;
 use crate::lab::pki::{Authority, Issuer, Leaf, serial_of};
 use crate::lab::reply::Response;
-use crate::load::TEST_TIMEOUT;
+use crate::load::{Disturbance, TEST_TIMEOUT};
 
 const RHYTHM: &str = "interval: 5s\ntimeout: 4s\ngeos: [us]\n";
 const LEAVES: Issuer = Issuer::Intermediate(Authority::Microsoft2011);
@@ -135,15 +136,53 @@ async fn check_names_the_way_to_a_list_and_what_to_change() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(2), "{said}");
         let said = said.split_whitespace().collect::<Vec<_>>().join(" "); // lines are wrapped
-        let (table, section) =
-            said.split_once("tls.revocation_unknown: ").unwrap_or_else(|| panic!("{fault}: {said}"));
-        let sentence = table.split_once("MAPS via direct").unwrap().1;
+        let (section, places) =
+            said.split_once("Failing endpoints").unwrap_or_else(|| panic!("{fault}: {said}"));
+        assert!(section.contains("explain tls.revocation_unknown"), "{section}");
+        let sentence = places.split_once("MAPS via direct").unwrap().1;
         assert!(sentence.contains(fault), "{fault}: {said}");
         for change in changes {
             assert!(section.to_lowercase().contains(&change.to_lowercase()), "{change}: {section}");
         }
         assert!(sentence.contains(changes[0]), "{}: {sentence}", changes[0]);
     }
+}
+
+/// The bound that deploy/defender-exporter.yaml gives for `timeout`: hosts of lists that accept connections and send
+/// nothing don't add up.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_hosts_of_lists_take_check_ten_seconds_at_most() {
+    let (_lab, file, all) = internet(RHYTHM).await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap(); // accepts, and never answers
+    let address = silent.local_addr().unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let redirected = |line: &str| match line.split_once(".pki.lab:80\":") {
+        Some((host, _)) => format!("{host}.pki.lab:80\": \"{address}\""),
+        None => line.to_owned(),
+    };
+    let lines: Vec<_> = text.lines().map(redirected).collect();
+    assert!(lines.iter().filter(|line| line.contains(&address.to_string())).count() > 2, "{text}");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+
+    let start = Instant::now();
+    let mut child = Command::new(PROGRAM)
+        .args(["--config.file", file.to_str().unwrap(), "check"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let disturbance = Disturbance::of_process(child.id());
+    let mut disturbed = Duration::ZERO;
+    let status = loop {
+        disturbed = disturbed.max(disturbance.so_far());
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let (taken, rounds) = (start.elapsed(), u32::try_from(all.div_ceil(32)).unwrap());
+    let bound = Duration::from_secs(4) * rounds + Duration::from_secs(10);
+    assert_eq!(status.code(), Some(2), "clients that check revocation lose MAPS");
+    assert!(taken < bound + disturbed, "{taken:?} of {bound:?} and {disturbed:?} on a busy machine");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,4 +209,25 @@ async fn what_is_revoked_is_found_at_once() {
     for words in ["tls: revoked: ", "0 connected, 1 lost, 2 connected, 3 lost", "has been revoked"] {
         assert!(said.contains(words), "{words}: {said}");
     }
+}
+
+/// The limit of what is kept is 10 MiB. `revocation::crl::tests` measures the memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_many_megabytes_is_read_as_it_arrives() {
+    let (lab, file, _) = internet(RHYTHM).await;
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("tls:\n", "tls:\n  crl_refresh: 1s\n")).unwrap();
+    let exporter = Exporter::start(&file);
+    exporter.until("all connected", |metrics| connected(metrics) == [true; 4]).await;
+    let host = "wdcp.microsoft.com";
+    let revoked = Leaf::new(host, Authority::Microsoft2011).serial();
+    let list = Crl { long_entries: 11 * 1024, ..lab.pki.sound_crl(LEAVES).revoking(revoked) };
+    lab.serve_crl(LEAVES, &list);
+    let failing = |metrics: &str| {
+        let reasons = samples(metrics, super::REASON);
+        reasons.iter().any(|(labels, _)| labels.contains(host) && label(labels, "reason") == "revoked")
+    };
+    let metrics = exporter.until("the revoked leaf is found", failing).await;
+    let others = |(labels, _): &(&str, f64)| !labels.contains(host);
+    assert!(!samples(&metrics, super::REASON).iter().any(others), "no other host is revoked: {metrics}");
 }

@@ -8,7 +8,7 @@ use super::{R, S, by, check, get, url};
 use crate::lab::blackhole::Hanging;
 use crate::lab::faults::{Fault, Handshake};
 use crate::lab::pki::{Authority, Flaw};
-use crate::lab::reply::Response;
+use crate::lab::reply::{End, Reply, Response, Step};
 use crate::lab::{Lab, divert};
 
 /// Directly, to the lab's origin.
@@ -22,13 +22,18 @@ async fn tls_fails_as_in_a_probe() {
     let lab = Lab::start().await;
     let flaw = |flaw| Fault::Certificate(Authority::Microsoft2011, flaw);
     let away = Response::redirect(302, "http://crl.genuine.example/");
-    let cases: [(&str, Fault, (S, R)); 8] = [
+    let cases: [(&str, Fault, (S, R)); 9] = [
         ("expired", flaw(Flaw::Expired), (S::Tls, R::Expired)),
         ("not valid yet", flaw(Flaw::NotYetValid), (S::Tls, R::NotYetValid)),
         ("another's", flaw(Flaw::WrongName), (S::Tls, R::NameMismatch)),
         ("nobody's", flaw(Flaw::UnknownRoot), (S::Tls, R::UnknownIssuer)),
         ("no TLS", Handshake::plain_http().into(), (S::Tls, R::NotTls)),
         ("an alert", Handshake::alert(40).into(), (S::Tls, R::Alert)),
+        (
+            "an old suite",
+            Handshake::Suite(rustls::CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA).into(),
+            (S::Tls, R::Unsupported),
+        ),
         ("silence", Handshake::Silent.into(), (S::Tls, R::Timeout)),
         ("a way to plain HTTP", away.into(), (S::Request, R::Protocol)),
     ];
@@ -60,6 +65,21 @@ async fn a_chain_that_lacks_an_issuer_is_completed() {
         let answer = fetcher.fetch(FetchRequest { secure: true, ..get(&from) }).await;
         assert!(matches!(&answer, Ok(Fetched::Body { bytes, .. }) if bytes == "a feed"), "{answer:?}");
     }
+}
+
+/// A feed's or a script's content shows whether it is complete; that of other fetches is cut off.
+#[tokio::test]
+async fn a_body_without_a_length_may_end_without_close_notify() {
+    let lab = Lab::start().await;
+    let from = url("https://feed.genuine.example/feed");
+    let open_ended = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\na feed".to_vec();
+    let script = vec![Step::Send(open_ended), Step::End(End::Cut)];
+    lab.tls.break_host("feed.genuine.example", Reply::Script(script));
+    let fetcher = direct(&lab, &from);
+    let secure = || FetchRequest { secure: true, ..get(&from) };
+    check("a list", &fetcher, secure(), (S::Transfer, R::Closed)).await;
+    let answer = fetcher.fetch(FetchRequest { unclean_close: true, ..secure() }).await;
+    assert!(matches!(&answer, Ok(Fetched::Body { bytes, .. }) if bytes == "a feed"), "{answer:?}");
 }
 
 /// A filter that this machine trusts may read what is fetched: no signature of a list or a feed depends on it.

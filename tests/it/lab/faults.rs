@@ -36,6 +36,9 @@ pub enum Handshake {
     Drip(Vec<u8>, Duration),
     /// Shakes hands in this version alone.
     Only(&'static rustls::SupportedProtocolVersion),
+    /// Refuses the handshake with an alert, unless the ClientHello lists this cipher suite of TLS 1.2: then it sends a
+    /// ServerHello that chooses it, and nothing more.
+    Suite(rustls::CipherSuite),
     /// Demands a certificate of the client, in this version alone.
     DemandsCertificate(&'static rustls::SupportedProtocolVersion),
 }
@@ -44,6 +47,16 @@ impl Handshake {
     /// A fatal alert with this description (RFC 8446, section 6); 40 is handshake_failure.
     pub fn alert(description: u8) -> Self {
         Self::Raw(vec![21, 3, 3, 0, 2, 2, description])
+    }
+
+    /// A record with a ServerHello of TLS 1.2 that chooses this suite.
+    pub fn server_hello(suite: rustls::CipherSuite) -> Self {
+        let mut bytes = vec![22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3];
+        bytes.extend([7; 32]); // random
+        bytes.push(0); // no session
+        bytes.extend(u16::from(suite).to_be_bytes());
+        bytes.push(0); // no compression
+        Self::Raw(bytes)
     }
 
     /// A web server's answer to bytes that it takes for plain HTTP.

@@ -23,7 +23,13 @@ pub(super) async fn shake_hands(
     let sni = start.client_hello().server_name().map(str::to_ascii_lowercase);
     // RFC 6066 knows no SNI for addresses: the certificate is for the one that was connected to.
     let host = sni.clone().unwrap_or_else(|| start.io.local_addr().unwrap().ip().to_string());
-    let order = shared.handshake(&host);
+    let order = match shared.handshake(&host) {
+        Handshake::Suite(suite) if start.client_hello().cipher_suites().contains(&suite) => {
+            Handshake::server_hello(suite)
+        }
+        Handshake::Suite(_) => Handshake::alert(40),
+        other => other,
+    };
     let demanding = matches!(order, Handshake::DemandsCertificate(_));
     let versions: &[&SupportedProtocolVersion] = match order {
         Handshake::Normal => ALL_VERSIONS,
@@ -40,6 +46,7 @@ pub(super) async fn shake_hands(
             http::end(start.io, how).await;
             return None;
         }
+        Handshake::Suite(_) => unreachable!("replaced above"),
         Handshake::Raw(bytes) => {
             start.io.write_all(&bytes).await.ok()?;
             http::until_gone(&mut start.io).await;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use defender_exporter::catalog::{BodyKind, Evidence};
 use defender_exporter::observation::{FailureReason as R, Phase as S};
 
+use rustls::CipherSuite;
+
 use super::{Pair, names};
 use crate::lab::Lab;
 use crate::lab::blackhole::{Hanging, Refusing, Resetting, UNREACHABLE};
@@ -142,6 +144,8 @@ fn handshakes() -> Vec<Case> {
         ("plain HTTP", Handshake::plain_http(), R::NotTls),
         ("garbage", Handshake::Raw(b"\x00\xff\x01 lab \x80".to_vec()), R::NotTls),
         ("an alert", Handshake::alert(40), R::Alert),
+        ("an old suite", Handshake::Suite(CipherSuite::TLS_RSA_WITH_AES_128_CBC_SHA), R::Unsupported),
+        ("a suite of nobody", Handshake::Suite(CipherSuite::TLS_RSA_WITH_RC4_128_SHA), R::Alert),
         ("a demand for a certificate", Handshake::DemandsCertificate(&rustls::version::TLS12), R::Alert),
         ("half a ServerHello", Handshake::bad_server_hello(), R::Protocol),
     ];

@@ -105,7 +105,7 @@ impl World {
 
     /// What one round of probes finds.
     async fn probe(&self, inspector: Inspector) -> Snapshot {
-        app::check_once(app::set_up(Some(&self.config(inspector)), Clock::System).unwrap()).await
+        app::check_once(app::set_up(Some(&self.config(inspector)), Clock::System).unwrap(), |_| {}).await
     }
 
     /// The names that the requests of the origin came for: that of TLS, that of HTTP.

@@ -1,15 +1,23 @@
-//! `openssl s_client` as a client of the exporter: accepted handshakes, and timeouts.
+//! `openssl s_client` as a client of the exporter: accepted handshakes, and timeouts. `openssl s_server` as an endpoint.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use defender_exporter::catalog::ProbeUrl;
+use defender_exporter::net::fetch::FetchRequest;
+use defender_exporter::observation::{FailureReason as R, Phase as S};
+use defender_exporter::plan::routes;
 use defender_exporter_needs::needs;
 
+use super::process::Running;
 use super::tools;
 use crate::access::Served;
 use crate::access::pki::Ca;
 use crate::access::tls::start;
+use crate::fetch::by;
+use crate::lab::{Lab, divert};
+use crate::load::TEST_TIMEOUT;
 
 /// s_client's output for a handshake with these arguments, standard error included.
 fn s_client(openssl: &Path, served: &Served, args: &[&str]) -> String {
@@ -82,4 +90,47 @@ async fn who_says_nothing_is_closed() {
     tokio::task::spawn_blocking(move || silent.wait()).await.unwrap().unwrap();
     let time = begin.elapsed().as_secs();
     assert!((9..60).contains(&time), "it was closed after {time} s");
+}
+
+/// `openssl s_server` with suites of TLS 1.2 that rustls doesn't have: a limit of this program. With none in common, the
+/// server's alert.
+#[needs("openssl")]
+#[tokio::test]
+async fn suites_that_only_windows_offers() {
+    let (openssl, folder) = (tools::find("openssl"), tempfile::tempdir().unwrap());
+    let [certificate, key] = ["server.pem", "server.key"].map(|name| folder.path().join(name));
+    let mut request = Command::new(&openssl);
+    request.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-noenc",
+        "-subj",
+        "/CN=old.genuine.example",
+        "-out",
+    ]);
+    let made = request.arg(&certificate).arg("-keyout").arg(&key).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let lab = Lab::start().await;
+    let url = ProbeUrl::parse("https://old.genuine.example/feed").unwrap();
+    for (ciphers, reason, says) in [
+        ("AES128-SHA", R::Unsupported, "the server chooses TLS_RSA_WITH_AES_128_CBC_SHA, which this program"),
+        ("ECDHE-RSA-AES256-SHA384", R::Unsupported, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"),
+        ("AES256-GCM-SHA384", R::Unsupported, "TLS_RSA_WITH_AES_256_GCM_SHA384"),
+        ("CAMELLIA128-SHA", R::Alert, "handshake"),
+    ] {
+        let mut command = Command::new(&openssl);
+        command.args(["s_server", "-www", "-accept", "127.0.0.1:0", "-tls1_2", "-cipher", ciphers, "-cert"]);
+        let mut server = Running::start(command.arg(&certificate).arg("-key").arg(&key));
+        let line = server.first_of(&["ACCEPT 127.0.0.1:"]).await.unwrap_or_else(|| server.said());
+        let at = line.trim().strip_prefix("ACCEPT ").and_then(|at| at.parse().ok()).expect(&line);
+        let mut config = lab.config([]);
+        config.connect_to.extend([divert(&url, at)]);
+        let fetcher = by(&routes(&config)[0], &config);
+        let request = FetchRequest { secure: true, ..FetchRequest::get(&url, 1024, TEST_TIMEOUT) };
+        let failure = fetcher.fetch(request).await.unwrap_err();
+        assert_eq!((failure.phase, failure.reason), (S::Tls, reason), "{ciphers}: {failure:?}");
+        assert!(failure.detail.contains(says), "{ciphers}: {}", failure.detail);
+    }
 }

@@ -45,6 +45,7 @@ struct Tests {
 
 #[derive(Debug, Deserialize)]
 struct Test {
+    name: String,
     input_series: Vec<Series>,
     #[serde(default, rename = "alert_rule_test")]
     alerts: Vec<AlertTest>,
@@ -61,7 +62,28 @@ struct Series {
 struct AlertTest {
     alertname: String,
     #[serde(default)]
-    exp_alerts: Vec<serde::de::IgnoredAny>,
+    exp_alerts: Vec<ExpectedAlert>,
+}
+
+/// An alert that a test expects, with its texts as promtool renders them.
+#[derive(Debug, Deserialize)]
+struct ExpectedAlert {
+    exp_labels: BTreeMap<String, String>,
+    exp_annotations: BTreeMap<String, String>,
+}
+
+/// The text of an alert in a test.
+pub struct RenderedText {
+    /// The alert's name.
+    pub alert: String,
+    /// The name of the test.
+    pub test: String,
+    /// The alert's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The annotation `summary`.
+    pub summary: String,
+    /// The annotation `description`.
+    pub description: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,9 +116,13 @@ impl Alerts {
     /// Reads them.
     pub fn load() -> Self {
         let rules: Rules = serde_saphyr::from_str(&text("defender.rules.yml")).unwrap();
-        let files = std::fs::read_dir(folder().join("tests")).unwrap().map(|entry| entry.unwrap().path());
-        let tests =
-            files.filter(|path| path.extension().is_some_and(|ending| ending == "yml")).flat_map(|path| {
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder().join("tests")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let tests = files
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|ending| ending == "yml"))
+            .flat_map(|path| {
                 let tests: Tests = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
                 tests.tests
             });
@@ -133,6 +159,28 @@ impl Alerts {
         tests.map(|test| (test.alertname.clone(), !test.exp_alerts.is_empty())).collect()
     }
 
+    /// Every text that a test expects, in the order of files, tests and times.
+    pub fn texts(&self) -> Vec<RenderedText> {
+        let mut texts = Vec::new();
+        for test in &self.tests {
+            for (checked, alert) in test
+                .alerts
+                .iter()
+                .flat_map(|checked| checked.exp_alerts.iter().map(move |alert| (checked, alert)))
+            {
+                let text = |key: &str| alert.exp_annotations[key].clone();
+                texts.push(RenderedText {
+                    alert: checked.alertname.clone(),
+                    test: test.name.clone(),
+                    labels: alert.exp_labels.clone(),
+                    summary: text("summary"),
+                    description: text("description"),
+                });
+            }
+        }
+        texts
+    }
+
     /// Every query, series and sample of rules, annotations and tests, with its place.
     pub fn queries(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
@@ -154,10 +202,10 @@ impl Alerts {
     }
 }
 
-/// The queries of a template: in backticks, with `%q` for values.
-fn template_queries(text: &str) -> Vec<String> {
+/// The queries of a template: in backticks, with `%q` for a value. The alert's own labels are a matcher of `%s`.
+pub fn template_queries(text: &str) -> Vec<String> {
     let queries = text.split('`').skip(1).step_by(2);
-    queries.map(|query| query.replace("%q", "\"%q\"")).collect()
+    queries.map(|query| query.replace("%q", "\"%q\"").replace("%s}", "instance=\"%s\"}")).collect()
 }
 
 /// The label or metric name that a text begins with.
@@ -216,6 +264,16 @@ pub fn alertmanager_names() -> Vec<String> {
     let code = text.lines().map(|line| line.split('#').next().unwrap());
     let names = code.flat_map(|line| line.split("Defender").skip(1).map(word).collect::<Vec<_>>());
     names.filter(|name| !name.is_empty()).map(|name| format!("Defender{name}")).collect()
+}
+
+/// The labels by which the Alertmanager example groups alerts, and by which each of its inhibition rules matches.
+pub fn alertmanager_label_lists() -> Vec<BTreeSet<String>> {
+    let text = text("alertmanager.yml");
+    let lists = text.lines().map(str::trim).filter_map(|line| {
+        let list = line.strip_prefix("equal: [").or_else(|| line.strip_prefix("group_by: ["))?;
+        Some(list.trim_end_matches(']').split(", ").map(ToOwned::to_owned).collect())
+    });
+    lists.collect()
 }
 
 /// The alerts that the cases of inhibition name.

@@ -2,6 +2,9 @@
 //! runbook, tests of both outcomes. promtool tests the rules (`.ci/alerts`).
 
 pub mod files;
+pub mod texts;
+#[cfg(target_os = "linux")] // promtool is Debian's
+mod twins;
 pub mod vocabulary;
 
 use std::collections::BTreeSet;
@@ -42,6 +45,12 @@ const ADDED: &[(&str, &str)] = &[
     ("DefenderCrlFetchFailing", "the early sign of blocked revocation, while kept lists still hold"),
     ("DefenderEndpointsFailing", "endpoints of the components that have no alert of their own for it"),
     ("DefenderExporterAbsent", "an exporter that nobody scrapes, or something else in its place"),
+    ("DefenderWebConfigFault", "the exporter's own certificate and users, which no other metric sees"),
+    (
+        "DefenderProbeTargetsDown",
+        "of the mode with one target a scrape: the exporter is down or refuses targets",
+    ),
+    ("DefenderProbeTargetFailing", "of that mode: an endpoint is bad"),
     ("DefenderResultsMissing", "a component whose series are missing or old"),
 ];
 
@@ -124,6 +133,7 @@ fn each_alert_says_what_how_bad_and_where_to_read_on() {
         assert_eq!(rule.annotations.len(), 3, "{name}");
         assert!(!text("summary").is_empty());
         assert!(text("description").contains("What to change: "), "{name} doesn't say what to change");
+        assert!(text("description").contains("\nWhy: "), "{name} doesn't say why");
         assert_eq!(*text("runbook_url"), format!("alerts/RUNBOOK.md#{}", name.to_ascii_lowercase()));
         assert!(sections.contains_key(name), "the runbook has no section {name}");
     }
@@ -215,5 +225,48 @@ fn inhibition_and_its_cases_name_alerts() {
     let known: BTreeSet<&str> = alerts.alerts().map(|rule| rule.alert.as_str()).collect();
     for name in alertmanager_names().into_iter().chain(inhibition_names()) {
         assert!(known.contains(name.as_str()), "{name} is no alert");
+    }
+}
+
+/// Labels that tell apart exporters with the same job and instance.
+const PLACE: &[&str] = &["cluster", "namespace", "site", "segment"];
+
+/// Alerts about targets that have never answered.
+const BY_JOB: &[&str] = &["DefenderExporterDown", "DefenderProbeTargetsDown"];
+
+/// Without its own labels, a text lists other exporters' failures, and costs more with each exporter.
+#[test]
+fn texts_query_only_the_exporter_of_the_alert() {
+    for rule in Alerts::load().alerts() {
+        for query in rule.annotations.values().flat_map(|text| files::template_queries(text)) {
+            for selector in read(&query).selectors {
+                let own = selector.matchers.iter().any(|matcher| matcher.value == "%s");
+                assert!(own || selector.metric.starts_with("all:"), "{}: {query}", rule.alert);
+            }
+        }
+    }
+}
+
+/// Users add labels such as `cluster`: a join by job and instance mixes the exporters that they tell apart.
+#[test]
+fn no_rule_matches_or_aggregates_by_job_or_instance() {
+    let alerts = Alerts::load();
+    for (place, query) in alerts.queries().iter().filter(|(place, _)| place != "tests") {
+        // A target that has never answered is known by its job alone.
+        let named = |label: &str| match label {
+            "job" | "instance" => !BY_JOB.contains(&place.as_str()),
+            _ => PLACE.contains(&label),
+        };
+        let own = read(query).labels.into_iter().find(|label| named(label));
+        assert_eq!(own, None, "{place}: {query}");
+    }
+}
+
+#[test]
+fn inhibition_and_grouping_tell_places_apart() {
+    let lists = files::alertmanager_label_lists();
+    assert_eq!(lists.len(), 1 + 8, "{lists:?}");
+    for labels in lists {
+        assert!(["job", "instance"].iter().chain(PLACE).all(|label| labels.contains(*label)), "{labels:?}");
     }
 }

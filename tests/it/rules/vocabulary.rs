@@ -83,6 +83,14 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
 /// The reasons of one metric: those of a probe, why revocation is unknown, or why the host could not be read.
 fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
     match (metric, label) {
+        ("defender_faults", "reason") => {
+            let concerns = ConcernKind::ALL.iter().map(|word| word.as_str());
+            Some(concerns.chain(FailureReason::ALL.iter().map(|word| word.as_str())).collect())
+        }
+        // A fault without a failure has no phase.
+        ("defender_faults", "phase") => {
+            Some(Phase::ALL.iter().map(|word| word.as_str()).chain([""]).collect())
+        }
         ("defender_tls_revocation_unknown_reason", "reason") => {
             Some(Cause::ALL.iter().map(|word| word.as_str()).collect())
         }
@@ -121,7 +129,7 @@ pub fn complaints(query: &Query, recorded: &BTreeSet<String>) -> Vec<String> {
 }
 
 /// Labels that users set on their targets; the tests see to it that they live through the rules.
-const OWN: &[&str] = &["site"];
+const OWN: &[&str] = &["cluster", "site"];
 
 /// The values in a matcher that its label can't have. `%q` is a placeholder of a template.
 fn bad_values(metric: &str, matcher: &Matcher) -> Vec<String> {

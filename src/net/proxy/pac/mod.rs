@@ -25,6 +25,7 @@ pub use directives::{PacAnswer, ProxyDirective, Socks};
 pub use dns::UnresolvedNames;
 pub use error::{PacError, PacReason, TimeSpent};
 pub use machine::Machine;
+pub use run::RunLimiter;
 pub use wpad::wpad_candidates;
 
 use crate::catalog::{ProbeUrl, Scheme};
@@ -35,7 +36,7 @@ use crate::text::without_brackets;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacLimits {
     /// The maximum time to run the script. Waiting doesn't count: neither for DNS nor for other scripts, since few
-    /// run at once per process.
+    /// run at once.
     pub time: Duration,
     /// The maximum memory in bytes, including the engine's own (about 300 KiB).
     pub memory: usize,
@@ -63,6 +64,7 @@ const PARSE_WAIT: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Script {
     text: Arc<str>,
+    limiter: Arc<RunLimiter>,
 }
 
 impl Script {
@@ -75,12 +77,26 @@ impl Script {
     /// # Errors
     /// If the script is too large or malformed, lacks the function, or exceeds a limit.
     pub async fn parse(text: &str, limits: PacLimits) -> Result<Self, PacError> {
+        Self::parse_limited(text, limits, &Arc::default()).await
+    }
+
+    /// Like [`Self::parse`], with the limiter that all scripts of this source share.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`].
+    pub async fn parse_limited(
+        text: &str,
+        limits: PacLimits,
+        limiter: &Arc<RunLimiter>,
+    ) -> Result<Self, PacError> {
         if text.len() > Self::MAX_LEN {
             return Err(PacError::TooLarge(text.len()));
         }
-        let script = Self { text: text.strip_prefix('\u{feff}').unwrap_or(text).into() };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).into();
+        let script = Self { text, limiter: Arc::clone(limiter) };
         let deadline = Instant::now() + limits.time + PARSE_WAIT;
-        match run::run(script.job(None, Machine::empty(), limits), None, deadline).await.0 {
+        let job = script.job(None, Machine::empty(), limits);
+        match run::run(job, None, deadline, limiter).await.0 {
             Ok(_) | Err(PacError::Threw { .. }) => Ok(script),
             Err(error) => Err(error),
         }
@@ -104,7 +120,7 @@ impl Script {
     ) -> Evaluation {
         let arguments = (script_url(url), without_brackets(url.host()).to_owned());
         let job = self.job(Some(arguments), machine, limits);
-        let (returned, unresolved) = run::run(job, Some(names), deadline).await;
+        let (returned, unresolved) = run::run(job, Some(names), deadline, &self.limiter).await;
         Evaluation { answer: returned.and_then(|text| PacAnswer::parse(&text)), unresolved }
     }
 

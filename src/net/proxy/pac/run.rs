@@ -2,12 +2,12 @@
 //! the runs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::dns::{DnsBudget, KnownNames, PacDns, UnresolvedNames};
 use super::engine::{Job, RunEnd};
@@ -15,13 +15,20 @@ use super::error::TimeSpent;
 use super::{PacError, engine};
 use crate::net::resolver::Resolver;
 
-/// Limits concurrent runs in this process, and so their memory and threads. The others queue. No run waits for
-/// anything, so that each has its permit for the script's time limit at most.
-static RUNS: Semaphore = Semaphore::const_new(4);
+/// The maximum number of concurrent runs in this process, for their memory and threads. The others queue. No run
+/// waits for anything, so that each has its permit for the script's time limit at most.
+const MAX_RUNS: usize = 4;
+/// The maximum number of concurrent runs of one source, so that slow scripts of one source leave room for others.
+const MAX_RUNS_OF_SOURCE: usize = 2;
 
-/// Limits stuck runs; above it, no script is run. A script inside an engine built-in can't be stopped, only
-/// abandoned: it uses a CPU and its memory until the built-in returns.
-static STUCK: Semaphore = Semaphore::const_new(2);
+/// The maximum number of stuck runs in this process. Above it, no script is run. A script inside an engine
+/// built-in can't be stopped, only abandoned: it uses a CPU and its memory until the built-in returns.
+const MAX_STUCK: usize = 8;
+/// The maximum number of stuck runs of one source. Above it, no script of that source is run.
+const MAX_STUCK_OF_SOURCE: usize = 2;
+
+/// The runs in this process.
+static PROCESS: LazyLock<RunLimiter> = LazyLock::new(|| RunLimiter::with(MAX_RUNS, MAX_STUCK));
 
 /// The thread's stack: the script's limit plus the engine's needs.
 const STACK: usize = engine::STACK + (1 << 20);
@@ -29,8 +36,47 @@ const STACK: usize = engine::STACK + (1 << 20);
 /// The time to tear down a stopped script before it counts as stuck.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// Limits the runs of the scripts of one source, so that they leave those of other sources alone.
+#[derive(Debug)]
+pub struct RunLimiter {
+    running: Arc<Semaphore>,
+    stuck: Arc<Semaphore>,
+}
+
+impl RunLimiter {
+    fn with(running: usize, stuck: usize) -> Self {
+        Self { running: Arc::new(Semaphore::new(running)), stuck: Arc::new(Semaphore::new(stuck)) }
+    }
+
+    /// Waits for a permit to run, until `deadline`.
+    async fn wait(&self, deadline: Instant) -> Result<Option<OwnedSemaphorePermit>, PacError> {
+        match timeout_at(deadline, Arc::clone(&self.running).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Some(permit)),
+            Ok(Err(_)) => Err(PacError::internal("the permits are closed")), // they never are
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Waits until fewer runs are stuck than may be. False if that isn't so by `deadline`.
+    async fn has_unstuck(&self, deadline: Instant) -> bool {
+        timeout_at(deadline, self.stuck.acquire()).await.is_ok()
+    }
+
+    /// Counts a run as stuck until the permit is dropped. Above the limit, nothing is left to count.
+    fn count_stuck(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.stuck).try_acquire_owned().ok()
+    }
+}
+
+impl Default for RunLimiter {
+    fn default() -> Self {
+        Self::with(MAX_RUNS_OF_SOURCE, MAX_STUCK_OF_SOURCE)
+    }
+}
+
 /// The runs of one evaluation.
 struct Runs {
+    limiter: Arc<RunLimiter>,
     job: Arc<Job>,
     known: KnownNames,
     resolves: bool,
@@ -44,12 +90,19 @@ pub(super) async fn run(
     job: Job,
     names: Option<&Resolver>,
     deadline: Instant,
+    limiter: &Arc<RunLimiter>,
 ) -> (Result<String, PacError>, UnresolvedNames) {
     let deadline = deadline.checked_sub(GRACE).unwrap_or(deadline);
     let mut dns = DnsBudget::new(deadline.saturating_duration_since(Instant::now()));
     let spent = TimeSpent { limit: job.limits.time, ..TimeSpent::default() };
-    let mut runs =
-        Runs { job: Arc::new(job), known: KnownNames::default(), resolves: names.is_some(), deadline, spent };
+    let mut runs = Runs {
+        limiter: Arc::clone(limiter),
+        job: Arc::new(job),
+        known: KnownNames::default(),
+        resolves: names.is_some(),
+        deadline,
+        spent,
+    };
     let result = loop {
         match runs.run_once().await {
             Ok(RunEnd::Missing(name)) => {
@@ -74,11 +127,16 @@ impl Runs {
     /// waits for that pool.
     async fn run_once(&mut self) -> Result<RunEnd, PacError> {
         let queued = Instant::now();
-        let permit = timeout_at(self.deadline, RUNS.acquire()).await;
+        // The source first, so that its queue takes no permits of the process.
+        let permits = match self.limiter.wait(self.deadline).await? {
+            Some(of_source) => PROCESS.wait(self.deadline).await?.map(|of_process| (of_source, of_process)),
+            None => None,
+        };
         self.spent.queued += queued.elapsed();
-        let Ok(permit) = permit else { return Ok(RunEnd::TimedOut) };
-        let Ok(_permit) = permit else { return Err(PacError::Busy) };
-        if timeout(GRACE, STUCK.acquire()).await.is_err() {
+        let Some(_permits) = permits else { return Ok(RunEnd::TimedOut) };
+        // Scripts of another source may end later, this source's would have ended by now.
+        let unstuck = self.limiter.has_unstuck(Instant::now() + GRACE).await;
+        if !unstuck || !PROCESS.has_unstuck(self.deadline).await {
             return Err(PacError::Busy);
         }
         let start = Instant::now();
@@ -96,9 +154,9 @@ impl Runs {
     }
 
     fn start(&self, stop: Instant) -> Result<(WaitGuard, oneshot::Receiver<RunEnd>), PacError> {
-        let guard = WaitGuard(Arc::default());
+        let guard = WaitGuard { limiter: Arc::clone(&self.limiter), watched: Arc::default() };
         let (job, known, resolves) = (Arc::clone(&self.job), Arc::clone(&self.known), self.resolves);
-        let watched = Arc::clone(&guard.0);
+        let watched = Arc::clone(&guard.watched);
         let (done, ended) = oneshot::channel();
         let evaluate = move || {
             let flag = Arc::clone(&watched);
@@ -114,20 +172,24 @@ impl Runs {
 
 /// Held while a caller waits for a thread. If it is dropped while the thread still runs, the run counts as stuck
 /// until the thread ends. The thread holds the other references.
-struct WaitGuard(Arc<Watched>);
+struct WaitGuard {
+    limiter: Arc<RunLimiter>,
+    watched: Arc<Watched>,
+}
 
 #[derive(Default)]
 struct Watched {
     abandoned: AtomicBool,
-    stuck: OnceLock<SemaphorePermit<'static>>,
+    /// Of the source and of the process.
+    stuck: OnceLock<[Option<OwnedSemaphorePermit>; 2]>,
 }
 
 impl Drop for WaitGuard {
     fn drop(&mut self) {
-        self.0.abandoned.store(true, Ordering::Relaxed);
-        let runs = Arc::strong_count(&self.0) > 1;
-        if runs && let Ok(stuck) = STUCK.try_acquire() {
-            let _first = self.0.stuck.set(stuck);
+        self.watched.abandoned.store(true, Ordering::Relaxed);
+        let runs = Arc::strong_count(&self.watched) > 1;
+        if runs {
+            let _first = self.watched.stuck.set([self.limiter.count_stuck(), PROCESS.count_stuck()]);
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn section(host: Option<&HostView>) -> Markup {
                     p { (badge(host.state)) " checked " (time(&host.at)) }
                     @if let Some(of) = &host.failure { (failure(of)) }
                     (fields(&host.fields))
+                    @for hint in &host.hints { p { (foreign(hint)) } }
                     @if !host.problems.is_empty() {
                         p { "What could not be read:" }
                         ul { @for problem in &host.problems { li { (foreign(problem)) } } }

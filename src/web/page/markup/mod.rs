@@ -37,10 +37,10 @@ pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {
                 (header(page))
                 main id="main" {
                     (banner(page))
+                    (verdicts::causes(&page.causes))
                     (verdicts::maps(&page.maps))
                     (updates::section(&page.updates))
                     (verdicts::components(&page.components))
-                    (verdicts::causes(&page.causes))
                     section id="endpoints" aria-labelledby="endpoints-title" tabindex="-1" {
                         h2 id="endpoints-title" { "Endpoints" }
                         (filter::form(page))
@@ -78,6 +78,9 @@ fn banner(page: &Page) -> Markup {
                 h1 id="headline" { (page.headline) }
                 // Screen readers announce it when it changes, and only then.
                 p id="summary" role="status" aria-live="polite" { (page.summary) }
+                @if let Some(clock) = &page.clock {
+                    p id="clock" role="alert" { (clock) }
+                }
             }
         }
     }

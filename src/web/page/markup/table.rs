@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::super::state::State;
-use super::super::view::{Group, Row, StatusView, Table, TlsView, WIDTH, Waterfall, endpoints};
+use super::super::view::{Group, Row, StatusView, Table, TlsView, WIDTH, Waterfall, results};
 use super::components::{badge, code, foreign, hidden, short_time, worded_badge};
 use super::details;
 use crate::observation::Phase;
@@ -35,7 +35,7 @@ pub(super) fn table(table: &Table) -> Markup {
 
 fn shown(table: &Table) -> Markup {
     html! {
-        (table.matching) " of " (endpoints(table.total)) ", by component"
+        (table.matching) " of " (results(table.total, table.routes)) ", by component"
         @if table.left_out > 0 { "; the first " (table.matching - table.left_out) " are shown" }
     }
 }
@@ -62,8 +62,34 @@ fn group(group: &Group) -> Markup {
                     (group.name) " " span class="purpose" { (group.purpose) }
                 }
             }
-            @for of in &group.rows { (row(of)) (more(of)) }
         }
+        @for alike in group.blocks() { (block(alike)) }
+    }
+}
+
+/// A row, and those that fail alike, which a click on the row below it shows.
+fn block(rows: &[Row]) -> Markup {
+    html! {
+        @if let Some((first, others)) = rows.split_first() {
+            tbody id={ "b-" (first.id) } role="rowgroup" { (row(first)) (more(first)) }
+            @if !others.is_empty() {
+                tbody id={ "a-" (first.id) } class="alike" role="rowgroup" {
+                    tr class="fold" role="row" {
+                        td role="cell" colspan=(COLUMNS.len()) {
+                            details id={ "f-" (first.id) } { summary { (fold(first, others.len())) } }
+                        }
+                    }
+                    @for of in others { (row(of)) (more(of)) }
+                }
+            }
+        }
+    }
+}
+
+fn fold(first: &Row, others: usize) -> Markup {
+    html! {
+        (others) " more" @if let Some(route) = &first.route { " via " span class="route" { (route) } } ": "
+        @if let Some(why) = &first.why { (why.title) }
     }
 }
 
@@ -72,7 +98,7 @@ fn row(row: &Row) -> Markup {
         tr id={ "r-" (row.id) } class="row" role="row" {
             td role="cell" class="state" { (badge(row.state)) }
             th role="rowheader" scope="row" class="endpoint" { (url(&row.url))
-                @if let Some(route) = &row.route { span class="by" { "by " span class="route" { (route) } } }
+                @if let Some(route) = &row.route { span class="by" { "via " span class="route" { (route) } } }
             }
             td role="cell" class="why" { (why(row)) }
             td role="cell" class="phases" data-label="Phases" { @if let Some(drawn) = &row.phases { (waterfall(drawn)) } }

@@ -24,8 +24,10 @@ pub(super) fn section(updates: &UpdatesView) -> Markup {
 fn stale(of: &StaleView) -> Markup {
     let whose = if of.installed_here {
         "This machine's signatures"
-    } else {
+    } else if of.is_known {
         "A client that updated at the last chance"
+    } else {
+        "No source has been reached since the exporter's start. A client that updated then"
     };
     html! {
         li class={ "card " (of.state) } {
@@ -73,7 +75,7 @@ fn feed(of: &FeedView) -> Markup {
         li class={ "card " (of.state) } {
             h3 {
                 (shape(of.state)) "Version feed"
-                @if let Some(route) = &of.route { " by " span class="route" { (route) } }
+                @if let Some(route) = &of.route { " via " span class="route" { (route) } }
             }
             p class="count" { strong class=(of.state) { (of.state) } " · " (of.words.join("; ")) }
             @if !of.detail.is_empty() { p class="count" { (foreign(&of.detail)) } }

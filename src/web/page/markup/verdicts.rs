@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::view::{CauseView, Causes, ClientView, ComponentView, MapsView, endpoints, name};
+use super::super::view::{CauseView, Causes, ClientView, ComponentView, MapsView, endpoints};
 use super::components::{badge, code, foreign, hidden, shape, worded_badge};
 use crate::verdict::SslOptions;
 
@@ -29,7 +29,7 @@ fn route(maps: &MapsView) -> Markup {
             div {
                 h3 {
                     (worded_badge(maps.state, word))
-                    @if let Some(route) = &maps.route { " by " span class="route" { (route) } }
+                    @if let Some(route) = &maps.route { " via " span class="route" { (route) } }
                 }
                 p class="story" { (foreign(&maps.story)) }
             }
@@ -72,7 +72,7 @@ fn component(of: &ComponentView) -> Markup {
         li class={ "card " (of.state) } {
             h3 { (shape(of.state)) a href={ "?component=" (of.component) "#endpoints" } { (of.name) } }
             p class="count" {
-                strong class=(of.state) { (of.state) } " · " (well) " of " (total) " good"
+                strong class=(of.state) { (of.state) } " · " (well) " of " (total) @if of.routes.is_empty() { " endpoints good" } @else { " results good" }
             }
             @if !of.routes.is_empty() {
                 ul class="routes" {
@@ -106,7 +106,10 @@ fn cause(cause: &CauseView) -> Markup {
                 }
                 p class="where" {
                     a href={ "?q=" (query) "#endpoints" } { (endpoints(cause.endpoints)) }
-                    " of " (cause.components.iter().map(|of| name(*of)).collect::<Vec<_>>().join(", "))
+                    @for (n, route) in cause.routes.iter().enumerate() {
+                        @if n == 0 { " via " } @else { ", " } span class="route" { (route) }
+                    }
+                    " of " (cause.components.iter().map(|of| of.title()).collect::<Vec<_>>().join(", "))
                 }
             }
             div { @for remedy in &cause.remedies { p { (remedy) } } }

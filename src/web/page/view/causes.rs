@@ -1,17 +1,14 @@
-//! Groups problems by cause: forty endpoints behind one dead name server need one fix.
-
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+//! The causes of what is wrong, for the page.
 
 use super::State;
 use crate::catalog::Component;
-use crate::report::Why;
+use crate::report::{self, Affected, Cause};
 use crate::state::Snapshot;
 
 /// The maximum number of displayed causes.
 const SHOWN: usize = 6;
 
-/// The causes, the most severe and then the most frequent first.
+/// The causes, the most severe first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Causes {
     /// The displayed causes.
@@ -23,34 +20,26 @@ pub(crate) struct Causes {
 /// A cause and the endpoints that it affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CauseView {
-    /// The state of the endpoints.
+    /// The worst state of the endpoints.
     pub(crate) state: State,
     /// The cause in one line.
     pub(crate) title: String,
-    /// `phase.reason`. `None` for an unusual status.
+    /// `phase.reason`. `None` for an unusual status, and if there are several.
     pub(crate) code: Option<String>,
     /// The number of affected endpoints.
     pub(crate) endpoints: usize,
+    /// The routes on which they are affected; empty with a single route.
+    pub(crate) routes: Vec<String>,
     /// The components of the affected endpoints.
-    pub(crate) components: BTreeSet<Component>,
+    pub(crate) components: Vec<Component>,
     /// The first remedies for each affected component, without duplicates.
-    pub(crate) remedies: BTreeSet<String>,
+    pub(crate) remedies: Vec<String>,
 }
 
 impl Causes {
     pub(super) fn new(snapshot: &Snapshot) -> Self {
-        let mut causes: BTreeMap<(State, Option<String>, String), CauseView> = BTreeMap::new();
-        for (_, target, state) in snapshot.iter() {
-            let Some(why) = state.concern().map(Why::from) else { continue };
-            let shown = State::from(state.verdict());
-            let entry = causes.entry((shown, why.code(), why.title.clone()));
-            let cause = entry.or_insert_with(|| CauseView::new(shown, &why));
-            cause.endpoints += 1;
-            cause.components.insert(target.endpoint.component);
-            cause.remedies.extend(why.first_remedies(target.endpoint.component));
-        }
-        let mut shown: Vec<_> = causes.into_values().collect();
-        shown.sort_by_key(|cause| (cause.state, Reverse(cause.endpoints)));
+        let mut shown: Vec<_> =
+            report::causes(snapshot).into_iter().map(|cause| CauseView::new(snapshot, cause)).collect();
         let more = shown.len().saturating_sub(SHOWN);
         shown.truncate(SHOWN);
         Self { shown, more }
@@ -58,14 +47,16 @@ impl Causes {
 }
 
 impl CauseView {
-    fn new(state: State, why: &Why) -> Self {
+    fn new(snapshot: &Snapshot, cause: Cause) -> Self {
+        let Affected { endpoints, components, routes } = cause.affected(&snapshot.plan);
         Self {
-            state,
-            title: why.title.clone(),
-            code: why.code(),
-            endpoints: 0,
-            components: BTreeSet::new(),
-            remedies: BTreeSet::new(),
+            state: State::from(cause.verdict),
+            code: (cause.codes.len() == 1).then(|| cause.codes.concat()),
+            title: cause.title,
+            endpoints,
+            routes: routes.into_iter().map(str::to_owned).collect(),
+            components,
+            remedies: cause.remedies,
         }
     }
 

@@ -146,6 +146,7 @@ fn described(observation: &Observation) -> Vec<Field> {
     let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
     let mut all = fields([
         ("Addresses from DNS", facts.addresses.iter().map(ToString::to_string).collect()),
+        ("DNS alias of (CNAME)", facts.aliases.clone()),
         ("Each address", each_address(observation)),
         ("Connected to", one(facts.peer.map(|peer| peer.to_string()))),
         ("Proxy", one(facts.proxy.clone())),
@@ -165,7 +166,12 @@ fn hop(hop: &HopFacts) -> String {
         Some(format!(", {unexpected}root {}", tls.root.as_ref()?))
     });
     let root = root.unwrap_or_default();
-    format!("{}: {status}{root}, {}", hop.url, took(hop.timings.total()))
+    let aliases = if hop.aliases.is_empty() {
+        String::new()
+    } else {
+        format!(", alias of {}", hop.aliases.join(" → "))
+    };
+    format!("{}: {status}{root}{aliases}, {}", hop.url, took(hop.timings.total()))
 }
 
 /// The result for each address. Empty if only one was probed.

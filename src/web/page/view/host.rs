@@ -2,10 +2,11 @@
 
 use super::details::fields;
 use super::{FailureView, Field, Source, State, When};
-use crate::host::events::{EventKind, EventTally};
+use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mpcmdrun::Validation;
 use crate::host::{HostFacts, InstalledSignatures, WindowsFacts};
+use crate::report::hints;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostView {
@@ -18,6 +19,8 @@ pub(crate) struct HostView {
     pub(crate) failure: Option<FailureView>,
     /// The facts that Defender reported.
     pub(crate) fields: Vec<Field>,
+    /// Groups of the catalog that Defender uses and that aren't probed.
+    pub(crate) hints: Vec<String>,
     /// The sources that couldn't be read, and why.
     pub(crate) problems: Vec<String>,
 }
@@ -37,6 +40,7 @@ impl HostView {
             at: source.when(facts.at),
             failure: validation.and_then(failure),
             fields,
+            hints: hints(source.snapshot),
             problems: facts.problems.iter().map(problem).collect(),
         })
     }
@@ -100,6 +104,7 @@ fn windows(source: Source<'_>, of: &WindowsFacts) -> Vec<Field> {
         ("Proxy policy of Defender", vec![proxy(registry.proxy_policy.is_set())]),
         ("Own MAPS URLs", registry.maps_urls.iter().map(|own| own.url.to_string()).collect()),
         ("Last fallback to the alternate download location", time(registry.last_fallback)),
+        ("Failed updates", of.events.iter().flat_map(|log| failures(source, log)).collect()),
         ("Events", events.filter_map(|(kind, tally)| event(source, *kind, *tally)).collect()),
     ])
 }
@@ -111,6 +116,29 @@ fn event(source: Source<'_>, kind: EventKind, tally: EventTally) -> Option<Strin
         words(&source.when(tally.last?)),
         tally.total
     ))
+}
+
+fn failures(source: Source<'_>, log: &EventLog) -> Vec<String> {
+    log.failures.values().map(|failed| failure_line(source, log, failed)).collect()
+}
+
+/// What failed, from where, why, and what to change.
+fn failure_line(source: Source<'_>, log: &EventLog, failed: &UpdateFailure) -> String {
+    let UpdateFailure { kind, origin, stage, path, hresult, .. } = failed;
+    let mut line = format!("{kind} {}", kind.meaning());
+    for (word, part) in [
+        (", source ", origin.map(|origin| origin.to_string())),
+        (" at ", path.clone()),
+        (", step ", stage.map(|stage| stage.to_string())),
+        (": ", hresult.map(|code| format!("0x{code:08X}"))),
+        (" ", failed.title().map(str::to_owned)),
+        (". ", Some(failed.action().to_owned()).filter(|action| !action.is_empty())),
+        (" — ", Some(words(&source.when(failed.at)))),
+        ("; succeeded ", log.succeeded_after(failed).map(|at| words(&source.when(at)))),
+    ] {
+        line.extend(part.map(|part| word.to_owned() + &part));
+    }
+    line
 }
 
 fn mdatp(of: &MdatpFacts) -> Vec<Field> {

@@ -17,8 +17,7 @@ use std::time::SystemTime;
 
 use super::Filter;
 use super::state::State;
-use crate::catalog::Component;
-use crate::report::{Counts, exit_code};
+use crate::report::{Counts, Outcome, outcome, suspected_clock};
 use crate::state::Snapshot;
 
 pub(crate) use causes::{CauseView, Causes};
@@ -45,6 +44,8 @@ pub(crate) struct Page {
     pub(crate) summary: String,
     /// The number of endpoints per state.
     pub(crate) counts: Counts,
+    /// What suggests that this machine's clock is wrong.
+    pub(crate) clock: Option<String>,
     /// MAPS, per route.
     pub(crate) maps: Vec<MapsView>,
     /// Security intelligence updates.
@@ -94,18 +95,18 @@ impl Page {
     pub(crate) fn new(snapshot: &Snapshot, now: SystemTime, filter: Filter) -> Self {
         let source = Source { snapshot, now, filter: &filter };
         let counts = Counts::from_snapshot(snapshot);
-        let components = ComponentView::all(source);
-        let (state, headline) = headline(snapshot, counts, &components);
+        let (state, headline) = headline(snapshot);
         let names = snapshot.plan.routes.iter().filter_map(|route| source.route(&route.name));
         Self {
             state,
             headline,
-            summary: summary(counts),
+            summary: summary(counts, snapshot.plan.routes.len()),
             counts,
+            clock: suspected_clock(snapshot),
             maps: MapsView::all(source),
             updates: UpdatesView::new(source),
             host: HostView::new(source),
-            components,
+            components: ComponentView::all(source),
             causes: Causes::new(snapshot),
             table: Table::new(source),
             crls: CrlView::all(source),
@@ -118,23 +119,24 @@ impl Page {
 }
 
 /// The state and headline of the most severe problem.
-fn headline(snapshot: &Snapshot, counts: Counts, components: &[ComponentView]) -> (State, String) {
-    let bad: Vec<_> = components.iter().filter(|c| c.state == State::Bad).map(|c| c.name).collect();
-    if exit_code(snapshot) == 2 {
-        (State::Bad, "MAPS is lost".to_owned())
-    } else if !bad.is_empty() {
-        (State::Bad, format!("Not working: {}", bad.join(", ")))
-    } else if counts.good == counts.total() {
-        (State::Good, "Everything works".to_owned())
-    } else if counts.bad + counts.degraded > 0 {
-        let by = if snapshot.plan.routes.len() > 1 { " via some route" } else { "" };
-        (State::Degraded, format!("Every service works{by}, but not every endpoint"))
-    } else {
-        (State::Unknown, "First probes running".to_owned())
+fn headline(snapshot: &Snapshot) -> (State, String) {
+    match outcome(snapshot) {
+        Outcome::MapsLost => (State::Bad, "MAPS is lost".to_owned()),
+        Outcome::MapsLostVia(routes) => (State::Bad, format!("MAPS is lost via {}", routes.join(", "))),
+        Outcome::Lost(components) => {
+            let names: Vec<_> = components.iter().map(|component| component.title()).collect();
+            (State::Bad, format!("Not working: {}", names.join(", ")))
+        }
+        Outcome::Works => (State::Good, "Everything works".to_owned()),
+        Outcome::Impaired => {
+            let by = if snapshot.plan.routes.len() > 1 { " via some route" } else { "" };
+            (State::Degraded, format!("Every service works{by}, but not every endpoint"))
+        }
+        Outcome::Unknown => (State::Unknown, "First probes running".to_owned()),
     }
 }
 
-fn summary(counts: Counts) -> String {
+fn summary(counts: Counts, routes: usize) -> String {
     let states = [
         (counts.bad, State::Bad),
         (counts.degraded, State::Degraded),
@@ -143,26 +145,18 @@ fn summary(counts: Counts) -> String {
     ];
     let words =
         states.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}"));
-    format!("Of {}: {}.", endpoints(counts.total()), words.collect::<Vec<_>>().join(", "))
+    format!("Of {}: {}.", results(counts.total(), routes), words.collect::<Vec<_>>().join(", "))
+}
+
+/// What is counted: endpoints, each once for each route. "56 endpoints", "112 results (endpoints via 2 routes)".
+pub(crate) fn results(count: usize, routes: usize) -> String {
+    match routes {
+        0 | 1 => endpoints(count),
+        _ => format!("{count} results (endpoints via {routes} routes)"),
+    }
 }
 
 /// "1 endpoint", "2 endpoints".
 pub(crate) fn endpoints(count: usize) -> String {
     format!("{count} endpoint{}", if count == 1 { "" } else { "s" })
-}
-
-/// The name of a component on the page.
-pub(crate) const fn name(component: Component) -> &'static str {
-    match component {
-        Component::Maps => "Cloud protection (MAPS)",
-        Component::Update => "Microsoft Update",
-        Component::Adl => "Alternate download location",
-        Component::Submission => "Sample submission",
-        Component::Crl => "Revocation lists",
-        Component::Diagnostics => "Diagnostic data",
-        Component::Streamlined => "Streamlined domains",
-        Component::Mde => "Defender for Endpoint commands",
-        Component::Usgov => "US government clouds",
-        Component::PkiExtended => "Further certificate hosts",
-    }
 }

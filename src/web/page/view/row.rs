@@ -43,6 +43,14 @@ pub(crate) struct Row {
     pub(crate) details: Details,
 }
 
+impl Row {
+    /// The order of rows: the worst first, then those that fail for the same reason on the same route.
+    pub(super) fn by_failure(&self) -> (State, Option<[Option<&str>; 3]>) {
+        let why = self.why.as_ref();
+        (self.state, why.map(|why| [Some(why.title.as_str()), self.route.as_deref(), why.code.as_deref()]))
+    }
+}
+
 /// Why the endpoint isn't good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WhyView {

@@ -3,7 +3,7 @@
 use super::super::filter::Searched;
 use super::row::{Row, RowContext};
 use super::when::took;
-use super::{Source, State, name, waterfall};
+use super::{Source, State, waterfall};
 use crate::catalog::Component;
 use crate::observation::Phase;
 use crate::plan::Target;
@@ -21,15 +21,20 @@ pub(crate) struct Table {
     pub(crate) matching: usize,
     /// The number of matching endpoints beyond `MAX_ROWS`.
     pub(crate) left_out: usize,
-    /// The number of all endpoints.
+    /// The number of all rows.
     pub(crate) total: usize,
+    /// The number of routes.
+    pub(crate) routes: usize,
     /// The duration that the full width of the bars represents.
     pub(crate) scale: String,
     /// The phases that have bars, for the legend.
     pub(crate) phases: Vec<Phase>,
 }
 
-/// The endpoints of a component.
+/// From how many rows on those that fail alike are folded: the first stays, the others open with a click.
+const FOLDED: usize = 3;
+
+/// The endpoints of a component, the worst first.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
     pub(crate) component: Component,
@@ -37,6 +42,25 @@ pub(crate) struct Group {
     /// What the component is used for.
     pub(crate) purpose: String,
     pub(crate) rows: Vec<Row>,
+    /// Whether rows that fail alike are folded. Whoever searches wants to see them.
+    is_folded: bool,
+}
+
+impl Group {
+    /// Consecutive rows, in blocks: those that fail alike and are folded, or a single row.
+    pub(crate) fn blocks(&self) -> Vec<&[Row]> {
+        let mut blocks = Vec::new();
+        for alike in
+            self.rows.chunk_by(|one, other| one.why.is_some() && one.by_failure() == other.by_failure())
+        {
+            if self.is_folded && alike.len() >= FOLDED {
+                blocks.push(alike);
+            } else {
+                blocks.extend(alike.chunks(1));
+            }
+        }
+        blocks
+    }
 }
 
 impl Table {
@@ -56,6 +80,7 @@ impl Table {
             matching: matching.len(),
             left_out: matching.len().saturating_sub(MAX_ROWS),
             total: source.snapshot.targets.len(),
+            routes: source.snapshot.plan.routes.len(),
             scale: took(scale),
             phases: phases(&groups),
             groups,
@@ -63,7 +88,7 @@ impl Table {
     }
 }
 
-/// Groups the rows by component. The plan lists the endpoints of a component consecutively.
+/// Groups the rows by component, which the plan lists consecutively, and sorts them: the worst first, then by the failure.
 fn groups(source: Source<'_>, rows: Vec<Row>) -> Vec<Group> {
     let specs = source.snapshot.plan.components.iter().map(|known| &known.spec);
     let purpose = |of| specs.clone().find(|spec| spec.component == of).map_or("", |spec| &spec.purpose);
@@ -74,11 +99,15 @@ fn groups(source: Source<'_>, rows: Vec<Row>) -> Vec<Group> {
             Some(group) if group.component == component => group.rows.push(row),
             _ => groups.push(Group {
                 component,
-                name: name(component),
+                name: component.title(),
                 purpose: purpose(component).to_owned(),
                 rows: vec![row],
+                is_folded: source.filter.text.is_empty(),
             }),
         }
+    }
+    for group in &mut groups {
+        group.rows.sort_by(|one, other| one.by_failure().cmp(&other.by_failure()));
     }
     groups
 }
@@ -104,7 +133,7 @@ fn words(target: &Target, state: &TargetState, verdict: State) -> String {
     let mut words = vec![
         endpoint.url.to_string(),
         endpoint.pattern.clone(),
-        name(endpoint.component).to_owned(),
+        endpoint.component.title().to_owned(),
         endpoint.component.to_string(),
         target.route.name.clone(),
         verdict.to_string(),

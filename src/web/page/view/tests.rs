@@ -1,8 +1,10 @@
 //! Tests the page's content, as data, for sample snapshots.
 
 use super::*;
+use crate::catalog::Component;
 use crate::observation::{FailureReason as R, Phase as S};
 use crate::plan::TargetId;
+use crate::report::StatusReport;
 use crate::report::sample::{self, FIRM, MAPS, at};
 use crate::revocation::{Cause, Status};
 
@@ -53,7 +55,7 @@ fn the_worst_news_is_the_headline() {
 }
 
 #[test]
-fn a_component_does_as_well_as_its_best_route() {
+fn a_component_does_as_well_as_its_best_route_but_maps_as_its_worst() {
     let mut snapshot = sample::healthy(&["direct", "proxy"]);
     let direct: Vec<_> =
         snapshot.iter().filter(|(_, target, _)| target.route.name == "direct").map(|(id, ..)| id).collect();
@@ -61,9 +63,14 @@ fn a_component_does_as_well_as_its_best_route() {
         sample::fail(&mut snapshot, *id, 70, (S::Connect, R::Timeout), "");
     }
     let page = page(&snapshot, "");
-    assert_eq!(page.state, State::Degraded);
+    // A route without MAPS pages.
+    assert_eq!((page.state, page.headline.as_str()), (State::Bad, "MAPS is lost via direct"));
+    let all = snapshot.targets.len();
+    let summary = format!("Of {all} results (endpoints via 2 routes): {0} bad, {0} good.", all / 2);
+    assert_eq!(page.summary, summary);
+    assert!(page.components[1..].iter().all(|of| of.state == State::Good));
     let maps = &page.components[0];
-    assert_eq!((maps.state, maps.counts.bad, maps.counts.good), (State::Good, 8, 8));
+    assert_eq!((maps.state, maps.counts.bad, maps.counts.good), (State::Bad, 8, 8));
     let by: Vec<_> = maps.routes.iter().map(|by| (by.route.as_str(), by.state)).collect();
     assert_eq!(by, [("direct", State::Bad), ("proxy", State::Good)]);
     let maps: Vec<_> = page.maps.iter().map(|by| (by.route.as_deref(), by.state)).collect();
@@ -162,15 +169,51 @@ fn causes_are_counted_the_worst_first() {
     }
 }
 
+/// Of endpoints that fail alike one is shown, the others open with a click; what stands alone, or is searched for, is shown.
+#[test]
+fn rows_come_worst_first_and_are_folded_if_they_fail_alike() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    lose(&mut snapshot, Component::Adl, 70);
+    let adl: Vec<_> = snapshot
+        .iter()
+        .filter(|(_, target, _)| target.endpoint.component == Component::Adl)
+        .map(|(id, ..)| id)
+        .collect();
+    sample::observe(&mut snapshot, adl[0], 130, |_| None);
+    sample::fail(&mut snapshot, adl[1], 130, (S::Resolve, R::Nxdomain), "");
+    let blocks = |query: &str| -> Vec<(State, usize)> {
+        let page = page(&snapshot, query);
+        let group =
+            page.table.groups.iter().find(|group| group.component == Component::Adl).expect("it has rows");
+        group.blocks().iter().map(|rows| (rows[0].state, rows.len())).collect()
+    };
+    assert_eq!(blocks(""), [(State::Bad, adl.len() - 2), (State::Bad, 1), (State::Good, 1)]);
+    assert!(blocks("q=refused").iter().all(|(_, rows)| *rows == 1), "{:?}", blocks("q=refused"));
+}
+
 #[test]
 fn a_good_endpoint_is_no_cause() {
     let mut snapshot = sample::healthy(&["direct"]);
     let id = sample::target(&snapshot, MAPS, "direct");
-    for cause in [Cause::Pending, Cause::NoSource] {
+    for cause in [Cause::Pending, Cause::NoSource, Cause::Unsupported, Cause::NoNextUpdate] {
         sample::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
         let page = page(&snapshot, "");
         assert_eq!((page.state, &page.causes), (State::Good, &Causes::default()), "{cause}");
     }
+}
+
+/// Where the clock is the likely cause, page and JSON say so first.
+#[test]
+fn a_suspected_clock_is_named() {
+    let mut snapshot = sample::healthy(&["direct"]);
+    assert_eq!(page(&snapshot, "").clock, None);
+    for n in 0..snapshot.targets.len() {
+        sample::fail(&mut snapshot, TargetId(n), 70, (S::Tls, R::NotYetValid), "");
+    }
+    let clock = page(&snapshot, "").clock.expect("every chain is out of date");
+    assert!(clock.contains("check this machine's clock first"), "{clock}");
+    let report = StatusReport::new(&snapshot, at(100), "0.0.0-test");
+    assert_eq!(report.suspected_clock, Some(clock));
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub(crate) struct StaleView {
     pub(crate) state: State,
     /// When the signatures turn stale.
     pub(crate) at: When,
+    /// Whether that is known: this machine's signatures, or a source that was reached. Otherwise it is counted from the
+    /// exporter's start.
+    pub(crate) is_known: bool,
     /// Whether the signatures are this machine's. Otherwise they are those of a client that updated when a source was
     /// last available.
     pub(crate) installed_here: bool,
@@ -73,10 +76,12 @@ impl UpdatesView {
     pub(super) fn new(source: Source<'_>) -> Self {
         let known = &source.snapshot.signatures;
         let stale_after = known.stale_after(&source.snapshot.plan);
-        let stale = |at: SystemTime| StaleView {
-            state: Some(freshness(at, source.now)).into(),
-            at: source.when(at),
-            installed_here: known.installed.is_some(),
+        let installed_here = known.installed.is_some();
+        let is_known = installed_here || known.sources.iter().any(|of| of.last_available.is_some());
+        let stale = |at: SystemTime| {
+            let state = State::from(Some(freshness(at, source.now)));
+            let state = if state == State::Good && !is_known { State::Unknown } else { state };
+            StaleView { state, at: source.when(at), is_known, installed_here }
         };
         Self {
             stale: stale_after.map(stale),
@@ -204,6 +209,17 @@ mod tests {
         assert_eq!((stale(0).state, stale(0).at.relative.as_str()), (State::Good, "in 7 days"));
         assert_eq!((stale(4).state, stale(4).at.past), (State::Degraded, false));
         assert_eq!((stale(8).state, stale(8).at.past, stale(8).installed_here), (State::Bad, true, false));
+    }
+
+    /// Until a source was reached, nobody knows how old signatures are; a week without one is bad all the same.
+    #[test]
+    fn freshness_is_unknown_until_a_source_was_reached() {
+        let mut snapshot = sample::fresh(&["direct"]);
+        lose(&mut snapshot, Component::Update, "direct");
+        lose(&mut snapshot, Component::Adl, "direct");
+        let stale = |day: u64| updates(&snapshot, day * DAY).stale.expect("counted from the start");
+        assert_eq!((stale(1).state, stale(1).is_known), (State::Unknown, false));
+        assert_eq!((stale(4).state, stale(8).state), (State::Degraded, State::Bad));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Source, State, name};
+use super::{Source, State};
 use crate::catalog::{Component, ComponentSpec};
 use crate::report::{self, Counts};
-use crate::state::MapsState;
+use crate::state::{ComponentState, MapsState};
 use crate::verdict::{MapsConnection, SslOptions};
 
 /// MAPS on one route.
@@ -78,7 +78,7 @@ impl ClientView {
 pub(crate) struct ComponentView {
     pub(crate) component: Component,
     pub(crate) name: &'static str,
-    /// The state on the best route.
+    /// The state on the best route, for MAPS on the worst.
     pub(crate) state: State,
     /// The state on each route. Empty with a single route.
     pub(crate) routes: Vec<RouteState>,
@@ -101,15 +101,19 @@ impl ComponentView {
     fn new(source: Source<'_>, spec: &ComponentSpec) -> Self {
         let component = spec.component;
         let own = source.snapshot.components.iter().filter(|state| state.component == component);
-        let routes: Vec<_> =
-            own.map(|c| RouteState { route: c.route.clone(), state: c.verdict.into() }).collect();
-        // The best route decides: a network that allows only the proxy out is configured correctly.
+        let lost = if component == Component::Maps { report::maps_lost(source.snapshot) } else { Vec::new() };
+        let state_of = |c: &ComponentState| {
+            if lost.contains(&c.route.as_str()) { State::Bad } else { c.verdict.into() }
+        };
+        let routes: Vec<_> = own.map(|c| RouteState { route: c.route.clone(), state: state_of(c) }).collect();
+        // The best route decides: a network that allows only the proxy out is configured correctly. But a route without
+        // MAPS pages, so that MAPS is as bad as its worst route.
         let known = routes.iter().map(|by| by.state).filter(|state| *state != State::Unknown);
-        let state = known.max().unwrap_or(State::Unknown);
+        let state = if lost.is_empty() { known.max().unwrap_or(State::Unknown) } else { State::Bad };
         let targets = source.snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
         Self {
             component,
-            name: name(component),
+            name: component.title(),
             state,
             counts: targets.map(|(.., state)| state.verdict()).collect(),
             routes: if routes.len() > 1 { routes } else { Vec::new() },

@@ -1,5 +1,6 @@
 //! The dashboard of one endpoint: state, cause, durations, and history.
 
+mod connection;
 mod history;
 mod now;
 
@@ -9,8 +10,8 @@ use super::latency;
 /// Which endpoint is shown first: that of cloud protection.
 const FIRST: &str = "https://wdcp.microsoft.com/";
 
-const NO_RESULT: &str = "The exporter has no result";
-const NO_TLS: &str = "No TLS connection";
+const NO_RESULT: &str = "No exporter has a result";
+const NO_TLS: &str = "No TLS in the last results";
 
 /// The dashboard.
 pub fn board() -> Board {
@@ -27,38 +28,26 @@ pub fn board() -> Board {
         .variables([one("endpoint", "Endpoint", endpoint, FIRST), several("phase", "Phase", phase)])
         .link("Overview", "defender-overview")
         .link("Fleet", "defender-fleet")
-        .line(
-            5,
-            [
-                (7, now::reachable()),
-                (5, now::status()),
-                (4, now::last_answer()),
-                (4, now::availability()),
-                (4, now::expires()),
-            ],
-        )
-        .line(6, [(16, now::why()), (8, now::what())]);
+        .line(6, [(4, now::reachable()), (20, now::places())])
+        .line(7, [(24, now::why())])
+        .line(4, [(24, now::what())]);
     let board = board
         .row("Where the time goes")
         .line(8, [(24, history::phases())])
-        .line(9, [(13, latency::heatmap()), (11, latency::percentiles())]);
+        .line(6, [(24, history::reachable_history())])
+        .line(6, [(24, history::reasons_history())]);
     let board = board
-        .row("Failures")
-        .line(6, [(12, history::reachable_history()), (12, history::reasons_history())])
+        .collapsed("Durations and failures")
+        .line(9, [(13, latency::heatmap()), (11, latency::percentiles())])
         .line(8, [(12, history::failures()), (12, history::component_failures())]);
     let board = board
-        .row("Status and TLS")
-        .line(
-            6,
-            [
-                (10, history::status_history()),
-                (7, history::expected_history()),
-                (7, history::range_history()),
-            ],
-        )
-        .line(6, [(12, history::tls_history()), (12, history::revocation_history())])
-        .line(6, [(16, history::tls()), (8, history::expiry_history())]);
+        .collapsed("Status and TLS")
+        .line(8, [(12, history::status_history()), (12, history::expected_history())])
+        .line(8, [(12, history::range_history()), (12, connection::revocation_history())])
+        .line(8, [(12, connection::tls_history()), (12, connection::expiry_history())])
+        .line(6, [(24, connection::tls())]);
     board
-        .row("Names, addresses, proxy")
-        .line(7, [(8, history::addresses()), (8, history::each_address()), (8, history::proxy())])
+        .collapsed("Names, addresses, proxy")
+        .line(8, [(12, connection::addresses()), (12, connection::each_address())])
+        .line(8, [(24, connection::proxy())])
 }

@@ -2,83 +2,88 @@
 
 use serde_json::json;
 
+use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::Panel;
-use crate::dashboards::words::INTERVALS;
+use crate::dashboards::words::{BAD, GOOD, INTERVALS, ODD, UP};
 
-/// Small lines by instance.
-fn small(title: &str, description: &str, query: &str) -> Panel {
+/// Lines by instance: of many, the ten highest, so that the legend can be read.
+fn highest(title: &str, description: &str, query: &str) -> Panel {
     Panel::lines(title, description)
-        .over_time("{{instance}}", query)
-        .option(
-            "legend",
-            json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": false }),
-        )
+        .over_time(PLACE, &format!("topk(10, {query})"))
         .no_value("Unavailable from these exporters")
 }
 
 pub fn cpu() -> Panel {
-    let query = "sum by (instance) (rate(process_cpu_seconds_total{%instance, job=~\".*defender.*\"}[$__rate_interval]))";
-    small("CPU", "CPU usage of each exporter, in cores.", query).of_counters().unit("short")
+    let query = "rate(process_cpu_seconds_total{%instance, job=~\".*defender.*\"}[$__rate_interval])";
+    highest("CPU", "CPU usage of each exporter, in cores; of many, the ten highest.", query)
+        .of_counters()
+        .axis("cores")
 }
 
 pub fn memory() -> Panel {
-    let query = "max by (instance) (process_resident_memory_bytes{%instance, job=~\".*defender.*\"})";
-    small("Memory", "Resident memory of each exporter.", query).unit("bytes")
+    let query = "process_resident_memory_bytes{%instance, job=~\".*defender.*\"}";
+    highest("Memory", "Resident memory of each exporter; of many, the ten highest.", query).unit("bytes")
 }
 
 pub fn overruns() -> Panel {
-    let query = "sum by (instance) (increase(defender_probe_overruns_total{%instance, component=~\"$component\"}[$__rate_interval]))";
-    small(
+    let overruns =
+        "increase(defender_probe_overruns_total{%instance, component=~\"$component\"}[$__rate_interval])";
+    highest(
         "Probes left out",
-        "Probes skipped between two points, because the previous probe was still running. Raise the interval or the concurrency, or lower the timeout.",
-        query,
+        "Probes skipped between two points, because the previous probe was still running; of many instances, the ten highest. Raise the interval or the concurrency, or lower the timeout.",
+        &by_place("sum", &[], overruns),
     )
     .of_counters()
-    .unit("short")
+    .axis("probes")
+    .custom("axisSoftMax", json!(1))
 }
 
 pub fn age() -> Panel {
-    let query = "max by (instance) ((time() - max by (job, instance, component) (defender_probe_last_timestamp_seconds{%component}))
-        / on (job, instance, component) defender_probe_interval_seconds{%instance})";
-    small(
+    let newest = by_place("max", &["component"], "defender_probe_last_timestamp_seconds{%component}");
+    highest(
         "Age of the newest result",
-        "Age of the last completed probe, in intervals of its component, for the oldest component. Three intervals are a stall, as in DefenderProbesStalled.",
-        query,
+        "Age of the last completed probe, in intervals of its component, for the oldest component; of many instances, the ten highest. Three intervals are a stall, as in DefenderProbesStalled.",
+        &format!(
+            "max without (component) ((time() - {newest}) / defender_probe_interval_seconds{{%instance}})"
+        ),
     )
-    .unit("short")
+    .axis("intervals")
     .limits(INTERVALS)
     .custom("thresholdsStyle", json!({ "mode": "dashed" }))
 }
 
 pub fn versions() -> Panel {
     Panel::table("Versions", "Version, start time and load time of the configuration of each exporter.")
-        .rows("max by (instance, version, revision) (defender_exporter_build_info{%instance})")
-        .rows("time() - max by (instance) (process_start_time_seconds{%instance, job=~\".*defender.*\"})")
-        .rows("time() - max by (instance) (defender_config_last_reload_success_timestamp_seconds{%instance})")
-        .rows("min by (instance) (defender_config_last_reload_successful{%instance})")
-        .columns(
-            &[
-                ("instance", "Instance"),
-                ("version", "Version"),
-                ("revision", "Revision"),
-                ("Value #B", "Runs for"),
-                ("Value #C", "Configuration of"),
-                ("Value #D", "Last load"),
-            ],
-            &["Value #A"],
-        )
-        .field("Runs for", &[("unit", json!("s"))])
-        .field("Configuration of", &[("unit", json!("s"))])
-        .state_column("Last load", 100, &[(0, "Failed", "orange"), (1, "Loaded", "green")])
-        .sorted(&[("Last load", false), ("Version", false)])
+        .rows(&format!("{UP} or on () vector(-1)"))
+        .rows("defender_exporter_build_info{%instance}")
+        .rows("1000 * process_start_time_seconds{%instance, job=~\".*defender.*\"}")
+        .rows("1000 * defender_config_last_reload_success_timestamp_seconds{%instance}")
+        .rows("defender_config_last_reload_successful{%instance}")
+        .columns(&[
+            ("Value #A", "Exporter"),
+            ("place", "Instance"),
+            ("version", "Version"),
+            ("revision", "Revision"),
+            ("Value #C", "Started"),
+            ("Value #D", "Configuration loaded"),
+            ("Value #E", "Last load"),
+        ])
+        .state_column("Exporter", 85, &[(0, "Down", BAD), (1, "Scraped", GOOD), (-1, "None", ODD)])
+        .wrapped("Instance", None)
+        .width("Version", 80)
+        .width("Revision", 90)
+        .ago_column("Started", 120, "–")
+        .ago_column("Configuration loaded", 165, "–")
+        .state_column("Last load", 85, &[(0, "Failed", ODD), (1, "Loaded", GOOD)])
+        .sorted(&[("Exporter", false), ("Last load", false), ("Version", false), ("Instance", false)])
         .no_value("No exporter is scraped")
 }
 
 pub fn descriptors() -> Panel {
-    let query = "max by (instance) (process_open_fds{%instance, job=~\".*defender.*\"} / process_max_fds{%instance, job=~\".*defender.*\"})";
-    small(
+    let query = "(process_open_fds{%instance, job=~\".*defender.*\"} / process_max_fds{%instance, job=~\".*defender.*\"})";
+    highest(
         "Open files",
-        "Share of the permitted file descriptors in use per exporter. Absent without a limit.",
+        "Share of the permitted file descriptors in use per exporter; of many, the ten highest. Absent without a limit.",
         query,
     )
     .unit("percentunit")

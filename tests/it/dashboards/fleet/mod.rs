@@ -1,14 +1,18 @@
 //! The fleet dashboard: many instances, the worst first, and common failures.
 
 mod exporters;
+mod history;
+mod instances;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::board::{Board, common};
-use super::panel::{Panel, Step};
+use super::grouping::by_place;
+use super::panel::Panel;
+use super::remedies::{explained, unknown_of};
 use super::words::{
-    AVAILABLE, BROKEN, CONNECTED, FIRING, MAPS, NONE, ODD, SHARE, STALE, TO_OVERVIEW, UP, explained,
-    meanings, remedies,
+    BROKEN, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, STALE_NOW, STALE_SOON, TO_ENDPOINT,
+    TO_ENDPOINT_ANYWHERE, TO_OVERVIEW, UNKNOWN, UP, counted, firing, part, some_of, with_host,
 };
 
 /// The dashboard.
@@ -23,231 +27,190 @@ pub fn board() -> Board {
         .variables(common())
         .link("Overview", "defender-overview")
         .link("Endpoint", "defender-endpoint")
-        .line(4, [(6, exporters()), (6, maps()), (6, stale()), (6, alerts())])
-        .line(12, [(24, instances())])
-        .line(9, [(14, components()), (10, worst_availability())])
-        .line(8, [(24, causes())]);
+        .line(4, [(6, maps()), (7, stale()), (5, exporters()), (6, alerts())])
+        .line(12, [(24, lost())])
+        .line(12, [(24, instances::instances())])
+        .line(8, [(24, causes())])
+        .line(14, [(24, history::maps())]);
     let board = board
-        .row("Over time")
-        .line(9, [(12, maps_over_time()), (12, lost_over_time())])
-        .line(8, [(12, slowest()), (12, least_time_left())]);
+        .collapsed("Components and availability by instance")
+        .line(11, [(24, instances::components())])
+        .line(18, [(24, instances::availability())]);
+    let board = board
+        .collapsed("Over time")
+        .line(9, [(24, history::lost())])
+        .line(10, [(12, history::slowest()), (12, history::least_time_left())]);
     board
-        .row("The exporters themselves")
-        .line(
-            7,
-            [
-                (6, exporters::cpu()),
-                (6, exporters::memory()),
-                (6, exporters::overruns()),
-                (6, exporters::age()),
-            ],
-        )
-        .line(7, [(14, exporters::versions()), (10, exporters::descriptors())])
+        .collapsed("The exporters themselves")
+        .line(9, [(24, exporters::versions())])
+        .line(9, [(12, exporters::cpu()), (12, exporters::memory())])
+        .line(9, [(8, exporters::overruns()), (8, exporters::age()), (8, exporters::descriptors())])
+}
+
+/// By instance: 0 if clients with default settings reach MAPS via no route, 1 if via some, 2 if via every one.
+pub fn common_maps() -> String {
+    format!("({} + {})", by_place("min", &[], MAPS), by_place("max", &[], MAPS))
 }
 
 fn exporters() -> Panel {
-    Panel::stat("Exporters", "Exporters that Prometheus can scrape, and exporters that it can't.")
-        .now("scraped", &format!("sum({UP})"))
-        .now("down", &format!("sum({UP} == bool 0)"))
-        .field("down", &[limits(NONE)])
-        .no_value("Prometheus has no exporter to scrape")
+    Panel::stat(
+        "Exporters down",
+        "Exporters that Prometheus can't scrape, of all that it should: nothing is known where they are.",
+    )
+    .now("{{some}} of {{all}} exporters", &part(&format!("sum({UP} == bool 0)"), &format!("count({UP})")))
+    .limits(NO_BAD)
+    .shows("name")
+    .no_value("No exporter")
 }
 
-/// Limits as a property of one field.
-fn limits(steps: &[Step<'_>]) -> (&'static str, Value) {
-    let steps = steps.iter().map(|(from, color)| json!({ "color": color, "value": from }));
-    ("thresholds", json!({ "mode": "absolute", "steps": steps.collect::<Value>() }))
+/// Lines of a tile: the names of its values, beneath each other.
+fn named_lines(panel: Panel) -> Panel {
+    panel
+        .shows("name")
+        .option("orientation", json!("horizontal"))
+        .option("text", json!({ "titleSize": 14, "valueSize": 14 }))
+        .matching("/^unknown: /", &[("thresholds", super::panel::steps(&[(None, UNKNOWN)]))])
 }
 
 fn maps() -> Panel {
-    let by_instance = format!("min by (job, instance) ({MAPS})");
-    Panel::stat(
-        "MAPS, in instances",
-        "Instances at which clients with default settings reach MAPS via every route, and instances with a lost route.",
+    let maps = common_maps();
+    let all = format!("count({maps} or {UP})");
+    let panel = Panel::stat(
+        "Instances that lose MAPS",
+        "Instances at which clients with default settings don't reach MAPS via any route, and at which they reach it via some routes only; the table below names them. Unknown: no result, for example because the exporter is down.",
     )
-    .now("connected", &format!("sum({by_instance})"))
-    .now("lost", &format!("sum({by_instance} == bool 0)"))
-    .field("lost", &[limits(NONE)])
-    .no_value("No exporter has a result")
+    .now("via every route: {{some}} of {{all}}", &part(&format!("sum({maps} == bool 0)"), &all))
+    .now("via some routes: {{some}} of {{all}}", &part(&format!("sum({maps} == bool 1)"), &all))
+    .now("unknown: {{some}} of {{all}}", &some_of(&format!("count({UP} unless {maps})"), &all))
+    .limits(NO_BAD)
+    .no_value("No result");
+    named_lines(panel)
 }
 
 fn stale() -> Panel {
-    let left =
-        "min by (job, instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
-    Panel::stat(
-        "Signatures turn stale, in instances",
-        "Instances whose signatures turn stale within four days, and within one, as in DefenderStaleSignatureRisk.",
+    let left = "((defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400)";
+    let all = format!("count({left} or {UP})");
+    let within = |days: f64| part(&format!("sum({left} < bool {days})"), &all);
+    let panel = Panel::stat(
+        "Instances whose signatures turn stale",
+        "Instances whose signatures turn stale within four days, and within one, as in DefenderStaleSignatureRisk. Unknown: no result, for example because the exporter is down.",
     )
-    .now("within 4 days", &format!("sum({left} < bool 4 * 86400)"))
-    .now("within a day", &format!("sum({left} < bool 86400)"))
-    .field("within 4 days", &[limits(ODD)])
-    .field("within a day", &[limits(NONE)])
-    .no_value("Not known")
+    .now("within 4 days: {{some}} of {{all}}", &within(STALE_SOON))
+    .now("within a day: {{some}} of {{all}}", &within(STALE_NOW))
+    .now("unknown: {{some}} of {{all}}", &some_of(&format!("count({UP} unless {left})"), &all))
+    .limits(NO_ODD)
+    .no_value("Not known");
+    named_lines(panel)
 }
 
 fn alerts() -> Panel {
     Panel::stat(
-        "Firing alerts",
-        "Firing alerts of alerts/defender.rules.yml at the selected instances, by severity.",
+        "Firing alerts by severity",
+        "Firing alerts of alerts/defender.rules.yml at the selected instances, by severity. The overview lists them.",
     )
-    .now("{{severity}}", &format!("count by (severity) ({FIRING})"))
-    .field("critical", &[limits(NONE)])
-    .field("warning", &[limits(ODD)])
-    .no_value("None, or no rules loaded")
+    .now("{{severity}}", &format!("count by (severity) ({})", firing()))
+    .field_limits("critical", NO_BAD)
+    .field_limits("warning", NO_ODD)
+    .field_limits("info", &[(None, GOOD)])
+    .no_value("None, or no rules")
 }
 
-fn instances() -> Panel {
-    let by = "by (job, instance)";
+/// Why clients with default settings lose MAPS, once for each instance and route; where revocation isn't checked, with pinning alone.
+const REASONS: &str = r#"(defender_maps_disconnected_reason{%route, ssl_options="3", need="default_hosts"}
+    or ignoring (need, phase, reason) defender_maps_disconnected_reason{%route, ssl_options="3"}
+    or ignoring (ssl_options, need, phase, reason) (defender_maps_disconnected_reason{%route, ssl_options="2"}
+    unless ignoring (ssl_options, need, phase, reason) defender_maps_connected{%route, ssl_options="3"}))"#;
+
+/// How many exporters that are down have a row each.
+const FEW: u32 = 5;
+
+fn lost() -> Panel {
+    let reasons = explained(&counted(REASONS, MAPS_BROKEN));
+    // Many that are down are one row: others would be far below.
+    let many = format!("(count({DOWN}) > {FEW})");
+    let few = format!("({DOWN} unless on () {many})");
+    let many = format!(
+        r#"label_replace(0 * count_values("n", {many}), "instance", "$1 instances: the next table names them", "n", "(.+)")"#
+    );
+    let unknown = format!("({} or {})", unknown_of(&few), unknown_of(&many));
+    let rows = by_place("max", &["route", "component", "endpoint"], &format!("{reasons} or {unknown}"));
     Panel::table(
-        "Instances, the worst first",
-        "One row per exporter: scraped; MAPS reachable via every route; lost components and update sources, counted per route; failing endpoints; time until signatures turn stale; inspected endpoints (without sample storage); revocation lists that can't be fetched; availability of endpoints in the displayed time. The instance links to its overview.",
+        "Where MAPS is lost, why, and what to change",
+        "Each exporter that is down, since nothing is known there; then each instance and route at which clients with default settings don't reach MAPS. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard. The instance links to its overview, which names all.",
     )
-    .rows(&format!("min {by} ({UP})"))
-    .rows(&format!("min {by} ({MAPS})"))
-    .rows(&format!("sum {by} (defender_component_available{{%component}} == bool 0)"))
-    .rows(&format!("sum {by} (defender_update_source_available{{%route}} == bool 0)"))
-    .rows(&format!(r#"sum {by} (defender_endpoint_state{{%component, state="bad"}})"#))
-    .rows(&format!("min {by} (defender_signatures_stale_after_timestamp_seconds{{%instance}} - time())"))
-    .rows(&format!(r#"sum {by} (defender_tls_intercepted{{%component, component!="submission"}})"#))
-    .rows(&format!("sum {by} (defender_crl_fetch_success{{%route}} == bool 0)"))
-    .rows(&format!("avg {by} (avg_over_time(defender_probe_success{{%component}}[$__range]))"))
-    .columns(
-        &[
-            ("instance", "Instance"),
-            ("job", "Job"),
-            ("Value #A", "Exporter"),
-            ("Value #B", "MAPS"),
-            ("Value #C", "Components lost"),
-            ("Value #D", "Sources lost"),
-            ("Value #E", "Endpoints failing"),
-            ("Value #F", "Signatures stale in"),
-            ("Value #G", "Inspected"),
-            ("Value #H", "Lists failing"),
-            ("Value #I", "Availability"),
-        ],
-        &[],
-    )
-    .width("Job", 150)
-    .state_column("Exporter", 100, &[(0, "Down", "red"), (1, "Scraped", "green")])
-    .state_column("MAPS", 110, CONNECTED)
-    .number_column("Components lost", 140, "none", NONE)
-    .number_column("Sources lost", 120, "none", NONE)
-    .number_column("Endpoints failing", 140, "none", NONE)
-    .number_column("Signatures stale in", 150, "s", STALE)
-    .number_column("Inspected", 100, "none", ODD)
-    .number_column("Lists failing", 110, "none", ODD)
-    .number_column("Availability", 120, "percentunit", SHARE)
+    .linked_rows(&with_host(&rows))
+    .columns(&[
+        ("change", "What to change"),
+        ("why", "What it means"),
+        ("Value", "Endpoints"),
+        ("host", "One of them"),
+        ("route", "Route"),
+        ("place", "Instance"),
+        ("endpoint", "URL"),
+        ("component", "Component of the link"),
+    ])
+    .hidden("URL")
+    .hidden("Component of the link")
+    .wrapped("What to change", None)
+    .shared("What it means", 180)
+    .width("Endpoints", 90)
+    .words("Endpoints", &[(-1, "–", "transparent")])
+    .width("One of them", 265)
+    .width("Route", 115)
+    .shared("Instance", 235)
+    .links("One of them", &[("This endpoint over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .sorted(&[("Exporter", false), ("MAPS", false), ("Components lost", true), ("Endpoints failing", true)])
-    .no_value("Prometheus has no exporter to scrape")
-}
-
-fn components() -> Panel {
-    Panel::table(
-        "Components by instance",
-        "Whether each component works at each instance via every route; instances with the most losses first.",
-    )
-    .rows("sort(min by (instance, component) (defender_component_available{%component}))")
-    .matrix("component", "instance")
-    .states(AVAILABLE)
-    .no_value("No exporter has a result")
-}
-
-fn worst_availability() -> Panel {
-    Panel::bar_gauge(
-        "Least availability of MAPS in the time shown",
-        "Share of the displayed time in which clients with default settings reached MAPS, for the worst route; the 15 worst instances. Below half is broken, as in the alerts.",
-    )
-    .now(
-        "{{instance}}",
-        "sort(bottomk(15, min by (instance) (
-            avg_over_time(defender_maps_connected{%route, ssl_options=\"3\"}[$__range])
-            or on (job, instance, route) avg_over_time(defender_maps_connected{%route, ssl_options=\"2\"}[$__range]))))",
-    )
-    .unit("percentunit")
-    .set("min", json!(0))
-    .set("max", json!(1))
-    .limits(SHARE)
-    .no_value("No exporter has a result")
+    .sorted(&[("What it means", false), ("Instance", false), ("Route", false)])
+    .no_value("No exporter reports a loss of MAPS")
 }
 
 fn causes() -> Panel {
-    let query = format!(
-        "count by (phase, reason, code, change) (count by (instance, phase, reason, code, change) ({}))",
-        explained(BROKEN)
+    let group = "(phase, reason)";
+    let places = by_place("max", &["phase", "reason"], BROKEN);
+    let endpoints = format!("max by (component, endpoint, phase, reason) ({BROKEN})");
+    let rows = format!(
+        r#"topk by {group} (1, {endpoints}) * on {group} group_left (endpoints)
+            (count by {group} ({places}) * on {group} group_left (endpoints) count_values("endpoints", count by {group} ({endpoints})) by {group})"#
     );
     Panel::table(
         "What the failures have in common",
-        "Each cause with its number of instances and endpoints. A failure everywhere points to the service or a global rule; a failure at one instance points to its site.",
+        "Each cause with its number of instances and of endpoints, however many instances an endpoint fails at, and one of them. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Instances whose exporter is down aren't counted.",
     )
-    .rows(&query)
-    .rows(&format!(
-        "count by (phase, reason, code, change) (count by (component, endpoint, phase, reason, code, change) ({}))",
-        explained(BROKEN)
-    ))
-    .columns(
-        &[
-            ("Value #A", "Instances"),
-            ("Value #B", "Endpoints"),
-            ("phase", "Phase"),
-            ("reason", "Reason"),
-            ("code", "What it means"),
-            ("change", "What to change"),
-        ],
-        &[],
-    )
-    .text_column("What it means", meanings())
-    .text_column("What to change", remedies())
-    .width("Instances", 100)
-    .width("Endpoints", 100)
-    .width("Phase", 80)
-    .width("Reason", 150)
-    .width("What it means", 320)
-    .sorted(&[("Instances", true), ("Endpoints", true)])
-    .no_value("No failing endpoint")
+    .rows(&with_host(&explained(&rows)))
+    .columns(&[
+        ("change", "What to change"),
+        ("why", "What it means"),
+        ("Value", "Instances"),
+        ("endpoints", "Endpoints"),
+        ("host", "One of them"),
+        ("code", "Reason"),
+        ("endpoint", "URL"),
+        ("component", "Component of the link"),
+    ])
+    .hidden("URL")
+    .hidden("Component of the link")
+    .wrapped("What to change", None)
+    .shared("What it means", 200)
+    .width("Instances", 105)
+    .width("Endpoints", 95)
+    .width("One of them", 265)
+    .width("Reason", 175)
+    .links("One of them", &[("This endpoint everywhere", TO_ENDPOINT_ANYWHERE)])
+    .sorted(&[("Instances", true), ("Reason", false)])
+    .no_value("No exporter that is up reports a failing endpoint")
 }
 
-fn maps_over_time() -> Panel {
-    Panel::timeline(
-        "MAPS by instance over time",
-        "Whether clients with default settings reached MAPS via every route. If there are very many instances, select some above.",
-    )
-    .over_time("{{instance}}", &format!("min by (instance) ({MAPS})"))
-    .states(CONNECTED)
-    .no_value("No exporter had a result in this time")
+/// A query's selectors, each at the end of the time shown.
+fn at_end(query: &str) -> String {
+    query.replace('}', "} @ end()")
 }
 
-fn lost_over_time() -> Panel {
-    Panel::lines(
-        "Instances that lose something, over time",
-        "Number of instances without MAPS for clients with default settings, without each component, and without their exporter. Many at once point to a common cause.",
-    )
-    .over_time("MAPS", &format!("sum(min by (job, instance) ({MAPS}) == bool 0)"))
-    .over_time("{{component}}", "sum by (component) (min by (job, instance, component) (defender_component_available{%component}) == bool 0)")
-    .over_time("exporter down", &format!("sum({UP} == bool 0)"))
-    .unit("none")
-    .no_value("No exporter had a result in this time")
+/// Exporters that are down at the end of the time shown.
+pub fn down_at_end() -> String {
+    at_end(DOWN)
 }
 
-fn slowest() -> Panel {
-    Panel::lines("Slowest instances", "Mean duration of a successful probe, for the ten slowest instances.")
-        .over_time(
-            "{{instance}}",
-            "topk(10, avg by (instance) (defender_probe_duration_seconds{%component} and on (job, instance, component, endpoint, route) defender_probe_success{%component} == 1))",
-        )
-        .unit("s")
-        .no_value("No probe succeeded in this time")
-}
-
-fn least_time_left() -> Panel {
-    Panel::lines(
-        "Time left until signatures turn stale",
-        "For the ten instances with the least time. The lines match DefenderStaleSignatureRisk: four days, and one.",
-    )
-    .over_time("{{instance}}", "bottomk(10, min by (instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time()))")
-    .unit("s")
-    .below_zero()
-    .limits(STALE)
-    .custom("thresholdsStyle", json!({ "mode": "dashed" }))
-    .no_value("Not known")
+/// Instances that lose MAPS by some route at the end of the time shown.
+pub fn lost_at_end() -> String {
+    at_end(&format!("({} < 2)", common_maps()))
 }

@@ -3,41 +3,55 @@
 use serde_json::json;
 
 use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{AVAILABLE, CONNECTED, SHARE};
+use crate::dashboards::words::{AVAILABLE, CONNECTED, SHARE, components, or_all_down, share, with_names};
 
 pub fn maps_over_time() -> Panel {
-    Panel::timeline(
-        "MAPS over time",
-        "Whether clients with each value of SSLOptions could connect to MAPS, per route. Lost if lost at any selected instance.",
-    )
-    .over_time("{{route}}, SSLOptions {{ssl_options}}", "min by (route, ssl_options) (defender_maps_connected{%route})")
-    .states(CONNECTED)
-    .no_value("The exporter had no result in this time")
+    let panel = Panel::timeline(
+        "MAPS over time: $scope",
+        "Whether clients with each value of SSLOptions (what they check; 3 is the default) could connect to MAPS, per route. With several instances: Lost if lost at any. Grey: no exporter was up.",
+    );
+    let options = [("3", "both"), ("2", "pinning"), ("1", "revocation"), ("0", "nothing")];
+    options
+        .into_iter()
+        .fold(panel, |panel, (options, checks)| {
+            let series = format!(r#"defender_maps_connected{{%route, ssl_options="{options}"}}"#);
+            let of = |series: &str| format!("min by (route) ({series})");
+            panel.over_time(
+                &format!("{{{{route}}}}, {options}: {checks}"),
+                &or_all_down(&of(&series), &series, of),
+            )
+        })
+        .states(CONNECTED)
+        .no_value("The exporter had no result in this time")
 }
 
 pub fn components_over_time() -> Panel {
+    let series = "defender_component_available{%component}";
+    let of = |series: &str| format!("min by (component, route) ({series})");
     Panel::timeline(
-        "Components over time",
-        "Whether each component worked, per route. Lost if lost at any selected instance.",
+        "Whether each component works: $scope",
+        "Whether each component, a service that Defender needs, worked per route: enough of its endpoints answered. With several instances: Lost if lost at any. Grey: no exporter was up.",
     )
     .over_time(
-        "{{component}} by {{route}}",
-        "min by (component, route) (defender_component_available{%component})",
+        "{{name}} by {{route}}",
+        &with_names(&format!("({})", or_all_down(&of(series), series, of)), "component", &components()),
     )
     .states(AVAILABLE)
     .no_value("The exporter had no result in this time")
 }
 
 pub fn availability() -> Panel {
+    let share = share("defender_component_available{%component}", "component, route");
     Panel::bar_gauge(
-        "Availability in the time shown",
-        "Share of the displayed time in which a component worked, per route, averaged over the selected instances; the worst first. Below half is broken, as in the alerts.",
+        "Share of the time in which each component worked: $scope",
+        "Share of the displayed time in which a component is known to have worked, per route; the worst first. It is about time: the panel beside it is about endpoints. Time in which the exporter was down doesn't count as working. Below half is broken, as in the alerts.",
     )
     .now(
-        "{{component}} by {{route}}",
-        "sort(avg by (component, route) (avg_over_time(defender_component_available{%component}[$__range])))",
+        "{{name}} by {{route}}",
+        &with_names(&format!("sort(min by (component, route) ({share}))"), "component", &components()),
     )
     .unit("percentunit")
+    .set("decimals", json!(1))
     .set("min", json!(0))
     .set("max", json!(1))
     .limits(SHARE)
@@ -46,38 +60,39 @@ pub fn availability() -> Panel {
 
 pub fn reachable_share() -> Panel {
     Panel::lines(
-        "Reachable endpoints",
-        "Share of each component's endpoints with a genuine answer, over all selected routes and instances.",
+        "Share of each component's endpoints that answer",
+        "Share of each component's endpoints with a genuine answer, over all selected routes and instances together. A component can work while some of its endpoints fail, and fail while most answer.",
     )
-    .over_time("{{component}}", "avg by (component) (defender_probe_success{%component})")
+    .over_time(
+        "{{name}}",
+        &with_names("avg by (component) (defender_probe_success{%component})", "component", &components()),
+    )
     .unit("percentunit")
     .set("max", json!(1))
     .no_value("The exporter had no result in this time")
 }
 
 pub fn failures() -> Panel {
-    Panel::stacked_bars(
+    Panel::failing_bars(
         "Failed probes by reason",
-        "Failed probes between two points, by phase and reason. Includes short failures that the tables of the current state miss.",
+        "Failed probes between two points, by phase and reason, at all selected instances together. Includes short failures that the tables of the current state miss.",
     )
     .over_time(
         "{{phase}}: {{reason}}",
         "sum by (phase, reason) (increase(defender_probe_failures_by_reason_total{%component}[$__rate_interval])) > 0",
     )
     .of_counters()
-    .unit("short")
-    .no_value("No probe failed in this time")
+    .axis("probes")
+    .no_value("No failed probe is known in this time")
 }
 
 pub fn medians() -> Panel {
+    let query = "quantile by (component, route) (0.5, defender_probe_duration_seconds{%component} and defender_probe_success{%component} == 1)";
     Panel::lines(
         "Duration of a probe by component",
-        "Median probe duration of each component, failed probes excluded. DefenderLatencyHigh compares it with the past week.",
+        "Median probe duration of each component, at all selected instances together, failed probes excluded. DefenderLatencyHigh compares it with the past week.",
     )
-    .over_time(
-        "{{component}} by {{route}}",
-        "quantile by (component, route) (0.5, defender_probe_duration_seconds{%component} and on (job, instance, component, endpoint, route) defender_probe_success{%component} == 1)",
-    )
+    .over_time("{{name}} by {{route}}", &with_names(query, "component", &components()))
     .unit("s")
     .no_value("No probe succeeded in this time")
 }

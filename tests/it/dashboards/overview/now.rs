@@ -1,188 +1,176 @@
-//! The first screen of the overview: whether Defender works, why not, and what to change.
+//! The first screen of the overview: whether Defender works, where not, why, and what to change. `causes` has the tables of failures.
 
 use serde_json::json;
 
+use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::Panel;
 use crate::dashboards::words::{
-    AVAILABLE, BROKEN, CONNECTED, MAPS, PAGE, STALE, TO_ENDPOINT, UP, explained, explained_by_component,
-    meanings, remedies,
+    AVAILABLE, BAD, CONNECTED, DOWN, GOOD, MAPS, NO_BAD, ODD, SEVERITIES, STALE, TO_OVERVIEW, UNKNOWN, UP,
+    firing, or_unknown, part,
 };
+
+/// 0 if all of these are 0, 1 if some are, 2 if none is.
+fn all_or_some(series: &str) -> String {
+    format!("(min({series}) + max({series}))")
+}
+
+/// The same; but 3 instead of 2 while an exporter is down, and -1 if nothing else is known.
+fn with_unknown(series: &str) -> String {
+    let known = all_or_some(series);
+    format!("({known} < 2) or ({known} + (0 < bool count({DOWN}))) or {known} or (0 * count({DOWN}) - 1)")
+}
 
 pub fn maps() -> Panel {
     Panel::stat(
-        "MAPS for clients with default settings",
-        "Whether a client with default settings (SSLOptions 3: revocation check and pinning) can connect to MAPS, per route. Lost if lost at any selected instance.",
+        "MAPS: $scope",
+        "Whether clients with default settings (the registry value SSLOptions is 3: they check revocation and pinned certificates) can connect to MAPS, Microsoft's cloud protection, from the selected instances via the selected routes. Partly lost: not everywhere; the tables below name instance and route. Partly unknown: connected wherever an exporter is up.",
     )
-    .now("{{route}}", &format!("min by (route) ({MAPS})"))
-    .states(CONNECTED)
-    .no_value("Unknown: the exporter has no result")
+    .now("default settings", &with_unknown(MAPS))
+    .states(&[
+        (0, "Lost", BAD),
+        (1, "Partly lost", BAD),
+        (2, "Connected", GOOD),
+        (3, "Partly unknown", ODD),
+        (-1, "Exporter down", UNKNOWN),
+    ])
+    .no_value("No result")
 }
 
 pub fn sources() -> Panel {
+    let of = |source: &str| {
+        with_unknown(&format!(r#"defender_update_source_available{{%route, source="{source}"}}"#))
+    };
     Panel::stat(
-        "Update sources",
-        "Whether clients can update security intelligence from Microsoft Update and from the alternate download location (adl), per route. One source is enough to stay current.",
+        "Update sources: $scope",
+        "Whether clients can update security intelligence from Microsoft Update and from the alternate download location (adl), via the selected routes. One source is enough to stay current. Partly lost: not everywhere.",
     )
-    .now("{{source}} by {{route}}", "min by (source, route) (defender_update_source_available{%route})")
-    .states(AVAILABLE)
-    .no_value("Unknown: the exporter has no result")
+    .now("Microsoft Update", &of("microsoft_update"))
+    .now("Alternate (adl)", &of("adl"))
+    .states(&[
+        (0, "Lost", BAD),
+        (1, "Partly lost", ODD),
+        (2, "Available", GOOD),
+        (3, "Partly unknown", ODD),
+        (-1, "Exporter down", UNKNOWN),
+    ])
+    .no_value("No result")
 }
 
 pub fn stale() -> Panel {
     Panel::stat(
-        "Signatures turn stale in",
-        "Time until signatures turn stale (seven days by default): those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Shows the instance with the least time. Colours match DefenderStaleSignatureRisk.",
+        "Signatures stale in",
+        "Time until signatures turn stale (seven days by default), of the selected instance with the least time: those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
     )
-    .now("first instance", "min(defender_signatures_stale_after_timestamp_seconds{%instance} - time())")
-    .unit("s")
-    .set("decimals", json!(1))
+    .now("$scope", "min(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400")
+    .days()
     .limits(STALE)
-    .option("textMode", json!("value"))
     .no_value("Not known")
 }
 
 pub fn failing_count() -> Panel {
+    let bad = |of: &str| {
+        format!(r#"sum({of} by (component, endpoint) (defender_endpoint_state{{%component, state="bad"}}))"#)
+    };
+    // While exporters are down: those that were probed before.
+    let all = r#"count(max by (component, endpoint) (last_over_time(defender_endpoint_state{%component, state="bad"}[$__range])))"#;
+    let somewhere = format!("({} - {})", bad("max"), bad("min"));
     Panel::stat(
-        "Endpoints",
-        "Endpoints that are bad via any route at any instance, and endpoints that are good everywhere; the rest is degraded. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
+        "Endpoints failing",
+        "Of the endpoints that were probed in the displayed time: how many are bad now everywhere, that is via every selected route at every selected instance, and how many only via some. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
     )
-    .now("failing", r#"count(max by (component, endpoint) (defender_endpoint_state{%component, state="bad"}) == 1) or 0 * count(defender_endpoint_state{%component, state="bad"})"#)
-    .now("well", r#"count(min by (component, endpoint) (defender_endpoint_state{%component, state="good"}) == 1) or 0 * count(defender_endpoint_state{%component, state="good"})"#)
-    .field("failing", &[("thresholds", json!({ "mode": "absolute", "steps": [{ "color": "green", "value": null }, { "color": "red", "value": 1 }] }))])
+    .now("everywhere: {{some}} of {{all}}", &part(&bad("min"), all))
+    .now("only via some: {{some}} of {{all}}", &part(&somewhere, all))
+    .limits(NO_BAD)
+    .shows("name")
+    .option("orientation", json!("horizontal"))
+    .option("text", json!({ "titleSize": 14, "valueSize": 14 }))
     .no_value("No result")
 }
 
 pub fn exporter() -> Panel {
+    let newest = by_place("max", &["component"], "defender_probe_last_timestamp_seconds{%component}");
+    let age = format!("(time() - {newest}) / defender_probe_interval_seconds{{%instance}}");
+    let stalled = format!("1 + 0 * (max without (component) ({age}) > 3)");
+    let config = "2 + (defender_config_last_reload_successful{%instance} == 0)";
     Panel::stat(
         "Exporter",
-        "Whether the data of this dashboard is current: every selected exporter is scraped, its probes run (newest result younger than three intervals, as in DefenderProbesStalled), its configuration is loaded.",
+        "Whether this dashboard is current, for the worst selected exporter: it is scraped, its probes run (newest result younger than three intervals, as in DefenderProbesStalled), its configuration is loaded.",
     )
-    .now("scrape", &format!("min({UP})"))
-    .now(
-        "probes",
-        "min(3 >= bool (time() - max by (job, instance, component) (defender_probe_last_timestamp_seconds{%component}))
-            / on (job, instance, component) defender_probe_interval_seconds{%instance})",
-    )
-    .now("configuration", "min(defender_config_last_reload_successful{%instance})")
-    .states(&[(0, "Broken", "red"), (1, "Works", "green")])
+    .now("$scope", &format!("min({DOWN} or {stalled} or {config} or 3 * {UP})"))
+    .states(&[
+        (0, "Down", BAD),
+        (1, "Probes stalled", BAD),
+        (2, "Old config", ODD),
+        (3, "Current", GOOD),
+    ])
     .no_value("Not scraped")
 }
 
-pub fn maps_by_options() -> Panel {
-    Panel::table(
-        "MAPS by route and SSLOptions",
-        "Whether a client with this value of SSLOptions can connect: 0 checks nothing, 1 revocation, 2 pinning, 3 both (default). 2 connected and 3 lost: clients can't check revocation, the first cause in Microsoft's document.",
+pub fn routes() -> Panel {
+    let maps = |options: &str| {
+        by_place("min", &["route"], &format!(r#"defender_maps_connected{{%route, ssl_options="{options}"}}"#))
+    };
+    let source = |source: &str| {
+        by_place(
+            "min",
+            &["route"],
+            &format!(r#"defender_update_source_available{{%route, source="{source}"}}"#),
+        )
+    };
+    let panel = Panel::table(
+        "MAPS and update sources by route",
+        "Whether a client with this value of SSLOptions, the registry value that says what a client checks, can connect to MAPS: 3 checks revocation and pinned certificates (default), 2 pinned certificates, 1 revocation, 0 nothing. 2 connected and 3 lost: clients can't check revocation, the first cause in Microsoft's document. Beside it, the two update sources.",
     )
-    .rows(
-        r#"label_join(min by (instance, route, ssl_options) (defender_maps_connected{%route}), "at", " by ", "instance", "route")"#,
-    )
-    .matrix("ssl_options", "at")
-    .states(CONNECTED)
-    .field("0", &[("displayName", json!("0: nothing"))])
-    .field("1", &[("displayName", json!("1: revocation"))])
-    .field("2", &[("displayName", json!("2: pinning"))])
-    .field("3", &[("displayName", json!("3: both"))])
-    .no_value("Unknown: the exporter has no result")
+    .linked_rows(&or_unknown(&maps("3"), &["route"]))
+    .rows(&maps("2"))
+    .rows(&maps("1"))
+    .rows(&maps("0"))
+    .rows(&source("microsoft_update"))
+    .rows(&source("adl"))
+    .columns(&[
+        ("route", "Route"),
+        ("Value #A", "MAPS 3: both"),
+        ("Value #B", "MAPS 2: pinning"),
+        ("Value #C", "MAPS 1: revocation"),
+        ("Value #D", "MAPS 0: nothing"),
+        ("Value #E", "Microsoft Update"),
+        ("Value #F", "Alternate (adl)"),
+        ("place", "Instance"),
+    ])
+    .width("Route", 125);
+    let panel = ["MAPS 3: both", "MAPS 2: pinning", "MAPS 1: revocation", "MAPS 0: nothing"]
+        .into_iter()
+        .fold(panel, |panel, name| panel.state_column(name, 148, CONNECTED));
+    panel
+        .state_column("Microsoft Update", 140, AVAILABLE)
+        .state_column("Alternate (adl)", 125, AVAILABLE)
+        .wrapped("Instance", None)
+        .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
+        .sorted(&[("MAPS 3: both", false), ("Instance", false), ("Route", false)])
+        .no_value("No exporter has a result")
 }
 
-pub fn maps_reasons() -> Panel {
-    let query = format!(
-        "max by (instance, route, ssl_options, code, change) ({})",
-        explained("defender_maps_disconnected_reason{%route}")
-    );
+pub fn alerts() -> Panel {
+    let all = format!("max without (alertstate) ({})", firing());
     Panel::table(
-        "Why clients lose MAPS, and what to change",
-        "For each value of SSLOptions with which clients can't connect: phase and reason at the best endpoint.",
+        "Firing alerts",
+        "Firing alerts of alerts/defender.rules.yml for the selected instances, critical ones first. alerts/RUNBOOK.md has a section for each.",
     )
-    .rows(&query)
-    .columns(
-        &[
-            ("instance", "Instance"),
-            ("route", "Route"),
-            ("ssl_options", "SSLOptions"),
-            ("code", "What it means"),
-            ("change", "What to change"),
-        ],
-        &["Value"],
-    )
-    .text_column("What it means", meanings())
-    .text_column("What to change", remedies())
-    .width("Instance", 150)
-    .width("Route", 110)
-    .width("SSLOptions", 100)
-    .width("What it means", 280)
-    .sorted(&[("SSLOptions", true)])
-    .no_value("No lost MAPS")
-}
-
-pub fn causes() -> Panel {
-    let query = format!("count by (route, phase, reason, code, change) ({})", explained(BROKEN));
-    Panel::table(
-        "What is wrong, and what to change",
-        "Each cause once, with the number of endpoints that it affects at the selected instances; most frequent first. For details, run `defender-exporter explain` with phase and reason, for example tls.expired.",
-    )
-    .rows(&query)
-    .columns(
-        &[
-            ("route", "Route"),
-            ("Value", "Endpoints"),
-            ("phase", "Phase"),
-            ("reason", "Reason"),
-            ("code", "What it means"),
-            ("change", "What to change"),
-        ],
-        &[],
-    )
-    .text_column("What it means", meanings())
-    .text_column("What to change", remedies())
-    .width("Route", 110)
-    .width("Endpoints", 100)
-    .width("Phase", 80)
-    .width("Reason", 150)
-    .width("What it means", 320)
-    .sorted(&[("Endpoints", true)])
-    .no_value("No failing endpoint")
-}
-
-/// Failing endpoints in the order of what they are worth: cloud protection, updates, the rest.
-const RANKED: &str = r#"((defender_probe_failure_reason{%component, component="maps"}
-    or 2 * defender_probe_failure_reason{%component, component=~"update|adl"}
-    or 3 * defender_probe_failure_reason{%component, component!~"maps|update|adl"})
-    and on (job, instance, component, endpoint, route) defender_endpoint_state{%component, state="bad"} == 1)"#;
-
-pub fn failing() -> Panel {
-    let query = format!(
-        "sort(max by (instance, component, endpoint, route, phase, reason, change) ({}))",
-        explained_by_component(RANKED)
-    );
-    Panel::table(
-        "Failing endpoints",
-        "Every endpoint that is bad now: phase, reason, time since its last answer, remedy. The endpoint links to its dashboard, the reason to the advice on the exporter's page (over http; for https see deploy/http.md).",
-    )
-    .rows(&query)
-    .rows(r#"time() - max by (instance, component, endpoint, route) (defender_probe_last_success_timestamp_seconds{%component}) and on (instance, component, endpoint, route) defender_endpoint_state{%component, state="bad"} == 1"#)
-    .columns(
-        &[
-            ("instance", "Instance"),
-            ("component", "Component"),
-            ("endpoint", "Endpoint"),
-            ("route", "Route"),
-            ("phase", "Phase"),
-            ("reason", "Reason"),
-            ("Value #B", "Last answer"),
-            ("change", "What to change"),
-        ],
-        &["Value #A"],
-    )
-    .text_column("What to change", remedies())
-    .width("Instance", 150)
-    .width("Component", 110)
-    .width("Endpoint", 380)
-    .width("Route", 110)
-    .width("Phase", 80)
-    .width("Reason", 150)
-    .field("Last answer", &[("unit", json!("s")), ("custom.width", json!(110)), ("noValue", json!("never"))])
-    .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
-    .links("Reason", &[("Advice on the exporter's page", PAGE)])
-    .no_value("No failing endpoint")
+    .linked_rows(&all)
+    .columns(&[
+        ("Value", "Severity"),
+        ("alertname", "Alert"),
+        ("route", "Route"),
+        ("component", "Component"),
+        ("place", "Instance"),
+    ])
+    .state_column("Severity", 110, SEVERITIES)
+    .width("Alert", 320)
+    .width("Route", 130)
+    .width("Component", 250)
+    .names("Component", &crate::dashboards::words::components())
+    .wrapped("Instance", None)
+    .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
+    .sorted(&[("Severity", false), ("Alert", false), ("Instance", false), ("Route", false)])
+    .no_value("No alert fires, or Prometheus has not loaded the rules")
 }

@@ -1,107 +1,123 @@
 //! Certificates, CRLs, and chains that aren't genuine.
 
-use serde_json::json;
-
-use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{CERTIFICATE, FETCHED, LIST, NONE, ODD, TO_ENDPOINT};
+use crate::dashboards::grouping::by_place;
+use crate::dashboards::panel::{DAYS, Panel};
+use crate::dashboards::remedies::explained;
+use crate::dashboards::words::{
+    BAD, CERTIFICATE, DOWN, LIST, NO_BAD, NO_ODD, TO_ENDPOINT, UNKNOWN, with_lines,
+};
 
 pub fn certificates() -> Panel {
-    let key = "instance, component, endpoint, route";
+    let left = |of: &str| format!("(defender_tls_{of}_not_after_timestamp_seconds{{%component}} - time())");
+    let (chain, leaf) = (left("chain"), left("leaf"));
+    let rows = format!(
+        "max without (version, cipher, root) ({} * ignoring (version, cipher, issuer, root, lines) group_left () ({chain} or {leaf})) / 86400",
+        with_lines("defender_tls_info{%component}")
+    );
     Panel::table(
         "Certificates, the next to expire first",
-        "Expiry of the presented leaf and of the first certificate of the verified chain, and the leaf's issuer. The limit of two weeks matches DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left.",
+        "Expiry of the first certificate of the verified chain, root included, or of the presented leaf if the chain wasn't verified; and the leaf's issuer. The limit of two weeks matches DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left.",
     )
-    .rows(&format!("min by ({key}) (defender_tls_leaf_not_after_timestamp_seconds{{%component}} - time())"))
-    .rows(&format!("min by ({key}) (defender_tls_chain_not_after_timestamp_seconds{{%component}} - time())"))
-    .rows(&format!("max by ({key}, issuer) (defender_tls_info{{%component}})"))
-    .columns(
-        &[
-            ("component", "Component"),
-            ("endpoint", "Endpoint"),
-            ("route", "Route"),
-            ("instance", "Instance"),
-            ("Value #A", "Leaf expires in"),
-            ("Value #B", "Chain expires in"),
-            ("issuer", "Issuer"),
-        ],
-        &["Value #C"],
-    )
-    .number_column("Leaf expires in", 120, "s", CERTIFICATE)
-    .number_column("Chain expires in", 130, "s", CERTIFICATE)
-    .width("Component", 100)
-    .width("Endpoint", 300)
+    .linked_rows(&rows)
+    .columns(&[
+        ("Value", "Expires in"),
+        ("lines", "Endpoint"),
+        ("issuer", "Issuer"),
+        ("route", "Route"),
+        ("place", "Instance"),
+        ("endpoint", "URL"),
+        ("component", "Component of the link"),
+    ])
+    .hidden("Component of the link")
+    .hidden("URL")
+    .number_column("Expires in", 105, DAYS, CERTIFICATE)
+    .wrapped("Endpoint", Some(355))
+    .wrapped("Issuer", Some(270))
+    .width("Route", 115)
+    .wrapped("Instance", None)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
-    .sorted(&[("Chain expires in", false)])
-    .no_value("No server presented a certificate")
+    .sorted(&[("Expires in", false), ("Endpoint", false), ("Route", false), ("Instance", false)])
+    .no_value("No certificate in the last results")
 }
 
 pub fn lists() -> Panel {
-    let code = r#"label_join(defender_crl_fetch_failure_reason{%route}, "code", ".", "phase", "reason")"#;
+    let fetched = r#"label_replace((defender_crl_fetch_success{%route} == 1), "why", "Fetched", "", "")"#;
+    let failed = explained("defender_crl_fetch_failure_reason{%route}");
+    let lists = by_place("max", &["crl", "route"], &format!("{fetched} or {failed}"));
+    let left = "(defender_crl_next_update_timestamp_seconds{%route} - time()) / 86400";
+    let made = "ignoring (why, code, change)";
+    let down = format!(r#"label_replace({DOWN} - 9999, "why", "(Exporter down)", "", "")"#);
     Panel::table(
         "Revocation lists, the next to expire first",
-        "Lists that verified chains need: whether they can be fetched, why not, and the remaining validity of the list in use. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
+        "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
     )
-    .rows("min by (instance, route, crl) (defender_crl_next_update_timestamp_seconds{%route} - time())")
-    .rows("min by (instance, route, crl) (defender_crl_fetch_success{%route})")
-    .rows(&format!("max by (instance, route, crl, code) ({code})"))
-    .columns(
-        &[
-            ("crl", "List"),
-            ("route", "Route"),
-            ("instance", "Instance"),
-            ("Value #A", "Runs out in"),
-            ("Value #B", "Fetch"),
-            ("code", "Why not"),
-        ],
-        &["Value #C"],
-    )
-    .number_column("Runs out in", 110, "s", LIST)
-    .state_column("Fetch", 90, FETCHED)
-    .width("List", 320)
-    .sorted(&[("Fetch", false), ("Runs out in", false)])
-    .no_value("No verified chain named a list")
+    .rows(&format!(
+        "({lists} * {made} group_left () ({left}) or -9998 * {lists}) or {down}"
+    ))
+    .rows("1000 * defender_crl_fetch_last_timestamp_seconds{%route}")
+    .columns(&[
+        ("Value #A", "Runs out in"),
+        ("why", "Last fetch"),
+        ("Value #B", "Attempted"),
+        ("crl", "List"),
+        ("route", "Route"),
+        ("place", "Instance"),
+    ])
+    .number_column("Runs out in", 115, DAYS, LIST)
+    .words("Runs out in", &[(-9999, "Unknown", UNKNOWN), (-9998, "No list", BAD)])
+    .wrapped("Last fetch", Some(190))
+    .ago_column("Attempted", 145, "–")
+    .wrapped("List", None)
+    .width("Route", 115)
+    .wrapped("Instance", Some(235))
+    .sorted(&[("Runs out in", false), ("List", false), ("Route", false), ("Instance", false)])
+    .no_value("No exporter has a chain that names a list")
 }
 
 pub fn tls_counts() -> Panel {
+    // An endpoint counts once, however many routes and instances it is probed from.
+    let endpoints = |series: &str| format!("sum(max by (component, endpoint) ({series}))");
     Panel::stat(
-        "TLS now",
-        "Endpoints, over all selected routes and instances, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has an unknown revocation status, or is revoked.",
+        "Endpoints by their TLS: $scope",
+        "Endpoints, at any selected instance via any selected route, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has an unknown revocation status, or is revoked.",
     )
-    .now("not verified", "sum(defender_tls_verified{%component} == bool 0)")
-    .now("inspected", r#"sum(defender_tls_intercepted{%component, component!="submission"})"#)
-    .now("revocation unknown", r#"sum(defender_tls_revocation_status{%component, status="unknown"})"#)
-    .now("revoked", r#"sum(defender_tls_revocation_status{%component, status="revoked"})"#)
-    .limits(ODD)
-    .field("revoked", &[("thresholds", json!({ "mode": "absolute", "steps": [{ "color": "green", "value": null }, { "color": NONE[1].1, "value": 1 }] }))])
-    .no_value("No TLS connection")
+    .now("not verified", &endpoints("defender_tls_verified{%component} == bool 0"))
+    .now("inspected", &endpoints(r#"defender_tls_intercepted{%component, component!="submission"}"#))
+    .now("status unknown", &endpoints(r#"defender_tls_revocation_status{%component, status="unknown"}"#))
+    .now("revoked", &endpoints(r#"defender_tls_revocation_status{%component, status="revoked"}"#))
+    .limits(NO_ODD)
+    .field_limits("revoked", NO_BAD)
+    .no_value("No TLS")
 }
 
 pub fn inspected() -> Panel {
-    let key = "job, instance, component, endpoint, route";
     let odd = "(defender_tls_intercepted{%component} == 1 or defender_tls_verified{%component} == 0)";
+    let rows = format!(
+        "{} and ignoring (version, cipher, issuer, root, lines) {odd}",
+        with_lines("defender_tls_info{%component}")
+    );
     Panel::table(
         "Chains that are not the genuine service's",
-        "Endpoints whose chain is unverified or ends at a private root: a device decrypts the connection. The issuer identifies the device. Exempt these hosts from TLS inspection, but not *.blob.core.windows.net.",
+        "Endpoints whose chain is unverified or ends at a private root: a device decrypts the connection. The issuer identifies the device. Exempt these endpoints from TLS inspection, but not *.blob.core.windows.net.",
     )
-    .rows(&format!(
-        "max by (instance, component, endpoint, route, version, issuer, root) (defender_tls_info{{%component}} and on ({key}) {odd})"
-    ))
-    .columns(
-        &[
-            ("component", "Component"),
-            ("endpoint", "Endpoint"),
-            ("route", "Route"),
-            ("instance", "Instance"),
-            ("issuer", "Issuer"),
-            ("root", "Root"),
-            ("version", "TLS"),
-        ],
-        &["Value"],
-    )
-    .width("Component", 110)
-    .width("Endpoint", 350)
-    .width("TLS", 80)
+    .linked_rows(&rows)
+    .columns(&[
+        ("lines", "Endpoint"),
+        ("issuer", "Issuer"),
+        ("root", "Root"),
+        ("route", "Route"),
+        ("place", "Instance"),
+        ("endpoint", "URL"),
+        ("component", "Component of the link"),
+    ])
+    .hidden("Component of the link")
+    .hidden("URL")
+    .wrapped("Endpoint", Some(390))
+    .wrapped("Issuer", Some(200))
+    .wrapped("Root", Some(150))
+    .width("Route", 115)
+    .wrapped("Instance", None)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
-    .sorted(&[("Component", false)])
-    .no_value("All presented chains are genuine")
+    .sorted(&[("Endpoint", false), ("Route", false), ("Instance", false)])
+    .no_value("No exporter that is up has seen such a chain")
 }

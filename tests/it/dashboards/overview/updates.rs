@@ -2,15 +2,23 @@
 
 use serde_json::json;
 
-use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{AVAILABLE, PUBLISHED, STALE};
+use crate::dashboards::grouping::{PLACE, by_place};
+use crate::dashboards::panel::{DAYS, Panel};
+use crate::dashboards::words::{
+    AVAILABLE, BAD, GOOD, ODD, PUBLISHED, STALE, UNKNOWN, or_all_down, or_unknown, sources, with_names,
+};
 
 pub fn sources_over_time() -> Panel {
+    let series = "defender_update_source_available{%route}";
+    let of = |series: &str| format!("min by (source, route) ({series})");
     Panel::timeline(
-        "Update sources over time",
-        "Whether clients could update from each source, per route. Lost if lost at any selected instance.",
+        "Update sources over time: $scope",
+        "Whether clients could update from each source, per route. With several instances: Lost if lost at any. Grey: no exporter was up.",
     )
-    .over_time("{{source}} by {{route}}", "min by (source, route) (defender_update_source_available{%route})")
+    .over_time(
+        "{{name}} by {{route}}",
+        &with_names(&format!("({})", or_all_down(&of(series), series, of)), "source", &sources()),
+    )
     .states(AVAILABLE)
     .no_value("The exporter had no result in this time")
 }
@@ -20,8 +28,8 @@ pub fn stale_over_time() -> Panel {
         "Time left until signatures turn stale",
         "Rises with each possible update, and falls while none is possible. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
-    .over_time("{{instance}}", "min by (instance) (defender_signatures_stale_after_timestamp_seconds{%instance} - time())")
-    .unit("s")
+    .over_time(PLACE, "(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400")
+    .days()
     .below_zero()
     .limits(STALE)
     .custom("thresholdsStyle", json!({ "mode": "dashed" }))
@@ -29,58 +37,78 @@ pub fn stale_over_time() -> Panel {
 }
 
 pub fn last_available() -> Panel {
+    let available = "defender_update_source_available{%route}";
     Panel::table(
         "When each source was last available",
-        "Time since each source was last available, per route. Never: not since the exporter's records began (state_file).",
+        "When each source was last available, per route: since the exporter's start, or longer with a state_file.",
     )
-    .rows("min by (instance, source, route) (defender_update_source_available{%route})")
-    .rows("time() - max by (instance, source, route) (defender_update_source_last_available_timestamp_seconds{%route})")
-    .columns(
-        &[
-            ("instance", "Instance"),
-            ("source", "Source"),
-            ("route", "Route"),
-            ("Value #A", "Now"),
-            ("Value #B", "Last available"),
-        ],
-        &[],
-    )
-    .state_column("Now", 100, AVAILABLE)
-    .field("Last available", &[("unit", json!("s")), ("noValue", json!("never"))])
-    .sorted(&[("Now", false), ("Source", false)])
-    .no_value("Unknown: the exporter has no result")
-}
-
-pub fn published() -> Panel {
-    Panel::table(
-        "What the version feed names",
-        "The newest signatures, engine and platform in the version feed, per route, and the age of the signatures. The limit of two days matches DefenderPublishedFeedStale: look for a caching proxy.",
-    )
-    .rows("time() - max by (instance, route, version, engine, platform) (defender_signatures_published_timestamp_seconds{%route})")
-    .columns(
-        &[
-            ("instance", "Instance"),
-            ("route", "Route"),
-            ("version", "Signatures"),
-            ("engine", "Engine"),
-            ("platform", "Platform"),
-            ("Value", "Published"),
-        ],
-        &[],
-    )
-    .number_column("Published", 110, "s", PUBLISHED)
-    .width("Instance", 150)
-    .sorted(&[("Published", true)])
-    .no_value("No route could read the feed")
+    .rows(&or_unknown(available, &["source", "route"]))
+    .rows(&format!(
+        "(1000 * defender_update_source_last_available_timestamp_seconds{{%route}}) or (0 * {available} - 1)"
+    ))
+    .columns(&[
+        ("source", "Source"),
+        ("route", "Route"),
+        ("Value #A", "Now"),
+        ("Value #B", "Last available"),
+        ("place", "Instance"),
+    ])
+    .state_column("Now", 120, AVAILABLE)
+    .width("Source", 245)
+    .names("Source", &sources())
+    .width("Route", 120)
+    .ago_column("Last available", 150, "–")
+    .words("Last available", &[(-1, "Not since start", "transparent")])
+    .sorted(&[("Now", false), ("Source", false), ("Route", false), ("Instance", false)])
+    .no_value("No exporter has a result")
 }
 
 pub fn feed() -> Panel {
-    Panel::stat(
-        "Version feed",
-        "Whether the version feed can be read, per route, and whether it shows signs of old content (backwards, behind, old), as from a caching proxy.",
+    let published = "defender_signatures_published_timestamp_seconds{%route}";
+    let labels = "version, engine, platform";
+    // The version's labels belong to its age, not to the result of the last attempt.
+    let versions = format!(
+        "(defender_signatures_feed_success{{%route}} * ignoring ({labels}) group_left ({labels}) (0 * {published} + 1)
+            or ignoring ({labels}) defender_signatures_feed_success{{%route}})"
+    );
+    let old = by_place("max", &["route"], "defender_signatures_feed_stale{%route} == 1");
+    Panel::table(
+        "What the version feed names",
+        "Per route: whether the last attempt to read the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
     )
-    .now("{{route}}", "min by (route) (defender_signatures_feed_success{%route})")
-    .now("{{route}}: {{finding}}", "max by (route, finding) (defender_signatures_feed_stale{%route} == 1) + 1")
-    .states(&[(0, "Unreadable", "red"), (1, "Read", "green"), (2, "Old content", "orange")])
-    .no_value("Not read yet")
+    .rows(&or_unknown(
+        &format!("2 * ({versions} and ignoring ({labels}) {old}) or {versions}"),
+        &["route", "version", "engine", "platform"],
+    ))
+    .rows("1000 * defender_signatures_feed_last_timestamp_seconds{%route}")
+    .rows(&format!("(time() - {}) / 86400", by_place("max", &["route"], published)))
+    .columns(&[
+        ("Value #A", "Last attempt"),
+        ("Value #B", "Attempted"),
+        ("route", "Route"),
+        ("Value #C", "Age"),
+        ("version", "Signatures"),
+        ("engine", "Engine"),
+        ("platform", "Platform"),
+        ("place", "Instance"),
+    ])
+    .state_column(
+        "Last attempt",
+        125,
+        &[
+            (0, "Failed", BAD),
+            (1, "Read", GOOD),
+            (2, "Old content", ODD),
+            (-2, "Exporter down", UNKNOWN),
+            (-1, "No result", UNKNOWN),
+        ],
+    )
+    .ago_column("Attempted", 145, "–")
+    .number_column("Age", 90, DAYS, PUBLISHED)
+    .width("Route", 115)
+    .width("Signatures", 115)
+    .width("Engine", 110)
+    .width("Platform", 130)
+    .sorted(&[("Last attempt", false), ("Age", true), ("Instance", false), ("Route", false)])
+    .no_value("No exporter has a result")
 }

@@ -45,6 +45,8 @@ pub struct Crl {
     pub freshest: Vec<String>,
     /// Whether it has an unknown critical extension.
     pub unknown_critical: bool,
+    /// The number of entries for other certificates, each a kilobyte long.
+    pub long_entries: u32,
     /// How it is signed.
     pub signature: Signature,
 }
@@ -101,6 +103,7 @@ impl Crl {
             delta_to: None,
             freshest: Vec::new(),
             unknown_critical: false,
+            long_entries: 0,
             signature: Signature::Sound,
         }
     }
@@ -167,8 +170,9 @@ impl Crl {
                 if let Some(next_update) = self.next_update {
                     der::utc_time(writer.next(), next_update);
                 }
-                if !self.revoked.is_empty() {
+                if !self.revoked.is_empty() || self.long_entries > 0 {
                     writer.next().write_sequence(|writer| {
+                        (0..self.long_entries).for_each(|number| self.long_entry(writer.next(), number));
                         self.revoked.iter().for_each(|entry| entry.write(writer.next()));
                     });
                 }
@@ -178,6 +182,16 @@ impl Crl {
             });
         });
         der::signed(&tbs, key, self.signature)
+    }
+
+    fn long_entry(&self, writer: DERWriter<'_>, number: u32) {
+        writer.write_sequence(|writer| {
+            writer.next().write_u32(number);
+            der::utc_time(writer.next(), self.this_update);
+            writer.next().write_sequence(|writer| {
+                der::extension(writer.next(), &UNKNOWN, false, |writer| writer.write_bytes(&[7; 1024]));
+            });
+        });
     }
 
     fn extensions(&self, writer: &mut DERWriterSeq<'_>, key: &KeyPair) {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use defender_exporter::config::TlsConfig;
-use defender_exporter::revocation::crl::{self, CrlProblem, CrlQuery};
+use defender_exporter::revocation::crl::{self, CrlProblem, CrlQuery, List};
 use defender_exporter::revocation::{Certificate, Issuer};
 use defender_exporter::tls::certificate_urls::DistributionPoint;
 use defender_exporter::tls::{AiaIssuers, ChainError, ChainVerifier, PresentedChain, Roots};
@@ -49,7 +49,7 @@ fn revocation(sample: &Sample, certificate: &Certificate, issuer: &Issuer) -> Ju
         DistributionPoint { urls: Vec::new(), names: Vec::new(), some_reasons: false, crl_issuers: None };
     let query = CrlQuery { certificate, issuer, point: &point, now: sample.now };
     for list in &sample.lists {
-        match crl::check(&query, list, None) {
+        match crl::check(&query, List::Whole(list), None) {
             Ok(status) if status.revoked.is_some() => return Err(Class::Revoked),
             Ok(_) => return Ok(()),
             Err(CrlProblem::OtherIssuer) => {}
@@ -134,7 +134,8 @@ fn openssl_class(code: u32) -> Class {
     }
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+/// PEM of one value.
+pub fn pem(label: &str, der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))

@@ -1,6 +1,7 @@
-//! Random chains and revocation lists, judged by the exporter and by `openssl verify` side by side. Every disagreement is one of
-//! [`EXPLAINED`]. The seed is fixed; `DEFENDER_DIFFERENTIAL_SEED` and `DEFENDER_DIFFERENTIAL_SAMPLES` choose another run.
+//! Random chains and revocation lists, judged by the exporter and by `openssl verify` side by side, and OCSP responses (`answers.rs`). Every
+//! disagreement is one of [`EXPLAINED`]. The seed is fixed; `DEFENDER_DIFFERENTIAL_SEED` and `DEFENDER_DIFFERENTIAL_SAMPLES` choose another run.
 
+mod answers;
 mod fault;
 mod generator;
 mod judges;

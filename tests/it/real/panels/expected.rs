@@ -25,45 +25,46 @@ const MAPS_ANSWERS: &[Outage] = &[SOUND, Outage::CrlBlocked, Outage::Intercepted
 const SOME: &[Row] = &[
     // What fails, why, and what to change: nothing where nothing fails.
     ("Why clients lose MAPS, and what to change", "A", BROKEN),
+    ("Where MAPS is lost, why, and what to change", "A", BROKEN),
     ("What is wrong, and what to change", "A", BROKEN),
-    ("What the failures have in common", "AB", BROKEN),
+    ("What the failures have in common", "A", BROKEN),
     ("Failing endpoints", "A", BROKEN),
-    ("Failing endpoints", "B", MAPS_FAILS), // the blocked lists never answered
     ("Failed probes by reason", "A", BROKEN),
     ("Failed probes of the component by reason", "A", BROKEN),
     ("Firing alerts", "A", BROKEN),
+    ("Firing alerts by severity", "A", BROKEN),
     ("Why it fails, and what to change", "A", MAPS_FAILS),
     ("Why it failed over time", "A", MAPS_FAILS),
     ("Chains that are not the genuine service's", "A", &[Outage::Intercepted]),
-    ("Revocation lists, the next to expire first", "C", &[Outage::CrlBlocked]),
     // Facts of an established connection.
-    ("HTTP status", "A", MAPS_ANSWERS),
-    ("Certificate expires in", "A", MAPS_ANSWERS),
+    ("By instance and route, the worst first", "BCF", MAPS_ANSWERS),
     ("TLS of the last probe", "A", MAPS_ANSWERS),
-    ("TLS of the last probe", "B", &[Outage::CrlBlocked, Outage::Intercepted]),
-    (
-        "Revocation lists, the next to expire first",
-        "A",
-        &[SOUND, Outage::MapsRefused, Outage::Intercepted, Outage::ProxyDemands],
-    ),
     ("Proxy's answer to CONNECT over time", "A", &[Outage::ProxyDemands]),
+    ("MAPS by instance over time", "B", BROKEN),
+    ("MAPS by instance over time", "C", &[SOUND]),
     // What these places don't have.
-    ("HTTP status", "B", &[]),
-    ("Version feed", "B", &[]),
     ("Addresses from DNS", "B", &[]),
     ("Each address over time", "A", &[]),
     ("Range over time", "A", &[]),
-    ("Age of the installed signatures", "A", &[]),
-    ("MAPS by Defender's own test", "A", &[]),
-    ("Settings (Windows)", "ABCDE", &[]),
-    ("mdatp (Linux)", "ABCD", &[]),
-    ("Why Defender's own test fails (Windows)", "ABC", &[]),
+    ("Defender on the exporter's machine", "BCDE", &[]),
+    ("Settings (Windows)", "BCDE", &[]),
+    ("mdatp (Linux)", "BCD", &[]),
     ("Events of Defender's log (Windows)", "A", &[]),
-    ("What the exporter could read of it", "AB", &[]),
+    ("What the exporter could read of it", "B", &[]),
+];
+
+/// What has results only while an exporter is down.
+const OF_DOWN: &[(&str, &str)] = &[
+    ("Instances that lose MAPS", "C"),
+    ("Instances whose signatures turn stale", "C"),
+    ("MAPS by instance over time", "A"),
 ];
 
 /// Where the query of this panel with this letter must have results.
 pub fn wanted(title: &str, letter: &str) -> Vec<Place> {
+    if OF_DOWN.contains(&(title, letter)) {
+        return vec![];
+    }
     let listed = SOME.iter().find(|(panel, letters, _)| *panel == title && letters.contains(letter));
     match listed {
         None => PLACES.map(Place::Site).to_vec(),
@@ -74,5 +75,5 @@ pub fn wanted(title: &str, letter: &str) -> Vec<Place> {
 
 /// The panels and letters that are listed.
 pub fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SOME.iter().map(|(title, letters, _)| (*title, *letters))
+    SOME.iter().map(|(title, letters, _)| (*title, *letters)).chain(OF_DOWN.iter().copied())
 }

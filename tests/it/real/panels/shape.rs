@@ -41,7 +41,8 @@ fn of_series(panel: &Value, target: &Value, kind: &str, series: &Value) -> Vec<S
         found.push(format!("no values, or of another kind: {series}"));
     }
     let states = &panel["fieldConfig"]["defaults"]["mappings"];
-    let states = (kind != "table").then(|| mapped(states)).filter(|states| !states.is_empty());
+    let ranges = states.to_string().contains("\"range\"");
+    let states = (kind != "table" && !ranges).then(|| mapped(states)).filter(|states| !states.is_empty());
     let several = panel["fieldConfig"]["overrides"].to_string().contains("\"mappings\"");
     if let Some(states) = states.filter(|_| !several) {
         let unknown = values.iter().find(|value| !states.contains(*value));
@@ -106,7 +107,7 @@ fn legend(format: &str, series: &Value) -> String {
         return series["metric"].to_string();
     }
     let labels = series["metric"].as_object().unwrap().iter();
-    labels.fold(format.to_owned(), |legend, (label, value)| {
+    labels.fold(format.replace("$label", "site"), |legend, (label, value)| {
         legend.replace(&format!("{{{{{label}}}}}"), text(value))
     })
 }

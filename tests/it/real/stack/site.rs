@@ -32,6 +32,8 @@ pub enum Outage {
     CrlBlocked,
     /// TLS of MAPS is inspected, by an authority that this machine trusts.
     Intercepted,
+    /// TLS of every component is inspected, by that authority.
+    AllIntercepted,
     /// The second route's proxy demands authentication.
     ProxyDemands,
     /// A firewall rejects Microsoft Update and the alternate download location. The exporter checks no revocation here: what it
@@ -43,11 +45,12 @@ pub enum Outage {
 
 impl Outage {
     /// Every one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::None,
         Self::MapsRefused,
         Self::CrlBlocked,
         Self::Intercepted,
+        Self::AllIntercepted,
         Self::ProxyDemands,
         Self::UpdatesRefused,
         Self::Killed,
@@ -60,6 +63,7 @@ impl Outage {
             Self::MapsRefused => "maps-refused",
             Self::CrlBlocked => "crl-blocked",
             Self::Intercepted => "intercepted",
+            Self::AllIntercepted => "all-intercepted",
             Self::ProxyDemands => "proxy-demands",
             Self::UpdatesRefused => "updates-refused",
             Self::Killed => "killed",
@@ -71,7 +75,7 @@ impl Outage {
             Self::MapsRefused => &[Component::Maps],
             Self::UpdatesRefused => &[Component::Update, Component::Adl],
             Self::CrlBlocked => &[Component::Crl],
-            Self::None | Self::Intercepted | Self::ProxyDemands | Self::Killed => &[],
+            Self::None | Self::Intercepted | Self::AllIntercepted | Self::ProxyDemands | Self::Killed => &[],
         }
     }
 }
@@ -158,8 +162,10 @@ impl Site {
         self.answer(Ipv4Addr::new(127, 0, 0, 9)); // nobody listens there
         match self.outage {
             Outage::CrlBlocked => self.lab.forwarder(CRL_HOST).block().await,
-            Outage::Intercepted => {
-                for endpoint in endpoints().iter().filter(|endpoint| endpoint.component == Component::Maps) {
+            Outage::Intercepted | Outage::AllIntercepted => {
+                let all = self.outage == Outage::AllIntercepted;
+                let inspected = |endpoint: &&&Endpoint| all || endpoint.component == Component::Maps;
+                for endpoint in endpoints().iter().filter(inspected) {
                     let inspected = Fault::Certificate(Authority::Inspector, Flaw::None);
                     self.lab.tls.break_host(endpoint.url.host(), inspected);
                 }
@@ -168,6 +174,11 @@ impl Site {
             Outage::Killed => self.exporter = None,
             Outage::None | Outage::MapsRefused | Outage::UpdatesRefused => {}
         }
+    }
+
+    /// Lets no name resolve any more, whatever the outage: DNS answers SERVFAIL.
+    pub fn fail_names(&self) {
+        self.lab.dns.reset(Answer::Servfail);
     }
 
     /// Lets it end.

@@ -7,8 +7,8 @@ async fn value(expression: &str, machine: Machine) -> Result<String, PacError> {
     let text = format!("function FindProxyForURL(url, host) {{ return JSON.stringify({expression}); }}");
     let limits = PacLimits { time: Duration::from_secs(20), ..PacLimits::default() };
     let arguments = ("http://www.contoso.example/a?b".to_owned(), "www.contoso.example".to_owned());
-    let job = Script { text: text.into() }.job(Some(arguments), machine, limits);
-    run::run(job, Some(&names()), later()).await.0
+    let job = Script { text: text.into(), limiter: Arc::default() }.job(Some(arguments), machine, limits);
+    run::run(job, Some(&names()), later(), &Arc::default()).await.0
 }
 
 pub(super) async fn check_at(machine: &Machine, cases: &[(&str, &str)]) {

@@ -1,28 +1,19 @@
-//! `catalog`: prints the endpoints to probe, in formats for users, programs, spreadsheets and firewall teams.
+//! `catalog`: prints the endpoints to probe, in formats for users, programs, spreadsheets, proxies and firewalls.
+
+mod names;
+mod options;
+mod table;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use clap::ValueEnum;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::advice::apex_rule;
 use crate::catalog::Endpoint;
 use crate::exit::ExitError;
 
-/// How the catalog is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CatalogFormat {
-    /// For people.
-    Table,
-    /// For programs.
-    Json,
-    /// For spreadsheets.
-    Csv,
-    /// The URLs, one a line, then remarks: lines that begin with #.
-    Urls,
-}
+pub use options::{CatalogFormat, CatalogOptions};
 
 const COLUMNS: [&str; 11] = [
     "component",
@@ -38,20 +29,23 @@ const COLUMNS: [&str; 11] = [
     "captured",
 ];
 
-/// The endpoints in the given order.
+/// The endpoints in the given order; the table fits `width` columns.
 ///
 /// # Errors
 /// If they can't be serialized: a bug in the exporter.
-pub fn render(endpoints: &[&Endpoint], format: CatalogFormat) -> Result<String, ExitError> {
+pub fn render(endpoints: &[&Endpoint], format: CatalogFormat, width: usize) -> Result<String, ExitError> {
     let failed = |error: &dyn Display| ExitError::render("the catalog", error);
     match format {
-        CatalogFormat::Table => Ok(table(endpoints)),
+        CatalogFormat::Table => Ok(table::render(endpoints, width)),
         CatalogFormat::Json => json(endpoints).map_err(|error| failed(&error)),
         CatalogFormat::Csv => {
             let bytes = csv(endpoints).map_err(|error| failed(&error))?;
             String::from_utf8(bytes).map_err(|error| failed(&error))
         }
         CatalogFormat::Urls => Ok(urls(endpoints)),
+        CatalogFormat::Squid => Ok(names::squid(endpoints)),
+        CatalogFormat::PanEdl => Ok(names::pan_edl(endpoints)),
+        CatalogFormat::Fortinet => Ok(names::fortinet(endpoints)),
     }
 }
 
@@ -90,17 +84,6 @@ fn row(endpoint: &Endpoint) -> [String; 11] {
         endpoint.confidence.to_string(),
         endpoint.captured.map_or_else(String::new, |captured| captured.to_string()),
     ]
-}
-
-fn table(endpoints: &[&Endpoint]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(COLUMNS.map(str::to_uppercase));
-    for endpoint in endpoints {
-        table.add_row(row(endpoint));
-    }
-    let rules: String = apex_rules(endpoints).iter().flat_map(|rule| ["\n", rule]).collect();
-    format!("{}\n{rules}{}", table.trim_fmt(), if rules.is_empty() { "" } else { "\n" })
 }
 
 /// An endpoint with what follows from it.
@@ -144,7 +127,7 @@ mod tests {
     fn every_format_has_every_endpoint() {
         let endpoints: Vec<_> = embedded().endpoints.iter().collect();
         for format in [CatalogFormat::Table, CatalogFormat::Json, CatalogFormat::Csv, CatalogFormat::Urls] {
-            let text = render(&endpoints, format).expect("it can be written");
+            let text = render(&endpoints, format, 80).expect("it can be written");
             let missing: Vec<_> = endpoints.iter().filter(|e| !text.contains(e.url.as_str())).collect();
             assert!(missing.is_empty(), "{format:?} lacks {missing:?}");
         }
@@ -155,12 +138,26 @@ mod tests {
         let url = "http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl";
         let endpoints: Vec<_> = embedded().endpoints.iter().filter(|e| e.url.as_str() == url).collect();
         for (format, words) in [
-            (CatalogFormat::Table, "community  A           2026-10"),
+            (CatalogFormat::Table, "basis: A community, 2026-10\n"),
             (CatalogFormat::Json, "\"confidence\": \"A\",\n    \"captured\": \"2026-10\","),
             (CatalogFormat::Csv, ",community,A,2026-10\n"),
         ] {
-            let text = render(&endpoints, format).expect("it can be written");
+            let text = render(&endpoints, format, 80).expect("it can be written");
             assert!(text.contains(words), "{format:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_table_fits_the_terminal() {
+        let endpoints: Vec<_> = embedded().endpoints.iter().collect();
+        for width in [80, 100, 140, 200, 300] {
+            let text = render(&endpoints, CatalogFormat::Table, width).expect("it can be written");
+            let text = anstream::adapter::strip_str(&text).to_string();
+            // A URL that is longer than the line stays whole.
+            let long: Vec<_> = text.lines().filter(|line| line.chars().count() > width).collect();
+            let is_url = |line: &&&str| line.trim_start().starts_with("http") && !line.trim().contains(' ');
+            assert_eq!(long.iter().filter(is_url).count(), long.len(), "{width}: {long:#?}");
+            assert!(width == 200 || text.starts_with(" COMPONENT") == (width > 200), "{width}: {text}");
         }
     }
 
@@ -168,11 +165,11 @@ mod tests {
     fn wildcards_list_their_bare_name() {
         let endpoints: Vec<_> = embedded().endpoints.iter().collect();
         for format in [CatalogFormat::Table, CatalogFormat::Json, CatalogFormat::Urls] {
-            let text = render(&endpoints, format).expect("it can be written");
+            let text = render(&endpoints, format, 200).expect("it can be written");
             let rule = "`*.wdcp.microsoft.com` does not match `wdcp.microsoft.com` in many firewalls";
             assert!(text.contains(rule) && !text.contains("`*.wd.microsoft.com` does"), "{format:?}: {text}");
         }
-        let rows = render(&endpoints, CatalogFormat::Csv).expect("it can be written");
+        let rows = render(&endpoints, CatalogFormat::Csv, 80).expect("it can be written");
         assert!(rows.contains("\"*.wdcp.microsoft.com, wdcp.microsoft.com\""), "{rows}");
         let wdcp = endpoints.iter().find(|endpoint| endpoint.url.host() == "wdcp.microsoft.com").unwrap();
         assert_eq!(wdcp.names_to_allow(), ["*.wdcp.microsoft.com", "wdcp.microsoft.com"]);

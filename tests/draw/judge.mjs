@@ -1,0 +1,93 @@
+// Judges what page/facts.js read: pure, so that judge.test.mjs can show each complaint.
+
+/** The smallest text that a person reads without zooming. */
+const SMALLEST = 11;
+/** The least contrast between a text and what is behind it: WCAG's for large texts and what is no text. */
+const FAINTEST = 3;
+/** How tables and timelines say that an exporter is down. */
+const DOWN = /^(\(?Exporter down\)?|Down)$/;
+/** What only a fault prints. */
+const FAULTS = [/\bNaN\b/, /\bundefined\b/, /\bInfinity\b/, /∞/, /\[object /, /\bNo data\b/, /\$\{|\$__/];
+
+/** The words that the timelines of a dashboard must have in a state, whichever panel has them: first all was well, then not. */
+const WORDS = {
+  'defender-overview': { healthy: ['Connected'], default: ['Connected', 'Lost'] },
+  'defender-fleet': { healthy: ['Connected'], 'one-route': ['Connected', 'Partly lost'], 'sixty-sites': ['Connected', 'Partly lost'], default: ['Connected', 'Lost'] },
+};
+/** After the end of the exporter nobody knows that MAPS is lost. */
+const UNSEEN = new Set(['exporter-down']);
+
+/** How many rows a table must have in a state: instances that aren't told apart would be one. */
+const ROWS = { 'two-clusters': { 'Instances, the worst first': 2 }, 'sixty-sites': { 'Instances, the worst first': 60 } };
+
+/** What is wrong with a picture. Each complaint names dashboard, panel, state and width. */
+export function complaints({ panels, frame, pageWidth, width }, { dashboard, state }) {
+  const found = [];
+  if (pageWidth > width) found.push(`the page is ${pageWidth} px wide`);
+  found.push(...[...frame.flatMap(ofText), ...cutOff(frame)].map((what) => `frame: ${what}`));
+  for (const panel of panels) found.push(...[...ofPanel(panel), ...ofUnseen(panel, state)].map((what) => `"${panel.title}": ${what}`));
+  const words = new Set(panels.flatMap(({ boxes }) => boxes.map(({ text }) => text)));
+  for (const word of expectedWords(dashboard, state)) {
+    if (!words.has(word)) found.push(`no timeline says ${word}`);
+  }
+  return [...new Set(found)].map((what) => `${dashboard}, ${state}, ${width} px: ${what}`);
+}
+
+function expectedWords(dashboard, state) {
+  const words = WORDS[dashboard];
+  if (!words) return [];
+  return UNSEEN.has(state) ? words.healthy : (words[state] ?? words.default);
+}
+
+/** An exporter that is down comes first, since nothing is known there, and is no hole in a timeline; each has a row of its own. */
+function ofUnseen({ title, kind, rows, boxes }, state) {
+  const isDown = rows.map((row) => row.some((cell) => DOWN.test(cell)));
+  const isLate = isDown.includes(false) && isDown.lastIndexOf(true) > isDown.indexOf(false);
+  const wanted = ROWS[state]?.[title] ?? rows.length;
+  const isHole = UNSEEN.has(state) && kind === 'state-timeline' && boxes.length > 0 && !boxes.some(({ text }) => DOWN.test(text));
+  return [
+    ...(rows.length === wanted ? [] : [`has ${rows.length} rows, not ${wanted}`]),
+    ...(isLate ? ['an exporter that is down stands behind one that is up'] : []),
+    ...(isHole ? ['no box says that the exporter is down'] : []),
+  ];
+}
+
+function ofPanel({ kind, failure, isEmpty, texts, outside, columns, boxes }) {
+  return [
+    ...(failure ? [`failed: ${failure}`] : []),
+    ...(isEmpty ? ['shows nothing'] : []),
+    ...texts.flatMap(ofText),
+    ...cutOff(texts),
+    ...outside.map((text) => `"${text}" lies outside the panel`),
+    ...columns.filter(({ isInside }) => !isInside).map(({ title }) => `the column "${title}" is cut off`),
+    ...(kind === 'state-timeline' ? ofTimeline(boxes, texts) : []),
+  ];
+}
+
+/** One complaint for all texts that are cut off in a panel: often every row has one. */
+function cutOff(texts) {
+  const cut = texts.filter((text) => text.cut);
+  const more = cut.length > 1 ? ` (with ${cut.length - 1} more)` : '';
+  return cut.slice(0, 1).map((text) => `"${text.text}" is cut off ${text.cut}${more}`);
+}
+
+function ofText({ text, size, contrast = null }) {
+  const fault = FAULTS.find((pattern) => pattern.test(text));
+  return [
+    ...(size < SMALLEST ? [`"${text}" is ${size} px high`] : []),
+    ...(contrast !== null && contrast < FAINTEST ? [`"${text}" is faint: contrast ${contrast.toFixed(1)}`] : []),
+    ...(fault ? [`says "${text}"`] : []),
+  ];
+}
+
+/** Every value has the word and the colour of its mapping, and the word stands in the panel. */
+function ofTimeline(boxes, texts) {
+  const said = new Set(texts.map(({ text }) => text));
+  const hasMappings = boxes.some(({ expectedText }) => expectedText !== null);
+  return boxes.flatMap(({ value, text, color, expectedText, expectedColor }) => {
+    if (hasMappings && expectedText === null) return [`no mapping has a word for ${value}`];
+    if (expectedText !== null && text !== expectedText) return [`${value} is shown as "${text}", not as "${expectedText}"`];
+    if (expectedColor !== null && color !== expectedColor) return [`"${text}" is ${color}, not ${expectedColor}`];
+    return said.has(text) ? [] : [`no text and no legend says "${text}"`];
+  });
+}

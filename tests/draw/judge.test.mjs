@@ -1,0 +1,47 @@
+// Each complaint of judge.mjs, shown with facts that deserve it.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { complaints } from './judge.mjs';
+
+const text = (words, more = {}) => ({ text: words, size: 12, cut: null, ...more });
+const box = (more = {}) => ({ value: '0', text: 'Lost', color: '#d55e00', expectedText: 'Lost', expectedColor: '#d55e00', ...more });
+const panel = (more = {}) => ({ title: 'MAPS', kind: 'stat', failure: null, isEmpty: false, texts: [text('Lost')], outside: [], columns: [], rows: [], boxes: [], ...more });
+const timeline = (more) => panel({ kind: 'state-timeline', ...more });
+const facts = (one, more = {}) => ({ panels: [one], frame: [], pageWidth: 1280, width: 1280, ...more });
+
+const check = (name, given, expected, picture = { dashboard: 'defender-endpoint', state: 'healthy' }) =>
+  test(name, () => assert.deepEqual(complaints(given, picture), expected.map((what) => `${picture.dashboard}, ${picture.state}, 1280 px: ${what}`)));
+
+check('nothing is wrong', facts(panel()), []);
+check('a small label', facts(panel({ texts: [text('direct', { size: 5.2 })] })), ['"MAPS": "direct" is 5.2 px high']);
+check('a cut text', facts(panel({ texts: [text('Ask for', { cut: 'at the side' })] })), ['"MAPS": "Ask for" is cut off at the side']);
+check('cut texts', facts(panel({ texts: [text('a', { cut: 'below' }), text('b', { cut: 'below' })] })), ['"MAPS": "a" is cut off below (with 1 more)']);
+for (const words of ['NaN', 'undefined s', 'No data', '-∞+', '${scheme}']) {
+  check(words, facts(panel({ texts: [text(words)] })), [`"MAPS": says "${words}"`]);
+}
+check('a fault of the frame', facts(panel(), { frame: [text('undefined')] }), ['frame: says "undefined"']);
+check('a wide page', facts(panel(), { pageWidth: 1300 }), ['the page is 1300 px wide']);
+check('an empty panel', facts(panel({ isEmpty: true })), ['"MAPS": shows nothing']);
+check('a failed query', facts(panel({ failure: 'parse error' })), ['"MAPS": failed: parse error']);
+check('a text outside', facts(panel({ outside: ['far'] })), ['"MAPS": "far" lies outside the panel']);
+check('a column off screen', facts(panel({ columns: [{ title: '3: both', isInside: false }] })), ['"MAPS": the column "3: both" is cut off']);
+check('a threshold for a word', facts(timeline({ boxes: [box({ text: '0+' })] })), ['"MAPS": 0 is shown as "0+", not as "Lost"']);
+check('another colour', facts(timeline({ boxes: [box({ color: '#0000ff' })] })), ['"MAPS": "Lost" is #0000ff, not #d55e00']);
+check('a value without word', facts(timeline({ boxes: [box(), box({ value: '2', text: '2', expectedText: null, expectedColor: null })] })),
+  ['"MAPS": no mapping has a word for 2']);
+check('a word that nobody reads', facts(timeline({ texts: [text('direct')], boxes: [box()] })), ['"MAPS": no text and no legend says "Lost"']);
+check('a state without its words', facts(timeline({ boxes: [box()] })), ['no timeline says Connected'],
+  { dashboard: 'defender-overview', state: 'one-route' });
+check('Lost without an exporter', facts(timeline({ texts: [text('Connected'), text('Exporter down')],
+  boxes: [box({ value: '1', text: 'Connected', expectedText: 'Connected' }), box({ value: '-2', text: 'Exporter down', expectedText: 'Exporter down' })] })), [],
+  { dashboard: 'defender-fleet', state: 'exporter-down' });
+check('a faint text', facts(panel({ texts: [text('503', { contrast: 1.8 })] })), ['"MAPS": "503" is faint: contrast 1.8']);
+check('a hole while the exporter is down', facts(timeline({ boxes: [box()] })), ['"MAPS": no box says that the exporter is down'],
+  { dashboard: 'defender-endpoint', state: 'exporter-down' });
+const rows = (...first) => facts(panel({ kind: 'table', rows: first.map((cell) => [cell, 'direct']) }));
+check('exporters that are down first', rows('(Exporter down)', 'Down', 'The device inspects TLS'), []);
+check('an exporter that is down last', rows('The device inspects TLS', '(Exporter down)'), ['"MAPS": an exporter that is down stands behind one that is up']);
+check('clusters that are one row', facts(panel({ title: 'Instances, the worst first', kind: 'table', rows: [['Scraped']] })),
+  ['"Instances, the worst first": has 1 rows, not 2'], { dashboard: 'defender-endpoint', state: 'two-clusters' });

@@ -1,0 +1,47 @@
+//! Aggregations and names that keep labels of the user's own, such as `cluster`: two exporters of the same job and instance are two.
+
+use std::collections::BTreeSet;
+
+use defender_exporter::metrics::{Kind, Metric};
+
+/// The labels that the exporter itself sets on the metrics of a query.
+fn own_labels(query: &str) -> BTreeSet<&'static str> {
+    let specs = Metric::ALL.iter().map(|metric| metric.spec());
+    let named = specs.filter(|spec| {
+        query.match_indices(spec.name).any(|(at, _)| {
+            let rest = &query[at + spec.name.len()..];
+            let rest = if spec.kind == Kind::Histogram {
+                rest.strip_prefix("_bucket").unwrap_or(rest)
+            } else {
+                rest
+            };
+            !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        })
+    });
+    named.flat_map(|spec| spec.labels.iter().copied()).collect()
+}
+
+/// Aggregates series by where they come from, and by these labels of the exporter.
+pub fn by_place(operator: &str, kept: &[&str], series: &str) -> String {
+    let left_out: Vec<&str> = own_labels(series).into_iter().filter(|label| !kept.contains(label)).collect();
+    format!("{operator} without ({}) ({series})", left_out.join(", "))
+}
+
+/// Adds what tables show and link to: the label `place`, with cluster and site before the instance where there are such, and the labels
+/// `of_cluster` and `of_site` for links, which choose all where there are none.
+pub fn placed(query: &str, is_linked: bool) -> String {
+    // A metric's name would be a label in which the rows of several queries differ.
+    let named = format!(r#"label_join(({query}) + 0, "place", " ", "cluster", "$label", "instance")"#);
+    if !is_linked {
+        return named;
+    }
+    let chosen = |query: &str, label: &str, from: &str| {
+        format!(
+            r#"label_replace(label_replace({query}, "{label}", "$$__all", "", ""), "{label}", "$1", "{from}", "(.+)")"#
+        )
+    };
+    chosen(&chosen(&named, "of_cluster", "cluster"), "of_site", "$label")
+}
+
+/// The name of a series in a legend.
+pub const PLACE: &str = "{{cluster}} {{$label}} {{instance}}";
