@@ -67,7 +67,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts all of it around these sites, whose names are their instances, at the tempo of the first.
+    /// Starts all of it around these sites, at the tempo of the first.
     pub async fn start(tools: &Tools, sites: &[&Site]) -> Self {
         let files = tempfile::tempdir().unwrap();
         let webhook = Webhook::start().await;
@@ -159,7 +159,8 @@ fn alertmanager(tools: &Tools, files: &Path, port: u16, webhook: &Webhook, tempo
 
 fn configuration(sites: &[&Site], alertmanager: Option<u16>, tempo: Tempo) -> String {
     let target = |site: &&Site| {
-        format!("      - {{ targets: [\"{}\"], labels: {{ instance: {} }} }}\n", site.address(), site.name())
+        let labels: Vec<_> = site.labels().iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        format!("      - {{ targets: [\"{}\"], labels: {{ {} }} }}\n", site.address(), labels.join(", "))
     };
     let targets: String = sites.iter().map(target).collect();
     let alerting = alertmanager.map_or_else(String::new, |port| {

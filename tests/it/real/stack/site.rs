@@ -56,7 +56,7 @@ impl Outage {
         Self::Killed,
     ];
 
-    /// The site's name, and the instance of its exporter.
+    /// The site's name, and by default the instance of its exporter.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "sound",
@@ -89,6 +89,7 @@ pub struct Site {
     exporter: Option<Exporter>,
     port: u16,
     file: PathBuf,
+    cluster: Option<&'static str>,
 }
 
 impl Site {
@@ -103,7 +104,7 @@ impl Site {
         let proxy = (outage == Outage::ProxyDemands)
             .then(|| Proxy::start(Kind::Http, crate::exporter::proxies::names(&lab, &urls)));
         let file = lab.files().join("exporter.yaml");
-        let site = Self { outage, tempo, lab, proxy, exporter: None, port: free_port(), file };
+        let site = Self { outage, tempo, lab, proxy, exporter: None, port: free_port(), file, cluster: None };
         std::fs::write(&site.file, site.configuration(&endpoints)).unwrap();
         site.answer(Ipv4Addr::LOCALHOST);
         let mut site = site;
@@ -140,6 +141,19 @@ impl Site {
     /// Where the exporter serves.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Puts its exporter into a cluster, as the service that each cluster has under the same name.
+    pub const fn join(&mut self, cluster: &'static str) {
+        self.cluster = Some(cluster);
+    }
+
+    /// The labels that Prometheus gives to its exporter, beside `job`.
+    pub fn labels(&self) -> Vec<(&'static str, &'static str)> {
+        match self.cluster {
+            Some(cluster) => vec![("instance", "monitoring/defender-exporter"), ("cluster", cluster)],
+            None => vec![("instance", self.name())],
+        }
     }
 
     /// What it is called.
