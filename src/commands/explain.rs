@@ -1,5 +1,6 @@
 //! `explain`: explains a code, or lists all codes, wrapped for a terminal. `advice` has the texts.
 
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -7,6 +8,7 @@ use std::fmt::Write as _;
 
 use super::wrap::{sentence, wrap, wrap_paragraph};
 use crate::advice::{self, Advice, Code, RevocationCause, Topic, UnknownCode};
+use crate::catalog;
 use crate::observation::{FAILURE_PAIRS, Phase};
 
 /// The meaning of a code and the remedies.
@@ -132,6 +134,7 @@ fn expand(paragraph: &str) -> Vec<String> {
             .enumerate()
             .map(|(value, does)| format!("- {value} {does}"))
             .collect(),
+        "{services}" => services::paragraphs(catalog::embedded()),
         _ => vec![paragraph.to_owned()],
     }
 }
