@@ -15,8 +15,10 @@ use crate::catalog::ProbeUrl;
 use crate::signatures::Version;
 use crate::string_enum::string_enum;
 use crate::verdict::SslOptions;
+use settings::Settings;
 
 pub mod proxies;
+pub mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -142,6 +144,8 @@ pub struct RegistryFacts {
     pub last_fallback: Option<SystemTime>,
     /// The age in days from which signatures are out of date, if set by policy.
     pub signatures_due_days: Option<u32>,
+    /// The settings that count, of policies and preferences.
+    pub settings: Settings,
 }
 
 impl RegistryFacts {
@@ -162,10 +166,14 @@ impl RegistryFacts {
                 .value("AVSignatureDue", |registry, name| registry.dword(SIGNATURES_POLICY, name))
                 .filter(|days| *days > 0),
             signatures,
+            settings: reader.settings(),
         };
         (facts, reader.problems)
     }
 }
+
+/// A value couldn't be read; a problem says why.
+struct Unreadable;
 
 /// Reads values and collects what is wrong.
 struct RegistryReader<'a> {
@@ -180,8 +188,17 @@ impl RegistryReader<'_> {
         name: &str,
         read: impl FnOnce(&dyn Registry, &str) -> RegistryResult<T>,
     ) -> Option<T> {
+        self.checked(name, read).ok().flatten()
+    }
+
+    /// A value; none where it isn't there.
+    fn checked<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&dyn Registry, &str) -> RegistryResult<T>,
+    ) -> Result<Option<T>, Unreadable> {
         match read(self.registry, name) {
-            Ok(value) => value,
+            Ok(value) => Ok(value),
             Err(reason) => {
                 self.problem(
                     reason,
@@ -192,13 +209,17 @@ impl RegistryReader<'_> {
                         _ => "can't be read",
                     },
                 );
-                None
+                Err(Unreadable)
             }
         }
     }
 
     fn problem(&mut self, reason: Reason, name: &str, what: impl Display) {
         self.problems.push(HostProblem::new(Source::Registry, reason, format!("{name}: {what}")));
+    }
+
+    fn out_of_range(&mut self, name: &str, number: u32, most: u32) {
+        self.problem(Reason::Malformed, name, format!("{number} is out of range: 0 to {most}"));
     }
 
     /// What `parse` makes of a text; empty is as if it weren't there.
@@ -221,8 +242,8 @@ impl RegistryReader<'_> {
         let number = self.value(name, |registry, name| registry.dword(SPYNET_POLICY, name))?;
         let known = usize::try_from(number).ok().and_then(|number| all.get(number)).copied();
         if known.is_none() {
-            let most = all.len() - 1; // no vocabulary is empty
-            self.problem(Reason::Malformed, name, format!("{number} is out of range: 0 to {most}"));
+            let most = u32::try_from(all.len() - 1); // no vocabulary is empty
+            self.out_of_range(name, number, most.unwrap_or(u32::MAX));
         }
         known
     }

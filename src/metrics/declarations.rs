@@ -206,6 +206,10 @@ metrics! {
         "Windows: cloud-delivered protection by policy: 0 off, 1 basic, 2 advanced. Absent without a policy.";
     HostSubmitSamplesConsent: "defender_host_submit_samples_consent", Gauge, All, None, [],
         "Windows: sample submission by policy: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent without a policy.";
+    HostSettingInfo: "defender_host_setting_info", Info, All, None, ["setting", "origin", "value"],
+        "Windows: the value that counts of each setting that Group Policy, MDM or a local preference sets, and which of them (origin). value: a number as in the registry, the update sources in order, or set for texts.";
+    HostSettingOverruled: "defender_host_setting_overruled", Gauge, All, None, ["setting", "origin", "value"],
+        "Windows, always 1: a place that sets another value of a setting, which does not count. Absent without a conflict.";
     HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, All, None, [],
         "Windows: whether MpCmdRun -ValidateMapsConnection succeeded (1) or not (0). Absent if unavailable.";
     HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, All, None, ["hresult", "cause", "remedy"],

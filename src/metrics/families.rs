@@ -176,6 +176,8 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         HostSubmitSamplesConsent => host::registry(scrape, |registry| {
             registry.submit_samples_consent.map(|policy| SampleValue::Whole(policy as u64))
         }),
+        HostSettingInfo => host::settings(scrape),
+        HostSettingOverruled => host::overruled_settings(scrape),
         HostMapsValidationSuccess => host::maps_validation_success(scrape),
         HostMapsValidationHresultInfo => host::maps_validation_hresult(scrape),
         HostLastMapsConnection => {

@@ -10,6 +10,7 @@ use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::health::MdatpHealth;
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
 use crate::host::registry::RegistryFacts;
+use crate::host::registry::settings::{HostSetting, OverruledSetting, Setting, SettingOrigin, SettingValue};
 use crate::host::{InstalledSignatures, Reason, Source, WindowsFacts};
 use crate::signatures::Version;
 
@@ -64,6 +65,34 @@ pub(super) fn registry<'a>(
     value: impl Fn(&'a RegistryFacts) -> Option<SampleValue<'a>>,
 ) -> Vec<Sample<'a, 0>> {
     windows(scrape, |windows| value(&windows.registry))
+}
+
+fn all_settings(scrape: &Scrape) -> impl Iterator<Item = &HostSetting> {
+    let windows = scrape.snapshot.host.as_deref().and_then(|host| host.windows.as_ref());
+    windows.into_iter().flat_map(|windows| &windows.registry.settings.set)
+}
+
+fn setting_labels(setting: Setting, origin: SettingOrigin, value: &SettingValue) -> [Cow<'static, str>; 3] {
+    [setting.as_str().into(), origin.as_str().into(), value.to_string().into()]
+}
+
+pub(super) fn settings(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
+    let sample = |HostSetting { setting, value, origin, .. }: &HostSetting| Sample {
+        labels: setting_labels(*setting, *origin, value),
+        value: SampleValue::Info,
+    };
+    all_settings(scrape).map(sample).collect()
+}
+
+pub(super) fn overruled_settings(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
+    let samples = |HostSetting { setting, overruled, .. }: &HostSetting| {
+        let sample = |OverruledSetting { origin, value }: &OverruledSetting| Sample {
+            labels: setting_labels(*setting, *origin, value),
+            value: SampleValue::Whole(1),
+        };
+        overruled.iter().map(sample).collect::<Vec<_>>()
+    };
+    all_settings(scrape).flat_map(samples).collect()
 }
 
 pub(super) fn maps_validation_success(scrape: &Scrape) -> Vec<Sample<'_, 0>> {

@@ -6,6 +6,7 @@ use super::declarations::Metric;
 use super::spec::Spec;
 use crate::catalog::{Component, UpdateOrigin, UpdateSource};
 use crate::host::events::{EventKind, UpdateStage};
+use crate::host::registry::settings::{Setting, SettingOrigin};
 use crate::host::{Reason as HostReason, Source};
 use crate::observation::{FAILURE_PAIRS, Phase};
 use crate::signatures::Finding;
@@ -56,6 +57,10 @@ fn write_host_words(out: &mut String) -> fmt::Result {
     writeln!(out, "`source` of `{}`: {sources}.\n", Metric::HostReadSuccess.spec().name)?;
     let reasons = list(HostReason::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`reason` of `{}`: {reasons}.\n", Metric::HostReadFailureReason.spec().name)?;
+    let settings = list(Setting::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`setting`: {settings}.\n")?;
+    let places = list(SettingOrigin::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`origin`, in the order of precedence: {places}.\n")?;
     let failure = Metric::HostLastUpdateFailureInfo.spec().name;
     let origins = list(UpdateOrigin::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`source` of `{failure}`: {origins}; empty if the event names none.\n")?;

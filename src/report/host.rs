@@ -11,6 +11,7 @@ use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure, Update
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::connectivity::ConnectivityTest;
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
+use crate::host::registry::settings::{HostSetting, Setting, SettingOrigin};
 use crate::host::registry::{SampleConsent, SpynetReporting};
 use crate::host::winhttp::WinHttpSetting;
 use crate::host::{HostFacts, HostProblem, InstalledSignatures, Reason, Source, WindowsFacts};
@@ -78,6 +79,10 @@ pub struct WindowsReport<'a> {
     pub winhttp_proxy_configured: Option<bool>,
     /// Whether a policy sets a proxy for Defender.
     pub proxy_policy_configured: bool,
+    /// The settings of policies and preferences, as they count.
+    pub settings: Vec<SettingReport>,
+    /// The settings that couldn't be read.
+    pub unreadable_settings: &'a [Setting],
     /// The machine's own MAPS URLs.
     pub maps_urls: Vec<String>,
     /// When Defender last fell back to the alternate download location.
@@ -90,6 +95,30 @@ pub struct WindowsReport<'a> {
     pub events: Option<BTreeMap<EventKind, EventReport>>,
     /// The last failed update of each kind and source, in that log.
     pub update_failures: Vec<UpdateFailureReport<'a>>,
+}
+
+/// A setting that a policy or a local preference sets.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SettingReport {
+    /// Which setting.
+    pub setting: Setting,
+    /// The value that counts: a number as in the registry, the update sources in order, or `set` for texts.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: SettingOrigin,
+    /// The places that set another value, which doesn't count.
+    pub overruled: Vec<OverruledReport>,
+}
+
+/// A value that doesn't count.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OverruledReport {
+    /// Where it is set.
+    pub origin: SettingOrigin,
+    /// The value.
+    pub value: String,
 }
 
 /// A failed update, or a failed request to the cloud; what the event doesn't tell is null.
@@ -220,12 +249,28 @@ impl<'a> WindowsReport<'a> {
             submit_samples_consent: registry.submit_samples_consent,
             winhttp_proxy_configured: registry.winhttp.as_ref().map(WinHttpSetting::has_proxy),
             proxy_policy_configured: registry.proxy_policy.is_set(),
+            settings: registry.settings.set.iter().map(SettingReport::new).collect(),
+            unreadable_settings: &registry.settings.unreadable,
             maps_urls: registry.maps_urls.iter().map(|own| own.url.to_string()).collect(),
             last_fallback: registry.last_fallback.map(Timestamp),
             validation: facts.validation.as_ref().map(ValidationReport::new),
             last_maps_connection: facts.last_maps_connection.map(Timestamp),
             events: facts.events.as_ref().map(|log| log.tallies.iter().map(event).collect()),
             update_failures: facts.events.as_ref().map(UpdateFailureReport::all).unwrap_or_default(),
+        }
+    }
+}
+
+impl SettingReport {
+    fn new(of: &HostSetting) -> Self {
+        let overruled = of.overruled.iter();
+        Self {
+            setting: of.setting,
+            value: of.value.to_string(),
+            origin: of.origin,
+            overruled: overruled
+                .map(|of| OverruledReport { origin: of.origin, value: of.value.to_string() })
+                .collect(),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! - `TelemetryProxyServer`, `host:port`: the sensor of Defender for Endpoint and the telemetry service connect by it,
 //!   and directly if it fails (the same page, and "Verify client connectivity").
 //!
-//! Not documented, and not read: where `Set-MpPreference` keeps its values. Whether Defender speaks TLS to a
+//! Not documented, and not followed: where `Set-MpPreference` keeps its values (`settings.rs` shows them). Whether Defender speaks TLS to a
 //! `ProxyServer` of the form `https://` isn't documented either; it is taken as a plain HTTP proxy, as by WinHTTP.
 
 use super::{CONNECTIONS, POLICY, ProxyPolicy, Registry, RegistryReader};

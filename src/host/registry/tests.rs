@@ -14,7 +14,7 @@ const OLDER: &str = SIGNATURES[1];
 const MANY: &[&str] = &["REST:nonsense"; 100];
 
 #[derive(Clone, Debug)]
-enum Value {
+pub(super) enum Value {
     Dword(u32),
     Sz(&'static str),
     MultiSz(&'static [&'static str]),
@@ -23,10 +23,10 @@ enum Value {
 }
 
 #[derive(Default)]
-struct Table(HashMap<(String, String), Value>);
+pub(super) struct Table(HashMap<(String, String), Value>);
 
 impl Table {
-    fn new(values: &[(&str, &str, Value)]) -> Self {
+    pub(super) fn new(values: &[(&str, &str, Value)]) -> Self {
         let entry =
             |(path, name, value): &(&str, &str, Value)| ((*path).into(), (*name).into(), value.clone());
         Self(values.iter().map(entry).map(|(path, name, value)| ((path, name), value)).collect())

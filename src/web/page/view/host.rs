@@ -5,6 +5,7 @@ use super::{FailureView, Field, Source, State, When};
 use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mpcmdrun::Validation;
+use crate::host::registry::settings::{HostSetting, SettingOrigin, SettingValue};
 use crate::host::{HostFacts, InstalledSignatures, WindowsFacts};
 use crate::report::hints;
 
@@ -91,6 +92,7 @@ fn windows(source: Source<'_>, of: &WindowsFacts) -> Vec<Field> {
     let connected = |connected: bool| if connected { "connected" } else { "not connected" }.to_owned();
     let validation = of.validation.as_ref().and_then(Validation::connected);
     let events = of.events.iter().flat_map(|log| &log.tallies);
+    let unreadable = registry.settings.unreadable.iter();
     fields([
         ("MpCmdRun -ValidateMapsConnection", value(validation.map(connected))),
         ("Last connection to MAPS", time(of.last_maps_connection)),
@@ -102,11 +104,33 @@ fn windows(source: Source<'_>, of: &WindowsFacts) -> Vec<Field> {
         ),
         ("WinHTTP proxy", value(registry.winhttp.as_ref().map(|setting| proxy(setting.has_proxy())))),
         ("Proxy policy of Defender", vec![proxy(registry.proxy_policy.is_set())]),
+        ("Settings", registry.settings.set.iter().map(setting).collect()),
+        ("Settings that can't be read", unreadable.map(|of| of.registry_name().to_owned()).collect()),
         ("Own MAPS URLs", registry.maps_urls.iter().map(|own| own.url.to_string()).collect()),
         ("Last fallback to the alternate download location", time(registry.last_fallback)),
         ("Failed updates", of.events.iter().flat_map(|log| failures(source, log)).collect()),
         ("Events", events.filter_map(|(kind, tally)| event(source, *kind, *tally)).collect()),
     ])
+}
+
+/// A setting, where it comes from, and which other values don't count.
+fn setting(of: &HostSetting) -> String {
+    let value = |value: &SettingValue| match value {
+        SettingValue::Number(number) => match of.setting.meaning(*number) {
+            "" => number.to_string(),
+            meaning => format!("{number} ({meaning})"),
+        },
+        SettingValue::Sources(_) | SettingValue::Set => value.to_string(),
+    };
+    let place = |origin| match origin {
+        SettingOrigin::GroupPolicy => "Group Policy",
+        SettingOrigin::PolicyManager => "MDM",
+        SettingOrigin::Preference => "local preference",
+    };
+    let overruled = of.overruled.iter();
+    let overruled = overruled.map(|of| format!("; overrules {}: {}", place(of.origin), value(&of.value)));
+    let own = format!("{}: {}, {}", of.setting.registry_name(), value(&of.value), place(of.origin));
+    own + &overruled.collect::<String>()
 }
 
 fn event(source: Source<'_>, kind: EventKind, tally: EventTally) -> Option<String> {
@@ -203,6 +227,12 @@ mod tests {
                 ("Connections failing according to mdatp", "https://a.example/ping: [FAIL]"),
             ],
         );
+        let settings = host.fields.iter().find(|field| field.name == "Settings").expect("settings");
+        let expected = [
+            "SpynetReporting: 2 (advanced), Group Policy; overrules MDM: 0 (off)",
+            "FallbackOrder: microsoft_update,adl, local preference",
+        ];
+        assert_eq!(settings.values, expected);
         let failure = host.failure.expect("a failure");
         assert!(failure.title.starts_with("0x80072F8F: ") && !failure.remedies.is_empty(), "{failure:?}");
         assert_eq!(host.problems[0], "event_log (access_denied): not a label");

@@ -1,0 +1,85 @@
+//! What protects this machine now, of the facts of Windows or Linux. Pure.
+//!
+//!
+//! On Windows it is a conclusion from settings (`registry/settings.rs`) and the product's state (`registry/state.rs`):
+//!
+//! - Tamper protection keeps real-time and cloud protection on, whatever a policy says (Microsoft's page "Protect security
+//!   settings with tamper protection"). So a setting that turns them off proves nothing while it is on.
+//! - Beside another antivirus product, Defender is passive, without real-time protection (Microsoft's page "Microsoft
+//!   Defender Antivirus compatibility with other security products"). Its settings say nothing then.
+//! - Without a setting, real-time protection is on (Policy CSP Defender, `AllowRealtimeMonitoring`).
+
+use super::registry::RegistryFacts;
+use super::registry::settings::Setting;
+use super::{HostFacts, WindowsFacts};
+use crate::host::mdatp::health::MdatpHealth;
+use crate::string_enum::string_enum;
+
+string_enum! {
+    /// Whether Defender is the machine's active antivirus.
+    RunningMode {
+        /// Active.
+        Active = "active",
+        /// Passive: another product protects the machine.
+        Passive = "passive",
+        /// Turned off.
+        Off = "off",
+    }
+}
+
+impl HostFacts {
+    fn health(&self) -> Option<&MdatpHealth> {
+        self.mdatp.as_ref()?.health.as_ref()
+    }
+
+    fn registry(&self) -> Option<&RegistryFacts> {
+        self.windows.as_ref().map(|WindowsFacts { registry, .. }| registry)
+    }
+
+    /// Whether Defender is active, passive or off. Returns `None` if unknown.
+    #[must_use]
+    pub fn running_mode(&self) -> Option<RunningMode> {
+        let passive = self.health().and_then(|health| health.passive_mode);
+        match passive {
+            Some(true) => Some(RunningMode::Passive),
+            Some(false) => Some(RunningMode::Active),
+            None => self.registry()?.product.mode,
+        }
+    }
+
+    /// Whether real-time protection is on. Returns `None` if unknown.
+    #[must_use]
+    pub fn real_time_protection(&self) -> Option<bool> {
+        let health = self.health().and_then(|health| health.real_time_protection);
+        health.or_else(|| {
+            let registry = self.registry()?;
+            if matches!(registry.product.mode, Some(RunningMode::Passive | RunningMode::Off)) {
+                return None;
+            }
+            registry.is_on(Setting::DisableRealtimeMonitoring, |number| number == 0, Some(true))
+        })
+    }
+
+    /// Whether cloud-delivered protection is on. Returns `None` if unknown.
+    #[must_use]
+    pub fn cloud_protection(&self) -> Option<bool> {
+        let health = self.health().and_then(|health| health.cloud_enabled);
+        health
+            .or_else(|| self.registry()?.is_on(Setting::SpynetReporting, |number| number != 0, None))
+    }
+}
+
+impl RegistryFacts {
+    /// Whether a setting leaves a protection on; `default` if nothing sets it.
+    fn is_on(&self, setting: Setting, on: fn(u32) -> bool, default: Option<bool>) -> Option<bool> {
+        if self.settings.unreadable.contains(&setting) {
+            return None;
+        }
+        let by_setting = self.settings.number(setting).map(on);
+        let proves_nothing = self.product.is_incomplete || self.product.tamper_protection == Some(true);
+        by_setting.filter(|is_on| *is_on || !proves_nothing).or(match by_setting {
+            Some(_) => None,
+            None => default,
+        })
+    }
+}
