@@ -9,6 +9,7 @@ pub mod filetime;
 pub mod local_time;
 pub mod mdatp;
 pub mod mpcmdrun;
+pub mod protection;
 pub mod registry;
 pub mod version;
 #[cfg(windows)]
@@ -67,6 +68,18 @@ string_enum! {
         Malformed = "malformed",
         /// Another error of the operating system.
         Failed = "failed",
+    }
+}
+
+string_enum! {
+    /// Whether Defender is the machine's active antivirus.
+    RunningMode {
+        /// Active.
+        Active = "active",
+        /// Passive: another product protects the machine.
+        Passive = "passive",
+        /// Turned off.
+        Off = "off",
     }
 }
 

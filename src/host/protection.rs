@@ -9,26 +9,18 @@
 //!   Defender Antivirus compatibility with other security products"). Its settings say nothing then.
 //! - Without a setting, real-time protection is on (Policy CSP Defender, `AllowRealtimeMonitoring`).
 
+use super::mdatp::health::MdatpHealth;
 use super::registry::RegistryFacts;
 use super::registry::settings::Setting;
-use super::{HostFacts, WindowsFacts};
-use crate::host::mdatp::health::MdatpHealth;
-use crate::string_enum::string_enum;
+use super::{HostFacts, RunningMode, WindowsFacts};
 
-string_enum! {
-    /// Whether Defender is the machine's active antivirus.
-    RunningMode {
-        /// Active.
-        Active = "active",
-        /// Passive: another product protects the machine.
-        Passive = "passive",
-        /// Turned off.
-        Off = "off",
-    }
-}
+#[cfg(test)]
+mod tests;
 
 impl HostFacts {
-    fn health(&self) -> Option<&MdatpHealth> {
+    /// What `mdatp health` reported.
+    #[must_use]
+    pub fn health(&self) -> Option<&MdatpHealth> {
         self.mdatp.as_ref()?.health.as_ref()
     }
 
@@ -60,12 +52,17 @@ impl HostFacts {
         })
     }
 
+    /// Whether tamper protection is on. Returns `None` if unknown, and on Linux.
+    #[must_use]
+    pub fn tamper_protection(&self) -> Option<bool> {
+        self.registry()?.product.tamper_protection
+    }
+
     /// Whether cloud-delivered protection is on. Returns `None` if unknown.
     #[must_use]
     pub fn cloud_protection(&self) -> Option<bool> {
         let health = self.health().and_then(|health| health.cloud_enabled);
-        health
-            .or_else(|| self.registry()?.is_on(Setting::SpynetReporting, |number| number != 0, None))
+        health.or_else(|| self.registry()?.is_on(Setting::SpynetReporting, |number| number != 0, None))
     }
 }
 

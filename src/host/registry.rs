@@ -16,9 +16,11 @@ use crate::signatures::Version;
 use crate::string_enum::string_enum;
 use crate::verdict::SslOptions;
 use settings::Settings;
+use state::ProductState;
 
 pub mod proxies;
 pub mod settings;
+pub mod state;
 #[cfg(test)]
 mod tests;
 
@@ -146,6 +148,8 @@ pub struct RegistryFacts {
     pub signatures_due_days: Option<u32>,
     /// The settings that count, of policies and preferences.
     pub settings: Settings,
+    /// Whether the product runs and protects itself.
+    pub product: ProductState,
 }
 
 impl RegistryFacts {
@@ -167,6 +171,7 @@ impl RegistryFacts {
                 .filter(|days| *days > 0),
             signatures,
             settings: reader.settings(),
+            product: reader.product_state(),
         };
         (facts, reader.problems)
     }

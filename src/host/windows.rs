@@ -68,6 +68,7 @@ impl Host for Windows {
             let read = || (RegistryFacts::read(&LocalMachine), MpCmdRun::find(), date_order());
             let ((registry, problems), MpCmdRun { program, platform }, dates) = task::blocking(read).await;
             facts.problems = problems;
+            let platform = platform.or_else(|| registry.product.platform.clone());
             facts.signatures = registry.signatures.clone().map(|own| own.with_platform(platform));
             let validation = validate(&program, dates).await;
             let validation = validation.map_err(|problem| facts.problems.push(problem)).ok();

@@ -229,12 +229,26 @@ metrics! {
         "Windows: the last failed update of each kind (event) and source: HRESULT (see `defender-exporter explain`), its meaning and the first thing to change. Empty where the event does not tell. Stays after a success: compare the times.";
     HostLastUpdateFailureTimestamp: "defender_host_last_update_failure_timestamp_seconds", Gauge, All, SECONDS, ["event", "source"],
         "Windows: when that failure was logged, also before the exporter started.";
+    HostRunningModeInfo: "defender_host_running_mode_info", Info, All, None, ["mode"],
+        "Whether Defender is active, passive beside another antivirus product, or off. Absent if unknown.";
+    HostRealTimeProtection: "defender_host_real_time_protection_enabled", Gauge, All, None, [],
+        "Whether real-time protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count, on if none sets it; absent in passive mode, and if a setting turns it off while tamper protection keeps it on.";
+    HostTamperProtection: "defender_host_tamper_protection_enabled", Gauge, All, None, [],
+        "Windows: whether tamper protection is on (1) or not (0). Absent if unknown.";
     HostHealthy: "defender_host_healthy", Gauge, All, None, [],
         "Linux: whether mdatp reports itself as healthy (1) or not (0).";
     HostCloudEnabled: "defender_host_cloud_enabled", Gauge, All, None, [],
-        "Linux: whether cloud-delivered protection is on (1) or not (0).";
+        "Whether cloud-delivered protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count; absent if none sets it, and if a setting turns it off while tamper protection keeps it on.";
     HostDefinitionsUpToDate: "defender_host_definitions_up_to_date", Gauge, All, None, [],
         "Linux: whether mdatp reports its definitions as up to date (1) or not (0).";
+    HostDefinitionsStatusInfo: "defender_host_definitions_status_info", Info, All, None, ["status"],
+        "Linux: the state of the definitions that mdatp reports.";
+    HostConflictingApplications: "defender_host_conflicting_applications", Gauge, All, None, [],
+        "Linux: number of applications that mdatp reports as conflicting; the status page names them.";
+    HostHealthIssues: "defender_host_health_issues", Gauge, All, None, [],
+        "Linux: number of health issues that mdatp reports; the status page names them.";
+    HostProductExpiration: "defender_host_product_expiration_timestamp_seconds", Gauge, All, SECONDS, [],
+        "Linux: when the installed version of mdatp reaches the end of support.";
     HostConnectivityTests: "defender_host_connectivity_tests", Gauge, All, None, ["result"],
         "Linux: connections tried by mdatp connectivity test, by result. Absent if the test could not run.";
 

@@ -14,6 +14,7 @@ use super::scrape::Scrape;
 use super::spec::Spec;
 use super::value::{Sample, SampleValue, single};
 use super::{host, signatures};
+use crate::host::HostFacts;
 use crate::observation::RangeOutcome;
 
 /// A metric and its samples. The formats omit a metric without samples.
@@ -193,9 +194,20 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         HostEventLastTimestamp => host::events(scrape, |tally| tally.last.map(SampleValue::time)),
         HostLastUpdateFailureInfo => host::update_failures(scrape),
         HostLastUpdateFailureTimestamp => host::update_failure_times(scrape),
-        HostHealthy => host::health(scrape, |health| health.healthy),
-        HostCloudEnabled => host::health(scrape, |health| health.cloud_enabled),
-        HostDefinitionsUpToDate => host::health(scrape, |health| health.definitions_up_to_date),
+        HostHealthy => host::truth(scrape, |facts| facts.health()?.healthy),
+        HostRunningModeInfo => host::running_mode(scrape),
+        HostRealTimeProtection => host::truth(scrape, HostFacts::real_time_protection),
+        HostTamperProtection => {
+            host::registry(scrape, |registry| registry.product.tamper_protection.map(SampleValue::truth))
+        },
+        HostCloudEnabled => host::truth(scrape, HostFacts::cloud_protection),
+        HostDefinitionsUpToDate => host::truth(scrape, |facts| facts.health()?.definitions_up_to_date()),
+        HostDefinitionsStatusInfo => host::definitions(scrape),
+        HostConflictingApplications => {
+            host::count(scrape, |health| health.conflicting_applications.as_ref().map(Vec::len))
+        },
+        HostHealthIssues => host::count(scrape, |health| health.health_issues.as_ref().map(Vec::len)),
+        HostProductExpiration => host::product_expiration(scrape),
         HostConnectivityTests => host::connectivity(scrape),
         ProcessCpu => single(process.cpu_seconds.map(SampleValue::Real)),
         ProcessResidentMemory => single(process.resident_bytes.map(SampleValue::Whole)),

@@ -11,7 +11,7 @@ use crate::host::mdatp::health::MdatpHealth;
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
 use crate::host::registry::RegistryFacts;
 use crate::host::registry::settings::{HostSetting, OverruledSetting, Setting, SettingOrigin, SettingValue};
-use crate::host::{InstalledSignatures, Reason, Source, WindowsFacts};
+use crate::host::{HostFacts, InstalledSignatures, Reason, Source, WindowsFacts};
 use crate::signatures::Version;
 
 /// One day, in seconds.
@@ -116,8 +116,31 @@ fn mdatp(scrape: &Scrape) -> Option<&MdatpFacts> {
     scrape.snapshot.host.as_deref().and_then(|host| host.mdatp.as_ref())
 }
 
-pub(super) fn health(scrape: &Scrape, value: impl Fn(&MdatpHealth) -> Option<bool>) -> Vec<Sample<'_, 0>> {
-    single(mdatp(scrape).and_then(|mdatp| mdatp.health.as_ref()).and_then(value).map(SampleValue::truth))
+/// Whether something holds for this machine.
+pub(super) fn truth(scrape: &Scrape, value: impl Fn(&HostFacts) -> Option<bool>) -> Vec<Sample<'_, 0>> {
+    single(scrape.snapshot.host.as_deref().and_then(value).map(SampleValue::truth))
+}
+
+fn health(scrape: &Scrape) -> Option<&MdatpHealth> {
+    scrape.snapshot.host.as_deref().and_then(HostFacts::health)
+}
+
+pub(super) fn count(scrape: &Scrape, value: impl Fn(&MdatpHealth) -> Option<usize>) -> Vec<Sample<'_, 0>> {
+    single(health(scrape).and_then(value).map(|count| SampleValue::Whole(count as u64)))
+}
+
+pub(super) fn product_expiration(scrape: &Scrape) -> Vec<Sample<'_, 0>> {
+    single(health(scrape).and_then(|health| health.product_expiration).map(SampleValue::time))
+}
+
+pub(super) fn definitions(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
+    let status = health(scrape).and_then(|health| health.definitions);
+    status.map(|status| SampleValue::Info.sample([status.as_str()])).into_iter().collect()
+}
+
+pub(super) fn running_mode(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
+    let mode = scrape.snapshot.host.as_deref().and_then(HostFacts::running_mode);
+    mode.map(|mode| SampleValue::Info.sample([mode.as_str()])).into_iter().collect()
 }
 
 /// One sample per result, 0 if no test had that result. Empty if the tests couldn't run.

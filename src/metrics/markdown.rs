@@ -6,8 +6,9 @@ use super::declarations::Metric;
 use super::spec::Spec;
 use crate::catalog::{Component, UpdateOrigin, UpdateSource};
 use crate::host::events::{EventKind, UpdateStage};
+use crate::host::mdatp::health::DefinitionsStatus;
 use crate::host::registry::settings::{Setting, SettingOrigin};
-use crate::host::{Reason as HostReason, Source};
+use crate::host::{Reason as HostReason, RunningMode, Source};
 use crate::observation::{FAILURE_PAIRS, Phase};
 use crate::signatures::Finding;
 
@@ -61,6 +62,10 @@ fn write_host_words(out: &mut String) -> fmt::Result {
     writeln!(out, "`setting`: {settings}.\n")?;
     let places = list(SettingOrigin::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`origin`, in the order of precedence: {places}.\n")?;
+    let modes = list(RunningMode::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`mode`: {modes}.\n")?;
+    let definitions = list(DefinitionsStatus::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`status` of `{}`: {definitions}.\n", Metric::HostDefinitionsStatusInfo.spec().name)?;
     let failure = Metric::HostLastUpdateFailureInfo.spec().name;
     let origins = list(UpdateOrigin::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`source` of `{failure}`: {origins}; empty if the event names none.\n")?;

@@ -10,11 +10,12 @@ use crate::catalog::UpdateOrigin;
 use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure, UpdateStage};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::connectivity::ConnectivityTest;
+use crate::host::mdatp::health::{DefinitionsStatus, MdatpHealth};
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
 use crate::host::registry::settings::{HostSetting, Setting, SettingOrigin};
 use crate::host::registry::{SampleConsent, SpynetReporting};
 use crate::host::winhttp::WinHttpSetting;
-use crate::host::{HostFacts, HostProblem, InstalledSignatures, Reason, Source, WindowsFacts};
+use crate::host::{HostFacts, HostProblem, InstalledSignatures, Reason, RunningMode, Source, WindowsFacts};
 use crate::verdict::SslOptions;
 
 /// The state of this machine's Defender.
@@ -29,6 +30,8 @@ pub struct HostReport<'a> {
     pub problems: Vec<ProblemReport<'a>>,
     /// Groups of the catalog that this machine's Defender uses and that aren't probed, in sentences.
     pub hints: Vec<String>,
+    /// What protects this machine.
+    pub protection: ProtectionReport,
     /// The installed security intelligence; null if unknown.
     pub installed: Option<InstalledReport>,
     /// Null on systems other than Windows.
@@ -47,6 +50,20 @@ pub struct ProblemReport<'a> {
     pub reason: Reason,
     /// Details, cleaned and truncated.
     pub detail: &'a str,
+}
+
+/// What protects this machine; what is unknown is null.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ProtectionReport {
+    /// Whether Defender is active, passive or off.
+    pub running_mode: Option<RunningMode>,
+    /// Whether real-time protection is on.
+    pub real_time_protection: Option<bool>,
+    /// Whether cloud-delivered protection is on.
+    pub cloud_protection: Option<bool>,
+    /// Whether tamper protection is on; null on Linux.
+    pub tamper_protection: Option<bool>,
 }
 
 /// Installed security intelligence; unknown parts are null.
@@ -193,6 +210,14 @@ pub struct MdatpReport<'a> {
     pub cloud_enabled: Option<bool>,
     /// Whether the definitions are up to date.
     pub definitions_up_to_date: Option<bool>,
+    /// The state of the definitions.
+    pub definitions_status: Option<DefinitionsStatus>,
+    /// Applications that may conflict with the product, cleaned and truncated.
+    pub conflicting_applications: Option<&'a [String]>,
+    /// What the product complains about, cleaned and truncated.
+    pub health_issues: Option<&'a [String]>,
+    /// When the installed version reaches the end of support.
+    pub product_expires_at: Option<Timestamp>,
     /// The results of `mdatp connectivity test`; null if it could not be run.
     pub connectivity: Option<Vec<ConnectivityReport<'a>>>,
 }
@@ -214,6 +239,12 @@ impl<'a> HostReport<'a> {
             sources: facts.sources,
             problems: facts.problems.iter().map(ProblemReport::new).collect(),
             hints,
+            protection: ProtectionReport {
+                running_mode: facts.running_mode(),
+                real_time_protection: facts.real_time_protection(),
+                cloud_protection: facts.cloud_protection(),
+                tamper_protection: facts.tamper_protection(),
+            },
             installed: facts.signatures.as_ref().map(InstalledReport::new),
             windows: facts.windows.as_ref().map(WindowsReport::new),
             mdatp: facts.mdatp.as_ref().map(MdatpReport::new),
@@ -334,7 +365,11 @@ impl<'a> MdatpReport<'a> {
         Self {
             healthy: health.and_then(|health| health.healthy),
             cloud_enabled: health.and_then(|health| health.cloud_enabled),
-            definitions_up_to_date: health.and_then(|health| health.definitions_up_to_date),
+            definitions_up_to_date: health.and_then(MdatpHealth::definitions_up_to_date),
+            definitions_status: health.and_then(|health| health.definitions),
+            conflicting_applications: health.and_then(|health| health.conflicting_applications.as_deref()),
+            health_issues: health.and_then(|health| health.health_issues.as_deref()),
+            product_expires_at: health.and_then(|health| health.product_expiration).map(Timestamp),
             connectivity: facts.connectivity.as_ref().map(|tests| tests.iter().map(test).collect()),
         }
     }

@@ -11,10 +11,28 @@ use serde_json::Value;
 
 use super::super::{InstalledSignatures, SENSIBLE};
 use crate::signatures::Version;
+use crate::string_enum::string_enum;
 use crate::text::clean;
 
 /// Larger times are milliseconds, not seconds.
 const MOST_SECONDS: u64 = 100_000_000_000;
+
+/// The maximum number of entries in a list.
+const MAX_ENTRIES: usize = 50;
+
+string_enum! {
+    /// The state of the definitions.
+    DefinitionsStatus {
+        /// Up to date.
+        UpToDate = "up_to_date",
+        /// Being updated.
+        Updating = "updating",
+        /// Not there.
+        Unavailable = "unavailable",
+        /// A state that Microsoft's page doesn't list.
+        Other = "other",
+    }
+}
 
 /// The product's health. Fields that are missing or invalid are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +41,18 @@ pub struct MdatpHealth {
     pub healthy: Option<bool>,
     /// Whether cloud-delivered protection is on.
     pub cloud_enabled: Option<bool>,
-    /// Whether the definitions are up to date.
-    pub definitions_up_to_date: Option<bool>,
+    /// Whether real-time protection is on.
+    pub real_time_protection: Option<bool>,
+    /// Whether the antivirus is passive.
+    pub passive_mode: Option<bool>,
+    /// The state of the definitions.
+    pub definitions: Option<DefinitionsStatus>,
+    /// Applications that may conflict with the product, cleaned and truncated.
+    pub conflicting_applications: Option<Vec<String>>,
+    /// What the product complains about, cleaned and truncated.
+    pub health_issues: Option<Vec<String>>,
+    /// When the installed version reaches the end of support.
+    pub product_expiration: Option<SystemTime>,
     /// Versions and update time of the definitions.
     pub signatures: InstalledSignatures,
 }
@@ -51,9 +79,12 @@ impl MdatpHealth {
         let health = Self {
             healthy: fields.truth("healthy"),
             cloud_enabled: fields.truth("cloudenabled"),
-            definitions_up_to_date: fields
-                .text("definitionsstatus")
-                .map(|status| normal(&status) == "uptodate"),
+            real_time_protection: fields.truth("realtimeprotectionenabled"),
+            passive_mode: fields.truth("passivemodeenabled").or_else(|| fields.truth("passivemode")),
+            definitions: fields.text("definitionsstatus").map(|status| DefinitionsStatus::new(&status)),
+            conflicting_applications: fields.list("conflictingapplications"),
+            health_issues: fields.list("healthissues"),
+            product_expiration: fields.text("productexpiration").and_then(|text| time(&text)),
             signatures: InstalledSignatures {
                 version: version("definitionsversion"),
                 engine: version("engineversion"),
@@ -63,6 +94,20 @@ impl MdatpHealth {
             },
         };
         if health == Self::default() { Err(MdatpHealthError::Foreign) } else { Ok(health) }
+    }
+
+    /// Whether the definitions are up to date.
+    #[must_use]
+    pub fn definitions_up_to_date(&self) -> Option<bool> {
+        self.definitions.map(|status| status == DefinitionsStatus::UpToDate)
+    }
+}
+
+impl DefinitionsStatus {
+    fn new(status: &str) -> Self {
+        let status = normal(status);
+        let known = Self::ALL.iter().find(|known| normal(known.as_str()) == status);
+        known.copied().unwrap_or(Self::Other)
     }
 }
 
@@ -89,6 +134,25 @@ impl HealthFields {
             Value::Object(fields) => scalar(fields.get("value").or_else(|| fields.get("$type"))?),
             value => scalar(value),
         }
+    }
+
+    /// The entries of a list; those that are objects by their value or type.
+    fn list(&self, name: &str) -> Option<Vec<String>> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        let entries = match value {
+            Value::Object(fields) => fields.get("value")?.as_array()?,
+            value => value.as_array()?,
+        };
+        let entry = |entry: &Value| {
+            let text = match entry {
+                Value::Object(fields) => {
+                    ["value", "name", "$type"].iter().find_map(|key| scalar(fields.get(*key)?))
+                }
+                entry => scalar(entry),
+            };
+            clean(&text.unwrap_or_else(|| "unnamed".to_owned()))
+        };
+        Some(entries.iter().take(MAX_ENTRIES).map(entry).collect())
     }
 
     fn truth(&self, name: &str) -> Option<bool> {

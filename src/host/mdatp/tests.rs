@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::InstalledSignatures;
 use super::connectivity::parse;
-use super::health::MdatpHealthError;
+use super::health::{DefinitionsStatus, MdatpHealthError};
 use super::*;
 
 fn at(text: &str) -> SystemTime {
@@ -27,15 +27,24 @@ const JSON: &str = r#"{
   "definitionsUpdatedMinutesAgo": 720,
   "definitionsVersion": "1.441.99.0",
   "engineVersion": "1.1.25100.9002",
+  "conflictingApplications": [],
   "healthIssues": [],
-  "healthy": true
+  "healthy": true,
+  "passiveModeEnabled": {"source": "defaults", "value": false},
+  "productExpiration": "1817078400000",
+  "realTimeProtectionEnabled": {"source": "managed", "value": true}
 }"#;
 
 fn expected() -> MdatpHealth {
     MdatpHealth {
         healthy: Some(true),
         cloud_enabled: Some(true),
-        definitions_up_to_date: Some(true),
+        real_time_protection: Some(true),
+        passive_mode: Some(false),
+        definitions: Some(DefinitionsStatus::UpToDate),
+        conflicting_applications: Some(vec![]),
+        health_issues: Some(vec![]),
+        product_expiration: Some(at("2027-08-01T00:00:00Z")),
         signatures: InstalledSignatures {
             version: "1.441.99.0".parse().ok(),
             engine: "1.1.25100.9002".parse().ok(),
@@ -55,6 +64,11 @@ fn health_is_read_in_every_spelling() {
         .replace("definitionsU", "definitions_u")
         .replace("definitionsV", "definitions_v")
         .replace("engineV", "engine_v")
+        .replace("realTimeProtectionEnabled", "real_time_protection_enabled")
+        .replace("passiveModeEnabled", "passive_mode_enabled")
+        .replace("conflictingApplications", "conflicting_applications")
+        .replace("healthIssues", "health_issues")
+        .replace("productExpiration", "product_expiration")
         .replace(r#"{"$type": "upToDate"}"#, r#""up_to_date""#);
     for text in [
         JSON.to_owned(),
@@ -73,11 +87,52 @@ fn health_is_read_in_every_spelling() {
 }
 
 #[test]
+fn lists_are_read_in_every_form() {
+    let check = |field: &str, expected: Option<&[&str]>| {
+        let text = format!("{{\"healthy\": false, \"health_issues\": {field}}}");
+        let issues = MdatpHealth::parse(text.as_bytes(), now()).unwrap().health_issues;
+        let expected = expected.map(|all| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+        assert_eq!(issues, expected, "{field}");
+    };
+    check("[]", Some(&[]));
+    check(r#"["no active event provider", "a\u001bb"]"#, Some(&["no active event provider", "a b"]));
+    check(
+        r#"[{"$type": "noLicense"}, {"name": "x"}, {}, null, 7]"#,
+        Some(&["noLicense", "x", "unnamed", "unnamed", "7"]),
+    );
+    check(r#"{"value": ["x"]}"#, Some(&["x"]));
+    for field in ["null", "\"\"", "7", "{}", r#"{"value": "x"}"#] {
+        check(field, None);
+    }
+    let many = serde_json::to_string(&vec!["x"; 1000]).unwrap();
+    check(&many, Some(&["x"; 50]));
+}
+
+#[test]
+fn definitions_have_the_states_of_the_page() {
+    for (text, status) in [
+        ("up_to_date", DefinitionsStatus::UpToDate),
+        ("upToDate", DefinitionsStatus::UpToDate),
+        ("updating", DefinitionsStatus::Updating),
+        ("Unavailable", DefinitionsStatus::Unavailable),
+        ("other", DefinitionsStatus::Other),
+        ("hunter2", DefinitionsStatus::Other),
+    ] {
+        let health = MdatpHealth::parse(format!("{{\"definitionsStatus\": \"{text}\"}}").as_bytes(), now());
+        assert_eq!(health.unwrap().definitions, Some(status), "{text}");
+    }
+}
+
+#[test]
 fn missing_and_broken_fields_are_none() {
     let parse = |text: &str| MdatpHealth::parse(text.as_bytes(), now());
     let sick = parse(r#"{"healthy": false, "definitionsStatus": {"$type": "outOfDate"}}"#).unwrap();
-    let expected =
-        MdatpHealth { healthy: Some(false), definitions_up_to_date: Some(false), ..MdatpHealth::default() };
+    let expected = MdatpHealth {
+        healthy: Some(false),
+        definitions: Some(DefinitionsStatus::Other),
+        ..MdatpHealth::default()
+    };
+    assert_eq!(sick.definitions_up_to_date(), Some(false));
     assert_eq!(sick, expected);
     for field in [
         r#""engineVersion": "unavailable""#,

@@ -11,7 +11,7 @@
 
 use super::settings::number;
 use super::{RegistryReader, Unreadable};
-use crate::host::protection::RunningMode;
+use crate::host::RunningMode;
 use crate::host::version::{ProductVersion, newest_platform};
 
 const PRODUCT: &str = r"SOFTWARE\Microsoft\Windows Defender";
@@ -47,8 +47,10 @@ impl RegistryReader<'_> {
     fn mode(&mut self) -> Result<Option<RunningMode>, Unreadable> {
         let passive = self.state_number(PRODUCT, "PassiveMode")?;
         let forced = self.state_number(SENSOR_POLICY, "ForceDefenderPassiveMode")?;
-        let disabled =
-            [self.state_number(PRODUCT, "DisableAntiVirus")?, self.state_number(PRODUCT, "DisableAntiSpyware")?];
+        let disabled = [
+            self.state_number(PRODUCT, "DisableAntiVirus")?,
+            self.state_number(PRODUCT, "DisableAntiSpyware")?,
+        ];
         Ok(match () {
             () if disabled.contains(&Some(1)) => Some(RunningMode::Off),
             () if passive.is_some_and(|mode| mode != 0) || forced == Some(1) => Some(RunningMode::Passive),
@@ -74,5 +76,77 @@ impl RegistryReader<'_> {
         let folder = self.value("InstallLocation", |registry, name| registry.sz(PRODUCT, name))?;
         let name = folder.trim().trim_end_matches('\\').rsplit('\\').next();
         newest_platform(name).map(|(_, version)| version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RegistryFacts;
+    use super::super::tests::{Table, Value};
+    use super::*;
+
+    fn read(values: &[(&str, &str, Value)]) -> (ProductState, usize) {
+        let (facts, problems) = RegistryFacts::read(&Table::new(values));
+        (facts.product, problems.len())
+    }
+
+    fn check_mode(values: &[(&str, &str, Value)], mode: Option<RunningMode>) {
+        assert_eq!(read(values), (ProductState { mode, ..ProductState::default() }, 0), "{values:?}");
+    }
+
+    #[test]
+    fn the_mode_is_what_any_value_says() {
+        let passive = |number| (PRODUCT, "PassiveMode", Value::Dword(number));
+        let forced = |number| (SENSOR_POLICY, "ForceDefenderPassiveMode", Value::Dword(number));
+        let disabled = |number| (PRODUCT, "DisableAntiVirus", Value::Dword(number));
+        check_mode(&[], None);
+        check_mode(&[passive(0)], Some(RunningMode::Active));
+        check_mode(&[passive(1)], Some(RunningMode::Passive));
+        check_mode(&[passive(2)], Some(RunningMode::Passive));
+        check_mode(&[forced(0)], None);
+        check_mode(&[forced(1)], Some(RunningMode::Passive));
+        check_mode(&[passive(0), forced(1)], Some(RunningMode::Passive));
+        check_mode(&[disabled(0)], Some(RunningMode::Active));
+        check_mode(&[disabled(1), passive(0)], Some(RunningMode::Off));
+        check_mode(&[(PRODUCT, "DisableAntiSpyware", Value::Dword(1))], Some(RunningMode::Off));
+    }
+
+    #[test]
+    fn tamper_protection_has_known_numbers() {
+        for (number, tamper_protection) in [
+            (0, Some(false)),
+            (1, Some(true)),
+            (2, None),
+            (4, Some(false)),
+            (5, Some(true)),
+            (u32::MAX, None),
+        ] {
+            let expected = ProductState { tamper_protection, ..ProductState::default() };
+            assert_eq!(read(&[(FEATURES, "TamperProtection", Value::Dword(number))]), (expected, 0));
+        }
+    }
+
+    #[test]
+    fn a_value_that_can_not_be_read_leaves_the_state_open() {
+        for (path, name) in [(PRODUCT, "PassiveMode"), (FEATURES, "TamperProtection")] {
+            let expected = ProductState { is_incomplete: true, ..ProductState::default() };
+            assert_eq!(read(&[(path, name, Value::Denied)]), (expected, 1), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_folder_has_the_version_of_the_platform() {
+        for (folder, version) in [
+            (r"C:\ProgramData\Microsoft\Windows Defender\Platform\4.18.25110.6-0\", Some("4.18.25110.6")),
+            (r"C:\ProgramData\Microsoft\Windows Defender\Platform\4.18.25110.6-0", Some("4.18.25110.6")),
+            (r"C:\Program Files\Windows Defender\", None),
+            ("", None),
+        ] {
+            let (state, problems) = read(&[(PRODUCT, "InstallLocation", Value::Sz(folder))]);
+            assert_eq!(
+                (state.platform.map(|version| version.to_string()).as_deref(), problems),
+                (version, 0)
+            );
+        }
     }
 }

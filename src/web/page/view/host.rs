@@ -4,15 +4,16 @@ use super::details::fields;
 use super::{FailureView, Field, Source, State, When};
 use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure};
 use crate::host::mdatp::MdatpFacts;
+use crate::host::mdatp::health::MdatpHealth;
 use crate::host::mpcmdrun::Validation;
 use crate::host::registry::settings::{HostSetting, SettingOrigin, SettingValue};
-use crate::host::{HostFacts, InstalledSignatures, WindowsFacts};
+use crate::host::{HostFacts, InstalledSignatures, RunningMode, WindowsFacts};
 use crate::report::hints;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostView {
-    /// Bad if MpCmdRun reports no connection to MAPS or mdatp reports unhealthy. Degraded if cloud protection is
-    /// disabled, definitions are outdated, or a source couldn't be read.
+    /// Bad if MpCmdRun reports no connection to MAPS or mdatp reports unhealthy. Degraded if cloud or real-time protection
+    /// of an active Defender is off, definitions are outdated, or a source couldn't be read.
     pub(crate) state: State,
     /// When Defender was queried.
     pub(crate) at: When,
@@ -30,9 +31,10 @@ impl HostView {
     pub(super) fn new(source: Source<'_>) -> Option<Self> {
         let facts = source.snapshot.host.as_deref()?;
         let validation = facts.windows.as_ref().and_then(|windows| windows.validation.as_ref());
-        let mut fields = facts.signatures.iter().flat_map(|of| installed(source, of)).collect::<Vec<_>>();
+        let mut fields = protection(facts);
+        fields.extend(facts.signatures.iter().flat_map(|of| installed(source, of)));
         fields.extend(facts.windows.iter().flat_map(|of| windows(source, of)));
-        fields.extend(facts.mdatp.iter().flat_map(mdatp));
+        fields.extend(facts.mdatp.iter().flat_map(|of| mdatp(source, of)));
         let problem = |problem: &crate::host::HostProblem| {
             format!("{} ({}): {}", problem.source, problem.reason, problem.detail)
         };
@@ -49,12 +51,13 @@ impl HostView {
 
 fn state(facts: &HostFacts) -> State {
     let connected = facts.windows.as_ref().and_then(|of| of.validation.as_ref()?.connected());
-    let health = facts.mdatp.as_ref().and_then(|of| of.health.as_ref());
-    let is = |of: fn(&crate::host::mdatp::health::MdatpHealth) -> Option<bool>| health.and_then(of);
-    let off = is(|of| of.cloud_enabled) == Some(false) || is(|of| of.definitions_up_to_date) == Some(false);
+    let health = facts.health();
+    let outdated = health.and_then(MdatpHealth::definitions_up_to_date) == Some(false);
+    let is_active = !matches!(facts.running_mode(), Some(RunningMode::Passive | RunningMode::Off));
+    let is_off = [facts.cloud_protection(), facts.real_time_protection()].contains(&Some(false));
     match () {
-        () if connected == Some(false) || is(|of| of.healthy) == Some(false) => State::Bad,
-        () if off || !facts.problems.is_empty() => State::Degraded,
+        () if connected == Some(false) || health.and_then(|of| of.healthy) == Some(false) => State::Bad,
+        () if outdated || is_active && is_off || !facts.problems.is_empty() => State::Degraded,
         () => State::Good,
     }
 }
@@ -70,6 +73,21 @@ fn failure(validation: &Validation) -> Option<FailureView> {
         remedies: advice.remedies,
         hresult: None,
     })
+}
+
+/// What protects this machine now.
+fn protection(facts: &HostFacts) -> Vec<Field> {
+    let word = |is_on: Option<bool>| on_or_off(is_on).into_iter().collect();
+    fields([
+        ("Running mode", facts.running_mode().iter().map(ToString::to_string).collect()),
+        ("Real-time protection", word(facts.real_time_protection())),
+        ("Cloud protection", word(facts.cloud_protection())),
+        ("Tamper protection", word(facts.tamper_protection())),
+    ])
+}
+
+fn on_or_off(is_on: Option<bool>) -> Option<String> {
+    is_on.map(|is_on| if is_on { "on" } else { "off" }.to_owned())
 }
 
 fn installed(source: Source<'_>, of: &InstalledSignatures) -> Vec<Field> {
@@ -165,17 +183,23 @@ fn failure_line(source: Source<'_>, log: &EventLog, failed: &UpdateFailure) -> S
     line
 }
 
-fn mdatp(of: &MdatpFacts) -> Vec<Field> {
+fn mdatp(source: Source<'_>, of: &MdatpFacts) -> Vec<Field> {
     let word = |truth: Option<bool>| {
         truth.map(|truth| if truth { "yes" } else { "no" }.to_owned()).into_iter().collect()
     };
     let health = of.health.as_ref();
+    let expires = health.and_then(|of| Some(words(&source.when(of.product_expiration?))));
     let tests = of.connectivity.iter().flatten();
     let failing = tests.filter_map(|test| Some(format!("{}: {}", test.url, test.failure.as_ref()?)));
     fields([
         ("mdatp healthy", word(health.and_then(|of| of.healthy))),
-        ("Cloud protection enabled", word(health.and_then(|of| of.cloud_enabled))),
-        ("Definitions up to date", word(health.and_then(|of| of.definitions_up_to_date))),
+        ("Health issues", health.and_then(|of| of.health_issues.clone()).unwrap_or_default()),
+        (
+            "Conflicting applications",
+            health.and_then(|of| of.conflicting_applications.clone()).unwrap_or_default(),
+        ),
+        ("Definitions up to date", word(health.and_then(MdatpHealth::definitions_up_to_date))),
+        ("End of support of this version", expires.into_iter().collect()),
         ("Connections failing according to mdatp", failing.collect()),
     ])
 }
@@ -223,6 +247,10 @@ mod tests {
                 ("MpCmdRun -ValidateMapsConnection", "not connected"),
                 ("SSLOptions", "3"),
                 ("WinHTTP proxy", "none"),
+                ("Running mode", "active"),
+                ("Real-time protection", "on"),
+                ("Tamper protection", "on"),
+                ("Health issues", "not a label"),
                 ("Definitions up to date", "no"),
                 ("Connections failing according to mdatp", "https://a.example/ping: [FAIL]"),
             ],
