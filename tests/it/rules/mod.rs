@@ -42,6 +42,18 @@ const ADDED: &[(&str, &str)] = &[
     ("DefenderRouteLost", "a lost site sends one page: it silences what each component would say"),
     ("DefenderMapsFlapping", "losses that are each too short for a page"),
     ("DefenderHostMapsValidationFailed", "Defender's own word on a Windows host"),
+    (
+        "DefenderCloudProtectionDisabled",
+        "a machine that doesn't ask the cloud has no use for a sound network",
+    ),
+    ("DefenderRealTimeProtectionDisabled", "what a monitor of Defender is expected to see first"),
+    ("DefenderHostUnhealthy", "mdatp's own word on a Linux host"),
+    (
+        "DefenderHostUpdatesFailing",
+        "updates that fail days before signatures are stale, with the network sound",
+    ),
+    ("DefenderHostUnreadable", "facts of the host that are missing or old"),
+    ("DefenderHostValidationDenied", "says that DefenderHostMapsValidationFailed can't fire"),
     ("DefenderCrlFetchFailing", "the early sign of blocked revocation, while kept lists still hold"),
     ("DefenderEndpointsFailing", "endpoints of the components that have no alert of their own for it"),
     ("DefenderExporterAbsent", "an exporter that nobody scrapes, or something else in its place"),

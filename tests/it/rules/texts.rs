@@ -127,6 +127,12 @@ fn what_to_change_follows_the_reason() {
         "DefenderCertificateExpiringSoon",     // by issuer
         "DefenderPublishedFeedStale",          // a cache
         "DefenderHostMapsValidationFailed",    // by HRESULT
+        "DefenderCloudProtectionDisabled",     // by origin
+        "DefenderRealTimeProtectionDisabled",  // by origin
+        "DefenderHostUnhealthy",               // by what mdatp reports
+        "DefenderHostUpdatesFailing",          // by HRESULT
+        "DefenderHostUnreadable",              // by reason
+        "DefenderHostValidationDenied",        // one reason
         "DefenderExporterDown",
         "DefenderExporterAbsent",
         "DefenderProbeTargetsDown",

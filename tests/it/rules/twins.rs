@@ -63,6 +63,7 @@ const ABSENT: &[&str] = &[
     "defender_endpoint_concern",
     "defender_faults",
     "defender_host_maps_validation_hresult_info",
+    "defender_host_read_failure_reason",
     "defender_maps_disconnected_reason",
     "defender_probe_failure_reason",
     "defender_signatures_feed_failure_reason",
@@ -76,6 +77,8 @@ fn healthy(metric: &str, labels: &Labels, values: &str, step: &str) -> Option<St
     let constant = |value: &str| Some(format!("{value}x{SAMPLES}"));
     match metric {
         _ if ABSENT.contains(&metric) => None,
+        // Without a failure, the log has no such event.
+        "defender_host_event_last_timestamp_seconds" if labels["event"] == "2001" => None,
         "defender_endpoint_state" => constant(if labels["state"] == "good" { "1" } else { "0" }),
         "defender_http_status_code" | "defender_proxy_connect_status_code" => constant("200"),
         "defender_tls_intercepted"

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use defender_exporter::catalog::{Component, embedded};
+use defender_exporter::catalog::{Component, UpdateOrigin, embedded};
 use defender_exporter::host;
+use defender_exporter::host::RunningMode;
 use defender_exporter::host::events::EventKind;
+use defender_exporter::host::mdatp::health::DefinitionsStatus;
+use defender_exporter::host::registry::settings::{Setting, SettingOrigin};
 use defender_exporter::metrics::{Kind, Metric};
 use defender_exporter::observation::{FailureReason, Phase};
 use defender_exporter::revocation::{Cause, Status};
@@ -58,7 +61,8 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
         "phase" => Phase::ALL.iter().map(|word| word.as_str()).collect(),
         "reason" => {
             let reasons = FailureReason::ALL.iter().map(|word| word.as_str());
-            reasons.chain(Cause::ALL.iter().map(|word| word.as_str())).collect()
+            let of_host = host::Reason::ALL.iter().map(|word| word.as_str());
+            reasons.chain(Cause::ALL.iter().map(|word| word.as_str())).chain(of_host).collect()
         }
         "state" => Verdict::ALL.iter().map(|word| word.as_str()).collect(),
         "need" => {
@@ -72,6 +76,9 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
         "source" => vec!["microsoft_update", "adl"],
         "finding" => Finding::ALL.iter().map(|word| word.as_str()).collect(),
         "event" => EventKind::ALL.iter().map(|word| word.as_str()).collect(),
+        "setting" => Setting::ALL.iter().map(|word| word.as_str()).collect(),
+        "origin" => SettingOrigin::ALL.iter().map(|word| word.as_str()).collect(),
+        "mode" => RunningMode::ALL.iter().map(|word| word.as_str()).collect(),
         "result" => vec!["ok", "failed"],
         "alertstate" => vec!["pending", "firing"],
         "severity" => vec!["critical", "warning", "info"],
@@ -100,6 +107,13 @@ fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
         ("defender_host_read_success" | "defender_host_read_failure_reason", "source") => {
             Some(host::Source::ALL.iter().map(|word| word.as_str()).collect())
         }
+        ("defender_host_definitions_status_info", "status") => {
+            Some(DefinitionsStatus::ALL.iter().map(|word| word.as_str()).collect())
+        }
+        (
+            "defender_host_last_update_failure_info" | "defender_host_last_update_failure_timestamp_seconds",
+            "source",
+        ) => Some(UpdateOrigin::ALL.iter().map(|word| word.as_str()).collect()),
         (_, "reason") => Some(FailureReason::ALL.iter().map(|word| word.as_str()).collect()),
         _ => values(label),
     }
