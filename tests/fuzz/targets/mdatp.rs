@@ -14,6 +14,10 @@ pub fn run(output: &[u8]) {
     let now = now();
     if let Ok(health) = MdatpHealth::parse(output, now) {
         let least = SystemTime::UNIX_EPOCH + Duration::from_secs(946_684_800);
+        let lists = [&health.health_issues, &health.conflicting_applications];
+        let entries = || lists.into_iter().flatten().flatten();
+        assert!(entries().count() <= 100, "lists are bounded");
+        assert!(entries().all(|entry| entry.chars().all(|c| !c.is_control())), "and clean");
         assert!(health.signatures.dated().is_none_or(|at| at >= least), "no definitions are that old");
     }
     match preference(output) {

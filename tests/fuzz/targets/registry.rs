@@ -1,4 +1,4 @@
-//! Any bytes as every registry value: the WinHTTP setting and times as binaries, the others as text.
+//! Any bytes as every registry value: the WinHTTP setting and times as binaries, settings as numbers and texts, the others as text.
 
 use defender_exporter::host::registry::{Registry, RegistryFacts, RegistryResult};
 use defender_exporter::host::version::newest_platform;
@@ -30,6 +30,16 @@ pub fn run(bytes: &[u8]) {
     let decoded = WinHttpSetting::decode(bytes);
     assert_eq!(facts.winhttp, decoded.as_ref().ok().cloned(), "what can't be decoded is not there");
     assert!(decoded.is_ok() || !problems.is_empty(), "and a problem says so");
+    for found in &facts.settings.set {
+        let value = found.value.to_string();
+        assert!(
+            value.len() < 60 && value.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | ',')),
+            "{value}"
+        );
+        // Each place answers with the same bytes, but some names say the opposite.
+        assert!(found.overruled.iter().all(|of| of.origin != found.origin), "a place overrules another");
+        assert!(!facts.settings.unreadable.contains(&found.setting), "what counts could be read");
+    }
     if let Ok(setting) = decoded {
         let proxies = setting.proxies();
         assert_eq!(setting.has_proxy(), proxies.http.is_some() || proxies.https.is_some());
