@@ -72,11 +72,11 @@ impl RegistryFacts {
         if self.settings.unreadable.contains(&setting) {
             return None;
         }
-        let by_setting = self.settings.number(setting).map(on);
         let proves_nothing = self.product.is_incomplete || self.product.tamper_protection == Some(true);
-        by_setting.filter(|is_on| *is_on || !proves_nothing).or(match by_setting {
-            Some(_) => None,
+        match self.settings.number(setting).map(on) {
             None => default,
-        })
+            Some(false) if proves_nothing => None,
+            is_on => is_on,
+        }
     }
 }

@@ -12,11 +12,15 @@ use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::connectivity::ConnectivityTest;
 use crate::host::mdatp::health::{DefinitionsStatus, MdatpHealth};
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
-use crate::host::registry::settings::{HostSetting, Setting, SettingOrigin};
+use crate::host::registry::settings::Setting;
 use crate::host::registry::{SampleConsent, SpynetReporting};
 use crate::host::winhttp::WinHttpSetting;
-use crate::host::{HostFacts, HostProblem, InstalledSignatures, Reason, RunningMode, Source, WindowsFacts};
+use crate::host::{HostFacts, HostProblem, InstalledSignatures, Reason, Source, WindowsFacts};
 use crate::verdict::SslOptions;
+
+mod protection;
+
+pub use protection::{OverruledReport, ProtectionReport, SettingReport};
 
 /// The state of this machine's Defender.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,20 +54,6 @@ pub struct ProblemReport<'a> {
     pub reason: Reason,
     /// Details, cleaned and truncated.
     pub detail: &'a str,
-}
-
-/// What protects this machine; what is unknown is null.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct ProtectionReport {
-    /// Whether Defender is active, passive or off.
-    pub running_mode: Option<RunningMode>,
-    /// Whether real-time protection is on.
-    pub real_time_protection: Option<bool>,
-    /// Whether cloud-delivered protection is on.
-    pub cloud_protection: Option<bool>,
-    /// Whether tamper protection is on; null on Linux.
-    pub tamper_protection: Option<bool>,
 }
 
 /// Installed security intelligence; unknown parts are null.
@@ -112,30 +102,6 @@ pub struct WindowsReport<'a> {
     pub events: Option<BTreeMap<EventKind, EventReport>>,
     /// The last failed update of each kind and source, in that log.
     pub update_failures: Vec<UpdateFailureReport<'a>>,
-}
-
-/// A setting that a policy or a local preference sets.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct SettingReport {
-    /// Which setting.
-    pub setting: Setting,
-    /// The value that counts: a number as in the registry, the update sources in order, or `set` for texts.
-    pub value: String,
-    /// Where it comes from.
-    pub origin: SettingOrigin,
-    /// The places that set another value, which doesn't count.
-    pub overruled: Vec<OverruledReport>,
-}
-
-/// A value that doesn't count.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct OverruledReport {
-    /// Where it is set.
-    pub origin: SettingOrigin,
-    /// The value.
-    pub value: String,
 }
 
 /// A failed update, or a failed request to the cloud; what the event doesn't tell is null.
@@ -239,12 +205,7 @@ impl<'a> HostReport<'a> {
             sources: facts.sources,
             problems: facts.problems.iter().map(ProblemReport::new).collect(),
             hints,
-            protection: ProtectionReport {
-                running_mode: facts.running_mode(),
-                real_time_protection: facts.real_time_protection(),
-                cloud_protection: facts.cloud_protection(),
-                tamper_protection: facts.tamper_protection(),
-            },
+            protection: ProtectionReport::new(facts),
             installed: facts.signatures.as_ref().map(InstalledReport::new),
             windows: facts.windows.as_ref().map(WindowsReport::new),
             mdatp: facts.mdatp.as_ref().map(MdatpReport::new),
@@ -288,20 +249,6 @@ impl<'a> WindowsReport<'a> {
             last_maps_connection: facts.last_maps_connection.map(Timestamp),
             events: facts.events.as_ref().map(|log| log.tallies.iter().map(event).collect()),
             update_failures: facts.events.as_ref().map(UpdateFailureReport::all).unwrap_or_default(),
-        }
-    }
-}
-
-impl SettingReport {
-    fn new(of: &HostSetting) -> Self {
-        let overruled = of.overruled.iter();
-        Self {
-            setting: of.setting,
-            value: of.value.to_string(),
-            origin: of.origin,
-            overruled: overruled
-                .map(|of| OverruledReport { origin: of.origin, value: of.value.to_string() })
-                .collect(),
         }
     }
 }

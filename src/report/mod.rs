@@ -41,8 +41,8 @@ pub use clock::suspected_clock;
 pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
 pub use hints::hints;
 pub use host::{
-    ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, ProblemReport,
-    UpdateFailureReport, ValidationReport, WindowsReport,
+    ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, OverruledReport,
+    ProblemReport, ProtectionReport, SettingReport, UpdateFailureReport, ValidationReport, WindowsReport,
 };
 pub use outcome::{Outcome, maps_lost, outcome};
 pub use routes::{Disagreement, RouteOutcome, disagreements};

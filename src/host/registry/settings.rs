@@ -5,27 +5,20 @@
 //!   comes before MDM (`Policy Manager`), and both before local preferences. The page says "in general":
 //!   `MDMWinsOverGP` isn't taken into account. Configuration Manager and Defender for Endpoint's security settings
 //!   management write where Group Policy does.
-//! - `LocalSettingOverride…`: the local preference takes priority over Group Policy (ADMX `WindowsDefender`).
-//! - The names below `Policies`: ADMX `WindowsDefender`; `SSLOptions` as in `registry.rs`.
-//! - The names of the Policy Manager: those of the Policy CSP Defender. That the registry has these names is known from
-//!   administrators' scripts. Settings without such a name reach Windows from Intune as administrative templates, which
-//!   write where Group Policy does.
-//! - The names of preferences are inferred: the page names the key, and administrators' scripts the same names as in
-//!   policies.
 //!
-//! Inferred names can have other types than expected: a number is read from a text, too, and lines as a text.
+//! `settings/layout.rs` has the names. Those that are inferred can have other types than expected: a number is read from a
+//! text, too, and lines as a text.
 
 use std::fmt;
 
 use super::{POLICY, Reason, Registry, RegistryReader, RegistryResult, Unreadable};
 use crate::catalog::UpdateOrigin;
 use crate::string_enum::string_enum;
+use layout::{Layout, MANAGER, PREFERENCES, Range};
 
+mod layout;
 #[cfg(test)]
 mod tests;
-
-const MANAGER: &str = r"SOFTWARE\Policies\Microsoft\Windows Defender\Policy Manager";
-const PREFERENCES: &str = r"SOFTWARE\Microsoft\Windows Defender";
 
 string_enum! {
     /// Where a setting comes from, in the order of precedence.
@@ -127,92 +120,6 @@ impl Settings {
         match self.set.iter().find(|known| known.setting == setting)?.value {
             SettingValue::Number(number) => Some(number),
             SettingValue::Sources(_) | SettingValue::Set => None,
-        }
-    }
-}
-
-/// Which values a setting can have.
-#[derive(Clone, Copy)]
-enum Range {
-    /// Numbers from 0 to this one.
-    UpTo(u32),
-    /// Names of update sources, separated by `|`.
-    Sources,
-    /// Any text.
-    Text,
-}
-
-/// Where a setting stands in the registry.
-struct Layout {
-    /// The key below those of policies and preferences.
-    key: &'static str,
-    /// The name of the value there.
-    name: &'static str,
-    range: Range,
-}
-
-impl Setting {
-    const fn layout(self) -> Layout {
-        let (key, name, range) = match self {
-            Self::SpynetReporting => (r"\Spynet", "SpynetReporting", Range::UpTo(2)),
-            Self::SubmitSamplesConsent => (r"\Spynet", "SubmitSamplesConsent", Range::UpTo(3)),
-            Self::DisableBlockAtFirstSeen => (r"\Spynet", "DisableBlockAtFirstSeen", Range::UpTo(1)),
-            Self::DisableRealtimeMonitoring => {
-                (r"\Real-Time Protection", "DisableRealtimeMonitoring", Range::UpTo(1))
-            }
-            Self::SslOptions => (r"\Spynet", "SSLOptions", Range::UpTo(3)),
-            Self::FallbackOrder => (r"\Signature Updates", "FallbackOrder", Range::Sources),
-            Self::DefinitionUpdateFileSharesSources => {
-                (r"\Signature Updates", "DefinitionUpdateFileSharesSources", Range::Text)
-            }
-            Self::ProxyServer => ("", "ProxyServer", Range::Text),
-            Self::ProxyPacUrl => ("", "ProxyPacUrl", Range::Text),
-            Self::ProxyBypass => ("", "ProxyBypass", Range::Text),
-        };
-        Layout { key, name, range }
-    }
-
-    /// The name of the value in the registry's policies.
-    #[must_use]
-    pub const fn registry_name(self) -> &'static str {
-        self.layout().name
-    }
-
-    /// The name in the Policy Manager.
-    const fn managed_name(self) -> Option<&'static str> {
-        match self {
-            Self::SpynetReporting => Some("AllowCloudProtection"),
-            Self::SubmitSamplesConsent => Some("SubmitSamplesConsent"),
-            Self::DisableRealtimeMonitoring => Some("AllowRealtimeMonitoring"),
-            Self::FallbackOrder => Some("SignatureUpdateFallbackOrder"),
-            Self::DefinitionUpdateFileSharesSources => Some("SignatureUpdateFileSharesSources"),
-            _ => None,
-        }
-    }
-
-    /// The policy by which the local preference takes priority.
-    const fn local_override(self) -> Option<&'static str> {
-        match self {
-            Self::SpynetReporting => Some("LocalSettingOverrideSpynetReporting"),
-            Self::DisableRealtimeMonitoring => Some("LocalSettingOverrideDisableRealtimeMonitoring"),
-            _ => None,
-        }
-    }
-
-    /// What a number means; empty for numbers that say it themselves.
-    #[must_use]
-    pub const fn meaning(self, number: u32) -> &'static str {
-        match (self, number) {
-            (Self::SpynetReporting, 0)
-            | (Self::DisableBlockAtFirstSeen | Self::DisableRealtimeMonitoring, 1) => "off",
-            (Self::DisableBlockAtFirstSeen | Self::DisableRealtimeMonitoring, 0) => "on",
-            (Self::SpynetReporting, 1) => "basic",
-            (Self::SpynetReporting, 2) => "advanced",
-            (Self::SubmitSamplesConsent, 0) => "ask",
-            (Self::SubmitSamplesConsent, 1) => "send safe ones",
-            (Self::SubmitSamplesConsent, 2) => "never send",
-            (Self::SubmitSamplesConsent, 3) => "send all",
-            _ => "",
         }
     }
 }
