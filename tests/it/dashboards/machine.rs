@@ -16,6 +16,8 @@ pub fn rows(board: Board) -> Board {
     board
         .collapsed("The machine's own Defender, where the exporter runs beside one")
         .line(6, [(24, state())])
+        .line(5, [(24, protection())])
+        .line(8, [(24, effective_settings())])
         .line(5, [(24, settings())])
         .line(5, [(24, mdatp())])
         .line(8, [(12, events()), (12, reading())])
@@ -58,6 +60,64 @@ fn state() -> Panel {
     .ago_column("Last fallback", 120, "–")
     .sorted(&[("Signatures' age", false), ("Instance", false)])
     .no_value("No exporter has found Defender on its machine")
+}
+
+fn protection() -> Panel {
+    let states = [(0, "Off", BAD), (1, "On", GOOD)];
+    Panel::table(
+        "What protects now",
+        "Protection of the exporter's own machine: on Linux as mdatp reports, on Windows by the settings that count and the product's state in the registry (WMI isn't read). Beside another antivirus product, Defender is passive. A dash is unknown: tamper protection keeps protection on, whatever a setting says.",
+    )
+    .rows(&or_unknown("defender_host_real_time_protection_enabled{%instance}", &[]))
+    .rows("defender_host_cloud_enabled{%instance}")
+    .rows("defender_host_tamper_protection_enabled{%instance}")
+    .rows("defender_host_running_mode_info{%instance}")
+    .columns(&[
+        ("place", "Instance"),
+        ("Value #A", "Real-time protection"),
+        ("Value #B", "Cloud protection"),
+        ("Value #C", "Tamper protection"),
+        ("mode", "Mode"),
+    ])
+    .state_column(
+        "Real-time protection",
+        145,
+        &[(0, "Off", BAD), (1, "On", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "Unknown", UNKNOWN)],
+    )
+    .state_column("Cloud protection", 125, &states)
+    .state_column("Tamper protection", 125, &[(0, "Off", ODD), (1, "On", GOOD)])
+    .width("Mode", 90)
+    .sorted(&[("Real-time protection", false), ("Instance", false)])
+    .no_value("No exporter has found Defender on its machine")
+}
+
+fn effective_settings() -> Panel {
+    Panel::table(
+        "Settings that count (Windows)",
+        "Settings of Defender, of Group Policy, MDM or a local preference, in this order of precedence. Overruled: another place sets another value. Texts such as a proxy are shown as set.",
+    )
+    .rows(&or_unknown("defender_host_setting_info{%instance}", &["setting", "origin", "value"]))
+    .rows("defender_host_setting_overruled{%instance}")
+    .columns(&[
+        ("place", "Instance"),
+        ("setting", "Setting"),
+        ("value", "Value"),
+        ("origin", "Set by"),
+        ("Value #A", "Counts"),
+        ("Value #B", "Conflict"),
+    ])
+    .wrapped("Instance", Some(240))
+    .wrapped("Setting", None)
+    .wrapped("Value", None)
+    .width("Set by", 130)
+    .state_column(
+        "Counts",
+        120,
+        &[(1, "Counts", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "None found", UNKNOWN)],
+    )
+    .state_column("Conflict", 100, &[(1, "Overruled", ODD)])
+    .sorted(&[("Instance", false), ("Setting", false), ("Counts", true)])
+    .no_value("No exporter runs on Windows with Defender")
 }
 
 fn settings() -> Panel {
@@ -109,18 +169,22 @@ fn mdatp() -> Panel {
     let states = [(0, "No", BAD), (1, "Yes", GOOD)];
     Panel::table(
         "mdatp (Linux)",
-        "State reported by mdatp: health, cloud protection, definitions, failed connections of its own test.",
+        "State reported by mdatp: health, cloud protection, definitions, failed connections of its own test, health issues and conflicting applications, which the exporter's status page names.",
     )
     .rows(&or_unknown("defender_host_healthy{%instance}", &[]))
     .rows("defender_host_cloud_enabled{%instance}")
     .rows("defender_host_definitions_up_to_date{%instance}")
     .rows(r#"defender_host_connectivity_tests{%instance, result="failed"}"#)
+    .rows("defender_host_health_issues{%instance}")
+    .rows("defender_host_conflicting_applications{%instance}")
     .columns(&[
         ("place", "Instance"),
         ("Value #A", "Healthy"),
         ("Value #B", "Cloud"),
         ("Value #C", "Up to date"),
         ("Value #D", "Failed connections"),
+        ("Value #E", "Health issues"),
+        ("Value #F", "Conflicting applications"),
     ])
     .state_column(
         "Healthy",
@@ -130,6 +194,8 @@ fn mdatp() -> Panel {
     .state_column("Cloud", 75, &states)
     .state_column("Up to date", 95, &states)
     .width("Failed connections", 145)
+    .width("Health issues", 110)
+    .width("Conflicting applications", 170)
     .sorted(&[("Healthy", false), ("Instance", false)])
     .no_value("No exporter runs beside mdatp")
 }

@@ -47,8 +47,10 @@ const SOME: &[Row] = &[
     ("Each address over time", "A", &[]),
     ("Range over time", "A", &[]),
     ("Defender on the exporter's machine", "BCDE", &[]),
+    ("What protects now", "BCD", &[]),
+    ("Settings that count (Windows)", "B", &[]),
     ("Settings (Windows)", "BCDE", &[]),
-    ("mdatp (Linux)", "BCD", &[]),
+    ("mdatp (Linux)", "BCDEF", &[]),
     ("Events of Defender's log (Windows)", "A", &[]),
     ("What the exporter could read of it", "B", &[]),
 ];
