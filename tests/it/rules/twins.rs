@@ -164,18 +164,29 @@ fn input(test: &Test) -> Value {
     all.into_iter().map(|(series, values)| json!({ "series": series, "values": values })).collect()
 }
 
-/// What fires: both broken ones, with their own labels and unchanged texts. An alert about no exporter fires once.
+/// The texts of an exporter in a cluster, which the summary names.
+fn told_apart(alert: &Alert, cluster: &str) -> Labels {
+    let mut annotations = alert.exp_annotations.clone();
+    if let (Some(summary), Some(instance)) =
+        (annotations.get_mut("summary"), alert.exp_labels.get("instance"))
+    {
+        *summary = summary.replace(instance, &format!("{instance} in cluster {cluster}"));
+    }
+    annotations
+}
+
+/// What fires: both broken ones, with their own labels and names in the texts. An alert about no exporter fires once.
 fn expected(test: &AlertTest) -> Value {
     let alerts = test.exp_alerts.iter().flat_map(|alert| {
         let own = alert.exp_labels.contains_key("job");
-        let labels = if own {
-            ["a", "b"].map(|cluster| placed(&alert.exp_labels, cluster)).to_vec()
-        } else {
-            vec![alert.exp_labels.clone()]
+        let (labels, annotations) = (&alert.exp_labels, &alert.exp_annotations);
+        if !own {
+            return vec![json!({ "exp_labels": labels, "exp_annotations": annotations })];
+        }
+        let twin = |cluster: &str| {
+            json!({ "exp_labels": placed(labels, cluster), "exp_annotations": told_apart(alert, cluster) })
         };
-        labels
-            .into_iter()
-            .map(|labels| json!({ "exp_labels": labels, "exp_annotations": alert.exp_annotations }))
+        vec![twin("a"), twin("b")]
     });
     let alerts: Value = alerts.collect();
     json!({ "alertname": test.alertname, "eval_time": test.eval_time, "exp_alerts": alerts })
