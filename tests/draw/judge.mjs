@@ -5,20 +5,27 @@ const SMALLEST = 11;
 /** The least contrast between a text and what is behind it: WCAG's for large texts and what is no text. */
 const FAINTEST = 3;
 /** How tables and timelines say that an exporter is down. */
-const DOWN = /^(\(?Exporter down\)?|Down)$/;
+const DOWN = /^(Exporter down|Down)$/;
+/** What stands before an exporter that is down, if it is the first state of a row, and the states that there are. */
+const LOST = /^(Lost|Failing|Failed)$/;
+const STATE = /^(Lost|Failing|Failed|Partly lost|Exporter down|No result|Connected|Available|Reachable|Read|Old content)$/;
 /** What only a fault prints. */
 const FAULTS = [/\bNaN\b/, /\bundefined\b/, /\bInfinity\b/, /∞/, /\[object /, /\bNo data\b/, /\$\{|\$__/];
 
 /** The words that the timelines of a dashboard must have in a state, whichever panel has them: first all was well, then not. */
 const WORDS = {
   'defender-overview': { healthy: ['Connected'], default: ['Connected', 'Lost'] },
-  'defender-fleet': { healthy: ['Connected'], 'one-route': ['Connected', 'Partly lost'], 'sixty-sites': ['Connected', 'Partly lost'], default: ['Connected', 'Lost'] },
+  'defender-fleet': { healthy: ['Connected'], 'one-route': ['Connected', 'Partly lost'], default: ['Connected', 'Lost'] },
 };
 /** After the end of the exporter nobody knows that MAPS is lost. */
 const UNSEEN = new Set(['exporter-down']);
 
-/** How many rows a table must have in a state: instances that aren't told apart would be one. */
-const ROWS = { 'two-clusters': { 'Instances, the worst first': 2 }, 'sixty-sites': { 'Instances, the worst first': 60 } };
+/** How many rows a table must have in a state: instances that aren't told apart would be one, equal causes that aren't folded many. */
+const ROWS = {
+  'all-sites': { 'Instances, the worst first': 5, 'Targets of /probe': 3 },
+  'two-clusters': { 'Instances, the worst first': 2 },
+  'sixty-sites': { 'Instances, the worst first': 60, 'Where MAPS is lost, why, and what to change': 4 },
+};
 
 /** What is wrong with a picture. Each complaint names dashboard, panel, state and width. */
 export function complaints({ panels, frame, pageWidth, width }, { dashboard, state }) {
@@ -39,15 +46,21 @@ function expectedWords(dashboard, state) {
   return UNSEEN.has(state) ? words.healthy : (words[state] ?? words.default);
 }
 
-/** An exporter that is down comes first, since nothing is known there, and is no hole in a timeline; each has a row of its own. */
-function ofUnseen({ title, kind, rows, boxes }, state) {
+/** What is lost comes first, then an exporter that is down, since nothing is known there. That is no hole in a timeline; each has a row of
+ * its own. */
+function ofUnseen({ title, kind, rows, boxes, columns }, state) {
   const isDown = rows.map((row) => row.some((cell) => DOWN.test(cell)));
-  const isLate = isDown.includes(false) && isDown.lastIndexOf(true) > isDown.indexOf(false);
+  const isLost = rows.map((row) => LOST.test(row.find((cell) => STATE.test(cell)) ?? ''));
+  const areCauses = columns.some(({ title }) => title === 'What to change');
+  const isOther = rows.map((row, i) => !areCauses && !isDown[i] && !row.some((cell) => LOST.test(cell)));
+  const isLate = isOther.includes(true) && isDown.lastIndexOf(true) > isOther.indexOf(true);
+  const isLostLate = isDown.includes(true) && isLost.lastIndexOf(true) > isDown.indexOf(true);
   const wanted = ROWS[state]?.[title] ?? rows.length;
   const isHole = UNSEEN.has(state) && kind === 'state-timeline' && boxes.length > 0 && !boxes.some(({ text }) => DOWN.test(text));
   return [
     ...(rows.length === wanted ? [] : [`has ${rows.length} rows, not ${wanted}`]),
     ...(isLate ? ['an exporter that is down stands behind one that is up'] : []),
+    ...(isLostLate ? ['what is lost stands behind an exporter that is down'] : []),
     ...(isHole ? ['no box says that the exporter is down'] : []),
   ];
 }

@@ -41,7 +41,12 @@ check('a faint text', facts(panel({ texts: [text('503', { contrast: 1.8 })] })),
 check('a hole while the exporter is down', facts(timeline({ boxes: [box()] })), ['"MAPS": no box says that the exporter is down'],
   { dashboard: 'defender-endpoint', state: 'exporter-down' });
 const rows = (...first) => facts(panel({ kind: 'table', rows: first.map((cell) => [cell, 'direct']) }));
-check('exporters that are down first', rows('(Exporter down)', 'Down', 'The device inspects TLS'), []);
-check('an exporter that is down last', rows('The device inspects TLS', '(Exporter down)'), ['"MAPS": an exporter that is down stands behind one that is up']);
+check('the worst first', rows('Lost', 'Exporter down', 'Down', 'Partly lost', 'Connected'), []);
+check('an exporter that is down last', rows('Lost', 'Partly lost', 'Exporter down'), ['"MAPS": an exporter that is down stands behind one that is up']);
+check('an exporter that is down before what is lost', rows('Exporter down', 'Lost'), ['"MAPS": what is lost stands behind an exporter that is down']);
+check('causes before an exporter that is down', facts(panel({ kind: 'table', columns: [{ title: 'What to change', isInside: true }],
+  rows: [['TLS is inspected'], ['Exporter down']] })), []);
+check('equal causes that are many rows', facts(panel({ title: 'Where MAPS is lost, why, and what to change', kind: 'table', rows: Array(36).fill(['Lost']) })),
+  ['"Where MAPS is lost, why, and what to change": has 36 rows, not 4'], { dashboard: 'defender-endpoint', state: 'sixty-sites' });
 check('clusters that are one row', facts(panel({ title: 'Instances, the worst first', kind: 'table', rows: [['Scraped']] })),
   ['"Instances, the worst first": has 1 rows, not 2'], { dashboard: 'defender-endpoint', state: 'two-clusters' });

@@ -234,7 +234,8 @@ pub fn one(name: &str, label: &str, query: &str, first: &str) -> Value {
 pub fn common() -> [Value; 10] {
     let clusters = r#"label_values(defender_exporter_build_info{job=~"$job"}, cluster)"#;
     let sites = r#"label_values(defender_exporter_build_info{job=~"$job", cluster=~"$cluster"}, $label)"#;
-    let instances = r#"label_values(defender_exporter_build_info{job=~"$job", cluster=~"$cluster", $label=~"$site"}, instance)"#;
+    // Not those of `/probe`: a dashboard of one place would open on a target.
+    let instances = r#"label_values(defender_config_last_reload_successful{job=~"$job", cluster=~"$cluster", $label=~"$site"}, instance)"#;
     [
         sources(),
         several("job", "Job", "label_values(defender_exporter_build_info, job)"),

@@ -27,11 +27,13 @@ pub fn by_place(operator: &str, kept: &[&str], series: &str) -> String {
     format!("{operator} without ({}) ({series})", left_out.join(", "))
 }
 
-/// Adds what tables show and link to: the label `place`, with cluster and site before the instance where there are such, and the labels
+/// Adds what tables show and link to: the label `place`, with cluster and site before the instance where there are such, and before them
+/// how many others the row stands for (`folding.rs`); and the labels
 /// `of_cluster` and `of_site` for links, which choose all where there are none.
 pub fn placed(query: &str, is_linked: bool) -> String {
     // A metric's name would be a label in which the rows of several queries differ.
-    let named = format!(r#"label_join(({query}) + 0, "place", " ", "cluster", "$label", "instance")"#);
+    let named =
+        format!(r#"label_join(({query}) + 0, "place", " ", "more", "cluster", "$label", "instance")"#);
     if !is_linked {
         return named;
     }

@@ -4,6 +4,7 @@
 mod board;
 mod endpoint;
 mod fleet;
+mod folding;
 mod grouping;
 mod latency;
 mod machine;

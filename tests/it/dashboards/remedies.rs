@@ -7,7 +7,7 @@ use defender_exporter::advice::{self, Advice};
 use defender_exporter::catalog::Component;
 use defender_exporter::observation::{FAILURE_PAIRS, FailureReason, Phase};
 
-use super::words::DOWN;
+use super::folding::down;
 
 /// Every phase and reason that a failure can have; the last is why clients lose MAPS although probes succeed.
 fn pairs() -> impl Iterator<Item = (Phase, FailureReason)> {
@@ -41,6 +41,18 @@ fn labelled(query: String, label: &str, from: &str, texts: BTreeMap<String, Vec<
     })
 }
 
+/// Adds to series with phase and reason the label `cause`: that of the first of several codes with the same meaning and the same remedy,
+/// such as a proxy's 407 to CONNECT and to a request.
+pub fn caused(query: &str) -> String {
+    let of = |(phase, reason): (Phase, FailureReason)| {
+        let advice = advice::for_failure(phase, reason);
+        (format!("{phase}.{reason}"), format!("{} {}", advice.title, action(&advice)))
+    };
+    let equal = by_text(pairs().map(of)).into_values().filter(|codes| codes.len() > 1);
+    let first = equal.map(|codes| (codes[0].replace("[.]", "."), codes)).collect();
+    labelled(format!(r#"label_join({query}, "cause", ".", "phase", "reason")"#), "cause", "cause", first)
+}
+
 /// Adds to series with phase and reason the labels `code` (as tls.expired), `why` (what it means) and `change` (what to do).
 pub fn explained(query: &str) -> String {
     let of = |text: fn(&Advice) -> String| {
@@ -64,17 +76,12 @@ pub fn explained_by_component(query: &str) -> String {
     labelled(joined, "change", "of", by_text(own))
 }
 
-/// Exporters that are down, with the labels `why` and `change`, and the value -1: nothing is known there, and an empty table must not
-/// look as if all were well. The parenthesis sorts them before what is known.
-pub fn unknown() -> String {
-    unknown_of(DOWN)
-}
-
-/// The same of a query whose values are 0.
-pub fn unknown_of(down: &str) -> String {
+/// Exporters that are down, with the labels `why` and `change`, and this value: nothing is known there, and an empty table must not look
+/// as if all were well.
+pub fn unknown(value: i64) -> String {
     // With a route, so that the table's columns are those of other rows.
-    let rows = format!(r#"label_replace({down} - 1, "route", "–", "", "")"#);
+    let rows = format!(r#"label_replace({} + {value}, "route", "–", "", "")"#, down());
     format!(
-        r#"label_replace(label_replace({rows}, "why", "(Exporter down)", "", ""), "change", "Check that the exporter runs, read the end of its log, then check that Prometheus reaches its port: nothing else is known here.", "", "")"#
+        r#"label_replace(label_replace({rows}, "why", "Exporter down", "", ""), "change", "Check that the exporter runs, read the end of its log, then check that Prometheus reaches its port: nothing else is known here.", "", "")"#
     )
 }

@@ -5,14 +5,17 @@ use defender_exporter::observation::Phase;
 
 use super::panel::{State, Step};
 
-/// Writes the abbreviations of a query out: what is chosen above the dashboard, as matchers.
+/// Writes the abbreviations of a query out: what is chosen above the dashboard, as matchers. An instance that is a URL is a target of
+/// `/probe` (`deploy/prometheus/probe.yml`) and no exporter: it has no verdicts, and would count as an unknown instance.
 pub fn expand(query: &str) -> String {
     let lines = query.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     [
-        ("%endpoint", r#"%component, endpoint="$endpoint""#),
+        ("%endpoint", r#"%target, route=~"$route", component=~"$component", endpoint="$endpoint""#),
         ("%component", r#"%route, component=~"$component""#),
         ("%route", r#"%instance, route=~"$route""#),
-        ("%instance", r#"job=~"$job", cluster=~"$cluster", $label=~"$site", instance=~"$instance""#),
+        ("%on_demand", r#"%target, instance=~"https?://.+""#),
+        ("%instance", r#"%target, instance!~"https?://.+""#),
+        ("%target", r#"job=~"$job", cluster=~"$cluster", $label=~"$site", instance=~"$instance""#),
     ]
     .into_iter()
     .fold(lines, |query, (short, long)| query.replace(short, long))
@@ -71,11 +74,21 @@ pub fn or_unknown(query: &str, more: &[&str]) -> String {
     format!("({query}) or ignoring ({}) ({UP} - 2) or on () vector(-1)", more.join(", "))
 }
 
+/// The same as ranks, the worst first: 0 what is lost, 1 an exporter that is down, 2 one without a result, 3 what works.
+pub fn ranked(query: &str, more: &[&str]) -> String {
+    format!("3 * ({query}) or ignoring ({}) ({UP} + 1) or on () vector(2)", more.join(", "))
+}
+
 /// Adds to a query over time -2 for as long as an exporter is down: without it, a timeline would have a hole. `of` makes of a series what
 /// is shown of it, and `more` are the labels that this has and an exporter has not.
 pub fn or_down(query: &str, series: &str, of: impl Fn(&str) -> String, more: &[&str]) -> String {
+    format!("{query} or {} - 2", gone(series, of, more))
+}
+
+/// 0 for each series of an exporter that has gone down since.
+pub fn gone(series: &str, of: impl Fn(&str) -> String, more: &[&str]) -> String {
     let before = of(&format!("last_over_time({series}[$__range])"));
-    format!("{query} or (0 * {before} - 2 and ignoring ({}) {DOWN})", more.join(", "))
+    format!("(0 * {before} and ignoring ({}) {DOWN})", more.join(", "))
 }
 
 /// The same for what has no labels of an exporter: the worst of several. -2 if nothing is known of any.
@@ -103,6 +116,29 @@ pub fn some_of(some: &str, all: &str) -> String {
 pub fn part(some: &str, all: &str) -> String {
     let known = some_of(some, all);
     format!(r#"{known} or on () label_replace((0 * count_values("all", {all}) - 1), "some", "?", "", "")"#)
+}
+
+/// 0 if all of these are 0, 1 if some are, 2 if none is.
+fn all_or_some(series: &str) -> String {
+    format!("(min({series}) + max({series}))")
+}
+
+/// The same; but 3 instead of 2 while an exporter is down, and -1 if nothing else is known.
+pub fn with_unknown(series: &str) -> String {
+    let known = all_or_some(series);
+    format!("({known} < 2) or ({known} + (0 < bool count({DOWN}))) or {known} or (0 * count({DOWN}) - 1)")
+}
+
+/// The same with the label `lost`, for a legend: how many of how many are 0, in this word. Each is a route of an instance.
+pub fn states_with_share(series: &str, word: &str) -> String {
+    let some = format!(r#"count_values("some", sum({series} == bool 0))"#);
+    let all = format!(r#"count_values("all", count({series}))"#);
+    let share = format!(r#"label_join({some} * on () group_left (all) {all}, "of", " of ", "some", "all")"#);
+    let share = format!(r#"label_replace({share}, "lost", "$1 routes {word}", "of", "(.+)")"#);
+    let states = with_unknown(series);
+    format!(
+        r#"({states}) + on () group_left (lost) 0 * {share} or on () label_replace({states}, "lost", "nothing known", "", "")"#
+    )
 }
 
 // Blue and orange differ for every kind of colour blindness, and white text is legible on both; a word stands beside each.
@@ -137,12 +173,29 @@ pub const COMMON: &[State<'_>] = &[
     (-2, "Exporter down", UNKNOWN),
     (-1, "No result", UNKNOWN),
 ];
+/// The same as ranks, the worst first.
+pub const COMMON_RANKS: &[State<'_>] = &[
+    (0, "Lost", BAD),
+    (1, "Exporter down", UNKNOWN),
+    (2, "Partly lost", BAD),
+    (3, "No result", UNKNOWN),
+    (4, "Connected", GOOD),
+];
 /// States of what works or doesn't.
 pub const CONNECTED: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Connected", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "No result", UNKNOWN)];
 /// States of components and sources.
 pub const AVAILABLE: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Available", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "No result", UNKNOWN)];
+/// The same as ranks: see `ranked`.
+pub const AVAILABLE_RANKS: &[State<'_>] =
+    &[(0, "Lost", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Available", GOOD)];
+/// States of MAPS as ranks: see `ranked`.
+pub const CONNECTED_RANKS: &[State<'_>] =
+    &[(0, "Lost", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Connected", GOOD)];
+/// States of endpoints as ranks: see `ranked`.
+pub const REACHABLE_RANKS: &[State<'_>] =
+    &[(0, "Failing", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Reachable", GOOD)];
 /// States of endpoints.
 pub const REACHABLE: &[State<'_>] = &[
     (0, "Failing", BAD),
@@ -225,7 +278,8 @@ pub fn with_lines(query: &str) -> String {
     };
     let whole = of(query, "$1", "(.*)");
     let three = of(&whole, r"$1\n$2\n$3", "(https?://[^/]+/)(.{8,38}/)(.{8,})");
-    of(&three, r"$1\n$2", "(https?://[^/]+/)(.{12,38})")
+    let two = of(&three, r"$1\n$2", "(https?://[^/]+/)(.{12,38})");
+    of(&two, r"$1\n$2", "(https?://[^/]{28,}/)(.{4,11})")
 }
 
 /// Adds the label `host`: that of the endpoint, which fits where the whole endpoint doesn't.

@@ -54,6 +54,14 @@ impl Pictured {
         )
     }
 
+    /// As the exporter that Prometheus has probe this target.
+    fn on_demand_target(&self, url: &str) -> String {
+        let (address, site) = (self.site.address(), self.town());
+        format!(
+            "      - {{ targets: [\"{address}\"], labels: {{ job: defender, instance: \"{url}\", __param_target: \"{url}\", site: {site} }} }}\n"
+        )
+    }
+
     async fn break_it(&mut self) {
         if self.is_blocked {
             self.site.fail_names();
@@ -92,11 +100,26 @@ fn jobs(states: &[Pictured], every: u64) -> String {
         .collect();
     let seldom = every * FLEET.1;
     format!(
-        "  - job_name: defender\n    static_configs:\n{own}  - job_name: defender-kubernetes\n    static_configs:\n{clusters}\
+        "  - job_name: defender\n    static_configs:\n{own}{}  - job_name: defender-kubernetes\n    static_configs:\n{clusters}\
          \x20 - job_name: defender-many\n    scrape_interval: {seldom}s\n    scrape_timeout: {seldom}s\n    metric_relabel_configs:\n\
          \x20     - {{ source_labels: [component], regex: \"|maps|update|adl\", action: keep }}\n\
          \x20     - {{ source_labels: [__name__], regex: \"defender_probe_(latency|failures_by_reason).*\", action: drop }}\n\
-         \x20   static_configs:\n{many}"
+         \x20   static_configs:\n{many}",
+        on_demand(states, seldom)
+    )
+}
+
+/// A job of `/probe`, beside the exporters: a target that answers, one whose names fail, and one that the exporter refuses.
+fn on_demand(states: &[Pictured], every: u64) -> String {
+    let targets = [
+        (&states[0], "https://wdcp.microsoft.com/"),
+        (&states[2], "https://wdcp.microsoft.com/"),
+        (&states[0], "https://unknown.example/"),
+    ];
+    let targets: String = targets.into_iter().map(|(one, url)| one.on_demand_target(url)).collect();
+    format!(
+        "  - job_name: defender-probe\n    metrics_path: /probe\n    scrape_interval: {every}s\n    scrape_timeout: {every}s\n\
+         \x20   params: {{ route: [direct] }}\n    static_configs:\n{targets}"
     )
 }
 
@@ -182,7 +205,10 @@ async fn the_lab_of_the_pictures() {
     let lost = r#"group by (instance) (defender_maps_connected{job="defender", ssl_options="3"} == 0)"#;
     prometheus.until(lost, 3, timeout).await;
     let every = scrape_interval(tempo).as_secs();
-    let down = format!("count_over_time((up{{job=\"defender\"}} == 0)[10m:{every}s]) >= {}", SCRAPES.1);
+    let down = format!(
+        "count_over_time((up{{job=\"defender\", instance!~\"https.+\"}} == 0)[10m:{every}s]) >= {}",
+        SCRAPES.1
+    );
     prometheus.until(&down, 1, timeout).await;
 
     let drawn = states

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use crate::dashboards::folding::folded;
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::remedies::{explained_by_component, unknown};
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, DOWN, GOOD, ODD, PAGE_HERE, REACHABLE, SHARE, TO_OVERVIEW, UNKNOWN, components,
-    or_down, or_unknown, share, with_page,
+    BAD, CERTIFICATE, GOOD, ODD, PAGE_HERE, REACHABLE_RANKS, SHARE, TO_OVERVIEW, UNKNOWN, UP, components,
+    gone, share, states_with_share, with_page,
 };
 
 use super::NO_RESULT;
@@ -15,23 +16,18 @@ use super::NO_RESULT;
 const SUCCESS: &str = "defender_probe_success{%endpoint}";
 
 pub fn reachable() -> Panel {
-    let known = format!("(min({SUCCESS}) + max({SUCCESS}))");
     Panel::stat(
         "Now: $scope",
         "Whether the last probes received a genuine answer, with any status, at all selected instances via all selected routes. Partly failing: not everywhere; see the table.",
     )
-    .now(
-        "endpoint",
-        &format!("({known} < 2) or ({known} + (0 < bool count({DOWN}))) or {known} or (0 * count({DOWN}) - 1)"),
-    )
+    .now("{{lost}}", &states_with_share(SUCCESS, "failing"))
     .states(&[
         (0, "Failing", BAD),
         (1, "Partly failing", BAD),
         (2, "Reachable", GOOD),
-        (3, "Partly unknown", ODD),
+        (3, "Partly unknown", UNKNOWN),
         (-1, "Exporter down", UNKNOWN),
     ])
-    .shows("value")
     .no_value("No result")
 }
 
@@ -39,14 +35,18 @@ pub fn places() -> Panel {
     let of = |operator: &'static str| move |series: &str| by_place(operator, &["route"], series);
     let (min, max) = (of("min"), of("max"));
     // Routes that had a result before their exporter went down.
-    let now = or_down(&min(SUCCESS), SUCCESS, of("min"), &["route"]);
+    let now = format!(
+        "3 * {} or {} + 1 or ignoring (route) ({UP} + 1) or on () vector(2)",
+        min(SUCCESS),
+        gone(SUCCESS, of("min"), &["route"])
+    );
     let answered = max("defender_probe_last_success_timestamp_seconds{%endpoint}");
     let never = format!("(0 * {} - 1)", max("defender_probe_last_timestamp_seconds{%endpoint}"));
     Panel::table(
         "By instance and route, the worst first",
         "Result and HTTP status of the last probe (403, 404 and 503 are healthy answers of many services), whether the catalog of genuine answers expects this status, the last genuine answer, share of the displayed time in which the endpoint is known to have been reachable (below half is broken, as in the alerts), days until the presented certificate expires (two weeks, as in DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left).",
     )
-    .linked_rows(&or_unknown(&now, &["route"]))
+    .linked_rows(&now)
     .rows(&max("defender_http_status_code{%endpoint}"))
     .rows(&min("defender_http_status_expected{%endpoint}"))
     .rows(&format!("1000 * {answered} or {never}"))
@@ -62,7 +62,7 @@ pub fn places() -> Panel {
         ("Value #F", "Expires in"),
         ("place", "Instance"),
     ])
-    .state_column("Now", 120, REACHABLE)
+    .state_column("Now", 120, REACHABLE_RANKS)
     .width("Route", 115)
     .width("Status", 65)
     .state_column("Status is", 100, &[(0, "Unexpected", ODD), (1, "Expected", GOOD)])
@@ -77,13 +77,15 @@ pub fn places() -> Panel {
 }
 
 pub fn why() -> Panel {
-    let failures = with_page(&explained_by_component("defender_probe_failure_reason{%endpoint}"));
+    let failures = "defender_probe_failure_reason{%endpoint}";
+    let rows = with_page(&explained_by_component(&folded(failures, failures, &[])));
     Panel::table(
         "Why it fails, and what to change",
-        "Phase and reason of the last probe's failure, per route; first the exporters that are down. Open leads to all remedies on the exporter's own page.",
+        "Phase and reason of the last probe's failure, per route; then the exporters that are down. A cause at more than five instances is one row. Open leads to all remedies on the exporter's own page.",
     )
-    .rows(&format!("{failures} or {}", unknown()))
+    .rows(&format!("0 * {rows} or {}", unknown(1)))
     .columns(&[
+        ("Value", "Now"),
         ("change", "What to change"),
         ("why", "What it means"),
         ("code", "Reason"),
@@ -93,14 +95,15 @@ pub fn why() -> Panel {
         ("instance", "Address"),
     ])
     .hidden("Address")
-    .wrapped("What to change", None)
-    .wrapped("What it means", Some(260))
+    .state_column("Now", 115, &[(0, "Failing", BAD), (1, "Exporter down", UNKNOWN)])
+    .shared("What to change", 245)
+    .shared("What it means", 200)
     .width("Reason", 170)
     .width("Route", 115)
-    .wrapped("Instance", Some(300))
+    .shared("Instance", 235)
     .field("Advice", &[("noValue", json!("")), ("custom.width", json!(75))])
     .links("Advice", &[("Advice on the exporter's page", PAGE_HERE)])
-    .sorted(&[("What it means", false), ("Instance", false), ("Route", false)])
+    .sorted(&[("Now", false), ("What it means", false), ("Instance", false), ("Route", false)])
     .no_value("No exporter reports a failure of this endpoint")
 }
 
@@ -109,7 +112,7 @@ pub fn what() -> Panel {
         "What is probed",
         "Microsoft's pattern for this endpoint, with host and port, for the firewall team.",
     )
-    .rows(r#"max by (component, pattern, host, port) (defender_endpoint_info{%instance, component=~"$component", endpoint="$endpoint"})"#)
+    .rows(r#"max by (component, pattern, host, port) (defender_endpoint_info{%target, component=~"$component", endpoint="$endpoint"})"#)
     .columns(&[
         ("pattern", "Documented pattern"),
         ("host", "Host"),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{BAD, GOOD, INTERVALS, ODD, UP};
+use crate::dashboards::words::{BAD, GOOD, INTERVALS, ODD, UNKNOWN, UP};
 
 /// Lines by instance: of many, the ten highest, so that the legend can be read.
 fn highest(title: &str, description: &str, query: &str) -> Panel {
@@ -68,7 +68,7 @@ pub fn versions() -> Panel {
             ("Value #D", "Configuration loaded"),
             ("Value #E", "Last load"),
         ])
-        .state_column("Exporter", 85, &[(0, "Down", BAD), (1, "Scraped", GOOD), (-1, "None", ODD)])
+        .state_column("Exporter", 85, &[(0, "Down", BAD), (1, "Scraped", GOOD), (-1, "None", UNKNOWN)])
         .wrapped("Instance", None)
         .width("Version", 80)
         .width("Revision", 90)

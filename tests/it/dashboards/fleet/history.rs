@@ -5,24 +5,27 @@ use serde_json::json;
 use super::{common_maps, down_at_end, lost_at_end};
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{COMMON, DOWN, STALE, UP, components, with_names};
+use crate::dashboards::words::{BAD, COMMON, DOWN, STALE, UNKNOWN, UP, components, with_names};
 
 pub fn maps() -> Panel {
     let states = format!("({} or {DOWN} - 2)", common_maps());
-    let (down, lost) = (down_at_end(), lost_at_end());
+    let (lost, down, partly) = (lost_at_end(0), down_at_end(), lost_at_end(1));
     Panel::timeline(
         "MAPS by instance over time",
-        "Whether clients with default settings reached MAPS; partly lost: via some routes only. At the end of the time shown: instances whose exporter is down come first, then those that lose MAPS; of many, there are several pages. Grey: the exporter was down. Empty: Prometheus didn't know the exporter, or it had no result.",
+        "Whether clients with default settings reached MAPS; partly lost: via some routes only. At the end of the time shown: instances that lose MAPS via every route come first, then those whose exporter is down, then those that lose it via some; of many, there are several pages. Grey: the exporter was down. Empty: Prometheus didn't know the exporter, or it had no result.",
     )
-    .over_time(PLACE, &format!("{states} and {down}"))
     .over_time(PLACE, &format!("{states} and {lost}"))
-    .over_time(PLACE, &format!("{states} unless {down} unless {lost}"))
+    .over_time(PLACE, &format!("{states} and {down}"))
+    .over_time(PLACE, &format!("{states} and {partly}"))
+    .over_time(PLACE, &format!("{states} unless {lost} unless {down} unless {partly}"))
     .option("perPage", json!(20))
     .states(COMMON)
     .no_value("No exporter had a result in this time")
 }
 
 pub fn lost() -> Panel {
+    // Grafana's first colours are green.
+    let fixed = |color: &str| [("color", json!({ "mode": "fixed", "fixedColor": color }))];
     let maps = common_maps();
     let lost = by_place("min", &["component"], "defender_component_available{%component}");
     Panel::lines(
@@ -36,6 +39,9 @@ pub fn lost() -> Panel {
         &with_names(&format!("sum by (component) ({lost} == bool 0)"), "component", &components()),
     )
     .over_time("exporter down", &format!("sum({UP} == bool 0)"))
+    .field("MAPS via every route", &fixed(BAD))
+    .field("MAPS via some routes", &fixed("#e8a06a"))
+    .field("exporter down", &fixed(UNKNOWN))
     .axis("instances")
     .set("decimals", json!(0))
     .no_value("No exporter had a result in this time")

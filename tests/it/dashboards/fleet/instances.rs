@@ -6,8 +6,8 @@ use super::common_maps;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::words::{
-    AVAILABLE, BAD, COMMON, DOWN, GOOD, MAPS, NO_BAD, NO_ODD, SHARE, STALE, TO_OVERVIEW, UNKNOWN, UP,
-    components as names, or_down, share,
+    AVAILABLE_RANKS, BAD, COMMON_RANKS, DOWN, GOOD, MAPS, NO_BAD, NO_ODD, SHARE, STALE, TO_OVERVIEW, UNKNOWN,
+    UP, components as names, gone, share,
 };
 
 /// MAPS by default settings, as a series that a range can be of.
@@ -25,10 +25,10 @@ pub fn instances() -> Panel {
     );
     Panel::table(
         "Instances, the worst first",
-        "One row per exporter: scraped; whether clients with default settings reach MAPS, and by how many of its routes not; share of the displayed time in which MAPS is known to have worked via every route; time until signatures turn stale; numbers of components and update sources that are lost, and of endpoints that fail, each via one route or more; inspected endpoints (without sample storage); revocation lists that can't be fetched. The instance links to its overview.",
+        "One row per exporter: scraped; whether clients with default settings reach MAPS, and by how many of its routes not (first the instances that lose it via every route, then those whose exporter is down, then those that lose it via some); share of the displayed time in which MAPS is known to have worked via every route; time until signatures turn stale; numbers of components and update sources that are lost, and of endpoints that fail, each via one route or more; inspected endpoints (without sample storage); revocation lists that can't be fetched. The instance links to its overview.",
     )
     .linked_rows(&format!("{UP} or on () vector(-1)"))
-    .rows(&common_maps())
+    .rows(&format!("2 * {} or 2 * {UP} + 1", common_maps()))
     .rows(&routes)
     .rows(&by_place("min", &[], &known))
     .rows("(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400")
@@ -54,21 +54,20 @@ pub fn instances() -> Panel {
         ("Value #J", "Lists not fetched"),
         ("job", "Job"),
     ])
-    .state_column("Exporter", 85, &[(0, "Down", BAD), (1, "Scraped", GOOD), (-1, "None", UNKNOWN)])
-    .state_column("MAPS", 100, COMMON)
+    .state_column("Exporter", 78, &[(0, "Down", BAD), (1, "Scraped", GOOD), (-1, "None", UNKNOWN)])
+    .state_column("MAPS", 115, COMMON_RANKS)
     .width("Routes lost", 65)
     .wrapped("Instance", None)
     .number_column("MAPS known", 75, "percentunit", SHARE)
     .number_column("Stale in", 85, DAYS, STALE)
-    .number_column("Components lost", 105, "none", NO_BAD)
+    .number_column("Components lost", 102, "none", NO_BAD)
     .number_column("Sources lost", 70, "none", NO_BAD)
-    .number_column("Endpoints failing", 90, "none", NO_BAD)
+    .number_column("Endpoints failing", 85, "none", NO_BAD)
     .number_column("Inspected", 90, "none", NO_ODD)
     .number_column("Lists not fetched", 75, "none", NO_ODD)
     .width("Job", 155)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[
-        ("Exporter", false),
         ("MAPS", false),
         ("Components lost", true),
         ("Endpoints failing", true),
@@ -80,14 +79,14 @@ pub fn instances() -> Panel {
 pub fn components() -> Panel {
     let series = "defender_component_available{%component}";
     let of = |series: &str| by_place("min", &["component"], series);
-    let known = or_down(&of(series), series, of, &["component"]);
+    let known = format!("3 * {} or {} + 1", of(series), gone(series, of, &["component"]));
     Panel::table(
         "Components by instance",
-        "Whether each component works at each instance via every route. Instances whose exporter is down come first: nothing is known there.",
+        "Whether each component works at each instance via every route. Nothing is known of instances whose exporter is down.",
     )
-    .rows(&format!(r#"({known} or label_replace({DOWN} - 2, "component", "maps", "", ""))"#))
+    .rows(&format!(r#"({known} or label_replace({DOWN} + 1, "component", "maps", "", ""))"#))
     .matrix("component", "place", &names())
-    .states(AVAILABLE)
+    .states(AVAILABLE_RANKS)
     .sorted(&[(crate::dashboards::words::components()[0].1.as_str(), false), ("Instance", false)])
     .no_value("No exporter has a result")
 }

@@ -3,15 +3,17 @@
 mod exporters;
 mod history;
 mod instances;
+mod targets;
 
 use serde_json::json;
 
 use super::board::{Board, common};
+use super::folding::folded;
 use super::grouping::by_place;
 use super::panel::Panel;
-use super::remedies::{explained, unknown_of};
+use super::remedies::{caused, explained, unknown};
 use super::words::{
-    BROKEN, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, STALE_NOW, STALE_SOON, TO_ENDPOINT,
+    BROKEN, COMMON_RANKS, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, STALE_NOW, STALE_SOON, TO_ENDPOINT,
     TO_ENDPOINT_ANYWHERE, TO_OVERVIEW, UNKNOWN, UP, counted, firing, part, some_of, with_host,
 };
 
@@ -28,7 +30,7 @@ pub fn board() -> Board {
         .link("Overview", "defender-overview")
         .link("Endpoint", "defender-endpoint")
         .line(4, [(6, maps()), (7, stale()), (5, exporters()), (6, alerts())])
-        .line(12, [(24, lost())])
+        .line(14, [(24, lost())])
         .line(12, [(24, instances::instances())])
         .line(8, [(24, causes())])
         .line(14, [(24, history::maps())]);
@@ -36,6 +38,7 @@ pub fn board() -> Board {
         .collapsed("Components and availability by instance")
         .line(11, [(24, instances::components())])
         .line(18, [(24, instances::availability())]);
+    let board = board.collapsed("Targets of /probe").line(8, [(24, targets::targets())]);
     let board = board
         .collapsed("Over time")
         .line(9, [(24, history::lost())])
@@ -121,28 +124,32 @@ const REASONS: &str = r#"(defender_maps_disconnected_reason{%route, ssl_options=
     or ignoring (ssl_options, need, phase, reason) (defender_maps_disconnected_reason{%route, ssl_options="2"}
     unless ignoring (ssl_options, need, phase, reason) defender_maps_connected{%route, ssl_options="3"}))"#;
 
-/// How many exporters that are down have a row each.
-const FEW: u32 = 5;
-
 fn lost() -> Panel {
-    let reasons = explained(&counted(REASONS, MAPS_BROKEN));
-    // Many that are down are one row: others would be far below.
-    let many = format!("(count({DOWN}) > {FEW})");
-    let few = format!("({DOWN} unless on () {many})");
-    let many = format!(
-        r#"label_replace(0 * count_values("n", {many}), "instance", "$1 instances: the next table names them", "n", "(.+)")"#
+    // The rank of the instance as the value, and how many endpoints fail as a label. Whoever loses MAPS via every route is never folded into
+    // a row of those that lose it via some.
+    let of = |state: u32| {
+        let own = "route, ssl_options, need, phase, reason, component, endpoint";
+        let here = |query: &str| format!("({query} and ignoring ({own}) ({} == {state}))", common_maps());
+        let rows = folded(&here(&counted(REASONS, MAPS_BROKEN)), &here(REASONS), &[]);
+        format!(r#"{} * count_values without () ("endpoints", {rows})"#, 2 * state)
+    };
+    let ranked = format!("{} or {}", of(0), of(1));
+    let down = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(1));
+    let rows = by_place(
+        "max",
+        &["route", "component", "endpoint"],
+        &format!("{} or {down}", explained(&format!("({ranked})"))),
     );
-    let unknown = format!("({} or {})", unknown_of(&few), unknown_of(&many));
-    let rows = by_place("max", &["route", "component", "endpoint"], &format!("{reasons} or {unknown}"));
     Panel::table(
         "Where MAPS is lost, why, and what to change",
-        "Each exporter that is down, since nothing is known there; then each instance and route at which clients with default settings don't reach MAPS. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard. The instance links to its overview, which names all.",
+        "Each instance and route at which clients with default settings don't reach MAPS: first the instances that lose it via every route, then those whose exporter is down, since nothing is known there, then those that lose it via some routes. A cause at more than five instances is one row; the next table names them. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard. The instance links to its overview, which names all.",
     )
     .linked_rows(&with_host(&rows))
     .columns(&[
+        ("Value", "MAPS"),
         ("change", "What to change"),
         ("why", "What it means"),
-        ("Value", "Endpoints"),
+        ("endpoints", "Endpoints"),
         ("host", "One of them"),
         ("route", "Route"),
         ("place", "Instance"),
@@ -151,30 +158,31 @@ fn lost() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
-    .wrapped("What to change", None)
-    .shared("What it means", 180)
-    .width("Endpoints", 90)
-    .words("Endpoints", &[(-1, "–", "transparent")])
-    .width("One of them", 265)
+    .state_column("MAPS", 115, COMMON_RANKS)
+    .shared("What to change", 225)
+    .shared("What it means", 170)
+    .width("Endpoints", 85)
+    .width("One of them", 245)
     .width("Route", 115)
-    .shared("Instance", 235)
+    .shared("Instance", 227)
     .links("One of them", &[("This endpoint over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .sorted(&[("What it means", false), ("Instance", false), ("Route", false)])
+    .sorted(&[("MAPS", false), ("What it means", false), ("Instance", false), ("Route", false)])
     .no_value("No exporter reports a loss of MAPS")
 }
 
 fn causes() -> Panel {
-    let group = "(phase, reason)";
-    let places = by_place("max", &["phase", "reason"], BROKEN);
-    let endpoints = format!("max by (component, endpoint, phase, reason) ({BROKEN})");
+    let group = "(cause)";
+    let broken = caused(BROKEN);
+    let places = by_place("max", &[], &broken);
+    let endpoints = format!("max by (component, endpoint, cause) ({broken})");
     let rows = format!(
-        r#"topk by {group} (1, {endpoints}) * on {group} group_left (endpoints)
+        r#"topk by {group} (1, max by (component, endpoint, phase, reason, cause) ({broken})) * on {group} group_left (endpoints)
             (count by {group} ({places}) * on {group} group_left (endpoints) count_values("endpoints", count by {group} ({endpoints})) by {group})"#
     );
     Panel::table(
         "What the failures have in common",
-        "Each cause with its number of instances and of endpoints, however many instances an endpoint fails at, and one of them. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Instances whose exporter is down aren't counted.",
+        "Each cause with its number of instances and of endpoints, however many instances an endpoint fails at, one of them, and the reason of that one; the most instances first. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Instances whose exporter is down aren't counted.",
     )
     .rows(&with_host(&explained(&rows)))
     .columns(&[
@@ -210,7 +218,7 @@ pub fn down_at_end() -> String {
     at_end(DOWN)
 }
 
-/// Instances that lose MAPS by some route at the end of the time shown.
-pub fn lost_at_end() -> String {
-    at_end(&format!("({} < 2)", common_maps()))
+/// Instances in this state of MAPS at the end of the time shown: 0 if they lose it via every route, 1 via some.
+pub fn lost_at_end(state: u32) -> String {
+    at_end(&format!("({} == {state})", common_maps()))
 }

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use crate::dashboards::folding::{by_cause, folded};
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::Panel;
-use crate::dashboards::remedies::{explained, explained_by_component, unknown};
+use crate::dashboards::remedies::{caused, explained, explained_by_component, unknown};
 use crate::dashboards::words::{
     BROKEN, MAPS_BROKEN, PAGE, TO_ENDPOINT, TO_OVERVIEW, counted, with_host, with_lines, with_page,
 };
@@ -18,17 +19,15 @@ const REASONS: &str = r#"((defender_maps_disconnected_reason{%route, ssl_options
     defender_maps_disconnected_reason{%route, reason="intercepted"}))"#;
 
 pub fn maps_reasons() -> Panel {
-    let reasons = explained(&counted(REASONS, MAPS_BROKEN));
-    // First of all, in the order of this table.
-    let unknown = format!(r#"label_replace({}, "ssl_options", "any", "", "")"#, unknown());
-    let rows = by_place(
-        "max",
-        &["route", "ssl_options", "component", "endpoint"],
-        &format!("{reasons} or {unknown}"),
-    );
+    let reasons = explained(&folded(&counted(REASONS, MAPS_BROKEN), REASONS, &["ssl_options"]));
+    let named = format!(r#"label_replace({reasons}, "ssl_options", "3 (default)", "ssl_options", "3")"#);
+    // Behind what is lost by default settings, in the order of this table.
+    let unknown = format!(r#"label_replace({}, "ssl_options", "3", "", "")"#, unknown(-1));
+    let rows =
+        by_place("max", &["route", "ssl_options", "component", "endpoint"], &format!("{named} or {unknown}"));
     Panel::table(
         "Why clients lose MAPS, and what to change",
-        "The failure of the best endpoint, for default settings (SSLOptions 3: clients check revocation and pinned certificates) and, where it differs, for other values. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard, and the table of failing endpoints names all. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
+        "The failure of the best endpoint, for default settings (SSLOptions 3: clients check revocation and pinned certificates) and, where it differs, for other values. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. An exporter that is down comes behind what is lost by default settings: nothing is known there. A cause at more than five instances is one row. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard, and the table of failing endpoints names all. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
     )
     .linked_rows(&with_host(&rows))
     .columns(&[
@@ -46,12 +45,12 @@ pub fn maps_reasons() -> Panel {
     .hidden("Component of the link")
     .shared("What to change", 225)
     .shared("What it means", 170)
-    .width("Endpoints", 85)
+    .width("Endpoints", 80)
     .words("Endpoints", &[(-1, "–", "transparent")])
-    .width("One of them", 250)
+    .width("One of them", 245)
     .width("Route", 115)
     .width("SSLOptions", 125)
-    .shared("Instance", 230)
+    .shared("Instance", 227)
     .links("One of them", &[("This endpoint over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("SSLOptions", true), ("Instance", false), ("Route", false)])
@@ -60,31 +59,33 @@ pub fn maps_reasons() -> Panel {
 
 pub fn causes() -> Panel {
     // Some remedies of sample storage are its own.
-    let group = "(route, part, phase, reason)";
-    let broken = format!(
-        r#"label_replace(max by (component, endpoint, route, phase, reason) ({BROKEN}), "part", "$1", "component", "(submission)")"#
-    );
-    let query =
-        format!("topk by {group} (1, {broken}) * on {group} group_left () count by {group} ({broken})");
+    let broken = caused(&format!(r#"label_replace({BROKEN}, "part", "$1", "component", "(submission)")"#));
+    let query = by_cause(&broken, &["route", "part"]);
     Panel::table(
         "What is wrong, and what to change",
-        "Each cause once, with the number of endpoints that it affects at any selected instance, and one of them; most frequent first. The next table names all.",
+        "Each cause once for each route, with the number of endpoints that it affects at any selected instance, one of them, and where; most frequent first. The next table names all.",
     )
-    .rows(&with_host(&explained_by_component(&query)))
+    .linked_rows(&with_host(&explained_by_component(&query)))
     .columns(&[
         ("change", "What to change"),
         ("why", "What it means"),
         ("Value", "Endpoints"),
         ("host", "One of them"),
-        ("code", "Reason"),
         ("route", "Route"),
+        ("place", "Instance"),
+        ("endpoint", "URL"),
+        ("component", "Component of the link"),
     ])
+    .hidden("URL")
+    .hidden("Component of the link")
     .wrapped("What to change", None)
     .shared("What it means", 220)
     .width("Endpoints", 105)
-    .width("One of them", 265)
-    .width("Reason", 175)
+    .width("One of them", 250)
     .width("Route", 115)
+    .shared("Instance", 235)
+    .links("One of them", &[("This endpoint over time", TO_ENDPOINT)])
+    .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("Endpoints", true), ("Route", false), ("What it means", false)])
     .no_value("No exporter that is up reports a failing endpoint")
 }

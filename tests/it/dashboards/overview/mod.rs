@@ -27,12 +27,12 @@ pub fn board() -> Board {
             [
                 (5, now::maps()),
                 (6, now::sources()),
-                (4, now::stale()),
-                (5, now::failing_count()),
+                (5, now::stale()),
+                (4, now::failing_count()),
                 (4, now::exporter()),
             ],
         )
-        .line(7, [(24, causes::maps_reasons())])
+        .line(8, [(24, causes::maps_reasons())])
         .line(5, [(24, now::routes())])
         .line(6, [(24, now::alerts())])
         .line(7, [(24, causes::causes())])

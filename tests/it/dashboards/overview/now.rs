@@ -3,34 +3,23 @@
 use serde_json::json;
 
 use crate::dashboards::grouping::by_place;
-use crate::dashboards::panel::Panel;
+use crate::dashboards::panel::{Panel, steps};
 use crate::dashboards::words::{
-    AVAILABLE, BAD, CONNECTED, DOWN, GOOD, MAPS, NO_BAD, ODD, SEVERITIES, STALE, TO_OVERVIEW, UNKNOWN, UP,
-    firing, or_unknown, part,
+    AVAILABLE, BAD, CONNECTED, CONNECTED_RANKS, DOWN, GOOD, MAPS, NO_BAD, ODD, SEVERITIES, STALE, STALE_NOW,
+    STALE_SOON, TO_OVERVIEW, UNKNOWN, UP, firing, part, ranked, states_with_share, with_unknown,
 };
-
-/// 0 if all of these are 0, 1 if some are, 2 if none is.
-fn all_or_some(series: &str) -> String {
-    format!("(min({series}) + max({series}))")
-}
-
-/// The same; but 3 instead of 2 while an exporter is down, and -1 if nothing else is known.
-fn with_unknown(series: &str) -> String {
-    let known = all_or_some(series);
-    format!("({known} < 2) or ({known} + (0 < bool count({DOWN}))) or {known} or (0 * count({DOWN}) - 1)")
-}
 
 pub fn maps() -> Panel {
     Panel::stat(
         "MAPS: $scope",
-        "Whether clients with default settings (the registry value SSLOptions is 3: they check revocation and pinned certificates) can connect to MAPS, Microsoft's cloud protection, from the selected instances via the selected routes. Partly lost: not everywhere; the tables below name instance and route. Partly unknown: connected wherever an exporter is up.",
+        "Whether clients with default settings (the registry value SSLOptions is 3: they check revocation and pinned certificates) can connect to MAPS, Microsoft's cloud protection, from the selected instances via the selected routes. Partly lost: not everywhere; the tables below name instance and route. Partly unknown: connected wherever an exporter is up. A route counts once for each instance.",
     )
-    .now("default settings", &with_unknown(MAPS))
+    .now("{{lost}}", &states_with_share(MAPS, "lost"))
     .states(&[
         (0, "Lost", BAD),
         (1, "Partly lost", BAD),
         (2, "Connected", GOOD),
-        (3, "Partly unknown", ODD),
+        (3, "Partly unknown", UNKNOWN),
         (-1, "Exporter down", UNKNOWN),
     ])
     .no_value("No result")
@@ -48,22 +37,38 @@ pub fn sources() -> Panel {
     .now("Alternate (adl)", &of("adl"))
     .states(&[
         (0, "Lost", BAD),
-        (1, "Partly lost", ODD),
+        (1, "Partly lost", BAD),
         (2, "Available", GOOD),
-        (3, "Partly unknown", ODD),
+        (3, "Partly unknown", UNKNOWN),
         (-1, "Exporter down", UNKNOWN),
     ])
     .no_value("No result")
 }
 
+/// What stands for the time left of exporters that are all down.
+const NONE_UP: i64 = -9999;
+
 pub fn stale() -> Panel {
+    let left = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
+    let unknown = format!("count({UP} unless {left})");
+    let known = format!("min({left}) / 86400");
+    // A name with the number of the unknown, and no blue: the least may be among them.
+    let partly = format!(
+        r#"{known} + on () group_left (unknown) 0 * label_replace(count_values("n", {unknown}), "unknown", ", $1 unknown", "n", "(.+)")"#
+    );
+    let partly_known = [(None, BAD), (Some(STALE_NOW), ODD), (Some(STALE_SOON), UNKNOWN)];
     Panel::stat(
         "Signatures stale in",
-        "Time until signatures turn stale (seven days by default), of the selected instance with the least time: those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
+        "Time until signatures turn stale (seven days by default), of the selected instance with the least time; grey if another is unknown, for example because its exporter is down. They are those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
     )
-    .now("$scope", "min(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400")
+    .now(
+        "$scope{{unknown}}",
+        &format!("{partly} or on () {known} or on () (0 * count({DOWN}) + {NONE_UP})"),
+    )
     .days()
     .limits(STALE)
+    .matching("/ unknown$/", &[("thresholds", steps(&partly_known))])
+    .states(&[(NONE_UP, "Exporter down", UNKNOWN)])
     .no_value("Not known")
 }
 
@@ -121,7 +126,7 @@ pub fn routes() -> Panel {
         "MAPS and update sources by route",
         "Whether a client with this value of SSLOptions, the registry value that says what a client checks, can connect to MAPS: 3 checks revocation and pinned certificates (default), 2 pinned certificates, 1 revocation, 0 nothing. 2 connected and 3 lost: clients can't check revocation, the first cause in Microsoft's document. Beside it, the two update sources.",
     )
-    .linked_rows(&or_unknown(&maps("3"), &["route"]))
+    .linked_rows(&ranked(&maps("3"), &["route"]))
     .rows(&maps("2"))
     .rows(&maps("1"))
     .rows(&maps("0"))
@@ -138,7 +143,8 @@ pub fn routes() -> Panel {
         ("place", "Instance"),
     ])
     .width("Route", 125);
-    let panel = ["MAPS 3: both", "MAPS 2: pinning", "MAPS 1: revocation", "MAPS 0: nothing"]
+    let panel = panel.state_column("MAPS 3: both", 148, CONNECTED_RANKS);
+    let panel = ["MAPS 2: pinning", "MAPS 1: revocation", "MAPS 0: nothing"]
         .into_iter()
         .fold(panel, |panel, name| panel.state_column(name, 148, CONNECTED));
     panel

@@ -46,7 +46,7 @@ pub fn lists() -> Panel {
     let lists = by_place("max", &["crl", "route"], &format!("{fetched} or {failed}"));
     let left = "(defender_crl_next_update_timestamp_seconds{%route} - time()) / 86400";
     let made = "ignoring (why, code, change)";
-    let down = format!(r#"label_replace({DOWN} - 9999, "why", "(Exporter down)", "", "")"#);
+    let down = format!(r#"label_replace({DOWN} - 9999, "why", "Exporter down", "", "")"#);
     Panel::table(
         "Revocation lists, the next to expire first",
         "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",

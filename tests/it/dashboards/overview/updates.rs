@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::words::{
-    AVAILABLE, BAD, GOOD, ODD, PUBLISHED, STALE, UNKNOWN, or_all_down, or_unknown, sources, with_names,
+    AVAILABLE, AVAILABLE_RANKS, BAD, GOOD, ODD, PUBLISHED, STALE, UNKNOWN, or_all_down, ranked, sources,
+    with_names,
 };
 
 pub fn sources_over_time() -> Panel {
@@ -42,7 +43,7 @@ pub fn last_available() -> Panel {
         "When each source was last available",
         "When each source was last available, per route: since the exporter's start, or longer with a state_file.",
     )
-    .rows(&or_unknown(available, &["source", "route"]))
+    .rows(&ranked(available, &["source", "route"]))
     .rows(&format!(
         "(1000 * defender_update_source_last_available_timestamp_seconds{{%route}}) or (0 * {available} - 1)"
     ))
@@ -53,7 +54,7 @@ pub fn last_available() -> Panel {
         ("Value #B", "Last available"),
         ("place", "Instance"),
     ])
-    .state_column("Now", 120, AVAILABLE)
+    .state_column("Now", 120, AVAILABLE_RANKS)
     .width("Source", 245)
     .names("Source", &sources())
     .width("Route", 120)
@@ -76,8 +77,8 @@ pub fn feed() -> Panel {
         "What the version feed names",
         "Per route: whether the last attempt to read the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
     )
-    .rows(&or_unknown(
-        &format!("2 * ({versions} and ignoring ({labels}) {old}) or {versions}"),
+    .rows(&ranked(
+        &format!("({versions} and ignoring ({labels}) {old}) or 2 * {versions}"),
         &["route", "version", "engine", "platform"],
     ))
     .rows("1000 * defender_signatures_feed_last_timestamp_seconds{%route}")
@@ -97,10 +98,10 @@ pub fn feed() -> Panel {
         125,
         &[
             (0, "Failed", BAD),
-            (1, "Read", GOOD),
-            (2, "Old content", ODD),
-            (-2, "Exporter down", UNKNOWN),
-            (-1, "No result", UNKNOWN),
+            (1, "Exporter down", UNKNOWN),
+            (2, "No result", UNKNOWN),
+            (3, "Old content", ODD),
+            (6, "Read", GOOD),
         ],
     )
     .ago_column("Attempted", 145, "–")

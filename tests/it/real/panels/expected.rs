@@ -40,9 +40,11 @@ const SOME: &[Row] = &[
     ("By instance and route, the worst first", "BCF", MAPS_ANSWERS),
     ("TLS of the last probe", "A", MAPS_ANSWERS),
     ("Proxy's answer to CONNECT over time", "A", &[Outage::ProxyDemands]),
-    ("MAPS by instance over time", "B", BROKEN),
-    ("MAPS by instance over time", "C", &[SOUND]),
+    ("MAPS by instance over time", "A", &[Outage::MapsRefused, Outage::CrlBlocked, Outage::Intercepted]),
+    ("MAPS by instance over time", "C", &[Outage::ProxyDemands]),
+    ("MAPS by instance over time", "D", &[SOUND]),
     // What these places don't have.
+    ("Targets of /probe", "A", &[]),
     ("Addresses from DNS", "B", &[]),
     ("Each address over time", "A", &[]),
     ("Range over time", "A", &[]),
@@ -59,7 +61,7 @@ const SOME: &[Row] = &[
 const OF_DOWN: &[(&str, &str)] = &[
     ("Instances that lose MAPS", "C"),
     ("Instances whose signatures turn stale", "C"),
-    ("MAPS by instance over time", "A"),
+    ("MAPS by instance over time", "B"),
 ];
 
 /// Where the query of this panel with this letter must have results.

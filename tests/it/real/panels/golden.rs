@@ -1,4 +1,5 @@
-//! A Prometheus that has scraped the golden exposition, which has a sample of every metric, including those of Windows and mdatp.
+//! A Prometheus that has scraped the golden exposition, which has a sample of every metric, including those of Windows and mdatp: as an
+//! exporter, and as a target of `/probe`.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,7 +39,7 @@ impl GoldenExposition {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let files = tempfile::tempdir().unwrap();
         let configuration = format!(
-            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n  - job_name: defender\n    static_configs: [{{ targets: [\"{target}\"] }}]\n"
+            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\nscrape_configs:\n  - job_name: defender\n    static_configs:\n      - targets: [\"{target}\"]\n      - {{ targets: [\"{target}\"], labels: {{ instance: \"https://wdcp.microsoft.com/\" }} }}\n"
         );
         std::fs::write(files.path().join("prometheus.yml"), configuration).unwrap();
         let address = format!("127.0.0.1:{}", free_port());

@@ -42,7 +42,9 @@ fn of_series(panel: &Value, target: &Value, kind: &str, series: &Value) -> Vec<S
     }
     let states = &panel["fieldConfig"]["defaults"]["mappings"];
     let ranges = states.to_string().contains("\"range\"");
-    let states = (kind != "table" && !ranges).then(|| mapped(states)).filter(|states| !states.is_empty());
+    // A number with a unit needs no word.
+    let is_state = kind != "table" && !ranges && panel["fieldConfig"]["defaults"]["unit"] == "none";
+    let states = is_state.then(|| mapped(states)).filter(|states| !states.is_empty());
     let several = panel["fieldConfig"]["overrides"].to_string().contains("\"mappings\"");
     if let Some(states) = states.filter(|_| !several) {
         let unknown = values.iter().find(|value| !states.contains(*value));

@@ -1,0 +1,48 @@
+//! Targets of `/probe`, which Prometheus probes one by one (`deploy/prometheus/probe.yml`): no exporters, and no part of the other panels.
+
+use crate::dashboards::panel::Panel;
+use crate::dashboards::remedies::explained;
+use crate::dashboards::words::{BAD, GOOD, TO_ENDPOINT, UNKNOWN, components};
+
+pub fn targets() -> Panel {
+    let failing =
+        explained("defender_probe_failure_reason{%on_demand, component=~\"$component\", route=~\"$route\"}");
+    let known = "defender_probe_success{%on_demand, component=~\"$component\", route=~\"$route\"}";
+    // A target that is refused has no result of its own.
+    let scraped = r#"up{%on_demand, job=~".*defender.*"}"#;
+    let refused = format!(
+        r#"label_replace(label_replace({scraped} == 0, "why", "Not probed", "", ""), "change", "Request the target from the exporter's /probe: the answer says why. If nothing answers, start the exporter.", "", "")"#
+    );
+    Panel::table(
+        "Targets of /probe",
+        "Each target that Prometheus probes via /probe, one scrape each, as in deploy/prometheus/probe.yml; the tiles and tables above don't count them. Not probed: the exporter is down, busy, or doesn't know the target. Such a target has no component.",
+    )
+    .linked_rows(&format!(
+        "0 * {failing} or ignoring (phase, reason, code, why, change) 3 * {known} or {refused} + 1
+            or ignoring (component, endpoint, route) 0 * {scraped} + 2 unless ignoring (component, endpoint, route) {known} unless {scraped} == 0"
+    ))
+    .columns(&[
+        ("Value", "Now"),
+        ("change", "What to change"),
+        ("why", "What it means"),
+        ("component", "Component"),
+        ("route", "Route"),
+        ("place", "Target"),
+        ("endpoint", "URL"),
+    ])
+    .hidden("URL")
+    .state_column(
+        "Now",
+        105,
+        &[(0, "Failing", BAD), (1, "Not probed", UNKNOWN), (2, "No result", UNKNOWN), (3, "Reachable", GOOD)],
+    )
+    .wrapped("What to change", None)
+    .wrapped("What it means", Some(195))
+    .width("Component", 210)
+    .names("Component", &components())
+    .width("Route", 115)
+    .wrapped("Target", Some(330))
+    .links("Target", &[("This endpoint over time", TO_ENDPOINT)])
+    .sorted(&[("Now", false), ("What it means", false), ("Target", false), ("Route", false)])
+    .no_value("Prometheus probes no target via /probe")
+}
