@@ -65,7 +65,7 @@ async function startLab() {
 /** A dashboard in a state at a width, to be drawn in each theme. The first is one whose faults must be noticed. */
 async function jobs(lab) {
   const { state, instances, job } = lab.states[0];
-  const found = [{ dashboard: 'faulty', json: faulty, state, instances, job, width: WIDTHS[0], judge: missed }];
+  const found = [{ dashboard: 'faulty', json: faulty, state, instances, job, width: WIDTHS[0], judge: missed, themes: [THEMES[0]] }];
   for (const dashboard of flags.dashboard) {
     const json = JSON.parse(await readFile(path.join(flags.from, `${dashboard}.json`)));
     for (const { state, instances, dashboards, job } of lab.states) {
@@ -89,8 +89,9 @@ async function draw(page, lab, version, { dashboard, json, state, instances, job
   await page.setViewport({ width, height: (rows + 30) * ROW });
   const facts = await page.evaluate((of) => window.draw(of), { dashboard: json, caption, chosen, from, to, scrape, tempo, width, mode });
   const name = [dashboard.replace('defender-', ''), state, width, mode].join('-');
-  await page.screenshot({ path: path.join(flags.out, `${name}.png`), clip: { x: 0, y: 0, width, height: facts.height } });
-  if (flags.screens) {
+  // Compressing a long picture well takes as long as drawing it.
+  await page.screenshot({ path: path.join(flags.out, `${name}.png`), optimizeForSpeed: true, clip: { x: 0, y: 0, width, height: facts.height } });
+  if (flags.screens && dashboard !== 'faulty') {
     const clip = { x: 0, y: 0, width, height: width * SCREEN };
     await page.screenshot({ path: path.join(flags.screens, `${name}.webp`), clip, type: 'webp', quality: 80 });
   }
@@ -107,7 +108,7 @@ async function work(browser, url, lab, version, queue) {
   page.on('pageerror', (error) => errors.push(error));
   await page.goto(url);
   for (let job = queue.shift(); job; job = queue.shift()) {
-    for (const mode of flags.theme) {
+    for (const mode of job.themes ?? flags.theme) {
       const found = await draw(page, lab, version, job, mode).catch(async (error) => {
         await page.goto(url);
         return [`${job.dashboard}, ${job.state}, ${job.width} px: not drawn: ${error}`];
