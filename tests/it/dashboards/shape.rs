@@ -333,7 +333,7 @@ fn limits(alert: &str) -> Vec<f64> {
 
 #[test]
 fn limits_are_those_of_the_alerts() {
-    let mut known = vec![0.0, 1.0];
+    let mut known = vec![0.0, 0.01, 1.0];
     for (alert, steps, unit) in OF_ALERTS {
         let limits = limits(alert);
         let ours: Vec<f64> = steps

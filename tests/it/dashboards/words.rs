@@ -219,6 +219,8 @@ pub const PUBLISHED: &[Step<'_>] = &[(None, GOOD), (Some(2.0), ODD)];
 pub const INSTALLED: &[Step<'_>] = &[(None, GOOD), (Some(7.0), ODD)];
 /// The share of time in which something works: under a half is broken in most alerts.
 pub const SHARE: &[Step<'_>] = &[(None, BAD), (Some(0.5), ODD), (Some(1.0), GOOD)];
+/// The share of probes that failed: the same from the other side. Less than one in a hundred is none.
+pub const FAILED: &[Step<'_>] = &[(None, GOOD), (Some(0.01), ODD), (Some(0.5), BAD)];
 /// Probe intervals since the newest result: DefenderProbesStalled.
 pub const INTERVALS: &[Step<'_>] = &[(None, GOOD), (Some(3.0), BAD)];
 /// How many are wrong: none is good, and less isn't known.

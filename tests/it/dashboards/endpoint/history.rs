@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{BAD, DOWN_STATE, GOOD, ODD, REACHABLE, or_down};
+use crate::dashboards::words::{BAD, DOWN_STATE, FAILED, GOOD, ODD, REACHABLE, or_down};
 
 use super::NO_RESULT;
 
@@ -67,6 +67,9 @@ pub fn failures() -> Panel {
         "sum by (route) (rate(defender_probe_failures_total{%endpoint}[$__rate_interval])) / sum by (route) (rate(defender_probes_total{%endpoint}[$__rate_interval]))",
     )
     .of_counters()
+    // By the last value: Grafana's first colour is green, and shades of one don't tell a route that fails from one that doesn't.
+    .set("color", json!({ "mode": "thresholds", "seriesBy": "last" }))
+    .limits(FAILED)
     .unit("percentunit")
     .set("max", json!(1))
     .no_value("No probe completed in this time")

@@ -21,13 +21,13 @@ const REASONS: &str = r#"((defender_maps_disconnected_reason{%route, ssl_options
 pub fn maps_reasons() -> Panel {
     let reasons = explained(&folded(&counted(REASONS, MAPS_BROKEN), REASONS, &["ssl_options"]));
     let named = format!(r#"label_replace({reasons}, "ssl_options", "3 (default)", "ssl_options", "3")"#);
-    // Behind what is lost by default settings, in the order of this table.
-    let unknown = format!(r#"label_replace({}, "ssl_options", "3", "", "")"#, unknown(-1));
+    // Behind what is lost, in the order of this table.
+    let unknown = format!(r#"label_replace({}, "ssl_options", "–", "", "")"#, unknown(-1));
     let rows =
         by_place("max", &["route", "ssl_options", "component", "endpoint"], &format!("{named} or {unknown}"));
     Panel::table(
         "Why clients lose MAPS, and what to change",
-        "The failure of the best endpoint, for default settings (SSLOptions 3: clients check revocation and pinned certificates) and, where it differs, for other values. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. An exporter that is down comes behind what is lost by default settings: nothing is known there. A cause at more than five instances is one row. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard, and the table of failing endpoints names all. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
+        "The failure of the best endpoint, for default settings (SSLOptions 3: clients check revocation and pinned certificates) and, where it differs, for other values. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. An exporter that is down comes last: nothing is known there. A cause at more than five instances is one row. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard, and the table of failing endpoints names all. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
     )
     .linked_rows(&with_host(&rows))
     .columns(&[
