@@ -177,7 +177,8 @@ fn words_of_the_templates_are_known() {
     for rule in Alerts::load().alerts() {
         for text in rule.annotations.values() {
             let labels = text.split("abels.").skip(1).map(files::word);
-            let unknown: Vec<_> = labels.filter(|label| !is_label(label) && !PLACE.contains(&label.as_str())).collect();
+            let unknown: Vec<_> =
+                labels.filter(|label| !is_label(label) && !PLACE.contains(&label.as_str())).collect();
             assert!(unknown.is_empty(), "{}: {unknown:?}", rule.alert);
             for (label, value) in files::comparisons(text) {
                 let known = values(&label).unwrap_or_else(|| panic!("{}: {label} is open", rule.alert));
