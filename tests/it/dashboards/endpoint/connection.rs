@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{Panel, mappings};
-use crate::dashboards::words::{BAD, CERTIFICATE, DOWN_STATE, GOOD, ODD, REACHABLE, or_down};
+use crate::dashboards::words::{BAD, CERTIFICATE, DOWN_STATE, GOOD, ODD, REACHABLE, UNKNOWN, or_down};
 
 use super::NO_TLS;
 use super::history::by_route;
@@ -113,7 +113,7 @@ pub fn addresses() -> Panel {
     let private_states: Vec<_> = down.as_array().unwrap().iter().cloned().chain(private_states).collect();
     Panel::timeline(
         "Addresses from DNS",
-        "Number of addresses that DNS or the hosts file returned, by family, and how many are private; 0 while the name didn't resolve. Public services have no private addresses: the cause is split DNS, a private link, a filter or an entry of the hosts file. Empty: DNS was not queried. Grey: the exporter was down.",
+        "Number of addresses that DNS or the hosts file returned, by family, and how many are private. 0 of one family is usual; 0 of both: the name didn't resolve. Public services have no private addresses: the cause is split DNS, a private link, a filter or an entry of the hosts file. Empty: DNS was not queried. Grey: none, or the exporter was down.",
     )
     .over_time(
         &format!("{PLACE} by {{{{route}}}}: {{{{family}}}}"),
@@ -123,7 +123,7 @@ pub fn addresses() -> Panel {
         &format!("{PLACE} by {{{{route}}}}: private"),
         &or_down(&of_private(private), private, of_private, &["route"]),
     )
-    .classes(&[(0, 0, BAD), (1, 99, GOOD)])
+    .classes(&[(0, 0, UNKNOWN), (1, 99, GOOD)])
     .and_states(&[DOWN_STATE])
     .matching("/: private$/", &[("mappings", private_states.into())])
     .no_value("DNS returned no address, or was not queried")
