@@ -4,14 +4,17 @@
 //! On Windows it is a conclusion from settings (`registry/settings.rs`) and the product's state (`registry/state.rs`):
 //!
 //! - Tamper protection keeps real-time and cloud protection on, whatever a policy says (Microsoft's page "Protect security
-//!   settings with tamper protection"). So a setting that turns them off proves nothing while it is on.
+//!   settings with tamper protection"). So a policy that turns them off proves nothing while it is on. An administrator can
+//!   still do so in Windows Security (Microsoft's page "Prevent changes to security settings with tamper protection"), which
+//!   shows as a local preference.
 //! - Beside another antivirus product, Defender is passive, without real-time protection (Microsoft's page "Microsoft
 //!   Defender Antivirus compatibility with other security products"). Its settings say nothing then.
-//! - Without a setting, real-time protection is on (Policy CSP Defender, `AllowRealtimeMonitoring`).
+//! - Without a setting, real-time protection is on (Policy CSP Defender, `AllowRealtimeMonitoring`), if it is known whether
+//!   Defender runs.
 
 use super::mdatp::health::MdatpHealth;
 use super::registry::RegistryFacts;
-use super::registry::settings::Setting;
+use super::registry::settings::{Setting, SettingOrigin};
 use super::{HostFacts, RunningMode, WindowsFacts};
 
 #[cfg(test)]
@@ -72,10 +75,14 @@ impl RegistryFacts {
         if self.settings.unreadable.contains(&setting) {
             return None;
         }
-        let proves_nothing = self.product.is_incomplete || self.product.tamper_protection == Some(true);
+        let origin =
+            self.settings.set.iter().find(|known| known.setting == setting).map(|known| known.origin);
+        let is_ignored =
+            self.product.tamper_protection == Some(true) && origin != Some(SettingOrigin::Preference);
         match self.settings.number(setting).map(on) {
+            None if self.product.is_incomplete => None,
             None => default,
-            Some(false) if proves_nothing => None,
+            Some(false) if self.product.is_incomplete || is_ignored => None,
             is_on => is_on,
         }
     }

@@ -207,7 +207,7 @@ metrics! {
     HostSubmitSamplesConsent: "defender_host_submit_samples_consent", Gauge, All, None, [],
         "Windows: sample submission by policy: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent without a policy.";
     HostSettingInfo: "defender_host_setting_info", Info, All, None, ["setting", "origin", "value"],
-        "Windows: the value that counts of each setting that Group Policy, MDM or a local preference sets, and which of them (origin). value: a number as in the registry, the update sources in order, or set for texts.";
+        "Windows: the value that counts of each setting that Group Policy, MDM or a local preference sets, and which of them (origin). value: a number as Group Policy has it (those of MDM are translated), the update sources in order, or set for texts.";
     HostSettingOverruled: "defender_host_setting_overruled", Gauge, All, None, ["setting", "origin", "value"],
         "Windows, always 1: a place that sets another value of a setting, which does not count. Absent without a conflict.";
     HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, All, None, [],
@@ -232,13 +232,13 @@ metrics! {
     HostRunningModeInfo: "defender_host_running_mode_info", Info, All, None, ["mode"],
         "Whether Defender is active, passive beside another antivirus product, or off. Absent if unknown.";
     HostRealTimeProtection: "defender_host_real_time_protection_enabled", Gauge, All, None, [],
-        "Whether real-time protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count, on if none sets it; absent in passive mode, and if a setting turns it off while tamper protection keeps it on.";
+        "Whether real-time protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count, on if none sets it; absent in passive mode, and if a policy turns it off while tamper protection keeps it on.";
     HostTamperProtection: "defender_host_tamper_protection_enabled", Gauge, All, None, [],
         "Windows: whether tamper protection is on (1) or not (0). Absent if unknown.";
     HostHealthy: "defender_host_healthy", Gauge, All, None, [],
         "Linux: whether mdatp reports itself as healthy (1) or not (0).";
     HostCloudEnabled: "defender_host_cloud_enabled", Gauge, All, None, [],
-        "Whether cloud-delivered protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count; absent if none sets it, and if a setting turns it off while tamper protection keeps it on.";
+        "Whether cloud-delivered protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count; absent if none sets it, and if a policy turns it off while tamper protection keeps it on.";
     HostDefinitionsUpToDate: "defender_host_definitions_up_to_date", Gauge, All, None, [],
         "Linux: whether mdatp reports its definitions as up to date (1) or not (0).";
     HostDefinitionsStatusInfo: "defender_host_definitions_status_info", Info, All, None, ["status"],

@@ -7,10 +7,20 @@ use super::*;
 
 /// Facts of Windows with these settings.
 fn windows(settings: &[(Setting, u32)], unreadable: &[Setting], product: ProductState) -> HostFacts {
+    windows_by(SettingOrigin::GroupPolicy, settings, unreadable, product)
+}
+
+/// Facts of Windows with these settings from this place.
+fn windows_by(
+    origin: SettingOrigin,
+    settings: &[(Setting, u32)],
+    unreadable: &[Setting],
+    product: ProductState,
+) -> HostFacts {
     let set = settings.iter().map(|(setting, number)| HostSetting {
         setting: *setting,
         value: SettingValue::Number(*number),
-        origin: SettingOrigin::GroupPolicy,
+        origin,
         overruled: vec![],
     });
     let settings = Settings { set: set.collect(), unreadable: unreadable.to_vec() };
@@ -51,6 +61,10 @@ fn tamper_protection_keeps_protection_on() {
     check(&windows(&[(MAPS, 2)], &[], tamper(true)), Some(true), Some(true));
     let unknown = ProductState { is_incomplete: true, ..ProductState::default() };
     check(&windows(&off, &[], unknown.clone()), None, None);
+    check(&windows(&[], &[], unknown.clone()), None, None);
+    // In Windows Security it can still be turned off.
+    check(&windows_by(SettingOrigin::Preference, &off, &[], tamper(true)), Some(false), Some(false));
+    check(&windows_by(SettingOrigin::PolicyManager, &off, &[], tamper(true)), None, None);
     check(&windows(&[(RTP, 0), (MAPS, 2)], &[], unknown), Some(true), Some(true));
 }
 

@@ -1,21 +1,25 @@
 //! Whether Defender Antivirus runs and protects itself, as far as the registry says so. Pure.
 //!
 //!
-//! `MSFT_MpComputerStatus`, the documented source, is WMI and isn't read. Of these values only one is documented:
+//! `MSFT_MpComputerStatus`, the documented source, is WMI and isn't read. Of these values some are documented:
 //!
-//! - `ForceDefenderPassiveMode`: Microsoft's page "Defender Antivirus in passive mode".
+//! - `ForceDefenderPassiveMode`: Microsoft's page "Microsoft Defender Antivirus compatibility with other security products".
+//!   A Defender that is active under tamper protection stays so.
+//! - The policy `DisableAntiSpyware`: Microsoft's page of the same name. Windows clients ignore it, servers may not.
+//! - `Start` of a service, 4 if it is disabled: `SERVICE_DISABLED` of `CreateService`.
 //! - Inferred from administrators' scripts: `PassiveMode`, 0 if active; `DisableAntiVirus` and `DisableAntiSpyware`
 //!   among the product's own values, 1 if it is off, for example beside another product; `TamperProtection`, whose lowest
 //!   bit is set while it is on (1, 5), and not while it is off (0, 4); `InstallLocation`, the folder of the platform in
 //!   use.
 
 use super::settings::number;
-use super::{RegistryReader, Unreadable};
+use super::{POLICY, RegistryReader, Unreadable};
 use crate::host::RunningMode;
 use crate::host::version::{ProductVersion, newest_platform};
 
 const PRODUCT: &str = r"SOFTWARE\Microsoft\Windows Defender";
 const FEATURES: &str = r"SOFTWARE\Microsoft\Windows Defender\Features";
+const SERVICE: &str = r"SYSTEM\CurrentControlSet\Services\WinDefend";
 const SENSOR_POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows Advanced Threat Protection";
 
 /// The state of the product.
@@ -27,16 +31,19 @@ pub struct ProductState {
     pub tamper_protection: Option<bool>,
     /// The platform in use. `None` for the one that Windows brought.
     pub platform: Option<ProductVersion>,
-    /// Whether a value of mode or tamper protection couldn't be read. A setting that turns protection off proves nothing
-    /// then.
+    /// Whether it is open if Defender protects: a value of mode or tamper protection couldn't be read, or a policy turns
+    /// Defender off that some systems ignore. Settings prove nothing then, unless they turn protection on.
     pub is_incomplete: bool,
 }
 
 impl RegistryReader<'_> {
     pub(super) fn product_state(&mut self) -> ProductState {
-        let (mode, tamper) = (self.mode(), self.tamper_protection());
+        let tamper = self.tamper_protection();
+        let mode = self.mode(matches!(tamper, Ok(Some(true))));
+        let policy = self.state_number(POLICY, "DisableAntiSpyware");
+        let may_be_off = matches!(policy, Ok(Some(1))) && !matches!(mode, Ok(Some(RunningMode::Active)));
         ProductState {
-            is_incomplete: mode.is_err() || tamper.is_err(),
+            is_incomplete: mode.is_err() || tamper.is_err() || policy.is_err() || may_be_off,
             mode: mode.unwrap_or_default(),
             tamper_protection: tamper.unwrap_or_default(),
             platform: self.platform(),
@@ -44,16 +51,19 @@ impl RegistryReader<'_> {
     }
 
     /// Passive by any value is passive: it must raise no alarm.
-    fn mode(&mut self) -> Result<Option<RunningMode>, Unreadable> {
+    fn mode(&mut self, is_tamper_protected: bool) -> Result<Option<RunningMode>, Unreadable> {
         let passive = self.state_number(PRODUCT, "PassiveMode")?;
         let forced = self.state_number(SENSOR_POLICY, "ForceDefenderPassiveMode")?;
         let disabled = [
             self.state_number(PRODUCT, "DisableAntiVirus")?,
             self.state_number(PRODUCT, "DisableAntiSpyware")?,
         ];
+        let service = self.state_number(SERVICE, "Start")?;
+        let stays_active = passive == Some(0) && is_tamper_protected;
+        let is_passive = passive.is_some_and(|mode| mode != 0) || forced == Some(1) && !stays_active;
         Ok(match () {
-            () if disabled.contains(&Some(1)) => Some(RunningMode::Off),
-            () if passive.is_some_and(|mode| mode != 0) || forced == Some(1) => Some(RunningMode::Passive),
+            () if disabled.contains(&Some(1)) || service == Some(4) => Some(RunningMode::Off),
+            () if is_passive => Some(RunningMode::Passive),
             () if passive.is_some() || disabled.contains(&Some(0)) => Some(RunningMode::Active),
             () => None,
         })
@@ -109,6 +119,33 @@ mod tests {
         check_mode(&[disabled(0)], Some(RunningMode::Active));
         check_mode(&[disabled(1), passive(0)], Some(RunningMode::Off));
         check_mode(&[(PRODUCT, "DisableAntiSpyware", Value::Dword(1))], Some(RunningMode::Off));
+        let service = |start| (SERVICE, "Start", Value::Dword(start));
+        check_mode(&[service(2)], None);
+        check_mode(&[service(4)], Some(RunningMode::Off));
+        check_mode(&[service(4), passive(0)], Some(RunningMode::Off));
+    }
+
+    #[test]
+    fn an_active_defender_that_is_tamper_protected_stays_active() {
+        let values = [
+            (PRODUCT, "PassiveMode", Value::Dword(0)),
+            (SENSOR_POLICY, "ForceDefenderPassiveMode", Value::Dword(1)),
+            (FEATURES, "TamperProtection", Value::Dword(5)),
+        ];
+        let expected = ProductState {
+            mode: Some(RunningMode::Active),
+            tamper_protection: Some(true),
+            ..ProductState::default()
+        };
+        assert_eq!(read(&values), (expected, 0));
+    }
+
+    #[test]
+    fn a_policy_that_some_systems_ignore_leaves_the_state_open() {
+        let policy = (POLICY, "DisableAntiSpyware", Value::Dword(1));
+        assert!(read(&[policy.clone()]).0.is_incomplete);
+        assert!(!read(&[(POLICY, "DisableAntiSpyware", Value::Dword(0))]).0.is_incomplete);
+        assert!(!read(&[policy, (PRODUCT, "PassiveMode", Value::Dword(0))]).0.is_incomplete);
     }
 
     #[test]

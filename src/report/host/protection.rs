@@ -25,7 +25,7 @@ pub struct ProtectionReport {
 pub struct SettingReport {
     /// Which setting.
     pub setting: Setting,
-    /// The value that counts: a number as in the registry, the update sources in order, or `set` for texts.
+    /// The value that counts: a number as Group Policy has it, the update sources in order, or `set` for texts.
     pub value: String,
     /// Where it comes from.
     pub origin: SettingOrigin,

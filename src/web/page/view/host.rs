@@ -51,12 +51,14 @@ impl HostView {
 
 fn state(facts: &HostFacts) -> State {
     let connected = facts.windows.as_ref().and_then(|of| of.validation.as_ref()?.connected());
+    // A Defender that is off connects to nothing.
+    let is_lost = connected == Some(false) && facts.running_mode() != Some(RunningMode::Off);
     let health = facts.health();
     let outdated = health.and_then(MdatpHealth::definitions_up_to_date) == Some(false);
     let is_active = !matches!(facts.running_mode(), Some(RunningMode::Passive | RunningMode::Off));
     let is_off = [facts.cloud_protection(), facts.real_time_protection()].contains(&Some(false));
     match () {
-        () if connected == Some(false) || health.and_then(|of| of.healthy) == Some(false) => State::Bad,
+        () if is_lost || health.and_then(|of| of.healthy) == Some(false) => State::Bad,
         () if outdated || is_active && is_off || !facts.problems.is_empty() => State::Degraded,
         () => State::Good,
     }
