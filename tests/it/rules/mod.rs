@@ -54,6 +54,7 @@ const ADDED: &[(&str, &str)] = &[
     ),
     ("DefenderHostUnreadable", "facts of the host that are missing or old"),
     ("DefenderHostValidationDenied", "says that DefenderHostMapsValidationFailed can't fire"),
+    ("DefenderHostNotActive", "says which alerts about the host can't fire"),
     ("DefenderCrlFetchFailing", "the early sign of blocked revocation, while kept lists still hold"),
     ("DefenderEndpointsFailing", "endpoints of the components that have no alert of their own for it"),
     ("DefenderExporterAbsent", "an exporter that nobody scrapes, or something else in its place"),

@@ -133,6 +133,7 @@ fn what_to_change_follows_the_reason() {
         "DefenderHostUpdatesFailing",          // by HRESULT
         "DefenderHostUnreadable",              // by reason
         "DefenderHostValidationDenied",        // one reason
+        "DefenderHostNotActive",               // by mode
         "DefenderExporterDown",
         "DefenderExporterAbsent",
         "DefenderProbeTargetsDown",

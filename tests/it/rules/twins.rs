@@ -79,6 +79,7 @@ fn healthy(metric: &str, labels: &Labels, values: &str, step: &str) -> Option<St
         _ if ABSENT.contains(&metric) => None,
         // Without a failure, the log has no such event.
         "defender_host_event_last_timestamp_seconds" if labels["event"] == "2001" => None,
+        "defender_host_running_mode_info" if labels["mode"] != "active" => None,
         "defender_endpoint_state" => constant(if labels["state"] == "good" { "1" } else { "0" }),
         "defender_http_status_code" | "defender_proxy_connect_status_code" => constant("200"),
         "defender_tls_intercepted"
