@@ -94,29 +94,34 @@ fn protection() -> Panel {
 fn effective_settings() -> Panel {
     Panel::table(
         "Settings that count (Windows)",
-        "Settings of Defender, of Group Policy, MDM or a local preference, in this order of precedence. Overruled: another place sets another value. Texts such as a proxy are shown as set.",
+        "Settings of Defender, of Group Policy, MDM or a local preference, in this order of precedence. Overruled: this place sets another value, which doesn't count. Texts such as a proxy are shown as set.",
     )
-    .rows(&or_unknown("defender_host_setting_info{%instance}", &["setting", "origin", "value"]))
-    .rows("defender_host_setting_overruled{%instance}")
+    .rows(&or_unknown(
+        "defender_host_setting_info{%instance} or 0 * defender_host_setting_overruled{%instance}",
+        &["setting", "origin", "value"],
+    ))
     .columns(&[
+        ("Value", "Counts"),
         ("place", "Instance"),
         ("setting", "Setting"),
-        ("value", "Value"),
+        ("value", "Value of it"),
         ("origin", "Set by"),
-        ("Value #A", "Counts"),
-        ("Value #B", "Conflict"),
     ])
-    .wrapped("Instance", Some(240))
-    .wrapped("Setting", None)
-    .wrapped("Value", None)
-    .width("Set by", 130)
     .state_column(
         "Counts",
         120,
-        &[(1, "Counts", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "None found", UNKNOWN)],
+        &[
+            (1, "Counts", GOOD),
+            (0, "Overruled", ODD),
+            (-2, "Exporter down", UNKNOWN),
+            (-1, "None found", UNKNOWN),
+        ],
     )
-    .state_column("Conflict", 100, &[(1, "Overruled", ODD)])
-    .sorted(&[("Instance", false), ("Setting", false), ("Counts", true)])
+    .wrapped("Instance", Some(240))
+    .wrapped("Setting", None)
+    .wrapped("Value of it", None)
+    .width("Set by", 130)
+    .sorted(&[("Counts", false), ("Instance", false), ("Setting", false)])
     .no_value("No exporter runs on Windows with Defender")
 }
 

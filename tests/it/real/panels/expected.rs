@@ -50,7 +50,6 @@ const SOME: &[Row] = &[
     ("Range over time", "A", &[]),
     ("Defender on the exporter's machine", "BCDE", &[]),
     ("What protects now", "BCD", &[]),
-    ("Settings that count (Windows)", "B", &[]),
     ("Settings (Windows)", "BCDE", &[]),
     ("mdatp (Linux)", "BCDEF", &[]),
     ("Events of Defender's log (Windows)", "A", &[]),
