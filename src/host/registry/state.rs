@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn a_policy_that_some_systems_ignore_leaves_the_state_open() {
-        let policy = (POLICY, "DisableAntiSpyware", Value::Dword(1));
-        assert!(read(&[policy.clone()]).0.is_incomplete);
-        assert!(!read(&[(POLICY, "DisableAntiSpyware", Value::Dword(0))]).0.is_incomplete);
-        assert!(!read(&[policy, (PRODUCT, "PassiveMode", Value::Dword(0))]).0.is_incomplete);
+        let policy = |number| (POLICY, "DisableAntiSpyware", Value::Dword(number));
+        assert!(read(&[policy(1)]).0.is_incomplete);
+        assert!(!read(&[policy(0)]).0.is_incomplete);
+        assert!(!read(&[policy(1), (PRODUCT, "PassiveMode", Value::Dword(0))]).0.is_incomplete);
     }
 
     #[test]
