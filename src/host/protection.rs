@@ -14,7 +14,7 @@
 
 use super::mdatp::health::MdatpHealth;
 use super::registry::RegistryFacts;
-use super::registry::settings::{Setting, SettingOrigin};
+use super::registry::settings::{HostSetting, Setting, SettingOrigin};
 use super::{HostFacts, RunningMode, WindowsFacts};
 
 #[cfg(test)]
@@ -75,15 +75,14 @@ impl RegistryFacts {
         if self.settings.unreadable.contains(&setting) {
             return None;
         }
-        let origin =
-            self.settings.set.iter().find(|known| known.setting == setting).map(|known| known.origin);
-        let is_ignored =
-            self.product.tamper_protection == Some(true) && origin != Some(SettingOrigin::Preference);
-        match self.settings.number(setting).map(on) {
+        let found = self.settings.get(setting);
+        let is_own = found.is_some_and(|found| found.origin == SettingOrigin::Preference);
+        let is_ignored = self.product.tamper_protection == Some(true) && !is_own;
+        match found.and_then(HostSetting::number).map(on) {
             None if self.product.is_incomplete => None,
             None => default,
             Some(false) if self.product.is_incomplete || is_ignored => None,
-            is_on => is_on,
+            known => known,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What protects a machine, by its settings and its product's state.
 
 use super::super::mdatp::MdatpFacts;
-use super::super::registry::settings::{HostSetting, SettingOrigin, SettingValue, Settings};
+use super::super::registry::settings::{SettingValue, Settings};
 use super::super::registry::state::ProductState;
 use super::*;
 

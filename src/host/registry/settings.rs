@@ -114,10 +114,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The number that a setting has. Returns `None` if it isn't set or couldn't be read.
+    /// A setting. Returns `None` if it isn't set or couldn't be read.
     #[must_use]
-    pub fn number(&self, setting: Setting) -> Option<u32> {
-        match self.set.iter().find(|known| known.setting == setting)?.value {
+    pub fn get(&self, setting: Setting) -> Option<&HostSetting> {
+        self.set.iter().find(|known| known.setting == setting)
+    }
+}
+
+impl HostSetting {
+    /// The value, if it is a number.
+    #[must_use]
+    pub const fn number(&self) -> Option<u32> {
+        match self.value {
             SettingValue::Number(number) => Some(number),
             SettingValue::Sources(_) | SettingValue::Set => None,
         }

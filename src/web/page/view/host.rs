@@ -51,11 +51,12 @@ impl HostView {
 
 fn state(facts: &HostFacts) -> State {
     let connected = facts.windows.as_ref().and_then(|of| of.validation.as_ref()?.connected());
+    let mode = facts.running_mode();
     // A Defender that is off connects to nothing.
-    let is_lost = connected == Some(false) && facts.running_mode() != Some(RunningMode::Off);
+    let is_lost = connected == Some(false) && mode != Some(RunningMode::Off);
     let health = facts.health();
     let outdated = health.and_then(MdatpHealth::definitions_up_to_date) == Some(false);
-    let is_active = !matches!(facts.running_mode(), Some(RunningMode::Passive | RunningMode::Off));
+    let is_active = !matches!(mode, Some(RunningMode::Passive | RunningMode::Off));
     let is_off = [facts.cloud_protection(), facts.real_time_protection()].contains(&Some(false));
     match () {
         () if is_lost || health.and_then(|of| of.healthy) == Some(false) => State::Bad,
