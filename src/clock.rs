@@ -50,6 +50,21 @@ pub const fn asleep() -> Duration {
     Duration::ZERO
 }
 
+/// The CPU time that the calling thread has used. Unlike the time that passed, it doesn't grow while other threads
+/// have the CPU. `None` if this system's is not known.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn thread_cpu_time() -> Option<Duration> {
+    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).ok()
+}
+
+/// Not known on this system.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub const fn thread_cpu_time() -> Option<Duration> {
+    None
+}
+
 /// Seconds since the Unix epoch, negative before it, as in timestamp metrics.
 #[must_use]
 pub fn unix_seconds(at: SystemTime) -> f64 {
@@ -72,6 +87,20 @@ pub fn rfc3339(at: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A thread that waits uses no CPU time, one that works does.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn waiting_takes_no_cpu_time() {
+        let waited = Duration::from_millis(50);
+        let (_open, never) = std::sync::mpsc::channel::<()>();
+        let before = thread_cpu_time().unwrap();
+        never.recv_timeout(waited).unwrap_err();
+        let after = thread_cpu_time().unwrap();
+        let used = after.saturating_sub(before);
+        assert!(used < waited, "{used:?}");
+        while thread_cpu_time().unwrap() < after + waited {}
+    }
 
     #[test]
     fn times_of_any_certificate_can_be_written() {

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use rquickjs::context::EvalOptions;
 use rquickjs::convert::Coerced;
@@ -58,23 +57,19 @@ pub(super) enum RunEnd {
     Done(Result<String, PacError>),
     /// At a name that has yet to be resolved.
     Missing(String),
-    /// At the deadline, or because nobody waits for it.
+    /// Out of time.
     TimedOut,
 }
 
-/// Runs the script, until `deadline` or until it is `abandoned`.
-pub(super) fn evaluate(
-    job: &Job,
-    dns: PacDns,
-    deadline: Instant,
-    abandoned: impl Fn() -> bool + 'static,
-) -> RunEnd {
+/// Runs the script, until it is `out_of_time`.
+pub(super) fn evaluate(job: &Job, dns: PacDns, out_of_time: impl Fn() -> bool + Clone + 'static) -> RunEnd {
     let (missing, alerts) = (dns.missing(), Alerts::default());
     let is_missing = {
         let missing = Rc::clone(&missing);
         move || missing.get().is_some()
     };
-    let interrupted = move || is_missing() || abandoned() || Instant::now() >= deadline;
+    let stop = out_of_time.clone();
+    let interrupted = move || is_missing() || stop();
     let result = within_memory(job, dns, &alerts, interrupted);
     if let Some(name) = missing.get() {
         return RunEnd::Missing(name.clone()); // whatever the script made of it
@@ -83,7 +78,7 @@ pub(super) fn evaluate(
         tracing::debug!(text, "a PAC script's alert");
     }
     // the script may have caught the interruption
-    if Instant::now() >= deadline { RunEnd::TimedOut } else { RunEnd::Done(result) }
+    if out_of_time() { RunEnd::TimedOut } else { RunEnd::Done(result) }
 }
 
 fn within_memory(

@@ -82,7 +82,7 @@ pub enum PacError {
 /// What an evaluation spent its time on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeSpent {
-    /// Running the script.
+    /// Running the script: CPU time where it is known, otherwise the time that passed.
     pub ran: Duration,
     /// How long the script may run.
     pub limit: Duration,
@@ -90,12 +90,14 @@ pub struct TimeSpent {
     pub dns: Duration,
     /// Waiting until other scripts had run.
     pub queued: Duration,
+    /// Waiting for a CPU while the script was to run.
+    pub cpu: Duration,
 }
 
 impl fmt::Display for TimeSpent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "it ran for {} of at most {}", duration(self.ran), duration(self.limit))?;
-        let waits = [(self.dns, "DNS"), (self.queued, "other PAC scripts")];
+        let waits = [(self.dns, "DNS"), (self.queued, "other PAC scripts"), (self.cpu, "a CPU")];
         let mut words = ", waited ";
         for (time, reason) in waits.into_iter().filter(|(time, _)| time.as_millis() > 0) {
             write!(f, "{words}{} for {reason}", duration(time))?;

@@ -32,11 +32,11 @@ use crate::catalog::{ProbeUrl, Scheme};
 use crate::net::resolver::Resolver;
 use crate::text::without_brackets;
 
-/// Limits of one evaluation, beside its deadline.
+/// Limits of one evaluation, besides its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacLimits {
-    /// The maximum time to run the script. Waiting doesn't count: neither for DNS nor for other scripts, since few
-    /// run at once.
+    /// The maximum CPU time of the script; on systems other than Linux the time that passes while it runs. Waiting
+    /// doesn't count: neither for DNS, nor for other scripts, since few run at once, nor for a CPU.
     pub time: Duration,
     /// The maximum memory in bytes, including the engine's own (about 300 KiB).
     pub memory: usize,

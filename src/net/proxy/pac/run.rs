@@ -13,10 +13,11 @@ use super::dns::{DnsBudget, KnownNames, PacDns, UnresolvedNames};
 use super::engine::{Job, RunEnd};
 use super::error::TimeSpent;
 use super::{PacError, engine};
+use crate::clock::thread_cpu_time;
 use crate::net::resolver::Resolver;
 
 /// The maximum number of concurrent runs in this process, for their memory and threads. The others queue. No run
-/// waits for anything, so that each has its permit for the script's time limit at most.
+/// waits for anything but a CPU, so that each has its permit for [`STARVED`] times the script's time limit at most.
 const MAX_RUNS: usize = 4;
 /// The maximum number of concurrent runs of one source, so that slow scripts of one source leave room for others.
 const MAX_RUNS_OF_SOURCE: usize = 2;
@@ -32,6 +33,9 @@ static PROCESS: LazyLock<RunLimiter> = LazyLock::new(|| RunLimiter::with(MAX_RUN
 
 /// The thread's stack: the script's limit plus the engine's needs.
 const STACK: usize = engine::STACK + (1 << 20);
+
+/// A run ends after this many times the script's time limit at the latest, even if it had no CPU for most of it.
+const STARVED: u32 = 4;
 
 /// The time to tear down a stopped script before it counts as stuck.
 const GRACE: Duration = Duration::from_millis(100);
@@ -72,6 +76,13 @@ impl Default for RunLimiter {
     fn default() -> Self {
         Self::with(MAX_RUNS_OF_SOURCE, MAX_STUCK_OF_SOURCE)
     }
+}
+
+/// One run that ended.
+struct Run {
+    end: RunEnd,
+    /// The CPU time that it used, if that is known.
+    cpu: Option<Duration>,
 }
 
 /// The runs of one evaluation.
@@ -141,29 +152,36 @@ impl Runs {
         }
         let start = Instant::now();
         let left = self.job.limits.time.saturating_sub(self.spent.ran);
-        let stop = self.deadline.min(start + left);
-        let (guard, ended) = self.start(stop)?;
+        let stop = self.deadline.min(start + left * STARVED);
+        let (guard, ended) = self.start(left, stop)?;
         let ended = timeout_at(stop + GRACE, ended).await;
         drop(guard);
-        self.spent.ran += start.elapsed();
-        match ended {
-            Ok(Ok(end)) => Ok(end),
-            Ok(Err(_)) => Err(PacError::internal("it panicked")),
-            Err(_) => Ok(RunEnd::TimedOut),
-        }
+        let took = start.elapsed();
+        let (end, ran) = match ended {
+            Ok(Ok(Run { end, cpu })) => (Ok(end), cpu.unwrap_or(took)),
+            Ok(Err(_)) => (Err(PacError::internal("it panicked")), took),
+            Err(_) => (Ok(RunEnd::TimedOut), took),
+        };
+        self.spent.ran += ran;
+        self.spent.cpu += took.saturating_sub(ran);
+        end
     }
 
-    fn start(&self, stop: Instant) -> Result<(WaitGuard, oneshot::Receiver<RunEnd>), PacError> {
+    /// Starts a run that ends when it has run for `left`, and at `stop`.
+    fn start(&self, left: Duration, stop: Instant) -> Result<(WaitGuard, oneshot::Receiver<Run>), PacError> {
         let guard = WaitGuard { limiter: Arc::clone(&self.limiter), watched: Arc::default() };
         let (job, known, resolves) = (Arc::clone(&self.job), Arc::clone(&self.known), self.resolves);
         let watched = Arc::clone(&guard.watched);
         let (done, ended) = oneshot::channel();
         let evaluate = move || {
-            let flag = Arc::clone(&watched);
-            let abandoned = move || flag.abandoned.load(Ordering::Relaxed);
-            let end = engine::evaluate(&job, PacDns::new(known, resolves), stop.into_std(), abandoned);
+            let (flag, start) = (Arc::clone(&watched), Instant::now());
+            // The thread is new: what it has used, it has used for this run.
+            let ran = move || thread_cpu_time().unwrap_or_else(|| start.elapsed());
+            let out_of_time =
+                move || flag.abandoned.load(Ordering::Relaxed) || ran() >= left || Instant::now() >= stop;
+            let end = engine::evaluate(&job, PacDns::new(known, resolves), out_of_time);
             drop(watched);
-            let _gone = done.send(end);
+            let _gone = done.send(Run { end, cpu: thread_cpu_time() });
         };
         let thread = thread::Builder::new().name("pac".to_owned()).stack_size(STACK).spawn(evaluate);
         thread.map(|_| (guard, ended)).map_err(|error| PacError::internal(error.to_string()))

@@ -97,13 +97,15 @@ async fn a_name_that_does_not_exist_is_not_held_up() {
 fn a_timeout_says_where_the_time_went() {
     let time = Duration::from_millis;
     let cases = [
-        (1000, 0, 0, "it ran for 1s of at most 1s"),
-        (300, 2500, 0, "it ran for 300ms of at most 1s, waited 2.5s for DNS"),
-        (0, 0, 9000, "it ran for 0ms of at most 1s, waited 9s for other PAC scripts"),
-        (7, 20, 30, "it ran for 7ms of at most 1s, waited 20ms for DNS and 30ms for other PAC scripts"),
+        (1000, 0, 0, 0, "it ran for 1s of at most 1s"),
+        (300, 2500, 0, 0, "it ran for 300ms of at most 1s, waited 2.5s for DNS"),
+        (0, 0, 9000, 0, "it ran for 0ms of at most 1s, waited 9s for other PAC scripts"),
+        (7, 20, 30, 0, "it ran for 7ms of at most 1s, waited 20ms for DNS and 30ms for other PAC scripts"),
+        (7, 0, 0, 4000, "it ran for 7ms of at most 1s, waited 4s for a CPU"),
     ];
-    for (ran, dns, queued, expected) in cases {
-        let spent = TimeSpent { ran: time(ran), limit: time(1000), dns: time(dns), queued: time(queued) };
+    for (ran, dns, queued, cpu, expected) in cases {
+        let (ran, limit, dns, queued, cpu) = (time(ran), time(1000), time(dns), time(queued), time(cpu));
+        let spent = TimeSpent { ran, limit, dns, queued, cpu };
         assert_eq!(PacError::Timeout(spent).to_string(), format!("the script timed out: {expected}"));
     }
 }
