@@ -139,8 +139,14 @@ async fn names_without_end_are_too_many() {
     let (_server, names) = silence().await;
     for name in ["Math.random()", "i++"] {
         let body = format!("for (var i = 0; i < 99;) dnsResolve({name} + '.example'); return 'DIRECT'");
+        let script = script(&body).await;
         let limits = PacLimits { time: Duration::from_secs(5), ..PacLimits::default() };
-        let found = ask(&script(&body).await, &names, limits).await.unwrap_err();
+        let mut found = ask(&script, &names, limits).await.unwrap_err();
+        if found.reason() == Timeout {
+            // A busy machine gets more time.
+            let limits = PacLimits { time: limits.time * 5, ..limits };
+            found = ask(&script, &names, limits).await.unwrap_err();
+        }
         assert!(found.to_string().ends_with("the script resolves too many names"), "{body}: {found}");
     }
 }
