@@ -142,11 +142,6 @@ impl Alerts {
         self.rules.iter().map(|rule| rule.record.clone()).filter(|name| !name.is_empty()).collect()
     }
 
-    /// Each rule's expression.
-    pub fn expressions(&self) -> Vec<String> {
-        self.rules.iter().map(|rule| rule.expr.clone()).collect()
-    }
-
     /// The expressions that tests evaluate.
     pub fn tested_expressions(&self) -> Vec<String> {
         let tests = self.tests.iter().flat_map(|test| &test.expressions);
