@@ -16,7 +16,7 @@ const CONFIGURATION: &str = "Configuration";
 const WEB: &str = "HTTP server";
 const LOG: &str = "Log";
 
-/// Tells whether a network lets Microsoft Defender Antivirus work.
+/// Reports whether a network lets Microsoft Defender Antivirus work.
 ///
 /// Probes every endpoint that Microsoft documents and exposes reachability, latency and TLS as Prometheus metrics.
 #[derive(Clone, Debug, Parser)]
@@ -30,7 +30,7 @@ pub struct Cli {
     #[arg(long = "config.file", value_name = "FILE", global = true, help_heading = CONFIGURATION)]
     pub config_file: Option<PathBuf>,
 
-    /// Check the configuration and exit: 0 if it is good, 3 if not.
+    /// Check the configuration and exit: 0 if it is valid, 3 if not.
     #[arg(long = "config.check", help_heading = CONFIGURATION)]
     pub config_check: bool,
 
@@ -99,7 +99,7 @@ impl Cli {
 pub enum Command {
     /// Probe everything once; print whether Defender works here, what is wrong and what to change.
     ///
-    /// Exit 0 if all is well, 1 if something is degraded, 2 if MAPS is lost, 3 on bad usage or configuration (or if nothing
+    /// Exit 0 if all is well, 1 if something is degraded, lost or unknown, 2 if MAPS is lost, 3 on bad usage or configuration (or if nothing
     /// is left to probe), 4 if the output can't be written, 5 on a bug in the exporter. On a terminal a progress bar goes to
     /// standard error. COLUMNS sets the width, NO_COLOR disables colours.
     Check(CheckOptions),
@@ -182,7 +182,7 @@ pub enum ServiceAction {
     Start,
     /// Stop the service and wait until it has ended.
     Stop,
-    /// Let the running service read its configuration again; its log says how that went.
+    /// Let the running service read its configuration again; its log has the result.
     Reload,
     /// What the service manager starts.
     #[command(hide = true)]

@@ -9,6 +9,8 @@ pub mod text;
 
 pub mod clock;
 
+pub mod alert_thresholds;
+
 mod string_enum;
 
 pub mod task;

@@ -174,7 +174,7 @@ fn family_advice(code: u32) -> Option<Advice> {
         cause: numbered(family.cause.clone()),
         remedies: remedies(None, &family.remedies).into_iter().map(numbered).collect(),
         source: Some(
-            "No document read for this program explains this very code; the above holds for its family."
+            "Microsoft's documents don't describe this code by itself; the above is advice for its family."
                 .to_owned(),
         ),
         more: family.more.clone(),

@@ -19,7 +19,7 @@ use crate::engine::on_demand::{OnDemand, OnDemandContext};
 use crate::engine::reload_requests::{ReloadRequest, Reloads};
 use crate::engine::{self, EngineTasks, LivenessProbe, ProbeSetup};
 use crate::event::Event;
-use crate::host::download::{self, DownloadOutcome, DownloadRefused};
+use crate::host::download::{self, DownloadOutcome, DownloadTestError};
 use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
@@ -301,11 +301,11 @@ async fn restore_state(mut snapshot: Snapshot, path: Option<PathBuf>, clock: Clo
 ///
 /// # Errors
 /// If no Defender is installed, or the file can't be stored. Nothing is downloaded then.
-pub async fn download_test(setup: Setup) -> Result<DownloadOutcome, DownloadRefused> {
+pub async fn download_test(setup: Setup) -> Result<DownloadOutcome, DownloadTestError> {
     let Setup { plan, prober, host, clock, .. } = setup;
-    let mut host = host.ok_or(DownloadRefused::NoDefender)?;
-    let test = catalog::embedded().download_test.as_ref().ok_or(DownloadRefused::NoFile)?;
-    let route = plan.routes.first().ok_or(DownloadRefused::NoFile)?;
+    let mut host = host.ok_or(DownloadTestError::NoDefender)?;
+    let test = catalog::embedded().download_test.as_ref().ok_or(DownloadTestError::NoFile)?;
+    let route = plan.routes.first().ok_or(DownloadTestError::NoFile)?;
     download::run(&test.url, &prober.fetcher(route), host.as_mut(), clock).await
 }
 

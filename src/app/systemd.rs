@@ -162,21 +162,21 @@ mod tests {
     use crate::catalog::Component;
     use crate::observation::{FailureReason, Phase};
     use crate::plan::Target;
-    use crate::report::sample;
+    use crate::report::simulation;
 
     #[test]
     fn the_status_is_one_line() {
-        let mut snapshot = sample::fresh(&["direct"]);
+        let mut snapshot = simulation::fresh(&["direct"]);
         let all = snapshot.targets.len();
         let check = |snapshot: &Snapshot, expected: &str| assert_eq!(status(snapshot), expected);
         check(&snapshot, &format!("0 of {all} endpoints probed so far; no endpoint failing"));
-        snapshot = sample::healthy(&["direct"]);
+        snapshot = simulation::healthy(&["direct"]);
         check(&snapshot, "MAPS connected via direct; no endpoint failing");
         let of_maps = |target: &Target| target.endpoint.component == Component::Maps;
         let ids = snapshot.iter().filter(|(_, target, _)| of_maps(target)).map(|(id, ..)| id);
         let ids: Vec<_> = ids.collect();
         for id in &ids {
-            sample::fail(&mut snapshot, *id, 20, (Phase::Resolve, FailureReason::Nxdomain), "");
+            simulation::fail(&mut snapshot, *id, 20, (Phase::Resolve, FailureReason::Nxdomain), "");
         }
         let why = "default_hosts: resolve: nxdomain, regional_hosts: resolve: nxdomain";
         let lost = format!("MAPS lost via direct ({why}); {} of {all} endpoints failing", ids.len());

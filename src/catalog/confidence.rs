@@ -60,7 +60,7 @@ pub struct Captured {
 
 /// The text isn't the date of a capture.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not the date of a capture: a year or a month is, as 2026 or 2026-08")]
+#[error("{0:?} is not the date of a capture: write a year or a month, such as 2026 or 2026-08")]
 pub struct CapturedError(String);
 
 impl FromStr for Captured {

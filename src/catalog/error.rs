@@ -77,7 +77,7 @@ pub enum EndpointProblem {
     #[error(transparent)]
     Url(#[from] UrlError),
     /// The component already has this URL.
-    #[error("stands twice in its component")]
+    #[error("is listed twice in its component")]
     Duplicate,
     /// A status outside 100–599, or an empty list of statuses.
     #[error("expects {0}: statuses are 100 to 599, at least one")]

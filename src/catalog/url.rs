@@ -36,7 +36,7 @@ pub enum UrlError {
     #[error("scheme {0:?} is not http or https")]
     Scheme(String),
     /// A host that browsers accept but that isn't valid in a request (RFC 3986, section 3.2.2).
-    #[error("{0:?} is no host: {1:?} can't be sent")]
+    #[error("{0:?} is not a host name: it contains {1:?}")]
     Host(String, char),
     /// White space or a control character, which the parser would drop: two texts would be one URL.
     #[error("white space or a control character in it: {0:?}")]

@@ -62,7 +62,7 @@ pub fn render(snapshot: &Snapshot, now: SystemTime, exporter_version: &str) -> s
         "# What the genuine answers are on this network, by defender-exporter {exporter_version} at {taken_at}.\n\
          #\n\
          # `endpoints` has what differs from the catalog: use this file as --config.file, or copy the entries into yours.\n\
-         # Only answers that prove themselves are in here: over TLS by a chain to a genuine root, in plain HTTP by a signed\n\
+         # This file has only answers that are proven genuine: over TLS by a chain to a genuine root, in plain HTTP by a signed\n\
          # revocation list or certificate.\n\
          #\n\
          # `defender-exporter baseline --compare FILE` reads the lines that begin with `# baseline:` and `# answer:`.\n"
@@ -116,7 +116,11 @@ impl<'a> Difference<'a> {
         }
         if self.statuses.is_empty() && !self.without_evidence {
             let url = file::comment(self.endpoint.url.as_str());
-            let _ = writeln!(text, "  # An entry can't change that: {} {url}", self.endpoint.component);
+            let _ = writeln!(
+                text,
+                "  # An entry of the configuration can't express this: {} {url}",
+                self.endpoint.component
+            );
             return;
         }
         let _ = writeln!(text, "  - component: {}", self.endpoint.component);

@@ -1,14 +1,14 @@
 //! `check --download-test`: prints the result of the test, with an exit code.
 
 use super::wrap::{sentence, wrap_to};
-use crate::host::download::{DownloadOutcome, Sign};
+use crate::host::download::{BlockEvidence, DownloadOutcome};
 
 /// 0: Defender blocked the program; 1: inconclusive; 2: it didn't.
 #[must_use]
 pub const fn exit_code(outcome: &DownloadOutcome) -> u8 {
     match outcome {
         DownloadOutcome::Stopped(_) => 0,
-        DownloadOutcome::Unclear(_) => 1,
+        DownloadOutcome::Inconclusive(_) => 1,
         DownloadOutcome::NotStopped { .. } => 2,
     }
 }
@@ -18,7 +18,7 @@ pub const fn exit_code(outcome: &DownloadOutcome) -> u8 {
 pub fn render(outcome: &DownloadOutcome, width: usize) -> String {
     let (title, more) = match outcome {
         DownloadOutcome::Stopped(signs) => {
-            let signs: Vec<_> = signs.iter().map(|sign: &Sign| sign.as_str()).collect();
+            let signs: Vec<_> = signs.iter().map(|sign: &BlockEvidence| sign.as_str()).collect();
             ("Defender stopped the test file.", sentence(&signs.join("; ")))
         }
         DownloadOutcome::NotStopped { log_is_silent } => {
@@ -32,7 +32,7 @@ pub fn render(outcome: &DownloadOutcome, width: usize) -> String {
                 ),
             )
         }
-        DownloadOutcome::Unclear(why) => {
+        DownloadOutcome::Inconclusive(why) => {
             ("Inconclusive: the test can't tell whether Defender works.", sentence(&why.to_string()))
         }
     };
@@ -42,7 +42,7 @@ pub fn render(outcome: &DownloadOutcome, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::download::{ArchiveError, Unclear};
+    use crate::host::download::{ArchiveError, Inconclusive};
 
     #[test]
     fn every_outcome_has_words_and_a_code() {
@@ -52,7 +52,7 @@ mod tests {
             assert_eq!(exit_code(&outcome), code);
         };
         check(
-            DownloadOutcome::Stopped(vec![Sign::Gone, Sign::Logged]),
+            DownloadOutcome::Stopped(vec![BlockEvidence::Gone, BlockEvidence::Logged]),
             0,
             &["stopped", "The program was removed; the event log"],
         );
@@ -66,14 +66,15 @@ mod tests {
             2,
             &["NOT", "readable to its end. Real-time"],
         );
-        let unclear = |why: Unclear, words| check(DownloadOutcome::Unclear(why), 1, &["Inconclusive", words]);
-        unclear(Unclear::Archive(ArchiveError::OtherPassword), "The archive has another password");
-        unclear(Unclear::Archive(ArchiveError::NotZip), "not Microsoft's file");
-        unclear(
-            Unclear::Disk("no space".to_owned()),
-            "could not be put on the disk, or read from it: no space.",
+        let inconclusive =
+            |why: Inconclusive, words| check(DownloadOutcome::Inconclusive(why), 1, &["Inconclusive", words]);
+        inconclusive(Inconclusive::Archive(ArchiveError::OtherPassword), "The archive has another password");
+        inconclusive(Inconclusive::Archive(ArchiveError::NotZip), "not Microsoft's file");
+        inconclusive(
+            Inconclusive::Disk("no space".to_owned()),
+            "could not be written to the disk, or read from it: no space.",
         );
-        unclear(Unclear::Held, "more than 70 seconds.");
-        unclear(Unclear::Unmarked, "left alone");
+        inconclusive(Inconclusive::OpenTimedOut, "more than 70 seconds.");
+        inconclusive(Inconclusive::NotMarked, "didn't block the program");
     }
 }

@@ -7,15 +7,24 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 /// Sections that the flags don't cover: heading, then terms with descriptions.
 const MORE: [(&str, &[(&str, &str)]); 3] = [
-    ("SIGNALS", &[("SIGINT, SIGTERM", "The program stops, within a second.")]),
+    (
+        "SIGNALS",
+        &[
+            ("SIGINT, SIGTERM", "The program stops, within a second."),
+            (
+                "SIGHUP",
+                "The program reads its configuration again. An invalid one changes nothing: the log has its problems.",
+            ),
+        ],
+    ),
     (
         "EXIT STATUS",
         &[
-            ("0", "Success: everything works."),
+            ("0", "Success: everything works, or the program was stopped on request."),
             (
                 "1",
-                "Something is degraded or lost (check), the download test is inconclusive (check --download-test), no answer proves \
-                 itself (baseline) or something changed (baseline --compare), or the exporter isn't healthy (healthcheck).",
+                "Something is degraded, lost or unknown (check), the download test is inconclusive (check --download-test), no answer is proven \
+                 genuine (baseline) or something changed (baseline --compare), or the exporter isn't healthy (healthcheck).",
             ),
             ("2", "MAPS is lost (check), or Defender didn't stop the sample file (check --download-test)."),
             (

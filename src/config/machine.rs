@@ -110,7 +110,7 @@ fn mdatp_proxy(text: &str) -> Result<Proxy, String> {
 
 /// The same proxies, which these credentials are sent to.
 fn with_credentials(proxies: &Proxies, credentials: Option<&Credentials>) -> Result<Proxies, String> {
-    let tell = |proxy: &Option<Arc<Proxy>>| {
+    let add_credentials = |proxy: &Option<Arc<Proxy>>| {
         let with_credentials =
             |proxy: &Arc<Proxy>| Proxy { credentials: credentials.cloned(), ..proxy.as_ref().clone() };
         proxy.as_ref().map(with_credentials).map(Arc::new)
@@ -118,7 +118,7 @@ fn with_credentials(proxies: &Proxies, credentials: Option<&Credentials>) -> Res
     if let Some(proxy) = proxies.http.as_ref().or(proxies.https.as_ref()) {
         credentials::check_for_proxy(credentials, proxy.kind)?;
     }
-    let (http, https) = (tell(&proxies.http), tell(&proxies.https));
+    let (http, https) = (add_credentials(&proxies.http), add_credentials(&proxies.https));
     Ok(Proxies { http, https, no_proxy: proxies.no_proxy.clone() })
 }
 

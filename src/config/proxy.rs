@@ -17,7 +17,8 @@ use crate::catalog::ProbeUrl;
 const DEPENDENT: [&str; 4] = ["username", "password_file", "no_proxy", "domain"];
 
 /// Keys of which an entry may have one.
-const WAYS: &str = "proxy, from_environment, winhttp, defender_policy, telemetry_proxy, mdatp, pac and wpad";
+const ALTERNATIVES: &str =
+    "proxy, from_environment, winhttp, defender_policy, telemetry_proxy, mdatp, pac and wpad";
 
 /// Reads the keys; paths are relative to `base_dir`.
 pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Environment) -> Via {
@@ -87,7 +88,7 @@ fn check_together(entry: &Mapping<'_>, routes: &[&str], dependent: &[&str]) {
                 _ => {}
             }
         }
-        several => entry.problem(format!("has {}: at most one of {WAYS}", several.join(" and "))),
+        several => entry.problem(format!("has {}: at most one of {ALTERNATIVES}", several.join(" and "))),
     }
 }
 

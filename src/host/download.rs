@@ -50,7 +50,7 @@ const VIRUS: [i32; 2] = [225, 226];
 
 string_enum! {
     /// Evidence that Defender blocked the program.
-    Sign {
+    BlockEvidence {
         /// It was removed.
         Gone = "the program was removed",
         /// Writing or reading it was denied.
@@ -64,42 +64,42 @@ string_enum! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DownloadOutcome {
     /// Defender blocked the program; contains at least one piece of evidence.
-    Stopped(Vec<Sign>),
+    Stopped(Vec<BlockEvidence>),
     /// The program remained readable.
     NotStopped {
         /// Whether the event log could be read and contains no detection.
         log_is_silent: bool,
     },
     /// The test is inconclusive.
-    Unclear(Unclear),
+    Inconclusive(Inconclusive),
 }
 
 /// Why the test is inconclusive.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unclear {
+pub enum Inconclusive {
     /// The archive could not be downloaded.
     #[error("the file could not be fetched: {}: {}: {}", .0.phase, .0.reason, .0.detail)]
-    Unfetched(Failure),
+    NotFetched(Failure),
     /// The archive could not be opened.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// A file operation failed for a reason other than Defender.
-    #[error("the program could not be put on the disk, or read from it: {0}")]
+    #[error("the program could not be written to the disk, or read from it: {0}")]
     Disk(String),
     /// Opening the program timed out.
     #[error("opening the program took more than {} seconds", OPEN_TIMEOUT.as_secs())]
-    Held,
+    OpenTimedOut,
     /// The program remained readable, but couldn't be marked as downloaded, which Defender's cloud check requires.
     #[error(
-        "the program was left alone, but the temporary folder can't mark it as downloaded (a Zone.Identifier needs NTFS), \
+        "Defender didn't block the program, but the temporary folder can't mark it as downloaded (a Zone.Identifier needs NTFS), \
          and Defender's cloud check is for downloads"
     )]
-    Unmarked,
+    NotMarked,
 }
 
 /// Why the test can't run.
 #[derive(Debug, thiserror::Error)]
-pub enum DownloadRefused {
+pub enum DownloadTestError {
     /// No Defender is installed, or host checks are disabled.
     #[error(
         "the download test needs Microsoft Defender Antivirus, which was not found on this machine; nothing was fetched"
@@ -113,26 +113,26 @@ pub enum DownloadRefused {
     NoFolder(#[from] io::Error),
 }
 
-/// The fate of the program on disk.
+/// The outcome of the program on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
+enum FileOutcome {
     /// Unknown: it was never written, or an error has another cause.
-    Unclear(Unclear),
+    Inconclusive(Inconclusive),
     /// It remained until the end.
-    Lay,
+    Remained,
     /// Defender blocked it.
-    Stopped(Sign),
+    Stopped(BlockEvidence),
 }
 
-/// Combines the program's fate with the event log: `Some(true)` if it contains a detection, `None` if it can't be read.
-fn judge(fate: Fate, detected: Option<bool>) -> DownloadOutcome {
+/// Combines the program's outcome with the event log: `Some(true)` if it contains a detection, `None` if it can't be read.
+fn judge(outcome: FileOutcome, detected: Option<bool>) -> DownloadOutcome {
     let logged = detected == Some(true);
-    match fate {
-        Fate::Stopped(sign) if logged => DownloadOutcome::Stopped(vec![sign, Sign::Logged]),
-        Fate::Stopped(sign) => DownloadOutcome::Stopped(vec![sign]),
-        _ if logged => DownloadOutcome::Stopped(vec![Sign::Logged]),
-        Fate::Lay => DownloadOutcome::NotStopped { log_is_silent: detected.is_some() },
-        Fate::Unclear(why) => DownloadOutcome::Unclear(why),
+    match outcome {
+        FileOutcome::Stopped(sign) if logged => DownloadOutcome::Stopped(vec![sign, BlockEvidence::Logged]),
+        FileOutcome::Stopped(sign) => DownloadOutcome::Stopped(vec![sign]),
+        _ if logged => DownloadOutcome::Stopped(vec![BlockEvidence::Logged]),
+        FileOutcome::Remained => DownloadOutcome::NotStopped { log_is_silent: detected.is_some() },
+        FileOutcome::Inconclusive(why) => DownloadOutcome::Inconclusive(why),
     }
 }
 
@@ -145,26 +145,26 @@ pub async fn run(
     fetcher: &impl Fetch,
     host: &mut dyn Host,
     clock: Clock,
-) -> Result<DownloadOutcome, DownloadRefused> {
+) -> Result<DownloadOutcome, DownloadTestError> {
     let folder = tempfile::Builder::new().prefix("defender-download-test").tempdir()?;
     let since = clock.now();
-    let fate = match fetch(url, fetcher).await {
+    let outcome = match fetch(url, fetcher).await {
         Ok(program) => watch(folder.path().join("download-test.exe"), program).await,
-        Err(why) => Fate::Unclear(why),
+        Err(why) => FileOutcome::Inconclusive(why),
     };
     let detected = host.detected_since(since).await;
     if let Err(error) = folder.close() {
         tracing::warn!(%error, "failed to remove the folder of the download test");
     }
-    Ok(judge(fate, detected))
+    Ok(judge(outcome, detected))
 }
 
 /// Downloads and unpacks the program.
-async fn fetch(url: &ProbeUrl, fetcher: &impl Fetch) -> Result<Vec<u8>, Unclear> {
+async fn fetch(url: &ProbeUrl, fetcher: &impl Fetch) -> Result<Vec<u8>, Inconclusive> {
     // An archive ends with its directory.
     let get = FetchRequest::get(url, MAX_BYTES, TIMEOUT);
     let wanted = FetchRequest { secure: true, unclean_close: true, ..get };
-    let archive = match fetcher.fetch(wanted).await.map_err(Unclear::Unfetched)? {
+    let archive = match fetcher.fetch(wanted).await.map_err(Inconclusive::NotFetched)? {
         Fetched::Body { bytes, .. } => bytes,
         Fetched::NotModified => return Err(ArchiveError::NotZip.into()), // unreachable: no validators were sent
     };
@@ -172,12 +172,14 @@ async fn fetch(url: &ProbeUrl, fetcher: &impl Fetch) -> Result<Vec<u8>, Unclear>
 }
 
 /// Writes the program and checks it until it is blocked or the time is up.
-async fn watch(file: PathBuf, program: Vec<u8>) -> Fate {
+async fn watch(file: PathBuf, program: Vec<u8>) -> FileOutcome {
     let put_there = file.clone();
     let marked = match blocking(move || put(&put_there, &program)).await {
         Ok(marked) => marked,
         // It didn't exist yet, so Defender didn't remove it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Fate::Unclear(disk(&error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return FileOutcome::Inconclusive(disk(&error));
+        }
         Err(error) => return fate_from_error(&error, cfg!(windows)),
     };
     for _ in 0..REMOVAL_TIMEOUT.as_millis() / CHECK_INTERVAL.as_millis() {
@@ -186,10 +188,10 @@ async fn watch(file: PathBuf, program: Vec<u8>) -> Fate {
         match timeout(OPEN_TIMEOUT, blocking(move || look(&file))).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return fate_from_error(&error, cfg!(windows)),
-            Err(_) => return Fate::Unclear(Unclear::Held),
+            Err(_) => return FileOutcome::Inconclusive(Inconclusive::OpenTimedOut),
         }
     }
-    if marked { Fate::Lay } else { Fate::Unclear(Unclear::Unmarked) }
+    if marked { FileOutcome::Remained } else { FileOutcome::Inconclusive(Inconclusive::NotMarked) }
 }
 
 /// Writes the program and marks it as downloaded, as a browser does. Returns whether the mark could be set.
@@ -223,17 +225,17 @@ fn look(file: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What a file system error says about the program's fate.
-fn fate_from_error(error: &io::Error, windows: bool) -> Fate {
+/// What a file system error says about the program's outcome.
+fn fate_from_error(error: &io::Error, windows: bool) -> FileOutcome {
     let virus = windows && error.raw_os_error().is_some_and(|code| VIRUS.contains(&code));
     match error.kind() {
-        _ if virus => Fate::Stopped(Sign::Denied),
-        io::ErrorKind::PermissionDenied => Fate::Stopped(Sign::Denied),
-        io::ErrorKind::NotFound => Fate::Stopped(Sign::Gone),
-        _ => Fate::Unclear(disk(error)),
+        _ if virus => FileOutcome::Stopped(BlockEvidence::Denied),
+        io::ErrorKind::PermissionDenied => FileOutcome::Stopped(BlockEvidence::Denied),
+        io::ErrorKind::NotFound => FileOutcome::Stopped(BlockEvidence::Gone),
+        _ => FileOutcome::Inconclusive(disk(error)),
     }
 }
 
-fn disk(error: &io::Error) -> Unclear {
-    Unclear::Disk(clean(&error.to_string()))
+fn disk(error: &io::Error) -> Inconclusive {
+    Inconclusive::Disk(clean(&error.to_string()))
 }

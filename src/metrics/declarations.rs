@@ -106,7 +106,7 @@ metrics! {
     TlsIntercepted: "defender_tls_intercepted", Gauge, Probe, None, ["component", "endpoint", "route"],
         "Whether the chain ended at a private root that this machine trusts, not at a root of the genuine service (1), or not (0). Absent if the chain was not verified.";
     TlsUnexpectedRoot: "defender_tls_unexpected_root", Gauge, Probe, None, ["component", "endpoint", "route"],
-        "Whether the chain ended at a publicly trusted root that is not known of Microsoft's services (1) or not (0). 1 is not interception: Microsoft may have changed its root. Absent if the chain was not verified.";
+        "Whether the chain ended at a publicly trusted root that isn't a known root of Microsoft's services (1) or not (0). 1 is not interception: Microsoft may have changed its root. Absent if the chain was not verified.";
     TlsChainCompleted: "defender_tls_chain_completed", Gauge, Probe, None, ["component", "endpoint", "route"],
         "Whether verification needed an intermediate that the server didn't send and that was embedded, or fetched as Windows does (1), or not (0). Absent if the chain was not verified.";
     TlsInfo: "defender_tls_info", Info, Probe, None,
@@ -226,7 +226,7 @@ metrics! {
         "Windows: when the last event with this ID was logged, also before the exporter started. Absent if there is no such event.";
     HostLastUpdateFailureInfo: "defender_host_last_update_failure_info", Info, All, None,
         ["event", "source", "stage", "hresult", "cause", "remedy"],
-        "Windows: the last failed update of each kind (event) and source: HRESULT (see `defender-exporter explain`), its meaning and the first thing to change. Empty where the event does not tell. Stays after a success: compare the times.";
+        "Windows: the last failed update of each kind (event) and source: HRESULT (see `defender-exporter explain`), its meaning and the first thing to change. Empty where the event has no value. Stays after a success: compare the times.";
     HostLastUpdateFailureTimestamp: "defender_host_last_update_failure_timestamp_seconds", Gauge, All, SECONDS, ["event", "source"],
         "Windows: when that failure was logged, also before the exporter started.";
     HostRunningModeInfo: "defender_host_running_mode_info", Info, All, None, ["mode"],

@@ -14,7 +14,7 @@ use super::value::Sample;
 use super::{ExpositionFormat, Kind, Metric, Scrape, encode, fixture, markdown};
 use crate::observation::{Facts, RangeOutcome, TlsFacts};
 use crate::plan::Route;
-use crate::report::sample;
+use crate::report::simulation;
 use crate::state::{SignaturesState, Snapshot, TargetState};
 
 /// Compares with a file of the repository, after rewriting it if `UPDATE_GOLDEN` is set.
@@ -359,5 +359,5 @@ fn an_unexpected_root_of_any_hop_is_a_one() {
         shown.into_iter().map(|sample| sample.value).collect::<Vec<_>>()
     };
     assert_eq!(of(|_| ()), ["Whole(0)"]);
-    assert_eq!(of(sample::leads_to_an_unexpected_root), ["Whole(1)"]);
+    assert_eq!(of(simulation::leads_to_an_unexpected_root), ["Whole(1)"]);
 }

@@ -60,7 +60,7 @@ pub(super) fn dns_attempt(trouble: &DnsTrouble) -> FailedAttempt {
     FailedAttempt { target: AttemptTarget::DnsServer(report.server), failure, duration }
 }
 
-/// The first of several attempts that failed. If all of them fail, its failure is the one that is told, since clients
+/// The first of several attempts that failed. If all of them fail, its failure is the one reported, since clients
 /// prefer this attempt; the others are kept, and named in its words.
 pub(super) struct FirstFailure {
     /// Its place in `RouteTaken::failed_attempts`.
@@ -87,8 +87,8 @@ impl FirstFailure {
         taken.failed_attempts.push(attempt);
     }
 
-    /// The failure that is told once all attempts have failed. `others` names the attempts after it.
-    pub(super) fn tell(self, others: &str, timings: &mut Timings, taken: &mut RouteTaken) -> Failure {
+    /// The failure to report once all attempts have failed. `others` names the attempts after it.
+    pub(super) fn into_failure(self, others: &str, timings: &mut Timings, taken: &mut RouteTaken) -> Failure {
         let Self { index, timings: own, peer, proxy } = self;
         let FailedAttempt { target, failure, .. } = taken.failed_attempts.remove(index);
         let later: Vec<_> = taken.failed_attempts[index..]
@@ -106,7 +106,7 @@ impl FirstFailure {
         for phase in [Phase::Resolve, Phase::Connect] {
             timings.fail_back(phase, &own);
         }
-        let detail = format!("{}; {others} failed as well: {}", failure.detail, later.join("; "));
+        let detail = format!("{}; {others} failed too: {}", failure.detail, later.join("; "));
         Failure::new(failure.phase, failure.reason, detail)
     }
 }

@@ -12,8 +12,8 @@ use super::attempts::{FirstFailure, MAX_ADDRESSES, RouteTaken, dns_attempt, dns_
 use super::connect;
 use super::exchange::RequestTarget;
 use super::phase::PhaseClock;
-use super::proxy::{ProxyList, ProxySelector, Stage};
-use super::resolver::{Destination, Resolver, leads_nowhere};
+use super::proxy::{ProxyList, ProxySelector, ProxySource};
+use super::resolver::{Destination, Resolver, is_sinkhole};
 use super::tunnel::{self, BoxedStream};
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::clock::Clock;
@@ -98,10 +98,10 @@ impl Connector {
             return Ok(DialedConnection { stream, target: RequestTarget::Origin });
         }
         let mut first = None;
-        let stages = self.proxies.stages();
-        'stages: for (index, stage) in stages.iter().enumerate() {
-            let later = stages.len() - index - 1;
-            let proxies = match self.select(clock, stage, dial.url, later).await {
+        let sources = self.proxies.sources();
+        'sources: for (index, source) in sources.iter().enumerate() {
+            let later = sources.len() - index - 1;
+            let proxies = match self.select(clock, source, dial.url, later).await {
                 Ok(proxies) => proxies,
                 Err(attempt) => {
                     FirstFailure::keep(&mut first, attempt, &clock.timings, taken);
@@ -128,30 +128,30 @@ impl Connector {
                 }
                 FirstFailure::keep(&mut first, attempt, &timings, taken);
                 if is_last {
-                    break 'stages;
+                    break 'sources;
                 }
             }
         }
         Err(first.map_or_else(
-            || Failure::new(Phase::Tunnel, FailureReason::Internal, "no proxy to connect to"), // unreachable: a stage has one
-            |first| first.tell("what follows", &mut clock.timings, taken),
+            || Failure::new(Phase::Tunnel, FailureReason::Internal, "no proxy to connect to"), // unreachable: a source has one
+            |first| first.into_failure("the later proxies", &mut clock.timings, taken),
         ))
     }
 
-    /// The proxies of a stage, while `later` ones remain. The evaluation of a PAC script is not part of any phase's time.
+    /// The proxies of a source, while `later` ones remain. The evaluation of a PAC script is not part of any phase's time.
     async fn select(
         &self,
         clock: &PhaseClock,
-        stage: &Stage,
+        source: &ProxySource,
         url: &ProbeUrl,
         later: usize,
     ) -> Result<ProxyList, FailedAttempt> {
         let left = clock.left();
         let unused = left.saturating_sub(share_of(left, later));
         let until = clock.deadline().checked_sub(unused).unwrap_or_else(|| clock.deadline());
-        stage.proxies_for(url, until).await.map_err(|failure| {
+        source.proxies_for(url, until).await.map_err(|failure| {
             let duration = left.saturating_sub(clock.left());
-            FailedAttempt { target: stage.target(), failure, duration }
+            FailedAttempt { target: source.target(), failure, duration }
         })
     }
 
@@ -260,7 +260,7 @@ impl Connector {
         }
         Err(first.map_or_else(
             || Failure::new(Phase::Connect, FailureReason::Internal, "no address to connect to"), // unreachable: a lookup has one
-            |first| first.tell("the other addresses", &mut clock.timings, taken),
+            |first| first.into_failure("the other addresses", &mut clock.timings, taken),
         ))
     }
 
@@ -357,14 +357,14 @@ async fn resolve(
 /// resolved, and `connect_to` may send a connection anywhere.
 fn refuse_this_machine(url: &ProbeUrl, address: SocketAddr) -> Result<(), Failure> {
     let own = without_brackets(url.host()).parse::<IpAddr>();
-    let own = own.is_ok_and(|own| leads_nowhere(own) && own == address.ip());
+    let own = own.is_ok_and(|own| is_sinkhole(own) && own == address.ip());
     if own { Err(is_this_machine(url)) } else { Ok(()) }
 }
 
 /// Refuses a third party's URL whose host would be the proxy's own machine, which may be this one.
 fn refuse_proxy_machine(url: &ProbeUrl) -> Result<(), Failure> {
     let host = without_brackets(url.host());
-    let own = host.parse::<IpAddr>().map_or_else(|_| is_localhost(host), leads_nowhere);
+    let own = host.parse::<IpAddr>().map_or_else(|_| is_localhost(host), is_sinkhole);
     if own { Err(is_this_machine(url)) } else { Ok(()) }
 }
 

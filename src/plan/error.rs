@@ -125,7 +125,7 @@ pub enum PlanError {
         url: ProbeUrl,
     },
     /// Any response over plain HTTP would count as genuine, even a block page.
-    #[error("{url}: the status is all that proves its answer, so expect must name one or more statuses")]
+    #[error("{url}: over plain HTTP only the status proves its answer: set expect to one or more statuses")]
     NoProof {
         /// The entry.
         index: usize,

@@ -93,19 +93,19 @@ impl Pipeline<'_> {
     ) -> Result<(TlsStream<BoxedStream>, Option<Failure>), Failure> {
         let (host, verifier) = (server_name(dial.url), self.route_context.tls.verifier());
         let handshake = self.route_context.tls.handshake(host, stream, Arc::clone(&verifier));
-        let shaken = run.clock.phase(Phase::Tls, handshake).await;
-        let mut facts = tls::facts(&verifier, shaken.as_ref().ok());
+        let handshake = run.clock.phase(Phase::Tls, handshake).await;
+        let mut facts = tls::facts(&verifier, handshake.as_ref().ok());
         // A handshake may fail after the server's certificates, which are verified all the same.
         let RouteContext { tls, fetcher, .. } = self.route_context;
         let verdict = run.clock.beside(|deadline| tls.verify_chain(host, &verifier, fetcher, deadline)).await;
         if let (Some(facts), Ok(trusted)) = (&mut facts, &verdict)
-            && shaken.as_ref().err().is_none_or(|failure| failure.reason != FailureReason::BadSignature)
+            && handshake.as_ref().err().is_none_or(|failure| failure.reason != FailureReason::BadSignature)
         {
             tls::add_trusted(facts, &verifier, trusted, self.endpoint.trust);
         }
         let inspected = facts.as_ref().and_then(|facts| tls::inspected(self.endpoint, facts));
         run.hop.tls = facts;
-        let unverified = match shaken {
+        let unverified = match handshake {
             Ok(unverified) => unverified,
             Err(failure) => {
                 let connector = &self.route_context.connector;

@@ -18,7 +18,7 @@ use crate::metrics::fixture;
 use crate::net::ResponseHead;
 use crate::observation::{Facts, Failure, FailureReason as R, HttpFacts};
 use crate::plan::{Plan, TargetId, plan};
-use crate::report::sample;
+use crate::report::simulation;
 use crate::revocation::{SignedObjects, Status};
 use crate::state::Snapshot;
 use crate::tls::{RootFit, RootKind, Roots};
@@ -82,10 +82,10 @@ fn healthy() -> Snapshot {
     let groups = embedded().components.iter().filter(|spec| spec.optional).map(|spec| spec.component);
     let config = Config { groups: groups.collect(), geos: Geo::ALL.to_vec(), ..Config::default() };
     let plan = plan(embedded(), &config).expect("the catalog can be planned");
-    let mut snapshot = Snapshot::new(Arc::new(plan), sample::at(0));
+    let mut snapshot = Snapshot::new(Arc::new(plan), simulation::at(0));
     for n in 0..snapshot.targets.len() {
-        sample::observe(&mut snapshot, TargetId(n), 10, |_| None);
-        sample::revocation(&mut snapshot, TargetId(n), (Status::Good, None), "");
+        simulation::observe(&mut snapshot, TargetId(n), 10, |_| None);
+        simulation::revocation(&mut snapshot, TargetId(n), (Status::Good, None), "");
     }
     snapshot
 }
@@ -129,7 +129,7 @@ fn check_response(
     let objects = SignedObjects::new(&Arc::new(Roots::default()));
     let answer = genuine::check_head(plan, &endpoint.url, &head).and_then(|()| {
         let received = genuine::Received { url: &endpoint.url, head: &head, body, unclean_close: false };
-        genuine::check(plan, &objects, sample::at(70), endpoint, received)
+        genuine::check(plan, &objects, simulation::at(70), endpoint, received)
     });
     http.genuine = answer == Ok(genuine::Proof::Given);
     refused.or(answer.err())
@@ -139,8 +139,8 @@ fn check_response(
 fn set_response(snapshot: &mut Snapshot, id: TargetId, response: &Response) {
     let plan = Arc::clone(&snapshot.plan);
     let endpoint = &plan.target(id).endpoint;
-    sample::observe(snapshot, id, 70, |facts| check_response(&plan, endpoint, response, facts));
-    sample::revocation(snapshot, id, (Status::Good, None), "");
+    simulation::observe(snapshot, id, 70, |facts| check_response(&plan, endpoint, response, facts));
+    simulation::revocation(snapshot, id, (Status::Good, None), "");
 }
 
 /// The series that the rules use, with their values.

@@ -90,7 +90,7 @@ fn names(snapshot: &Snapshot, id: TargetId) -> &[String] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::{FIRM, MAPS, fresh, observe, target};
+    use crate::report::simulation::{FIRM, MAPS, fresh, observe, target};
 
     /// The lines of MAPS' two endpoints if DNS gave these aliases on two routes.
     fn check(direct: &[&str], proxy: &[&str], expected: &[&str], differ: &[&str]) {

@@ -137,19 +137,19 @@ const fn severity(verdict: Option<Verdict>) -> u8 {
 mod tests {
     use super::*;
     use crate::observation::{FailureReason as R, Phase};
-    use crate::report::sample;
+    use crate::report::simulation;
 
     #[test]
     fn what_loses_maps_comes_first() {
         let check = |lost: bool, expected: [&str; 2]| {
-            let mut snapshot = sample::healthy(&["direct"]);
+            let mut snapshot = simulation::healthy(&["direct"]);
             for (id, target, _) in snapshot.clone().iter() {
                 match target.endpoint.component {
                     Component::Adl => {
-                        sample::fail(&mut snapshot, id, 70, (Phase::Connect, R::Refused), "");
+                        simulation::fail(&mut snapshot, id, 70, (Phase::Connect, R::Refused), "");
                     }
                     Component::Maps if lost || target.endpoint.url.host() == "wdcp.microsoft.com" => {
-                        sample::fail(&mut snapshot, id, 70, (Phase::Resolve, R::Nxdomain), "");
+                        simulation::fail(&mut snapshot, id, 70, (Phase::Resolve, R::Nxdomain), "");
                     }
                     _ => {}
                 }
@@ -164,9 +164,9 @@ mod tests {
 
     #[test]
     fn a_proxy_that_demands_a_password_is_one_cause() {
-        let mut snapshot = sample::healthy(&["direct"]);
+        let mut snapshot = simulation::healthy(&["direct"]);
         for (n, phase) in [Phase::Tunnel, Phase::Request, Phase::Tunnel].into_iter().enumerate() {
-            sample::fail(&mut snapshot, TargetId(n), 70, (phase, R::AuthRequired), "");
+            simulation::fail(&mut snapshot, TargetId(n), 70, (phase, R::AuthRequired), "");
         }
         let found = causes(&snapshot);
         let [cause] = found.as_slice() else { panic!("one cause: {found:?}") };
@@ -176,11 +176,11 @@ mod tests {
 
     #[test]
     fn a_cause_has_its_worst_verdict_once() {
-        let mut snapshot = sample::healthy(&["direct", "proxy"]);
+        let mut snapshot = simulation::healthy(&["direct", "proxy"]);
         assert_eq!(causes(&snapshot), []);
         for route in ["direct", "proxy"] {
-            let id = sample::target(&snapshot, sample::MAPS, route);
-            sample::fail(&mut snapshot, id, 70, (Phase::Connect, R::Refused), "by the test");
+            let id = simulation::target(&snapshot, simulation::MAPS, route);
+            simulation::fail(&mut snapshot, id, 70, (Phase::Connect, R::Refused), "by the test");
         }
         let found = causes(&snapshot);
         let [cause] = found.as_slice() else { panic!("one cause: {found:?}") };

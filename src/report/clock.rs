@@ -11,7 +11,7 @@ const MIN_HOSTS: usize = 2;
 
 /// What a target's last probe says about the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sign {
+enum ClockEvidence {
     /// A certificate or list is out of date.
     OutOfDate,
     /// A chain is valid now.
@@ -21,11 +21,11 @@ enum Sign {
 /// A sentence that names this machine's clock. `None` if a chain is valid, or too few hosts are out of date.
 #[must_use]
 pub fn suspected_clock(snapshot: &Snapshot) -> Option<String> {
-    let signs = snapshot.iter().filter_map(|(_, target, state)| Some((target, state, sign(state)?)));
+    let known = snapshot.iter().filter_map(|(_, target, state)| Some((target, state, evidence(state)?)));
     let mut hosts = BTreeSet::new();
     let mut clock = None;
-    for (target, state, sign) in signs {
-        if sign == Sign::InTime {
+    for (target, state, evidence) in known {
+        if evidence == ClockEvidence::InTime {
             return None;
         }
         hosts.insert(target.endpoint.url.host());
@@ -40,7 +40,7 @@ pub fn suspected_clock(snapshot: &Snapshot) -> Option<String> {
     ))
 }
 
-fn sign(state: &TargetState) -> Option<Sign> {
+fn evidence(state: &TargetState) -> Option<ClockEvidence> {
     let last = state.last.as_deref()?;
     let failure = last.failure.as_ref().map(|failure| (failure.phase, failure.reason));
     let by_clock = state.revocation.as_deref().is_some_and(|report| report.suspected_clock().is_some());
@@ -48,9 +48,9 @@ fn sign(state: &TargetState) -> Option<Sign> {
         Some(
             (Phase::Tls, FailureReason::Expired | FailureReason::NotYetValid)
             | (Phase::Transfer, FailureReason::Expired),
-        ) => Some(Sign::OutOfDate),
-        _ if by_clock => Some(Sign::OutOfDate),
-        _ => last.facts.tls.as_ref().filter(|tls| tls.verified).map(|_| Sign::InTime),
+        ) => Some(ClockEvidence::OutOfDate),
+        _ if by_clock => Some(ClockEvidence::OutOfDate),
+        _ => last.facts.tls.as_ref().filter(|tls| tls.verified).map(|_| ClockEvidence::InTime),
     }
 }
 
@@ -59,17 +59,17 @@ mod tests {
     use super::*;
     use crate::observation::FailureReason as R;
     use crate::plan::TargetId;
-    use crate::report::sample;
+    use crate::report::simulation;
 
     #[test]
     fn the_clock_is_named_if_everything_is_out_of_date() {
         let check = |failures: &[(Phase, R)], last: Option<(Phase, R)>, named: bool| {
-            let mut snapshot = sample::healthy(&["direct"]);
+            let mut snapshot = simulation::healthy(&["direct"]);
             let targets = snapshot.plan.targets.len();
             for n in 0..targets {
                 let failure = if n + 1 == targets { last } else { Some(failures[n % failures.len()]) };
                 if let Some(failure) = failure {
-                    sample::fail(&mut snapshot, TargetId(n), 70, failure, "out of date");
+                    simulation::fail(&mut snapshot, TargetId(n), 70, failure, "out of date");
                 }
             }
             let said = suspected_clock(&snapshot);
@@ -84,6 +84,6 @@ mod tests {
         check(&[expired], None, false);
         check(&[refused], Some(refused), false);
         check(&[refused], Some(expired), false);
-        assert_eq!(suspected_clock(&sample::fresh(&["direct"])), None);
+        assert_eq!(suspected_clock(&simulation::fresh(&["direct"])), None);
     }
 }

@@ -72,7 +72,7 @@ mod tests {
     use crate::host::mdatp::MdatpFacts;
     use crate::host::mdatp::connectivity::parse;
     use crate::plan::plan;
-    use crate::report::sample::{at, healthy};
+    use crate::report::simulation::{at, healthy};
 
     /// The hints if mdatp prints this, and the configuration has these groups.
     fn check(output: &str, groups: &[Component], expected: &[&[&str]]) {

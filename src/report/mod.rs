@@ -12,9 +12,9 @@ mod host;
 mod notes;
 mod outcome;
 mod routes;
-#[cfg(test)]
-pub(crate) mod sample;
 mod signatures;
+#[cfg(test)]
+pub(crate) mod simulation;
 mod summary;
 #[cfg(test)]
 mod tests;

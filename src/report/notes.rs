@@ -1,8 +1,7 @@
 //! Remarks about an endpoint regardless of its verdict: the notes of its judgement, addresses that fail or are
 //! private, and certificates that no chain needs.
 
-use std::time::Duration;
-
+use crate::alert_thresholds::CERTIFICATE_EXPIRES_SOON;
 use crate::catalog::embedded;
 use crate::clock::rfc3339;
 use crate::net::resolver::is_private;
@@ -10,9 +9,6 @@ use crate::observation::{AddressSource, CertificateFacts, Facts, Failure, Observ
 use crate::plan::Target;
 use crate::state::TargetState;
 use crate::verdict::Note;
-
-/// From when on an unused certificate is named: the limit of `DefenderCertificateExpiringSoon`.
-const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The maximum number of private addresses to list.
 const MAX_NAMED: usize = 3;
@@ -29,12 +25,12 @@ pub fn notes(target: &Target, state: &TargetState) -> Vec<String> {
 /// A presented certificate that the verified chain doesn't need, and that has expired or will soon: clients with
 /// other roots may need it.
 fn unused(last: &Observation) -> Option<String> {
-    let soon = last.at + EXPIRES_SOON;
+    let soon = last.at + CERTIFICATE_EXPIRES_SOON;
     let mut unused = last.facts.tls_by_hop().flatten().flat_map(|tls| &tls.unused);
     let CertificateFacts { subject, not_after, .. } = unused.find(|one| one.not_after < soon)?;
     let ends = if *not_after < last.at { "expired" } else { "expires" };
     Some(format!(
-        "the server also presents {subject}, which {ends} at {}: this machine's chain does not need it, others' may",
+        "the server also presents {subject}, which {ends} at {}: this machine doesn't need it; a machine with other roots may",
         rfc3339(*not_after)
     ))
 }
@@ -42,13 +38,13 @@ fn unused(last: &Observation) -> Option<String> {
 fn words(note: &Note) -> String {
     match note {
         Note::UnexpectedStatus { status, expected, confidence } => format!(
-            "the status is {status}, the catalog expects {expected} (confidence {confidence}: not held against it)"
+            "the status is {status}, the catalog expects {expected} (confidence {confidence}: doesn't affect the verdict)"
         ),
         Note::Unproven { confidence } => format!(
-            "the answer lacks what the catalog expects of its content (confidence {confidence}: not held against it)"
+            "the answer lacks what the catalog expects of its content (confidence {confidence}: doesn't affect the verdict)"
         ),
         Note::UnexpectedRoot { root, redirect } => format!(
-            "{}the chain ends at {}, a public root that is not known of Microsoft's services: no inspection, Microsoft may have \
+            "{}the chain ends at {}, a public root that isn't a known root of Microsoft's services. That is not TLS inspection: Microsoft may have \
              changed its root; confirm it, then name it in `tls.genuine_roots` (explain unexpected-root)",
             redirect.as_ref().map(|host| format!("after a redirect to {host}: ")).unwrap_or_default(),
             root.as_deref().unwrap_or("a root")
@@ -118,7 +114,7 @@ fn is_documented(target: &Target) -> bool {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
     use crate::catalog::Component;
@@ -215,10 +211,10 @@ mod tests {
         check(&[], &[]);
         check(&[now + day * 15], &[]);
         let said = "the server also presents CN=Cross 2, which expires at 2026-11-27T00:00:00Z: \
-                    this machine's chain does not need it, others' may";
+                    this machine doesn't need it; a machine with other roots may";
         check(&[now + day * 15, now + day * 3], &[said]);
         let said = "the server also presents CN=Cross 1, which expired at 2026-11-23T00:00:00Z: \
-                    this machine's chain does not need it, others' may";
+                    this machine doesn't need it; a machine with other roots may";
         check(&[now - day, now + day * 3], &[said]);
     }
 

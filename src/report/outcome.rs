@@ -60,17 +60,17 @@ fn best(snapshot: &Snapshot, component: Component) -> Option<Verdict> {
 mod tests {
     use super::*;
     use crate::observation::{FailureReason as R, Phase};
-    use crate::report::sample;
+    use crate::report::simulation;
 
     #[test]
     fn the_most_severe_fact_counts() {
         let check =
             |routes: &[&str], fails: &dyn Fn(Component, &str, &str) -> bool, reason, expected: Outcome| {
-                let mut snapshot = sample::healthy(routes);
+                let mut snapshot = simulation::healthy(routes);
                 for (id, target, _) in snapshot.clone().iter() {
                     let endpoint = &target.endpoint;
                     if fails(endpoint.component, endpoint.url.as_str(), &target.route.name) {
-                        sample::fail(&mut snapshot, id, 70, (Phase::Connect, reason), "");
+                        simulation::fail(&mut snapshot, id, 70, (Phase::Connect, reason), "");
                     }
                 }
                 assert_eq!(outcome(&snapshot), expected);
@@ -79,8 +79,8 @@ mod tests {
         check(&["direct"], &|_, _, _| false, R::Refused, Outcome::Works);
         check(&["direct"], &|_, _, _| true, R::Refused, Outcome::MapsLost);
         check(&["direct"], &adl, R::Refused, Outcome::Lost(vec![Component::Adl]));
-        check(&["direct"], &|_, url, _| url == sample::MAPS, R::Refused, Outcome::Impaired);
-        check(&["direct"], &|_, url, _| url == sample::MAPS, R::Internal, Outcome::Unknown);
+        check(&["direct"], &|_, url, _| url == simulation::MAPS, R::Refused, Outcome::Impaired);
+        check(&["direct"], &|_, url, _| url == simulation::MAPS, R::Internal, Outcome::Unknown);
         check(
             &["direct", "proxy"],
             &|_, _, route| route == "direct",
@@ -90,6 +90,6 @@ mod tests {
         let adl_direct =
             |component: Component, _: &str, route: &str| component == Component::Adl && route == "direct";
         check(&["direct", "proxy"], &adl_direct, R::Refused, Outcome::Impaired);
-        assert_eq!(outcome(&sample::fresh(&["direct"])), Outcome::Unknown);
+        assert_eq!(outcome(&simulation::fresh(&["direct"])), Outcome::Unknown);
     }
 }

@@ -142,16 +142,16 @@ pub fn why(target: &Target, state: &TargetState) -> String {
 mod tests {
     use super::*;
     use crate::plan::TargetId;
-    use crate::report::sample;
+    use crate::report::simulation;
     use crate::revocation::Status;
 
     /// What another client may be able to check is neither lost nor connected, and the summary says why.
     #[test]
     fn a_status_that_only_windows_may_know_leaves_maps_unknown() {
         let check = |cause: Cause, connection: &MapsConnection, words: Option<&str>| {
-            let mut snapshot = sample::healthy(&["direct"]);
+            let mut snapshot = simulation::healthy(&["direct"]);
             for id in (0..snapshot.plan.targets.len()).map(TargetId) {
-                sample::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
+                simulation::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
             }
             let of =
                 |options| snapshot.maps.iter().find(|maps| maps.options == options).map(|of| &of.connection);

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::sample::{self, FIRM, MAPS, at};
+use super::simulation::{self, FIRM, MAPS, at};
 use super::*;
 use crate::catalog::{Component, Confidence};
 use crate::metrics::fixture;
@@ -35,16 +35,25 @@ fn the_published_schema_is_that_of_the_types() {
 
 /// Snapshots in all states.
 fn snapshots() -> Vec<Snapshot> {
-    let mut broken = sample::healthy(&["direct", "proxy"]);
-    let maps = sample::target(&broken, MAPS, "direct");
-    sample::fail(&mut broken, maps, 70, (S::Connect, R::Refused), "refused by the test");
-    sample::observe(&mut broken, maps, 130, sample::odd_addresses);
-    sample::revocation(&mut broken, maps, (Status::Unknown, Some(Cause::Unreachable)), "connect: refused");
+    let mut broken = simulation::healthy(&["direct", "proxy"]);
+    let maps = simulation::target(&broken, MAPS, "direct");
+    simulation::fail(&mut broken, maps, 70, (S::Connect, R::Refused), "refused by the test");
+    simulation::observe(&mut broken, maps, 130, simulation::odd_addresses);
+    let unknown = (Status::Unknown, Some(Cause::Unreachable));
+    simulation::revocation(&mut broken, maps, unknown, "connect: refused");
     let other = TargetId(maps.0 + 1);
-    sample::fail(&mut broken, other, 70, (S::Resolve, R::Nxdomain), "no such name");
-    let mut redirected = sample::healthy(&["direct"]);
-    sample::observe(&mut redirected, TargetId(0), 70, |facts| Some(sample::fails_behind_a_redirect(facts)));
-    vec![fixture::snapshot(), sample::fresh(&["direct"]), redirected, sample::healthy(&["direct"]), broken]
+    simulation::fail(&mut broken, other, 70, (S::Resolve, R::Nxdomain), "no such name");
+    let mut redirected = simulation::healthy(&["direct"]);
+    simulation::observe(&mut redirected, TargetId(0), 70, |facts| {
+        Some(simulation::fails_behind_a_redirect(facts))
+    });
+    vec![
+        fixture::snapshot(),
+        simulation::fresh(&["direct"]),
+        redirected,
+        simulation::healthy(&["direct"]),
+        broken,
+    ]
 }
 
 #[test]
@@ -84,7 +93,7 @@ fn what_was_learned_is_in_the_report() {
     let [.., healthy, broken] = &snapshots()[..] else { panic!("four") };
     let report = StatusReport::new(healthy, at(200), "0.0.0-test");
     assert_eq!((report.exit_code, report.ready, report.counts.good), (0, true, report.counts.total()));
-    assert!(report.maps[0].story.as_ref().is_some_and(|story| story.starts_with("MAPS is connected")));
+    assert!(report.maps[0].summary.as_ref().is_some_and(|summary| summary.starts_with("MAPS is connected")));
     assert_eq!(serde_json::to_value(report.generated_at).expect("text"), "2026-11-24T00:03:20Z");
 
     let report = StatusReport::new(broken, at(200), "0.0.0-test");
@@ -141,8 +150,8 @@ fn updates_and_the_host_are_in_the_report() {
 #[test]
 fn what_is_not_good_is_said_in_words() {
     let check = |change: &dyn Fn(&mut Snapshot, TargetId), expected: Option<(&str, &str, &str)>| {
-        let mut snapshot = sample::healthy(&["direct"]);
-        let id = sample::target(&snapshot, FIRM, "direct");
+        let mut snapshot = simulation::healthy(&["direct"]);
+        let id = simulation::target(&snapshot, FIRM, "direct");
         change(&mut snapshot, id);
         let found = snapshot.targets[id.0].concern().map(Why::from);
         let code = found.as_ref().and_then(Why::code).unwrap_or_default();
@@ -151,11 +160,11 @@ fn what_is_not_good_is_said_in_words() {
     };
     check(&|_, _| {}, None);
     check(
-        &|snapshot, id| sample::fail(snapshot, id, 70, (S::Connect, R::Refused), "by\u{202e} 192.0.2.1"),
+        &|snapshot, id| simulation::fail(snapshot, id, 70, (S::Connect, R::Refused), "by\u{202e} 192.0.2.1"),
         Some(("The connection was refused", "connect.refused", "by  192.0.2.1")),
     );
     let teapot = |snapshot: &mut Snapshot, id| {
-        sample::observe(snapshot, id, 70, |facts| {
+        simulation::observe(snapshot, id, 70, |facts| {
             facts.http = Some(HttpFacts { status: 418, genuine: true, ..HttpFacts::default() });
             None
         });
@@ -163,7 +172,7 @@ fn what_is_not_good_is_said_in_words() {
     check(&teapot, Some(("Genuine, but the service usually answers 404", "", "the status is 418")));
     let unknown = |cause, detail: &'static str| {
         move |snapshot: &mut Snapshot, id| {
-            sample::revocation(snapshot, id, (Status::Unknown, Some(cause)), detail);
+            simulation::revocation(snapshot, id, (Status::Unknown, Some(cause)), detail);
         }
     };
     let title = "The revocation status of the certificates is unknown";
@@ -176,8 +185,8 @@ fn what_is_not_good_is_said_in_words() {
     );
     check(
         &|snapshot, id| {
-            sample::revocation(snapshot, id, (Status::Revoked, None), "key_compromise");
-            sample::observe(snapshot, id, 70, |_| None); // the same chain, not checked again yet
+            simulation::revocation(snapshot, id, (Status::Revoked, None), "key_compromise");
+            simulation::observe(snapshot, id, 70, |_| None); // the same chain, not checked again yet
         },
         Some((
             "A certificate of the chain has been revoked",
@@ -190,10 +199,10 @@ fn what_is_not_good_is_said_in_words() {
 
 #[test]
 fn an_unreachable_proxy_is_distinguished_from_the_endpoint() {
-    let mut snapshot = sample::healthy(&["proxy"]);
-    let id = sample::target(&snapshot, MAPS, "proxy");
+    let mut snapshot = simulation::healthy(&["proxy"]);
+    let id = simulation::target(&snapshot, MAPS, "proxy");
     let mut check = |phase, proxy: &str, title: &str, remedy: &str| {
-        sample::observe(&mut snapshot, id, 70, |facts| {
+        simulation::observe(&mut snapshot, id, 70, |facts| {
             facts.proxy = Some(proxy.to_owned());
             Some(Failure::new(phase, R::Timeout, ""))
         });
@@ -211,8 +220,8 @@ fn an_unreachable_proxy_is_distinguished_from_the_endpoint() {
 
 #[test]
 fn routes_disagree_where_they_come_to_different_ends() {
-    let mut snapshot = sample::fresh(&["direct", "proxy", "third"]);
-    let id = |route| sample::target(&snapshot, MAPS, route);
+    let mut snapshot = simulation::fresh(&["direct", "proxy", "third"]);
+    let id = |route| simulation::target(&snapshot, MAPS, route);
     let [direct, proxy, third] = [id("direct"), id("proxy"), id("third")];
     let refused = (S::Connect, R::Refused);
     let check = |snapshot: &Snapshot, ids: &[TargetId], expected: &str| {
@@ -221,22 +230,22 @@ fn routes_disagree_where_they_come_to_different_ends() {
         assert!(found.values().all(|found| found.to_string() == expected), "{expected}: {found:?}");
     };
     check(&snapshot, &[], "nothing is known");
-    sample::fail(&mut snapshot, direct, 10, refused, "by somebody");
+    simulation::fail(&mut snapshot, direct, 10, refused, "by somebody");
     check(&snapshot, &[], "one route alone can't disagree");
-    sample::fail(&mut snapshot, proxy, 10, refused, "by somebody else");
+    simulation::fail(&mut snapshot, proxy, 10, refused, "by somebody else");
     check(&snapshot, &[], "neither is better");
-    sample::fail(&mut snapshot, proxy, 70, (S::Tunnel, R::Denied), "");
+    simulation::fail(&mut snapshot, proxy, 70, (S::Tunnel, R::Denied), "");
     let denied = "The proxy refuses to connect to the endpoint";
     check(&snapshot, &[direct, proxy], &format!("direct: The connection was refused; proxy: {denied}"));
-    sample::observe(&mut snapshot, proxy, 130, |_| None);
+    simulation::observe(&mut snapshot, proxy, 130, |_| None);
     check(&snapshot, &[direct, proxy], "direct: The connection was refused; proxy: 503");
-    sample::observe(&mut snapshot, direct, 130, |_| None);
-    sample::observe(&mut snapshot, third, 130, |facts| {
+    simulation::observe(&mut snapshot, direct, 130, |_| None);
+    simulation::observe(&mut snapshot, third, 130, |facts| {
         facts.http.as_mut().expect("an answer").status = 200;
         None
     });
     check(&snapshot, &[direct, proxy, third], "direct: 503; proxy: 503; third: 200");
-    sample::observe(&mut snapshot, third, 190, |_| None);
+    simulation::observe(&mut snapshot, third, 190, |_| None);
     check(&snapshot, &[], "all are good");
 }
 
@@ -258,16 +267,16 @@ proptest::proptest! {
     /// For any probe results, an endpoint that is good has no `why`, and one that isn't has one.
     #[test]
     fn only_endpoints_that_are_not_good_have_a_why(ends in proptest::collection::vec(any_end(), 4)) {
-        let mut snapshot = sample::healthy(&["direct"]);
+        let mut snapshot = simulation::healthy(&["direct"]);
         for (n, (failure, status, revocation)) in ends.iter().enumerate() {
             let id = TargetId(n);
-            sample::observe(&mut snapshot, id, 70, |facts| {
+            simulation::observe(&mut snapshot, id, 70, |facts| {
                 let http = facts.http.as_mut().expect("an answer");
                 http.status = status.unwrap_or(http.status);
                 failure.map(|(phase, reason)| Failure::new(phase, reason, "by the test"))
             });
             if let Some(found) = revocation {
-                sample::revocation(&mut snapshot, id, *found, "");
+                simulation::revocation(&mut snapshot, id, *found, "");
             }
         }
         for of in &StatusReport::new(&snapshot, at(200), "0.0.0-test").endpoints {
@@ -279,10 +288,10 @@ proptest::proptest! {
 
 #[test]
 fn catalog_differences_are_notes() {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     let mut check = |url, spoil: fn(&mut HttpFacts), note: &str| {
-        let id = sample::target(&snapshot, url, "direct");
-        sample::observe(&mut snapshot, id, 70, |facts| {
+        let id = simulation::target(&snapshot, url, "direct");
+        simulation::observe(&mut snapshot, id, 70, |facts| {
             facts.http.as_mut().map(spoil);
             None
         });
@@ -298,15 +307,15 @@ fn catalog_differences_are_notes() {
 
 #[test]
 fn an_unexpected_root_is_noted_without_degrading() {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     let ids: Vec<_> = snapshot.iter().map(|(id, ..)| id).collect();
     for id in ids {
-        sample::observe(&mut snapshot, id, 70, |facts| {
+        simulation::observe(&mut snapshot, id, 70, |facts| {
             let tls = facts.tls.as_mut()?;
             (tls.unexpected_root, tls.root) = (true, Some("CN=New Root".to_owned()));
             None
         });
-        sample::revocation(&mut snapshot, id, (Status::Good, None), "");
+        simulation::revocation(&mut snapshot, id, (Status::Good, None), "");
     }
     let report = StatusReport::new(&snapshot, at(200), "0.0.0-test");
     assert_eq!((report.exit_code, report.counts.good), (0, report.counts.total()));
@@ -343,16 +352,16 @@ proptest::proptest! {
     fn uncertain_facts_cause_no_alarms_on_a_healthy_network(
         answers in proptest::collection::vec(any_plausible(), 128),
     ) {
-        let mut snapshot = sample::healthy(&["direct"]);
+        let mut snapshot = simulation::healthy(&["direct"]);
         let unsure = snapshot.iter().filter(|(_, target, _)| !target.endpoint.expects_firmly());
         let unsure: Vec<_> = unsure.map(|(id, ..)| id).collect();
         for (id, answer) in unsure.iter().zip(answers) {
             let endpoint = &snapshot.plan.target(*id).endpoint;
             let listed = endpoint.confidence == Confidence::D && endpoint.geo.is_some();
             match answer {
-                Plausible::Gone if listed => sample::fail(&mut snapshot, *id, 70, (S::Resolve, R::Nxdomain), ""),
+                Plausible::Gone if listed => simulation::fail(&mut snapshot, *id, 70, (S::Resolve, R::Nxdomain), ""),
                 Plausible::Gone => {}
-                Plausible::Answer { status, genuine } => sample::observe(&mut snapshot, *id, 70, |facts| {
+                Plausible::Answer { status, genuine } => simulation::observe(&mut snapshot, *id, 70, |facts| {
                     let http = facts.http.as_mut().expect("an answer");
                     (http.status, http.genuine) = (status, genuine);
                     None
@@ -370,9 +379,9 @@ proptest::proptest! {
 
 #[test]
 fn a_redirected_probe_reports_each_hop_and_which_failed() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let maps = sample::target(&snapshot, MAPS, "direct");
-    sample::observe(&mut snapshot, maps, 70, |facts| Some(sample::fails_behind_a_redirect(facts)));
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let maps = simulation::target(&snapshot, MAPS, "direct");
+    simulation::observe(&mut snapshot, maps, 70, |facts| Some(simulation::fails_behind_a_redirect(facts)));
     let text = StatusReport::new(&snapshot, at(200), "0.0.0-test").to_json().expect("it can be written");
     let report: Value = serde_json::from_str(&text).expect("JSON");
     let last = &report["endpoints"][maps.0]["last"];

@@ -35,7 +35,7 @@ pub struct MapsReport<'a> {
     pub route: &'a str,
     /// A summary: whether clients with the default `SSLOptions` can connect, why not, and what to change; null if
     /// unknown.
-    pub story: Option<String>,
+    pub summary: Option<String>,
     /// The results by value of `SSLOptions`.
     pub clients: Vec<ClientReport<'a>>,
 }
@@ -46,7 +46,7 @@ impl<'a> MapsReport<'a> {
         let of = |route: &'a str| {
             let own = snapshot.maps.iter().filter(|maps| maps.route == route);
             let clients: Vec<_> = own.map(|maps| ClientReport::new(snapshot, maps)).collect();
-            (!clients.is_empty()).then(|| Self { route, story: maps_summary(snapshot, route), clients })
+            (!clients.is_empty()).then(|| Self { route, summary: maps_summary(snapshot, route), clients })
         };
         snapshot.plan.routes.iter().filter_map(|route| of(&route.name)).collect()
     }

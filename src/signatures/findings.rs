@@ -7,15 +7,8 @@ use std::time::{Duration, SystemTime};
 use super::feed::Published;
 use super::staleness::clamp_to_now;
 use super::version::Version;
+use crate::alert_thresholds::{FEED_BEHIND, FEED_OLD};
 use crate::string_enum::string_enum;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a feed may report older signatures than other routes. Mirrors differ for minutes.
-const BEHIND: Duration = DAY;
-
-/// The age at which the newest signatures are suspicious: Microsoft publishes several times a day.
-const OLD: Duration = Duration::from_secs(3 * 24 * 60 * 60);
 
 /// How long a feed's newest version is remembered. A version that was published by mistake must expire.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -28,7 +21,7 @@ string_enum! {
         /// For a day, the feed has reported older signatures than are known from another route or installed on
         /// this machine.
         Behind = "behind",
-        /// The newest reported signatures are at least three days old.
+        /// The newest reported signatures are at least two days old.
         Old = "old",
     }
 }
@@ -104,8 +97,8 @@ impl FeedHistory {
             Finding::Backwards => self.newest.get(&self.feed).is_some_and(|newest| {
                 self.published.signatures < newest.signatures && !has_lasted(REMEMBERED, newest.at, now)
             }),
-            Finding::Behind => self.behind_since.is_some_and(|since| has_lasted(BEHIND, since, now)),
-            Finding::Old => has_lasted(OLD, self.published.published_at, now),
+            Finding::Behind => self.behind_since.is_some_and(|since| has_lasted(FEED_BEHIND, since, now)),
+            Finding::Old => has_lasted(FEED_OLD, self.published.published_at, now),
         }
     }
 }
@@ -188,15 +181,15 @@ mod tests {
         // The feed advances, but a day late: still outdated content.
         check(&[(6, "a", 0, Some(4)), (20, "a", 2, Some(20)), (30, "a", 6, Some(28))], &[Behind]);
         // No source advances, or no other source is known.
-        check(&[(1, "a", 0, Some(0)), (48, "a", 0, Some(0))], &[]);
-        check(&[(1, "a", 0, None), (48, "a", 0, None)], &[]);
+        check(&[(1, "a", 0, Some(0)), (47, "a", 0, Some(0))], &[]);
+        check(&[(1, "a", 0, None), (47, "a", 0, None)], &[]);
     }
 
     #[test]
     fn old_signatures_are_found_without_another_source() {
-        check(&[(71, "a", 0, None)], &[]);
-        check(&[(72, "a", 0, None)], &[Old]);
-        check(&[(72, "a", 71, None), (73, "a", 0, Some(71))], &[Backwards, Old]);
+        check(&[(47, "a", 0, None)], &[]);
+        check(&[(48, "a", 0, None)], &[Old]);
+        check(&[(48, "a", 47, None), (49, "a", 0, Some(47))], &[Backwards, Old]);
     }
 
     #[test]

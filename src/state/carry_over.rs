@@ -115,10 +115,10 @@ mod tests {
     use crate::config::{Environment, parse};
     use crate::observation::{Failure, FailureReason, Phase};
     use crate::plan::{Target, plan};
-    use crate::report::sample::{self, at};
+    use crate::report::simulation::{self, at};
     use crate::verdict::{MapsConnection, Verdict};
 
-    const MAPS: &str = sample::MAPS;
+    const MAPS: &str = simulation::MAPS;
 
     fn of(yaml: &str) -> Arc<Plan> {
         let config = parse("test", yaml, Path::new(""), &Environment::default()).expect("good");
@@ -127,9 +127,9 @@ mod tests {
 
     /// The default plan with one failing endpoint, before and after a switch to this configuration.
     fn after(yaml: &str) -> (Snapshot, Snapshot) {
-        let mut snapshot = sample::healthy(&["direct"]);
-        let target = sample::target(&snapshot, MAPS, "direct");
-        sample::fail(&mut snapshot, target, 20, (Phase::Resolve, FailureReason::Nxdomain), "");
+        let mut snapshot = simulation::healthy(&["direct"]);
+        let target = simulation::target(&snapshot, MAPS, "direct");
+        simulation::fail(&mut snapshot, target, 20, (Phase::Resolve, FailureReason::Nxdomain), "");
         let before = snapshot.clone();
         snapshot.replace_plan(of(yaml), at(30));
         (before, snapshot)
@@ -183,7 +183,7 @@ mod tests {
 
     /// The state of a feed that never answered, after a switch to this configuration.
     fn unanswered_after(yaml: &str) -> Option<bool> {
-        let mut snapshot = sample::healthy(&["direct"]);
+        let mut snapshot = simulation::healthy(&["direct"]);
         let failure = Failure::new(Phase::Connect, FailureReason::Refused, "");
         let feed = &mut snapshot.signatures.feeds[0];
         (feed.fetch, feed.history) = (Some(Err(failure)), None);

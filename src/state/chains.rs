@@ -81,7 +81,7 @@ mod tests {
     use crate::event::{Event, RevocationChecked};
     use crate::observation::{Anchor, Facts, FailureReason, HopFacts, TlsFacts};
     use crate::plan::TargetId;
-    use crate::report::sample;
+    use crate::report::simulation;
     use crate::revocation::{Cause, CertificateStatus, Status};
     use crate::state::Snapshot;
 
@@ -128,9 +128,9 @@ mod tests {
     }
 
     fn start() -> (Snapshot, TargetId) {
-        let mut snapshot = sample::healthy(&["direct"]);
-        let target = sample::target(&snapshot, sample::MAPS, "direct");
-        sample::observe(&mut snapshot, target, 70, redirected);
+        let mut snapshot = simulation::healthy(&["direct"]);
+        let target = simulation::target(&snapshot, simulation::MAPS, "direct");
+        simulation::observe(&mut snapshot, target, 70, redirected);
         (snapshot, target)
     }
 
@@ -159,11 +159,11 @@ mod tests {
             assert_eq!((failure.phase, failure.reason), (Phase::Tls, FailureReason::Revoked));
             assert!(failure.detail.starts_with("after a redirect to cdn.example: "), "{failure:?}");
             assert_eq!((last.facts.hop, last.failed_url()), (1, Some("https://cdn.example/")));
-            sample::observe(&mut snapshot, target, second, redirected);
+            simulation::observe(&mut snapshot, target, second, redirected);
         }
         assert_eq!(snapshot.targets[target.0].failures, 3);
         found(&mut snapshot, target, &[("own", Status::Good), ("cdn", Status::Good)]);
-        sample::observe(&mut snapshot, target, 250, redirected);
+        simulation::observe(&mut snapshot, target, 250, redirected);
         assert!(snapshot.targets[target.0].last.as_ref().unwrap().success());
     }
 
@@ -171,7 +171,7 @@ mod tests {
     fn a_hop_before_the_revoked_one_keeps_its_own_failure() {
         let (mut snapshot, target) = start();
         found(&mut snapshot, target, &[("own", Status::Good), ("cdn", Status::Revoked)]);
-        sample::observe(&mut snapshot, target, 130, |facts| {
+        simulation::observe(&mut snapshot, target, 130, |facts| {
             redirected(facts);
             facts.hops.truncate(1);
             *facts = Facts::redirected(std::mem::take(&mut facts.hops), facts.timings.clone(), true);

@@ -54,8 +54,8 @@ fn endpoint(target: &Target, old: &TargetState, new: &TargetState) {
             tracing::warn!(component, endpoint, route, %phase, %reason, detail, "endpoint fails");
         }
         Some(EndpointChange::FailsOtherwise(was, Failure { phase, reason, detail })) => {
-            let was = format!("{}: {}", was.phase, was.reason);
-            tracing::warn!(component, endpoint, route, %phase, %reason, detail, was, "endpoint fails for a different reason");
+            let previous = format!("{}: {}", was.phase, was.reason);
+            tracing::warn!(component, endpoint, route, %phase, %reason, detail, previous, "endpoint fails for a different reason");
         }
         Some(EndpointChange::Answers(after, concern)) => {
             let after = humantime::format_duration(after).to_string();
@@ -66,7 +66,7 @@ fn endpoint(target: &Target, old: &TargetState, new: &TargetState) {
             tracing::warn!(component, endpoint, route, %concern, "endpoint degraded");
         }
         Some(EndpointChange::Recovers) => {
-            tracing::info!(component, endpoint, route, "endpoint answers as expected again");
+            tracing::info!(component, endpoint, route, "endpoint recovered from degradation");
         }
         None => {}
     }
@@ -168,20 +168,20 @@ mod tests {
     use super::*;
     use crate::observation::{FailureReason, Phase};
     use crate::plan::TargetId;
-    use crate::report::sample;
+    use crate::report::simulation;
 
     const NXDOMAIN: (Phase, FailureReason) = (Phase::Resolve, FailureReason::Nxdomain);
     const REFUSED: (Phase, FailureReason) = (Phase::Connect, FailureReason::Refused);
 
     #[test]
     fn only_what_changes_is_a_change() {
-        let mut snapshot = sample::fresh(&["direct"]);
+        let mut snapshot = simulation::fresh(&["direct"]);
         let id = TargetId(0);
         let mut turn = |second: u64, fails: Option<(Phase, FailureReason)>| {
             let before = snapshot.targets[0].clone();
             match fails {
-                Some(of) => sample::fail(&mut snapshot, id, second, of, "why"),
-                None => sample::observe(&mut snapshot, id, second, |_| None),
+                Some(of) => simulation::fail(&mut snapshot, id, second, of, "why"),
+                None => simulation::observe(&mut snapshot, id, second, |_| None),
             }
             format!("{:?}", change(&before, &snapshot.targets[0]))
         };
@@ -195,11 +195,11 @@ mod tests {
 
     #[test]
     fn an_unexpected_answer_is_logged_once() {
-        let mut snapshot = sample::healthy(&["direct"]);
-        let id = sample::target(&snapshot, sample::FIRM, "direct");
+        let mut snapshot = simulation::healthy(&["direct"]);
+        let id = simulation::target(&snapshot, simulation::FIRM, "direct");
         let mut turn = |second: u64, status: u16| {
             let before = snapshot.targets[id.0].clone();
-            sample::observe(&mut snapshot, id, second, |facts| {
+            simulation::observe(&mut snapshot, id, second, |facts| {
                 facts.http.as_mut().expect("an answer").status = status;
                 None
             });

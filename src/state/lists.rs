@@ -95,7 +95,7 @@ mod tests {
     use crate::event::{Event, RevocationChecked};
     use crate::observation::{FailureReason, Phase};
     use crate::plan::plan;
-    use crate::report::sample::{self, at};
+    use crate::report::simulation::{self, at};
     use crate::revocation::{PathReport, RevocationReport};
 
     const DAY: u64 = 86_400;
@@ -110,16 +110,16 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let snapshot = sample::fresh(&["direct", "proxy"]);
-            let target = |url, route| sample::target(&snapshot, url, route);
-            let (one, other) = (target(sample::MAPS, "direct"), target(sample::FIRM, "direct"));
-            let elsewhere = target(sample::MAPS, "proxy");
+            let snapshot = simulation::fresh(&["direct", "proxy"]);
+            let target = |url, route| simulation::target(&snapshot, url, route);
+            let (one, other) = (target(simulation::MAPS, "direct"), target(simulation::FIRM, "direct"));
+            let elsewhere = target(simulation::MAPS, "proxy");
             Self { snapshot, one, other, elsewhere }
         }
 
         /// A probe whose chain needs these lists; `ok` is whether they could be fetched.
         fn probe(&mut self, target: TargetId, second: u64, lists: &[(&str, bool)]) {
-            sample::observe(&mut self.snapshot, target, second, |_| None);
+            simulation::observe(&mut self.snapshot, target, second, |_| None);
             let tls = self.snapshot.targets[target.0].last.as_ref().unwrap().facts.tls.clone();
             let report = Arc::new(RevocationReport::new(Vec::new()));
             let chains = vec![PathReport { path: tls.unwrap().path.unwrap(), report }];
@@ -137,7 +137,13 @@ mod tests {
 
         /// A probe that is presented no chain.
         fn fail(&mut self, target: TargetId, second: u64) {
-            sample::fail(&mut self.snapshot, target, second, (Phase::Connect, FailureReason::Timeout), "");
+            simulation::fail(
+                &mut self.snapshot,
+                target,
+                second,
+                (Phase::Connect, FailureReason::Timeout),
+                "",
+            );
         }
 
         /// The known lists, each with its route and whether it could be fetched.
@@ -200,7 +206,7 @@ mod tests {
         let (one, other) = (world.one, world.other);
         world.probe(one, 10, &[("list", false), ("root", true)]);
         world.probe(other, 10, &[("root", true)]);
-        let yaml = format!("endpoints: [{{ component: maps, url: '{}', enabled: false }}]", sample::MAPS);
+        let yaml = format!("endpoints: [{{ component: maps, url: '{}', enabled: false }}]", simulation::MAPS);
         let config = parse("test", &yaml, Path::new(""), &Environment::default()).unwrap();
         world.snapshot.replace_plan(Arc::new(plan(embedded(), &config).unwrap()), at(20));
         world.check("only the other target stays", &[("direct", "root", true)]);

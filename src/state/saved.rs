@@ -34,7 +34,7 @@ pub enum SavedError {
     #[error("version {0}, but this program reads version {VERSION}")]
     Version(u64),
     /// It has the marker and the version, but not the expected contents.
-    #[error("checksum mismatch: {0}")]
+    #[error("unexpected contents: {0}")]
     Malformed(String),
 }
 

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Confidence, Geo};
     use crate::observation::{FailureReason, Phase};
-    use crate::report::sample;
+    use crate::report::simulation;
     use crate::verdict::Note;
 
     /// The sample storage accounts in the United States, starting with those that are only listed.
@@ -170,7 +170,7 @@ mod tests {
     fn a_listed_host_is_retired_while_its_region_answers() {
         const NXDOMAIN: (Phase, FailureReason) = (Phase::Resolve, FailureReason::Nxdomain);
         const TIMEOUT: (Phase, FailureReason) = (Phase::Connect, FailureReason::Timeout);
-        let mut snapshot = sample::fresh(&["direct"]);
+        let mut snapshot = simulation::fresh(&["direct"]);
         let (listed, tested) = accounts(&snapshot);
         assert!(listed.len() > 2 && tested.len() > 1);
         let verdicts = |snapshot: &Snapshot| {
@@ -180,21 +180,21 @@ mod tests {
         let all =
             |expected: (Option<Verdict>, &[Note])| vec![(expected.0, expected.1.to_vec()); listed.len()];
         for id in &listed {
-            sample::fail(&mut snapshot, *id, 10, NXDOMAIN, "");
+            simulation::fail(&mut snapshot, *id, 10, NXDOMAIN, "");
         }
         assert_eq!(verdicts(&snapshot), all((Some(Verdict::Bad), &[])), "nothing answers yet");
-        sample::observe(&mut snapshot, tested[0], 10, |_| None);
+        simulation::observe(&mut snapshot, tested[0], 10, |_| None);
         let retired = all((Some(Verdict::Good), &[Note::Retired]));
         assert_eq!(verdicts(&snapshot), retired);
         for id in &tested {
-            sample::fail(&mut snapshot, *id, 70, TIMEOUT, "");
+            simulation::fail(&mut snapshot, *id, 70, TIMEOUT, "");
         }
         assert_eq!(verdicts(&snapshot), all((Some(Verdict::Bad), &[])), "the region is blocked");
         // An existing but blocked account gets no note, whatever its siblings do. Neither does one that clients are
         // known to use.
-        sample::observe(&mut snapshot, tested[0], 130, |_| None);
-        sample::fail(&mut snapshot, listed[0], 130, TIMEOUT, "");
-        sample::fail(&mut snapshot, tested[1], 130, NXDOMAIN, "");
+        simulation::observe(&mut snapshot, tested[0], 130, |_| None);
+        simulation::fail(&mut snapshot, listed[0], 130, TIMEOUT, "");
+        simulation::fail(&mut snapshot, tested[1], 130, NXDOMAIN, "");
         let bad = |id: TargetId| snapshot.targets[id.0].verdict() == Some(Verdict::Bad);
         assert!(bad(listed[0]) && bad(tested[1]) && !bad(listed[1]));
     }

@@ -254,7 +254,7 @@ mod tests {
     use crate::config::TlsConfig;
     use crate::tls::fixture::{HOST, chain_verifier, intermediate_ca, leaf, root, unix};
 
-    /// Servers with very long chains are few, and their chains are told to be cut.
+    /// Servers with very long chains are few, and the report says that their chains are cut.
     #[test]
     fn a_chain_is_read_up_to_a_limit() {
         let root = root("Root", (-100, 100));

@@ -53,12 +53,10 @@ pub(crate) fn words(error: &webpki::Error, chain: &[X509Certificate<'_>]) -> Str
             "an issuer in the chain may not have another issuer below it (path length constraint)".to_owned()
         }
         Error::CaUsedAsEndEntity => "the server presents the certificate of an issuer as its own".to_owned(),
-        Error::EndEntityUsedAsCa => {
-            "the chain contains a certificate that was issued by one that is no issuer".to_owned()
-        }
+        Error::EndEntityUsedAsCa => "the chain contains a certificate whose issuer is not a CA".to_owned(),
         Error::CertDistrusted => "a certificate of the chain is distrusted".to_owned(),
         Error::CertRevoked => "a certificate of the chain is revoked".to_owned(),
-        Error::InvalidCertValidity => "a certificate of the chain ends before it begins".to_owned(),
+        Error::InvalidCertValidity => "a certificate of the chain has notAfter before notBefore".to_owned(),
         Error::UnsupportedCertVersion => "a certificate of the chain is not of X.509 version 3".to_owned(),
         Error::UnsupportedCriticalExtension => CRITICAL_EXTENSION.to_owned(),
         Error::MaximumNameConstraintComparisonsExceeded
@@ -155,7 +153,7 @@ fn unknown_issuer(chain: &[X509Certificate<'_>]) -> String {
         "an issuer that this machine does not know"
     };
     match (leaf.subject() == leaf.issuer(), issuer == last) {
-        (true, _) => format!("{subject} is self-signed{by} and none of this machine's trusted roots"),
+        (true, _) => format!("{subject} is self-signed{by} and not one of this machine's trusted roots"),
         (false, true) => format!("{subject} is issued by {issuer}{by}, {untrusted}"),
         (false, false) => format!("{subject} is issued by {issuer}, below {last}{by}, {untrusted}"),
     }
@@ -271,7 +269,7 @@ mod tests {
         );
         unknown(
             slice_of(root.der()),
-            "certificate: CN=Root is self-signed and none of this machine's trusted roots",
+            "certificate: CN=Root is self-signed and not one of this machine's trusted roots",
         );
         unknown(
             &[inspected, zscaler.der().clone()],

@@ -19,7 +19,7 @@ use super::{api, fallback, metrics, page, probe};
 
 /// The timeout of the engine's liveness check: shorter than health checks wait (three seconds in the Kubernetes
 /// manifests).
-const PULSE_LIMIT: Duration = Duration::from_secs(2);
+const LIVENESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Every route of the exporter.
 pub fn router(app: App) -> Router {
@@ -74,7 +74,7 @@ async fn harden(mut response: Response) -> Response {
 /// The response itself proves that the server works; only the engine can tell whether probes run.
 async fn healthy(State(app): State<Arc<App>>) -> Response {
     match &app.liveness {
-        Some(liveness) if !liveness.is_alive(PULSE_LIMIT).await => {
+        Some(liveness) if !liveness.is_alive(LIVENESS_TIMEOUT).await => {
             let says = "unhealthy: engine not responding, nothing is probed; restart the exporter\n";
             (StatusCode::SERVICE_UNAVAILABLE, says).into_response()
         }

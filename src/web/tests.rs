@@ -25,7 +25,7 @@ use super::{Access, App, TelemetryPath, router};
 use crate::clock::Clock;
 use crate::engine::{EngineCommand, LivenessProbe};
 use crate::metrics::fixture;
-use crate::report::sample;
+use crate::report::simulation;
 use crate::state::{Snapshot, TargetState};
 
 /// A server on a free port.
@@ -71,7 +71,7 @@ impl TestServer {
 fn app(snapshot: watch::Receiver<Arc<Snapshot>>, liveness: Option<LivenessProbe>) -> App {
     let telemetry: TelemetryPath = "/telemetry".parse().expect("a valid path");
     let paths = telemetry.into();
-    let clock = Clock::Fixed(sample::at(60));
+    let clock = Clock::Fixed(simulation::at(60));
     App {
         snapshot,
         build: fixture::build(),

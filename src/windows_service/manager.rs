@@ -74,7 +74,7 @@ pub(super) fn install(
     let _ = match (named, own.is_file()) {
         (true, _) => writeln!(text, "  configuration: as its flags say"),
         (false, true) => writeln!(text, "  configuration: {}", own.display()),
-        (false, false) => writeln!(text, "  configuration: none; its place is {}", own.display()),
+        (false, false) => writeln!(text, "  configuration: none (to have one, create {})", own.display()),
     };
     for what in unknown {
         let _ = writeln!(text, "  not set, since this system does not know it: {what}");
@@ -127,7 +127,7 @@ pub(super) fn reload() -> Result<String, ServiceError> {
         .map_err(|_| ServiceError::Call { what: "asking for a reload", error: "no such code".to_owned() })?;
     let service = open(ServiceAccess::USER_DEFINED_CONTROL)?;
     service.notify(code).map_err(|error| failed("asking for a reload", &error))?;
-    Ok(format!("the service {NAME} reads its configuration again\n"))
+    Ok(format!("the service {NAME} was asked to reload its configuration\n"))
 }
 
 fn manager(access: ServiceManagerAccess) -> Result<ServiceManager, ServiceError> {
@@ -209,7 +209,10 @@ fn finish(service: &Service) -> Result<Vec<&'static str>, ServiceError> {
         ("its description", service.set_description(DESCRIPTION)),
         ("its delayed start", service.set_delayed_auto_start(true)),
         ("its restarts after failures", service.update_failure_actions(recovery)),
-        ("its restarts after bad ends", service.set_failure_actions_on_non_crash_failures(true)),
+        (
+            "its restart after an exit code that isn't 0",
+            service.set_failure_actions_on_non_crash_failures(true),
+        ),
     ];
     let mut unknown = Vec::new();
     for (what, set) in settings {

@@ -73,7 +73,7 @@ async fn a_second_address_is_tried() {
             assert_eq!(facts.peer.map(|peer| peer.ip()), Some(ips(addresses)[0]), "{addresses:?}");
             assert_eq!(observation.by_address().count(), addresses.len().min(5), "{addresses:?}");
             let detail = &observation.failure.as_ref().unwrap().detail;
-            let others = detail.contains("the other addresses failed as well");
+            let others = detail.contains("the other addresses failed too");
             assert_eq!(others, addresses.len() > 1, "{detail}");
         }
     }

@@ -126,7 +126,7 @@ fn check(probe: &str, expected: &str) {
 fn wrong_catalogs_say_what_is_wrong() {
     let good = "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, trust: public }";
     parse(&with(good)).unwrap();
-    check(&format!("{good}, {good}"), "maps: https://a.example/: stands twice");
+    check(&format!("{good}, {good}"), "maps: https://a.example/: is listed twice");
     check("{ url: 'a.example', expect: 200, basis: tool, confidence: B, trust: public }", "not a URL");
     check(
         "{ url: 'ftp://a.example/', expect: 200, basis: tool, confidence: B, trust: public }",
@@ -177,7 +177,7 @@ fn wrong_catalogs_say_what_is_wrong() {
     );
     check(
         "{ url: 'https://a.example/', expect: 200, basis: tool, confidence: B, captured: '2026-13', trust: public }",
-        "a year or a month is, as 2026 or 2026-08",
+        "write a year or a month, such as 2026 or 2026-08",
     );
     check("{ url: 'https://a.example/', expect: 200, basis: tool, confidence: E, trust: public }", "E");
     check("{ url: 'https://a.example/', expect: 200, basis: tool, trust: public }", "confidence");
@@ -252,7 +252,7 @@ fn update_sources_and_feeds_are_held_to_the_components() {
     }
     let source = "{ source: adl, component: maps, needs: [x] }";
     let error = of(&format!("update_sources: [{source}, {source}]")).unwrap_err().to_string();
-    assert!(error.contains("adl: stands twice"), "{error}");
+    assert!(error.contains("adl: is listed twice"), "{error}");
 }
 
 #[test]

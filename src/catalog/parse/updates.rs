@@ -26,7 +26,7 @@ pub(super) fn check_sources(
             return wrong(format!("{} is not described", spec.component));
         };
         if sources[..n].iter().any(|known| known.source == spec.source) {
-            return wrong("stands twice".to_owned());
+            return wrong("is listed twice".to_owned());
         }
         if let Some(need) = spec.needs.iter().find(|need| !component.needs.contains(need)) {
             return wrong(format!("{need:?} is no need of {}", spec.component));

@@ -7,7 +7,7 @@ use super::*;
 use crate::config::{Config, Environment, parse as parse_config};
 use crate::observation::{Facts, Failure, FailureReason as R, Phase as S};
 use crate::plan::plan;
-use crate::report::sample::{self, MAPS, at};
+use crate::report::simulation::{self, MAPS, at};
 
 const VERSION: &str = "0.0.0-test";
 
@@ -24,9 +24,9 @@ fn config(text: &str) -> Config {
 
 /// A healthy round in which `spoil` changed one endpoint's probe.
 fn with(url: &str, spoil: impl FnOnce(&mut Facts) -> Option<Failure>) -> Snapshot {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, url, "direct");
-    sample::observe(&mut snapshot, id, 20, spoil);
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, url, "direct");
+    simulation::observe(&mut snapshot, id, 20, spoil);
     snapshot
 }
 
@@ -44,7 +44,7 @@ fn entries(text: &str) -> Vec<&str> {
 
 #[test]
 fn a_baseline_without_differences() {
-    let healthy = sample::healthy(&["direct"]);
+    let healthy = simulation::healthy(&["direct"]);
     let text = written(&healthy);
     assert_eq!(entries(&text), ["endpoints: []"]);
     assert_eq!(config(&text), Config::default());
@@ -54,7 +54,7 @@ fn a_baseline_without_differences() {
     assert!(read.answers.len() > 30, "{text}");
     assert!(text.contains("via direct: plain HTTP answer without a signature of its own"), "{text}");
     assert_eq!(exit_code(&healthy), 0);
-    assert_eq!(exit_code(&sample::fresh(&["direct"])), 1);
+    assert_eq!(exit_code(&simulation::fresh(&["direct"])), 1);
 }
 
 #[test]
@@ -74,10 +74,10 @@ fn what_differs_becomes_an_entry_that_a_plan_takes() {
 #[test]
 fn routes_share_an_entry() {
     const STORAGE: &str = "https://ussus1eastprod.blob.core.windows.net/";
-    let mut snapshot = sample::healthy(&["direct", "proxy"]);
+    let mut snapshot = simulation::healthy(&["direct", "proxy"]);
     for (route, status) in [("direct", 403), ("proxy", 409)] {
-        let id = sample::target(&snapshot, STORAGE, route);
-        sample::observe(&mut snapshot, id, 20, |facts| {
+        let id = simulation::target(&snapshot, STORAGE, route);
+        simulation::observe(&mut snapshot, id, 20, |facts| {
             facts.http.as_mut().unwrap().status = status;
             Some(Failure::new(S::Request, R::Status, format!("status {status}")))
         });
@@ -104,7 +104,7 @@ fn what_no_entry_can_change_is_a_comment() {
 
 #[test]
 fn only_changes_are_reported() {
-    let healthy = sample::healthy(&["direct"]);
+    let healthy = simulation::healthy(&["direct"]);
     let baseline = file::parse("baseline.yaml", &written(&healthy)).unwrap();
     let check = |snapshot: &Snapshot, expected: &[&str]| {
         let comparison = compare(&baseline, snapshot);
@@ -134,7 +134,7 @@ fn only_changes_are_reported() {
     });
     check(&refused, &["no proven answer now: connect: refused: by the test"]);
     let all = baseline.answers.len();
-    let by_proxy = compare(&baseline, &sample::healthy(&["proxy"]));
+    let by_proxy = compare(&baseline, &simulation::healthy(&["proxy"]));
     assert_eq!((by_proxy.same, by_proxy.changes.len()), (0, 2 * all));
     let text = by_proxy.render();
     assert!(text.contains("is not probed with this configuration") && text.contains("is new"), "{text}");
@@ -143,7 +143,7 @@ fn only_changes_are_reported() {
 
 #[test]
 fn a_file_that_is_no_baseline_is_refused_with_line_and_key() {
-    let text = written(&sample::healthy(&["direct"]));
+    let text = written(&simulation::healthy(&["direct"]));
     let check = |text: &str, expected: &str| {
         let error = file::parse("b.yaml", text).unwrap_err().to_string();
         assert!(error.starts_with(&format!("b.yaml: line {expected}")), "{error} is not {expected}");
@@ -195,9 +195,9 @@ proptest! {
     /// For any text from the network, the file is a valid configuration and its record contains that text.
     #[test]
     fn network_text_cannot_break_the_file(server in any::<String>(), root in "\\PC*", detail in any::<String>(), route in "[a-z]{1,8}") {
-        let mut snapshot = sample::healthy(&[&route]);
-        let id = sample::target(&snapshot, MAPS, &route);
-        sample::observe(&mut snapshot, id, 20, |facts| {
+        let mut snapshot = simulation::healthy(&[&route]);
+        let id = simulation::target(&snapshot, MAPS, &route);
+        simulation::observe(&mut snapshot, id, 20, |facts| {
             facts.http.as_mut().unwrap().server = Some(server.clone());
             facts.tls.as_mut().unwrap().root = Some(root.clone());
             facts.tls.as_mut().unwrap().unexpected_root = true;

@@ -93,7 +93,7 @@ struct CatalogEntry<'a> {
     endpoint: &'a Endpoint,
     /// The names that a firewall has to let through.
     allow: Vec<&'a str>,
-    /// What is to be known of the pattern; null where nothing is.
+    /// A note on the pattern, or null.
     remark: Option<String>,
 }
 

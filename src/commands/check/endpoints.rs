@@ -68,7 +68,7 @@ pub(super) fn failing(snapshot: &Snapshot, causes: &[Cause], view: &View) -> Str
         let heading = wrap_to(view.width, &name, &format!("{}. ", n + 1), "   ");
         let _ = write!(text, "\n{}", paint(HEADING, &heading)); // a String never fails
         let mut rows = Row::from_targets(snapshot, cause.targets.iter().copied());
-        // Equal reasons are told together, in the order of the plan.
+        // Equal reasons are printed together, in the order of the plan.
         let reasons: Vec<_> = rows.iter().map(|row| row.general_why.clone()).collect();
         rows.sort_by_key(|row| reasons.iter().position(|reason| *reason == row.general_why));
         text.push_str(&list(&rows, &shown(snapshot, Some(cause)), view));
@@ -169,7 +169,7 @@ fn paint_state(line: &str) -> String {
 }
 
 /// A line for each endpoint, and one for its URL if it doesn't fit there. Reasons of neighbours that differ by the host alone are
-/// told once, below the last of them.
+/// printed once, below the last of them.
 fn stacked(rows: &[Row], shown: &[usize], view: &View) -> String {
     let width = |column: usize| rows.iter().map(|row| row.cells[column].len()).max().unwrap_or_default();
     let mut text = String::new();

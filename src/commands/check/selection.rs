@@ -17,7 +17,7 @@ pub struct Selection {
     /// Probe only this component. Repeatable.
     #[arg(long = "component", value_name = "NAME", value_parser = component_parser())]
     pub components: Vec<Component>,
-    /// Probe only by this route of the configuration. Repeatable.
+    /// Probe only via this route of the configuration. Repeatable.
     #[arg(long = "route", value_name = "NAME")]
     pub routes: Vec<String>,
     /// Probe only this endpoint: its URL, host or pattern, as `catalog` prints them. Repeatable.
@@ -178,7 +178,7 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::report::simulation;
 
     fn of(components: &[Component], routes: &[&str], endpoints: &[&str]) -> Selection {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn plan() -> Plan {
-        sample::fresh(&["direct", "proxy"]).plan.as_ref().clone()
+        simulation::fresh(&["direct", "proxy"]).plan.as_ref().clone()
     }
 
     #[test]

@@ -59,8 +59,8 @@ fn maps(snapshot: &Snapshot, view: &View) -> String {
         text.push_str(&paint(HEADING, &wrap_to(view.width, &title, "", "  ")));
         text.push_str(&wrap_to(view.width, &words.join(", "), "  ", "  "));
         let all_connect = states.iter().all(|maps| maps.connection == MapsConnection::Connected);
-        if let Some(story) = report::maps_summary(snapshot, &route.name).filter(|_| !all_connect) {
-            text.push_str(&wrap_to(view.width, &story, "  ", "  "));
+        if let Some(summary) = report::maps_summary(snapshot, &route.name).filter(|_| !all_connect) {
+            text.push_str(&wrap_to(view.width, &summary, "  ", "  "));
         }
     }
     text

@@ -5,7 +5,7 @@ use super::*;
 use crate::catalog::{Component, Scheme};
 use crate::observation::{Failure, FailureReason as R, HttpFacts, Phase as S};
 use crate::plan::{Target, TargetId};
-use crate::report::sample::{self, at};
+use crate::report::simulation::{self, at};
 use crate::revocation::{Cause, Status};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/check");
@@ -27,11 +27,11 @@ fn plain(snapshot: &Snapshot, view: &View) -> String {
 
 /// Each target for which `fails` has a failure.
 fn broken(fails: impl Fn(&Target) -> Option<((S, R), String)>) -> Snapshot {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     for n in 0..snapshot.targets.len() {
         let failure = fails(snapshot.plan.target(TargetId(n)));
         if let Some((of, detail)) = failure {
-            sample::fail(&mut snapshot, TargetId(n), 70, of, &detail);
+            simulation::fail(&mut snapshot, TargetId(n), 70, of, &detail);
         }
     }
     snapshot
@@ -49,13 +49,13 @@ fn maps_lost_by_dns() -> Snapshot {
 
 /// An inspector signs all certificates; clients accept that for sample storage alone.
 fn inspected() -> Snapshot {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     for n in 0..snapshot.targets.len() {
         let endpoint = snapshot.plan.target(TargetId(n)).endpoint.clone();
         if endpoint.url.scheme() == Scheme::Http {
             continue;
         }
-        sample::observe(&mut snapshot, TargetId(n), 70, |facts| {
+        simulation::observe(&mut snapshot, TargetId(n), 70, |facts| {
             let tls = facts.tls.as_mut().expect("an https endpoint");
             tls.intercepted = true;
             let mut chain = tls.chain.to_vec();
@@ -99,7 +99,7 @@ fn silent() -> Snapshot {
 
 fn states() -> [(&'static str, Snapshot); 5] {
     [
-        ("healthy", sample::healthy(&["direct"])),
+        ("healthy", simulation::healthy(&["direct"])),
         ("maps-lost-by-dns", maps_lost_by_dns()),
         ("tls-inspected", inspected()),
         ("proxy-407", proxy_407()),
@@ -145,9 +145,9 @@ fn the_readme_shows_what_comes_out() {
 #[test]
 fn every_line_fits_the_terminal() {
     let two_routes = {
-        let mut snapshot = sample::healthy(&["direct", "machine-proxy"]);
+        let mut snapshot = simulation::healthy(&["direct", "machine-proxy"]);
         for n in (0..snapshot.targets.len()).step_by(3) {
-            sample::fail(&mut snapshot, TargetId(n), 70, (S::Connect, R::Refused), "refused by the test");
+            simulation::fail(&mut snapshot, TargetId(n), 70, (S::Connect, R::Refused), "refused by the test");
         }
         snapshot
     };
@@ -195,11 +195,11 @@ fn a_selection_is_not_the_network() {
         let said = super::verdict::sentence(snapshot, true);
         assert!(said.starts_with(sentence) && !said.contains("network"), "{said}");
     };
-    check(&sample::healthy(&["direct"]), "All 56 selected endpoints work. Exit code 0");
+    check(&simulation::healthy(&["direct"]), "All 56 selected endpoints work. Exit code 0");
     check(&maps_lost_by_dns(), "What was selected does not reach MAPS");
-    let mut one = sample::healthy(&["direct"]);
-    let id = sample::target(&one, sample::MAPS, "direct");
-    sample::fail(&mut one, id, 70, (S::Connect, R::Refused), "");
+    let mut one = simulation::healthy(&["direct"]);
+    let id = simulation::target(&one, simulation::MAPS, "direct");
+    simulation::fail(&mut one, id, 70, (S::Connect, R::Refused), "");
     check(&one, "What was selected works in part, but 1 of 56 endpoints fails or is degraded.");
     let adl = broken(|target| {
         (target.endpoint.component == Component::Adl).then(|| ((S::Connect, R::Refused), String::new()))
@@ -209,9 +209,9 @@ fn a_selection_is_not_the_network() {
 
 #[test]
 fn the_causes_without_remedies_of_their_own_say_what_to_do() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, sample::FIRM, "direct");
-    sample::observe(&mut snapshot, id, 70, |facts| {
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, simulation::FIRM, "direct");
+    simulation::observe(&mut snapshot, id, 70, |facts| {
         facts.http = Some(HttpFacts { status: 418, genuine: true, ..HttpFacts::default() });
         None
     });
@@ -223,11 +223,11 @@ fn the_causes_without_remedies_of_their_own_say_what_to_do() {
 #[test]
 fn text_from_the_network_controls_no_terminal() {
     let hostile = "\x1b[2J\u{202e}title\r\nforged line";
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, sample::MAPS, "direct");
-    sample::fail(&mut snapshot, id, 70, (S::Request, R::BlockPage), hostile);
-    let other = sample::target(&snapshot, sample::FIRM, "direct");
-    sample::revocation(&mut snapshot, other, (Status::Unknown, Some(Cause::Unreachable)), hostile);
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, simulation::MAPS, "direct");
+    simulation::fail(&mut snapshot, id, 70, (S::Request, R::BlockPage), hostile);
+    let other = simulation::target(&snapshot, simulation::FIRM, "direct");
+    simulation::revocation(&mut snapshot, other, (Status::Unknown, Some(Cause::Unreachable)), hostile);
     for (all, width) in [(false, 80), (true, 80), (false, 200), (true, 200)] {
         let text = render(&snapshot, &View { all, ..view(CheckFormat::Table, width) }, at(200)).unwrap();
         assert!(!text.contains("\x1b[2J") && !text.contains('\u{202e}'), "{text:?}");
@@ -238,11 +238,11 @@ fn text_from_the_network_controls_no_terminal() {
 /// An exemption for the host alone misses the name of the content network.
 #[test]
 fn the_aliases_of_what_fails_are_named() {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     let alias = "wd-prod-cp.trafficmanager.example";
-    for (url, fails) in [(sample::MAPS, true), (sample::FIRM, false)] {
-        let id = sample::target(&snapshot, url, "direct");
-        sample::observe(&mut snapshot, id, 70, |facts| {
+    for (url, fails) in [(simulation::MAPS, true), (simulation::FIRM, false)] {
+        let id = simulation::target(&snapshot, url, "direct");
+        simulation::observe(&mut snapshot, id, 70, |facts| {
             facts.aliases = vec![alias.to_owned(), format!("{id:?}.cloud.example")];
             fails.then(|| Failure::new(S::Connect, R::Timeout, "no answer after 3s"))
         });
@@ -254,5 +254,5 @@ fn the_aliases_of_what_fails_are_named() {
         assert!(!text.contains("unitedstates.cp.wd.microsoft.com →"), "{text}");
     }
     assert!(all(CheckFormat::Table, true).contains(&format!("unitedstates.cp.wd.microsoft.com → {alias}")));
-    assert!(!plain(&sample::healthy(&["direct"]), &view(CheckFormat::Table, 100)).contains("CNAME"));
+    assert!(!plain(&simulation::healthy(&["direct"]), &view(CheckFormat::Table, 100)).contains("CNAME"));
 }

@@ -150,7 +150,11 @@ fn identity(chain: &PemSource<'_>, key: &PemSource<'_>) -> Option<Identity> {
         Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             key.problem("does not match the certificate");
         }
-        Err(Error::InvalidCertificate(error)) => chain.problem(&format!("can't be used: {error}")),
+        Err(Error::InvalidCertificate(_)) => {
+            chain.problem(
+                "can't be used: the first certificate is malformed or its kind of key is not supported",
+            );
+        }
         Err(_) => key.problem(
             "can't be used: RSA of 2048 to 8192 bits, ECDSA P-256 or P-384 and Ed25519 are accepted",
         ),

@@ -15,39 +15,51 @@ fn refused() -> Failure {
 
 #[test]
 fn the_rule() {
-    use Sign::{Denied, Gone, Logged};
+    use BlockEvidence::{Denied, Gone, Logged};
     let lay = |log_is_silent| DownloadOutcome::NotStopped { log_is_silent };
-    let stopped = |signs: &[Sign]| DownloadOutcome::Stopped(signs.to_vec());
-    let check = |fate: Fate, not_read: DownloadOutcome, silent: DownloadOutcome, logged: DownloadOutcome| {
+    let stopped = |signs: &[BlockEvidence]| DownloadOutcome::Stopped(signs.to_vec());
+    let check = |outcome: FileOutcome,
+                 not_read: DownloadOutcome,
+                 silent: DownloadOutcome,
+                 logged: DownloadOutcome| {
         for (detected, expected) in [(None, not_read), (Some(false), silent), (Some(true), logged)] {
-            assert_eq!(judge(fate.clone(), detected), expected, "{fate:?} {detected:?}");
+            assert_eq!(judge(outcome.clone(), detected), expected, "{outcome:?} {detected:?}");
         }
     };
-    check(Fate::Stopped(Gone), stopped(&[Gone]), stopped(&[Gone]), stopped(&[Gone, Logged]));
-    check(Fate::Stopped(Denied), stopped(&[Denied]), stopped(&[Denied]), stopped(&[Denied, Logged]));
-    check(Fate::Lay, lay(false), lay(true), stopped(&[Logged]));
+    check(FileOutcome::Stopped(Gone), stopped(&[Gone]), stopped(&[Gone]), stopped(&[Gone, Logged]));
+    check(FileOutcome::Stopped(Denied), stopped(&[Denied]), stopped(&[Denied]), stopped(&[Denied, Logged]));
+    check(FileOutcome::Remained, lay(false), lay(true), stopped(&[Logged]));
     for why in [
-        Unclear::Unfetched(refused()),
+        Inconclusive::NotFetched(refused()),
         ArchiveError::OtherPassword.into(),
-        Unclear::Disk("full".into()),
-        Unclear::Held,
-        Unclear::Unmarked,
+        Inconclusive::Disk("full".into()),
+        Inconclusive::OpenTimedOut,
+        Inconclusive::NotMarked,
     ] {
-        let unclear = || DownloadOutcome::Unclear(why.clone());
-        check(Fate::Unclear(why.clone()), unclear(), unclear(), stopped(&[Logged]));
+        let unclear = || DownloadOutcome::Inconclusive(why.clone());
+        check(FileOutcome::Inconclusive(why.clone()), unclear(), unclear(), stopped(&[Logged]));
     }
 }
 
 #[test]
 fn errors_of_the_file_system() {
     let of = |error: io::Error, windows| fate_from_error(&error, windows);
-    assert_eq!(of(io::ErrorKind::NotFound.into(), false), Fate::Stopped(Sign::Gone));
-    assert_eq!(of(io::ErrorKind::PermissionDenied.into(), false), Fate::Stopped(Sign::Denied));
+    assert_eq!(of(io::ErrorKind::NotFound.into(), false), FileOutcome::Stopped(BlockEvidence::Gone));
+    assert_eq!(
+        of(io::ErrorKind::PermissionDenied.into(), false),
+        FileOutcome::Stopped(BlockEvidence::Denied)
+    );
     for code in VIRUS {
-        assert_eq!(of(io::Error::from_raw_os_error(code), true), Fate::Stopped(Sign::Denied));
-        assert!(matches!(of(io::Error::from_raw_os_error(code), false), Fate::Unclear(Unclear::Disk(_))));
+        assert_eq!(of(io::Error::from_raw_os_error(code), true), FileOutcome::Stopped(BlockEvidence::Denied));
+        assert!(matches!(
+            of(io::Error::from_raw_os_error(code), false),
+            FileOutcome::Inconclusive(Inconclusive::Disk(_))
+        ));
     }
-    assert!(matches!(of(io::ErrorKind::StorageFull.into(), true), Fate::Unclear(Unclear::Disk(_))));
+    assert!(matches!(
+        of(io::ErrorKind::StorageFull.into(), true),
+        FileOutcome::Inconclusive(Inconclusive::Disk(_))
+    ));
 }
 
 /// Answers every request with this.
@@ -95,7 +107,7 @@ async fn outcome(answer: Result<&[u8], Failure>, detected: Option<bool>) -> Down
 async fn a_program_that_nobody_stops_lies_there_to_the_end() {
     assert_eq!(outcome(Ok(PKWARE), Some(false)).await, DownloadOutcome::NotStopped { log_is_silent: true });
     assert_eq!(outcome(Ok(PKWARE), None).await, DownloadOutcome::NotStopped { log_is_silent: false });
-    assert_eq!(outcome(Ok(PKWARE), Some(true)).await, DownloadOutcome::Stopped(vec![Sign::Logged]));
+    assert_eq!(outcome(Ok(PKWARE), Some(true)).await, DownloadOutcome::Stopped(vec![BlockEvidence::Logged]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,13 +118,15 @@ async fn what_is_not_the_file_tells_nothing() {
         (Ok(&PKWARE[..100]), "can't be opened"),
         (Err(refused()), "connect: refused: detail"),
     ] {
-        let DownloadOutcome::Unclear(why) = outcome(answer, Some(false)).await else { panic!("{words}") };
+        let DownloadOutcome::Inconclusive(why) = outcome(answer, Some(false)).await else {
+            panic!("{words}")
+        };
         assert!(why.to_string().contains(words), "{why}");
     }
 }
 
-/// The fate of a program in a folder on which `defender` acts.
-async fn watched(defender: impl Fn(&Path) -> io::Result<()> + Send + 'static) -> Fate {
+/// The outcome of a program in a folder on which `defender` acts.
+async fn watched(defender: impl Fn(&Path) -> io::Result<()> + Send + 'static) -> FileOutcome {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("download-test.exe");
     let seen = file.clone();
@@ -121,14 +135,14 @@ async fn watched(defender: impl Fn(&Path) -> io::Result<()> + Send + 'static) ->
             sleep(CHECK_INTERVAL / 2).await;
         }
     });
-    let fate = watch(file, b"MZ harmless".to_vec()).await;
+    let outcome = watch(file, b"MZ harmless".to_vec()).await;
     defender.await.unwrap();
-    fate
+    outcome
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_is_taken_away_was_stopped() {
-    assert_eq!(watched(|file| std::fs::remove_file(file)).await, Fate::Stopped(Sign::Gone));
+    assert_eq!(watched(|file| std::fs::remove_file(file)).await, FileOutcome::Stopped(BlockEvidence::Gone));
 }
 
 #[cfg(unix)]
@@ -136,23 +150,30 @@ async fn a_program_that_is_taken_away_was_stopped() {
 async fn a_program_that_nobody_may_read_was_stopped() {
     use std::os::unix::fs::PermissionsExt as _;
     let locked = |file: &Path| std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o000));
-    let fate = watched(locked).await;
+    let outcome = watched(locked).await;
     let root_reads_everything = std::fs::metadata("/proc/self").is_ok_and(|own| {
         use std::os::unix::fs::MetadataExt as _;
         own.uid() == 0
     });
-    assert_eq!(fate, if root_reads_everything { Fate::Lay } else { Fate::Stopped(Sign::Denied) });
+    assert_eq!(
+        outcome,
+        if root_reads_everything {
+            FileOutcome::Remained
+        } else {
+            FileOutcome::Stopped(BlockEvidence::Denied)
+        }
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_fails_for_another_reason_tells_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = watch(folder.path().join("no/folder"), Vec::new()).await;
-    assert!(matches!(nowhere, Fate::Unclear(Unclear::Disk(_))), "{nowhere:?}");
+    assert!(matches!(nowhere, FileOutcome::Inconclusive(Inconclusive::Disk(_))), "{nowhere:?}");
     // Windows denies access to a folder that is opened as a file, as a scanner denies it to a file.
     if cfg!(unix) {
         let swapped = |file: &Path| std::fs::remove_file(file).and_then(|()| std::fs::create_dir(file));
         let unreadable = watched(swapped).await;
-        assert!(matches!(unreadable, Fate::Unclear(Unclear::Disk(_))), "{unreadable:?}");
+        assert!(matches!(unreadable, FileOutcome::Inconclusive(Inconclusive::Disk(_))), "{unreadable:?}");
     }
 }

@@ -20,6 +20,7 @@ use crate::tls::ChainError;
 use classify::classify;
 pub use protocol::PeerProtocol;
 pub(crate) use quote::quote;
+pub(crate) use words::tls as tls_error_text;
 
 /// Why a phase failed, before classification.
 #[derive(Debug, thiserror::Error)]

@@ -23,7 +23,7 @@ pub(super) fn io(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => "the peer closed the connection too early".to_owned(),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => "the peer sent invalid data".to_owned(),
-        // An error of the system in another's coat.
+        // The library wraps the system's error.
         _ => inner.downcast_ref::<io::Error>().map_or_else(|| error.kind().to_string(), self::io),
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn source(address: IpAddr, error: &io::Error) -> String {
 }
 
 /// An error of TLS.
-pub(super) fn tls(error: &rustls::Error) -> String {
+pub(crate) fn tls(error: &rustls::Error) -> String {
     use rustls::Error as E;
     match error {
         E::AlertReceived(alert) => alert_words(*alert),
@@ -55,9 +55,9 @@ pub(super) fn tls(error: &rustls::Error) -> String {
         E::PeerIncompatible(fault) => {
             format!("the peer's TLS does not fit this exporter's ({})", spaced(fault))
         }
-        E::PeerMisbehaved(fault) => format!("the peer breaks the TLS protocol ({})", spaced(fault)),
+        E::PeerMisbehaved(fault) => format!("the peer violates the TLS protocol ({})", spaced(fault)),
         E::InappropriateMessage { .. } | E::InappropriateHandshakeMessage { .. } => {
-            "the peer sent a TLS message out of turn".to_owned()
+            "the peer sent an unexpected TLS message".to_owned()
         }
         E::InvalidCertificate(fault) => format!("certificate: {}", certificate(fault)),
         E::NoCertificatesPresented => "the peer presented no certificate".to_owned(),
@@ -65,12 +65,12 @@ pub(super) fn tls(error: &rustls::Error) -> String {
         E::PeerSentOversizedRecord => "the peer sent a TLS record that is too long".to_owned(),
         E::NoApplicationProtocol => "the peer speaks no application protocol that was offered".to_owned(),
         E::FailedToGetCurrentTime => "the clock can't be read".to_owned(),
-        E::FailedToGetRandomBytes => "this machine gives no random numbers".to_owned(),
+        E::FailedToGetRandomBytes => "this machine's random number generator failed".to_owned(),
         _ => "TLS failed".to_owned(),
     }
 }
 
-/// What the TLS library finds wrong with a certificate; of an endpoint's chain, `trust` says more.
+/// What the TLS library finds wrong with a certificate; of an endpoint's chain, `tls` says more.
 fn certificate(error: &CertificateError) -> String {
     use CertificateError as E;
     match error {
@@ -188,11 +188,11 @@ pub(super) fn http(error: &hyper::Error) -> String {
         return io(error);
     }
     let words = if error.is_parse_too_large() {
-        "the head of the answer is too long"
+        "the head of the response is too long"
     } else if error.is_parse_status() {
         "the status of the answer can't be read"
     } else if error.is_parse() {
-        "the answer is no valid HTTP/1.1"
+        "the response is not valid HTTP/1.1"
     } else if error.is_incomplete_message() {
         "the connection was closed before the answer was complete"
     } else if error.is_closed() || error.is_canceled() {
@@ -277,21 +277,21 @@ mod tests {
             ),
             (
                 E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite),
-                "the peer breaks the TLS protocol (selected unoffered cipher suite)",
+                "the peer violates the TLS protocol (selected unoffered cipher suite)",
             ),
             (
                 E::InappropriateMessage {
                     expect_types: vec![ContentType::Handshake],
                     got_type: ContentType::ApplicationData,
                 },
-                "the peer sent a TLS message out of turn",
+                "the peer sent an unexpected TLS message",
             ),
             (
                 E::InappropriateHandshakeMessage {
                     expect_types: vec![HandshakeType::Finished],
                     got_type: HandshakeType::KeyUpdate,
                 },
-                "the peer sent a TLS message out of turn",
+                "the peer sent an unexpected TLS message",
             ),
             (E::NoCertificatesPresented, "the peer presented no certificate"),
             (E::DecryptError, "a TLS record can't be decrypted"),

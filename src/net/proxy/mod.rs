@@ -29,12 +29,12 @@ pub type ProxyList = Vec<Option<Arc<Proxy>>>;
 /// A proxy selection in progress.
 type SelectFuture<'a> = Pin<Box<dyn Future<Output = Result<ProxyList, Failure>> + Send + 'a>>;
 
-/// Selects the proxies for each URL of a route: those of each stage in turn, until one can be connected to.
+/// Selects the proxies for each URL of a route: those of each source in turn, until one can be connected to.
 #[derive(Clone)]
-pub struct ProxySelector(Arc<[Stage]>);
+pub struct ProxySelector(Arc<[ProxySource]>);
 
 /// One source of proxies.
-pub(super) enum Stage {
+pub(super) enum ProxySource {
     /// The configuration's rules: a proxy, or a direct connection.
     Fixed(Proxies),
     /// A policy's proxy. What follows is tried without it, except for destinations that bypass every proxy.
@@ -71,7 +71,7 @@ impl ProxySelector {
         refresh_policy: RefreshPolicy,
     ) -> Self {
         let script = |PacConfig { source, credentials }: &PacConfig| {
-            Stage::Script(Arc::new(PacSelector {
+            ProxySource::Script(Arc::new(PacSelector {
                 source: source.clone(),
                 cache: Arc::new(PacCache::new(source.clone(), fetcher.clone(), refresh_policy)),
                 credentials: credentials.clone(),
@@ -80,11 +80,15 @@ impl ProxySelector {
             }))
         };
         Self(match via {
-            Via::Proxies(proxies) => [Stage::Fixed(proxies.clone())].into(),
+            Via::Proxies(proxies) => [ProxySource::Fixed(proxies.clone())].into(),
             Via::Pac(pac) => [script(pac)].into(),
             Via::Policy(policy) => {
-                let named = Stage::Named(policy.server.clone());
-                [named].into_iter().chain(policy.script.as_ref().map(script)).chain([Stage::Direct]).collect()
+                let named = ProxySource::Named(policy.server.clone());
+                [named]
+                    .into_iter()
+                    .chain(policy.script.as_ref().map(script))
+                    .chain([ProxySource::Direct])
+                    .collect()
             }
         })
     }
@@ -92,10 +96,10 @@ impl ProxySelector {
     /// By the configuration's rules alone.
     #[must_use]
     pub fn fixed(proxies: Proxies) -> Self {
-        Self([Stage::Fixed(proxies)].into())
+        Self([ProxySource::Fixed(proxies)].into())
     }
 
-    /// The proxies for a URL, of the first stage. Returns by `deadline`.
+    /// The proxies for a URL, of the first source. Returns by `deadline`.
     ///
     /// # Errors
     /// In phase `tunnel`: if a script can't be read, or gives no valid answer.
@@ -105,17 +109,17 @@ impl ProxySelector {
 
     /// Whether it decides for each URL whether there is a proxy, by more than the configuration's rules.
     pub(super) fn decides(&self) -> bool {
-        !matches!(*self.0, [Stage::Fixed(_)])
+        !matches!(*self.0, [ProxySource::Fixed(_)])
     }
 
-    /// The stages in order, at least one.
-    pub(super) fn stages(&self) -> &[Stage] {
+    /// The sources in order, at least one.
+    pub(super) fn sources(&self) -> &[ProxySource] {
         &self.0
     }
 }
 
-impl Stage {
-    /// The proxies for a URL, in the order in which clients try them; empty if the next stage decides. Returns by
+impl ProxySource {
+    /// The proxies for a URL, in the order in which clients try them; empty if the next source decides. Returns by
     /// `deadline`.
     ///
     /// # Errors

@@ -113,7 +113,7 @@ impl fmt::Display for AddressOrigin {
 fn sinkhole_words(address: IpAddr, origin: &AddressOrigin, others: &[ServerReport]) -> String {
     let mut words = match origin {
         AddressOrigin::Dns(_) => format!("{origin} answered {address}, a sinkhole address (filtered)"),
-        _ => format!("{origin} pins the name to {address}, which leads nowhere"),
+        _ => format!("{origin} maps the name to {address}, where no service can be"),
     };
     for ServerReport { server, outcome, extended } in others {
         if let ServerOutcome::Addresses(count) = outcome {

@@ -171,12 +171,12 @@ impl Addresses {
 
 /// The first sinkhole address. Filters return these in place of the real addresses.
 fn sinkhole(addresses: &[IpAddr]) -> Option<IpAddr> {
-    addresses.iter().copied().find(|address| leads_nowhere(*address))
+    addresses.iter().copied().find(|address| is_sinkhole(*address))
 }
 
 /// Whether an address is unspecified or loopback: no public service has it.
 #[must_use]
-pub fn leads_nowhere(address: IpAddr) -> bool {
+pub fn is_sinkhole(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified() || address.is_loopback()
 }

@@ -19,7 +19,7 @@ use super::message::{dns_name, shown};
 use super::nsswitch::{Source, Status};
 use super::server_report::{ReportFor, ServerOutcome, ServerReport};
 use super::system::System;
-use super::{NameError, leads_nowhere, order};
+use super::{NameError, is_sinkhole, order};
 use crate::config;
 
 /// The timeout of one configured server, as the C library's default.
@@ -230,7 +230,7 @@ impl NameResolver {
                     return Err(NameError::Shortage(shortage));
                 }
                 let mut others = Vec::new();
-                if explains && addresses.iter().any(|address| leads_nowhere(*address)) {
+                if explains && addresses.iter().any(|address| is_sinkhole(*address)) {
                     others.push(ServerReport {
                         server,
                         outcome: ServerOutcome::Addresses(addresses.len()),

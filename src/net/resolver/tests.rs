@@ -85,7 +85,7 @@ fn server() -> SocketAddr {
 fn the_configuration_may_choose_this_machine_and_others_may_not() {
     let dns = || AddressOrigin::Dns(server());
     let sinkhole = "DNS server 192.0.2.53 answered 127.0.0.1, a sinkhole address (filtered)";
-    let pinned = "the hosts file of this machine pins the name to 127.0.0.1, which leads nowhere";
+    let pinned = "the hosts file of this machine maps the name to 127.0.0.1, where no service can be";
     for (origin, is_configured, expected) in [
         (dns(), false, sinkhole),
         (dns(), true, "127.0.0.1:80"),

@@ -40,10 +40,10 @@ fn errors_name_their_key() {
              { component: maps, url: 'http://b.example/', expect: any }, \
              { component: update, url: 'http://update.example/a', expect: any }, \
              { component: maps, url: 'http://c.example/', evidence: [] }]",
-            "f: endpoints[2].expect: http://update.example/a: the status is all that proves its answer, so expect must name one or more statuses\n\
-             f: endpoints[0].expect: http://a.example/: the status is all that proves its answer, so expect must name one or more statuses\n\
-             f: endpoints[1].expect: http://b.example/: the status is all that proves its answer, so expect must name one or more statuses\n\
-             f: endpoints[3].expect: http://c.example/: the status is all that proves its answer, so expect must name one or more statuses",
+            "f: endpoints[2].expect: http://update.example/a: over plain HTTP only the status proves its answer: set expect to one or more statuses\n\
+             f: endpoints[0].expect: http://a.example/: over plain HTTP only the status proves its answer: set expect to one or more statuses\n\
+             f: endpoints[1].expect: http://b.example/: over plain HTTP only the status proves its answer: set expect to one or more statuses\n\
+             f: endpoints[3].expect: http://c.example/: over plain HTTP only the status proves its answer: set expect to one or more statuses",
         ),
         (
             "routes: [{ name: all }, { name: mapper, components: [maps, crl] }, { name: updater, components: [update] }]\n\

@@ -4,7 +4,7 @@ use super::{Response, healthy, set_response};
 use crate::catalog::Component;
 use crate::commands::check::{self, CheckFormat, View};
 use crate::observation::{FailureReason as R, Phase as S};
-use crate::report::sample;
+use crate::report::simulation;
 use crate::state::Snapshot;
 use crate::verdict::Verdict;
 
@@ -97,7 +97,7 @@ const CASES: [Blocked; 6] = [
 
 /// The output of `check`, as table and JSON.
 fn report(snapshot: &Snapshot) -> String {
-    let now = sample::at(71);
+    let now = simulation::at(71);
     let report = [CheckFormat::Table, CheckFormat::Json]
         .map(|format| View { format, all: false, selected: false, width: 200 })
         .map(|view| check::render(snapshot, &view, now).expect("it can be written"));
@@ -118,7 +118,7 @@ fn blocked_endpoints_are_detected() {
         assert!(!hit.is_empty(), "{} hits nothing", case.what);
         for id in hit {
             match (case.done)() {
-                Done::Fails(phase, reason) => sample::fail(&mut snapshot, id, 70, (phase, reason), ""),
+                Done::Fails(phase, reason) => simulation::fail(&mut snapshot, id, 70, (phase, reason), ""),
                 Done::Responds(response) => set_response(&mut snapshot, id, &response),
             }
         }

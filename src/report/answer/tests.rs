@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::observation::{Facts, FailureReason as R, Phase as S};
-use crate::report::sample::{self, MAPS};
+use crate::report::simulation::{self, MAPS};
 use crate::state::Snapshot;
 
 const CRL: &str = "http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl";
@@ -11,9 +11,9 @@ const STORAGE: &str = "https://ussus1eastprod.blob.core.windows.net/";
 
 /// The proof and the contradictions of this endpoint's answer after `spoil` changed its probe.
 fn judged(url: &str, spoil: impl FnOnce(&mut Facts) -> Option<Failure>) -> (Option<Proof>, Vec<CatalogFact>) {
-    let mut snapshot: Snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, url, "direct");
-    sample::observe(&mut snapshot, id, 20, spoil);
+    let mut snapshot: Snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, url, "direct");
+    simulation::observe(&mut snapshot, id, 20, spoil);
     let (target, state) = (snapshot.plan.target(id), &snapshot.targets[id.0]);
     let proof = GenuineAnswer::from_probe(target, state).map(|answer| answer.proof);
     (proof, contradictions(target, state).into_iter().map(|found| found.fact).collect())
@@ -86,10 +86,10 @@ fn only_proven_answers_contradict_the_catalog() {
 
 #[test]
 fn a_redirect_is_kept_by_its_host() {
-    let mut snapshot: Snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, MAPS, "direct");
+    let mut snapshot: Snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
     let check = |snapshot: &mut Snapshot, location: Option<&str>, expected: Option<&str>| {
-        sample::observe(snapshot, id, 20, |facts| {
+        simulation::observe(snapshot, id, 20, |facts| {
             let location = location.map(str::to_owned);
             facts.http = Some(HttpFacts { location, ..facts.http.clone().unwrap() });
             None

@@ -116,7 +116,7 @@ fn limits_of_this_program_are_no_fault_of_the_chain() {
     check(&[&authority], root.der(), Ok(&words));
     let own = self::root(HOST, LONG);
     let words = format!(
-        "certificate: CN={HOST} is self-signed and none of this machine's trusted roots; \
+        "certificate: CN={HOST} is self-signed and not one of this machine's trusted roots; \
          the certificate is not for {HOST}: it names no host (subjectAltName)"
     );
     check(&[own.der()], root.der(), Err(&words));
@@ -132,7 +132,7 @@ fn an_issuer_needs_the_right_to_sign_certificates() {
         let said = store.verify(&chain, &[]).map(|_| ()).map_err(|error| error.to_string());
         assert_eq!(said, expected.map_err(str::to_owned), "{usages:?}");
     };
-    let no_issuer = "certificate: the chain contains a certificate that was issued by one that is no issuer";
+    let no_issuer = "certificate: the chain contains a certificate whose issuer is not a CA";
     check(&[KeyUsagePurpose::KeyCertSign], Ok(()));
     check(&[], Ok(())); // no extension, no limit
     check(&[KeyUsagePurpose::CrlSign], Err(no_issuer));

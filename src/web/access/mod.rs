@@ -27,6 +27,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use crate::config::web::{self, WebConfig};
 use crate::config::{ConfigProblem, ConfigProblems};
 use crate::metrics::WebStatus;
+use crate::net::failure::tls_error_text;
 use crate::tls::Validity;
 
 use basic_auth::BasicAuth;
@@ -186,5 +187,5 @@ impl AccessRules {
 
 fn refused(file: &str, error: &rustls::Error) -> ConfigProblems {
     let key = "tls_server_config".to_owned();
-    ConfigProblems(vec![ConfigProblem::new(file, key, format!("can't be used: {error}"))])
+    ConfigProblems(vec![ConfigProblem::new(file, key, format!("can't be used: {}", tls_error_text(error)))])
 }

@@ -11,7 +11,7 @@ use crate::host::events::{EventLog, parse};
 use crate::host::{HostFacts, Source, WindowsFacts};
 use crate::metrics::{ExpositionFormat, Scrape, encode, fixture};
 use crate::report::StatusReport;
-use crate::report::sample::{at, healthy};
+use crate::report::simulation::{at, healthy};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

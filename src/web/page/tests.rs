@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::metrics::fixture;
 use crate::observation::{CertificateFacts, Failure, FailureReason, HttpFacts, Phase, TlsFacts};
-use crate::report::sample::{self, MAPS, at};
+use crate::report::simulation::{self, MAPS, at};
 use crate::revocation::{Cause, Status};
 
 const HOSTILE: &str = "</bdi><script>alert('1')</script>\" onload=x &amp; \u{5d0}";
@@ -19,8 +19,8 @@ pub(super) fn html(snapshot: &Snapshot, query: &str) -> String {
 
 /// A snapshot in which all text from servers is hostile.
 fn hostile() -> Snapshot {
-    let mut snapshot = sample::healthy(&["direct", HOSTILE]);
-    let id = sample::target(&snapshot, MAPS, "direct");
+    let mut snapshot = simulation::healthy(&["direct", HOSTILE]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
     let text = HOSTILE.to_owned();
     let name = || CertificateFacts {
         subject: text.clone(),
@@ -28,7 +28,7 @@ fn hostile() -> Snapshot {
         not_before: at(0),
         not_after: at(1),
     };
-    sample::observe(&mut snapshot, id, 70, |facts| {
+    simulation::observe(&mut snapshot, id, 70, |facts| {
         facts.tls =
             Some(TlsFacts { chain: [name()].into(), root: Some(text.clone()), ..TlsFacts::default() });
         let (server, location) = (Some(text.clone()), Some(text.clone()));
@@ -36,8 +36,8 @@ fn hostile() -> Snapshot {
         facts.proxy = Some(text.clone());
         Some(Failure::new(Phase::Request, FailureReason::BlockPage, HOSTILE))
     });
-    let other = sample::target(&snapshot, MAPS, HOSTILE);
-    sample::revocation(&mut snapshot, other, (Status::Unknown, Some(Cause::Unreachable)), HOSTILE);
+    let other = simulation::target(&snapshot, MAPS, HOSTILE);
+    simulation::revocation(&mut snapshot, other, (Status::Unknown, Some(Cause::Unreachable)), HOSTILE);
     snapshot
 }
 
@@ -85,10 +85,10 @@ fn a_state_is_a_word_and_a_shape() {
 
 #[test]
 fn the_table_is_a_table() {
-    let html = html(&sample::healthy(&["direct"]), "");
+    let html = html(&simulation::healthy(&["direct"]), "");
     let count = |what: &str| html.matches(what).count();
     assert_eq!(count("<table"), count("<caption"), "every table has its caption");
-    let rows = sample::healthy(&["direct"]).targets.len();
+    let rows = simulation::healthy(&["direct"]).targets.len();
     assert_eq!(count("<tr id=\"r-"), rows);
     assert_eq!(count("<details id=\"o-"), rows);
     assert_eq!(count("<th role=\"rowheader\" scope=\"row\""), rows + 1, "each endpoint, and the one list");
@@ -102,7 +102,8 @@ fn the_table_is_a_table() {
 
 #[test]
 fn the_form_shows_what_is_asked_for() {
-    let html = html(&sample::healthy(&["direct", "proxy"]), "component=crl&state=good&route=proxy&q=a%22b");
+    let html =
+        html(&simulation::healthy(&["direct", "proxy"]), "component=crl&state=good&route=proxy&q=a%22b");
     for expected in [
         "<option value=\"crl\" selected>",
         "value=\"good\" checked",
@@ -113,7 +114,7 @@ fn the_form_shows_what_is_asked_for() {
     ] {
         assert!(html.contains(expected), "{expected}");
     }
-    let whole = self::html(&sample::healthy(&["direct"]), "");
+    let whole = self::html(&simulation::healthy(&["direct"]), "");
     assert!(
         whole.contains("value=\"\" checked")
             && whole.contains("id=\"clear\" class=\"clear\" href=\"./#endpoints\" hidden")

@@ -1,5 +1,5 @@
 //! The activity of a connection, for its timeouts: waiting for a request head, generating a response, sending it, or
-//! idle. `Phases` is pure, with time as an argument; `Activity` shares it between the connection and its monitor.
+//! idle. `ActivityState` is pure, with time as an argument; `Activity` shares it between the connection and its monitor.
 
 use std::sync::Arc;
 

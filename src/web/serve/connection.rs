@@ -27,6 +27,7 @@ use super::connection_limit::{ConnectionLimiter, ConnectionSlot};
 use super::limits::{BUFFER, ConnectionTimeouts, HEAD, HEADERS, STREAMS};
 use super::log_throttle::LogThrottle;
 use super::stream::MonitoredStream;
+use crate::net::failure::tls_error_text;
 use crate::web::access::H2;
 use crate::web::listen::{Peer, Stream};
 
@@ -106,8 +107,7 @@ fn log_failed_handshake(error: &io::Error, service: &Service) {
         rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             "the client's certificate has no name of client_allowed_sans".to_owned()
         }
-        rustls::Error::AlertReceived(alert) => format!("the client sent the alert {alert:?}"),
-        other => other.to_string(),
+        other => tls_error_text(other),
     };
     if let Some(suppressed) = service.handshakes.lock().admit(Instant::now()) {
         tracing::warn!(client = %service.peer, %reason, suppressed, "TLS handshake with a client failed");

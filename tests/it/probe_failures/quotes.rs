@@ -45,7 +45,7 @@ async fn what_came_in_place_of_the_protocol_is_quoted() {
         (
             head(b"<html>Blocked by policy</html>\r\n\r\n"),
             protocol,
-            "the answer is no valid HTTP/1.1: it begins with \"<html>Blocked by policy</html>\"",
+            "the response is not valid HTTP/1.1: it begins with \"<html>Blocked by policy</html>\"",
         ),
         (
             head(b"HTTP/1.1 0200 OK\r\n\r\n"),

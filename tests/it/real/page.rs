@@ -98,8 +98,8 @@ async fn the_page_shows_what_is_known_and_asks_nobody_else() {
     let browser = &mut world.browser;
     assert_eq!(browser.eval("document.querySelector('h1').textContent"), "Everything works");
     assert_eq!(browser.eval("document.title"), "good: Everything works · defender-exporter");
-    let story = browser.eval("document.querySelector('.story').textContent");
-    assert!(story.as_str().unwrap().starts_with("MAPS is connected"), "{story}");
+    let summary = browser.eval("document.querySelector('.maps-summary').textContent");
+    assert!(summary.as_str().unwrap().starts_with("MAPS is connected"), "{summary}");
     assert_eq!(browser.eval("document.querySelectorAll('.components li').length"), 6);
     let maps = row("https://wdcp.microsoft.com/");
     for words in ["good", "503", "not revoked", "Lab Microsoft Secure Server CA", "127.0.0.1"] {

@@ -91,7 +91,7 @@ async fn a_second_proxy_is_tried() {
         let before: Vec<_> = facts.failed_attempts.iter().map(|attempt| attempt.failure.reason).collect();
         assert_eq!(before, failed, "{answer}");
         if let Some(failure) = &observation.failure {
-            assert!(failure.detail.contains("; what follows failed as well: proxy "), "{failure:?}");
+            assert!(failure.detail.contains("; the later proxies failed too: proxy "), "{failure:?}");
             assert_eq!(facts.timings.outcome(failure.phase), PhaseOutcome::Failed, "{answer}");
             let connect = facts.timings.outcome(Phase::Connect);
             assert_eq!(connect == PhaseOutcome::Failed, failure.phase == Phase::Connect, "{answer}");

@@ -90,7 +90,7 @@ async fn the_first_failure_of_a_policy_is_told() {
     let failure = observation.failure.as_ref().unwrap();
     assert_eq!((failure.phase, failure.reason), (Phase::Connect, R::Refused), "{failure:?}");
     assert!(failure.detail.starts_with("proxy 127.0.0.1:1: "), "{failure:?}");
-    assert!(failure.detail.contains("; what follows failed as well: without a proxy: "), "{failure:?}");
+    assert!(failure.detail.contains("; the later proxies failed too: without a proxy: "), "{failure:?}");
     assert!(observation.failed_at_proxy());
 }
 

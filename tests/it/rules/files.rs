@@ -142,6 +142,12 @@ impl Alerts {
         self.rules.iter().map(|rule| rule.record.clone()).filter(|name| !name.is_empty()).collect()
     }
 
+    /// The expressions of the alert or record of this name; several if it has several severities.
+    pub fn expressions_of(&self, name: &str) -> Vec<&str> {
+        let own = self.rules.iter().filter(|rule| rule.alert == name || rule.record == name);
+        own.map(|rule| rule.expr.as_str()).collect()
+    }
+
     /// The expressions that tests evaluate.
     pub fn tested_expressions(&self) -> Vec<String> {
         let tests = self.tests.iter().flat_map(|test| &test.expressions);

@@ -285,3 +285,25 @@ fn inhibition_and_grouping_tell_places_apart() {
         assert!(["job", "instance"].iter().chain(PLACE).all(|label| labels.contains(*label)), "{labels:?}");
     }
 }
+
+/// The page and `check` judge by the thresholds of the alerts, so that they agree with the pager.
+#[test]
+fn the_program_has_the_thresholds_of_the_alerts() {
+    use defender_exporter::alert_thresholds::{
+        CERTIFICATE_EXPIRES_SOON, FEED_BEHIND, FEED_OLD, STALE_SIGNATURES_CRITICAL, STALE_SIGNATURES_WARNING,
+    };
+    let alerts = Alerts::load();
+    for (rule, operator, threshold) in [
+        ("DefenderStaleSignatureRisk", "<", STALE_SIGNATURES_WARNING),
+        ("DefenderStaleSignatureRisk", "<", STALE_SIGNATURES_CRITICAL),
+        ("endpoint:defender_tls_chain_not_after_timestamp_seconds:expiring", "<", CERTIFICATE_EXPIRES_SOON),
+        ("DefenderPublishedFeedStale", ">", FEED_OLD),
+        ("DefenderPublishedFeedStale", "+", FEED_BEHIND),
+    ] {
+        let days = threshold.as_secs() / 86400;
+        let limit =
+            if days == 1 { format!("{operator} 86400") } else { format!("{operator} {days} * 86400") };
+        let found = alerts.expressions_of(rule).iter().any(|expr| expr.contains(&limit));
+        assert!(found, "{rule}: no {limit:?}");
+    }
+}

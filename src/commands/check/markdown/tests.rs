@@ -6,7 +6,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use super::*;
 use crate::commands::check::CheckFormat;
 use crate::observation::{FailureReason, Phase};
-use crate::report::sample::{self, at};
+use crate::report::simulation::{self, at};
 use crate::text::is_harmless;
 
 const HOSTILE: &str =
@@ -24,9 +24,9 @@ fn shown(text: &str) -> String {
 
 #[test]
 fn a_ticket_holds_hostile_text_as_text() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, sample::MAPS, "direct");
-    sample::fail(&mut snapshot, id, 70, (Phase::Request, FailureReason::BlockPage), HOSTILE);
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, simulation::MAPS, "direct");
+    simulation::fail(&mut snapshot, id, 70, (Phase::Request, FailureReason::BlockPage), HOSTILE);
     let view = View { format: CheckFormat::Markdown, all: true, selected: false, width: 80 };
     let text = render(&snapshot, &view, at(200));
     let (mut headings, mut found) = (Vec::new(), false);

@@ -93,7 +93,7 @@ fn footer(page: &Page, about: &About<'_>) -> Markup {
                 "defender-exporter " (about.build.version) " (" (about.build.revision) "), configuration loaded "
                 (time(&page.loaded)) "."
             }
-            nav aria-label="Further answers" {
+            nav aria-label="Other endpoints" {
                 a href={ "." (about.telemetry_path) } { "Metrics" }
                 a href="api/v1/status" { "Status as JSON" }
                 a href="api/v1/status.schema.json" { "its schema" }

@@ -49,7 +49,7 @@ fn legend(table: &Table) -> Markup {
                     rect class={ "p-" (phase) } width="12" height="12" rx="2" {}
                 } (phase) }
             }
-            span class="scale" { "full width " (table.scale) ", » goes on" }
+            span class="scale" { "full width " (table.scale) ", »: longer" }
         }
     }
 }

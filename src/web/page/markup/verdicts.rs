@@ -31,7 +31,7 @@ fn route(maps: &MapsView) -> Markup {
                     (worded_badge(maps.state, word))
                     @if let Some(route) = &maps.route { " via " span class="route" { (route) } }
                 }
-                p class="story" { (foreign(&maps.story)) }
+                p class="maps-summary" { (foreign(&maps.summary)) }
             }
             table class="clients" {
                 caption { "Clients by the registry value " code { "SSLOptions" } }

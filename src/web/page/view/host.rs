@@ -219,11 +219,11 @@ mod tests {
     use super::*;
     use crate::host::{HostProblem, Reason, Source as Read};
     use crate::metrics::fixture;
-    use crate::report::sample::{self, at};
+    use crate::report::simulation::{self, at};
 
     /// Checks the page's content for a machine with these facts.
     fn check(facts: HostFacts, state: State, expected: &[(&str, &str)]) -> HostView {
-        let mut snapshot = sample::healthy(&["direct"]);
+        let mut snapshot = simulation::healthy(&["direct"]);
         snapshot.host = Some(Arc::new(facts));
         let host = Page::new(&snapshot, at(200), Filter::default()).host.expect("there is a host");
         assert_eq!(host.state, state);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_machine_without_defender_has_no_section() {
-        assert_eq!(Page::new(&sample::healthy(&["direct"]), at(200), Filter::default()).host, None);
+        assert_eq!(Page::new(&simulation::healthy(&["direct"]), at(200), Filter::default()).host, None);
     }
 
     #[test]

@@ -132,7 +132,15 @@ fn headline(snapshot: &Snapshot) -> (State, String) {
             let by = if snapshot.plan.routes.len() > 1 { " via some route" } else { "" };
             (State::Degraded, format!("Every service works{by}, but not every endpoint"))
         }
-        Outcome::Unknown => (State::Unknown, "First probes running".to_owned()),
+        Outcome::Unknown if snapshot.targets.iter().any(|target| target.last.is_none()) => {
+            (State::Unknown, "First probes running".to_owned())
+        }
+        // Their probes ended without a verdict, because this machine failed or lacks a feature.
+        Outcome::Unknown => {
+            let counts = Counts::from_snapshot(snapshot);
+            let tested = results(counts.total(), snapshot.plan.routes.len());
+            (State::Unknown, format!("Unknown: {} of {tested} could not be tested", counts.unknown))
+        }
     }
 }
 

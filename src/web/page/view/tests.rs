@@ -5,7 +5,7 @@ use crate::catalog::Component;
 use crate::observation::{FailureReason as R, Phase as S};
 use crate::plan::TargetId;
 use crate::report::StatusReport;
-use crate::report::sample::{self, FIRM, MAPS, at};
+use crate::report::simulation::{self, FIRM, MAPS, at};
 use crate::revocation::{Cause, Status};
 
 fn page(snapshot: &Snapshot, query: &str) -> Page {
@@ -22,7 +22,7 @@ fn lose(snapshot: &mut Snapshot, component: Component, second: u64) {
     let own = snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
     let own: Vec<_> = own.map(|(id, ..)| id).collect();
     for id in &own {
-        sample::fail(snapshot, *id, second, (S::Connect, R::Refused), "");
+        simulation::fail(snapshot, *id, second, (S::Connect, R::Refused), "");
     }
 }
 
@@ -32,15 +32,15 @@ fn the_worst_news_is_the_headline() {
         let page = page(snapshot, "");
         assert_eq!((page.state, page.headline.as_str(), page.summary.as_str()), (state, headline, summary));
     };
-    let mut snapshot = sample::fresh(&["direct"]);
+    let mut snapshot = simulation::fresh(&["direct"]);
     let all = snapshot.targets.len();
     let some_unknown = format!("Of {all} endpoints: {} unknown, 1 good.", all - 1);
-    sample::observe(&mut snapshot, TargetId(1), 10, |_| None);
+    simulation::observe(&mut snapshot, TargetId(1), 10, |_| None);
     check(&snapshot, State::Unknown, "First probes running", &some_unknown);
 
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     check(&snapshot, State::Good, "Everything works", &format!("Of {all} endpoints: {all} good."));
-    sample::fail(&mut snapshot, TargetId(0), 70, (S::Connect, R::Refused), "");
+    simulation::fail(&mut snapshot, TargetId(0), 70, (S::Connect, R::Refused), "");
     let one_bad = format!("Of {all} endpoints: 1 bad, {} good.", all - 1);
     check(&snapshot, State::Degraded, "Every service works, but not every endpoint", &one_bad);
     lose(&mut snapshot, Component::Adl, 70);
@@ -56,11 +56,11 @@ fn the_worst_news_is_the_headline() {
 
 #[test]
 fn a_component_does_as_well_as_its_best_route_but_maps_as_its_worst() {
-    let mut snapshot = sample::healthy(&["direct", "proxy"]);
+    let mut snapshot = simulation::healthy(&["direct", "proxy"]);
     let direct: Vec<_> =
         snapshot.iter().filter(|(_, target, _)| target.route.name == "direct").map(|(id, ..)| id).collect();
     for id in &direct {
-        sample::fail(&mut snapshot, *id, 70, (S::Connect, R::Timeout), "");
+        simulation::fail(&mut snapshot, *id, 70, (S::Connect, R::Timeout), "");
     }
     let page = page(&snapshot, "");
     // A route without MAPS pages.
@@ -76,9 +76,9 @@ fn a_component_does_as_well_as_its_best_route_but_maps_as_its_worst() {
     let maps: Vec<_> = page.maps.iter().map(|by| (by.route.as_deref(), by.state)).collect();
     assert_eq!(maps, [(Some("direct"), State::Bad), (Some("proxy"), State::Good)]);
     assert!(
-        page.maps[0].story.starts_with("No MAPS endpoint gives a genuine answer"),
+        page.maps[0].summary.starts_with("No MAPS endpoint gives a genuine answer"),
         "{}",
-        page.maps[0].story
+        page.maps[0].summary
     );
     let row = rows(&page)[0];
     assert_eq!(row.disagreement.as_deref(), Some("direct: The connection timed out; proxy: 503"));
@@ -87,7 +87,7 @@ fn a_component_does_as_well_as_its_best_route_but_maps_as_its_worst() {
 
 #[test]
 fn where_there_is_one_route_it_is_not_named() {
-    let page = page(&sample::healthy(&["direct"]), "");
+    let page = page(&simulation::healthy(&["direct"]), "");
     assert!(page.routes.is_empty() && page.components.iter().all(|of| of.routes.is_empty()));
     assert!(rows(&page).iter().all(|row| row.route.is_none() && row.disagreement.is_none()));
     assert!(page.crls.iter().all(|crl| crl.route.is_none()));
@@ -95,17 +95,17 @@ fn where_there_is_one_route_it_is_not_named() {
 
 #[test]
 fn clients_of_maps_by_what_they_check() {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     let maps: Vec<_> = snapshot.iter().filter(|(_, t, _)| t.endpoint.component == Component::Maps).collect();
     let maps: Vec<_> = maps.iter().map(|(id, ..)| *id).collect();
     let blocked = (Status::Unknown, Some(Cause::Unreachable));
     for id in &maps {
-        sample::revocation(&mut snapshot, *id, blocked, "connect: refused");
+        simulation::revocation(&mut snapshot, *id, blocked, "connect: refused");
     }
     let page = page(&snapshot, "");
     let [by] = &page.maps[..] else { panic!("one route") };
     assert!(
-        by.state == State::Bad && by.story.contains("the CRL http://crl.example/maps.crl can't be fetched")
+        by.state == State::Bad && by.summary.contains("the CRL http://crl.example/maps.crl can't be fetched")
     );
     let clients: Vec<_> = by
         .clients
@@ -127,8 +127,8 @@ fn clients_of_maps_by_what_they_check() {
 
 #[test]
 fn lists_that_ran_out_are_bad() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, MAPS, "direct");
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
     let check = |snapshot: &Snapshot, second, state, past| {
         let page = Page::new(snapshot, at(second), Filter::default());
         let [crl] = &page.crls[..] else { panic!("one list") };
@@ -136,21 +136,21 @@ fn lists_that_ran_out_are_bad() {
     };
     check(&snapshot, 200, State::Good, false);
     check(&snapshot, 8 * 86_400, State::Degraded, true);
-    sample::revocation(&mut snapshot, id, (Status::Unknown, Some(Cause::Unreachable)), "");
+    simulation::revocation(&mut snapshot, id, (Status::Unknown, Some(Cause::Unreachable)), "");
     check(&snapshot, 8 * 86_400, State::Bad, true);
 }
 
 #[test]
 fn causes_are_counted_the_worst_first() {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     lose(&mut snapshot, Component::Adl, 70);
-    let id = sample::target(&snapshot, FIRM, "direct");
-    sample::observe(&mut snapshot, id, 70, |facts| {
+    let id = simulation::target(&snapshot, FIRM, "direct");
+    simulation::observe(&mut snapshot, id, 70, |facts| {
         facts.http.as_mut().expect("an answer").status = 418;
         None
     });
-    let gone = sample::target(&snapshot, MAPS, "direct");
-    sample::fail(&mut snapshot, gone, 70, (S::Resolve, R::Nxdomain), "");
+    let gone = simulation::target(&snapshot, MAPS, "direct");
+    simulation::fail(&mut snapshot, gone, 70, (S::Resolve, R::Nxdomain), "");
     let page = page(&snapshot, "");
     let found: Vec<_> = page.causes.shown.iter().map(|c| (c.state, c.query(), c.endpoints)).collect();
     let unusual = "Genuine, but the service usually answers 404";
@@ -172,15 +172,15 @@ fn causes_are_counted_the_worst_first() {
 /// Of endpoints that fail alike one is shown, the others open with a click; what stands alone, or is searched for, is shown.
 #[test]
 fn rows_come_worst_first_and_are_folded_if_they_fail_alike() {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     lose(&mut snapshot, Component::Adl, 70);
     let adl: Vec<_> = snapshot
         .iter()
         .filter(|(_, target, _)| target.endpoint.component == Component::Adl)
         .map(|(id, ..)| id)
         .collect();
-    sample::observe(&mut snapshot, adl[0], 130, |_| None);
-    sample::fail(&mut snapshot, adl[1], 130, (S::Resolve, R::Nxdomain), "");
+    simulation::observe(&mut snapshot, adl[0], 130, |_| None);
+    simulation::fail(&mut snapshot, adl[1], 130, (S::Resolve, R::Nxdomain), "");
     let blocks = |query: &str| -> Vec<(State, usize)> {
         let page = page(&snapshot, query);
         let group =
@@ -193,10 +193,10 @@ fn rows_come_worst_first_and_are_folded_if_they_fail_alike() {
 
 #[test]
 fn a_good_endpoint_is_no_cause() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, MAPS, "direct");
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
     for cause in [Cause::Pending, Cause::NoSource, Cause::Unsupported, Cause::NoNextUpdate] {
-        sample::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
+        simulation::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
         let page = page(&snapshot, "");
         assert_eq!((page.state, &page.causes), (State::Good, &Causes::default()), "{cause}");
     }
@@ -205,10 +205,10 @@ fn a_good_endpoint_is_no_cause() {
 /// Where the clock is the likely cause, page and JSON say so first.
 #[test]
 fn a_suspected_clock_is_named() {
-    let mut snapshot = sample::healthy(&["direct"]);
+    let mut snapshot = simulation::healthy(&["direct"]);
     assert_eq!(page(&snapshot, "").clock, None);
     for n in 0..snapshot.targets.len() {
-        sample::fail(&mut snapshot, TargetId(n), 70, (S::Tls, R::NotYetValid), "");
+        simulation::fail(&mut snapshot, TargetId(n), 70, (S::Tls, R::NotYetValid), "");
     }
     let clock = page(&snapshot, "").clock.expect("every chain is out of date");
     assert!(clock.contains("check this machine's clock first"), "{clock}");
@@ -218,9 +218,9 @@ fn a_suspected_clock_is_named() {
 
 #[test]
 fn the_table_has_what_is_asked_for() {
-    let mut snapshot = sample::healthy(&["direct", "proxy"]);
-    let id = sample::target(&snapshot, MAPS, "proxy");
-    sample::fail(&mut snapshot, id, 70, (S::Tunnel, R::Denied), "policy 7");
+    let mut snapshot = simulation::healthy(&["direct", "proxy"]);
+    let id = simulation::target(&snapshot, MAPS, "proxy");
+    simulation::fail(&mut snapshot, id, 70, (S::Tunnel, R::Denied), "policy 7");
     let all = snapshot.targets.len();
     let check = |query: &str, expected: usize| {
         let page = page(&snapshot, query);
@@ -245,7 +245,7 @@ fn the_table_has_what_is_asked_for() {
 #[test]
 fn rows_keep_their_names_when_others_come_and_go() {
     let ids = |routes: &[&str]| {
-        let page = page(&sample::fresh(routes), "");
+        let page = page(&simulation::fresh(routes), "");
         rows(&page).iter().map(|row| row.id.clone()).collect::<std::collections::BTreeSet<_>>()
     };
     let (one, two) = (ids(&["direct"]), ids(&["proxy", "direct"]));
@@ -254,10 +254,10 @@ fn rows_keep_their_names_when_others_come_and_go() {
 
 #[test]
 fn a_row_in_brief_and_in_full() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, MAPS, "direct");
-    sample::fail(&mut snapshot, id, 70, (S::Tls, R::UnknownIssuer), "CN=Stranger");
-    sample::observe(&mut snapshot, id, 130, |_| None);
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
+    simulation::fail(&mut snapshot, id, 70, (S::Tls, R::UnknownIssuer), "CN=Stranger");
+    simulation::observe(&mut snapshot, id, 130, |_| None);
     let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
     let [row] = rows(&page)[..] else { panic!("one row") };
     assert_eq!(
@@ -293,9 +293,9 @@ fn a_row_in_brief_and_in_full() {
 
 #[test]
 fn address_notes_on_working_endpoints() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, MAPS, "direct");
-    sample::observe(&mut snapshot, id, 70, sample::odd_addresses);
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
+    simulation::observe(&mut snapshot, id, 70, simulation::odd_addresses);
     let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
     let [row] = rows(&page)[..] else { panic!("one row") };
     assert_eq!((row.why.as_ref(), row.notes.len()), (None, 2));
@@ -310,15 +310,15 @@ fn address_notes_on_working_endpoints() {
 fn a_huge_plan_makes_a_page_of_bounded_size() {
     let routes: Vec<String> = (0..12).map(|n| format!("route{n}")).collect();
     let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
-    let page = page(&sample::fresh(&routes), "");
+    let page = page(&simulation::fresh(&routes), "");
     assert_eq!((rows(&page).len(), page.table.left_out), (500, page.table.total - 500));
 }
 
 #[test]
 fn each_hop_of_a_redirected_probe_has_a_line() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, MAPS, "direct");
-    sample::observe(&mut snapshot, id, 70, |facts| Some(sample::fails_behind_a_redirect(facts)));
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
+    simulation::observe(&mut snapshot, id, 70, |facts| Some(simulation::fails_behind_a_redirect(facts)));
     let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
     let [row] = rows(&page)[..] else { panic!("one row") };
     let facts = &row.details.last.as_ref().expect("it was probed").facts;
@@ -330,10 +330,10 @@ fn each_hop_of_a_redirected_probe_has_a_line() {
 
 #[test]
 fn an_unexpected_root_after_a_redirect_is_noted_in_the_table() {
-    let mut snapshot = sample::healthy(&["direct"]);
-    let id = sample::target(&snapshot, MAPS, "direct");
-    sample::observe(&mut snapshot, id, 70, |facts| {
-        sample::leads_to_an_unexpected_root(facts);
+    let mut snapshot = simulation::healthy(&["direct"]);
+    let id = simulation::target(&snapshot, MAPS, "direct");
+    simulation::observe(&mut snapshot, id, 70, |facts| {
+        simulation::leads_to_an_unexpected_root(facts);
         None
     });
     let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");

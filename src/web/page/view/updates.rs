@@ -180,7 +180,7 @@ mod tests {
     use crate::catalog::Component;
     use crate::event::Event;
     use crate::observation::{Failure, FailureReason, Phase};
-    use crate::report::sample::{self, at};
+    use crate::report::simulation::{self, at};
     use crate::signatures::{FeedAnswer, FeedContent, Published, Version};
     use crate::state::Snapshot;
 
@@ -196,13 +196,13 @@ mod tests {
             .iter()
             .filter(|(_, target, _)| target.endpoint.component == component && target.route.name == route);
         for id in own.map(|(id, ..)| id).collect::<Vec<_>>() {
-            sample::fail(snapshot, id, 70, (Phase::Connect, FailureReason::Refused), "");
+            simulation::fail(snapshot, id, 70, (Phase::Connect, FailureReason::Refused), "");
         }
     }
 
     #[test]
     fn signatures_turn_stale_a_week_after_the_last_chance() {
-        let mut snapshot = sample::healthy(&["direct"]);
+        let mut snapshot = simulation::healthy(&["direct"]);
         lose(&mut snapshot, Component::Update, "direct");
         lose(&mut snapshot, Component::Adl, "direct");
         let stale = |day: u64| updates(&snapshot, day * DAY).stale.expect("known");
@@ -214,7 +214,7 @@ mod tests {
     /// Until a source was reached, nobody knows how old signatures are; a week without one is bad all the same.
     #[test]
     fn freshness_is_unknown_until_a_source_was_reached() {
-        let mut snapshot = sample::fresh(&["direct"]);
+        let mut snapshot = simulation::fresh(&["direct"]);
         lose(&mut snapshot, Component::Update, "direct");
         lose(&mut snapshot, Component::Adl, "direct");
         let stale = |day: u64| updates(&snapshot, day * DAY).stale.expect("counted from the start");
@@ -224,9 +224,9 @@ mod tests {
 
     #[test]
     fn a_source_does_as_well_as_its_best_route() {
-        let mut snapshot = sample::fresh(&["direct", "proxy"]);
+        let mut snapshot = simulation::fresh(&["direct", "proxy"]);
         assert!(updates(&snapshot, 0).sources.iter().all(|of| of.state == State::Unknown));
-        snapshot = sample::healthy(&["direct", "proxy"]);
+        snapshot = simulation::healthy(&["direct", "proxy"]);
         lose(&mut snapshot, Component::Adl, "direct");
         let found = updates(&snapshot, 200).sources;
         let states: Vec<_> = found.iter().map(|of| (of.name, of.state)).collect();
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn feed_states() {
-        let mut snapshot = sample::healthy(&["direct"]);
+        let mut snapshot = simulation::healthy(&["direct"]);
         let check = |snapshot: &mut Snapshot, result, state, words: &str| {
             let route = "direct".to_owned();
             let answer = FeedAnswer { route, at: at(100), result };

@@ -16,7 +16,7 @@ pub(crate) struct MapsView {
     /// The state for clients with the default `SSLOptions`.
     pub(crate) state: State,
     /// The reason, and what to change.
-    pub(crate) story: String,
+    pub(crate) summary: String,
     /// One for each value of `SSLOptions`.
     pub(crate) clients: Vec<ClientView>,
 }
@@ -46,7 +46,7 @@ impl MapsView {
             Some(Self {
                 route: source.route(route).map(str::to_owned),
                 state: default.state,
-                story: report::maps_summary(snapshot, route).unwrap_or_else(|| unknown().to_owned()),
+                summary: report::maps_summary(snapshot, route).unwrap_or_else(|| unknown().to_owned()),
                 clients,
             })
         };

@@ -66,7 +66,7 @@ pub(crate) fn every(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::at;
+    use crate::report::simulation::at;
 
     #[test]
     fn moments_in_words() {
