@@ -11,24 +11,10 @@ fn such_as(query: &str) -> String {
     format!(r#"label_replace({query}, "more", "$1 instances, such as", "n", "(..+|[^1])")"#)
 }
 
-/// One of the bad endpoints of each cause, with the number of endpoints that the cause has anywhere. They have the label `cause`; of these
-/// labels, other values are other causes.
-pub fn by_cause(broken: &str, of: &[&str]) -> String {
-    let places = by_place("max", of, broken);
-    let group = [of, &["cause"]].concat().join(", ");
-    such_as(&format!(
-        r#"topk by ({group}) (1, {broken})
-            * on ({group}) group_left () count by ({group}) (max by (component, endpoint, {group}) ({broken}))
-            * on ({group}) group_left (n) count_values("n", count by ({group}) ({places})) by ({group})"#
-    ))
-}
-
-/// The rows of causes, which have phase and reason; one row for a cause that many instances have. Of these labels, other values are other
-/// causes. `reasons` has a series wherever `rows` has one.
+/// The rows of causes; one row for a cause that many instances have. Other values of these labels are other causes. `reasons` has a series
+/// wherever `rows` has one.
 pub fn folded(rows: &str, reasons: &str, of: &[&str]) -> String {
-    let group = [of, &["phase", "reason"]].concat();
-    let places = by_place("max", &group, reasons);
-    let group = group.join(", ");
+    let (places, group) = (by_place("max", of, reasons), of.join(", "));
     let many = format!("(count by ({group}) ({places}) > {FEW})");
     let one = format!("topk by ({group}) (1, {rows} and on ({group}) {many})");
     let one =

@@ -27,13 +27,20 @@ pub fn by_place(operator: &str, kept: &[&str], series: &str) -> String {
     format!("{operator} without ({}) ({series})", left_out.join(", "))
 }
 
-/// Adds what tables show and link to: the label `place`, with cluster and site before the instance where there are such, and before them
-/// how many others the row stands for (`folding.rs`); and the labels
-/// `of_cluster` and `of_site` for links, which choose all where there are none.
-pub fn placed(query: &str, is_linked: bool) -> String {
+/// Adds the label `place`, with cluster and site before the instance where there are such, and before them how many others the row stands
+/// for (`folding.rs`).
+pub fn named(query: &str) -> String {
     // A metric's name would be a label in which the rows of several queries differ.
-    let named =
-        format!(r#"label_join(({query}) + 0, "place", " ", "more", "cluster", "$label", "instance")"#);
+    format!(r#"label_join(({query}) + 0, "place", " ", "more", "cluster", "$label", "instance")"#)
+}
+
+/// Adds what tables show and link to: the label `place`, which may break behind the host (by a space without width): browsers would break
+/// it at a hyphen; and the labels `of_cluster` and `of_site` for links, which choose all where there are none.
+pub fn placed(query: &str, is_linked: bool) -> String {
+    let named = format!(
+        r#"label_replace({}, "place", "$1\u200b$2", "place", "((?:.* )?[^ .]{{8,}}[.])([^ ]{{14,}})")"#,
+        named(query)
+    );
     if !is_linked {
         return named;
     }

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::board::Board;
 use super::grouping::by_place;
-use super::panel::{DAYS, Panel, State};
-use super::words::{BAD, GOOD, INSTALLED, ODD, UNKNOWN, or_unknown};
+use super::panel::{DAYS, Panel, State, fixed};
+use super::words::{BAD, COMPONENTS, GOOD, INSTALLED, ODD, UNKNOWN, or_unknown};
 
 /// Words for machines without Defender.
 const NONE: [State<'_>; 2] = [(-2, "Exporter down", UNKNOWN), (-1, "None found", UNKNOWN)];
@@ -87,6 +87,7 @@ fn protection() -> Panel {
     .state_column("Cloud protection", 125, &states)
     .state_column("Tamper protection", 125, &[(0, "Off", ODD), (1, "On", GOOD)])
     .width("Mode", 90)
+    .wrapped("Instance", None)
     .sorted(&[("Real-time protection", false), ("Instance", false)])
     .no_value("No exporter has found Defender on its machine")
 }
@@ -166,6 +167,7 @@ fn settings() -> Panel {
         95,
         &[(0, "Ask", GOOD), (1, "Send safe", GOOD), (2, "Never", BAD), (3, "Send all", GOOD)],
     )
+    .wrapped("Instance", None)
     .sorted(&[("SSLOptions", false), ("Instance", false)])
     .no_value("No exporter runs on Windows with Defender")
 }
@@ -201,6 +203,7 @@ fn mdatp() -> Panel {
     .width("Failed connections", 145)
     .width("Health issues", 110)
     .width("Conflicting applications", 170)
+    .wrapped("Instance", None)
     .sorted(&[("Healthy", false), ("Instance", false)])
     .no_value("No exporter runs beside mdatp")
 }
@@ -217,14 +220,16 @@ fn events() -> Panel {
     .of_counters()
     .axis("events")
     .no_value("No such event in this time, or not Windows");
-    EventKind::ALL.iter().fold(panel, |panel, kind| {
-        panel.field(kind.as_str(), &[("displayName", json!(format!("{kind}: {}", kind.meaning())))])
+    EventKind::ALL.iter().zip(COMPONENTS).fold(panel, |panel, (kind, color)| {
+        let name = ("displayName", json!(format!("{kind}: {}", kind.meaning())));
+        let [color] = fixed(color);
+        panel.field(kind.as_str(), &[name, color])
     })
 }
 
 fn reading() -> Panel {
     Panel::table(
-        "What the exporter could read of it",
+        "What the exporter can read from Defender",
         "Whether all facts could be read from each source, and why not. access_denied: the exporter needs elevation.",
     )
     .rows(&or_unknown("defender_host_read_success{%instance}", &["source"]))

@@ -16,7 +16,10 @@ mod remedies;
 #[cfg(test)]
 mod shape;
 mod table;
+mod tiles;
 mod v2;
+#[cfg(test)]
+mod wording;
 mod words;
 
 use std::path::PathBuf;

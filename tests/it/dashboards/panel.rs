@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::words::{BAD, PHASES, UNKNOWN, expand};
+use super::words::{COMPONENTS, LINES, PHASES, UNKNOWN, components, expand};
 
 /// A panel, without its place and number.
 #[derive(Clone, Debug)]
@@ -58,6 +58,10 @@ impl Panel {
             "namePlacement": "top",
             "orientation": "horizontal",
             "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
+            // Few bars would be as high as the panel.
+            "sizing": "manual",
+            "minVizHeight": 16,
+            "maxVizHeight": 44,
             // The value stands beside the bar: a full bar would look as if it lacked what the value takes.
             "showUnfilled": false,
             "text": { "titleSize": 13, "valueSize": 14 },
@@ -66,7 +70,8 @@ impl Panel {
         Self::new("bargauge", title, description, &options)
     }
 
-    /// Lines over time.
+    /// Lines over time. Where names aren't known, a line's colour is by its highest value, from blue to purple: by its place among those
+    /// that there are, it would differ between pictures, and could be that of a loss.
     pub fn lines(title: &str, description: &str) -> Self {
         let options = json!({
             "legend": { "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true },
@@ -75,12 +80,14 @@ impl Panel {
         let panel = Self::new("timeseries", title, description, &options);
         let looks = [("drawStyle", json!("line")), ("fillOpacity", json!(0)), ("showPoints", json!("never"))];
         let panel = looks.into_iter().fold(panel, |panel, (key, value)| panel.custom(key, value));
-        panel.set("color", json!({ "mode": "palette-classic" })).set("min", json!(0))
+        panel.set("color", json!({ "mode": "continuous-BlPu", "seriesBy": "max" })).set("min", json!(0))
     }
 
-    /// What fails over time, as bars upon each other, in shades of one colour: Grafana's first colour is green.
+    /// What fails over time by phase and reason, as bars upon each other, in the phases' colours.
     pub fn failing_bars(title: &str, description: &str) -> Self {
-        Self::stacked_bars(title, description).set("color", json!({ "mode": "shades", "fixedColor": BAD }))
+        PHASES.iter().fold(Self::stacked_bars(title, description), |panel, (phase, color)| {
+            panel.matching(&format!("/^{phase}: /"), &fixed(color))
+        })
     }
 
     /// What adds up over time, as bars upon each other.
@@ -203,9 +210,28 @@ impl Panel {
 
     /// One colour for each phase, in every panel.
     pub fn by_phase(self) -> Self {
-        PHASES.iter().fold(self, |panel, (phase, color)| {
-            panel.field(phase.as_str(), &[("color", json!({ "mode": "fixed", "fixedColor": color }))])
-        })
+        PHASES.iter().fold(self, |panel, (phase, color)| panel.field(phase.as_str(), &fixed(color)))
+    }
+
+    /// One colour for each component, in every panel.
+    pub fn by_component(self) -> Self {
+        components()
+            .iter()
+            .zip(COMPONENTS)
+            .fold(self, |panel, ((_, name), color)| panel.field(name, &fixed(color)))
+    }
+
+    /// Colours of these lines.
+    pub fn line_colors(self, names: &[&str]) -> Self {
+        names.iter().zip(LINES).fold(self, |panel, (name, color)| panel.field(name, &fixed(color)))
+    }
+
+    /// The legend beside the lines, one name below the other: below them, long names would be cut off.
+    pub fn legend_beside(self) -> Self {
+        self.option(
+            "legend",
+            json!({ "calcs": [], "displayMode": "list", "placement": "right", "showLegend": true }),
+        )
     }
 
     /// The unit of every field.
@@ -306,6 +332,11 @@ impl Panel {
         self.0["maxPerRow"] = json!(2);
         self
     }
+}
+
+/// One colour for a field.
+pub fn fixed(color: &str) -> [(&'static str, Value); 1] {
+    [("color", json!({ "mode": "fixed", "fixedColor": color }))]
 }
 
 /// The unit of what is counted in days.

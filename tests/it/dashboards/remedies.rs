@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use defender_exporter::advice::{self, Advice};
+use defender_exporter::advice::{self, action};
 use defender_exporter::catalog::Component;
 use defender_exporter::observation::{FAILURE_PAIRS, FailureReason, Phase};
 
@@ -14,10 +14,19 @@ fn pairs() -> impl Iterator<Item = (Phase, FailureReason)> {
     FAILURE_PAIRS.iter().copied().chain([(Phase::Tls, FailureReason::RevocationUnknown)])
 }
 
-/// The first sentence of the first remedy: the action.
-fn action(advice: &Advice) -> String {
-    let first = advice.remedies.first().map_or("", String::as_str);
-    first.split_inclusive(". ").next().unwrap_or_default().trim_end().to_owned()
+/// What a failure means.
+fn title((phase, reason): (Phase, FailureReason)) -> String {
+    advice::for_failure(phase, reason).title
+}
+
+/// What to change about a failure of one endpoint or many.
+fn change((phase, reason): (Phase, FailureReason)) -> String {
+    action::for_pair(Component::Maps, phase, reason).into_owned()
+}
+
+/// A pair as in `tls.expired`.
+fn code((phase, reason): (Phase, FailureReason)) -> String {
+    format!("{phase}.{reason}")
 }
 
 /// The codes with the same text.
@@ -41,47 +50,51 @@ fn labelled(query: String, label: &str, from: &str, texts: BTreeMap<String, Vec<
     })
 }
 
-/// Adds to series with phase and reason the label `cause`: that of the first of several codes with the same meaning and the same remedy,
-/// such as a proxy's 407 to CONNECT and to a request.
+/// Adds to series with phase and reason the label `cause`: their code, such as tls.expired; of several codes with the same meaning and the
+/// same remedy the reason and all phases, such as "auth_required (tunnel or request)" for a proxy's 407.
 pub fn caused(query: &str) -> String {
-    let of = |(phase, reason): (Phase, FailureReason)| {
-        let advice = advice::for_failure(phase, reason);
-        (format!("{phase}.{reason}"), format!("{} {}", advice.title, action(&advice)))
-    };
-    let equal = by_text(pairs().map(of)).into_values().filter(|codes| codes.len() > 1);
-    let first = equal.map(|codes| (codes[0].replace("[.]", "."), codes)).collect();
-    labelled(format!(r#"label_join({query}, "cause", ".", "phase", "reason")"#), "cause", "cause", first)
+    let equal = by_text(pairs().map(|pair| (code(pair), format!("{} {}", title(pair), change(pair)))));
+    let several = equal.into_values().filter(|codes| codes.len() > 1);
+    let names = several.map(|codes| {
+        let (phases, reasons): (Vec<_>, Vec<_>) =
+            codes.iter().map(|code| code.split_once("[.]").unwrap()).unzip();
+        (format!("{} ({})", reasons[0], phases.join(" or ")), codes)
+    });
+    let names = names.collect();
+    labelled(format!(r#"label_join({query}, "cause", ".", "phase", "reason")"#), "cause", "cause", names)
 }
 
-/// Adds to series with phase and reason the labels `code` (as tls.expired), `why` (what it means) and `change` (what to do).
-pub fn explained(query: &str) -> String {
-    let of = |text: fn(&Advice) -> String| {
-        by_text(pairs().map(move |(phase, reason)| {
-            (format!("{phase}.{reason}"), text(&advice::for_failure(phase, reason)))
-        }))
-    };
+/// Adds to series with phase and reason the labels `code` (as tls.expired) and `why` (what it means).
+pub fn meant(query: &str) -> String {
     let coded = format!(r#"label_join({query}, "code", ".", "phase", "reason")"#);
-    let meant = labelled(coded, "why", "code", of(|advice| advice.title.clone()));
-    labelled(meant, "change", "code", of(action))
+    labelled(coded, "why", "code", by_text(pairs().map(|pair| (code(pair), title(pair)))))
+}
+
+/// The same, and the label `change`: what to do.
+pub fn explained(query: &str) -> String {
+    labelled(meant(query), "change", "code", by_text(pairs().map(|pair| (code(pair), change(pair)))))
 }
 
 /// The same for series with a component: for sample storage, some remedies differ.
 pub fn explained_by_component(query: &str) -> String {
-    let own = pairs().filter_map(|(phase, reason)| {
-        let own = action(&advice::for_component(Component::Submission, phase, reason));
-        let differs = own != action(&advice::for_failure(phase, reason));
-        differs.then(|| (format!("submission.{phase}.{reason}"), own))
+    let own = pairs().filter_map(|pair| {
+        let own = action::for_pair(Component::Submission, pair.0, pair.1).into_owned();
+        (own != change(pair)).then(|| (format!("submission.{}", code(pair)), own))
     });
     let joined = format!(r#"label_join({}, "of", ".", "component", "phase", "reason")"#, explained(query));
     labelled(joined, "change", "of", by_text(own))
 }
 
-/// Exporters that are down, with the labels `why` and `change`, and this value: nothing is known there, and an empty table must not look
-/// as if all were well.
+/// Exporters that are down, with the labels `why` and `change`, and this value. Nothing is known
+/// there, and an empty table must not look as if all were well.
 pub fn unknown(value: i64) -> String {
     // With a route, so that the table's columns are those of other rows.
-    let rows = format!(r#"label_replace({} + {value}, "route", "–", "", "")"#, down());
+    explained_down(&format!(r#"label_replace({} + {value}, "route", "–", "", "")"#, down()))
+}
+
+/// Adds to exporters that are down the labels `why` and `change`.
+pub fn explained_down(rows: &str) -> String {
     format!(
-        r#"label_replace(label_replace({rows}, "why", "Exporter down", "", ""), "change", "Check that the exporter runs, read the end of its log, then check that Prometheus reaches its port: nothing else is known here.", "", "")"#
+        r#"label_replace(label_replace({rows}, "why", "Exporter down", "", ""), "change", "Check that the exporter runs, read the end of its log, then check that Prometheus reaches its port.", "", "")"#
     )
 }

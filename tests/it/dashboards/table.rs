@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::grouping::placed;
+use super::grouping::{named, placed};
 use super::panel::{AGO, DAYS, Panel, State, Step, mappings, of_null, steps};
 use super::words::{GOOD, UNKNOWN};
 
@@ -24,6 +24,11 @@ impl Panel {
     /// A query for rows of this moment; the next ones add columns. The label `place` names where a row is from.
     pub fn rows(self, query: &str) -> Self {
         self.target("__auto", &placed(query, false), "table", true)
+    }
+
+    /// The same for rows of a matrix, whose names are one line.
+    pub fn named_rows(self, query: &str) -> Self {
+        self.target("__auto", &named(query), "table", true)
     }
 
     /// The same, with what the links of a row need.

@@ -5,15 +5,24 @@ use defender_exporter::observation::Phase;
 
 use super::panel::{State, Step};
 
-/// Writes the abbreviations of a query out: what is chosen above the dashboard, as matchers. An instance that is a URL is a target of
-/// `/probe` (`deploy/prometheus/probe.yml`) and no exporter: it has no verdicts, and would count as an unknown instance.
+/// Writes the abbreviations of a query out: what is chosen above the dashboard, as matchers. A target of `/probe`
+/// (`deploy/prometheus/probe.yml`) is no exporter: it has no verdicts, and would count as an unknown instance. Its instance is a URL, or
+/// it has answered, but never as an exporter; a job whose other targets are such has none but targets.
 pub fn expand(query: &str) -> String {
     let lines = query.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     [
+        (
+            "%up",
+            r#"(up{%instance, job=~".*defender.*"} unless ignoring (version, revision, rustc) %probed unless on (job) (%probed unless on (job) %exporters))"#,
+        ),
+        (
+            "%probed",
+            "(last_over_time(defender_exporter_build_info{%instance}[$__range]) unless ignoring (version, revision, rustc) %exporters)",
+        ),
+        ("%exporters", "last_over_time(defender_config_last_reload_successful{%instance}[$__range])"),
         ("%endpoint", r#"%target, route=~"$route", component=~"$component", endpoint="$endpoint""#),
         ("%component", r#"%route, component=~"$component""#),
         ("%route", r#"%instance, route=~"$route""#),
-        ("%on_demand", r#"%target, instance=~"https?://.+""#),
         ("%instance", r#"%target, instance!~"https?://.+""#),
         ("%target", r#"job=~"$job", cluster=~"$cluster", $label=~"$site", instance=~"$instance""#),
     ]
@@ -45,10 +54,10 @@ pub fn counted(reasons: &str, broken: &str) -> String {
 }
 
 /// Selects exporters, with the alerts' criterion.
-pub const UP: &str = r#"up{%instance, job=~".*defender.*"}"#;
+pub const UP: &str = "%up";
 
 /// Exporters that can't be scraped: nothing is known of what they probe.
-pub const DOWN: &str = r#"(up{%instance, job=~".*defender.*"} == 0)"#;
+pub const DOWN: &str = "(%up == 0)";
 
 /// What alerts are chosen by; some have no instance.
 const ALERTS: &str = r#"alertname=~"Defender.*", alertstate="firing", job=~"$job|", cluster=~"$cluster|", $label=~"$site|", instance=~"$instance|""#;
@@ -97,78 +106,92 @@ pub fn or_all_down(query: &str, series: &str, of: impl Fn(&str) -> String) -> St
     format!("{query} or (0 * {before} - 2 and on () {DOWN})")
 }
 
-/// The share of the time shown in which this was 1, where `labels` are those that its series have and an exporter has not. Time without
-/// a result is time in which nothing is known to have worked.
-pub fn share(series: &str, labels: &str) -> String {
+/// The ten lines with the highest or the lowest values in the time shown, so that the legend can be read. The ten at each moment could
+/// be all in turn.
+pub fn ten(query: &str, highest: bool) -> String {
+    let (ten, value) = if highest { ("topk", "max_over_time") } else { ("bottomk", "min_over_time") };
+    format!("({query}) and {ten}(10, {value}(({query})[$__range:] @ end()))")
+}
+
+/// Adds -1 to a query over time for as long as what has these states gave no answer, with the same labels: the timeline would end. The
+/// states are of this series, which is there whenever a probe ran.
+pub fn or_silent(query: &str, probed: &str) -> String {
+    format!("{query} or 0 * {probed} - 1")
+}
+
+/// The share of the time with a result in which this was 1.
+pub fn share(series: &str) -> String {
+    format!("avg_over_time({series}[$__range])")
+}
+
+/// The share of the time shown without a result, where `labels` are those that its series have and an exporter has not.
+pub fn unknown_share(series: &str, labels: &str) -> String {
     format!(
-        "clamp_max(sum_over_time({series}[$__range]) / ignoring ({labels}) group_left () count_over_time(up{{%instance}}[$__range]), 1)"
+        "clamp_min(1 - count_over_time({series}[$__range]) / ignoring ({labels}) group_left () count_over_time(up{{%instance}}[$__range]), 0)"
     )
 }
 
-/// How many of how many, for a legend with `{{some}}` and `{{all}}`; the value is how many. Nothing if `some` has no result.
-pub fn some_of(some: &str, all: &str) -> String {
-    format!(
-        r#"{some} + on () group_left (some, all) 0 * (count_values("some", {some}) * on () group_left (all) count_values("all", {all}))"#
-    )
+/// A share with the label `unknown`, which says how much of the time has no result, from one in a hundred on. Both have the same labels.
+pub fn with_unknown_share(share: &str, unknown: &str) -> String {
+    let percent = format!(r#"count_values without () ("n", round(100 * {unknown}) > 0)"#);
+    let said = format!(r#"label_replace({percent}, "unknown", ", $1 % of the time unknown", "n", "(.+)")"#);
+    format!("({share} * ignoring (n, unknown) group_left (unknown) {said} or ignoring (unknown) {share})")
 }
 
-/// The same, with the value -1 and a question mark if it isn't known how many.
-pub fn part(some: &str, all: &str) -> String {
-    let known = some_of(some, all);
-    format!(r#"{known} or on () label_replace((0 * count_values("all", {all}) - 1), "some", "?", "", "")"#)
-}
-
-/// 0 if all of these are 0, 1 if some are, 2 if none is.
-fn all_or_some(series: &str) -> String {
-    format!("(min({series}) + max({series}))")
-}
-
-/// The same; but 3 instead of 2 while an exporter is down, and -1 if nothing else is known.
-pub fn with_unknown(series: &str) -> String {
-    let known = all_or_some(series);
-    format!("({known} < 2) or ({known} + (0 < bool count({DOWN}))) or {known} or (0 * count({DOWN}) - 1)")
-}
-
-/// The same with the label `lost`, for a legend: how many of how many are 0, in this word. Each is a route of an instance.
-pub fn states_with_share(series: &str, word: &str) -> String {
-    let some = format!(r#"count_values("some", sum({series} == bool 0))"#);
-    let all = format!(r#"count_values("all", count({series}))"#);
-    let share = format!(r#"label_join({some} * on () group_left (all) {all}, "of", " of ", "some", "all")"#);
-    let share = format!(r#"label_replace({share}, "lost", "$1 routes {word}", "of", "(.+)")"#);
-    let states = with_unknown(series);
-    format!(
-        r#"({states}) + on () group_left (lost) 0 * {share} or on () label_replace({states}, "lost", "nothing known", "", "")"#
-    )
-}
-
-// Blue and orange differ for every kind of colour blindness, and white text is legible on both; a word stands beside each.
+// These differ for every kind of colour blindness, in brightness too; a word stands beside each.
 
 /// What works.
 pub const GOOD: &str = "semi-dark-blue";
 /// What is odd, and no loss.
 pub const ODD: &str = "yellow";
+/// What is lost in part, for example via one of two routes.
+pub const PARTLY: &str = "#f7b57c";
 /// What is lost.
 pub const BAD: &str = "#c75000";
 /// What isn't known.
 pub const UNKNOWN: &str = "#6e7079";
 
-/// Colours of phases.
+/// Colours of phases: none that means a loss.
 pub const PHASES: &[(Phase, &str)] = &[
     (Phase::Resolve, "#56a3d9"),
     (Phase::Failover, "#8e9196"),
-    (Phase::Connect, "#b07d2b"),
+    (Phase::Connect, "#2f7486"),
     (Phase::Tunnel, "#c774ac"),
     (Phase::Tls, "#1f60c4"),
-    (Phase::Request, "#d98200"),
-    (Phase::Transfer, "#8a63b8"),
+    (Phase::Request, "#8a63b8"),
+    (Phase::Transfer, "#5b7f3b"),
 ];
+
+/// Colours of components, in their order: none that means a loss.
+pub const COMPONENTS: [&str; Component::ALL.len()] = [
+    "#1f60c4", "#56a3d9", "#2f7486", "#8a63b8", "#c774ac", "#8e9196", "#5b7f3b", "#9c3d7d", "#4d4d9f",
+    "#7a6a53",
+];
+
+/// Colours of lines that are each other's context, such as percentiles.
+pub const LINES: [&str; 3] = ["#56a3d9", "#1f60c4", "#8a63b8"];
 
 /// The state of what an exporter that is down would tell.
 pub const DOWN_STATE: State<'_> = (-2, "Exporter down", UNKNOWN);
-/// States of what several routes or instances have in common: see `some`.
+/// The state of a probe without the answer that a panel is about.
+pub const NO_ANSWER: State<'_> = (-1, "No answer", UNKNOWN);
+/// States of the worst of several instances: see `tiles::by_instance`.
+pub const fn of_worst<'a>(lost: &'a str, partly: &'a str, good: &'a str) -> [State<'a>; 8] {
+    [
+        (9, lost, BAD),
+        (10, lost, BAD),
+        (6, partly, PARTLY),
+        (7, partly, PARTLY),
+        (3, good, GOOD),
+        (4, "Partly unknown", UNKNOWN),
+        (0, "Exporter down", UNKNOWN),
+        (1, "No result", UNKNOWN),
+    ]
+}
+/// States of what the routes of an instance have in common: see `tiles::common`.
 pub const COMMON: &[State<'_>] = &[
     (0, "Lost", BAD),
-    (1, "Partly lost", BAD),
+    (1, "Partly lost", PARTLY),
     (2, "Connected", GOOD),
     (-2, "Exporter down", UNKNOWN),
     (-1, "No result", UNKNOWN),
@@ -177,7 +200,7 @@ pub const COMMON: &[State<'_>] = &[
 pub const COMMON_RANKS: &[State<'_>] = &[
     (0, "Lost", BAD),
     (1, "Exporter down", UNKNOWN),
-    (2, "Partly lost", BAD),
+    (2, "Partly lost", PARTLY),
     (3, "No result", UNKNOWN),
     (4, "Connected", GOOD),
 ];
@@ -190,6 +213,14 @@ pub const AVAILABLE: &[State<'_>] =
 /// The same as ranks: see `ranked`.
 pub const AVAILABLE_RANKS: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Available", GOOD)];
+/// States of what the routes of an instance have in common, as ranks.
+pub const AVAILABLE_IN_COMMON: &[State<'_>] = &[
+    (0, "Lost", BAD),
+    (1, "Exporter down", UNKNOWN),
+    (2, "Partly lost", PARTLY),
+    (3, "No result", UNKNOWN),
+    (4, "Available", GOOD),
+];
 /// States of MAPS as ranks: see `ranked`.
 pub const CONNECTED_RANKS: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Connected", GOOD)];
@@ -221,10 +252,20 @@ pub const INSTALLED: &[Step<'_>] = &[(None, GOOD), (Some(7.0), ODD)];
 pub const SHARE: &[Step<'_>] = &[(None, BAD), (Some(0.5), ODD), (Some(1.0), GOOD)];
 /// The share of probes that failed: the same from the other side. Less than one in a hundred is none.
 pub const FAILED: &[Step<'_>] = &[(None, GOOD), (Some(0.01), ODD), (Some(0.5), BAD)];
+/// The share of time with a result in which something works, where much has no result.
+pub const SHARE_PARTLY_KNOWN: &[Step<'_>] = &[(None, BAD), (Some(0.5), ODD), (Some(1.0), UNKNOWN)];
 /// Probe intervals since the newest result: DefenderProbesStalled.
 pub const INTERVALS: &[Step<'_>] = &[(None, GOOD), (Some(3.0), BAD)];
 /// How many are wrong: none is good, and less isn't known.
 pub const NO_BAD: &[Step<'_>] = &[(None, UNKNOWN), (Some(0.0), GOOD), (Some(1.0), BAD)];
+/// How many are wrong, where not all are known: none is no good news.
+pub const NO_BAD_KNOWN: &[Step<'_>] = &[(None, UNKNOWN), (Some(1.0), BAD)];
+/// How many are odd, likewise.
+pub const NO_ODD_KNOWN: &[Step<'_>] = &[(None, UNKNOWN), (Some(1.0), ODD)];
+/// How many are lost in part: none is good, and less isn't known.
+pub const NO_PARTLY: &[Step<'_>] = &[(None, UNKNOWN), (Some(0.0), GOOD), (Some(1.0), PARTLY)];
+/// The same where not all are known.
+pub const NO_PARTLY_KNOWN: &[Step<'_>] = &[(None, UNKNOWN), (Some(1.0), PARTLY)];
 /// How many are odd: none is good, and less isn't known.
 pub const NO_ODD: &[Step<'_>] = &[(None, UNKNOWN), (Some(0.0), GOOD), (Some(1.0), ODD)];
 
@@ -282,11 +323,6 @@ pub fn with_lines(query: &str) -> String {
     let three = of(&whole, r"$1\n$2\n$3", "(https?://[^/]+/)(.{8,38}/)(.{8,})");
     let two = of(&three, r"$1\n$2", "(https?://[^/]+/)(.{12,38})");
     of(&two, r"$1\n$2", "(https?://[^/]{28,}/)(.{4,11})")
-}
-
-/// Adds the label `host`: that of the endpoint, which fits where the whole endpoint doesn't.
-pub fn with_host(query: &str) -> String {
-    format!(r#"label_replace({query}, "host", "$1", "endpoint", "https?://([^/]+)/.*")"#)
 }
 
 /// The exporter's own page, filtered to what a row is about; `scheme` is a hidden variable.

@@ -4,10 +4,15 @@ use serde_json::json;
 
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{Panel, mappings};
-use crate::dashboards::words::{BAD, CERTIFICATE, DOWN_STATE, GOOD, ODD, REACHABLE, UNKNOWN, or_down};
+use crate::dashboards::words::{
+    BAD, CERTIFICATE, DOWN_STATE, GOOD, NO_ANSWER, ODD, REACHABLE, UNKNOWN, or_down,
+};
 
 use super::NO_TLS;
-use super::history::by_route;
+use super::history::{by_route, by_route_of_answers, once};
+
+/// Probes that shake hands if they get that far.
+const HTTPS: &str = r#"defender_probe_success{%endpoint, endpoint=~"https://.+"}"#;
 
 pub fn tls_history() -> Panel {
     let is = |metric: &str, value: u8| format!("(defender_tls_{metric}{{%endpoint}} == {value})");
@@ -20,37 +25,36 @@ pub fn tls_history() -> Panel {
         is("chain_completed", 1),
         is("verified", 1),
     );
-    let of = |series: &str| by_place("min", &["route"], series);
-    let verified = "defender_tls_verified{%endpoint}";
-    Panel::timeline(
+    let panel = Panel::timeline(
         "TLS over time",
-        "What the presented chain is: not verified; inspected: it ends at a private root that this machine trusts, so a device decrypts the connection; unexpected root: a public root that isn't known of the service; completed: genuine, but the server left out an intermediate; genuine. Empty: no chain was presented. Grey: the exporter was down.",
-    )
-    .over_time(&format!("{PLACE} by {{{{route}}}}"), &or_down(&of(&state), verified, of, &["route"]))
-    .states(&[
-        (0, "Not verified", BAD),
-        (1, "Inspected", ODD),
-        (2, "Unexpected root", ODD),
-        (3, "Completed", GOOD),
-        (4, "Genuine", GOOD),
-        DOWN_STATE,
-    ])
-    .no_value(NO_TLS)
+        "What the presented chain is: not verified; inspected: it ends at a private root that this machine trusts, so a device inspects the connection; unexpected root: a public root that isn't known of the service; completed: genuine, but the server left out an intermediate; genuine. Grey: no chain was presented, or the exporter was down.",
+    );
+    by_route_of_answers(panel, "min", &state, HTTPS)
+        .states(&[
+            (0, "Not verified", BAD),
+            (1, "Inspected", ODD),
+            (2, "Unexpected root", ODD),
+            (3, "Completed", GOOD),
+            (4, "Genuine", GOOD),
+            DOWN_STATE,
+            NO_ANSWER,
+        ])
+        .no_value(NO_TLS)
 }
 
 pub fn revocation_history() -> Panel {
     let is =
         |status: &str| format!(r#"(defender_tls_revocation_status{{%endpoint, status="{status}"}} == 1)"#);
     let state = format!("(0 * {} or {} or 2 * {})", is("revoked"), is("unknown"), is("good"));
-    let of = |series: &str| by_place("min", &["route"], series);
     let series = r#"defender_tls_revocation_status{%endpoint, status="good"}"#;
-    Panel::timeline(
+    let panel = Panel::timeline(
         "Revocation over time",
-        "Revocation status of the chain; unknown if revocation data can't be fetched, and of an inspected chain whose authority publishes none. Empty: no chain was checked. Grey: the exporter was down.",
-    )
-    .over_time(&format!("{PLACE} by {{{{route}}}}"), &or_down(&of(&state), series, of, &["route"]))
-    .states(&[(0, "Revoked", BAD), (1, "Unknown", ODD), (2, "Good", GOOD), DOWN_STATE])
-    .no_value("No chain was checked in this time")
+        "Revocation status of the chain; unknown if revocation data can't be fetched, and of an inspected chain whose authority publishes none. Grey: no chain was checked, or the exporter was down.",
+    );
+    // Nothing where revocation isn't checked at all.
+    by_route_of_answers(panel, "min", &state, &once(series))
+        .states(&[(0, "Revoked", BAD), (1, "Unknown", ODD), (2, "Good", GOOD), DOWN_STATE, NO_ANSWER])
+        .no_value("No chain was checked in this time")
 }
 
 pub fn tls() -> Panel {
@@ -87,6 +91,7 @@ pub fn expiry_history() -> Panel {
     )
     .over_time("leaf", "min(defender_tls_leaf_not_after_timestamp_seconds{%endpoint} - time()) / 86400")
     .over_time("chain", "min(defender_tls_chain_not_after_timestamp_seconds{%endpoint} - time()) / 86400")
+    .line_colors(&["leaf", "chain"])
     .days()
     .limits(CERTIFICATE)
     .custom("thresholdsStyle", json!({ "mode": "dashed" }))
@@ -116,11 +121,11 @@ pub fn addresses() -> Panel {
         "Number of addresses that DNS or the hosts file returned, by family, and how many are private. 0 of one family is usual; 0 of both: the name didn't resolve. Public services have no private addresses: the cause is split DNS, a private link, a filter or an entry of the hosts file. Empty: DNS was not queried. Grey: none, or the exporter was down.",
     )
     .over_time(
-        &format!("{PLACE} by {{{{route}}}}: {{{{family}}}}"),
+        &format!("{PLACE} via {{{{route}}}}: {{{{family}}}}"),
         &or_down(&none(&of(counts), counts, &of), counts, of, &["family", "route"]),
     )
     .over_time(
-        &format!("{PLACE} by {{{{route}}}}: private"),
+        &format!("{PLACE} via {{{{route}}}}: private"),
         &or_down(&of_private(private), private, of_private, &["route"]),
     )
     .classes(&[(0, 0, UNKNOWN), (1, 99, GOOD)])
@@ -137,7 +142,7 @@ pub fn each_address() -> Panel {
         "Whether each address of the name answered. If only some answer, a single server or path is at fault. Requires resolver.addresses: all and a route without a proxy. Grey: the exporter was down.",
     )
     .over_time(
-        &format!("{PLACE} by {{{{route}}}}: {{{{address}}}}"),
+        &format!("{PLACE} via {{{{route}}}}: {{{{address}}}}"),
         &or_down(&of(series), series, of, &["address", "route"]),
     )
     .states(REACHABLE)
@@ -147,10 +152,11 @@ pub fn each_address() -> Panel {
 pub fn proxy() -> Panel {
     let panel = Panel::timeline(
         "Proxy's answer to CONNECT over time",
-        "Status of the proxy's answer; 407: authentication required. Only for https via a proxy. Grey: the exporter was down.",
+        "Status of the proxy's answer; 407: authentication required. Only for https via a proxy. Grey: no answer came, or the exporter was down.",
     );
-    by_route(panel, "max", "defender_proxy_connect_status_code{%endpoint}")
-        .states(&[(200, "200", GOOD), (407, "407: login", BAD), DOWN_STATE])
+    let series = "defender_proxy_connect_status_code{%endpoint}";
+    by_route(panel, "max", series, &once(series))
+        .states(&[(200, "200", GOOD), (407, "407: login", BAD), DOWN_STATE, NO_ANSWER])
         .fallback(ODD)
         .no_value("No proxy on these routes, or it gave no answer")
 }

@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use crate::dashboards::grouping::{PLACE, by_place};
-use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{BAD, DOWN_STATE, FAILED, GOOD, ODD, REACHABLE, or_down};
+use crate::dashboards::latency::OF_COMPONENT;
+use crate::dashboards::panel::{Panel, State};
+use crate::dashboards::words::{
+    BAD, DOWN_STATE, FAILED, GOOD, NO_ANSWER, ODD, REACHABLE, or_down, or_silent,
+};
 
 use super::NO_RESULT;
 
@@ -13,15 +16,41 @@ use super::NO_RESULT;
 const STATUSES: &[(u32, u32, &str)] =
     &[(100, 299, GOOD), (300, 399, "#2f7486"), (400, 499, "#6b4fa0"), (500, 599, "#9c3d7d")];
 
-/// States of a route at an instance over time: a line for each, grey while the exporter is down.
-pub fn by_route(panel: Panel, operator: &'static str, series: &str) -> Panel {
+/// Whether the last probe got a genuine answer.
+pub const SUCCESS: &str = "defender_probe_success{%endpoint}";
+
+/// Whether the catalog expects the status: 2 if it does and the probe failed, so that the answer isn't the service's.
+pub const EXPECTED: &str =
+    "(2 * (defender_http_status_expected{%endpoint} == 1 and defender_probe_success{%endpoint} == 0)
+    or defender_http_status_expected{%endpoint})";
+
+pub const EXPECTED_STATES: &[State<'_>] =
+    &[(0, "Unexpected", ODD), (2, "Not genuine", ODD), (1, "Expected", GOOD)];
+
+/// States of a route at an instance over time, of a series that a probe has if an answer came: grey where none did, and while the exporter
+/// is down. `probed` are the probes.
+pub fn by_route_of_answers(panel: Panel, operator: &'static str, series: &str, probed: &str) -> Panel {
     let of = |series: &str| by_place(operator, &["route"], series);
-    panel.over_time(&format!("{PLACE} by {{{{route}}}}"), &or_down(&of(series), series, of, &["route"]))
+    let known = or_silent(&of(series), &of(probed));
+    panel.over_time(&format!("{PLACE} via {{{{route}}}}"), &or_down(&known, SUCCESS, of, &["route"]))
+}
+
+/// Probes with an answer at some time shown: whether this series, which only some probes have, is missing now is known of them alone.
+pub fn once(series: &str) -> String {
+    format!("({SUCCESS} and ignoring (status) last_over_time({series}[$__range]))")
+}
+
+/// States of a route at an instance over time, of a series that not all probes have: grey while the exporter is down. `probed` are the
+/// probes of which it is known whether they lack the series.
+pub fn by_route(panel: Panel, operator: &'static str, series: &str, probed: &str) -> Panel {
+    let of = |series: &str| by_place(operator, &["route"], series);
+    let known = if series == probed { of(series) } else { or_silent(&of(series), &of(probed)) };
+    panel.over_time(&format!("{PLACE} via {{{{route}}}}"), &or_down(&known, series, of, &["route"]))
 }
 
 pub fn phases() -> Panel {
     Panel::lines(
-        "Phases of the probes by $route",
+        "Phases of the probes via $route",
         "Duration of each phase, stacked: the sum is the probe. Phases that weren't reached have no value; a failed phase has one. Mean over the selected instances.",
     )
     .over_time("{{phase}}", "avg by (phase) (defender_probe_phase_duration_seconds{%endpoint})")
@@ -38,7 +67,7 @@ pub fn reachable_history() -> Panel {
         "Reachable over time",
         "Whether probes got a genuine answer. Grey: the exporter was down.",
     );
-    by_route(panel, "min", "defender_probe_success{%endpoint}").states(REACHABLE).no_value(NO_RESULT)
+    by_route(panel, "min", SUCCESS, SUCCESS).states(REACHABLE).no_value(NO_RESULT)
 }
 
 pub fn reasons_history() -> Panel {
@@ -50,7 +79,7 @@ pub fn reasons_history() -> Panel {
         "Failures over time by phase and reason, per route; empty while there was no such failure. Grey: the exporter was down.",
     )
     .over_time(
-        &format!("{PLACE} by {{{{route}}}}: {{{{phase}}}}: {{{{reason}}}}"),
+        &format!("{PLACE} via {{{{route}}}}: {{{{phase}}}}: {{{{reason}}}}"),
         &or_down(&of(series), series, of, kept),
     )
     .states(&[(1, "Failing", BAD), DOWN_STATE])
@@ -78,11 +107,11 @@ pub fn failures() -> Panel {
 pub fn component_failures() -> Panel {
     Panel::failing_bars(
         "Failed probes of the component by reason",
-        "Failed probes of the selected components between two points, by phase and reason, over all their endpoints.",
+        "Failed probes of the endpoint's component between two points, by phase and reason, over all endpoints of the component.",
     )
     .over_time(
         "{{phase}}: {{reason}}",
-        "sum by (phase, reason) (increase(defender_probe_failures_by_reason_total{%component}[$__rate_interval])) > 0",
+        &format!("sum by (phase, reason) (increase(defender_probe_failures_by_reason_total{{%component}}[$__rate_interval]) {OF_COMPONENT}) > 0"),
     )
     .of_counters()
     .axis("probes")
@@ -92,30 +121,31 @@ pub fn component_failures() -> Panel {
 pub fn status_history() -> Panel {
     let panel = Panel::timeline(
         "HTTP status over time",
-        "Status of each answer; empty if no answer came. Grey: the exporter was down.",
+        "Status of each answer. Grey: no answer came, or the exporter was down.",
     );
-    by_route(panel, "max", "defender_http_status_code{%endpoint}")
+    by_route_of_answers(panel, "max", "defender_http_status_code{%endpoint}", SUCCESS)
         .classes(STATUSES)
-        .and_states(&[DOWN_STATE])
+        .and_states(&[DOWN_STATE, NO_ANSWER])
         .no_value("No answer came in this time")
 }
 
 pub fn expected_history() -> Panel {
     let panel = Panel::timeline(
         "Status as expected over time",
-        "Whether the catalog of genuine answers expects the status; empty if no answer came. Grey: the exporter was down.",
+        "Whether the catalog of genuine answers expects the status. Not genuine: it does, but the probe failed, for example because a device inspects TLS. Grey: no answer came, or the exporter was down.",
     );
-    by_route(panel, "min", "defender_http_status_expected{%endpoint}")
-        .states(&[(0, "Unexpected", ODD), (1, "Expected", GOOD), DOWN_STATE])
+    by_route_of_answers(panel, "min", EXPECTED, SUCCESS)
+        .states(&[EXPECTED_STATES, &[DOWN_STATE, NO_ANSWER]].concat())
         .no_value("No answer came in this time")
 }
 
 pub fn range_history() -> Panel {
     let panel = Panel::timeline(
         "Range over time",
-        "Whether the request for the first byte (Range) returned one byte or the whole object. Whole object: a device on the path strips Range, which BITS and Delivery Optimization need. Only packages are requested with Range.",
+        "Whether the request for the first byte (Range) returned one byte or the whole object. Whole object: a device on the path strips Range, which BITS and Delivery Optimization need. Only packages are requested with Range. Grey: no answer came, or the exporter was down.",
     );
-    by_route(panel, "min", "defender_http_range_honored{%endpoint}")
-        .states(&[(0, "Stripped", ODD), (1, "Honored", GOOD), DOWN_STATE])
+    let series = "defender_http_range_honored{%endpoint}";
+    by_route(panel, "min", series, &once(series))
+        .states(&[(0, "Stripped", ODD), (1, "Honored", GOOD), DOWN_STATE, NO_ANSWER])
         .no_value("The endpoint is requested without Range")
 }

@@ -4,7 +4,7 @@ mod connection;
 mod history;
 mod now;
 
-use super::board::{Board, common, one, several};
+use super::board::{Board, common, one};
 use super::latency;
 
 /// Which endpoint is shown first: that of cloud protection.
@@ -25,12 +25,13 @@ pub fn board() -> Board {
     );
     let board = board
         .variables(common())
-        .variables([one("endpoint", "Endpoint", endpoint, FIRST), several("phase", "Phase", phase)])
+        .variables([one("endpoint", "Endpoint", endpoint, FIRST), one("phase", "Phase", phase, "request")])
         .link("Overview", "defender-overview")
         .link("Fleet", "defender-fleet")
-        .line(6, [(4, now::reachable()), (20, now::places())])
-        .line(7, [(24, now::why())])
-        .line(4, [(24, now::what())]);
+        .line(3, [(24, now::reachable())])
+        .line(5, [(24, now::places())])
+        .line(5, [(24, now::why())])
+        .line(3, [(24, now::what())]);
     let board = board
         .row("Where the time goes")
         .line(8, [(24, history::phases())])

@@ -6,28 +6,22 @@ use crate::dashboards::folding::folded;
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::remedies::{explained_by_component, unknown};
+use crate::dashboards::tiles::by_instance;
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, GOOD, ODD, PAGE_HERE, REACHABLE_RANKS, SHARE, TO_OVERVIEW, UNKNOWN, UP, components,
-    gone, share, states_with_share, with_page,
+    BAD, CERTIFICATE, PAGE_HERE, REACHABLE_RANKS, SHARE, TO_OVERVIEW, UNKNOWN, UP, components, gone,
+    of_worst, share, unknown_share, with_page,
 };
 
 use super::NO_RESULT;
-
-const SUCCESS: &str = "defender_probe_success{%endpoint}";
+use super::history::{EXPECTED, EXPECTED_STATES, SUCCESS};
 
 pub fn reachable() -> Panel {
     Panel::stat(
         "Now: $scope",
-        "Whether the last probes received a genuine answer, with any status, at all selected instances via all selected routes. Partly failing: not everywhere; see the table.",
+        "Whether the last probes received a genuine answer, with any status. Failing: via every selected route of an instance; partly failing: via some. The worst state counts, with the number of instances in it, of those partly failing, and of those unknown; see the table.",
     )
-    .now("{{lost}}", &states_with_share(SUCCESS, "failing"))
-    .states(&[
-        (0, "Failing", BAD),
-        (1, "Partly failing", BAD),
-        (2, "Reachable", GOOD),
-        (3, "Partly unknown", UNKNOWN),
-        (-1, "Exporter down", UNKNOWN),
-    ])
+    .now("{{text}}", &by_instance(SUCCESS))
+    .states(&of_worst("Failing", "Partly failing", "Reachable"))
     .no_value("No result")
 }
 
@@ -44,13 +38,14 @@ pub fn places() -> Panel {
     let never = format!("(0 * {} - 1)", max("defender_probe_last_timestamp_seconds{%endpoint}"));
     Panel::table(
         "By instance and route, the worst first",
-        "Result and HTTP status of the last probe (403, 404 and 503 are healthy answers of many services), whether the catalog of genuine answers expects this status, the last genuine answer, share of the displayed time in which the endpoint is known to have been reachable (below half is broken, as in the alerts), days until the presented certificate expires (two weeks, as in DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left).",
+        "Result and HTTP status of the last probe (403, 404 and 503 are healthy answers of many services), whether the catalog of genuine answers expects this status (not genuine: it does, but the probe failed, for example because a device inspects TLS), the last genuine answer, share of the time with a result in which the endpoint was reachable (below half is broken, as in the alerts), share of the displayed time without a result, days until the presented certificate expires (two weeks, as in DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left).",
     )
     .linked_rows(&now)
     .rows(&max("defender_http_status_code{%endpoint}"))
-    .rows(&min("defender_http_status_expected{%endpoint}"))
+    .rows(&min(EXPECTED))
     .rows(&format!("1000 * {answered} or {never}"))
-    .rows(&min(&share(SUCCESS, "component, endpoint, route")))
+    .rows(&min(&share(SUCCESS)))
+    .rows(&max(&unknown_share(SUCCESS, "component, endpoint, route")))
     .rows(&format!("({} - time()) / 86400", min("defender_tls_leaf_not_after_timestamp_seconds{%endpoint}")))
     .columns(&[
         ("Value #A", "Now"),
@@ -58,17 +53,19 @@ pub fn places() -> Panel {
         ("Value #B", "Status"),
         ("Value #C", "Status is"),
         ("Value #D", "Last genuine answer"),
-        ("Value #E", "Known up"),
-        ("Value #F", "Expires in"),
+        ("Value #E", "Time up"),
+        ("Value #F", "Time unknown"),
+        ("Value #G", "Expires in"),
         ("place", "Instance"),
     ])
     .state_column("Now", 120, REACHABLE_RANKS)
     .width("Route", 115)
     .width("Status", 65)
-    .state_column("Status is", 100, &[(0, "Unexpected", ODD), (1, "Expected", GOOD)])
+    .state_column("Status is", 108, EXPECTED_STATES)
     .ago_column("Last genuine answer", 145, "–")
     .words("Last genuine answer", &[(-1, "Not since start", "transparent")])
-    .number_column("Known up", 85, "percentunit", SHARE)
+    .number_column("Time up", 75, "percentunit", SHARE)
+    .number_column("Time unknown", 85, "percentunit", &[(None, "transparent")])
     .number_column("Expires in", 100, DAYS, CERTIFICATE)
     .wrapped("Instance", None)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
@@ -78,7 +75,7 @@ pub fn places() -> Panel {
 
 pub fn why() -> Panel {
     let failures = "defender_probe_failure_reason{%endpoint}";
-    let rows = with_page(&explained_by_component(&folded(failures, failures, &[])));
+    let rows = with_page(&explained_by_component(&folded(failures, failures, &["phase", "reason"])));
     Panel::table(
         "Why it fails, and what to change",
         "Phase and reason of the last probe's failure, per route; then the exporters that are down. A cause at more than five instances is one row. Open leads to all remedies on the exporter's own page.",
@@ -103,7 +100,7 @@ pub fn why() -> Panel {
     .shared("Instance", 235)
     .field("Advice", &[("noValue", json!("")), ("custom.width", json!(75))])
     .links("Advice", &[("Advice on the exporter's page", PAGE_HERE)])
-    .sorted(&[("Now", false), ("What it means", false), ("Instance", false), ("Route", false)])
+    .sorted(&[("Now", false), ("Instance", false), ("Route", false), ("What it means", false)])
     .no_value("No exporter reports a failure of this endpoint")
 }
 
@@ -112,7 +109,7 @@ pub fn what() -> Panel {
         "What is probed",
         "Microsoft's pattern for this endpoint, with host and port, for the firewall team.",
     )
-    .rows(r#"max by (component, pattern, host, port) (defender_endpoint_info{%target, component=~"$component", endpoint="$endpoint"})"#)
+    .rows(r#"max by (component, pattern, host, port) (last_over_time(defender_endpoint_info{%target, component=~"$component", endpoint="$endpoint"}[$__range]))"#)
     .columns(&[
         ("pattern", "Documented pattern"),
         ("host", "Host"),

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{BAD, GOOD, INTERVALS, ODD, UNKNOWN, UP};
+use crate::dashboards::words::{BAD, GOOD, INTERVALS, ODD, UNKNOWN, UP, ten};
 
 /// Lines by instance: of many, the ten highest, so that the legend can be read.
 fn highest(title: &str, description: &str, query: &str) -> Panel {
     Panel::lines(title, description)
-        .over_time(PLACE, &format!("topk(10, {query})"))
+        .over_time(PLACE, &ten(query, true))
+        .legend_beside()
         .no_value("Unavailable from these exporters")
 }
 
@@ -55,7 +56,9 @@ pub fn age() -> Panel {
 pub fn versions() -> Panel {
     Panel::table("Versions", "Version, start time and load time of the configuration of each exporter.")
         .rows(&format!("{UP} or on () vector(-1)"))
-        .rows("defender_exporter_build_info{%instance}")
+        .rows(&format!(
+            "defender_exporter_build_info{{%instance}} and ignoring (version, revision, rustc) {UP}"
+        ))
         .rows("1000 * process_start_time_seconds{%instance, job=~\".*defender.*\"}")
         .rows("1000 * defender_config_last_reload_success_timestamp_seconds{%instance}")
         .rows("defender_config_last_reload_successful{%instance}")

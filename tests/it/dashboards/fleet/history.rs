@@ -2,13 +2,16 @@
 
 use serde_json::json;
 
-use super::{common_maps, down_at_end, lost_at_end};
+use super::{down_at_end, lost_at_end};
 use crate::dashboards::grouping::{PLACE, by_place};
-use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{BAD, COMMON, DOWN, STALE, UNKNOWN, UP, components, with_names};
+use crate::dashboards::panel::{Panel, fixed};
+use crate::dashboards::tiles::common;
+use crate::dashboards::words::{
+    BAD, COMMON, DOWN, MAPS, PARTLY, STALE, UNKNOWN, UP, components, ten, with_names,
+};
 
 pub fn maps() -> Panel {
-    let states = format!("({} or {DOWN} - 2)", common_maps());
+    let states = format!("({} or {DOWN} - 2)", common(MAPS));
     let (lost, down, partly) = (lost_at_end(0), down_at_end(), lost_at_end(1));
     Panel::timeline(
         "MAPS by instance over time",
@@ -18,15 +21,13 @@ pub fn maps() -> Panel {
     .over_time(PLACE, &format!("{states} and {down}"))
     .over_time(PLACE, &format!("{states} and {partly}"))
     .over_time(PLACE, &format!("{states} unless {lost} unless {down} unless {partly}"))
-    .option("perPage", json!(20))
+    .option("perPage", json!(16))
     .states(COMMON)
     .no_value("No exporter had a result in this time")
 }
 
 pub fn lost() -> Panel {
-    // Grafana's first colours are green.
-    let fixed = |color: &str| [("color", json!({ "mode": "fixed", "fixedColor": color }))];
-    let maps = common_maps();
+    let maps = common(MAPS);
     let lost = by_place("min", &["component"], "defender_component_available{%component}");
     Panel::lines(
         "Instances that lose something, over time",
@@ -39,8 +40,9 @@ pub fn lost() -> Panel {
         &with_names(&format!("sum by (component) ({lost} == bool 0)"), "component", &components()),
     )
     .over_time("exporter down", &format!("sum({UP} == bool 0)"))
+    .by_component()
     .field("MAPS via every route", &fixed(BAD))
-    .field("MAPS via some routes", &fixed("#e8a06a"))
+    .field("MAPS via some routes", &fixed(PARTLY))
     .field("exporter down", &fixed(UNKNOWN))
     .axis("instances")
     .set("decimals", json!(0))
@@ -53,8 +55,11 @@ pub fn slowest() -> Panel {
         &[],
         "defender_probe_duration_seconds{%component} and defender_probe_success{%component} == 1",
     );
+    // Without targets of /probe.
+    let mean = format!("({mean} and {UP})");
     Panel::lines("Slowest instances", "Mean duration of a successful probe, for the ten slowest instances.")
-        .over_time(PLACE, &format!("topk(10, {mean})"))
+        .over_time(PLACE, &ten(&mean, true))
+        .legend_beside()
         .unit("s")
         .no_value("No probe succeeded in this time")
 }
@@ -66,8 +71,9 @@ pub fn least_time_left() -> Panel {
     )
     .over_time(
         PLACE,
-        "bottomk(10, defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400",
+        &ten("(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400", false),
     )
+    .legend_beside()
     .days()
     .below_zero()
     .limits(STALE)

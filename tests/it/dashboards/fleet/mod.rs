@@ -7,14 +7,15 @@ mod targets;
 
 use serde_json::json;
 
-use super::board::{Board, common};
+use super::board::{self, Board};
 use super::folding::folded;
 use super::grouping::by_place;
 use super::panel::Panel;
-use super::remedies::{caused, explained, unknown};
+use super::remedies::{caused, explained, explained_down, unknown};
+use super::tiles::{common, part, some_of};
 use super::words::{
-    BROKEN, COMMON_RANKS, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, STALE_NOW, STALE_SOON, TO_ENDPOINT,
-    TO_ENDPOINT_ANYWHERE, TO_OVERVIEW, UNKNOWN, UP, counted, firing, part, some_of, with_host,
+    BROKEN, COMMON_RANKS, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, NO_PARTLY, STALE_NOW, STALE_SOON,
+    TO_ENDPOINT, TO_ENDPOINT_ANYWHERE, TO_OVERVIEW, UNKNOWN, UP, counted, expand, firing,
 };
 
 /// The dashboard.
@@ -26,33 +27,32 @@ pub fn board() -> Board {
         "now-24h",
     );
     let board = board
-        .variables(common())
+        .variables(board::common())
         .link("Overview", "defender-overview")
         .link("Endpoint", "defender-endpoint")
         .line(4, [(6, maps()), (7, stale()), (5, exporters()), (6, alerts())])
-        .line(14, [(24, lost())])
-        .line(12, [(24, instances::instances())])
+        .line(10, [(24, lost())])
+        .line(11, [(24, instances::instances())])
         .line(8, [(24, causes())])
-        .line(14, [(24, history::maps())]);
+        .line(12, [(24, history::maps())]);
     let board = board
         .collapsed("Components and availability by instance")
-        .line(11, [(24, instances::components())])
-        .line(18, [(24, instances::availability())]);
+        .line(9, [(24, instances::components())])
+        .line(13, [(24, instances::availability())]);
     let board = board.collapsed("Targets of /probe").line(8, [(24, targets::targets())]);
     let board = board
         .collapsed("Over time")
         .line(9, [(24, history::lost())])
-        .line(10, [(12, history::slowest()), (12, history::least_time_left())]);
+        .line(9, [(24, history::slowest())])
+        .line(9, [(24, history::least_time_left())]);
     board
         .collapsed("The exporters themselves")
         .line(9, [(24, exporters::versions())])
-        .line(9, [(12, exporters::cpu()), (12, exporters::memory())])
-        .line(9, [(8, exporters::overruns()), (8, exporters::age()), (8, exporters::descriptors())])
-}
-
-/// By instance: 0 if clients with default settings reach MAPS via no route, 1 if via some, 2 if via every one.
-pub fn common_maps() -> String {
-    format!("({} + {})", by_place("min", &[], MAPS), by_place("max", &[], MAPS))
+        .line(8, [(24, exporters::cpu())])
+        .line(8, [(24, exporters::memory())])
+        .line(8, [(24, exporters::overruns())])
+        .line(8, [(24, exporters::age())])
+        .line(8, [(24, exporters::descriptors())])
 }
 
 fn exporters() -> Panel {
@@ -76,7 +76,7 @@ fn named_lines(panel: Panel) -> Panel {
 }
 
 fn maps() -> Panel {
-    let maps = common_maps();
+    let maps = common(MAPS);
     let all = format!("count({maps} or {UP})");
     let panel = Panel::stat(
         "Instances that lose MAPS",
@@ -86,6 +86,7 @@ fn maps() -> Panel {
     .now("via some routes: {{some}} of {{all}}", &part(&format!("sum({maps} == bool 1)"), &all))
     .now("unknown: {{some}} of {{all}}", &some_of(&format!("count({UP} unless {maps})"), &all))
     .limits(NO_BAD)
+    .matching("/^via some routes: /", &[("thresholds", super::panel::steps(NO_PARTLY))])
     .no_value("No result");
     named_lines(panel)
 }
@@ -129,8 +130,8 @@ fn lost() -> Panel {
     // a row of those that lose it via some.
     let of = |state: u32| {
         let own = "route, ssl_options, need, phase, reason, component, endpoint";
-        let here = |query: &str| format!("({query} and ignoring ({own}) ({} == {state}))", common_maps());
-        let rows = folded(&here(&counted(REASONS, MAPS_BROKEN)), &here(REASONS), &[]);
+        let here = |query: &str| format!("({query} and ignoring ({own}) ({} == {state}))", common(MAPS));
+        let rows = folded(&here(&counted(REASONS, MAPS_BROKEN)), &here(REASONS), &["phase", "reason"]);
         format!(r#"{} * count_values without () ("endpoints", {rows})"#, 2 * state)
     };
     let ranked = format!("{} or {}", of(0), of(1));
@@ -142,15 +143,14 @@ fn lost() -> Panel {
     );
     Panel::table(
         "Where MAPS is lost, why, and what to change",
-        "Each instance and route at which clients with default settings don't reach MAPS: first the instances that lose it via every route, then those whose exporter is down, since nothing is known there, then those that lose it via some routes. A cause at more than five instances is one row; the next table names them. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard. The instance links to its overview, which names all.",
+        "Each instance and route at which clients with default settings don't reach MAPS: first the instances that lose it via every route, then those whose exporter is down, since nothing is known there, then those that lose it via some routes. A cause at more than five instances is one row; the next table names them. Endpoints: how many of MAPS fail for this reason; the number links to one of them. The instance links to its overview, which names all.",
     )
-    .linked_rows(&with_host(&rows))
+    .linked_rows(&rows)
     .columns(&[
         ("Value", "MAPS"),
         ("change", "What to change"),
         ("why", "What it means"),
         ("endpoints", "Endpoints"),
-        ("host", "One of them"),
         ("route", "Route"),
         ("place", "Instance"),
         ("endpoint", "URL"),
@@ -159,58 +159,61 @@ fn lost() -> Panel {
     .hidden("URL")
     .hidden("Component of the link")
     .state_column("MAPS", 115, COMMON_RANKS)
-    .shared("What to change", 225)
-    .shared("What it means", 170)
+    .wrapped("What to change", None)
+    .wrapped("What it means", Some(225))
     .width("Endpoints", 85)
-    .width("One of them", 245)
     .width("Route", 115)
-    .shared("Instance", 227)
-    .links("One of them", &[("This endpoint over time", TO_ENDPOINT)])
+    .wrapped("Instance", Some(250))
+    .links("Endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .sorted(&[("MAPS", false), ("What it means", false), ("Instance", false), ("Route", false)])
+    .sorted(&[("MAPS", false), ("Instance", false), ("Route", false), ("What it means", false)])
     .no_value("No exporter reports a loss of MAPS")
 }
 
 fn causes() -> Panel {
     let group = "(cause)";
-    let broken = caused(BROKEN);
+    // Targets of /probe have a state too.
+    let broken = format!("({BROKEN} and ignoring (component, endpoint, route, phase, reason) {UP})");
+    let broken = caused(&broken);
     let places = by_place("max", &[], &broken);
     let endpoints = format!("max by (component, endpoint, cause) ({broken})");
     let rows = format!(
         r#"topk by {group} (1, max by (component, endpoint, phase, reason, cause) ({broken})) * on {group} group_left (endpoints)
             (count by {group} ({places}) * on {group} group_left (endpoints) count_values("endpoints", count by {group} ({endpoints})) by {group})"#
     );
+    let down = explained_down(&format!(
+        r#"label_replace(label_replace(count({DOWN}), "endpoints", "–", "", ""), "cause", "unknown", "", "")"#
+    ));
     Panel::table(
         "What the failures have in common",
-        "Each cause with its number of instances and of endpoints, however many instances an endpoint fails at, one of them, and the reason of that one; the most instances first. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Instances whose exporter is down aren't counted.",
+        "Each cause with its number of instances and of endpoints, however many instances an endpoint fails at (the number links to one of them), and the reason; the most instances first. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Of exporters that are down nothing else is known.",
     )
-    .rows(&with_host(&explained(&rows)))
+    .rows(&format!("{} or {down}", explained(&rows)))
     .columns(&[
         ("change", "What to change"),
         ("why", "What it means"),
         ("Value", "Instances"),
         ("endpoints", "Endpoints"),
-        ("host", "One of them"),
-        ("code", "Reason"),
+        ("cause", "Reason"),
         ("endpoint", "URL"),
         ("component", "Component of the link"),
     ])
     .hidden("URL")
     .hidden("Component of the link")
     .wrapped("What to change", None)
-    .shared("What it means", 200)
+    .wrapped("What it means", Some(270))
     .width("Instances", 105)
     .width("Endpoints", 95)
-    .width("One of them", 265)
-    .width("Reason", 175)
-    .links("One of them", &[("This endpoint everywhere", TO_ENDPOINT_ANYWHERE)])
+    .wrapped("Reason", Some(200))
+    .links("Endpoints", &[("One of these endpoints everywhere", TO_ENDPOINT_ANYWHERE)])
     .sorted(&[("Instances", true), ("Reason", false)])
-    .no_value("No exporter that is up reports a failing endpoint")
+    .no_value("No failing endpoint is known")
 }
 
 /// A query's selectors, each at the end of the time shown.
 fn at_end(query: &str) -> String {
-    query.replace('}', "} @ end()")
+    let whole = expand(query).replace('}', "} @ end()");
+    whole.replace("} @ end()[$__range]", "}[$__range] @ end()")
 }
 
 /// Exporters that are down at the end of the time shown.
@@ -220,5 +223,5 @@ pub fn down_at_end() -> String {
 
 /// Instances in this state of MAPS at the end of the time shown: 0 if they lose it via every route, 1 via some.
 pub fn lost_at_end(state: u32) -> String {
-    at_end(&format!("({} == {state})", common_maps()))
+    at_end(&format!("({} == {state})", common(MAPS)))
 }

@@ -2,14 +2,17 @@
 
 use crate::dashboards::panel::Panel;
 use crate::dashboards::remedies::explained;
-use crate::dashboards::words::{BAD, GOOD, TO_ENDPOINT, UNKNOWN, components};
+use crate::dashboards::words::{BAD, GOOD, TO_ENDPOINT, UNKNOWN, UP, components};
 
 pub fn targets() -> Panel {
-    let failing =
-        explained("defender_probe_failure_reason{%on_demand, component=~\"$component\", route=~\"$route\"}");
-    let known = "defender_probe_success{%on_demand, component=~\"$component\", route=~\"$route\"}";
+    const OWN: &str = "component, endpoint, route, phase, reason";
     // A target that is refused has no result of its own.
-    let scraped = r#"up{%on_demand, job=~".*defender.*"}"#;
+    let scraped = format!(r#"(up{{%target, job=~".*defender.*"}} unless {UP})"#);
+    let of = |series: &str| format!("({series} and ignoring ({OWN}) {scraped})");
+    let failing = explained(&of(
+        "defender_probe_failure_reason{%target, component=~\"$component\", route=~\"$route\"}",
+    ));
+    let known = of("defender_probe_success{%target, component=~\"$component\", route=~\"$route\"}");
     let refused = format!(
         r#"label_replace(label_replace({scraped} == 0, "why", "Not probed", "", ""), "change", "Request the target from the exporter's /probe: the answer says why. If nothing answers, start the exporter.", "", "")"#
     );
@@ -43,6 +46,6 @@ pub fn targets() -> Panel {
     .width("Route", 115)
     .wrapped("Target", Some(330))
     .links("Target", &[("This endpoint over time", TO_ENDPOINT)])
-    .sorted(&[("Now", false), ("What it means", false), ("Target", false), ("Route", false)])
+    .sorted(&[("Now", false), ("Target", false), ("Route", false), ("What it means", false)])
     .no_value("Prometheus probes no target via /probe")
 }

@@ -1,76 +1,71 @@
-//! What fails, why, and what to change: by need of MAPS, by cause, by endpoint.
+//! What fails, why, and what to change: by cause, by endpoint.
 
 use serde_json::json;
 
-use crate::dashboards::folding::{by_cause, folded};
+use crate::dashboards::folding::{down, folded};
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::Panel;
-use crate::dashboards::remedies::{caused, explained, explained_by_component, unknown};
+use crate::dashboards::remedies::{caused, explained_by_component, unknown};
 use crate::dashboards::words::{
-    BROKEN, MAPS_BROKEN, PAGE, TO_ENDPOINT, TO_OVERVIEW, counted, with_host, with_lines, with_page,
+    BAD, BROKEN, ODD, PAGE, PARTLY, TO_ENDPOINT, TO_OVERVIEW, UNKNOWN, with_lines, with_page,
 };
 
-/// Why clients lose MAPS: with both checks; for other values of SSLOptions, what isn't the same. Whoever inspects TLS makes the
-/// revocation of the genuine chain unknown: that is no cause of its own.
-const REASONS: &str = r#"((defender_maps_disconnected_reason{%route, ssl_options="3"}
-    or (defender_maps_disconnected_reason{%route, ssl_options!="3"} unless ignoring (ssl_options)
-    defender_maps_disconnected_reason{%route, ssl_options="3"}))
-    unless (defender_maps_disconnected_reason{%route, reason="revocation_unknown"} and ignoring (ssl_options, need, phase, reason)
-    defender_maps_disconnected_reason{%route, reason="intercepted"}))"#;
+/// Why clients with these values of SSLOptions lose MAPS. Whoever inspects TLS makes the revocation of the genuine chain unknown: that is
+/// no cause of its own.
+fn reasons(ssl_options: &str) -> String {
+    let of = |reason: &str| {
+        format!("defender_maps_disconnected_reason{{%route, ssl_options{ssl_options}{reason}}}")
+    };
+    let (all, unknown, inspected) =
+        (of(""), of(r#", reason="revocation_unknown""#), of(r#", reason="intercepted""#));
+    format!("({all} unless ({unknown} and ignoring (ssl_options, need, phase, reason) {inspected}))")
+}
 
-pub fn maps_reasons() -> Panel {
-    let reasons = explained(&folded(&counted(REASONS, MAPS_BROKEN), REASONS, &["ssl_options"]));
-    let named = format!(r#"label_replace({reasons}, "ssl_options", "3 (default)", "ssl_options", "3")"#);
-    // Behind what is lost, in the order of this table.
-    let unknown = format!(r#"label_replace({}, "ssl_options", "–", "", "")"#, unknown(-1));
-    let rows =
-        by_place("max", &["route", "ssl_options", "component", "endpoint"], &format!("{named} or {unknown}"));
-    Panel::table(
-        "Why clients lose MAPS, and what to change",
-        "The failure of the best endpoint, for default settings (SSLOptions 3: clients check revocation and pinned certificates) and, where it differs, for other values. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. An exporter that is down comes last: nothing is known there. A cause at more than five instances is one row. Endpoints: how many of MAPS fail for this reason; one of them leads to its dashboard, and the table of failing endpoints names all. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
-    )
-    .linked_rows(&with_host(&rows))
-    .columns(&[
-        ("change", "What to change"),
-        ("why", "What it means"),
-        ("Value", "Endpoints"),
-        ("host", "One of them"),
-        ("route", "Route"),
-        ("ssl_options", "SSLOptions"),
-        ("place", "Instance"),
-        ("endpoint", "URL"),
-        ("component", "Component of the link"),
-    ])
-    .hidden("URL")
-    .hidden("Component of the link")
-    .shared("What to change", 225)
-    .shared("What it means", 170)
-    .width("Endpoints", 80)
-    .words("Endpoints", &[(-1, "–", "transparent")])
-    .width("One of them", 245)
-    .width("Route", 115)
-    .width("SSLOptions", 125)
-    .shared("Instance", 227)
-    .links("One of them", &[("This endpoint over time", TO_ENDPOINT)])
-    .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .sorted(&[("SSLOptions", true), ("Instance", false), ("Route", false)])
-    .no_value("No exporter reports a loss of MAPS")
+/// Labels of an endpoint's failure that a cause has not.
+const OWN: &str = "component, endpoint, phase, reason";
+
+/// What fails, those of MAPS with the value 2: bad endpoints, and endpoints of MAPS with an unknown revocation status where that is why MAPS
+/// is lost. With the label `cause`, and `part` where some remedies differ.
+fn failures() -> String {
+    let maps = r#"defender_probe_failure_reason{%component, component="maps"}"#;
+    let unknown = r#"(defender_tls_revocation_unknown_reason{%component, component="maps"} and ignoring (component, endpoint, ssl_options, need, phase, reason)
+        (defender_maps_disconnected_reason{%route, reason="revocation_unknown"} unless ignoring (ssl_options, need, phase, reason)
+        defender_maps_disconnected_reason{%route, reason="intercepted"}))"#;
+    let unknown = format!(
+        r#"label_replace(label_replace({unknown}, "phase", "tls", "", ""), "reason", "revocation_unknown", "", "")"#
+    );
+    let all = format!("({BROKEN} + ({maps} or 0 * {BROKEN}) or 2 * {unknown})");
+    caused(&format!(r#"label_replace({all}, "part", "$1", "component", "(submission)")"#))
 }
 
 pub fn causes() -> Panel {
-    // Some remedies of sample storage are its own.
-    let broken = caused(&format!(r#"label_replace({BROKEN}, "part", "$1", "component", "(submission)")"#));
-    let query = by_cause(&broken, &["route", "part"]);
+    let failing = failures();
+    // One endpoint for each cause at a route of an instance, with how many there are as a label.
+    let one = format!(
+        r#"topk without ({OWN}) (1, {failing}) * ignoring ({OWN}, endpoints) group_left (endpoints)
+            count_values without () ("endpoints", count without ({OWN}) ({failing}))"#
+    );
+    let of_route = |query: &str| by_place("max", &["route", "cause"], query);
+    let stops = format!(
+        "(0 * {} or {} or 0 * {} + 2)",
+        of_route(&caused(&reasons(r#"="3""#))),
+        of_route(&caused(&reasons(r#"!="3""#))),
+        of_route(&failing)
+    );
+    // Of folded rows, the one with the highest value stays: the worst has the lowest rank.
+    let ranked = format!("(0 * ({one}) - ignoring (part, endpoints, {OWN}) group_left () {stops})");
+    let rows = format!("(-1 * {})", folded(&ranked, &failing, &["route", "part", "cause"]));
+    let unknown = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(3));
     Panel::table(
         "What is wrong, and what to change",
-        "Each cause once for each route, with the number of endpoints that it affects at any selected instance, one of them, and where; most frequent first. The next table names all.",
+        "Each cause once for each route of an instance, with the number of endpoints that fail for it, which links to one of them; the table of failing endpoints names all. First what stops MAPS for clients with default settings (SSLOptions 3: they check revocation and pinned certificates), then what stops it for clients with other values of SSLOptions alone, then what fails besides, last exporters that are down: nothing is known there. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. A cause at more than five instances is one row. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
     )
-    .linked_rows(&with_host(&explained_by_component(&query)))
+    .linked_rows(&format!("{} or {unknown}", explained_by_component(&rows)))
     .columns(&[
+        ("Value", "Stops"),
         ("change", "What to change"),
         ("why", "What it means"),
-        ("Value", "Endpoints"),
-        ("host", "One of them"),
+        ("endpoints", "Endpoints"),
         ("route", "Route"),
         ("place", "Instance"),
         ("endpoint", "URL"),
@@ -78,16 +73,25 @@ pub fn causes() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
+    .state_column(
+        "Stops",
+        112,
+        &[
+            (0, "MAPS", BAD),
+            (1, "MAPS, in part", PARTLY),
+            (2, "Not MAPS", ODD),
+            (3, "Exporter down", UNKNOWN),
+        ],
+    )
     .wrapped("What to change", None)
-    .shared("What it means", 220)
-    .width("Endpoints", 105)
-    .width("One of them", 250)
+    .wrapped("What it means", Some(225))
+    .width("Endpoints", 85)
     .width("Route", 115)
-    .shared("Instance", 235)
-    .links("One of them", &[("This endpoint over time", TO_ENDPOINT)])
+    .wrapped("Instance", Some(250))
+    .links("Endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .sorted(&[("Endpoints", true), ("Route", false), ("What it means", false)])
-    .no_value("No exporter that is up reports a failing endpoint")
+    .sorted(&[("Stops", false), ("Instance", false), ("Route", false), ("What it means", false)])
+    .no_value("No failure is known")
 }
 
 /// Bad endpoints with what they are needed for: in alphabetical order, what comes first is worth most.
@@ -101,13 +105,17 @@ fn needed() -> String {
 pub fn failing() -> Panel {
     let coded = format!(r#"label_join({}, "code", ".", "phase", "reason")"#, needed());
     let series = with_lines(&with_page(&coded));
+    let words = [("code", "Exporter down"), ("needed", "Unknown"), ("lines", "–"), ("route", "–")];
+    let down = words.into_iter().fold(format!("{} - 2", down()), |query, (label, word)| {
+        format!(r#"label_replace({query}, "{label}", "{word}", "", "")"#)
+    });
     Panel::table(
         "Failing endpoints",
-        "Every endpoint that is bad now, with phase and reason; the table above has the remedies. Open leads to the advice on the exporter's own page (over http; for https see deploy/http.md). Last genuine answer: since the start, or longer with a state file.",
+        "Every endpoint that is bad now, with phase and reason; the table above has the remedies. Last come exporters that are down: nothing is known there. Open leads to the advice on the exporter's own page (over http; for https see deploy/http.md). Last genuine answer: since the start, or longer with a state file.",
     )
     .linked_rows(&format!(
         "({series} * ignoring (phase, reason, needed, code, lines, page) group_left ()
-            (1000 * defender_probe_last_success_timestamp_seconds{{%component}}) or -1 * {series})"
+            (1000 * defender_probe_last_success_timestamp_seconds{{%component}}) or -1 * {series} or {down})"
     ))
     .columns(&[
         ("needed", "Needed for"),
@@ -127,11 +135,11 @@ pub fn failing() -> Panel {
     .width("Reason", 160)
     .width("Route", 115)
     .ago_column("Last genuine answer", 165, "–")
-    .words("Last genuine answer", &[(-1, "Not since start", "transparent")])
+    .words("Last genuine answer", &[(-1, "Not since start", "transparent"), (-2, "Unknown", UNKNOWN)])
     .field("Advice", &[("noValue", json!("")), ("custom.width", json!(75))])
     .wrapped("Instance", None)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
     .links("Advice", &[("Advice on the exporter's page", PAGE)])
-    .sorted(&[("Needed for", false), ("Endpoint", false), ("Route", false), ("Instance", false)])
-    .no_value("No exporter that is up reports a failing endpoint")
+    .sorted(&[("Needed for", false), ("Instance", false), ("Route", false), ("Endpoint", false)])
+    .no_value("No failing endpoint is known")
 }

@@ -2,8 +2,11 @@
 
 use serde_json::json;
 
-use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{AVAILABLE, CONNECTED, SHARE, components, or_all_down, share, with_names};
+use crate::dashboards::panel::{Panel, steps};
+use crate::dashboards::words::{
+    AVAILABLE, CONNECTED, SHARE, SHARE_PARTLY_KNOWN, components, or_all_down, share, unknown_share,
+    with_names, with_unknown_share,
+};
 
 pub fn maps_over_time() -> Panel {
     let panel = Panel::timeline(
@@ -33,7 +36,7 @@ pub fn components_over_time() -> Panel {
         "Whether each component, a service that Defender needs, worked per route: enough of its endpoints answered. With several instances: Lost if lost at any. Grey: no exporter was up.",
     )
     .over_time(
-        "{{name}} by {{route}}",
+        "{{name}} via {{route}}",
         &with_names(&format!("({})", or_all_down(&of(series), series, of)), "component", &components()),
     )
     .states(AVAILABLE)
@@ -41,15 +44,18 @@ pub fn components_over_time() -> Panel {
 }
 
 pub fn availability() -> Panel {
-    let share = share("defender_component_available{%component}", "component, route");
+    let series = "defender_component_available{%component}";
+    let worst = format!("min by (component, route) ({})", share(series));
+    let unknown = format!("max by (component, route) ({})", unknown_share(series, "component, route"));
     Panel::bar_gauge(
-        "Share of the time in which each component worked: $scope",
-        "Share of the displayed time in which a component is known to have worked, per route; the worst first. It is about time: the panel beside it is about endpoints. Time in which the exporter was down doesn't count as working. Below half is broken, as in the alerts.",
+        "Share of the known time in which each component worked: $scope",
+        "Share of the displayed time in which a component worked, per route; the worst first. It is about time: the panel beside it is about endpoints. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is, where it is most. Below half is broken, as in the alerts.",
     )
     .now(
-        "{{name}} by {{route}}",
-        &with_names(&format!("sort(min by (component, route) ({share}))"), "component", &components()),
+        "{{name}} via {{route}}{{unknown}}",
+        &with_names(&format!("sort({})", with_unknown_share(&worst, &unknown)), "component", &components()),
     )
+    .matching("/ unknown$/", &[("thresholds", steps(SHARE_PARTLY_KNOWN))])
     .unit("percentunit")
     .set("decimals", json!(1))
     .set("min", json!(0))
@@ -67,6 +73,7 @@ pub fn reachable_share() -> Panel {
         "{{name}}",
         &with_names("avg by (component) (defender_probe_success{%component})", "component", &components()),
     )
+    .by_component()
     .unit("percentunit")
     .set("max", json!(1))
     .no_value("The exporter had no result in this time")
@@ -87,12 +94,14 @@ pub fn failures() -> Panel {
 }
 
 pub fn medians() -> Panel {
-    let query = "quantile by (component, route) (0.5, defender_probe_duration_seconds{%component} and defender_probe_success{%component} == 1)";
+    let query = "quantile by (component) (0.5, defender_probe_duration_seconds{%component} and defender_probe_success{%component} == 1)";
     Panel::lines(
-        "Duration of a probe by component",
+        "Duration of a probe by component via $route",
         "Median probe duration of each component, at all selected instances together, failed probes excluded. DefenderLatencyHigh compares it with the past week.",
     )
-    .over_time("{{name}} by {{route}}", &with_names(query, "component", &components()))
+    .over_time("{{name}}", &with_names(query, "component", &components()))
+    .by_component()
+    .for_each("route")
     .unit("s")
     .no_value("No probe succeeded in this time")
 }

@@ -1,48 +1,45 @@
-//! The first screen of the overview: whether Defender works, where not, why, and what to change. `causes` has the tables of failures.
+//! The first screen of the overview: whether Defender works, where not. `causes` has the tables of failures, and what to change.
 
 use serde_json::json;
 
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::{Panel, steps};
+use crate::dashboards::tiles::{by_instance, noted, part, unknown};
 use crate::dashboards::words::{
-    AVAILABLE, BAD, CONNECTED, CONNECTED_RANKS, DOWN, GOOD, MAPS, NO_BAD, ODD, SEVERITIES, STALE, STALE_NOW,
-    STALE_SOON, TO_OVERVIEW, UNKNOWN, UP, firing, part, ranked, states_with_share, with_unknown,
+    AVAILABLE, BAD, CONNECTED, CONNECTED_RANKS, DOWN, GOOD, MAPS, NO_BAD, NO_BAD_KNOWN, NO_PARTLY,
+    NO_PARTLY_KNOWN, ODD, SEVERITIES, STALE, STALE_NOW, STALE_SOON, TO_OVERVIEW, UNKNOWN, UP, firing,
+    of_worst, ranked,
 };
 
 pub fn maps() -> Panel {
     Panel::stat(
         "MAPS: $scope",
-        "Whether clients with default settings (the registry value SSLOptions is 3: they check revocation and pinned certificates) can connect to MAPS, Microsoft's cloud protection, from the selected instances via the selected routes. Partly lost: not everywhere; the tables below name instance and route. Partly unknown: connected wherever an exporter is up. A route counts once for each instance.",
+        "Whether clients with default settings (the registry value SSLOptions is 3: they check revocation and pinned certificates) can connect to MAPS, Microsoft's cloud protection, from the selected instances via the selected routes. Lost: via every route of an instance. Partly lost: via some. The worst state counts, with the number of instances in it, of those partly lost, and of those unknown; the tables below name them. Partly unknown: connected wherever an exporter is up.",
     )
-    .now("{{lost}}", &states_with_share(MAPS, "lost"))
-    .states(&[
-        (0, "Lost", BAD),
-        (1, "Partly lost", BAD),
-        (2, "Connected", GOOD),
-        (3, "Partly unknown", UNKNOWN),
-        (-1, "Exporter down", UNKNOWN),
-    ])
+    .now("{{text}}", &by_instance(MAPS))
+    .states(&of_worst("Lost", "Partly lost", "Connected"))
     .no_value("No result")
 }
 
-pub fn sources() -> Panel {
-    let of = |source: &str| {
-        with_unknown(&format!(r#"defender_update_source_available{{%route, source="{source}"}}"#))
-    };
+fn source(title: &str, name: &str, source: &str) -> Panel {
     Panel::stat(
-        "Update sources: $scope",
-        "Whether clients can update security intelligence from Microsoft Update and from the alternate download location (adl), via the selected routes. One source is enough to stay current. Partly lost: not everywhere.",
+        title,
+        &format!("Whether clients can update security intelligence from {name}, from the selected instances via the selected routes. One source is enough to stay current. The worst state counts, as for MAPS."),
     )
-    .now("Microsoft Update", &of("microsoft_update"))
-    .now("Alternate (adl)", &of("adl"))
-    .states(&[
-        (0, "Lost", BAD),
-        (1, "Partly lost", BAD),
-        (2, "Available", GOOD),
-        (3, "Partly unknown", UNKNOWN),
-        (-1, "Exporter down", UNKNOWN),
-    ])
+    .now(
+        "{{text}}",
+        &by_instance(&format!(r#"defender_update_source_available{{%route, source="{source}"}}"#)),
+    )
+    .states(&of_worst("Lost", "Partly lost", "Available"))
     .no_value("No result")
+}
+
+pub fn microsoft_update() -> Panel {
+    source("Microsoft Update: $scope", "Microsoft Update", "microsoft_update")
+}
+
+pub fn alternate() -> Panel {
+    source("Alternate source (adl): $scope", "the alternate download location (adl)", "adl")
 }
 
 /// What stands for the time left of exporters that are all down.
@@ -50,42 +47,47 @@ const NONE_UP: i64 = -9999;
 
 pub fn stale() -> Panel {
     let left = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
-    let unknown = format!("count({UP} unless {left})");
+    let available = by_place("max", &[], "defender_update_source_available{%route}");
+    // No blue: the least may be among the unknown, and without a source the time runs.
     let known = format!("min({left}) / 86400");
-    // A name with the number of the unknown, and no blue: the least may be among them.
-    let partly = format!(
-        r#"{known} + on () group_left (unknown) 0 * label_replace(count_values("n", {unknown}), "unknown", ", $1 unknown", "n", "(.+)")"#
-    );
-    let partly_known = [(None, BAD), (Some(STALE_NOW), ODD), (Some(STALE_SOON), UNKNOWN)];
+    let known = noted(&known, "sourceless", ", $1 without a source", &format!("count({available} == 0)"));
+    let known = noted(&known, "unknown", ", $1 unknown", &unknown(left));
+    let limits =
+        |good| [("thresholds", steps(&[(None, BAD), (Some(STALE_NOW), ODD), (Some(STALE_SOON), good)]))];
     Panel::stat(
         "Signatures stale in",
-        "Time until signatures turn stale (seven days by default), of the selected instance with the least time; grey if another is unknown, for example because its exporter is down. They are those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
+        "Time until signatures turn stale (seven days by default), of the selected instance with the least time; yellow where no update source works, since the time runs there; grey if an instance is unknown, for example because its exporter is down. They are those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
     )
     .now(
-        "$scope{{unknown}}",
-        &format!("{partly} or on () {known} or on () (0 * count({DOWN}) + {NONE_UP})"),
+        "$scope{{sourceless}}{{unknown}}",
+        &format!("{known} or on () (0 * count({DOWN}) + {NONE_UP})"),
     )
     .days()
     .limits(STALE)
-    .matching("/ unknown$/", &[("thresholds", steps(&partly_known))])
+    .matching("/ unknown$/", &limits(UNKNOWN))
+    .matching("/ without a source/", &limits(ODD))
     .states(&[(NONE_UP, "Exporter down", UNKNOWN)])
     .no_value("Not known")
 }
 
 pub fn failing_count() -> Panel {
-    let bad = |of: &str| {
-        format!(r#"sum({of} by (component, endpoint) (defender_endpoint_state{{%component, state="bad"}}))"#)
-    };
+    const BAD_STATE: &str = r#"defender_endpoint_state{%component, state="bad"}"#;
+    let count = |of: &str| format!("sum(max by (component, endpoint) ({of}))");
+    let everywhere = count(&by_place("min", &["component", "endpoint"], BAD_STATE));
+    let somewhere = format!("({} - {everywhere})", count(BAD_STATE));
     // While exporters are down: those that were probed before.
     let all = r#"count(max by (component, endpoint) (last_over_time(defender_endpoint_state{%component, state="bad"}[$__range])))"#;
-    let somewhere = format!("({} - {})", bad("max"), bad("min"));
+    let noted = |query: &str| noted(&format!("({query})"), "unknown", ", at $1 unknown", &unknown(BAD_STATE));
     Panel::stat(
-        "Endpoints failing",
-        "Of the endpoints that were probed in the displayed time: how many are bad now everywhere, that is via every selected route at every selected instance, and how many only via some. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
+        "Endpoints failing: $scope",
+        "Of the endpoints that were probed in the displayed time: how many are bad now via every selected route of an instance, and how many only via some of its routes. An endpoint counts once, at whichever instance it is worst. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
     )
-    .now("everywhere: {{some}} of {{all}}", &part(&bad("min"), all))
-    .now("only via some: {{some}} of {{all}}", &part(&somewhere, all))
+    .now("via every route: {{some}} of {{all}}{{unknown}}", &noted(&part(&everywhere, all)))
+    .now("only via some: {{some}} of {{all}}{{unknown}}", &noted(&part(&somewhere, all)))
     .limits(NO_BAD)
+    .matching("/^only via some: /", &[("thresholds", steps(NO_PARTLY))])
+    .matching("/ unknown$/", &[("thresholds", steps(NO_BAD_KNOWN))])
+    .matching("/^only via some: .+ unknown$/", &[("thresholds", steps(NO_PARTLY_KNOWN))])
     .shows("name")
     .option("orientation", json!("horizontal"))
     .option("text", json!({ "titleSize": 14, "valueSize": 14 }))
@@ -97,11 +99,18 @@ pub fn exporter() -> Panel {
     let age = format!("(time() - {newest}) / defender_probe_interval_seconds{{%instance}}");
     let stalled = format!("1 + 0 * (max without (component) ({age}) > 3)");
     let config = "2 + (defender_config_last_reload_successful{%instance} == 0)";
+    let all = format!("({DOWN} or {stalled} or {config} or 3 * {UP})");
     Panel::stat(
-        "Exporter",
-        "Whether this dashboard is current, for the worst selected exporter: it is scraped, its probes run (newest result younger than three intervals, as in DefenderProbesStalled), its configuration is loaded.",
+        "Exporter: $scope",
+        "Whether this dashboard is current, for the worst selected exporter, and how many are in its state: it is scraped, its probes run (newest result younger than three intervals, as in DefenderProbesStalled), its configuration is loaded.",
     )
-    .now("$scope", &format!("min({DOWN} or {stalled} or {config} or 3 * {UP})"))
+    .now(
+        "{{some}} of {{all}}",
+        &format!(
+            r#"min({all}) + on () group_left (some, all) 0 * (count_values("some", count({all} == on () group_left () min({all})))
+                * on () group_left (all) count_values("all", count({UP})))"#
+        ),
+    )
     .states(&[
         (0, "Down", BAD),
         (1, "Probes stalled", BAD),
@@ -143,13 +152,13 @@ pub fn routes() -> Panel {
         ("place", "Instance"),
     ])
     .width("Route", 125);
-    let panel = panel.state_column("MAPS 3: both", 148, CONNECTED_RANKS);
+    let panel = panel.state_column("MAPS 3: both", 116, CONNECTED_RANKS);
     let panel = ["MAPS 2: pinning", "MAPS 1: revocation", "MAPS 0: nothing"]
         .into_iter()
-        .fold(panel, |panel, name| panel.state_column(name, 148, CONNECTED));
+        .fold(panel, |panel, name| panel.state_column(name, 108, CONNECTED));
     panel
-        .state_column("Microsoft Update", 140, AVAILABLE)
-        .state_column("Alternate (adl)", 125, AVAILABLE)
+        .state_column("Microsoft Update", 108, AVAILABLE)
+        .state_column("Alternate (adl)", 108, AVAILABLE)
         .wrapped("Instance", None)
         .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
         .sorted(&[("MAPS 3: both", false), ("Instance", false), ("Route", false)])

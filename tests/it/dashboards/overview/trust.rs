@@ -1,10 +1,12 @@
 //! Certificates, CRLs, and chains that aren't genuine.
 
 use crate::dashboards::grouping::by_place;
-use crate::dashboards::panel::{DAYS, Panel};
-use crate::dashboards::remedies::explained;
+use crate::dashboards::panel::{DAYS, Panel, steps};
+use crate::dashboards::remedies::meant;
+use crate::dashboards::tiles::{noted, unknown};
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, DOWN, LIST, NO_BAD, NO_ODD, TO_ENDPOINT, UNKNOWN, with_lines,
+    BAD, CERTIFICATE, DOWN, LIST, NO_BAD, NO_BAD_KNOWN, NO_ODD, NO_ODD_KNOWN, TO_ENDPOINT, UNKNOWN,
+    with_lines,
 };
 
 pub fn certificates() -> Panel {
@@ -36,16 +38,16 @@ pub fn certificates() -> Panel {
     .width("Route", 115)
     .wrapped("Instance", None)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
-    .sorted(&[("Expires in", false), ("Endpoint", false), ("Route", false), ("Instance", false)])
+    .sorted(&[("Expires in", false), ("Instance", false), ("Route", false), ("Endpoint", false)])
     .no_value("No certificate in the last results")
 }
 
 pub fn lists() -> Panel {
     let fetched = r#"label_replace((defender_crl_fetch_success{%route} == 1), "why", "Fetched", "", "")"#;
-    let failed = explained("defender_crl_fetch_failure_reason{%route}");
+    let failed = meant("defender_crl_fetch_failure_reason{%route}");
     let lists = by_place("max", &["crl", "route"], &format!("{fetched} or {failed}"));
     let left = "(defender_crl_next_update_timestamp_seconds{%route} - time()) / 86400";
-    let made = "ignoring (why, code, change)";
+    let made = "ignoring (why, code)";
     let down = format!(r#"label_replace({DOWN} - 9999, "why", "Exporter down", "", "")"#);
     Panel::table(
         "Revocation lists, the next to expire first",
@@ -70,23 +72,29 @@ pub fn lists() -> Panel {
     .wrapped("List", None)
     .width("Route", 115)
     .wrapped("Instance", Some(235))
-    .sorted(&[("Runs out in", false), ("List", false), ("Route", false), ("Instance", false)])
+    .sorted(&[("Runs out in", false), ("Instance", false), ("Route", false), ("List", false)])
     .no_value("No exporter has a chain that names a list")
 }
 
 pub fn tls_counts() -> Panel {
     // An endpoint counts once, however many routes and instances it is probed from.
-    let endpoints = |series: &str| format!("sum(max by (component, endpoint) ({series}))");
+    let without = unknown("defender_tls_verified{%component}");
+    let endpoints = |series: &str| {
+        let count = format!("(sum(max by (component, endpoint) ({series})))");
+        noted(&count, "unknown", ", at $1 unknown", &without)
+    };
     Panel::stat(
         "Endpoints by their TLS: $scope",
-        "Endpoints, at any selected instance via any selected route, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has an unknown revocation status, or is revoked.",
+        "Endpoints, at any selected instance via any selected route, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has an unknown revocation status, or is revoked. Grey: none is known, but an instance had no TLS in its last results.",
     )
-    .now("not verified", &endpoints("defender_tls_verified{%component} == bool 0"))
-    .now("inspected", &endpoints(r#"defender_tls_intercepted{%component, component!="submission"}"#))
-    .now("status unknown", &endpoints(r#"defender_tls_revocation_status{%component, status="unknown"}"#))
-    .now("revoked", &endpoints(r#"defender_tls_revocation_status{%component, status="revoked"}"#))
+    .now("not verified{{unknown}}", &endpoints("defender_tls_verified{%component} == bool 0"))
+    .now("inspected{{unknown}}", &endpoints(r#"defender_tls_intercepted{%component, component!="submission"}"#))
+    .now("status unknown{{unknown}}", &endpoints(r#"defender_tls_revocation_status{%component, status="unknown"}"#))
+    .now("revoked{{unknown}}", &endpoints(r#"defender_tls_revocation_status{%component, status="revoked"}"#))
     .limits(NO_ODD)
+    .matching("/, at [0-9]+ unknown$/", &[("thresholds", steps(NO_ODD_KNOWN))])
     .field_limits("revoked", NO_BAD)
+    .matching("/^revoked.+ unknown$/", &[("thresholds", steps(NO_BAD_KNOWN))])
     .no_value("No TLS")
 }
 
@@ -97,8 +105,8 @@ pub fn inspected() -> Panel {
         with_lines("defender_tls_info{%component}")
     );
     Panel::table(
-        "Chains that are not the genuine service's",
-        "Endpoints whose chain is unverified or ends at a private root: a device decrypts the connection. The issuer identifies the device. Exempt these endpoints from TLS inspection, but not *.blob.core.windows.net.",
+        "Inspected and unverified chains",
+        "Endpoints whose chain is unverified or ends at a private root: a device inspects the connection. The issuer identifies the device. Nothing is known of instances whose exporter is down. Exempt these endpoints from TLS inspection, but not *.blob.core.windows.net.",
     )
     .linked_rows(&rows)
     .columns(&[
@@ -118,6 +126,6 @@ pub fn inspected() -> Panel {
     .width("Route", 115)
     .wrapped("Instance", None)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
-    .sorted(&[("Endpoint", false), ("Route", false), ("Instance", false)])
-    .no_value("No exporter that is up has seen such a chain")
+    .sorted(&[("Instance", false), ("Route", false), ("Endpoint", false)])
+    .no_value("No such chain is known")
 }

@@ -17,7 +17,7 @@ pub fn sources_over_time() -> Panel {
         "Whether clients could update from each source, per route. With several instances: Lost if lost at any. Grey: no exporter was up.",
     )
     .over_time(
-        "{{name}} by {{route}}",
+        "{{name}} via {{route}}",
         &with_names(&format!("({})", or_all_down(&of(series), series, of)), "source", &sources()),
     )
     .states(AVAILABLE)
@@ -30,6 +30,7 @@ pub fn stale_over_time() -> Panel {
         "Rises with each possible update, and falls while none is possible. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
     .over_time(PLACE, "(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400")
+    .legend_beside()
     .days()
     .below_zero()
     .limits(STALE)
@@ -60,7 +61,8 @@ pub fn last_available() -> Panel {
     .width("Route", 120)
     .ago_column("Last available", 150, "–")
     .words("Last available", &[(-1, "Not since start", "transparent")])
-    .sorted(&[("Now", false), ("Source", false), ("Route", false), ("Instance", false)])
+    .wrapped("Instance", None)
+    .sorted(&[("Now", false), ("Instance", false), ("Route", false), ("Source", false)])
     .no_value("No exporter has a result")
 }
 
@@ -72,13 +74,14 @@ pub fn feed() -> Panel {
         "(defender_signatures_feed_success{{%route}} * ignoring ({labels}) group_left ({labels}) (0 * {published} + 1)
             or ignoring ({labels}) defender_signatures_feed_success{{%route}})"
     );
+    let lost = r#"(defender_update_source_available{%route, source="adl"} == 0)"#;
     let old = by_place("max", &["route"], "defender_signatures_feed_stale{%route} == 1");
     Panel::table(
         "What the version feed names",
-        "Per route: whether the last attempt to read the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
+        "Per route: whether the last attempt to read the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Read before: the alternate download location, which serves the feed, is lost since. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
     )
     .rows(&ranked(
-        &format!("({versions} and ignoring ({labels}) {old}) or 2 * {versions}"),
+        &format!("({versions} and ignoring ({labels}) {old}) or (2 * {versions} and ignoring ({labels}, source) {lost}) or 3 * {versions}"),
         &["route", "version", "engine", "platform"],
     ))
     .rows("1000 * defender_signatures_feed_last_timestamp_seconds{%route}")
@@ -101,7 +104,8 @@ pub fn feed() -> Panel {
             (1, "Exporter down", UNKNOWN),
             (2, "No result", UNKNOWN),
             (3, "Old content", ODD),
-            (6, "Read", GOOD),
+            (6, "Read before", UNKNOWN),
+            (9, "Read", GOOD),
         ],
     )
     .ago_column("Attempted", 145, "–")
@@ -110,6 +114,7 @@ pub fn feed() -> Panel {
     .width("Signatures", 115)
     .width("Engine", 110)
     .width("Platform", 130)
-    .sorted(&[("Last attempt", false), ("Age", true), ("Instance", false), ("Route", false)])
+    .wrapped("Instance", None)
+    .sorted(&[("Last attempt", false), ("Instance", false), ("Route", false)])
     .no_value("No exporter has a result")
 }

@@ -24,20 +24,19 @@ const MAPS_ANSWERS: &[Outage] = &[SOUND, Outage::CrlBlocked, Outage::Intercepted
 
 const SOME: &[Row] = &[
     // What fails, why, and what to change: nothing where nothing fails.
-    ("Why clients lose MAPS, and what to change", "A", BROKEN),
     ("Where MAPS is lost, why, and what to change", "A", BROKEN),
     ("What is wrong, and what to change", "A", BROKEN),
     ("What the failures have in common", "A", BROKEN),
     ("Failing endpoints", "A", BROKEN),
     ("Failed probes by reason", "A", BROKEN),
-    ("Failed probes of the component by reason", "A", BROKEN),
+    ("Failed probes of the component by reason", "A", MAPS_FAILS),
     ("Firing alerts", "A", BROKEN),
     ("Firing alerts by severity", "A", BROKEN),
     ("Why it fails, and what to change", "A", MAPS_FAILS),
     ("Why it failed over time", "A", MAPS_FAILS),
-    ("Chains that are not the genuine service's", "A", &[Outage::Intercepted]),
+    ("Inspected and unverified chains", "A", &[Outage::Intercepted]),
     // Facts of an established connection.
-    ("By instance and route, the worst first", "BCF", MAPS_ANSWERS),
+    ("By instance and route, the worst first", "BCG", MAPS_ANSWERS),
     ("TLS of the last probe", "A", MAPS_ANSWERS),
     ("Proxy's answer to CONNECT over time", "A", &[Outage::ProxyDemands]),
     ("MAPS by instance over time", "A", &[Outage::MapsRefused, Outage::CrlBlocked, Outage::Intercepted]),
@@ -53,7 +52,7 @@ const SOME: &[Row] = &[
     ("Settings (Windows)", "BCDE", &[]),
     ("mdatp (Linux)", "BCDEF", &[]),
     ("Events of Defender's log (Windows)", "A", &[]),
-    ("What the exporter could read of it", "B", &[]),
+    ("What the exporter can read from Defender", "B", &[]),
 ];
 
 /// What has results only while an exporter is down.
@@ -61,6 +60,66 @@ const OF_DOWN: &[(&str, &str)] = &[
     ("Instances that lose MAPS", "C"),
     ("Instances whose signatures turn stale", "C"),
     ("MAPS by instance over time", "B"),
+];
+
+/// What has no result of an exporter that is gone, although Prometheus is asked whether it is up, or what was before.
+const ENDS: &[(&str, &str)] = &[
+    ("Endpoints by their TLS: $scope", "ABCD"),
+    ("Instances, the worst first", "HI"),
+    ("Targets of /probe", "A"),
+    ("Versions", "B"),
+];
+
+/// Whether a query still has results when the exporter is gone: what Prometheus itself knows, and what has been. All else must be
+/// empty, or it would look as if all were well.
+pub fn outlives(title: &str, letter: &str, query: &str) -> bool {
+    let ends = ENDS.iter().any(|(panel, letters)| *panel == title && letters.contains(letter));
+    !ends && ["up{", "[$__range]"].iter().any(|part| query.contains(part))
+}
+
+/// A tile or line, the instances that it is of, whether the sound exporter is gone, the value, and the name with its counts.
+pub type Said = (&'static str, &'static str, &'static str, bool, &'static str, &'static str);
+
+/// What tiles say. Lost: where MAPS is refused, its lists are blocked, or it is inspected; partly lost: where one of two proxies demands
+/// a login.
+pub const SAID: &[Said] = &[
+    ("MAPS: $scope", "A", ".+", false, "9", "3 of 5, 1 partly"),
+    ("MAPS: $scope", "A", ".+", true, "10", "3 of 5, 1 partly, 1 unknown"),
+    ("MAPS: $scope", "A", "killed", false, "3", "the only route"),
+    ("MAPS: $scope", "A", "killed", true, "0", "nothing known"),
+    ("MAPS: $scope", "A", "killed|intercepted", true, "10", "1 of 2, 1 unknown"),
+    ("MAPS: $scope", "A", "killed|proxy-demands", false, "6", "1 of 2"),
+    ("MAPS: $scope", "A", "proxy-demands", false, "6", "1 of 2 routes"),
+    ("MAPS: $scope", "A", "maps-refused", false, "9", "the only route"),
+    ("Microsoft Update: $scope", "A", ".+", false, "6", "1 of 5"),
+    ("Microsoft Update: $scope", "A", "killed|maps-refused", false, "3", "2 of 2"),
+    ("Microsoft Update: $scope", "A", "killed|maps-refused", true, "4", "1 of 2"),
+    ("Alternate source (adl): $scope", "A", "killed", true, "0", "nothing known"),
+    ("Now: $scope", "A", "killed|proxy-demands", true, "7", "1 of 2, 1 unknown"),
+    ("Exporter: $scope", "A", ".+", true, "0", "1 of 5"),
+    ("Exporter: $scope", "A", "killed", true, "0", "1 of 1"),
+    ("Signatures stale in", "A", "killed", true, "-9999", "$scope"),
+    ("Endpoints failing: $scope", "AB", "killed", true, "-1", "?"),
+    ("Endpoints failing: $scope", "A", "killed|maps-refused", true, "", ", at 1 unknown"),
+    ("Endpoints by their TLS: $scope", "D", "killed|intercepted", true, "0", "revoked, at 1 unknown"),
+    ("Instances that lose MAPS", "A", ".+", true, "3", "3 of 5"),
+    ("Instances that lose MAPS", "B", ".+", true, "1", "1 of 5"),
+    ("Instances that lose MAPS", "C", "killed", true, "1", "1 of 1"),
+    ("Exporters down", "A", "killed", true, "1", "1 of 1"),
+    (
+        "Share of the known time in which MAPS worked, for the worst route",
+        "A",
+        "killed",
+        true,
+        "",
+        "% of the time unknown",
+    ),
+    // Over time, the last value: -2 of an exporter that is down.
+    ("HTTP status over time", "A", "maps-refused", false, "-1", "via direct"),
+    ("TLS over time", "A", "maps-refused", false, "-1", "via direct"),
+    ("Revocation over time", "A", "maps-refused", false, "-1", "via direct"),
+    ("Status as expected over time", "A", "intercepted", false, "2", "via direct"),
+    ("Status as expected over time", "A", "killed", true, "-2", "via direct"),
 ];
 
 /// Where the query of this panel with this letter must have results.

@@ -95,7 +95,8 @@ fn mapped(mappings: &Value) -> Vec<String> {
     values.flat_map(|mapping| mapping["options"].as_object().unwrap().keys().cloned()).collect()
 }
 
-fn values(series: &Value) -> Vec<String> {
+/// The values of a series, in order.
+pub fn values(series: &Value) -> Vec<String> {
     let pair = |pair: &Value| text(&pair[1]).to_owned();
     match (&series["value"], &series["values"]) {
         (Value::Null, values) => values.as_array().into_iter().flatten().map(pair).collect(),
@@ -104,7 +105,7 @@ fn values(series: &Value) -> Vec<String> {
 }
 
 /// The series' name: `{{label}}` filled in; for tables, all labels.
-fn legend(format: &str, series: &Value) -> String {
+pub fn legend(format: &str, series: &Value) -> String {
     if format == "__auto" {
         return series["metric"].to_string();
     }

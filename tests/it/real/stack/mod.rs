@@ -136,8 +136,12 @@ impl Stack {
 /// What the Prometheus at this address answers to an instant query; or why it can't.
 pub async fn query(address: &str, expression: &str) -> Result<Vec<Value>, String> {
     let query: String = url::form_urlencoded::byte_serialize(expression.as_bytes()).collect();
-    let url = format!("http://{address}/api/v1/query?query={query}");
-    let answer = lab::client().get(url).send().await.map_err(|error| format!("{expression}: {error}"))?;
+    // As Grafana does: some queries are too long for a URL.
+    let form = lab::client()
+        .post(format!("http://{address}/api/v1/query"))
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(format!("query={query}"));
+    let answer = form.send().await.map_err(|error| format!("{expression}: {error}"))?;
     let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     match answer["data"]["result"].as_array() {
         Some(found) if answer["status"] == "success" => Ok(found.clone()),
