@@ -12,9 +12,36 @@ const STATE = /^(Lost|Failing|Failed|Partly lost|Exporter down|No result|Connect
 /** What only a fault prints. */
 const FAULTS = [/\bNaN\b/, /\bundefined\b/, /\bInfinity\b/, /∞/, /\[object /, /\bNo data\b/, /\$\{|\$__/];
 
+/** The colours, in each theme, of what works. */
+const GOOD = new Set(['#1f60c4', '#3274d9']);
+
+/** The tiles that are nowhere in these colours in a state: something is lost, or nothing is known. */
+const UNEASY = {
+  'exporter-down': /^(MAPS|Microsoft Update|Alternate source|Signatures stale in|Endpoints failing|Exporter|Endpoints by their TLS|Now)/,
+  'all-sites': /^(MAPS|Microsoft Update|Alternate source|Signatures stale in|Endpoints failing|Exporter|Endpoints by their TLS)/,
+  'two-clusters': /^(MAPS|Microsoft Update|Alternate source|Signatures stale in)/,
+  blocked: /^(MAPS|Microsoft Update|Alternate source|Signatures stale in|Endpoints by their TLS|Now)/,
+};
+
+/** What panels say in a state. */
+const SAYS = {
+  'all-sites': {
+    'MAPS: worst of 5 instances': ['Lost', '2 of 5, 1 partly, 1 unknown'],
+    'Microsoft Update: worst of 5 instances': ['Lost', '1 of 5, 1 partly, 1 unknown'],
+    'Endpoints failing: worst of 5 instances': ['via every route: 30 of 30, at 1 unknown'],
+    'Exporter: worst of 5 instances': ['Down', '1 of 5'],
+    'Exporters down': ['1 of 5 exporters'],
+  },
+  'two-clusters': { 'MAPS: worst of 2 instances': ['Lost', '1 of 2'] },
+  'one-route': { 'MAPS: 1 instance': ['Partly lost', '1 of 2 routes'] },
+  blocked: { 'Signatures stale in': ['1 instance, 1 without a source'] },
+  'exporter-down': { 'MAPS: 1 instance': ['Exporter down', 'nothing known'] },
+};
+
 /** The words that the timelines of a dashboard must have in a state, whichever panel has them: first all was well, then not. */
 const WORDS = {
   'defender-overview': { healthy: ['Connected'], default: ['Connected', 'Lost'] },
+  'defender-endpoint': { healthy: [], blocked: ['No answer'], inspected: ['Not genuine', 'Inspected'], default: [] },
   'defender-fleet': { healthy: ['Connected'], 'one-route': ['Connected', 'Partly lost'], default: ['Connected', 'Lost'] },
 };
 /** After the end of the exporter nobody knows that MAPS is lost. */
@@ -22,7 +49,7 @@ const UNSEEN = new Set(['exporter-down']);
 
 /** How many rows a table must have in a state: instances that aren't told apart would be one, equal causes that aren't folded many. */
 const ROWS = {
-  'all-sites': { 'Instances, the worst first': 5, 'Targets of /probe': 3 },
+  'all-sites': { 'Instances, the worst first': 5, 'Targets of /probe': 4 },
   'two-clusters': { 'Instances, the worst first': 2 },
   'sixty-sites': { 'Instances, the worst first': 60, 'Where MAPS is lost, why, and what to change': 4 },
 };
@@ -32,7 +59,7 @@ export function complaints({ panels, frame, pageWidth, width }, { dashboard, sta
   const found = [];
   if (pageWidth > width) found.push(`the page is ${pageWidth} px wide`);
   found.push(...[...frame.flatMap(ofText), ...cutOff(frame)].map((what) => `frame: ${what}`));
-  for (const panel of panels) found.push(...[...ofPanel(panel), ...ofUnseen(panel, state)].map((what) => `"${panel.title}": ${what}`));
+  for (const panel of panels) found.push(...[...ofPanel(panel), ...ofUnseen(panel, state), ...ofTile(panel, state)].map((what) => `"${panel.title}": ${what}`));
   const words = new Set(panels.flatMap(({ boxes }) => boxes.map(({ text }) => text)));
   for (const word of expectedWords(dashboard, state)) {
     if (!words.has(word)) found.push(`no timeline says ${word}`);
@@ -51,7 +78,7 @@ function expectedWords(dashboard, state) {
 function ofUnseen({ title, kind, rows, boxes, columns }, state) {
   const isDown = rows.map((row) => row.some((cell) => DOWN.test(cell)));
   const isLost = rows.map((row) => LOST.test(row.find((cell) => STATE.test(cell)) ?? ''));
-  const areCauses = columns.some(({ title }) => title === 'What to change');
+  const areCauses = columns.some(({ title }) => title === 'What to change' || title === 'Reason');
   const isOther = rows.map((row, i) => !areCauses && !isDown[i] && !row.some((cell) => LOST.test(cell)));
   const isLate = isOther.includes(true) && isDown.lastIndexOf(true) > isOther.indexOf(true);
   const isLostLate = isDown.includes(true) && isLost.lastIndexOf(true) > isDown.indexOf(true);
@@ -63,6 +90,14 @@ function ofUnseen({ title, kind, rows, boxes, columns }, state) {
     ...(isLostLate ? ['what is lost stands behind an exporter that is down'] : []),
     ...(isHole ? ['no box says that the exporter is down'] : []),
   ];
+}
+
+/** Whether a tile says what it must, and is calm only where it may be. */
+function ofTile({ title, kind, texts }, state) {
+  const said = new Set(texts.map(({ text }) => text));
+  const missing = (SAYS[state]?.[title] ?? []).filter((text) => !said.has(text));
+  const calm = kind === 'stat' && UNEASY[state]?.test(title) ? texts.filter(({ behind }) => GOOD.has(behind)) : [];
+  return [...missing.map((text) => `doesn't say "${text}"`), ...calm.map(({ text }) => `"${text}" looks as if all were well`)];
 }
 
 function ofPanel({ kind, failure, isEmpty, texts, outside, columns, boxes }) {
@@ -84,12 +119,13 @@ function cutOff(texts) {
   return cut.slice(0, 1).map((text) => `"${text.text}" is cut off ${text.cut}${more}`);
 }
 
-function ofText({ text, size, contrast = null }) {
+function ofText({ text, size, contrast = null, isTorn = false }) {
   const fault = FAULTS.find((pattern) => pattern.test(text));
   return [
     ...(size < SMALLEST ? [`"${text}" is ${size} px high`] : []),
     ...(contrast !== null && contrast < FAINTEST ? [`"${text}" is faint: contrast ${contrast.toFixed(1)}`] : []),
     ...(fault ? [`says "${text}"`] : []),
+    ...(isTorn ? [`"${text}" breaks at a hyphen`] : []),
   ];
 }
 

@@ -40,6 +40,15 @@ check('Lost without an exporter', facts(timeline({ texts: [text('Connected'), te
 check('a faint text', facts(panel({ texts: [text('503', { contrast: 1.8 })] })), ['"MAPS": "503" is faint: contrast 1.8']);
 check('a hole while the exporter is down', facts(timeline({ boxes: [box()] })), ['"MAPS": no box says that the exporter is down'],
   { dashboard: 'defender-endpoint', state: 'exporter-down' });
+check('a name in two lines', facts(panel({ texts: [text('defender-oslo.example', { isTorn: true })] })), ['"MAPS": "defender-oslo.example" breaks at a hyphen']);
+check('no answer', facts(timeline({ texts: [text('Lost')], boxes: [box()] })), ['no timeline says No answer'],
+  { dashboard: 'defender-endpoint', state: 'blocked' });
+const tile = (words, behind) => facts(panel({ title: 'Signatures stale in', texts: [text(words, { behind })] }));
+const blocked = { dashboard: 'defender-fleet-tile', state: 'blocked' };
+check('a tile that is yellow', tile('1 instance, 1 without a source', '#fade2a'), [], blocked);
+check('a tile that is calm', tile('1 instance, 1 without a source', '#1f60c4'),
+  ['"Signatures stale in": "1 instance, 1 without a source" looks as if all were well'], blocked);
+check('a tile that says too little', tile('1 instance', '#fade2a'), ['"Signatures stale in": doesn\'t say "1 instance, 1 without a source"'], blocked);
 const rows = (...first) => facts(panel({ kind: 'table', rows: first.map((cell) => [cell, 'direct']) }));
 check('the worst first', rows('Lost', 'Exporter down', 'Down', 'Partly lost', 'Connected'), []);
 check('an exporter that is down last', rows('Lost', 'Partly lost', 'Exporter down'), ['"MAPS": an exporter that is down stands behind one that is up']);

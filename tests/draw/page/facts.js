@@ -40,7 +40,7 @@ function panel(element) {
 /** Whether a panel shows no text but its title. */
 export const isEmpty = (element) => texts(element.querySelector('[data-content]')).length + canvasTexts(element).length === 0;
 
-const plain = ({ text, size, cut, contrast }) => ({ text, size, cut, contrast });
+const plain = ({ text, size, cut, contrast, behind, isTorn }) => ({ text, size, cut, contrast, behind, isTorn });
 
 const cells = (row) => [...row.querySelectorAll('[role=gridcell]')].map((cell) => cell.textContent.trim());
 
@@ -53,7 +53,15 @@ function texts(element) {
     const text = node.textContent.trim();
     if (!text || !isVisible(node.parentElement)) continue;
     const { fontSize } = getComputedStyle(node.parentElement);
-    found.push({ element: node.parentElement, text, size: Number.parseFloat(fontSize), cut: cutBy(essential(node), node.parentElement, element), contrast: contrast(node.parentElement) });
+    found.push({
+      element: node.parentElement,
+      text,
+      size: Number.parseFloat(fontSize),
+      cut: cutBy(essential(node), node.parentElement, element),
+      contrast: contrast(node.parentElement),
+      behind: hex(behind(node.parentElement)),
+      isTorn: isTorn(node),
+    });
   }
   return found;
 }
@@ -76,16 +84,36 @@ function luminance({ red, green, blue }) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** The contrast between a text and what is behind it; null if that is an image. */
-function contrast(element) {
+/** Whether a line of the text ends at a hyphen. */
+function isTorn(node) {
+  const top = (at) => {
+    const range = document.createRange();
+    range.setStart(node, at);
+    range.setEnd(node, at + 1);
+    return range.getBoundingClientRect().top;
+  };
+  const hyphens = [...node.data.matchAll(/[a-z]-(?=[a-z0-9])/g)].map(({ index }) => index + 1);
+  return hyphens.some((at) => top(at + 1) > top(at) + TOLERANCE);
+}
+
+/** The colour behind an element; null if that is an image. */
+function behind(element) {
   const layers = [];
   for (let around = element; around; around = around.parentElement) {
     const { backgroundColor, backgroundImage } = getComputedStyle(around);
     if (backgroundImage !== 'none') return null;
     layers.unshift(channels(backgroundColor));
   }
-  const behind = layers.reduce((back, front) => over(front, back), { red: 255, green: 255, blue: 255, alpha: 1 });
-  const shades = [over(channels(getComputedStyle(element).color), behind), behind].map(luminance).sort((a, b) => b - a);
+  return layers.reduce((back, front) => over(front, back), { red: 255, green: 255, blue: 255, alpha: 1 });
+}
+
+const hex = (color) => color && `#${[color.red, color.green, color.blue].map((value) => Math.round(value).toString(16).padStart(2, '0')).join('')}`;
+
+/** The contrast between a text and what is behind it; null if that is an image. */
+function contrast(element) {
+  const back = behind(element);
+  if (!back) return null;
+  const shades = [over(channels(getComputedStyle(element).color), back), back].map(luminance).sort((a, b) => b - a);
   return (shades[0] + 0.05) / (shades[1] + 0.05);
 }
 
@@ -104,7 +132,8 @@ function isVisible(element) {
   return !forReaders && width > 1 && height > 1 && element.checkVisibility({ opacityProperty: true, visibilityProperty: true });
 }
 
-/** How a text is cut off by an element around it, up to the panel: at the side, or below where that doesn't scroll. Null if it isn't. */
+/** How a text is cut off by an element around it, up to the panel: at the side, or below where that doesn't scroll; a legend must not
+ * scroll. Null if it isn't. */
 function cutBy(text, element, limit) {
   for (let around = element; around && limit.contains(around); around = around.parentElement) {
     const { overflowX, overflowY } = getComputedStyle(around);
@@ -112,7 +141,8 @@ function cutBy(text, element, limit) {
     const isWide = text.right > box.right + TOLERANCE || text.left < box.left - TOLERANCE;
     if (overflowX !== 'visible' && isWide) return 'at the side';
     const isTall = text.bottom > box.bottom + TOLERANCE || text.top < box.top - TOLERANCE;
-    if ((overflowY === 'hidden' || overflowY === 'clip') && isTall) return 'below';
+    const isLegend = element.closest('[data-testid^="data-testid VizLegend series"]') !== null;
+    if ((overflowY === 'hidden' || overflowY === 'clip' || (isLegend && overflowY !== 'visible')) && isTall) return 'below';
     if (overflowY === 'auto' || overflowY === 'scroll') return null; // reached by scrolling down
   }
   return null;

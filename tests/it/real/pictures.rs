@@ -54,11 +54,11 @@ impl Pictured {
         )
     }
 
-    /// As the exporter that Prometheus has probe this target.
-    fn on_demand_target(&self, url: &str) -> String {
+    /// As the exporter that Prometheus has probe this target, under this name.
+    fn on_demand_target(&self, instance: &str, url: &str) -> String {
         let (address, site) = (self.site.address(), self.town());
         format!(
-            "      - {{ targets: [\"{address}\"], labels: {{ job: defender, instance: \"{url}\", __param_target: \"{url}\", site: {site} }} }}\n"
+            "      - {{ targets: [\"{address}\"], labels: {{ job: defender, instance: \"{instance}\", __param_target: \"{url}\", site: {site} }} }}\n"
         )
     }
 
@@ -109,14 +109,19 @@ fn jobs(states: &[Pictured], every: u64) -> String {
     )
 }
 
-/// A job of `/probe`, beside the exporters: a target that answers, one whose names fail, and one that the exporter refuses.
+/// A job of `/probe`, beside the exporters: a target that answers, one whose names fail, one that the exporter refuses, and one whose
+/// instance is no URL.
 fn on_demand(states: &[Pictured], every: u64) -> String {
+    const MAPS: &str = "https://wdcp.microsoft.com/";
+    const UNKNOWN: &str = "https://unknown.example/";
     let targets = [
-        (&states[0], "https://wdcp.microsoft.com/"),
-        (&states[2], "https://wdcp.microsoft.com/"),
-        (&states[0], "https://unknown.example/"),
+        (&states[0], MAPS, MAPS),
+        (&states[2], MAPS, MAPS),
+        (&states[0], UNKNOWN, UNKNOWN),
+        (&states[0], "maps-from-lisbon", MAPS),
     ];
-    let targets: String = targets.into_iter().map(|(one, url)| one.on_demand_target(url)).collect();
+    let targets: String =
+        targets.into_iter().map(|(one, instance, url)| one.on_demand_target(instance, url)).collect();
     format!(
         "  - job_name: defender-probe\n    metrics_path: /probe\n    scrape_interval: {every}s\n    scrape_timeout: {every}s\n\
          \x20   params: {{ route: [direct] }}\n    static_configs:\n{targets}"
@@ -206,7 +211,7 @@ async fn the_lab_of_the_pictures() {
     prometheus.until(lost, 3, timeout).await;
     let every = scrape_interval(tempo).as_secs();
     let down = format!(
-        "count_over_time((up{{job=\"defender\", instance!~\"https.+\"}} == 0)[10m:{every}s]) >= {}",
+        "count_over_time((up{{job=\"defender\", instance=~\"defender-.+\"}} == 0)[10m:{every}s]) >= {}",
         SCRAPES.1
     );
     prometheus.until(&down, 1, timeout).await;
