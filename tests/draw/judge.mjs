@@ -31,6 +31,7 @@ const SAYS = {
     'Endpoints failing: worst of 5 instances': ['via every route: 30 of 30, at 1 unknown'],
     'Exporter: worst of 5 instances': ['Down', '1 of 5'],
     'Exporters down': ['1 of 5 exporters'],
+    'Instances whose signatures turn stale': ['without a source: 1 of 5', 'unknown: 1 of 5'],
   },
   'two-clusters': { 'MAPS: worst of 2 instances': ['Lost', '1 of 2'] },
   'one-route': { 'MAPS: 1 instance': ['Partly lost', '1 of 2 routes'] },

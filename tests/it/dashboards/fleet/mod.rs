@@ -95,12 +95,14 @@ fn stale() -> Panel {
     let left = "((defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400)";
     let all = format!("count({left} or {UP})");
     let within = |days: f64| part(&format!("sum({left} < bool {days})"), &all);
+    let available = by_place("max", &[], "defender_update_source_available{%route}");
     let panel = Panel::stat(
         "Instances whose signatures turn stale",
-        "Instances whose signatures turn stale within four days, and within one, as in DefenderStaleSignatureRisk. Unknown: no result, for example because the exporter is down.",
+        "Instances whose signatures turn stale within four days, and within one, as in DefenderStaleSignatureRisk, and instances at which no update source works, where the time runs. Unknown: no result, for example because the exporter is down.",
     )
     .now("within 4 days: {{some}} of {{all}}", &within(STALE_SOON))
     .now("within a day: {{some}} of {{all}}", &within(STALE_NOW))
+    .now("without a source: {{some}} of {{all}}", &part(&format!("sum({available} == bool 0)"), &all))
     .now("unknown: {{some}} of {{all}}", &some_of(&format!("count({UP} unless {left})"), &all))
     .limits(NO_ODD)
     .no_value("Not known");

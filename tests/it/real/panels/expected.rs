@@ -58,7 +58,7 @@ const SOME: &[Row] = &[
 /// What has results only while an exporter is down.
 const OF_DOWN: &[(&str, &str)] = &[
     ("Instances that lose MAPS", "C"),
-    ("Instances whose signatures turn stale", "C"),
+    ("Instances whose signatures turn stale", "D"),
     ("MAPS by instance over time", "B"),
 ];
 
@@ -105,6 +105,8 @@ pub const SAID: &[Said] = &[
     ("Instances that lose MAPS", "A", ".+", true, "3", "3 of 5"),
     ("Instances that lose MAPS", "B", ".+", true, "1", "1 of 5"),
     ("Instances that lose MAPS", "C", "killed", true, "1", "1 of 1"),
+    ("Instances whose signatures turn stale", "C", ".+", false, "0", "0 of 5"),
+    ("Instances whose signatures turn stale", "C", "killed", true, "-1", "? of 1"),
     ("Exporters down", "A", "killed", true, "1", "1 of 1"),
     (
         "Share of the known time in which MAPS worked, for the worst route",
