@@ -52,8 +52,12 @@ pub fn for_pair(component: Component, phase: Phase, reason: FailureReason) -> Co
         return for_list(phase, reason);
     }
     let remedies = ADVICE.failure(phase, reason).map_or(&[][..], |entry| &entry.remedies);
-    let own = remedies.first().and_then(|name| ADVICE.submission_actions.get(name));
-    match own.filter(|_| component == Component::Submission) {
+    let own = remedies.first().and_then(|name| match component {
+        Component::Submission => ADVICE.submission_actions.get(name),
+        component if component.is_company() => ADVICE.company_actions.get(name),
+        _ => None,
+    });
+    match own {
         Some(own) => own.as_str().into(),
         None => first(remedies).into(),
     }
@@ -178,6 +182,7 @@ mod tests {
             |texts: &std::collections::BTreeMap<String, String>| texts.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&ADVICE.actions), keys(&ADVICE.remedies));
         assert_eq!(keys(&ADVICE.submission_actions), keys(&ADVICE.submission));
+        assert_eq!(keys(&ADVICE.company_actions), keys(&ADVICE.company));
         let kinds = ConcernKind::ALL.iter().map(|kind| kind.as_str());
         let own = kinds.filter(|kind| !["failure", "revocation_blocked"].contains(kind));
         assert_eq!(keys(&ADVICE.concerns).iter().map(String::as_str).collect::<BTreeSet<_>>(), own.collect());
@@ -198,6 +203,9 @@ mod tests {
         check(maps, &failed(Phase::Resolve, R::Sinkhole, "", false), "DNS filter's block list");
         check(maps, &failed(Phase::Tls, R::Intercepted, "", false), "Exempt these hosts");
         check(Component::Submission, &failed(Phase::Tls, R::Intercepted, "", false), "under inspection");
+        check(Component::Wsus, &failed(Phase::Connect, R::Refused, "", false), "WsusPool");
+        check(Component::Wsus, &failed(Phase::Tls, R::UnknownIssuer, "", false), "tls.extra_roots");
+        check(Component::ConnectedCache, &failed(Phase::Request, R::AuthRequired, "", false), "no_proxy");
         let other = "certificate: the certificate is not for wdcp.microsoft.com, but for login.hotel.example";
         check(maps, &failed(Phase::Tls, R::NameMismatch, other, false), "another host's certificate");
         let refused = Some((Phase::Connect, R::Refused));

@@ -62,7 +62,7 @@ pub fn for_failure(phase: Phase, reason: FailureReason) -> Advice {
 }
 
 /// Explains a failure for an endpoint of this component. Hosts of the sample storage must never be exempted from
-/// inspection, so their remedies differ.
+/// inspection, and a company's servers are its own to repair, so their remedies differ.
 #[must_use]
 pub fn for_component(component: Component, phase: Phase, reason: FailureReason) -> Advice {
     failure(Some(component), phase, reason)
@@ -133,7 +133,11 @@ impl Advice {
 }
 
 fn remedies(component: Option<Component>, names: &[String]) -> Vec<String> {
-    let own = |name| ADVICE.submission.get(name).filter(|_| component == Some(Component::Submission));
+    let own = |name| match component? {
+        Component::Submission => ADVICE.submission.get(name),
+        component if component.is_company() => ADVICE.company.get(name),
+        _ => None,
+    };
     names.iter().filter_map(|name| own(name).or_else(|| ADVICE.remedies.get(name))).cloned().collect()
 }
 

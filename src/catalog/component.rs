@@ -13,6 +13,10 @@ string_enum! {
         Update = "update",
         /// Security intelligence from the alternate download location.
         Adl = "adl",
+        /// The company's own update server.
+        Wsus = "wsus",
+        /// The company's cache of Microsoft's downloads.
+        ConnectedCache = "connected_cache",
         /// Malware sample storage.
         Submission = "submission",
         /// Certificate revocation lists.
@@ -31,6 +35,12 @@ string_enum! {
 }
 
 impl Component {
+    /// Whether the company runs it, so that the configuration has its address.
+    #[must_use]
+    pub const fn is_company(self) -> bool {
+        matches!(self, Self::Wsus | Self::ConnectedCache)
+    }
+
     /// The service's name for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -38,6 +48,8 @@ impl Component {
             Self::Maps => "Cloud protection (MAPS)",
             Self::Update => "Microsoft Update",
             Self::Adl => "Alternate download location",
+            Self::Wsus => "Windows Server Update Services (WSUS)",
+            Self::ConnectedCache => "Microsoft Connected Cache",
             Self::Submission => "Sample submission",
             Self::Crl => "Revocation lists",
             Self::Diagnostics => "Diagnostic data",

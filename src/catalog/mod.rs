@@ -1,5 +1,6 @@
 //! The network requirements of Defender Antivirus: types, the embedded data, and its parser.
 
+mod company;
 mod component;
 mod confidence;
 mod error;
@@ -16,5 +17,5 @@ pub use types::{
     BlockPage, BodyKind, Catalog, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot,
     Method, Trust,
 };
-pub use updates::{DownloadTest, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed};
+pub use updates::{DownloadTest, ListedSource, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed};
 pub use url::{ProbeUrl, Scheme, UrlError};

@@ -142,10 +142,30 @@ pub enum BodyKind {
     Certificate,
     /// A cabinet file: starts with `MSCF`.
     Cabinet,
+    /// A GIF picture: starts with `GIF87a` or `GIF89a`. Only these bytes are read.
+    Gif,
+    /// A SOAP web service: its page for browsers, its description (WSDL), or a SOAP message.
+    WebService,
     /// A well-formed XML document with this root element, compared case-insensitively.
     Xml(String),
     /// A text that starts with this string, ignoring surrounding white space.
     Text(String),
+}
+
+impl BodyKind {
+    /// The number of bytes that show the kind, if a few do and the rest of the body needn't be read.
+    #[must_use]
+    pub const fn prefix_len(&self) -> Option<usize> {
+        match self {
+            Self::Gif => Some(6),
+            Self::Crl
+            | Self::Certificate
+            | Self::Cabinet
+            | Self::WebService
+            | Self::Xml(_)
+            | Self::Text(_) => None,
+        }
+    }
 }
 
 /// A host name, or `*.suffix` for every name below a suffix (the suffix itself included).
@@ -257,10 +277,24 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Whether an unexpected status indicates a network fault rather than an error in the catalog: a Microsoft document states
-    /// the expected status, two captures confirm it, or the user configured it.
+    /// the expected status, two captures confirm it, or the user configured it. At a company's own server, an answer without
+    /// the service's marks is the fault to find: a login page, a proxy's page, a server that is something else.
     #[must_use]
     pub fn expects_firmly(&self) -> bool {
-        self.basis == Basis::Document || self.confidence == Confidence::A
+        self.basis == Basis::Document || self.confidence == Confidence::A || self.component.is_company()
+    }
+
+    /// How much of the body is read, if not all of it: the body is large, and its beginning is enough.
+    #[must_use]
+    pub fn first_bytes(&self) -> Option<usize> {
+        if self.range {
+            return Some(1);
+        }
+        let lengths = self.evidence.iter().filter_map(|evidence| match evidence {
+            Evidence::Body(kind) => Some(kind.prefix_len()),
+            _ => None,
+        });
+        lengths.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// Returns `x` if the pattern is `*.x` and the probed host is `x`. The source document has such patterns for hosts that

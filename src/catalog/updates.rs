@@ -15,6 +15,53 @@ string_enum! {
         MicrosoftUpdate = "microsoft_update",
         /// The alternate download location (`MMPC`), used when the installed intelligence counts as out of date.
         Adl = "adl",
+        /// The company's own server (`InternalDefinitionUpdateServer`): WSUS, or Configuration Manager's software update point.
+        InternalServer = "internal_server",
+        /// A Microsoft Connected Cache, or another cache host of Delivery Optimization: a copy of what the other sources offer.
+        ConnectedCache = "connected_cache",
+    }
+}
+
+impl UpdateSource {
+    /// The component whose endpoints the source uses.
+    #[must_use]
+    pub const fn component(self) -> Component {
+        match self {
+            Self::MicrosoftUpdate => Component::Update,
+            Self::Adl => Component::Adl,
+            Self::InternalServer => Component::Wsus,
+            Self::ConnectedCache => Component::ConnectedCache,
+        }
+    }
+
+    /// Whether a client can stay current with this source alone. A cache knows no updates: clients ask it for what another
+    /// source names.
+    #[must_use]
+    pub const fn suffices(self) -> bool {
+        !matches!(self, Self::ConnectedCache)
+    }
+}
+
+/// A source that clients of a network update from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedSource {
+    /// The source.
+    pub source: UpdateSource,
+    /// Where it is, for a source that the company runs.
+    pub address: Option<ProbeUrl>,
+}
+
+impl ListedSource {
+    /// A source of Microsoft, whose endpoints the catalog has.
+    #[must_use]
+    pub const fn of_microsoft(source: UpdateSource) -> Self {
+        Self { source, address: None }
+    }
+
+    /// The sources that clients use which nobody configures.
+    #[must_use]
+    pub fn defaults() -> Vec<Self> {
+        vec![Self::of_microsoft(UpdateSource::MicrosoftUpdate), Self::of_microsoft(UpdateSource::Adl)]
     }
 }
 

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::ComponentConfig;
 use super::reader::{Mapping, Node};
 use super::values::{INTERVAL, TIMEOUT};
+use super::{ComponentConfig, Config, update_sources};
 use crate::catalog::Component;
 
 /// The components that are probed only if `groups` lists them.
 const OPTIONAL: [Component; 4] =
     [Component::Streamlined, Component::Mde, Component::Usgov, Component::PkiExtended];
 
-/// Whether a component is optional and not in `groups`, the list of those to probe.
-pub(super) fn is_unlisted(component: Component, groups: &[Component]) -> bool {
-    OPTIONAL.contains(&component) && !groups.contains(&component)
+/// Why a component isn't probed, if it is missing from the list of `groups` or `update_sources`.
+pub(super) fn unlisted(component: Component, config: &Config) -> Option<String> {
+    if OPTIONAL.contains(&component) && !config.groups.contains(&component) {
+        return Some(format!("{component} is optional and not listed in groups"));
+    }
+    let source = update_sources::unlisted(component, config)?;
+    Some(format!("{component} is probed for {source}, which is not listed in update_sources"))
 }
 
 /// `groups`: the optional components to probe.

@@ -25,6 +25,7 @@ mod route;
 mod routes;
 mod signatures;
 mod tls;
+mod update_sources;
 pub mod web;
 
 #[cfg(test)]
@@ -39,7 +40,8 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use crate::catalog::{
-    BlockPage, Component, Evidence, Expectation, Geo, HostPattern, Method, ProbeUrl, Scheme, Trust,
+    BlockPage, Component, Evidence, Expectation, Geo, HostPattern, ListedSource, Method, ProbeUrl, Scheme,
+    Trust,
 };
 use crate::string_enum::string_enum;
 
@@ -69,6 +71,8 @@ pub struct Config {
     pub geos: Vec<Geo>,
     /// Optional components to probe.
     pub groups: Vec<Component>,
+    /// The sources that clients update from, in the order of Defender's `FallbackOrder`. Others aren't probed.
+    pub update_sources: Vec<ListedSource>,
     /// Settings for one component.
     pub components: BTreeMap<Component, ComponentConfig>,
     /// The routes to the endpoints, at least one. Every target is probed on each route selected for its component.
@@ -99,6 +103,7 @@ impl Default for Config {
             concurrency: 32,
             geos: vec![Geo::Us, Geo::Eu, Geo::Uk],
             groups: Vec::new(),
+            update_sources: ListedSource::defaults(),
             components: BTreeMap::new(),
             routes: vec![RouteConfig::direct()],
             resolver: ResolverConfig::default(),

@@ -9,7 +9,7 @@ use super::reader::{Mapping, Node, ProblemCollector, document, key};
 use super::values::{INTERVAL, TIMEOUT, connect_to, format_duration, host_port};
 use super::{
     Config, ConfigProblems, ConnectTo, Environment, HostPort, components, endpoints, host, resolver, routes,
-    signatures, tls,
+    signatures, tls, update_sources,
 };
 use crate::catalog::Geo;
 
@@ -53,6 +53,10 @@ fn read(mut root: Mapping<'_>, base_dir: &Path, environment: &Environment) -> Co
             .unwrap_or(default.concurrency),
         geos: root.take("geos").and_then(geos).unwrap_or(default.geos),
         groups: root.take("groups").and_then(components::groups).unwrap_or_default(),
+        update_sources: root
+            .take("update_sources")
+            .and_then(update_sources::read)
+            .unwrap_or(default.update_sources),
         components: root.take("components").and_then(Node::mapping).map(components::read).unwrap_or_default(),
         routes: root
             .take("routes")
@@ -97,8 +101,9 @@ fn check_whole(config: &Config, by_default: Defaults, report: &ProblemCollector<
         }
     }
     for (component, settings) in &config.components {
-        if components::is_unlisted(*component, &config.groups) && settings.enabled == Some(true) {
-            let problem = format!("true has no effect: {component} is optional and not listed in groups");
+        if let Some(why) = components::unlisted(*component, config).filter(|_| settings.enabled == Some(true))
+        {
+            let problem = format!("true has no effect: {why}");
             report.add(format!("components.{component}.enabled"), problem);
         }
     }

@@ -111,8 +111,18 @@ impl<'a> Node<'a> {
         &self.path
     }
 
+    /// The collector, for problems of several values.
+    pub(super) fn report(&self) -> &'a ProblemCollector<'a> {
+        self.report
+    }
+
     pub(super) fn value(&self) -> &Value {
         &self.value
+    }
+
+    /// The value for messages.
+    pub(super) fn shown(&self) -> String {
+        shown(&self.value)
     }
 
     /// Reports a problem of this value.

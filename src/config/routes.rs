@@ -95,11 +95,10 @@ pub(super) fn check(config: &Config, report: &ProblemCollector<'_>) {
 /// Why no endpoint of a component is probed, if so.
 fn unprobed(component: Component, config: &Config) -> Option<String> {
     let enabled = config.components.get(&component).and_then(|settings| settings.enabled);
-    if components::is_unlisted(component, &config.groups) {
-        return Some(format!("{component} is optional and not listed in groups"));
-    }
-    (enabled == Some(false))
-        .then(|| format!("{component} is disabled: components.{component}.enabled is false"))
+    components::unlisted(component, config).or_else(|| {
+        (enabled == Some(false))
+            .then(|| format!("{component} is disabled: components.{component}.enabled is false"))
+    })
 }
 
 fn fits(address: IpAddr, family: Family) -> bool {

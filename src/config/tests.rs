@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::values::format_duration;
 use super::*;
+use crate::catalog::UpdateSource;
 
 /// The passwords in the password file of the valid configurations, and in the URLs of [`environment`].
 const PASSWORDS: [&str; 2] = ["correct horse", "battery@staple"];
@@ -142,6 +143,7 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
     assert!(!resolver.servers.is_empty() && !resolver.overrides.is_empty());
     assert!(components.values().any(|settings| settings.enabled.is_some()));
     assert!(components.values().any(|settings| settings.interval.is_some() && settings.timeout.is_some()));
+    assert!(UpdateSource::ALL.iter().all(|of| config.update_sources.iter().any(|own| own.source == *of)));
     cover_routes(&config.routes);
     let full = endpoints.iter().find(|entry| entry.evidence.is_some()).unwrap();
     assert!(endpoints.iter().any(|entry| entry.trust.is_some()));

@@ -345,7 +345,12 @@ fn signatures() -> SignaturesState {
         findings,
     };
     SignaturesState {
-        sources: vec![source(UpdateSource::MicrosoftUpdate, false), source(UpdateSource::Adl, true)],
+        sources: vec![
+            source(UpdateSource::InternalServer, true),
+            source(UpdateSource::ConnectedCache, false),
+            source(UpdateSource::MicrosoftUpdate, false),
+            source(UpdateSource::Adl, true),
+        ],
         feeds: vec![
             feed("direct", Some(Ok(())), Some(history()), vec![Finding::Behind]),
             feed("machine-proxy", Some(Err(failure)), None, vec![]),

@@ -323,7 +323,15 @@ fn series_follow_the_state() {
         &[&format!("{maps} Real({:?})", day(100))], // the other chain isn't verified
     );
     check(Metric::ComponentAvailable, &["maps|direct Whole(1)", "update|direct Whole(0)"]);
-    check(Metric::UpdateSourceAvailable, &["microsoft_update|direct Whole(0)", "adl|direct Whole(1)"]);
+    check(
+        Metric::UpdateSourceAvailable,
+        &[
+            "internal_server|direct Whole(1)",
+            "connected_cache|direct Whole(0)",
+            "microsoft_update|direct Whole(0)",
+            "adl|direct Whole(1)",
+        ],
+    );
     check(Metric::SignaturesStaleAfter, &[&format!(" Real({:?})", day(7) + 30.0)]);
     check(
         Metric::SignaturesFeedStale,

@@ -193,14 +193,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         body_end(head, drive(&mut self.connection, &mut self.connected, read).await)
     }
 
-    /// Reads the first byte of the body only: the body may be large.
-    pub(crate) async fn first_byte(
+    /// Reads the first `count` bytes of the body only: the body may be large.
+    pub(crate) async fn first_bytes(
         &mut self,
         head: &ResponseHead,
         body: Incoming,
+        count: usize,
         into: &mut Vec<u8>,
     ) -> Result<BodyEnd, PhaseError> {
-        let read = read_first(body, into);
+        let read = read_first(body, count, into);
         body_end(head, drive(&mut self.connection, &mut self.connected, read).await)
     }
 }
@@ -220,13 +221,12 @@ fn body_end(head: &ResponseHead, read: Result<(), PhaseError>) -> Result<BodyEnd
     }
 }
 
-async fn read_first(mut body: Incoming, into: &mut Vec<u8>) -> Result<(), PhaseError> {
-    while let Some(frame) = body.frame().await {
+async fn read_first(mut body: Incoming, count: usize, into: &mut Vec<u8>) -> Result<(), PhaseError> {
+    while into.len() < count
+        && let Some(frame) = body.frame().await
+    {
         let Ok(data) = frame?.into_data() else { continue }; // trailers are ignored
-        if let Some(first) = data.first() {
-            into.push(*first);
-            break;
-        }
+        into.extend_from_slice(&data[..data.len().min(count - into.len())]);
     }
     Ok(())
 }

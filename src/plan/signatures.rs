@@ -76,7 +76,7 @@ mod tests {
             assert_eq!(sources, expected, "{off:?}");
             assert_eq!(plan.routes.is_empty(), expected.is_empty(), "{off:?}");
         };
-        check(&[], UpdateSource::ALL);
+        check(&[], &[UpdateSource::MicrosoftUpdate, UpdateSource::Adl]);
         check(&[Component::Update], &[UpdateSource::Adl]);
         check(&[Component::Adl], &[UpdateSource::MicrosoftUpdate]);
         check(&[Component::Adl, Component::Update], &[]);

@@ -146,7 +146,9 @@ fn verify_signature(
     let verified = match kind {
         BodyKind::Crl => objects.check_crl(body, now),
         BodyKind::Certificate => objects.check_certificate(body),
-        BodyKind::Cabinet | BodyKind::Xml(_) | BodyKind::Text(_) => Ok(()),
+        BodyKind::Cabinet | BodyKind::Gif | BodyKind::WebService | BodyKind::Xml(_) | BodyKind::Text(_) => {
+            Ok(())
+        }
     };
     verified.map_err(|error| {
         let reason = match error {
@@ -163,9 +165,22 @@ fn body_is(kind: &BodyKind, body: &[u8]) -> bool {
         BodyKind::Crl => CertificateRevocationList::from_der(body).is_ok_and(|(rest, _)| rest.is_empty()),
         BodyKind::Certificate => X509Certificate::from_der(body).is_ok_and(|(rest, _)| rest.is_empty()),
         BodyKind::Cabinet => body.starts_with(b"MSCF"),
+        BodyKind::Gif => body.starts_with(b"GIF87a") || body.starts_with(b"GIF89a"),
+        BodyKind::WebService => is_web_service(body),
         BodyKind::Xml(root) => xml_root_is(root, body),
         BodyKind::Text(text) => body.trim_ascii().starts_with(text.as_bytes()),
     }
+}
+
+/// What the pages for browsers of ASP.NET's and WCF's services contain, in lower case: the link to the description, and what WCF
+/// says where that is turned off. A page that merely repeats the URL has neither.
+const SERVICE_PAGES: [&str; 2] = [".asmx?wsdl", "metadata publishing for this service is currently disabled"];
+
+/// Whether the body is a SOAP message, a description (WSDL), or a service's page for browsers.
+fn is_web_service(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(&body[..body.len().min(SEARCHED)]).to_lowercase();
+    SERVICE_PAGES.iter().any(|mark| text.contains(mark))
+        || ["Envelope", "definitions"].iter().any(|root| xml_root_is(root, body))
 }
 
 /// Whether the cabinet has the length that its header declares (`cbCabinet` in [MS-CAB], section 2.1).
@@ -223,6 +238,8 @@ fn body_kind_name(kind: &BodyKind) -> String {
         BodyKind::Crl => "a certificate revocation list".to_owned(),
         BodyKind::Certificate => "a certificate".to_owned(),
         BodyKind::Cabinet => "a cabinet file".to_owned(),
+        BodyKind::Gif => "a GIF picture".to_owned(),
+        BodyKind::WebService => "a SOAP web service's".to_owned(),
         BodyKind::Xml(root) => format!("an XML document <{root}>"),
         BodyKind::Text(text) => format!("the text {text:?}"),
     }

@@ -149,11 +149,15 @@ impl Pipeline<'_> {
         {
             return Ok(HopOutcome::Redirected(next));
         }
-        let transferred = if self.endpoint.range {
+        if self.endpoint.range {
             http.range = range_outcome(&head);
-            run.clock.phase(Phase::Transfer, exchange.first_byte(&head, incoming, &mut body)).await
-        } else {
-            run.clock.phase(Phase::Transfer, exchange.transfer(&head, incoming, &mut body)).await
+        }
+        let transferred = match self.endpoint.first_bytes() {
+            Some(count) => {
+                let read = exchange.first_bytes(&head, incoming, count, &mut body);
+                run.clock.phase(Phase::Transfer, read).await
+            }
+            None => run.clock.phase(Phase::Transfer, exchange.transfer(&head, incoming, &mut body)).await,
         };
         http.body_bytes = body.len() as u64;
         http.unclean_close = transferred? == BodyEnd::Unclean;

@@ -31,6 +31,10 @@ string_enum! {
         Certificate = "certificate",
         /// A cabinet file.
         Cabinet = "cabinet",
+        /// A GIF picture.
+        Gif = "gif",
+        /// A SOAP web service's page, description or message.
+        WebService = "web_service",
         /// An XML document.
         Xml = "xml",
         /// A known text.
@@ -184,6 +188,8 @@ const fn object_kind(evidence: &Evidence) -> Option<ObjectKind> {
         BodyKind::Crl => ObjectKind::Crl,
         BodyKind::Certificate => ObjectKind::Certificate,
         BodyKind::Cabinet => ObjectKind::Cabinet,
+        BodyKind::Gif => ObjectKind::Gif,
+        BodyKind::WebService => ObjectKind::WebService,
         BodyKind::Xml(_) => ObjectKind::Xml,
         BodyKind::Text(_) => ObjectKind::Text,
     })
@@ -252,6 +258,8 @@ fn words_for(evidence: &Evidence) -> String {
         Evidence::Body(BodyKind::Crl) => "a revocation list".to_owned(),
         Evidence::Body(BodyKind::Certificate) => "a certificate".to_owned(),
         Evidence::Body(BodyKind::Cabinet) => "a cabinet".to_owned(),
+        Evidence::Body(BodyKind::Gif) => "a GIF picture".to_owned(),
+        Evidence::Body(BodyKind::WebService) => "a web service".to_owned(),
         Evidence::Body(BodyKind::Xml(root)) => format!("XML <{root}>"),
         Evidence::Body(BodyKind::Text(text)) => format!("the text {text:?}"),
     }

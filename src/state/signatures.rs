@@ -122,7 +122,9 @@ impl SignaturesState {
         known.available = available;
         if let Some(at) = answered.filter(|at| available == Some(true) && is_set(*at)) {
             known.last_available = Some(at);
-            self.last_chance = Some(at);
+            if source.suffices() {
+                self.last_chance = Some(at);
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod calendar;
 #[cfg(target_os = "linux")] // what is real is there alone
 mod catalog_report;
 mod chains;
+mod company_sources;
 #[cfg(unix)] // variables of the environment as bytes
 mod corpus;
 mod dashboards;

@@ -77,6 +77,12 @@ async fn evidence_of_each_kind_holds() {
         (BodyKind::Crl, ok().body(crl.clone())),
         (BodyKind::Certificate, ok().body(lab.pki.intermediate(authority).to_vec())),
         (BodyKind::Cabinet, ok().body(genuine::cabinet())),
+        (BodyKind::Gif, ok().body("GIF89a and more")),
+        (BodyKind::WebService, ok().body("<a href=\"client.asmx?WSDL\">Service Description</a>")),
+        (
+            BodyKind::WebService,
+            ok().body("<wsdl:definitions xmlns:wsdl=\"http://schemas.xmlsoap.org/wsdl/\"/>"),
+        ),
         (BodyKind::Xml("versions".to_owned()), ok().body(feed)),
         (BodyKind::Text("OK".to_owned()), ok().body("\r\nOK\r\n")),
         // A proof in the body outweighs a mark of a filter that only passed the answer on.

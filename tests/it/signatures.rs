@@ -254,7 +254,7 @@ fn timeout() -> Failure {
 }
 
 fn component_of(source: UpdateSource) -> Component {
-    embedded().update_sources.iter().find(|spec| spec.source == source).unwrap().component
+    source.component()
 }
 
 /// The components that a scenario selects, without irrelevant ones.
@@ -262,8 +262,9 @@ fn config(scenario: &Scenario) -> Config {
     let default = SignaturesConfig::default();
     let stale_after = scenario.stale_after.as_deref().map_or(default.stale_after, time);
     let off = ComponentConfig { enabled: Some(false), ..ComponentConfig::default() };
-    let others =
-        Component::ALL.iter().filter(|of| !UpdateSource::ALL.iter().any(|s| component_of(*s) == **of));
+    let others = Component::ALL
+        .iter()
+        .filter(|of| !of.is_company() && !UpdateSource::ALL.iter().any(|s| s.component() == **of));
     let route = |name: &String| RouteConfig { name: name.clone(), ..RouteConfig::direct() };
     Config {
         components: others.map(|component| (*component, off.clone())).collect(),

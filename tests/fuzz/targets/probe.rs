@@ -18,6 +18,8 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
         vec![Evidence::Body(BodyKind::Crl)],
         vec![Evidence::Body(BodyKind::Certificate)],
         vec![Evidence::Body(BodyKind::Cabinet)],
+        vec![Evidence::Body(BodyKind::Gif)],
+        vec![Evidence::Body(BodyKind::WebService)],
         vec![Evidence::Status, Evidence::Body(BodyKind::Xml("versions".to_owned()))],
         vec![Evidence::Body(BodyKind::Text("Microsoft".to_owned()))],
     ];

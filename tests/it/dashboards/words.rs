@@ -294,6 +294,8 @@ pub fn sources() -> Vec<(&'static str, String)> {
     vec![
         ("microsoft_update", Component::Update.title().to_owned()),
         ("adl", named(Component::Adl.title(), Component::Adl.as_str())),
+        ("internal_server", Component::Wsus.title().to_owned()),
+        ("connected_cache", Component::ConnectedCache.title().to_owned()),
     ]
 }
 

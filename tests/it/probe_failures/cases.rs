@@ -327,6 +327,8 @@ fn contents() -> Vec<Case> {
         BodyKind::Crl,
         BodyKind::Certificate,
         BodyKind::Cabinet,
+        BodyKind::Gif,
+        BodyKind::WebService,
         BodyKind::Xml("versions".to_owned()),
         BodyKind::Text("OK".to_owned()),
     ];

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use defender_exporter::catalog::{Component, UpdateOrigin, embedded};
+use defender_exporter::catalog::{Component, UpdateOrigin, UpdateSource, embedded};
 use defender_exporter::host;
 use defender_exporter::host::RunningMode;
 use defender_exporter::host::events::EventKind;
@@ -73,7 +73,7 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
         "status" => Status::ALL.iter().map(|word| word.as_str()).collect(),
         "ssl_options" => SslOptions::ALL.iter().map(|word| word.as_str()).collect(),
         "family" => vec!["ipv4", "ipv6"],
-        "source" => vec!["microsoft_update", "adl"],
+        "source" => UpdateSource::ALL.iter().map(|word| word.as_str()).collect(),
         "finding" => Finding::ALL.iter().map(|word| word.as_str()).collect(),
         "event" => EventKind::ALL.iter().map(|word| word.as_str()).collect(),
         "setting" => Setting::ALL.iter().map(|word| word.as_str()).collect(),

@@ -75,9 +75,11 @@ pub(crate) struct FeedView {
 impl UpdatesView {
     pub(super) fn new(source: Source<'_>) -> Self {
         let known = &source.snapshot.signatures;
+        let specs = &source.snapshot.plan.signatures.sources;
         let stale_after = known.stale_after(&source.snapshot.plan);
         let installed_here = known.installed.is_some();
-        let is_known = installed_here || known.sources.iter().any(|of| of.last_available.is_some());
+        let is_known = installed_here
+            || known.sources.iter().any(|of| of.source.suffices() && of.last_available.is_some());
         let stale = |at: SystemTime| {
             let state = State::from(Some(freshness(at, source.now)));
             let state = if state == State::Good && !is_known { State::Unknown } else { state };
@@ -85,7 +87,7 @@ impl UpdatesView {
         };
         Self {
             stale: stale_after.map(stale),
-            sources: UpdateSource::ALL.iter().filter_map(|of| SourceView::new(source, *of)).collect(),
+            sources: specs.iter().filter_map(|spec| SourceView::new(source, spec.source)).collect(),
             feeds: known.feeds.iter().map(|feed| FeedView::new(source, feed)).collect(),
         }
     }
@@ -97,7 +99,7 @@ impl SourceView {
         let routes: Vec<_> = own.map(|known| SourceRoute::new(source, known)).collect();
         let known = routes.iter().map(|by| by.state).filter(|state| *state != State::Unknown);
         let state = known.max().unwrap_or(State::Unknown);
-        (!routes.is_empty()).then_some(Self { name: name(of), state, routes })
+        (!routes.is_empty()).then_some(Self { name: of.component().title(), state, routes })
     }
 }
 
@@ -127,13 +129,6 @@ pub(crate) const fn available(state: State) -> &'static str {
         State::Good | State::Degraded => "available",
         State::Bad => "not available",
         State::Unknown => "unknown",
-    }
-}
-
-const fn name(source: UpdateSource) -> &'static str {
-    match source {
-        UpdateSource::MicrosoftUpdate => "Microsoft Update",
-        UpdateSource::Adl => "Alternate download location",
     }
 }
 

@@ -1,0 +1,194 @@
+//! Update sources that a company runs itself: the configuration has their addresses, and `company.yaml` what proves them.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::component::ComponentSpec;
+use super::confidence::{Basis, Confidence};
+use super::types::{Catalog, Endpoint, Evidence, Expectation, Method, Trust};
+use super::updates::{ListedSource, SourceSpec, UpdateSource};
+use super::url::{ProbeUrl, Scheme, UrlError};
+
+/// A source with what proves it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompanySource {
+    source: UpdateSource,
+    purpose: String,
+    needs: Vec<String>,
+    probes: Vec<CompanyProbe>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CompanyProbe {
+    path: String,
+    expect: Expectation,
+    basis: Basis,
+    confidence: Confidence,
+    evidence: Vec<Evidence>,
+    serves: String,
+}
+
+/// The sources that are known.
+fn known() -> &'static [CompanySource] {
+    static KNOWN: LazyLock<Vec<CompanySource>> = LazyLock::new(|| {
+        serde_saphyr::from_str(include_str!("company.yaml"))
+            .expect("held by the test every_source_is_complete")
+    });
+    &KNOWN
+}
+
+impl ListedSource {
+    /// The URLs that prove a source at `address`. Empty for Microsoft's sources.
+    ///
+    /// # Errors
+    /// If one of them is no URL of a probe, because the address is too long.
+    pub fn urls(source: UpdateSource, address: &ProbeUrl) -> Result<Vec<ProbeUrl>, UrlError> {
+        let probes = known().iter().filter(|known| known.source == source).flat_map(|known| &known.probes);
+        probes.map(|probe| url(address, &probe.path)).collect()
+    }
+}
+
+fn url(address: &ProbeUrl, path: &str) -> Result<ProbeUrl, UrlError> {
+    ProbeUrl::parse(&format!("{}{path}", address.as_str().trim_end_matches('/')))
+}
+
+impl Catalog {
+    /// The catalog for a network whose clients update from these sources, in this order: with the endpoints of those that the
+    /// company runs, and without the components of those that aren't listed.
+    #[must_use]
+    pub fn with_sources(&self, listed: &[ListedSource]) -> Self {
+        let mut catalog = self.clone();
+        let is_source = |spec: &ComponentSpec| {
+            self.update_sources.iter().any(|source| source.component == spec.component)
+        };
+        let after = self.components.iter().rposition(is_source).map_or(self.components.len(), |at| at + 1);
+        let added: Vec<_> = known().iter().filter_map(|known| known.spec(listed)).collect();
+        catalog.components.splice(after..after, added);
+        for listed in listed {
+            catalog.endpoints.extend(known().iter().flat_map(|known| known.endpoints(listed)));
+        }
+        let is_unlisted = |source: &SourceSpec| !listed.iter().any(|listed| listed.source == source.source);
+        for source in self.update_sources.iter().filter(|source| is_unlisted(source)) {
+            catalog.components.retain(|spec| spec.component != source.component);
+        }
+        let company = known().iter().map(|known| SourceSpec {
+            source: known.source,
+            component: known.source.component(),
+            needs: known.needs.clone(),
+        });
+        let specs: Vec<_> = self.update_sources.iter().cloned().chain(company).collect();
+        let place = |source: &SourceSpec| listed.iter().position(|listed| listed.source == source.source);
+        catalog.update_sources = specs.into_iter().filter(|source| place(source).is_some()).collect();
+        catalog.update_sources.sort_by_key(place);
+        catalog
+    }
+}
+
+impl CompanySource {
+    /// The component, if the source is listed.
+    fn spec(&self, listed: &[ListedSource]) -> Option<ComponentSpec> {
+        let is_listed = listed.iter().any(|listed| listed.source == self.source);
+        is_listed.then(|| ComponentSpec {
+            component: self.source.component(),
+            optional: false,
+            purpose: self.purpose.clone(),
+            needs: self.needs.clone(),
+        })
+    }
+
+    /// The endpoints at the address of a listed source; empty if that is another source.
+    fn endpoints(&self, listed: &ListedSource) -> Vec<Endpoint> {
+        let address = listed.address.as_ref().filter(|_| listed.source == self.source);
+        let endpoint = |probe: &CompanyProbe| {
+            let url = url(address?, &probe.path).ok()?; // the configuration refuses an address that is too long
+            Some(Endpoint {
+                component: self.source.component(),
+                pattern: url.host().to_owned(),
+                ports: vec![url.port()],
+                method: Method::Get,
+                expect: probe.expect.clone(),
+                basis: probe.basis,
+                confidence: probe.confidence,
+                captured: None,
+                evidence: probe.evidence.clone(),
+                // Companies have authorities of their own.
+                trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
+                may_be_inspected: false,
+                geo: None,
+                serves: Some(probe.serves.clone()),
+                follow_redirects: 0,
+                range: false,
+                interval: None,
+                timeout: None,
+                url,
+            })
+        };
+        self.probes.iter().filter_map(endpoint).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Component, embedded};
+
+    use UpdateSource::{Adl, ConnectedCache, InternalServer, MicrosoftUpdate};
+
+    fn listed(source: UpdateSource, address: &str) -> ListedSource {
+        ListedSource { source, address: Some(ProbeUrl::parse(address).unwrap()) }
+    }
+
+    #[test]
+    fn every_source_is_complete() {
+        let parsed: Vec<CompanySource> = serde_saphyr::from_str(include_str!("company.yaml")).unwrap();
+        for source in UpdateSource::ALL {
+            let known = parsed.iter().filter(|known| known.source == *source).count();
+            let of_microsoft = embedded().update_sources.iter().find(|spec| spec.source == *source);
+            assert_eq!(known, usize::from(of_microsoft.is_none()), "{source}");
+            assert!(of_microsoft.is_none_or(|spec| spec.component == source.component()), "{source}");
+            assert_eq!(source.component().is_company(), of_microsoft.is_none(), "{source}");
+        }
+        for known in &parsed {
+            let served: Vec<_> = known.probes.iter().map(|probe| probe.serves.as_str()).collect();
+            assert_eq!(known.needs, served, "{}", known.source);
+            assert!(known.probes.iter().all(|probe| !probe.evidence.is_empty()), "{}", known.source);
+        }
+    }
+
+    #[test]
+    fn microsofts_sources_alone_are_the_catalog_itself() {
+        assert_eq!(&embedded().with_sources(&ListedSource::defaults()), embedded());
+    }
+
+    #[test]
+    fn listed_sources_are_probed_in_their_order() {
+        let check = |sources: &[ListedSource], components: &[Component], urls: &[&str]| {
+            let catalog = embedded().with_sources(sources);
+            let specs: Vec<_> = catalog.update_sources.iter().map(|spec| spec.source).collect();
+            assert_eq!(specs, sources.iter().map(|listed| listed.source).collect::<Vec<_>>());
+            let is_source = |of: &&ComponentSpec| {
+                UpdateSource::ALL.iter().any(|source| source.component() == of.component)
+            };
+            let found: Vec<_> =
+                catalog.components.iter().filter(is_source).map(|spec| spec.component).collect();
+            assert_eq!(found, components);
+            let own = catalog.endpoints.iter().filter(|endpoint| endpoint.component.is_company());
+            assert_eq!(own.map(|endpoint| endpoint.url.as_str()).collect::<Vec<_>>(), urls);
+        };
+        let wsus = || listed(InternalServer, "http://wsus.example:8530");
+        let scan = "http://wsus.example:8530/ClientWebService/client.asmx";
+        let cabinet = "http://wsus.example:8530/selfupdate/wuident.cab";
+        check(&[wsus()], &[Component::Wsus], &[scan, cabinet]);
+        let adl = || ListedSource::of_microsoft(Adl);
+        check(&[wsus(), adl()], &[Component::Adl, Component::Wsus], &[scan, cabinet]);
+        let cache = listed(ConnectedCache, "https://cache.example/");
+        check(
+            &[cache, ListedSource::of_microsoft(MicrosoftUpdate), adl()],
+            &[Component::Update, Component::Adl, Component::ConnectedCache],
+            &["https://cache.example/mscomtest/wuidt.gif?cacheHostOrigin=au.download.windowsupdate.com"],
+        );
+    }
+}
