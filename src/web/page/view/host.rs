@@ -217,6 +217,7 @@ mod tests {
 
     use super::super::{Filter, Page};
     use super::*;
+    use crate::host::registry::settings::Setting;
     use crate::host::{HostProblem, Reason, Source as Read};
     use crate::metrics::fixture;
     use crate::report::simulation::{self, at};
@@ -267,6 +268,34 @@ mod tests {
         let failure = host.failure.expect("a failure");
         assert!(failure.title.starts_with("0x80072F8F: ") && !failure.remedies.is_empty(), "{failure:?}");
         assert_eq!(host.problems[0], "event_log (access_denied): not a label");
+    }
+
+    /// A Defender that is off connects to nothing and protects nobody, beside another product: no fault. A passive one connects.
+    #[test]
+    fn the_running_mode_decides_what_is_a_fault() {
+        let of_mode = |mode: Option<RunningMode>, loses_maps: bool| {
+            let mut facts = fixture::snapshot().host.as_deref().cloned().expect("the fixture has a host");
+            (facts.mdatp, facts.problems) = (None, vec![]);
+            let windows = facts.windows.as_mut().expect("the fixture has Windows");
+            windows.registry.product.mode = mode;
+            windows.registry.product.tamper_protection = Some(false);
+            for setting in &mut windows.registry.settings.set {
+                if setting.setting == Setting::SpynetReporting {
+                    setting.value = SettingValue::Number(0); // no cloud protection
+                }
+            }
+            windows.validation = windows.validation.take().filter(|_| loses_maps);
+            facts
+        };
+        for (mode, word, with_maps, without_maps) in [
+            (RunningMode::Active, "active", State::Degraded, State::Bad),
+            (RunningMode::Passive, "passive", State::Good, State::Bad),
+            (RunningMode::Off, "off", State::Good, State::Good),
+        ] {
+            check(of_mode(Some(mode), false), with_maps, &[("Running mode", word)]);
+            check(of_mode(Some(mode), true), without_maps, &[("Running mode", word)]);
+        }
+        check(of_mode(None, true), State::Bad, &[]);
     }
 
     #[test]
