@@ -52,6 +52,9 @@ impl ListedSource {
 }
 
 fn url(address: &ProbeUrl, path: &str) -> Result<ProbeUrl, UrlError> {
+    if address.scheme() == Scheme::Folder {
+        return Ok(address.clone());
+    }
     ProbeUrl::parse(&format!("{}{path}", address.as_str().trim_end_matches('/')))
 }
 
@@ -107,7 +110,7 @@ impl CompanySource {
             Some(Endpoint {
                 component: self.source.component(),
                 pattern: url.host().to_owned(),
-                ports: vec![url.port()],
+                ports: Some(url.port()).filter(|port| *port != 0).into_iter().collect(),
                 method: Method::Get,
                 expect: probe.expect.clone(),
                 basis: probe.basis,
@@ -135,7 +138,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Component, embedded};
 
-    use UpdateSource::{Adl, ConnectedCache, InternalServer, MicrosoftUpdate};
+    use UpdateSource::{Adl, ConnectedCache, FileShare, InternalServer, MicrosoftUpdate};
 
     fn listed(source: UpdateSource, address: &str) -> ListedSource {
         ListedSource { source, address: Some(ProbeUrl::parse(address).unwrap()) }
@@ -154,7 +157,8 @@ mod tests {
         for known in &parsed {
             let served: Vec<_> = known.probes.iter().map(|probe| probe.serves.as_str()).collect();
             assert_eq!(known.needs, served, "{}", known.source);
-            assert!(known.probes.iter().all(|probe| !probe.evidence.is_empty()), "{}", known.source);
+            let is_folder = |probe: &CompanyProbe| probe.path.is_empty() == probe.evidence.is_empty();
+            assert!(known.probes.iter().all(is_folder), "{}: a folder alone has no evidence", known.source);
         }
     }
 
@@ -184,6 +188,9 @@ mod tests {
         check(&[wsus()], &[Component::Wsus], &[scan, cabinet]);
         let adl = || ListedSource::of_microsoft(Adl);
         check(&[wsus(), adl()], &[Component::Adl, Component::Wsus], &[scan, cabinet]);
+        let share = ProbeUrl::parse_folder(r"\\files.example\updates").unwrap();
+        let share = ListedSource { source: FileShare, address: Some(share) };
+        check(&[share], &[Component::FileShare], &[r"\\files.example\updates"]);
         let cache = listed(ConnectedCache, "https://cache.example/");
         check(
             &[cache, ListedSource::of_microsoft(MicrosoftUpdate), adl()],

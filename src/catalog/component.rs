@@ -15,6 +15,8 @@ string_enum! {
         Adl = "adl",
         /// The company's own update server.
         Wsus = "wsus",
+        /// The company's file share with packages of security intelligence.
+        FileShare = "file_share",
         /// The company's cache of Microsoft's downloads.
         ConnectedCache = "connected_cache",
         /// Malware sample storage.
@@ -38,7 +40,7 @@ impl Component {
     /// Whether the company runs it, so that the configuration has its address.
     #[must_use]
     pub const fn is_company(self) -> bool {
-        matches!(self, Self::Wsus | Self::ConnectedCache)
+        matches!(self, Self::Wsus | Self::FileShare | Self::ConnectedCache)
     }
 
     /// The service's name for people.
@@ -49,6 +51,7 @@ impl Component {
             Self::Update => "Microsoft Update",
             Self::Adl => "Alternate download location",
             Self::Wsus => "Windows Server Update Services (WSUS)",
+            Self::FileShare => "File share",
             Self::ConnectedCache => "Microsoft Connected Cache",
             Self::Submission => "Sample submission",
             Self::Crl => "Revocation lists",

@@ -17,6 +17,8 @@ string_enum! {
         Adl = "adl",
         /// The company's own server (`InternalDefinitionUpdateServer`): WSUS, or Configuration Manager's software update point.
         InternalServer = "internal_server",
+        /// A file share (`FileShares`), or another folder that the packages lie in.
+        FileShare = "file_share",
         /// A Microsoft Connected Cache, or another cache host of Delivery Optimization: a copy of what the other sources offer.
         ConnectedCache = "connected_cache",
     }
@@ -30,6 +32,7 @@ impl UpdateSource {
             Self::MicrosoftUpdate => Component::Update,
             Self::Adl => Component::Adl,
             Self::InternalServer => Component::Wsus,
+            Self::FileShare => Component::FileShare,
             Self::ConnectedCache => Component::ConnectedCache,
         }
     }

@@ -14,7 +14,12 @@ pub enum Scheme {
     Http,
     /// HTTP over TLS.
     Https,
+    /// A folder that the system reads: a file share, or a local or mounted path.
+    Folder,
 }
+
+/// The port of file shares (SMB over TCP).
+const SMB: u16 = 445;
 
 /// The URL of a probe: parsed once, the original text kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +55,9 @@ pub enum UrlError {
     /// A fragment, which clients never send.
     #[error("a fragment (#…) is never sent to a server")]
     Fragment,
+    /// Neither a UNC path nor an absolute one.
+    #[error(r"not a folder: a UNC path (\\server\share) or an absolute path is expected")]
+    Folder,
     /// Longer than [`ProbeUrl::MAX_LEN`].
     #[error("{0} bytes, at most {max} are accepted", max = ProbeUrl::MAX_LEN)]
     Length(usize),
@@ -123,7 +131,7 @@ impl ProbeUrl {
     #[must_use]
     pub fn authority(&self) -> String {
         match (self.scheme, self.port) {
-            (Scheme::Http, 80) | (Scheme::Https, 443) => self.host.clone(),
+            (Scheme::Http, 80) | (Scheme::Https, 443) | (Scheme::Folder, _) => self.host.clone(),
             (_, port) => format!("{}:{port}", self.host),
         }
     }
@@ -132,6 +140,43 @@ impl ProbeUrl {
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query
+    }
+
+    /// Parses the folder of a share: a UNC path with server and share, or an absolute path, whose host is `localhost` and whose
+    /// port is 0.
+    ///
+    /// # Errors
+    /// If the text isn't such a path, is longer than [`Self::MAX_LEN`], or has control characters.
+    pub fn parse_folder(text: &str) -> Result<Self, UrlError> {
+        if text.len() > Self::MAX_LEN {
+            return Err(UrlError::Length(text.len()));
+        }
+        if let Some(wrong) = text.chars().find(|c| !is_harmless(*c)) {
+            return Err(UrlError::Character(wrong));
+        }
+        let unc = text.starts_with("\\\\");
+        let drive = text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+            && text.get(1..).is_some_and(|rest| rest.starts_with(":\\") || rest.starts_with(":/"));
+        let host = match text.strip_prefix("\\\\") {
+            Some(unc) => {
+                let (server, share) = unc.split_once('\\').ok_or(UrlError::Folder)?;
+                let share = share.split('\\').next().unwrap_or_default();
+                if server.is_empty() || share.is_empty() || !server.chars().all(is_host_char) {
+                    return Err(UrlError::Folder);
+                }
+                server.to_ascii_lowercase()
+            }
+            None if text.starts_with('/') || drive => "localhost".to_owned(),
+            None => return Err(UrlError::Folder),
+        };
+        let (text, path_and_query) = (text.to_owned(), text.to_owned());
+        Ok(Self { text, scheme: Scheme::Folder, host, port: if unc { SMB } else { 0 }, path_and_query })
+    }
+
+    /// Whether it is a UNC path, which only Windows opens.
+    #[must_use]
+    pub fn is_unc(&self) -> bool {
+        self.text.starts_with("\\\\")
     }
 
     /// Resolves a `Location` header against this URL (RFC 9110, section 10.2.2).
@@ -180,6 +225,36 @@ mod tests {
             let host = format!("a{wrong}b");
             assert_eq!(ProbeUrl::parse(&format!("http://{host}/")), Err(UrlError::Host(host, wrong)));
         }
+    }
+
+    #[test]
+    fn a_folder_is_a_share_or_an_absolute_path() {
+        for (text, host) in [
+            (r"\\Files.example\defender$\updates", "files.example"),
+            (r"\\10.0.0.5\updates", "10.0.0.5"),
+            ("/mnt/defender updates", "localhost"),
+            (r"D:\updates", "localhost"),
+            ("d:/updates", "localhost"),
+        ] {
+            let folder = ProbeUrl::parse_folder(text).unwrap();
+            let port = if folder.is_unc() { 445 } else { 0 };
+            assert_eq!((folder.as_str(), folder.host(), folder.port()), (text, host, port));
+            assert_eq!(folder.is_unc(), text.starts_with('\\'));
+        }
+        for wrong in [
+            "",
+            "updates",
+            r"\\server",
+            r"\\server\",
+            r"\\\share",
+            r"\updates",
+            "d:",
+            "http://a/",
+            r"\\a b\c",
+        ] {
+            assert_eq!(ProbeUrl::parse_folder(wrong), Err(UrlError::Folder), "{wrong:?}");
+        }
+        assert_eq!(ProbeUrl::parse_folder("/a\u{7}"), Err(UrlError::Character('\u{7}')));
     }
 
     #[test]

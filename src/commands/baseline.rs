@@ -178,6 +178,7 @@ fn unproven(target: &Target, state: &TargetState) -> String {
     match (&last.failure, target.endpoint.url.scheme()) {
         (Some(failure), _) => format!("{}: {}: {}", failure.phase, failure.reason, failure.detail),
         (None, Scheme::Http) => "plain HTTP answer without a signature of its own".to_owned(),
+        (None, Scheme::Folder) => "a folder, which sends no answer".to_owned(),
         (None, Scheme::Https) => "answer whose chain does not prove the service".to_owned(),
     }
 }

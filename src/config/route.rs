@@ -79,6 +79,7 @@ impl Proxies {
         let proxy = match url.scheme() {
             Scheme::Http => &self.http,
             Scheme::Https => &self.https,
+            Scheme::Folder => return None,
         };
         proxy.as_ref().filter(|_| !self.bypass(url))
     }

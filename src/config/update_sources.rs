@@ -14,7 +14,8 @@ const MAX_SOURCES: usize = 16;
 const OF_MICROSOFT: [UpdateSource; 2] = [UpdateSource::MicrosoftUpdate, UpdateSource::Adl];
 
 /// The sources that a company runs, which have an address.
-const OF_COMPANY: [UpdateSource; 2] = [UpdateSource::InternalServer, UpdateSource::ConnectedCache];
+const OF_COMPANY: [UpdateSource; 3] =
+    [UpdateSource::InternalServer, UpdateSource::FileShare, UpdateSource::ConnectedCache];
 
 /// `update_sources`, at least one that suffices, each once.
 pub(super) fn read(node: Node<'_>) -> Option<Vec<ListedSource>> {
@@ -54,14 +55,19 @@ fn source(node: Node<'_>) -> Option<ListedSource> {
     }
     let text = node.value().as_str().unwrap_or_default();
     if let Some(source) = OF_COMPANY.iter().find(|source| source.as_str() == text) {
-        node.problem(format!("{text} needs an address: \"{source}: http://server.example:8530\""));
+        let example = if *source == UpdateSource::FileShare {
+            r"'\\server\share'"
+        } else {
+            "http://server.example:8530"
+        };
+        node.problem(format!("{text} needs an address: \"{source}: {example}\""));
         return None;
     }
     let found = OF_MICROSOFT.iter().find(|source| source.as_str() == text);
     if found.is_none() {
         let (names, own) = (OF_MICROSOFT.map(UpdateSource::as_str), OF_COMPANY.map(UpdateSource::as_str));
-        let (names, own) = (names.join(", "), own.join(" or "));
-        node.problem(format!("{} is not one of {names}, nor {own} with an address", node.shown()));
+        let (names, own) = (names.join(", "), own.join(", "));
+        node.problem(format!("{} is not one of {names}, nor one of {own} with an address", node.shown()));
     }
     found.copied().map(ListedSource::of_microsoft)
 }
@@ -74,13 +80,17 @@ fn company_source(mut mapping: Mapping<'_>) -> Option<ListedSource> {
         }
     }
     if found.len() != 1 {
-        let names = OF_COMPANY.map(UpdateSource::as_str).join(" or ");
-        mapping.problem(format!("each entry is one source: {names} with its address"));
+        let names = OF_COMPANY.map(UpdateSource::as_str).join(", ");
+        mapping.problem(format!("each entry is one source with its address, one of {names}"));
     }
     mapping.finish();
     let [(source, node)] = <[_; 1]>::try_from(found).ok()?;
     let text = node.text()?;
-    let address = address(source, text).map_err(|why| node.problem(format!("{} {why}", shown_url(text))));
+    let address = match source {
+        UpdateSource::FileShare => ProbeUrl::parse_folder(text).map_err(|why| format!("is {why}")),
+        _ => address(source, text),
+    };
+    let address = address.map_err(|why| node.problem(format!("{} {why}", shown_url(text))));
     Some(ListedSource { source, address: Some(address.ok()?) })
 }
 

@@ -148,7 +148,9 @@ impl OnDemand {
 /// The requested target.
 fn find(plan: &Plan, request: &ProbeRequest) -> Result<TargetId, RequestError> {
     let shown = clean(&request.target);
-    let url = ProbeUrl::parse(&request.target)
+    let target = request.target.as_str();
+    let url = ProbeUrl::parse(target)
+        .or_else(|error| ProbeUrl::parse_folder(target).map_err(|_| error))
         .map_err(|error| RequestError::NoUrl { target: shown.clone(), error })?;
     let key = RequestKey::new(&url);
     let mut found: Vec<_> = (0..plan.targets.len()).map(TargetId).collect();
@@ -243,6 +245,10 @@ mod tests {
             "maps https://wdcp.microsoft.com/ by direct",
         );
         check("routes: [{ name: proxy }]", [MAPS, "", ""], "by proxy");
+        let share = r"update_sources: [{ file_share: '\\files.example\updates' }]";
+        let folder = r"\\files.example\updates";
+        check(share, [folder, "", ""], r"file_share \\files.example\updates by direct");
+        check(share, [r"\\files.example\other", "", ""], "catalog --format urls");
         check(ROUTES, [MAPS, "", ""], "by direct");
         check(ROUTES, [MAPS, "", "b"], "by b");
         let update = "https://sls.update.microsoft.com/";
@@ -260,6 +266,7 @@ mod tests {
         );
         check("", ["https://evil.example/", "", ""], "catalog --format urls");
         check("", ["http://169.254.169.254/", "", ""], "catalog --format urls");
+        check("", ["/etc", "", ""], "catalog --format urls");
         check("", ["file:///etc/passwd", "", ""], "is not http or https");
         check("", ["x\r\ny", "", ""], "can't be probed: white space or a control character in it: '\\r'");
         let off = "components: { diagnostics: { enabled: false } }";

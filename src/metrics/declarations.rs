@@ -95,6 +95,8 @@ metrics! {
         "Whether the catalog expects this HTTP status (1) or not (0). If the catalog isn't sure, 0 doesn't indicate a network fault. Absent if no answer came.";
     HttpRangeHonored: "defender_http_range_honored", Gauge, Probe, None, ["component", "endpoint", "route"],
         "Whether the answer to a request for the first byte (Range) was that part (1, status 206) or the whole object (0, status 200). 0: a device on the path strips Range, which BITS and Delivery Optimization need. Absent for endpoints without Range, and for other answers.";
+    UpdatePackageTimestamp: "defender_update_package_timestamp_seconds", Gauge, Probe, SECONDS, ["component", "endpoint", "route"],
+        "When the newest package of security intelligence in the folder of a file share was last changed, by its file system. Absent for other endpoints, and if there is none.";
     ProxyConnectStatusCode: "defender_proxy_connect_status_code", Gauge, Probe, None, ["component", "endpoint", "route"],
         "HTTP status of the proxy's answer to the last probe's CONNECT. Absent without a proxy, or if no answer came.";
     DnsAddresses: "defender_dns_addresses", Gauge, Probe, None, ["component", "endpoint", "route", "family"],

@@ -89,6 +89,9 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         HttpStatusExpected => {
             per_answer(scrape, |target, http| SampleValue::truth(target.endpoint.expect.allows(http.status)))
         },
+        UpdatePackageTimestamp => per_probe(scrape, |probe| {
+            Some(SampleValue::time(probe.facts.package.as_ref()?.modified))
+        }),
         HttpRangeHonored => per_probe(scrape, |probe| {
             let range = probe.facts.http.as_ref()?.range?;
             Some(SampleValue::truth(range == RangeOutcome::Honored))

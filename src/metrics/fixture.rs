@@ -17,8 +17,8 @@ use crate::catalog::{
 };
 use crate::config::{Addresses, ResolverConfig};
 use crate::observation::{
-    AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, Phase,
-    PhaseOutcome, RangeOutcome, TlsFacts,
+    AddressFacts, CertificateFacts, Facts, Failure, FailureReason, HttpFacts, Observation, PackageFacts,
+    Phase, PhaseOutcome, RangeOutcome, TlsFacts,
 };
 use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId};
 use crate::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
@@ -198,6 +198,7 @@ fn works() -> TargetState {
     facts.addresses =
         ["192.0.2.10", "192.0.2.11", "2001:db8::10"].map(|ip| ip.parse().expect("an address")).into();
     facts.private = Some(0);
+    facts.package = Some(PackageFacts { file: "x64/mpam-fe.exe", modified: at(-86_400.0) });
     facts.peer = Some("192.0.2.10:443".parse().expect("an address"));
     facts.others = others();
     let range = Some(RangeOutcome::Honored);
@@ -347,6 +348,7 @@ fn signatures() -> SignaturesState {
     SignaturesState {
         sources: vec![
             source(UpdateSource::InternalServer, true),
+            source(UpdateSource::FileShare, true),
             source(UpdateSource::ConnectedCache, false),
             source(UpdateSource::MicrosoftUpdate, false),
             source(UpdateSource::Adl, true),

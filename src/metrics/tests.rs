@@ -327,6 +327,7 @@ fn series_follow_the_state() {
         Metric::UpdateSourceAvailable,
         &[
             "internal_server|direct Whole(1)",
+            "file_share|direct Whole(1)",
             "connected_cache|direct Whole(0)",
             "microsoft_update|direct Whole(0)",
             "adl|direct Whole(1)",

@@ -249,7 +249,7 @@ impl Fetcher {
             self.connector.dial(clock, &mut RouteTaken::default(), dial).await?;
         request.connected.inspect(|connected| connected.notify_one());
         match url.scheme() {
-            Scheme::Http => exchange(clock, request, url, stream, target).await,
+            Scheme::Http | Scheme::Folder => exchange(clock, request, url, stream, target).await,
             Scheme::Https => {
                 let stream = self.secure(clock, dial, stream).await?;
                 exchange(clock, request, url, stream, target).await

@@ -123,6 +123,12 @@ string_enum! {
         WrongContent = "wrong_content",
         /// An unexpected status, without other evidence that the response is genuine.
         Status = "status",
+        /// The folder, or a package in it, doesn't exist.
+        NotFound = "not_found",
+        /// This program's account may not read the folder.
+        AccessDenied = "access_denied",
+        /// The newest package in the folder is older than `signatures.stale_after`.
+        Outdated = "outdated",
         /// The exporter or its machine failed, not the network.
         Internal = "internal",
     }
@@ -194,6 +200,11 @@ pub const FAILURE_PAIRS: &[(Phase, FailureReason)] = {
         (S::Request, R::BlockPage),
         (S::Request, R::WrongContent),
         (S::Request, R::Status),
+        (S::Request, R::Unreachable),
+        (S::Request, R::NotFound),
+        (S::Request, R::AccessDenied),
+        (S::Request, R::Outdated),
+        (S::Request, R::Unsupported),
         (S::Request, R::Internal),
         (S::Transfer, R::Timeout),
         (S::Transfer, R::Closed),
@@ -245,6 +256,15 @@ pub struct HttpFacts {
     pub range: Option<RangeOutcome>,
 }
 
+/// A package of security intelligence in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageFacts {
+    /// Its path below the folder, as `x64/mpam-fe.exe`.
+    pub file: &'static str,
+    /// When it was last changed, by the file system: a copy may keep the time of its original.
+    pub modified: SystemTime,
+}
+
 /// The facts of a probe, recorded whether or not it failed. If a redirected probe failed, they describe the
 /// failed hop. Otherwise they describe the endpoint's own host, with the last response. Times are the sum over
 /// all hops.
@@ -275,6 +295,8 @@ pub struct Facts {
     pub tls: Option<TlsFacts>,
     /// Facts of the HTTP response.
     pub http: Option<HttpFacts>,
+    /// The newest package in a folder of update packages. `None` for other endpoints, and if there is none.
+    pub package: Option<PackageFacts>,
     /// The attempts that failed beside those that counted, over all hops, in order.
     pub failed_attempts: Vec<FailedAttempt>,
     /// All hops of a redirected probe, in order. Empty without a redirect.

@@ -137,7 +137,10 @@ impl Plan {
             targets: vec![own],
             components: self.components.iter().filter(|c| c.spec.component == component).cloned().collect(),
             routes: vec![route],
-            signatures: SignaturePlan::default(),
+            signatures: SignaturePlan {
+                stale_after: self.signatures.stale_after,
+                ..SignaturePlan::default()
+            },
             redirect_hosts: self.redirect_hosts.clone(),
             issuer_hosts: self.issuer_hosts.clone(),
             block_pages: self.block_pages.clone(),
@@ -172,7 +175,11 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
     for spec in catalog.components.iter().filter(|spec| is_selected(spec, config)) {
         let own = candidates.iter().filter(|candidate| is_candidate_selected(candidate, spec, config));
         let start = targets.len();
-        let routes: Vec<_> = routes.iter().filter(|route| serves(config, route, spec.component)).collect();
+        let mut routes: Vec<_> =
+            routes.iter().filter(|route| serves(config, route, spec.component)).collect();
+        if spec.component == Component::FileShare {
+            routes.truncate(1); // the system reads it, whatever the route
+        }
         targets.extend(own.flat_map(|candidate| {
             let Pace { interval, timeout } = checked_pace(candidate, config, &mut errors);
             let (interval, timeout) = (interval.value, timeout.value);

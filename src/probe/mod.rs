@@ -2,6 +2,7 @@
 //! [`Observation`] with everything learned, which `verdict` judges. `pipeline.rs` runs the phases,
 //! `route_context.rs` holds what the probes of a route share, and `net` makes the connections.
 
+mod folder;
 mod genuine;
 mod other_addresses;
 mod pipeline;
@@ -22,6 +23,7 @@ use crate::observation::{Observation, VerifiedPath};
 use crate::plan::{Plan, Route, TargetId};
 use crate::revocation::{CrlState, RevocationReport, SignedObjects};
 use crate::tls::Roots;
+use folder::Folders;
 use pipeline::Pipeline;
 use route_context::{RouteContext, RouteKey};
 use run::ProbeOutcome;
@@ -43,6 +45,7 @@ pub struct Prober {
     objects: Arc<SignedObjects>,
     /// The resolver configuration of this machine.
     system: Arc<System>,
+    folders: Arc<Folders>,
     clock: Clock,
 }
 
@@ -74,6 +77,7 @@ impl Prober {
         let same_roots = before.filter(|before| before.roots == *roots);
         let roots = same_roots.map_or(roots, |before| &before.roots);
         let system = before.map_or_else(Arc::default, |before| Arc::clone(&before.system));
+        let folders = before.map_or_else(Arc::default, |before| Arc::clone(&before.folders));
         let known = before.into_iter().flat_map(|before| &before.route_contexts);
         let route_context = |route: &Arc<Route>| {
             let key = RouteKey::new(route, &plan, config, roots);
@@ -87,7 +91,7 @@ impl Prober {
             Some(before) => Arc::clone(&before.objects),
             None => Arc::new(SignedObjects::new(roots)),
         };
-        Ok(Self { route_contexts, roots: Arc::clone(roots), objects, system, clock, plan })
+        Ok(Self { route_contexts, roots: Arc::clone(roots), objects, system, folders, clock, plan })
     }
 
     /// Creates a prober of one target, with the same route context and a timeout of at most `timeout`. Also
@@ -96,9 +100,18 @@ impl Prober {
     pub fn for_target(&self, id: TargetId, timeout: Duration) -> (Arc<Plan>, Self) {
         let plan = Arc::new(self.plan.for_target(id, timeout));
         let route_contexts = vec![Arc::clone(self.route_context(id))];
-        let (roots, objects, system) =
-            (Arc::clone(&self.roots), Arc::clone(&self.objects), Arc::clone(&self.system));
-        (Arc::clone(&plan), Self { plan, route_contexts, roots, objects, system, clock: self.clock })
+        let (roots, objects) = (Arc::clone(&self.roots), Arc::clone(&self.objects));
+        let (system, folders) = (Arc::clone(&self.system), Arc::clone(&self.folders));
+        let own = Self {
+            plan: Arc::clone(&plan),
+            route_contexts,
+            roots,
+            objects,
+            system,
+            folders,
+            clock: self.clock,
+        };
+        (plan, own)
     }
 
     /// Whether a target shares its route context with the target `at` of another prober.

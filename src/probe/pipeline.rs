@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::route_context::RouteContext;
 use super::run::{ProbeOutcome, ProbeRun};
-use super::{Prober, genuine, tls};
+use super::{Prober, folder, genuine, tls};
 use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
 use crate::net::failure::PhaseError;
 use crate::net::{
@@ -49,6 +49,9 @@ impl Pipeline<'_> {
     /// Probes the endpoint's own URL and follows the redirects that the catalog allows, within `limit`.
     pub(super) async fn run(&self, limit: Duration) -> ProbeOutcome {
         let mut run = ProbeRun::new(limit);
+        if self.endpoint.url.scheme() == Scheme::Folder {
+            return self.read_folder(run).await;
+        }
         let mut url = self.endpoint.url.clone();
         let failure = loop {
             match self.hop(&mut run, &url).await {
@@ -63,6 +66,21 @@ impl Pipeline<'_> {
         run.end(&url, failure)
     }
 
+    /// Looks for the newest package in a folder: no network of the route's, one phase.
+    async fn read_folder(&self, mut run: ProbeRun) -> ProbeOutcome {
+        for phase in Phase::ALL.iter().filter(|phase| **phase != Phase::Request) {
+            run.clock.timings.not_applicable(*phase);
+        }
+        let url = &self.endpoint.url;
+        let read = async { Ok(self.prober.folders.newest_package(url).await) };
+        let read = run.clock.phase(Phase::Request, read).await;
+        let (now, stale_after) = (self.prober.clock.now(), self.prober.plan.signatures.stale_after);
+        let (package, failure) = folder::judge(read, now, stale_after);
+        let mut outcome = run.end(url, failure);
+        outcome.facts.package = package;
+        outcome
+    }
+
     async fn hop(&self, run: &mut ProbeRun, url: &ProbeUrl) -> Result<HopOutcome, Failure> {
         let at = self.at.filter(|_| run.redirects() == 0);
         let mut taken = RouteTaken::default();
@@ -71,7 +89,7 @@ impl Pipeline<'_> {
         run.take(taken);
         let DialedConnection { stream, target } = dialed?;
         match url.scheme() {
-            Scheme::Http => {
+            Scheme::Http | Scheme::Folder => {
                 run.clock.timings.not_applicable(Phase::Tls);
                 self.exchange(run, url, stream, target).await
             }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::{Contradiction, Disagreement, GenuineAnswer, Timestamp, Why, contradictions, disagreements};
 use crate::catalog::{Component, Confidence};
 use crate::observation::{
-    AddressResult, FailedAttempt, Failure, HopFacts, HttpFacts, Observation, Phase, PhaseOutcome, Timings,
-    TlsFacts,
+    AddressResult, FailedAttempt, Failure, HopFacts, HttpFacts, Observation, PackageFacts, Phase,
+    PhaseOutcome, Timings, TlsFacts,
 };
 use crate::plan::Target;
 use crate::revocation::RevocationReport;
@@ -106,8 +106,20 @@ pub struct ProbeReport<'a> {
     pub tls: Option<&'a TlsFacts>,
     /// Facts about the HTTP response.
     pub http: Option<&'a HttpFacts>,
+    /// The newest package in a folder of update packages; null for other endpoints, and if there is none.
+    pub package: Option<PackageReport>,
     /// Every hop of a redirected probe, in order, starting with the endpoint's own; empty if it wasn't redirected.
     pub hops: Vec<HopReport<'a>>,
+}
+
+/// A package of security intelligence in a folder.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PackageReport {
+    /// Its path below the folder.
+    pub file: &'static str,
+    /// When it was last changed, by the file system.
+    pub modified: Timestamp,
 }
 
 /// One hop of a redirected probe.
@@ -197,6 +209,12 @@ impl<'a> EndpointReport<'a> {
     }
 }
 
+impl PackageReport {
+    const fn new(package: &PackageFacts) -> Self {
+        Self { file: package.file, modified: Timestamp(package.modified) }
+    }
+}
+
 impl<'a> ProbeReport<'a> {
     fn new(observation: &'a Observation) -> Self {
         let facts = &observation.facts;
@@ -218,6 +236,7 @@ impl<'a> ProbeReport<'a> {
             proxy_status: facts.proxy_status,
             tls: facts.tls.as_ref(),
             http: facts.http.as_ref(),
+            package: facts.package.as_ref().map(PackageReport::new),
             hops: facts.hops.iter().map(HopReport::new).collect(),
         }
     }

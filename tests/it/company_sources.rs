@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use defender_exporter::catalog::{Component, ListedSource, ProbeUrl, UpdateSource, embedded};
 use defender_exporter::clock::Clock;
-use defender_exporter::config::Config;
+use defender_exporter::config::{Config, RouteConfig};
 use defender_exporter::event::Event;
 use defender_exporter::observation::{FailureReason as R, Phase as S};
 use defender_exporter::plan::{Plan, TargetId, plan};
@@ -181,6 +181,54 @@ async fn a_cache_is_proven_by_the_first_bytes_of_a_picture() {
             assert_eq!(last.facts.http.as_ref().unwrap().body_bytes, 6, "{name}: no more is read");
         }
     }
+}
+
+/// The system reads the folder, whatever the routes are.
+#[tokio::test]
+async fn a_share_is_proven_by_a_package_that_is_young_enough() {
+    let lab = Lab::start().await;
+    let share = lab.files().join("updates");
+    std::fs::create_dir_all(share.join("x64")).unwrap();
+    let package = share.join("x64/mpam-fe.exe");
+    let path = share.to_str().unwrap().to_owned();
+    let cases = [
+        (path.clone(), None, Some(R::NotFound)),
+        (path.clone(), Some(1), None),
+        (path.clone(), Some(6), None),
+        (path.clone(), Some(7), Some(R::Outdated)),
+        (path + "/absent", Some(1), Some(R::NotFound)),
+    ];
+    for (path, days, reason) in cases {
+        if let Some(days) = days {
+            let modified = lab.pki.now() - Duration::from_secs(days * 24 * 60 * 60);
+            std::fs::File::create(&package).unwrap().set_modified(modified).unwrap();
+        }
+        let address = Some(ProbeUrl::parse_folder(&path).unwrap());
+        let listed = ListedSource { source: UpdateSource::FileShare, address };
+        let route = |name: &str| RouteConfig { name: name.to_owned(), ..RouteConfig::direct() };
+        let mut config = lab.config([]);
+        config.update_sources = vec![listed];
+        config.routes = vec![route("direct"), route("another")];
+        let (ends, snapshot) = probe(&lab, &config, Component::FileShare).await;
+        assert_eq!(ends, [reason.map(|reason| (S::Request, reason))], "{path} {days:?}");
+        assert_eq!(available(&snapshot), reason.is_none(), "{path} {days:?}");
+        let package = snapshot.targets[0].last.as_ref().unwrap().facts.package.as_ref();
+        assert_eq!(package.is_some(), reason != Some(R::NotFound), "{path} {days:?}");
+    }
+}
+
+/// What this system can't open says nothing about the share: neither a loss nor good news.
+#[cfg(not(windows))]
+#[tokio::test]
+async fn a_share_that_only_windows_opens_is_unknown() {
+    let lab = Lab::start().await;
+    let address = Some(ProbeUrl::parse_folder(r"\\files.corp.example\updates").unwrap());
+    let mut config = lab.config([]);
+    config.update_sources = vec![ListedSource { source: UpdateSource::FileShare, address }];
+    let (ends, snapshot) = probe(&lab, &config, Component::FileShare).await;
+    assert_eq!(ends, [Some((S::Request, R::Unsupported))]);
+    assert_eq!(snapshot.signatures.sources[0].available, None);
+    assert!(snapshot.components.iter().all(|state| state.verdict.is_none()));
 }
 
 /// A cache keeps nobody current: it knows no updates.

@@ -79,7 +79,7 @@ fn proxy_407() -> Snapshot {
             Scheme::Https => {
                 ((S::Tunnel, R::AuthRequired), format!("the proxy answered CONNECT with 407: {demand}"))
             }
-            Scheme::Http => (
+            Scheme::Http | Scheme::Folder => (
                 (S::Request, R::AuthRequired),
                 format!(
                     "407 Proxy Authentication Required: a proxy on the path requires authentication: {demand}"

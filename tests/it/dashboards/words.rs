@@ -295,6 +295,7 @@ pub fn sources() -> Vec<(&'static str, String)> {
         ("microsoft_update", Component::Update.title().to_owned()),
         ("adl", named(Component::Adl.title(), Component::Adl.as_str())),
         ("internal_server", Component::Wsus.title().to_owned()),
+        ("file_share", named(Component::FileShare.title(), Component::FileShare.as_str())),
         ("connected_cache", Component::ConnectedCache.title().to_owned()),
     ]
 }

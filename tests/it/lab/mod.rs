@@ -93,7 +93,7 @@ impl Lab {
     pub const fn origin(&self, url: &ProbeUrl) -> &Origin {
         match url.scheme() {
             Scheme::Https => &self.tls,
-            Scheme::Http => &self.plain,
+            Scheme::Http | Scheme::Folder => &self.plain,
         }
     }
 

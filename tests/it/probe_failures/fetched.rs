@@ -26,7 +26,7 @@ fn is_elsewhere(phase: Phase, reason: FailureReason) -> bool {
         || (phase == Phase::Transfer && matches!(reason, R::BlockPage | R::Expired | R::BadSignature))
         || (phase == Phase::Request && reason == R::Status);
     let by_proxy = phase == Phase::Tunnel || matches!(reason, R::Denied | R::BadGateway);
-    by_plan || by_proxy || matches!(reason, R::Internal | R::Revoked)
+    by_plan || by_proxy || super::is_of_folder(phase, reason) || matches!(reason, R::Internal | R::Revoked)
 }
 
 #[tokio::test]

@@ -140,6 +140,7 @@ fn script_url(url: &ProbeUrl) -> String {
     let (scheme, default, path) = match url.scheme() {
         Scheme::Http => ("http", 80, url.path_and_query()),
         Scheme::Https => ("https", 443, "/"),
+        Scheme::Folder => ("file", 0, url.path_and_query()),
     };
     if url.port() == default {
         format!("{scheme}://{}{path}", url.host())

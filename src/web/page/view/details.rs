@@ -135,13 +135,13 @@ impl ProbeView {
             failure: Why::from_probe(observation).map(|why| FailureView::new(component, &why)),
             phases: Phase::ALL.iter().map(|phase| PhaseView::new(facts, *phase)).collect(),
             total: took(facts.timings.total()),
-            facts: described(observation),
+            facts: described(source, observation),
             chain: chain.collect(),
         }
     }
 }
 
-fn described(observation: &Observation) -> Vec<Field> {
+fn described(source: Source<'_>, observation: &Observation) -> Vec<Field> {
     let facts = &observation.facts;
     let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
     let mut all = fields([
@@ -152,6 +152,11 @@ fn described(observation: &Observation) -> Vec<Field> {
         ("Proxy", one(facts.proxy.clone())),
         ("Proxy's answer", one(facts.proxy_status.map(|status| status.to_string()))),
     ]);
+    let package = facts.package.as_ref().map(|package| {
+        let modified = source.when(package.modified);
+        format!("{}, changed {}, {}", package.file, modified.relative, modified.absolute)
+    });
+    all.extend(fields([("Newest package", one(package))]));
     all.extend(facts.tls.iter().flat_map(tls));
     all.extend(facts.http.iter().flat_map(http));
     all.extend(fields([("Hops", facts.hops.iter().map(hop).collect())]));
