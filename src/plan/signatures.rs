@@ -34,7 +34,10 @@ impl SignaturePlan {
             let mut own = targets.iter().filter(|target| target.route.index == route.index);
             own.any(|target| sources.iter().any(|spec| of_source(target, spec)))
         };
-        let default_feeds = || catalog.version_feeds.iter().map(|feed| feed.url.clone()).collect();
+        // Where only a company's own sources are allowed, Microsoft's feed is blocked on purpose.
+        let asks_microsoft = sources.iter().any(|spec| !spec.component.is_company());
+        let feeds = catalog.version_feeds.iter().filter(|_| asks_microsoft);
+        let default_feeds = || feeds.map(|feed| feed.url.clone()).collect();
         Self {
             feeds: config.signatures.feeds.clone().unwrap_or_else(default_feeds),
             routes: routes.iter().filter(is_used).cloned().collect(),
@@ -49,7 +52,7 @@ impl SignaturePlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Component, UpdateSource, embedded};
+    use crate::catalog::{Component, ListedSource, UpdateSource, embedded};
     use crate::config::{ComponentConfig, RouteConfig, SignaturesConfig};
     use crate::plan::plan;
 
@@ -96,6 +99,19 @@ mod tests {
         ];
         let plan = signature_plan(&Config { routes, ..Config::default() });
         assert_eq!(names(&plan), ["all", "adl"]);
+    }
+
+    #[test]
+    fn without_microsofts_sources_its_feed_is_not_asked() {
+        let address = Some(ProbeUrl::parse("http://wsus.example:8530").expect("a URL"));
+        let wsus = ListedSource { source: UpdateSource::InternalServer, address };
+        let plan_of = |listed: &[ListedSource]| {
+            signature_plan(&Config { update_sources: listed.to_vec(), ..Config::default() })
+        };
+        let both = plan_of(&[wsus.clone(), ListedSource::of_microsoft(UpdateSource::Adl)]);
+        assert_eq!(both.feeds.len(), embedded().version_feeds.len());
+        let alone = plan_of(&[wsus]);
+        assert!(alone.feeds.is_empty() && names(&alone) == ["direct"]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub struct FeedState {
 pub struct SignaturesState {
     /// One per source and route that has targets.
     pub sources: Vec<SourceState>,
-    /// One per route on which clients update.
+    /// One per route on which clients update; empty without a feed to query.
     pub feeds: Vec<FeedState>,
     /// The last time at which a client of this network could have updated, or else the first start. `None` while the
     /// clock isn't set.
@@ -70,7 +70,8 @@ impl SignaturesState {
             available: None,
             last_available: None,
         });
-        let feeds = routes().map(|route| FeedState {
+        let asked = routes().filter(|_| !plan.signatures.feeds.is_empty());
+        let feeds = asked.map(|route| FeedState {
             route,
             fetch: None,
             fetched: None,
