@@ -314,12 +314,11 @@ fn links_lead_to_existing_dashboards() {
     assert!(found >= 10, "{found}");
 }
 
-/// The numbers that the expressions of an alert compare with.
-fn limits(alert: &str) -> Vec<f64> {
+/// The numbers that the expressions of an alert or record compare with.
+fn limits(rule: &str) -> Vec<f64> {
     let alerts = Alerts::load();
-    let expressions: Vec<String> =
-        alerts.alerts().filter(|rule| rule.alert == alert).map(|rule| rule.expr.clone()).collect();
-    assert!(!expressions.is_empty(), "there is no alert {alert}");
+    let expressions = alerts.expressions_of(rule);
+    assert!(!expressions.is_empty(), "there is no rule {rule}");
     let mut found = Vec::new();
     for expression in &expressions {
         let words: Vec<&str> = expression

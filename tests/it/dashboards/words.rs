@@ -164,8 +164,8 @@ pub const PHASES: &[(Phase, &str)] = &[
 
 /// Colours of components, in their order: none that means a loss.
 pub const COMPONENTS: [&str; Component::ALL.len()] = [
-    "#1f60c4", "#56a3d9", "#2f7486", "#8a63b8", "#c774ac", "#8e9196", "#5b7f3b", "#9c3d7d", "#4d4d9f",
-    "#7a6a53",
+    "#1f60c4", "#56a3d9", "#2f7486", "#3d4f6b", "#94b84f", "#b39bd6", "#8a63b8", "#c774ac", "#8e9196",
+    "#5b7f3b", "#9c3d7d", "#4d4d9f", "#7a6a53",
 ];
 
 /// Colours of lines that are each other's context, such as percentiles.
@@ -273,7 +273,7 @@ pub const NO_ODD: &[Step<'_>] = &[(None, UNKNOWN), (Some(0.0), GOOD), (Some(1.0)
 #[cfg(test)]
 pub const OF_ALERTS: &[(&str, &[Step<'_>], f64)] = &[
     ("DefenderStaleSignatureRisk", STALE, 86400.0),
-    ("DefenderCertificateExpiringSoon", CERTIFICATE, 86400.0),
+    ("endpoint:defender_tls_chain_not_after_timestamp_seconds:expiring", CERTIFICATE, 86400.0),
     ("DefenderCrlExpiring", LIST, 86400.0),
     ("DefenderPublishedFeedStale", PUBLISHED, 86400.0),
     ("DefenderSignaturesStale", INSTALLED, 86400.0),

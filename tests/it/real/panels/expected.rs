@@ -43,8 +43,6 @@ const SOME: &[Row] = &[
     ("MAPS by instance over time", "C", &[Outage::ProxyDemands]),
     ("MAPS by instance over time", "D", &[SOUND]),
     // What these places don't have.
-    ("Update sources: $scope", "CDE", &[]),
-    ("MAPS and update sources by route", "G", &[]),
     ("Targets of /probe", "A", &[]),
     ("Addresses from DNS", "B", &[]),
     ("Each address over time", "A", &[]),
