@@ -94,6 +94,14 @@ pub struct TimeSpent {
     pub cpu: Duration,
 }
 
+impl TimeSpent {
+    /// Whether the script would have ended in time, had it got a CPU: it didn't use up its limit, and waited for a CPU most.
+    const fn starved(&self) -> bool {
+        self.ran.as_millis() < self.limit.as_millis()
+            && self.cpu.as_millis() > self.dns.as_millis() + self.queued.as_millis()
+    }
+}
+
 impl fmt::Display for TimeSpent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "it ran for {} of at most {}", duration(self.ran), duration(self.limit))?;
@@ -116,6 +124,8 @@ impl PacError {
             Self::Malformed { .. } | Self::Encoded(_) => PacReason::Malformed,
             Self::NoFunction => PacReason::NoFunction,
             Self::Threw { .. } => PacReason::Threw,
+            // The machine withheld the CPU, which says nothing about the script.
+            Self::Timeout(spent) if spent.starved() => PacReason::Internal,
             Self::Timeout(_) => PacReason::Timeout,
             Self::OutOfMemory(_) => PacReason::OutOfMemory,
             Self::BadAnswer(_) => PacReason::BadAnswer,

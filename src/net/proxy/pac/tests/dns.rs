@@ -106,6 +106,10 @@ fn a_timeout_says_where_the_time_went() {
     for (ran, dns, queued, cpu, expected) in cases {
         let (ran, limit, dns, queued, cpu) = (time(ran), time(1000), time(dns), time(queued), time(cpu));
         let spent = TimeSpent { ran, limit, dns, queued, cpu };
-        assert_eq!(PacError::Timeout(spent).to_string(), format!("the script timed out: {expected}"));
+        let error = PacError::Timeout(spent);
+        assert_eq!(error.to_string(), format!("the script timed out: {expected}"));
+        // A machine without a CPU for the script says nothing about the network.
+        let starved = cpu > time(1000);
+        assert_eq!(error.reason(), if starved { PacReason::Internal } else { PacReason::Timeout });
     }
 }
