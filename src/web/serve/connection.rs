@@ -107,6 +107,9 @@ fn log_failed_handshake(error: &io::Error, service: &Service) {
         rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             "the client's certificate has no name of client_allowed_sans".to_owned()
         }
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the client's certificate is not from a trusted authority (client_ca_file)".to_owned()
+        }
         other => tls_error_text(other),
     };
     if let Some(suppressed) = service.handshakes.lock().admit(Instant::now()) {
