@@ -151,13 +151,13 @@ impl Reloader {
 
     /// Whether the new plan polls the same version feeds over unchanged routes.
     fn has_same_feeds(&self, plan: &Plan, prober: &Prober) -> bool {
-        let routes = &plan.signatures.routes;
+        let routes = &plan.signatures.feed_routes;
         self.plan.signatures == plan.signatures
             && routes.iter().all(|route| Arc::ptr_eq(&self.prober.fetcher(route), &prober.fetcher(route)))
     }
 
     fn start_feed_pollers(&self) {
-        let fetchers = self.plan.signatures.routes.iter().map(|route| self.prober.fetcher(route));
+        let fetchers = self.plan.signatures.feed_routes.iter().map(|route| self.prober.fetcher(route));
         for poller in engine::feed_pollers(&self.plan.signatures, fetchers, self.clock, &self.channels.events)
         {
             self.feeds.spawn(Task::FeedPoller, poller);

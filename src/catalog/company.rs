@@ -186,14 +186,14 @@ mod tests {
         let scan = "http://wsus.example:8530/ClientWebService/client.asmx";
         let cabinet = "http://wsus.example:8530/selfupdate/wuident.cab";
         check(&[wsus()], &[Component::Wsus], &[scan, cabinet]);
-        let adl = || ListedSource::of_microsoft(Adl);
+        let adl = || ListedSource::from_catalog(Adl);
         check(&[wsus(), adl()], &[Component::Adl, Component::Wsus], &[scan, cabinet]);
         let share = ProbeUrl::parse_folder(r"\\files.example\updates").unwrap();
         let share = ListedSource { source: FileShare, address: Some(share) };
         check(&[share], &[Component::FileShare], &[r"\\files.example\updates"]);
         let cache = listed(ConnectedCache, "https://cache.example/");
         check(
-            &[cache, ListedSource::of_microsoft(MicrosoftUpdate), adl()],
+            &[cache, ListedSource::from_catalog(MicrosoftUpdate), adl()],
             &[Component::Update, Component::Adl, Component::ConnectedCache],
             &["https://cache.example/mscomtest/wuidt.gif?cacheHostOrigin=au.download.windowsupdate.com"],
         );

@@ -57,14 +57,14 @@ pub struct ListedSource {
 impl ListedSource {
     /// A source of Microsoft, whose endpoints the catalog has.
     #[must_use]
-    pub const fn of_microsoft(source: UpdateSource) -> Self {
+    pub const fn from_catalog(source: UpdateSource) -> Self {
         Self { source, address: None }
     }
 
     /// The sources that clients use which nobody configures.
     #[must_use]
     pub fn defaults() -> Vec<Self> {
-        vec![Self::of_microsoft(UpdateSource::MicrosoftUpdate), Self::of_microsoft(UpdateSource::Adl)]
+        vec![Self::from_catalog(UpdateSource::MicrosoftUpdate), Self::from_catalog(UpdateSource::Adl)]
     }
 }
 

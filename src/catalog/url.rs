@@ -166,7 +166,7 @@ impl ProbeUrl {
                 }
                 server.to_ascii_lowercase()
             }
-            None if text.starts_with('/') || drive => "localhost".to_owned(),
+            None if drive || (text.starts_with('/') && !text.starts_with("//")) => "localhost".to_owned(),
             None => return Err(UrlError::Folder),
         };
         let (text, path_and_query) = (text.to_owned(), text.to_owned());
@@ -248,6 +248,7 @@ mod tests {
             r"\\server\",
             r"\\\share",
             r"\updates",
+            "//files.example/updates",
             "d:",
             "http://a/",
             r"\\a b\c",

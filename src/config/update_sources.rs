@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::reader::{Mapping, Node};
 use super::values::{quoted, shown_url};
 use super::{Config, RequestKey};
-use crate::catalog::{Component, ListedSource, ProbeUrl, UpdateSource};
+use crate::catalog::{Component, ListedSource, ProbeUrl, UpdateSource, UrlError};
 
 /// The maximum number of sources.
 const MAX_SOURCES: usize = 16;
@@ -69,7 +69,7 @@ fn source(node: Node<'_>) -> Option<ListedSource> {
         let (names, own) = (names.join(", "), own.join(", "));
         node.problem(format!("{} is not one of {names}, nor one of {own} with an address", node.shown()));
     }
-    found.copied().map(ListedSource::of_microsoft)
+    found.copied().map(ListedSource::from_catalog)
 }
 
 fn company_source(mut mapping: Mapping<'_>) -> Option<ListedSource> {
@@ -87,11 +87,18 @@ fn company_source(mut mapping: Mapping<'_>) -> Option<ListedSource> {
     let [(source, node)] = <[_; 1]>::try_from(found).ok()?;
     let text = node.text()?;
     let address = match source {
-        UpdateSource::FileShare => ProbeUrl::parse_folder(text).map_err(|why| format!("is {why}")),
+        UpdateSource::FileShare => ProbeUrl::parse_folder(text).map_err(|why| folder_problem(&why)),
         _ => address(source, text),
     };
     let address = address.map_err(|why| node.problem(format!("{} {why}", shown_url(text))));
     Some(ListedSource { source, address: Some(address.ok()?) })
+}
+
+fn folder_problem(why: &UrlError) -> String {
+    match why {
+        UrlError::Folder | UrlError::Length(_) => format!("is {why}"),
+        _ => format!("is not a folder: {why}"),
+    }
 }
 
 /// The address of a server: scheme, host and port.

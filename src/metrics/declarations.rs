@@ -157,7 +157,7 @@ metrics! {
         "Whether clients can update their security intelligence from the source (1) or not (0): each step of the update has a working endpoint. Absent until known.";
     UpdateSourceLastAvailable: "defender_update_source_last_available_timestamp_seconds", Gauge, All, SECONDS,
         ["source", "route"],
-        "When the source was last available. A state file keeps it across restarts. Absent until the source was available once.";
+        "When the source was last available; of a file share, when its newest package was changed. A state file keeps it across restarts. Absent until the source was available once.";
     SignaturesPublishedInfo: "defender_signatures_published_info", Info, All, None,
         ["version", "engine", "platform", "route"],
         "Versions of signatures, engine and platform in the version feed read last via the route.";

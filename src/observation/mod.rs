@@ -350,6 +350,8 @@ impl Observation {
     pub fn is_about_network(&self) -> bool {
         let own = |failure: &Failure| {
             matches!(failure.reason, FailureReason::Internal | FailureReason::Unsupported)
+                // The rights on a mounted share are those of this machine's users, not of Windows clients.
+                || (cfg!(not(windows)) && failure.reason == FailureReason::AccessDenied)
         };
         !self.failure.as_ref().is_some_and(own)
     }

@@ -159,9 +159,9 @@ impl Plan {
 /// Makes the plan.
 ///
 /// Every endpoint is probed over each route that its component is selected for. An optional component is probed
-/// if `groups` names it, an update source if `update_sources` lists it, a regional endpoint if `geos` names its region. Intervals and timeouts are those of
-/// the endpoint's override, else of the catalog's endpoint, else of the component's settings, else the global
-/// ones.
+/// if `groups` names it, an update source if `update_sources` lists it, a regional endpoint if `geos` names its
+/// region. Intervals and timeouts are those of the endpoint's override, else of the catalog's endpoint, else of the
+/// component's settings, else the global ones.
 ///
 /// # Errors
 /// If the configuration doesn't fit the catalog, with all errors.

@@ -49,8 +49,11 @@ impl SignaturePlan {
         let is_used = |route: &Arc<Route>| {
             targets.iter().filter(updates).any(|target| target.route.index == route.index)
         };
-        let routes = self.routes.iter().filter_map(|old| route(old)).filter(is_used).collect();
-        Self { sources, routes, ..self.clone() }
+        let used = |routes: &[Arc<Route>]| -> Vec<_> {
+            routes.iter().filter_map(|old| route(old)).filter(is_used).collect()
+        };
+        let (routes, feed_routes) = (used(&self.routes), used(&self.feed_routes));
+        Self { sources, routes, feed_routes, ..self.clone() }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct SignaturePlan {
     pub feeds: Vec<ProbeUrl>,
     /// The routes with a target of an update source, in the configuration's order.
     pub routes: Vec<Arc<Route>>,
+    /// Those over which the version feeds are fetched: with Microsoft's feeds, the routes to Microsoft's sources.
+    pub feed_routes: Vec<Arc<Route>>,
     /// The time between two fetches of the feed over a route.
     pub interval: Duration,
     /// The timeout of one fetch.
@@ -35,11 +37,21 @@ impl SignaturePlan {
             own.any(|target| sources.iter().any(|spec| of_source(target, spec)))
         };
         // Where only a company's own sources are allowed, Microsoft's feed is blocked on purpose.
-        let asks_microsoft = sources.iter().any(|spec| !spec.component.is_company());
-        let feeds = catalog.version_feeds.iter().filter(|_| asks_microsoft);
+        let leads_to_microsoft = |route: &&Arc<Route>| {
+            let mut own = targets.iter().filter(|target| target.route.index == route.index);
+            own.any(|target| {
+                sources.iter().any(|spec| of_source(target, spec) && !spec.component.is_company())
+            })
+        };
+        let own_feeds = config.signatures.feeds.clone();
+        let may_fetch =
+            |route: &&Arc<Route>| is_used(route) && (own_feeds.is_some() || leads_to_microsoft(route));
+        let feed_routes: Vec<_> = routes.iter().filter(may_fetch).cloned().collect();
+        let feeds = catalog.version_feeds.iter().filter(|_| !feed_routes.is_empty());
         let default_feeds = || feeds.map(|feed| feed.url.clone()).collect();
         Self {
-            feeds: config.signatures.feeds.clone().unwrap_or_else(default_feeds),
+            feeds: own_feeds.clone().unwrap_or_else(default_feeds),
+            feed_routes: feed_routes.clone(),
             routes: routes.iter().filter(is_used).cloned().collect(),
             sources,
             interval: config.signatures.interval,
@@ -102,16 +114,28 @@ mod tests {
     }
 
     #[test]
-    fn without_microsofts_sources_its_feed_is_not_asked() {
+    fn without_microsofts_sources_its_feed_is_not_queried() {
         let address = Some(ProbeUrl::parse("http://wsus.example:8530").expect("a URL"));
         let wsus = ListedSource { source: UpdateSource::InternalServer, address };
         let plan_of = |listed: &[ListedSource]| {
             signature_plan(&Config { update_sources: listed.to_vec(), ..Config::default() })
         };
-        let both = plan_of(&[wsus.clone(), ListedSource::of_microsoft(UpdateSource::Adl)]);
+        let both = plan_of(&[wsus.clone(), ListedSource::from_catalog(UpdateSource::Adl)]);
         assert_eq!(both.feeds.len(), embedded().version_feeds.len());
-        let alone = plan_of(&[wsus]);
+        let alone = plan_of(std::slice::from_ref(&wsus));
         assert!(alone.feeds.is_empty() && names(&alone) == ["direct"]);
+        // Nor over a route to the company's servers alone.
+        let route = |name: &str, components: &[Component]| RouteConfig {
+            name: name.to_owned(),
+            components: components.to_vec(),
+            ..RouteConfig::direct()
+        };
+        let routes =
+            vec![route("lan", &[Component::Wsus]), route("proxy", &[Component::Maps, Component::Adl])];
+        let update_sources = vec![wsus, ListedSource::from_catalog(UpdateSource::Adl)];
+        let apart = signature_plan(&Config { update_sources, routes, ..Config::default() });
+        let feed_routes: Vec<_> = apart.feed_routes.iter().map(|route| route.name.as_str()).collect();
+        assert_eq!((names(&apart), feed_routes), (vec!["lan", "proxy"], vec!["proxy"]));
     }
 
     #[test]

@@ -14,7 +14,6 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::catalog::ProbeUrl;
 use crate::observation::{Failure, FailureReason as Reason, PackageFacts, Phase};
-use crate::text;
 
 /// Where clients look for the package: below the share in the folder of their architecture (Microsoft's page "Manage the sources
 /// for Microsoft Defender Antivirus protection updates" has x64 and x86; arm64 is inferred), or in the folder itself, if the path
@@ -33,12 +32,16 @@ pub(super) struct Folders(Mutex<HashMap<String, Arc<Reading>>>);
 impl Folders {
     /// The newest package, `None` if there is none. Concurrent callers share one reading, also with one that gave up.
     pub(super) async fn newest_package(&self, folder: &ProbeUrl) -> Found {
-        if folder.is_unc() && !cfg!(windows) {
+        if !cfg!(windows) && !folder.as_str().starts_with('/') {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let path = folder.as_str().to_owned();
         let slot = Arc::clone(self.0.lock().entry(path.clone()).or_default());
         let mut slot = slot.lock().await;
+        // A reading that ended after its caller gave up describes an earlier time.
+        if slot.as_ref().is_some_and(JoinHandle::is_finished) {
+            *slot = None;
+        }
         let reading = slot.get_or_insert_with(|| spawn_blocking(move || newest(Path::new(&path))));
         let found = reading.await;
         *slot = None;
@@ -87,7 +90,9 @@ pub(super) fn judge(
         }
         Ok(Ok(Some(package))) => {
             let age = now.duration_since(package.modified).unwrap_or_default();
-            let detail = format!("{} was last changed {} ago", package.file, text::duration(age));
+            let hours = age.as_secs() / 3600;
+            let age_text = if hours < 48 { format!("{hours} hours") } else { format!("{} days", hours / 24) };
+            let detail = format!("{} was last changed {age_text} ago", package.file);
             (Some(package), (age >= stale_after).then(|| failure(Reason::Outdated, &detail)).flatten())
         }
     }
@@ -103,7 +108,7 @@ fn unreadable(error: &io::Error) -> (Reason, String) {
         Reason::NotFound => "there is no such folder".to_owned(),
         Reason::AccessDenied => format!("this program's account may not read the folder: {error}"),
         Reason::Unsupported => {
-            "not readable here: only Windows opens a UNC path; mount the share, and list the mounted path"
+            "not readable here: only Windows opens a UNC path or a drive; mount the share, and list the mounted path"
                 .to_owned()
         }
         _ => format!("the system can't open the folder: {error}"),
@@ -169,6 +174,21 @@ mod tests {
             assert_eq!(package.map(|package| package.file), newest, "{packages:?}");
             assert_eq!(failure.map(|failure| failure.reason), reason, "{packages:?}");
         }
+    }
+
+    /// What a slow share answered to a probe that gave up says nothing about the next one's time.
+    #[tokio::test]
+    async fn a_reading_of_an_earlier_time_is_dropped() {
+        let folder = folder(SystemTime::now(), &[("mpam-fe.exe", 0)]);
+        let path = folder.path().to_str().unwrap();
+        let folders = Folders::default();
+        let earlier = spawn_blocking(|| Ok(None));
+        while !earlier.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        folders.0.lock().insert(path.to_owned(), Arc::new(AsyncMutex::new(Some(earlier))));
+        let found = folders.newest_package(&ProbeUrl::parse_folder(path).unwrap()).await;
+        assert!(found.unwrap().is_some());
     }
 
     #[tokio::test]

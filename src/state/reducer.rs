@@ -88,7 +88,10 @@ impl Snapshot {
         }
         self.count(target, &observation);
         self.signatures.keep_time(observation.at);
-        let answered = observation.success().then_some(observation.at);
+        // A share offers what its newest package holds, whenever it is read.
+        let package = observation.facts.package.as_ref();
+        let offered = package.map_or(observation.at, |package| package.modified.min(observation.at));
+        let answered = observation.success().then_some(offered);
         let (id, at) = (observation.target, observation.at);
         let answered_before = self.targets[id.0].answers();
         Arc::make_mut(&mut self.targets[id.0]).fold(Arc::new(observation));

@@ -70,9 +70,9 @@ impl SignaturesState {
             available: None,
             last_available: None,
         });
-        let asked = routes().filter(|_| !plan.signatures.feeds.is_empty());
-        let feeds = asked.map(|route| FeedState {
-            route,
+        let queried = plan.signatures.feed_routes.iter().filter(|_| !plan.signatures.feeds.is_empty());
+        let feeds = queried.map(|route| FeedState {
+            route: route.name.clone(),
             fetch: None,
             fetched: None,
             history: None,
@@ -90,7 +90,11 @@ impl SignaturesState {
     #[must_use]
     pub fn stale_after(&self, plan: &Plan) -> Option<SystemTime> {
         let installed = self.installed.map(|installed| installed.built_at);
-        let last_chance = self.last_chance.filter(|_| !self.sources.is_empty());
+        // A cache alone keeps no client current, and a source that was never judged says nothing.
+        let is_judged = |known: &SourceState| {
+            known.source.suffices() && (known.available.is_some() || known.last_available.is_some())
+        };
+        let last_chance = self.last_chance.filter(|_| self.sources.iter().any(is_judged));
         stale_after(installed, last_chance, plan.signatures.stale_after)
     }
 
@@ -124,7 +128,7 @@ impl SignaturesState {
         if let Some(at) = answered.filter(|at| available == Some(true) && is_set(*at)) {
             known.last_available = Some(at);
             if source.suffices() {
-                self.last_chance = Some(at);
+                self.last_chance = self.last_chance.max(Some(at));
             }
         }
     }

@@ -138,7 +138,8 @@ pub fn component<'a>(
     spec: &ComponentSpec,
     endpoints: impl IntoIterator<Item = (&'a Endpoint, Option<Verdict>)>,
 ) -> Option<Verdict> {
-    let mut best: BTreeMap<&str, Verdict> = BTreeMap::new();
+    // The best verdict by server and need.
+    let mut best: BTreeMap<&str, BTreeMap<&str, Verdict>> = BTreeMap::new();
     let mut all = Vec::new();
     for (endpoint, verdict) in endpoints {
         let verdict = verdict?;
@@ -146,11 +147,12 @@ pub fn component<'a>(
         if let Some(need) =
             endpoint.serves.as_deref().filter(|need| spec.needs.iter().any(|known| known == need))
         {
-            let known = best.entry(need).or_insert(verdict);
+            let known = best.entry(sources::server(endpoint)).or_default().entry(need).or_insert(verdict);
             *known = verdict.min(*known);
         }
     }
-    let unserved = best.values().any(|verdict| *verdict == Verdict::Bad);
+    let lacks_need = |needs: &BTreeMap<&str, Verdict>| needs.values().any(|verdict| *verdict == Verdict::Bad);
+    let unserved = !best.is_empty() && best.values().all(lacks_need);
     let nothing_works = best.is_empty() && all.iter().all(|verdict| *verdict == Verdict::Bad);
     match all.iter().max()? {
         Verdict::Good => Some(Verdict::Good),

@@ -1,5 +1,7 @@
 //! Whether clients can update from a source. Pure.
 
+use std::collections::BTreeSet;
+
 use super::Verdict;
 use crate::catalog::{Endpoint, SourceSpec};
 
@@ -24,8 +26,31 @@ pub fn source<'a>(
     spec: &SourceSpec,
     endpoints: impl Iterator<Item = (&'a Endpoint, Option<Verdict>)> + Clone,
 ) -> Option<bool> {
-    let own = endpoints.filter(|(endpoint, _)| endpoint.component == spec.component);
-    let needs: Vec<NeedState> = spec.needs.iter().map(|of| need(of, own.clone())).collect();
+    let own =
+        endpoints.filter(|(endpoint, _)| endpoint.component == spec.component && endpoint.serves.is_some());
+    let servers: BTreeSet<&str> = own.clone().map(|(endpoint, _)| server(endpoint)).collect();
+    let mut unknown = servers.is_empty();
+    for name in servers {
+        match needs_served(spec, &own.clone().filter(|(endpoint, _)| server(endpoint) == name)) {
+            Some(true) => return Some(true), // one server is enough
+            Some(false) => {}
+            None => unknown = true,
+        }
+    }
+    (!unknown).then_some(false)
+}
+
+/// What serves all needs together: Microsoft's hosts do, and each server of a company does alone, since a client uses one of
+/// them.
+pub(super) fn server(endpoint: &Endpoint) -> &str {
+    if endpoint.component.is_company() { endpoint.url.host() } else { "" }
+}
+
+fn needs_served<'a>(
+    spec: &SourceSpec,
+    endpoints: &(impl Iterator<Item = (&'a Endpoint, Option<Verdict>)> + Clone),
+) -> Option<bool> {
+    let needs: Vec<NeedState> = spec.needs.iter().map(|of| need(of, endpoints.clone())).collect();
     if needs.contains(&NeedState::Unserved) {
         return Some(false);
     }
@@ -44,9 +69,9 @@ fn need<'a>(need: &str, endpoints: impl Iterator<Item = (&'a Endpoint, Option<Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{UpdateSource, embedded};
+    use crate::catalog::{ListedSource, ProbeUrl, UpdateSource, embedded};
 
-    use UpdateSource::{Adl, MicrosoftUpdate};
+    use UpdateSource::{Adl, InternalServer, MicrosoftUpdate};
     use Verdict::{Bad, Degraded, Good};
 
     /// A change to the endpoints whose URL contains some text.
@@ -73,6 +98,31 @@ mod tests {
             }
         });
         assert_eq!(source(spec, endpoints), expected, "{of}: {changes:?}");
+    }
+
+    /// A client uses one server of a company: what another one serves doesn't help it.
+    #[test]
+    fn one_server_of_a_company_serves_all_needs() {
+        let listed = ["http://a.example:8530", "http://b.example:8530"].map(|address| ListedSource {
+            source: InternalServer,
+            address: Some(ProbeUrl::parse(address).unwrap()),
+        });
+        let catalog = embedded().with_sources(&listed);
+        let spec = catalog.update_sources.iter().find(|spec| spec.source == InternalServer).unwrap();
+        let component = catalog.components.iter().find(|of| of.component == spec.component).unwrap();
+        let check = |bad: &[&str], expected: bool| {
+            let endpoints = catalog.endpoints.iter().filter(|endpoint| endpoint.component == spec.component);
+            let judged = endpoints.map(|endpoint| {
+                let fails = bad.iter().any(|words| endpoint.url.as_str().contains(words));
+                (endpoint, Some(if fails { Bad } else { Good }))
+            });
+            assert_eq!(source(spec, judged.clone()), Some(expected), "{bad:?}");
+            assert_eq!(super::super::component(component, judged) != Some(Bad), expected, "{bad:?}");
+        };
+        check(&[], true);
+        check(&["//a.example"], true);
+        check(&["//a.example:8530/self", "//b.example:8530/Client"], false);
+        check(&["//a.example:8530/self", "//b.example"], false);
     }
 
     #[test]

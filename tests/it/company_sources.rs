@@ -75,7 +75,7 @@ async fn probe(lab: &Lab, config: &Config, of: Component) -> (Vec<End>, Snapshot
     let plan = Arc::new(Plan { targets, components, ..plan });
     let roots = Roots::from_lists(&[], &embedded().microsoft_roots, &config.tls).unwrap();
     let prober = Prober::new(Arc::clone(&plan), config, &roots, Clock::Fixed(lab.pki.now())).unwrap();
-    let start = lab.pki.now() - Duration::from_secs(24 * 60 * 60);
+    let start = lab.pki.now() - Duration::from_secs(30 * 24 * 60 * 60);
     let mut snapshot = Snapshot::new(Arc::clone(&plan), start);
     let mut ends = Vec::new();
     for n in 0..plan.targets.len() {
@@ -214,6 +214,10 @@ async fn a_share_is_proven_by_a_package_that_is_young_enough() {
         assert_eq!(available(&snapshot), reason.is_none(), "{path} {days:?}");
         let package = snapshot.targets[0].last.as_ref().unwrap().facts.package.as_ref();
         assert_eq!(package.is_some(), reason != Some(R::NotFound), "{path} {days:?}");
+        // Clients are as current as the package, whenever it is read.
+        let last = snapshot.signatures.last_chance;
+        let offered = package.map(|package| package.modified);
+        assert!(reason.is_some() || last == offered, "{path} {days:?}: {last:?}");
     }
 }
 
@@ -228,6 +232,7 @@ async fn a_share_that_only_windows_opens_is_unknown() {
     let (ends, snapshot) = probe(&lab, &config, Component::FileShare).await;
     assert_eq!(ends, [Some((S::Request, R::Unsupported))]);
     assert_eq!(snapshot.signatures.sources[0].available, None);
+    assert_eq!(snapshot.signatures.stale_after(&snapshot.plan), None);
     assert!(snapshot.components.iter().all(|state| state.verdict.is_none()));
 }
 
