@@ -166,7 +166,14 @@ fn check_texts(stack: &Stack, sites: &[Site]) -> Result<(), String> {
     let recorded = std::fs::read_to_string(&path).unwrap_or_default();
     let differs =
         || format!("tests/data/alerts/outages.txt differs (UPDATE_GOLDEN=1, if intended):\n{texts}");
-    if recorded == texts { Ok(()) } else { Err(differs()) }
+    // What a slow machine has fetched by then is in the lists: they may name other URLs.
+    let is_slow = sites[0].tempo() != Tempo::FASTEST;
+    let same = recorded == texts || (is_slow && without_lists(&recorded) == without_lists(&texts));
+    if same { Ok(()) } else { Err(differs()) }
+}
+
+fn without_lists(texts: &str) -> Vec<&str> {
+    texts.lines().filter(|line| !line.starts_with("- ")).collect()
 }
 
 #[needs("prometheus", "prometheus-alertmanager")]

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use defender_exporter::config::{
     Credentials, HostPort, NoProxy, Proxies, Proxy as ProxyConfig, ProxyKind, Secret, Via,
 };
-use defender_exporter::observation::{Observation, Phase, PhaseOutcome};
+use defender_exporter::observation::{Failure, FailureReason, Observation, Phase, PhaseOutcome};
 
 use crate::lab::Lab;
 use crate::lab::proxy::{Kind, Proxy};
@@ -50,6 +50,12 @@ pub fn by(lab: &Lab, scheme: &str, kind: ProxyKind, at: HostPort, who: Option<(&
     let proxies = Proxies { http: proxy.clone(), https: proxy, no_proxy: NoProxy::default() };
     scenario.config.routes[0].via = Via::Proxies(proxies);
     scenario
+}
+
+/// The reason. On a busy machine an endless script may have no CPU to use up its limit: then the machine is blamed.
+fn reason_of(failure: &Failure) -> FailureReason {
+    let is_starved = failure.reason == FailureReason::Internal && failure.detail.contains("for a CPU");
+    if is_starved { FailureReason::PacTimeout } else { failure.reason }
 }
 
 /// An address as the configuration writes it.

@@ -6,7 +6,7 @@ use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::{ConnectTo, HostPort, PacConfig, PacSource, Via};
 use defender_exporter::observation::{FailureReason as R, Phase, PhaseOutcome};
 
-use super::{HOST, phases, proxy};
+use super::{HOST, phases, proxy, reason_of};
 use crate::lab::dns::Answer;
 use crate::lab::proxy::Kind;
 use crate::lab::reply::Response;
@@ -137,7 +137,7 @@ async fn what_is_wrong_with_a_script_is_its_own_reason() {
         let (start, disturbance) = (Instant::now(), Disturbance::of_process(std::process::id()));
         let observation = by(&lab, "https", url()).probe().await;
         let failure = observation.failure.clone().unwrap_or_else(|| panic!("{body}: {observation:?}"));
-        assert_eq!((failure.phase, failure.reason), (Phase::Tunnel, reason), "{body}: {failure:?}");
+        assert_eq!((failure.phase, reason_of(&failure)), (Phase::Tunnel, reason), "{body}: {failure:?}");
         assert_eq!(phases(&observation), "N-NNNNN", "{body}: nothing was connected to");
         let (took, limit) = (start.elapsed(), Duration::from_secs(6) + disturbance.so_far());
         assert!(took < limit, "{body}: {took:?}, {disturbance}");

@@ -11,7 +11,7 @@ use defender_exporter::plan::{TargetId, routes};
 use tokio::task::JoinSet;
 
 use super::pac::{by, serve, url};
-use super::{HOST, proxy};
+use super::{HOST, proxy, reason_of};
 use crate::fetch::paced;
 use crate::lab::dns::Answer;
 use crate::lab::proxy::{Kind, Proxy};
@@ -145,7 +145,7 @@ async fn a_failure_names_what_dns_held_up() {
     for (body, reason, words) in cases {
         serve(&lab, body);
         let failure = by(&lab, "https", url()).probe().await.failure.unwrap();
-        assert_eq!((failure.phase, failure.reason), (Phase::Tunnel, reason), "{body}: {failure:?}");
+        assert_eq!((failure.phase, reason_of(&failure)), (Phase::Tunnel, reason), "{body}: {failure:?}");
         for word in words {
             assert!(failure.detail.contains(&word), "{body}: {word:?} in {failure:?}");
         }
