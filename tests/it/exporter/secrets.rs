@@ -77,7 +77,7 @@ async fn world(password: &'static str) -> World {
     let login = format!("username: {USER}, password_file: proxy.pass, components: [maps, crl]");
     let routes: Vec<_> = settings.map(|setting| format!("  - {{ {setting}, {login} }}\n")).collect();
     let file = lab.files().join("exporter.yaml");
-    let text = format!("interval: 5s\ntimeout: 4s\nroutes:\n{}{}", routes.concat(), lab.config_yaml(&urls));
+    let text = format!("interval: 20s\ntimeout: 15s\nroutes:\n{}{}", routes.concat(), lab.config_yaml(&urls));
     std::fs::write(&file, text).unwrap();
     World { _lab: lab, proxies, file }
 }
@@ -205,7 +205,7 @@ async fn nor_where_they_are_wrong_or_cannot_be_used() {
     // A configuration that is refused as a whole, after the password was read.
     let text = std::fs::read_to_string(&world.file).unwrap();
     for (from, to) in
-        [("interval: 5s", "interval: 0s"), ("username: ann, ", ""), ("name: https", "name: http")]
+        [("interval: 20s", "interval: 0s"), ("username: ann, ", ""), ("name: https", "name: http")]
     {
         std::fs::write(&world.file, text.replace(from, to)).unwrap();
         for args in [&["--config.check"][..], &["check"], &[]] {
