@@ -1,5 +1,6 @@
 //! Update sources that a company runs itself: the configuration has their addresses, and `company.yaml` what proves them.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -62,7 +63,15 @@ impl Catalog {
     /// The catalog for a network whose clients update from these sources, in this order: with the endpoints of those that the
     /// company runs, and without the components of those that aren't listed.
     #[must_use]
-    pub fn with_sources(&self, listed: &[ListedSource]) -> Self {
+    pub fn with_sources(&self, listed: &[ListedSource]) -> Cow<'_, Self> {
+        if listed == ListedSource::defaults() {
+            Cow::Borrowed(self)
+        } else {
+            Cow::Owned(self.replace_sources(listed))
+        }
+    }
+
+    fn replace_sources(&self, listed: &[ListedSource]) -> Self {
         let mut catalog = self.clone();
         let is_source = |spec: &ComponentSpec| {
             self.update_sources.iter().any(|source| source.component == spec.component)
@@ -164,7 +173,7 @@ mod tests {
 
     #[test]
     fn microsofts_sources_alone_are_the_catalog_itself() {
-        assert_eq!(&embedded().with_sources(&ListedSource::defaults()), embedded());
+        assert_eq!(&embedded().replace_sources(&ListedSource::defaults()), embedded());
     }
 
     #[test]

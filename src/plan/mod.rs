@@ -166,7 +166,8 @@ impl Plan {
 /// # Errors
 /// If the configuration doesn't fit the catalog, with all errors.
 pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> {
-    let catalog = &catalog.with_sources(&config.update_sources);
+    let catalog = catalog.with_sources(&config.update_sources);
+    let catalog = catalog.as_ref();
     let mut errors = Vec::new();
     let candidates = merge::candidates(catalog, config, &mut errors);
     let routes = routes(config);
