@@ -32,27 +32,26 @@ impl SignaturePlan {
         let of_source = |target: &Target, spec: &SourceSpec| target.endpoint.component == spec.component;
         let has_targets = |spec: &&SourceSpec| targets.iter().any(|target| of_source(target, spec));
         let sources: Vec<_> = catalog.update_sources.iter().filter(has_targets).cloned().collect();
-        let is_used = |route: &&Arc<Route>| {
-            let mut own = targets.iter().filter(|target| target.route.index == route.index);
-            own.any(|target| sources.iter().any(|spec| of_source(target, spec)))
+        let leads_to = |is_wanted: fn(&SourceSpec) -> bool| -> Vec<_> {
+            let is_used = |route: &&Arc<Route>| {
+                let mut own = targets.iter().filter(|target| target.route.index == route.index);
+                own.any(|target| sources.iter().any(|spec| of_source(target, spec) && is_wanted(spec)))
+            };
+            routes.iter().filter(is_used).cloned().collect()
         };
-        // Where only a company's own sources are allowed, Microsoft's feed is blocked on purpose.
-        let leads_to_microsoft = |route: &&Arc<Route>| {
-            let mut own = targets.iter().filter(|target| target.route.index == route.index);
-            own.any(|target| {
-                sources.iter().any(|spec| of_source(target, spec) && !spec.component.is_company())
-            })
+        let routes = leads_to(|_| true);
+        let (feeds, feed_routes) = if let Some(feeds) = &config.signatures.feeds {
+            (feeds.clone(), routes.clone())
+        } else {
+            // Where only a company's own sources are allowed, Microsoft's feed is blocked on purpose.
+            let routes = leads_to(|spec| !spec.component.is_company());
+            let feeds = catalog.version_feeds.iter().filter(|_| !routes.is_empty());
+            (feeds.map(|feed| feed.url.clone()).collect(), routes)
         };
-        let own_feeds = config.signatures.feeds.clone();
-        let may_fetch =
-            |route: &&Arc<Route>| is_used(route) && (own_feeds.is_some() || leads_to_microsoft(route));
-        let feed_routes: Vec<_> = routes.iter().filter(may_fetch).cloned().collect();
-        let feeds = catalog.version_feeds.iter().filter(|_| !feed_routes.is_empty());
-        let default_feeds = || feeds.map(|feed| feed.url.clone()).collect();
         Self {
-            feeds: own_feeds.clone().unwrap_or_else(default_feeds),
-            feed_routes: feed_routes.clone(),
-            routes: routes.iter().filter(is_used).cloned().collect(),
+            feeds,
+            feed_routes,
+            routes,
             sources,
             interval: config.signatures.interval,
             timeout: config.timeout,
