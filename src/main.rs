@@ -25,7 +25,7 @@ use defender_exporter::logging::{self, Levels};
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::state::Snapshot;
 use defender_exporter::task::{Task, blocking};
-use defender_exporter::web::{Access, ListenAddress, Server, WebPaths};
+use defender_exporter::web::{Access, ListenAddress, WebPaths, WebServer};
 use defender_exporter::windows_service;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -234,11 +234,11 @@ async fn serve(
 }
 
 /// Opens the listeners and logs their addresses.
-async fn open_server(cli: &Cli) -> Result<Server, ExitError> {
+async fn open_server(cli: &Cli) -> Result<WebServer, ExitError> {
     let file = cli.web_config.clone();
     let access = blocking(move || Access::load(file.as_deref())).await;
     let access = access.map_err(|problems| problems.to_string())?;
-    let server = Server::open(&cli.listen, cli.systemd_socket, access).await;
+    let server = WebServer::open(&cli.listen, cli.systemd_socket, access).await;
     let server = server.map_err(|error| match error.to_string() {
         why if error.is_temporary() => ExitError::NotNow(why),
         why => ExitError::Usage(why),
@@ -357,7 +357,7 @@ fn run_service(cli: &Cli) -> Result<ExitCode, ExitError> {
         let Some(Command::Service { action: ServiceAction::Run { folder } }) = &cli.command else {
             return Ok(());
         };
-        let folders = Folders::at(folder.clone());
+        let folders = ServiceFolders::at(folder.clone());
         let cli = &windows_service::completed(cli, &folders);
         let log = windows_service::log(&folders).map_err(|error| error.to_string())?;
         log_to(cli, LevelFilter::INFO, false, log);

@@ -111,13 +111,17 @@ mod tests {
     use super::*;
     use crate::catalog::Expectation;
     use crate::observation::{AttemptTarget, FAILURE_PAIRS};
-    use crate::revocation::{Cause, ClockFault};
+    use crate::revocation::{ClockFault, UndeterminedCause};
 
     fn failed(phase: Phase, reason: FailureReason, detail: &str, at_proxy: bool) -> Concern {
         Concern::Failure { failure: Failure::new(phase, reason, detail), at_proxy }
     }
 
-    fn blocked(cause: Cause, fetch: Option<(Phase, FailureReason)>, clock: Option<ClockFault>) -> Concern {
+    fn blocked(
+        cause: UndeterminedCause,
+        fetch: Option<(Phase, FailureReason)>,
+        clock: Option<ClockFault>,
+    ) -> Concern {
         let source = Some("http://crl.microsoft.com/a.crl".to_owned());
         Concern::RevocationBlocked { cause, source, detail: "a detail".to_owned(), fetch, clock }
     }
@@ -128,7 +132,7 @@ mod tests {
         let failures = pairs().flat_map(|(phase, reason)| {
             [false, true].map(|at_proxy| failed(phase, reason, "a detail of the network", at_proxy))
         });
-        let causes = Cause::ALL.iter().flat_map(|cause| {
+        let causes = UndeterminedCause::ALL.iter().flat_map(|cause| {
             let clocks = [None, Some(ClockFault::Ahead), Some(ClockFault::Behind)];
             let without = clocks.map(|clock| blocked(*cause, None, clock));
             without.into_iter().chain(pairs().map(|pair| blocked(*cause, Some(pair), None)))
@@ -209,9 +213,9 @@ mod tests {
         let other = "certificate: the certificate is not for wdcp.microsoft.com, but for login.hotel.example";
         check(maps, &failed(Phase::Tls, R::NameMismatch, other, false), "another host's certificate");
         let refused = Some((Phase::Connect, R::Refused));
-        check(maps, &blocked(Cause::Unreachable, refused, None), "Allow the CRL host on port 80");
-        check(maps, &blocked(Cause::Expired, None, None), "uncached");
-        check(maps, &blocked(Cause::Expired, None, Some(ClockFault::Ahead)), "clock");
+        check(maps, &blocked(UndeterminedCause::Unreachable, refused, None), "Allow the CRL host on port 80");
+        check(maps, &blocked(UndeterminedCause::Expired, None, None), "uncached");
+        check(maps, &blocked(UndeterminedCause::Expired, None, Some(ClockFault::Ahead)), "clock");
         check(
             Component::Crl,
             &failed(Phase::Connect, R::Refused, "", false),

@@ -4,7 +4,7 @@
 use super::{Advice, RevocationCase, at_proxy, for_component, for_detail};
 use crate::catalog::Component;
 use crate::observation::{FailureReason, Phase};
-use crate::revocation::Cause;
+use crate::revocation::UndeterminedCause;
 use crate::text::clean;
 
 /// The state of MAPS on one route. Texts may come from the network; they are cleaned and truncated here.
@@ -123,13 +123,13 @@ fn revocation_unknown(case: &RevocationCase<'_>, unchecked_connects: bool) -> St
         "(SSLOptions 2, which doesn't check revocation, would not help.)"
     };
     let change = case.change();
-    if case.cause == Some(Cause::Pending) {
+    if case.cause == Some(UndeterminedCause::Pending) {
         return format!("HTTP answers, and the revocation check is still pending; {change}. {tail}");
     }
     let (detail, shown) = (clean(case.detail), shown(Phase::Tls, FailureReason::RevocationUnknown));
     let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
     match (case.fault(), case.meaning()) {
-        (Some(fault), _) if case.cause.is_some_and(Cause::is_inconclusive) => format!(
+        (Some(fault), _) if case.cause.is_some_and(UndeterminedCause::is_inconclusive) => format!(
             "HTTP answers, but {fault}{detail}, so it is unknown whether clients with the default SSLOptions connect; \
              {change}. {tail}"
         ),
@@ -184,7 +184,7 @@ mod tests {
 
     const CRL: &str = "http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl";
 
-    fn unknown<'a>(source: Option<&'a str>, cause: Cause, detail: &'a str) -> MapsCase<'a> {
+    fn unknown<'a>(source: Option<&'a str>, cause: UndeterminedCause, detail: &'a str) -> MapsCase<'a> {
         MapsCase::RevocationUnknown {
             case: RevocationCase { source, cause: Some(cause), detail, ..RevocationCase::default() },
             unchecked_connects: true,
@@ -194,7 +194,7 @@ mod tests {
     fn refused(source: &str) -> MapsCase<'_> {
         let case = RevocationCase {
             source: Some(source),
-            cause: Some(Cause::Unreachable),
+            cause: Some(UndeterminedCause::Unreachable),
             fetch: Some((Phase::Connect, FailureReason::Refused)),
             detail: "connect: refused: connection refused",
             clock: None,
@@ -221,7 +221,7 @@ mod tests {
                 MapsCase::RevocationUnknown {
                     case: RevocationCase {
                         source: Some("http://c.test/OCSP 02.crl"),
-                        cause: Some(Cause::Expired),
+                        cause: Some(UndeterminedCause::Expired),
                         detail: "since 2026-01-01T00:00:00Z",
                         ..RevocationCase::default()
                     },
@@ -232,25 +232,25 @@ mod tests {
                  machine. (SSLOptions 2, which doesn't check revocation, would not help.)",
             ),
             (
-                unknown(Some(ocsp), Cause::OcspError, ""),
+                unknown(Some(ocsp), UndeterminedCause::OcspError, ""),
                 "HTTP answers, but the OCSP responder http://oneocsp.microsoft.com/ocsp answers with an error: with the \
                  default SSLOptions MAPS will fail with 0x80072F8F; wait, and find out what answers in place of \
                  http://oneocsp.microsoft.com/ocsp if the error persists. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
-                unknown(None, Cause::NoSource, ""),
+                unknown(None, UndeterminedCause::NoSource, ""),
                 "HTTP answers, but the revocation status is unknown (the certificate names neither a \
                  CRL nor an OCSP responder, which is common for inspecting devices): with the default SSLOptions MAPS \
                  will fail with 0x80072F8F; check the certificate's issuer (`issuer` of defender_tls_info): usually a TLS \
                  inspector. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
-                unknown(Some(CRL), Cause::Pending, ""),
+                unknown(Some(CRL), UndeterminedCause::Pending, ""),
                 "HTTP answers, and the revocation check is still pending; wait for the next probes. \
                  (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),
             (
-                unknown(Some(CRL), Cause::NoNextUpdate, ""),
+                unknown(Some(CRL), UndeterminedCause::NoNextUpdate, ""),
                 "HTTP answers, but the CRL http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl does not \
                  say when it ends, so it is unknown whether clients with the default SSLOptions connect; report it to the \
                  issuer: the list at http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl needs a \
@@ -329,10 +329,10 @@ mod tests {
 
     #[test]
     fn every_cause_and_every_failure_says_what_to_change() {
-        for cause in Cause::ALL {
+        for cause in UndeterminedCause::ALL {
             let said = maps_sentence(&unknown(Some(CRL), *cause, ""), None);
             assert!(said.contains("; ") && !said.contains("{}"), "{said}");
-            assert!(*cause == Cause::Pending || said.contains(CRL), "{said}");
+            assert!(*cause == UndeterminedCause::Pending || said.contains(CRL), "{said}");
         }
         for (phase, reason) in FAILURE_PAIRS {
             let case = MapsCase::Unreachable {
@@ -354,8 +354,8 @@ mod tests {
         #[test]
         fn hostile_texts_are_cleaned_and_cut(text in "\\PC{0,20}[\\x00-\\x1f\u{202e}]{1,4}.{0,600}") {
             let cases = [
-                unknown(Some(&text), Cause::Unreachable, &text),
-                unknown(None, Cause::NoSource, &text),
+                unknown(Some(&text), UndeterminedCause::Unreachable, &text),
+                unknown(None, UndeterminedCause::NoSource, &text),
                 MapsCase::Revoked { certificate: &text },
                 MapsCase::Intercepted { issuer: &text, without_pinning_connects: false },
                 MapsCase::Unreachable { endpoint: &text, phase: Phase::Tls, reason: FailureReason::Alert, at_proxy: false, detail: &text },

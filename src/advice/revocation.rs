@@ -5,7 +5,7 @@ use super::texts::{ADVICE, FetchRemedy};
 use super::{Advice, RevocationCause, for_component, revocation_causes};
 use crate::catalog::{Component, ProbeUrl};
 use crate::observation::{FailureReason, Phase};
-use crate::revocation::{Cause, ClockFault, STAPLED};
+use crate::revocation::{ClockFault, STAPLED, UndeterminedCause};
 use crate::text::clean;
 
 /// Why the revocation status of a certificate is unknown. Texts may come from the network; they are cleaned and
@@ -15,7 +15,7 @@ pub struct RevocationCase<'a> {
     /// The URL of the CRL or OCSP responder, or [`STAPLED`]. `None` if the certificate names none.
     pub source: Option<&'a str>,
     /// The cause. `None` if it isn't known.
-    pub cause: Option<Cause>,
+    pub cause: Option<UndeterminedCause>,
     /// Phase and reason of the fetch, if that failed.
     pub fetch: Option<(Phase, FailureReason)>,
     /// Details in words; may be empty.
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn what_to_change_follows_from_the_failed_fetch() {
         use FailureReason as R;
-        let check = |fetch: (Phase, R), cause: Cause, words: &[&str], names_proxy: bool| {
+        let check = |fetch: (Phase, R), cause: UndeterminedCause, words: &[&str], names_proxy: bool| {
             let case = RevocationCase {
                 source: Some(CRL),
                 cause: Some(cause),
@@ -154,30 +154,45 @@ mod tests {
             assert_eq!(remedies[1].contains("WinHTTP proxy"), names_proxy, "{fetch:?}: {remedies:?}");
         };
         let host = "crl.microsoft.com";
-        check((Phase::Connect, R::Refused), Cause::Unreachable, &["firewall", host, "port 80"], true);
-        check((Phase::Connect, R::Timeout), Cause::Unreachable, &["firewall", host, "port 80"], true);
-        check((Phase::Resolve, R::Nxdomain), Cause::Unreachable, &["name servers", host], true);
-        check((Phase::Resolve, R::Timeout), Cause::Unreachable, &["name servers", host], true);
-        check((Phase::Resolve, R::Sinkhole), Cause::Unreachable, &["DNS filter", host], false);
+        check(
+            (Phase::Connect, R::Refused),
+            UndeterminedCause::Unreachable,
+            &["firewall", host, "port 80"],
+            true,
+        );
+        check(
+            (Phase::Connect, R::Timeout),
+            UndeterminedCause::Unreachable,
+            &["firewall", host, "port 80"],
+            true,
+        );
+        check((Phase::Resolve, R::Nxdomain), UndeterminedCause::Unreachable, &["name servers", host], true);
+        check((Phase::Resolve, R::Timeout), UndeterminedCause::Unreachable, &["name servers", host], true);
+        check((Phase::Resolve, R::Sinkhole), UndeterminedCause::Unreachable, &["DNS filter", host], false);
         check(
             (Phase::Request, R::AuthRequired),
-            Cause::Unreachable,
+            UndeterminedCause::Unreachable,
             &["proxy", "without authentication", CRL],
             false,
         );
-        check((Phase::Request, R::Denied), Cause::Unreachable, &["at the proxy", CRL], false);
-        check((Phase::Request, R::BadGateway), Cause::Unreachable, &["at the proxy", host], false);
-        check((Phase::Request, R::Status), Cause::Unreachable, &["in place of", CRL], false);
-        check((Phase::Transfer, R::BlockPage), Cause::Malformed, &["page", CRL], false);
-        check((Phase::Request, R::Protocol), Cause::Unreachable, &["in place of", CRL], false);
-        check((Phase::Request, R::Timeout), Cause::Unreachable, &["slow", CRL], false);
-        check((Phase::Transfer, R::Reset), Cause::Unreachable, &["cuts", CRL], false);
+        check((Phase::Request, R::Denied), UndeterminedCause::Unreachable, &["at the proxy", CRL], false);
+        check(
+            (Phase::Request, R::BadGateway),
+            UndeterminedCause::Unreachable,
+            &["at the proxy", host],
+            false,
+        );
+        check((Phase::Request, R::Status), UndeterminedCause::Unreachable, &["in place of", CRL], false);
+        check((Phase::Transfer, R::BlockPage), UndeterminedCause::Malformed, &["page", CRL], false);
+        check((Phase::Request, R::Protocol), UndeterminedCause::Unreachable, &["in place of", CRL], false);
+        check((Phase::Request, R::Timeout), UndeterminedCause::Unreachable, &["slow", CRL], false);
+        check((Phase::Transfer, R::Reset), UndeterminedCause::Unreachable, &["cuts", CRL], false);
     }
 
     #[test]
     fn every_failure_and_cause_says_what_to_change() {
         for fetch in FAILURE_PAIRS {
-            for cause in Cause::ALL {
+            for cause in UndeterminedCause::ALL {
                 let unusable = RevocationCase {
                     source: Some(CRL),
                     cause: Some(*cause),
@@ -194,7 +209,7 @@ mod tests {
     fn a_clock_or_a_staple_is_not_a_source_to_allow() {
         let stale = |source, clock| RevocationCase {
             source: Some(source),
-            cause: Some(Cause::Expired),
+            cause: Some(UndeterminedCause::Expired),
             clock,
             ..Default::default()
         };

@@ -28,7 +28,7 @@ use crate::state::persist::StateFile;
 use crate::state::{self, Snapshot, persist};
 use crate::task::{self, Task, TaskDied};
 use crate::tls::{Roots, RootsError};
-use crate::web::{self, App, Server, WebPaths};
+use crate::web::{self, App, WebPaths, WebServer};
 use crate::{catalog, exit};
 pub use config_check::{CheckedConfig, check_config};
 use reload::{ReloadChannels, Reloader};
@@ -198,7 +198,7 @@ pub fn plan_size(plan: &Plan) -> String {
 /// If a task died. The log names it as well.
 pub async fn run(
     setup: Setup,
-    server: Server,
+    server: WebServer,
     paths: WebPaths,
     lifecycle: Lifecycle,
     shutdown: impl Future<Output = ()>,
@@ -225,7 +225,7 @@ pub async fn run(
 /// Starts every task.
 async fn start(
     setup: Setup,
-    server: Server,
+    server: WebServer,
     paths: WebPaths,
     tasks: &Tasks,
     reloads: Option<Reloads>,

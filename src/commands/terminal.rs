@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::wrap::WIDTH;
-use crate::report::Outcome;
+use crate::report::NetworkOutcome;
 use crate::verdict::Verdict;
 
 /// The smallest width that texts are laid out for; a narrower terminal wraps lines itself.
@@ -41,7 +41,7 @@ pub(super) fn table(width: usize) -> Table {
 }
 
 /// The style of a verdict.
-pub(super) const fn of_verdict(verdict: Option<Verdict>) -> Style {
+pub(super) const fn verdict_style(verdict: Option<Verdict>) -> Style {
     match verdict {
         Some(Verdict::Good) => GOOD,
         Some(Verdict::Degraded) => DEGRADED,
@@ -51,11 +51,11 @@ pub(super) const fn of_verdict(verdict: Option<Verdict>) -> Style {
 }
 
 /// The style of an outcome.
-pub(super) const fn of_outcome(outcome: &Outcome) -> Style {
+pub(super) const fn outcome_style(outcome: &NetworkOutcome) -> Style {
     match outcome {
-        Outcome::Works => GOOD,
-        Outcome::Impaired | Outcome::Unknown => DEGRADED,
-        Outcome::Lost(_) | Outcome::MapsLost | Outcome::MapsLostVia(_) => BAD,
+        NetworkOutcome::Works => GOOD,
+        NetworkOutcome::Impaired | NetworkOutcome::Unknown => DEGRADED,
+        NetworkOutcome::Lost(_) | NetworkOutcome::MapsLost | NetworkOutcome::MapsLostVia(_) => BAD,
     }
 }
 

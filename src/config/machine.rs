@@ -40,7 +40,8 @@ pub struct MdatpProxy {
 impl MachineProxies {
     /// The proxies of the WinHTTP setting, with these credentials.
     pub(super) fn winhttp(&self, credentials: Option<&Credentials>) -> Result<Proxies, String> {
-        let proxies = of_system(self.winhttp.as_ref(), "Windows", "the machine's WinHTTP proxy setting")?;
+        let proxies =
+            available_setting(self.winhttp.as_ref(), "Windows", "the machine's WinHTTP proxy setting")?;
         with_credentials(&proxies, credentials)
     }
 
@@ -50,7 +51,7 @@ impl MachineProxies {
         credentials: Option<&Credentials>,
         no_proxy: NoProxy,
     ) -> Result<Via, String> {
-        let policy = of_system(self.defender_policy.as_ref(), "Windows", "Defender's proxy policy")?;
+        let policy = available_setting(self.defender_policy.as_ref(), "Windows", "Defender's proxy policy")?;
         self.policy(policy, credentials, no_proxy)
     }
 
@@ -60,7 +61,8 @@ impl MachineProxies {
         credentials: Option<&Credentials>,
         no_proxy: NoProxy,
     ) -> Result<Via, String> {
-        let policy = of_system(self.telemetry_proxy.as_ref(), "Windows", "the policy TelemetryProxyServer")?;
+        let policy =
+            available_setting(self.telemetry_proxy.as_ref(), "Windows", "the policy TelemetryProxyServer")?;
         self.policy(policy, credentials, no_proxy)
     }
 
@@ -82,7 +84,7 @@ impl MachineProxies {
 
     /// The proxies of `mdatp`, which has no bypass list and doesn't authenticate.
     pub(super) fn mdatp(&self) -> Result<Proxies, String> {
-        let proxy = of_system(self.mdatp.as_ref(), "Linux", "mdatp's proxy")?;
+        let proxy = available_setting(self.mdatp.as_ref(), "Linux", "mdatp's proxy")?;
         let Some(MdatpProxy { origin, url }) = proxy else { return Ok(Proxies::default()) };
         let proxy =
             mdatp_proxy(&url).map_err(|why| format!("mdatp's proxy can't be used: {origin}: {why}"))?;
@@ -92,7 +94,11 @@ impl MachineProxies {
 }
 
 /// A setting, or why it can't be used.
-fn of_system<T: Clone>(setting: Option<&Result<T, String>>, system: &str, name: &str) -> Result<T, String> {
+fn available_setting<T: Clone>(
+    setting: Option<&Result<T, String>>,
+    system: &str,
+    name: &str,
+) -> Result<T, String> {
     let setting = setting.cloned().unwrap_or_else(|| Err(format!("is available on {system} only")));
     setting.map_err(|why| format!("{name} {why}"))
 }

@@ -51,7 +51,7 @@ pub use load::{load, placed};
 pub use machine::{MachineProxies, MdatpProxy, PolicyProxies};
 pub use no_proxy::NoProxy;
 pub use parser::parse;
-pub use problem::{ConfigProblem, ConfigProblems, Place};
+pub use problem::{ConfigProblem, ConfigProblems, FilePosition};
 pub use route::{
     Credentials, PacConfig, PacSource, PolicyConfig, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via,
 };

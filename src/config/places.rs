@@ -6,12 +6,12 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
-use super::problem::{ConfigProblems, Place};
+use super::problem::{ConfigProblems, FilePosition};
 use super::reader::{join, yaml_options};
 
 /// Adds the places of the keys in the text of the file, and sorts the problems by them.
 pub(super) fn placed_in(mut problems: ConfigProblems, text: &str) -> ConfigProblems {
-    let places = Places::of_document(text);
+    let places = Places::from_document(text);
     for problem in &mut problems.0 {
         problem.place = problem.place.or_else(|| places.find(&problem.key));
     }
@@ -20,11 +20,11 @@ pub(super) fn placed_in(mut problems: ConfigProblems, text: &str) -> ConfigProbl
 }
 
 /// The place of each key and list entry, by its path.
-struct Places(BTreeMap<String, Place>);
+struct Places(BTreeMap<String, FilePosition>);
 
 impl Places {
     /// The places of a document. Empty if it isn't YAML.
-    fn of_document(text: &str) -> Self {
+    fn from_document(text: &str) -> Self {
         let mut places = BTreeMap::new();
         if let Ok(root) = serde_saphyr::from_str_with_options::<Branch>(text, yaml_options()) {
             root.collect("", &mut places);
@@ -33,7 +33,7 @@ impl Places {
     }
 
     /// The place of a path, or of the innermost mapping or list around it: a missing key has no place of its own.
-    fn find(&self, path: &str) -> Option<Place> {
+    fn find(&self, path: &str) -> Option<FilePosition> {
         let mut path = path;
         while !path.is_empty() {
             if let Some(place) = self.0.get(path) {
@@ -53,11 +53,11 @@ enum Branch {
 }
 
 impl Branch {
-    fn collect(&self, path: &str, places: &mut BTreeMap<String, Place>) {
+    fn collect(&self, path: &str, places: &mut BTreeMap<String, FilePosition>) {
         let mut add = |path: String, at: &Location, branch: &Self| {
             branch.collect(&path, places);
             if at.line() > 0 {
-                places.insert(path, Place { line: at.line(), column: at.column() });
+                places.insert(path, FilePosition { line: at.line(), column: at.column() });
             }
         };
         match self {
@@ -168,7 +168,7 @@ routes:
 shared: &s { x: 1 }
 used: *s
 ";
-        let places = Places::of_document(text);
+        let places = Places::from_document(text);
         let check = |path: &str, expected: Option<(u64, u64)>| {
             let found = places.find(path).map(|place| (place.line, place.column));
             assert_eq!(found, expected, "{path}");
@@ -185,6 +185,6 @@ used: *s
         check("used.x", Some((7, 14))); // where it is written
         check("missing", None);
         check("", None);
-        assert!(Places::of_document("a: [").find("a").is_none());
+        assert!(Places::from_document("a: [").find("a").is_none());
     }
 }

@@ -13,7 +13,7 @@ pub struct ConfigProblem {
     /// The file, as given on the command line.
     pub file: String,
     /// Where in the file. `None` for the file as a whole.
-    pub place: Option<Place>,
+    pub place: Option<FilePosition>,
     /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; empty for a syntax error and for the whole
     /// file.
     pub key: String,
@@ -28,21 +28,21 @@ impl ConfigProblem {
     }
 
     /// A problem at a place.
-    pub(super) fn at(file: &str, place: Option<Place>, problem: String) -> Self {
+    pub(super) fn at(file: &str, place: Option<FilePosition>, problem: String) -> Self {
         Self { place, ..Self::new(file, String::new(), problem) }
     }
 }
 
 /// A place in a file, counted from 1. Columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct FilePosition {
     /// The line.
     pub line: u64,
     /// The column.
     pub column: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)
     }

@@ -29,7 +29,7 @@ pub(super) fn proxy_url(text: &str) -> Result<ProxyUrl<'_>, String> {
         Some((userinfo, at)) => (Some(userinfo), at),
         None => (None, rest),
     };
-    let at = place(kind, at)?;
+    let at = proxy_address(kind, at)?;
     if kind == ProxyKind::Https && ServerName::try_from(without_brackets(&at.host)).is_err() {
         return Err("can't be reached by https://: no certificate can be for a name with a label that begins or ends \
                     with a hyphen"
@@ -46,7 +46,7 @@ fn kind(scheme: &str) -> Option<ProxyKind> {
     }
 }
 
-fn place(kind: ProxyKind, at: &str) -> Result<HostPort, String> {
+fn proxy_address(kind: ProxyKind, at: &str) -> Result<HostPort, String> {
     if at.contains(['/', '?', '#']) {
         return Err("contains more than scheme and host:port".to_owned());
     }

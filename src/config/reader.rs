@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use serde_saphyr::{MessageFormatter, SnippetMode, UserMessageFormatter};
 
 use super::values::{DurationLimits, duration, nearest, quoted};
-use super::{ConfigProblem, ConfigProblems, Place};
+use super::{ConfigProblem, ConfigProblems, FilePosition};
 
 /// The maximum size of the configuration file, in bytes.
 pub(super) const MAX_BYTES: u64 = 1024 * 1024;
@@ -31,7 +31,7 @@ impl<'a> ProblemCollector<'a> {
         self.problems.borrow_mut().push(ConfigProblem::new(self.file, key, problem));
     }
 
-    fn add_at(&self, place: Option<Place>, problem: String) {
+    fn add_at(&self, place: Option<FilePosition>, problem: String) {
         self.problems.borrow_mut().push(ConfigProblem::at(self.file, place, problem));
     }
 
@@ -76,14 +76,16 @@ pub(super) fn yaml_options() -> serde_saphyr::Options {
 }
 
 /// The place of a syntax error, and its message on one line.
-fn describe(error: &serde_saphyr::Error) -> (Option<Place>, String) {
+fn describe(error: &serde_saphyr::Error) -> (Option<FilePosition>, String) {
     let formatter: &dyn MessageFormatter = &UserMessageFormatter;
     let rendered = error.render_with_options(
         serde_saphyr::render_options! { formatter: formatter, snippets: SnippetMode::Off },
     );
-    let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
+    let place = error.location().map(|at| FilePosition { line: at.line(), column: at.column() });
     let message = match place {
-        Some(Place { line, column }) => rendered.replace(&format!(" at line {line}, column {column}"), ""),
+        Some(FilePosition { line, column }) => {
+            rendered.replace(&format!(" at line {line}, column {column}"), "")
+        }
         None => rendered,
     };
     let first_line = message.lines().next().unwrap_or_default();

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Reason;
+use super::HostReadReason;
 use crate::text::clean;
 
 /// Programs run one after another in the whole process: two concurrent validations would interfere.
@@ -72,13 +72,13 @@ pub enum CommandError {
 impl CommandError {
     /// The error as a label value.
     #[must_use]
-    pub const fn reason(&self) -> Reason {
+    pub const fn reason(&self) -> HostReadReason {
         match self {
-            Self::NotFound => Reason::NotFound,
-            Self::AccessDenied => Reason::AccessDenied,
-            Self::Timeout(_) => Reason::Timeout,
-            Self::TooLarge(_) => Reason::TooLarge,
-            Self::Failed(_) => Reason::Failed,
+            Self::NotFound => HostReadReason::NotFound,
+            Self::AccessDenied => HostReadReason::AccessDenied,
+            Self::Timeout(_) => HostReadReason::Timeout,
+            Self::TooLarge(_) => HostReadReason::TooLarge,
+            Self::Failed(_) => HostReadReason::Failed,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::{HostProblem, Reason, Source, decode};
+use super::{HostProblem, HostReadReason, HostSource, decode};
 use crate::advice;
 use crate::catalog::UpdateOrigin;
 use crate::string_enum::string_enum;
@@ -136,7 +136,7 @@ pub struct EventsError(String);
 #[must_use]
 pub fn query(kinds: &[EventKind], after: u64) -> String {
     let ids: Vec<_> = kinds.iter().map(|kind| format!("EventID={kind}")).collect();
-    format!("*[System[({}) and EventRecordID>{after}]]", ids.join(" or "))
+    format!("*[SystemElement[({}) and EventRecordID>{after}]]", ids.join(" or "))
 }
 
 /// The arguments of `wevtutil.exe` to print at most `most` events, starting with the newest or the oldest.
@@ -157,19 +157,19 @@ struct Document {
 #[derive(Deserialize)]
 struct EventElement {
     #[serde(rename = "System")]
-    system: System,
+    system: SystemElement,
     #[serde(rename = "EventData", default)]
     data: Option<EventData>,
 }
 
 #[derive(Deserialize)]
-struct System {
+struct SystemElement {
     #[serde(rename = "EventID")]
-    id: Text,
+    id: TextElement,
     #[serde(rename = "TimeCreated")]
     time: TimeCreated,
     #[serde(rename = "EventRecordID")]
-    record: Text,
+    record: TextElement,
 }
 
 #[derive(Deserialize)]
@@ -181,12 +181,12 @@ struct TimeCreated {
 #[derive(Deserialize)]
 struct EventData {
     #[serde(rename = "Data", default)]
-    data: Vec<Text>,
+    data: Vec<TextElement>,
 }
 
 /// The text of an element with any attributes.
 #[derive(Deserialize)]
-struct Text {
+struct TextElement {
     #[serde(rename = "@Name", default)]
     name: Option<String>,
     #[serde(rename = "$text", default)]
@@ -212,13 +212,13 @@ pub fn parse(output: &[u8]) -> Result<Vec<LoggedEvent>, EventsError> {
 #[must_use]
 pub fn refused(code: Option<i32>, stderr: &[u8]) -> HostProblem {
     let reason = match code {
-        Some(5) => Reason::AccessDenied,
-        Some(2 | 15007) => Reason::NotFound,
-        _ => Reason::Failed,
+        Some(5) => HostReadReason::AccessDenied,
+        Some(2 | 15007) => HostReadReason::NotFound,
+        _ => HostReadReason::Failed,
     };
     let code = code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with {code}"));
     HostProblem::new(
-        Source::EventLog,
+        HostSource::EventLog,
         reason,
         format!("wevtutil.exe ended {code}: {}", decode(stderr).trim()),
     )

@@ -39,7 +39,7 @@ const SENSIBLE: std::ops::Range<u64> = 946_684_800..7_258_118_400;
 
 string_enum! {
     /// The sources of facts on this machine.
-    Source {
+    HostSource {
         /// The Windows registry.
         Registry = "registry",
         /// `MpCmdRun.exe -ValidateMapsConnection`.
@@ -55,7 +55,7 @@ string_enum! {
 
 string_enum! {
     /// Why facts couldn't be read, as a label value.
-    Reason {
+    HostReadReason {
         /// The source doesn't exist.
         NotFound = "not_found",
         /// Access denied: the exporter needs elevation or root.
@@ -87,9 +87,9 @@ string_enum! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostProblem {
     /// The source.
-    pub source: Source,
+    pub source: HostSource,
     /// The reason.
-    pub reason: Reason,
+    pub reason: HostReadReason,
     /// A message for the user, cleaned and truncated. Never a label.
     pub detail: String,
 }
@@ -97,7 +97,7 @@ pub struct HostProblem {
 impl HostProblem {
     /// A problem with its detail cleaned for display.
     #[must_use]
-    pub fn new(source: Source, reason: Reason, detail: impl AsRef<str>) -> Self {
+    pub fn new(source: HostSource, reason: HostReadReason, detail: impl AsRef<str>) -> Self {
         Self { source, reason, detail: clean(detail.as_ref()) }
     }
 }
@@ -137,7 +137,7 @@ pub struct HostFacts {
     /// When the reading ended.
     pub at: SystemTime,
     /// The sources that were read.
-    pub sources: &'static [Source],
+    pub sources: &'static [HostSource],
     /// The sources that failed.
     pub problems: Vec<HostProblem>,
     /// The installed security intelligence.
@@ -151,7 +151,7 @@ pub struct HostFacts {
 impl HostFacts {
     /// Without facts yet.
     #[must_use]
-    pub const fn new(sources: &'static [Source]) -> Self {
+    pub const fn new(sources: &'static [HostSource]) -> Self {
         let (signatures, windows, mdatp) = (None, None, None);
         Self { at: SystemTime::UNIX_EPOCH, sources, problems: Vec::new(), signatures, windows, mdatp }
     }
@@ -227,7 +227,7 @@ pub fn open(from: InstalledFrom) -> Result<Option<Box<dyn Host>>, WrongSystem> {
 #[must_use]
 pub fn maps_urls() -> Vec<MapsUrl> {
     #[cfg(windows)]
-    return RegistryFacts::read(&windows::LocalMachine).0.maps_urls;
+    return RegistryFacts::read(&registry::local_machine::LocalMachine).0.maps_urls;
     #[cfg(not(windows))]
     Vec::new()
 }
@@ -236,7 +236,7 @@ pub fn maps_urls() -> Vec<MapsUrl> {
 #[must_use]
 pub fn machine_proxies() -> MachineProxies {
     #[cfg(windows)]
-    return registry::proxies::machine_proxies(&windows::LocalMachine);
+    return registry::proxies::machine_proxies(&registry::local_machine::LocalMachine);
     #[cfg(target_os = "linux")]
     return MachineProxies { mdatp: Some(mdatp::proxy::read("/".as_ref())), ..MachineProxies::default() };
     #[cfg(not(any(windows, target_os = "linux")))]

@@ -1,7 +1,6 @@
 //! Parses the output and exit code of `MpCmdRun.exe -ValidateMapsConnection`: whether Defender is connected to MAPS.
 //! Pure; `windows.rs` runs the program.
 //!
-//!
 //! The texts are from Microsoft's page "Configure and validate Microsoft Defender Antivirus network connections", and
 //! from newer builds as captured by administrators. Localized builds translate the sentences, but neither the command's
 //! name nor the codes.
@@ -9,7 +8,7 @@
 use jiff::civil::DateTime;
 
 use super::local_time::{self, DateOrder};
-use super::{HostProblem, Reason, Source, decode};
+use super::{HostProblem, HostReadReason, HostSource, decode};
 use crate::advice::{self, Advice};
 use crate::text::clean;
 
@@ -77,15 +76,15 @@ impl Validation {
     pub fn problem(&self) -> Option<HostProblem> {
         let (reason, what) = match self.outcome {
             ValidationOutcome::Failed { hresult: ACCESS_DENIED, .. } => (
-                Reason::AccessDenied,
+                HostReadReason::AccessDenied,
                 "MpCmdRun.exe needs more rights: run the exporter as LocalSystem or elevated".to_owned(),
             ),
             ValidationOutcome::Unknown => {
-                (Reason::Malformed, format!("unexpected output of MpCmdRun.exe: {}", self.text))
+                (HostReadReason::Malformed, format!("unexpected output of MpCmdRun.exe: {}", self.text))
             }
             ValidationOutcome::Connected | ValidationOutcome::Failed { .. } => return None,
         };
-        Some(HostProblem::new(Source::MapsValidation, reason, what))
+        Some(HostProblem::new(HostSource::MapsValidation, reason, what))
     }
 
     /// Cause and remedy of the failure.

@@ -1,6 +1,5 @@
 //! What protects this machine now, of the facts of Windows or Linux. Pure.
 //!
-//!
 //! On Windows it is a conclusion from settings (`registry/settings.rs`) and the product's state (`registry/state.rs`):
 //!
 //! - Tamper protection keeps real-time and cloud protection on, whatever a policy says (Microsoft's page "Protect security
@@ -14,7 +13,7 @@
 
 use super::mdatp::health::MdatpHealth;
 use super::registry::RegistryFacts;
-use super::registry::settings::{HostSetting, Setting, SettingOrigin};
+use super::registry::settings::{DefenderSetting, HostSetting, SettingOrigin};
 use super::{HostFacts, RunningMode, WindowsFacts};
 
 #[cfg(test)]
@@ -51,7 +50,7 @@ impl HostFacts {
             if matches!(registry.product.mode, Some(RunningMode::Passive | RunningMode::Off)) {
                 return None;
             }
-            registry.is_on(Setting::DisableRealtimeMonitoring, |number| number == 0, Some(true))
+            registry.is_on(DefenderSetting::DisableRealtimeMonitoring, |number| number == 0, Some(true))
         })
     }
 
@@ -65,13 +64,14 @@ impl HostFacts {
     #[must_use]
     pub fn cloud_protection(&self) -> Option<bool> {
         let health = self.health().and_then(|health| health.cloud_enabled);
-        health.or_else(|| self.registry()?.is_on(Setting::SpynetReporting, |number| number != 0, None))
+        health
+            .or_else(|| self.registry()?.is_on(DefenderSetting::SpynetReporting, |number| number != 0, None))
     }
 }
 
 impl RegistryFacts {
     /// Whether a setting leaves a protection on; `default` if nothing sets it.
-    fn is_on(&self, setting: Setting, on: fn(u32) -> bool, default: Option<bool>) -> Option<bool> {
+    fn is_on(&self, setting: DefenderSetting, on: fn(u32) -> bool, default: Option<bool>) -> Option<bool> {
         if self.settings.unreadable.contains(&setting) {
             return None;
         }

@@ -1,6 +1,5 @@
-//! Defender's settings and facts in the Windows registry, read through a trait. Pure; `windows.rs` reads the real
-//! registry.
-//!
+//! Defender's settings and facts in the Windows registry, read through a trait. Pure, but for
+//! `local_machine.rs`, which reads the real registry.
 //!
 //! Names, paths and ranges are from Microsoft's pages on cloud protection, proxies and update policies of Defender
 //! Antivirus; `SpyNetReportingLocation` and the values below `Signature Updates` are known from administrators'
@@ -10,7 +9,7 @@ use std::fmt::Display;
 use std::time::SystemTime;
 
 use super::winhttp::{WinHttpProxies, WinHttpSetting};
-use super::{HostProblem, InstalledSignatures, Reason, Source, filetime};
+use super::{HostProblem, HostReadReason, HostSource, InstalledSignatures, filetime};
 use crate::catalog::ProbeUrl;
 use crate::signatures::Version;
 use crate::string_enum::string_enum;
@@ -18,6 +17,8 @@ use crate::verdict::SslOptions;
 use settings::Settings;
 use state::ProductState;
 
+#[cfg(windows)]
+pub(super) mod local_machine;
 pub mod proxies;
 pub mod settings;
 pub mod state;
@@ -39,8 +40,8 @@ const SIGNATURES: [&str; 2] = [
 /// The maximum number of MAPS URLs.
 const MAX_URLS: usize = 16;
 
-/// A value; `None` if it isn't set, [`Reason::Malformed`] if it has another type.
-pub type RegistryResult<T> = Result<Option<T>, Reason>;
+/// A value; `None` if it isn't set, [`HostReadReason::Malformed`] if it has another type.
+pub type RegistryResult<T> = Result<Option<T>, HostReadReason>;
 
 /// Reads values below `HKEY_LOCAL_MACHINE`.
 pub trait Registry {
@@ -209,8 +210,10 @@ impl RegistryReader<'_> {
                     reason,
                     name,
                     match reason {
-                        Reason::AccessDenied => "access denied: run as LocalSystem or as an administrator",
-                        Reason::Malformed => "has an unexpected registry type",
+                        HostReadReason::AccessDenied => {
+                            "access denied: run as LocalSystem or as an administrator"
+                        }
+                        HostReadReason::Malformed => "has an unexpected registry type",
                         _ => "can't be read",
                     },
                 );
@@ -219,12 +222,12 @@ impl RegistryReader<'_> {
         }
     }
 
-    fn problem(&mut self, reason: Reason, name: &str, what: impl Display) {
-        self.problems.push(HostProblem::new(Source::Registry, reason, format!("{name}: {what}")));
+    fn problem(&mut self, reason: HostReadReason, name: &str, what: impl Display) {
+        self.problems.push(HostProblem::new(HostSource::Registry, reason, format!("{name}: {what}")));
     }
 
     fn out_of_range(&mut self, name: &str, number: u32, most: u32) {
-        self.problem(Reason::Malformed, name, format!("{number} is out of range: 0 to {most}"));
+        self.problem(HostReadReason::Malformed, name, format!("{number} is out of range: 0 to {most}"));
     }
 
     /// What `parse` makes of a text; empty is as if it weren't there.
@@ -239,7 +242,7 @@ impl RegistryReader<'_> {
             return None;
         }
         // The text may hold a password: it isn't repeated.
-        parse(text.trim()).map_err(|error| self.problem(Reason::Malformed, name, error)).ok()
+        parse(text.trim()).map_err(|error| self.problem(HostReadReason::Malformed, name, error)).ok()
     }
 
     /// A policy of `Spynet` that counts from 0.
@@ -268,7 +271,7 @@ impl RegistryReader<'_> {
             match maps_url(line.trim()) {
                 Ok(url) if urls.contains(&url) => {}
                 Ok(url) => urls.push(url),
-                Err(error) => self.problem(Reason::Malformed, name, error),
+                Err(error) => self.problem(HostReadReason::Malformed, name, error),
             }
         }
         urls
@@ -280,7 +283,9 @@ impl RegistryReader<'_> {
             return Some(WinHttpSetting::Direct);
         }
         let bytes = self.value(name, |registry, name| registry.binary(CONNECTIONS, name))?;
-        WinHttpSetting::decode(&bytes).map_err(|error| self.problem(Reason::Malformed, name, error)).ok()
+        WinHttpSetting::decode(&bytes)
+            .map_err(|error| self.problem(HostReadReason::Malformed, name, error))
+            .ok()
     }
 
     fn proxy_policy(&mut self) -> ProxyPolicy {
@@ -310,7 +315,7 @@ impl RegistryReader<'_> {
         match filetime::parse(&bytes) {
             Ok(time) => time,
             Err(error) => {
-                self.problem(Reason::Malformed, name, error);
+                self.problem(HostReadReason::Malformed, name, error);
                 None
             }
         }

@@ -1,5 +1,5 @@
-//! Defender Antivirus on Windows: reads the registry and runs the tools. Their output is parsed in the other files of
-//! this folder, so that only this file needs Windows.
+//! Defender Antivirus on Windows: runs the tools and reads the registry by `registry/local_machine.rs`. The other files of
+//! this folder parse what these read, so that only these two need Windows.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,16 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
-use windows_registry::{CURRENT_USER, LOCAL_MACHINE, Type, Value};
+use windows_registry::CURRENT_USER;
 
 use super::command::{self, CommandError, CommandLimits};
 use super::events::{self, EventKind, EventLog, LoggedEvent, MAX_EVENTS};
 use super::local_time::{self, DateOrder};
 use super::mpcmdrun::Validation;
-use super::registry::{Registry, RegistryFacts, RegistryResult};
+use super::registry::RegistryFacts;
+use super::registry::local_machine::LocalMachine;
 use super::version::{ProductVersion, newest_platform};
-use super::{BoxedFacts, Host, HostFacts, HostProblem, Reason, Source, WindowsFacts};
+use super::{BoxedFacts, Host, HostFacts, HostProblem, HostReadReason, HostSource, WindowsFacts};
 use crate::clock::Clock;
 use crate::task;
 
@@ -24,11 +25,6 @@ const VALIDATION: CommandLimits = CommandLimits::with_timeout(Duration::from_sec
 
 /// The limits of one event log query, whose output is UTF-16.
 const EVENTS: CommandLimits = CommandLimits { time: Duration::from_secs(20), output: 1024 * 1024 };
-
-/// Windows errors as HRESULTs ([MS-ERREF], section 2.1).
-const FILE_NOT_FOUND: u32 = 0x8007_0002;
-const PATH_NOT_FOUND: u32 = 0x8007_0003;
-const ACCESS_DENIED: u32 = 0x8007_0005;
 
 /// Defender Antivirus of this machine.
 #[derive(Debug, Default)]
@@ -64,7 +60,8 @@ impl Windows {
 impl Host for Windows {
     fn facts(&mut self, clock: Clock) -> BoxedFacts<'_> {
         Box::pin(async move {
-            let mut facts = HostFacts::new(&[Source::Registry, Source::MapsValidation, Source::EventLog]);
+            let mut facts =
+                HostFacts::new(&[HostSource::Registry, HostSource::MapsValidation, HostSource::EventLog]);
             let read = || (RegistryFacts::read(&LocalMachine), MpCmdRun::find(), date_order());
             let ((registry, problems), MpCmdRun { program, platform }, dates) = task::blocking(read).await;
             facts.problems = problems;
@@ -120,7 +117,8 @@ fn folder(variable: &str, usual: &str) -> PathBuf {
 
 async fn validate(program: &Path, dates: Option<DateOrder>) -> Result<Validation, HostProblem> {
     let output = command::run(program, ["-ValidateMapsConnection"], VALIDATION).await;
-    let output = output.map_err(|error| command_problem(Source::MapsValidation, "MpCmdRun.exe", &error))?;
+    let output =
+        output.map_err(|error| command_problem(HostSource::MapsValidation, "MpCmdRun.exe", &error))?;
     let text = [output.stdout, output.stderr].concat();
     Ok(Validation::parse(&text, output.code, dates))
 }
@@ -140,56 +138,15 @@ async fn query_events(
     let program = folder("SystemRoot", r"C:\Windows").join(r"System32\wevtutil.exe");
     let arguments = events::arguments(&events::query(kinds, after), most, newest_first);
     let output = command::run(&program, arguments, EVENTS).await;
-    let output = output.map_err(|error| command_problem(Source::EventLog, "wevtutil.exe", &error))?;
+    let output = output.map_err(|error| command_problem(HostSource::EventLog, "wevtutil.exe", &error))?;
     match output.code {
-        Some(0) => events::parse(&output.stdout)
-            .map_err(|error| HostProblem::new(Source::EventLog, Reason::Malformed, error.to_string())),
+        Some(0) => events::parse(&output.stdout).map_err(|error| {
+            HostProblem::new(HostSource::EventLog, HostReadReason::Malformed, error.to_string())
+        }),
         code => Err(events::refused(code, &output.stderr)),
     }
 }
 
-fn command_problem(source: Source, program: &str, error: &CommandError) -> HostProblem {
+fn command_problem(source: HostSource, program: &str, error: &CommandError) -> HostProblem {
     HostProblem::new(source, error.reason(), format!("{program}: {error}"))
-}
-
-/// `HKEY_LOCAL_MACHINE`.
-pub(super) struct LocalMachine;
-
-impl LocalMachine {
-    /// Reads a value that has one of these types.
-    fn value(path: &str, name: &str, types: &[Type]) -> RegistryResult<Value> {
-        let value = LOCAL_MACHINE.open(path).and_then(|key| key.get_value(name));
-        match value {
-            Ok(value) if types.contains(&value.ty()) => Ok(Some(value)),
-            Ok(_) => Err(Reason::Malformed),
-            Err(error) => match error.code().0.cast_unsigned() {
-                FILE_NOT_FOUND | PATH_NOT_FOUND => Ok(None),
-                ACCESS_DENIED => Err(Reason::AccessDenied),
-                _ => Err(Reason::Failed),
-            },
-        }
-    }
-
-    fn read<T: TryFrom<Value>>(path: &str, name: &str, types: &[Type]) -> RegistryResult<T> {
-        let value = Self::value(path, name, types)?;
-        value.map(T::try_from).transpose().map_err(|_| Reason::Malformed)
-    }
-}
-
-impl Registry for LocalMachine {
-    fn dword(&self, path: &str, name: &str) -> RegistryResult<u32> {
-        Self::read(path, name, &[Type::U32])
-    }
-
-    fn sz(&self, path: &str, name: &str) -> RegistryResult<String> {
-        Self::read(path, name, &[Type::String, Type::ExpandString])
-    }
-
-    fn multi_sz(&self, path: &str, name: &str) -> RegistryResult<Vec<String>> {
-        Self::read(path, name, &[Type::MultiString])
-    }
-
-    fn binary(&self, path: &str, name: &str) -> RegistryResult<Vec<u8>> {
-        Ok(Self::value(path, name, &[Type::Bytes])?.map(|value| value.to_vec()))
-    }
 }

@@ -1,7 +1,6 @@
 //! Decodes the machine's WinHTTP proxy setting: the binary registry value `WinHttpSettings` below
 //! `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\Connections`. Pure.
 //!
-//!
 //! Microsoft documents the value for direct access ("Use Group Policy to apply WinHTTP proxy settings"). The layout is
 //! known from tools that read it: little-endian 32-bit numbers for version, counter and flags, then the proxies and the
 //! bypass list in ASCII, each with a length prefix.
@@ -53,7 +52,7 @@ pub struct WinHttpProxies {
 pub enum WinHttpError {
     /// The value is truncated.
     #[error("it ends in the middle of the {0}")]
-    Truncated(Part),
+    Truncated(SettingsPart),
     /// Bytes follow the bypass list, or the value is too large.
     #[error("it is {0} bytes too long")]
     TooLong(usize),
@@ -65,7 +64,7 @@ pub enum WinHttpError {
     Flags(u32),
     /// A part contains bytes other than printable ASCII.
     #[error("the {0} is not ASCII")]
-    NotAscii(Part),
+    NotAscii(SettingsPart),
     /// No proxy is for `http` or `https`, or one isn't `host:port`.
     #[error("the proxy list names no proxy as host:port")]
     NoProxy,
@@ -73,7 +72,7 @@ pub enum WinHttpError {
 
 /// A part of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SettingsPart {
     /// The version.
     Version,
     /// The change counter.
@@ -86,7 +85,7 @@ pub enum Part {
     BypassList,
 }
 
-impl std::fmt::Display for Part {
+impl std::fmt::Display for SettingsPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Version => "version",
@@ -108,17 +107,17 @@ impl WinHttpSetting {
             return Err(WinHttpError::TooLong(value.len() - MAX_BYTES));
         }
         let mut rest = value;
-        let version = number(&mut rest, Part::Version)?;
+        let version = number(&mut rest, SettingsPart::Version)?;
         if version != VERSION {
             return Err(WinHttpError::Version(version));
         }
-        let _changes = number(&mut rest, Part::Counter)?;
-        let flags = number(&mut rest, Part::Flags)?;
+        let _changes = number(&mut rest, SettingsPart::Counter)?;
+        let flags = number(&mut rest, SettingsPart::Flags)?;
         if flags == 0 || flags & !(DIRECT | MANUAL) != 0 {
             return Err(WinHttpError::Flags(flags));
         }
-        let proxies = text(&mut rest, Part::ProxyList)?;
-        let bypass = text(&mut rest, Part::BypassList)?;
+        let proxies = text(&mut rest, SettingsPart::ProxyList)?;
+        let bypass = text(&mut rest, SettingsPart::BypassList)?;
         if !rest.is_empty() {
             return Err(WinHttpError::TooLong(rest.len()));
         }
@@ -149,14 +148,14 @@ fn proxy(at: HostPort) -> Arc<Proxy> {
     Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None })
 }
 
-fn number(rest: &mut &[u8], part: Part) -> Result<u32, WinHttpError> {
+fn number(rest: &mut &[u8], part: SettingsPart) -> Result<u32, WinHttpError> {
     let (bytes, after) = rest.split_first_chunk().ok_or(WinHttpError::Truncated(part))?;
     *rest = after;
     Ok(u32::from_le_bytes(*bytes))
 }
 
 /// A length prefix and that many bytes of printable ASCII.
-fn text<'a>(rest: &mut &'a [u8], part: Part) -> Result<&'a str, WinHttpError> {
+fn text<'a>(rest: &mut &'a [u8], part: SettingsPart) -> Result<&'a str, WinHttpError> {
     let length = number(rest, part)?;
     let length = usize::try_from(length).map_err(|_| WinHttpError::Truncated(part))?;
     let (bytes, after) = rest.split_at_checked(length).ok_or(WinHttpError::Truncated(part))?;

@@ -39,9 +39,9 @@ where
         write!(
             line,
             "{{\"time\":{},\"level\":{},\"target\":{}",
-            Text(&time),
-            Text(level),
-            Text(metadata.target())
+            JsonString(&time),
+            JsonString(level),
+            JsonString(metadata.target())
         )?;
         context.format_fields(line.by_ref(), event)?;
         writeln!(line, "}}")
@@ -65,7 +65,7 @@ struct Members<'writer> {
 impl Members<'_> {
     fn member(&mut self, field: &Field, value: &dyn Display) {
         if let Some(key) = key(field) {
-            self.result = self.result.and_then(|()| write!(self.line, ",{}:{value}", Text(key)));
+            self.result = self.result.and_then(|()| write!(self.line, ",{}:{value}", JsonString(key)));
         }
     }
 }
@@ -84,18 +84,18 @@ impl Visit for Members<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.member(field, &Text(value));
+        self.member(field, &JsonString(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.member(field, &Text(&format!("{value:?}")));
+        self.member(field, &JsonString(&format!("{value:?}")));
     }
 }
 
 /// A JSON string (RFC 8259, section 7). Escapes what a terminal or a viewer would act on as well.
-struct Text<'a>(&'a str);
+struct JsonString<'a>(&'a str);
 
-impl Display for Text<'_> {
+impl Display for JsonString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for c in self.0.chars() {
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn every_text_is_a_json_string_without_controls() {
         let check = |text: &str, expected: &str| {
-            let written = Text(text).to_string();
+            let written = JsonString(text).to_string();
             assert_eq!(written, expected, "{text:?}");
             assert_eq!(serde_json::from_str::<String>(&written).ok().as_deref(), Some(text), "{written}");
         };

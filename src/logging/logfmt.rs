@@ -107,7 +107,7 @@ struct Pairs<'writer> {
 impl Pairs<'_> {
     fn pair(&mut self, field: &Field, value: &str) {
         if let Some(key) = key(field) {
-            self.result = self.result.and_then(|()| write!(self.line, " {key}={}", Value(value)));
+            self.result = self.result.and_then(|()| write!(self.line, " {key}={}", QuotedValue(value)));
         }
     }
 }
@@ -123,9 +123,9 @@ impl Visit for Pairs<'_> {
 }
 
 /// A value, quoted if necessary.
-struct Value<'a>(&'a str);
+struct QuotedValue<'a>(&'a str);
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for QuotedValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if is_plain(self.0) {
             return f.write_str(self.0);
@@ -154,7 +154,8 @@ mod tests {
 
     #[test]
     fn every_value_stays_in_its_line() {
-        let check = |value: &str, expected: &str| assert_eq!(Value(value).to_string(), expected, "{value:?}");
+        let check =
+            |value: &str, expected: &str| assert_eq!(QuotedValue(value).to_string(), expected, "{value:?}");
         check("nxdomain", "nxdomain");
         check("https://wdcp.microsoft.com/", "https://wdcp.microsoft.com/");
         check("", "\"\"");

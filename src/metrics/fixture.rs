@@ -21,7 +21,7 @@ use crate::observation::{
     Phase, PhaseOutcome, RangeOutcome, TlsFacts,
 };
 use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target, TargetId};
-use crate::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
+use crate::revocation::{CertificateStatus, CrlState, RevocationReport, RevocationStatus, UndeterminedCause};
 use crate::signatures::{FeedHistory, Finding, Published, Version};
 use crate::state::{
     ComponentState, FailureKey, FeedState, Histogram, LatencyKey, MapsState, NeededLists, SignaturesState,
@@ -295,8 +295,8 @@ fn certificate(subject: &str, issuer: &str, days: u32) -> CertificateFacts {
 fn unknown_revocation() -> RevocationReport {
     RevocationReport::new(vec![CertificateStatus {
         subject: "CN=wdcp.microsoft.com".to_owned(),
-        status: Status::Unknown,
-        cause: Some(Cause::Unreachable),
+        status: RevocationStatus::Unknown,
+        cause: Some(UndeterminedCause::Unreachable),
         source: Some("http://crl.example/blocked.crl".to_owned()),
         detail: "connect: refused".to_owned(),
         failure: None,

@@ -10,8 +10,10 @@ use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::health::MdatpHealth;
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
 use crate::host::registry::RegistryFacts;
-use crate::host::registry::settings::{HostSetting, OverruledSetting, Setting, SettingOrigin, SettingValue};
-use crate::host::{HostFacts, InstalledSignatures, Reason, Source, WindowsFacts};
+use crate::host::registry::settings::{
+    DefenderSetting, HostSetting, OverruledSetting, SettingOrigin, SettingValue,
+};
+use crate::host::{HostFacts, HostReadReason, HostSource, InstalledSignatures, WindowsFacts};
 use crate::signatures::Version;
 
 /// One day, in seconds.
@@ -45,8 +47,9 @@ pub(super) fn read_failures(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
     let mut pairs: Vec<_> = host.problems.iter().map(|problem| (problem.source, problem.reason)).collect();
     pairs.sort_unstable();
     pairs.dedup();
-    let sample =
-        |(source, reason): (Source, Reason)| SampleValue::Whole(1).sample([source.as_str(), reason.as_str()]);
+    let sample = |(source, reason): (HostSource, HostReadReason)| {
+        SampleValue::Whole(1).sample([source.as_str(), reason.as_str()])
+    };
     pairs.into_iter().map(sample).collect()
 }
 
@@ -72,7 +75,11 @@ fn all_settings(scrape: &Scrape) -> impl Iterator<Item = &HostSetting> {
     windows.into_iter().flat_map(|windows| &windows.registry.settings.set)
 }
 
-fn setting_labels(setting: Setting, origin: SettingOrigin, value: &SettingValue) -> [Cow<'static, str>; 3] {
+fn setting_labels(
+    setting: DefenderSetting,
+    origin: SettingOrigin,
+    value: &SettingValue,
+) -> [Cow<'static, str>; 3] {
     [setting.as_str().into(), origin.as_str().into(), value.to_string().into()]
 }
 

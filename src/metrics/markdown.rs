@@ -7,8 +7,8 @@ use super::spec::Spec;
 use crate::catalog::{Component, UpdateOrigin, UpdateSource};
 use crate::host::events::{EventKind, UpdateStage};
 use crate::host::mdatp::health::DefinitionsStatus;
-use crate::host::registry::settings::{Setting, SettingOrigin};
-use crate::host::{Reason as HostReason, RunningMode, Source};
+use crate::host::registry::settings::{DefenderSetting, SettingOrigin};
+use crate::host::{HostReadReason, HostSource, RunningMode};
 use crate::observation::{FAILURE_PAIRS, Phase};
 use crate::signatures::Finding;
 
@@ -54,11 +54,11 @@ fn write_words(out: &mut String) -> fmt::Result {
 
 /// The label values of the metrics of this machine's own Defender.
 fn write_host_words(out: &mut String) -> fmt::Result {
-    let sources = list(Source::ALL.iter().map(|word| word.as_str()));
+    let sources = list(HostSource::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`source` of `{}`: {sources}.\n", Metric::HostReadSuccess.spec().name)?;
-    let reasons = list(HostReason::ALL.iter().map(|word| word.as_str()));
+    let reasons = list(HostReadReason::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`reason` of `{}`: {reasons}.\n", Metric::HostReadFailureReason.spec().name)?;
-    let settings = list(Setting::ALL.iter().map(|word| word.as_str()));
+    let settings = list(DefenderSetting::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`setting`: {settings}.\n")?;
     let places = list(SettingOrigin::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`origin`, in the order of precedence: {places}.\n")?;

@@ -12,7 +12,7 @@ use super::scrape::Scrape;
 use super::value::{Sample, SampleValue};
 use crate::observation::{Facts, Failure, HttpFacts, Observation, Phase, TlsFacts};
 use crate::plan::Target;
-use crate::revocation::{Cause, CrlState, Status};
+use crate::revocation::{CrlState, RevocationStatus, UndeterminedCause};
 use crate::state::TargetState;
 use crate::verdict::{MapsConnection, UnservedNeed, Verdict};
 
@@ -104,10 +104,10 @@ pub(super) fn tls_info<'a>(target: &'a Target, state: &'a TargetState) -> Vec<Sa
 /// One sample per status, 0 or 1, so that a change of status alters values and not the series. Empty before the first check.
 pub(super) fn revocation_status<'a>(target: &'a Target, state: &'a TargetState) -> Vec<Sample<'a, 4>> {
     let Some(report) = &state.revocation else { return vec![] };
-    let sample = |status: &Status| {
+    let sample = |status: &RevocationStatus| {
         SampleValue::truth(*status == report.status).sample(identity_and(target, status.as_str()))
     };
-    Status::ALL.iter().map(sample).collect()
+    RevocationStatus::ALL.iter().map(sample).collect()
 }
 
 pub(super) fn revocation_unknown_reason<'a>(
@@ -115,7 +115,8 @@ pub(super) fn revocation_unknown_reason<'a>(
     state: &'a TargetState,
 ) -> Vec<Sample<'a, 4>> {
     let cause = state.revocation.as_ref().and_then(|report| report.cause());
-    let sample = |cause: Cause| SampleValue::Whole(1).sample(identity_and(target, cause.as_str()));
+    let sample =
+        |cause: UndeterminedCause| SampleValue::Whole(1).sample(identity_and(target, cause.as_str()));
     cause.map(sample).into_iter().collect()
 }
 

@@ -62,7 +62,7 @@ pub(super) fn http1_client() -> http1::Builder {
 type HttpConnection<S> = http1::Connection<TokioIo<ReadLimited<RecordingStream<S>>>, Full<Bytes>>;
 
 /// An HTTP/1.1 connection for one exchange.
-pub(crate) struct Exchange<S: AsyncRead + AsyncWrite + Unpin> {
+pub(crate) struct HttpExchange<S: AsyncRead + AsyncWrite + Unpin> {
     connection: HttpConnection<S>,
     connected: bool,
     sender: http1::SendRequest<Full<Bytes>>,
@@ -134,7 +134,7 @@ impl ResponseHead {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> HttpExchange<S> {
     /// Prepares an exchange on `stream`. Sends nothing yet.
     pub(crate) async fn new(stream: S, limits: ReadLimits) -> Result<Self, PhaseError> {
         let (stream, first) = first_bytes::record(stream);

@@ -69,7 +69,7 @@ impl fmt::Display for Exhaustion {
 
 /// The text of a system error, with the exhausted resource first if there is one.
 #[must_use]
-pub(crate) fn words(error: &io::Error) -> String {
+pub(crate) fn describe(error: &io::Error) -> String {
     Exhaustion::from_io(error).map_or_else(|| error.to_string(), |exhausted| format!("{exhausted}: {error}"))
 }
 
@@ -92,7 +92,7 @@ mod tests {
         check(111, None); // ECONNREFUSED
         check(113, None); // EHOSTUNREACH
         check(110, None); // ETIMEDOUT
-        let text = words(&io::Error::from_raw_os_error(24));
+        let text = describe(&io::Error::from_raw_os_error(24));
         assert!(text.contains("LimitNOFILE") && text.contains("os error 24"), "{text}");
     }
 }

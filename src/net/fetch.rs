@@ -26,7 +26,7 @@ pub use body::{BodyReader, Overflow};
 
 use super::failure::{PhaseError, proxied};
 use super::{
-    BodyEnd, BoxedStream, Connector, Dial, DialedConnection, Exchange, NamedBy, PhaseClock, ReadLimits,
+    BodyEnd, BoxedStream, Connector, Dial, DialedConnection, HttpExchange, NamedBy, PhaseClock, ReadLimits,
     RequestTarget, ResponseHead, RouteTaken, TlsClient, UnreadResponse, build_request, explain_alert,
     server_name,
 };
@@ -184,7 +184,7 @@ impl FetchIssuer for Fetcher {
 }
 
 /// The next step after a response's head.
-enum Next {
+enum ResponseStep {
     Read,
     NotModified,
     Redirected(ProbeUrl),
@@ -289,17 +289,17 @@ where
 {
     let exchanged = async {
         let limit = request.overflow.map_or(request.limit, |overflow| overflow.limit);
-        let mut exchange = Exchange::new(stream, ReadLimits { body: limit }).await?;
+        let mut exchange = HttpExchange::new(stream, ReadLimits { body: limit }).await?;
         let response = exchange.send(http_request(request, url, &target)?, &target).await?;
         Ok((exchange, response))
     };
     let (mut exchange, UnreadResponse { head, body: incoming }) =
         clock.phase(Phase::Request, exchanged).await?;
     match next(request, url, &head)? {
-        Next::NotModified => Ok(FetchHop::Fetched(Fetched::NotModified)),
-        Next::Redirected(next) => Ok(FetchHop::Redirected(next)),
-        Next::Post => Ok(FetchHop::Post),
-        Next::Read => {
+        ResponseStep::NotModified => Ok(FetchHop::Fetched(Fetched::NotModified)),
+        ResponseStep::Redirected(next) => Ok(FetchHop::Redirected(next)),
+        ResponseStep::Post => Ok(FetchHop::Post),
+        ResponseStep::Read => {
             let mut body = FetchedBody::new(request.limit, request.overflow);
             let transfer = async {
                 match exchange.transfer(&head, incoming, &mut body).await? {
@@ -335,14 +335,14 @@ fn http_request(
 }
 
 /// Decides the next step after a response's head.
-fn next(request: &FetchRequest<'_>, url: &ProbeUrl, head: &ResponseHead) -> Result<Next, Failure> {
+fn next(request: &FetchRequest<'_>, url: &ProbeUrl, head: &ResponseHead) -> Result<ResponseStep, Failure> {
     match head.status {
-        StatusCode::OK => Ok(Next::Read),
-        StatusCode::NOT_MODIFIED if request.known.is_some() => Ok(Next::NotModified),
-        status if is_redirect(status, request) => redirect(url, head).map(Next::Redirected),
+        StatusCode::OK => Ok(ResponseStep::Read),
+        StatusCode::NOT_MODIFIED if request.known.is_some() => Ok(ResponseStep::NotModified),
+        status if is_redirect(status, request) => redirect(url, head).map(ResponseStep::Redirected),
         status => match proxied::not_the_servers(status, &head.headers, head.authenticated) {
             Some(failure) => Err(failure),
-            None if request.fallback.is_some() && rejects_get(status) => Ok(Next::Post),
+            None if request.fallback.is_some() && rejects_get(status) => Ok(ResponseStep::Post),
             None => {
                 let detail = format!("status {} instead of 200", status.as_u16());
                 Err(Failure::new(Phase::Request, Reason::Status, detail))

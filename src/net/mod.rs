@@ -24,7 +24,7 @@ pub(crate) use attempts::RouteTaken;
 pub use connector::Connector;
 pub(crate) use connector::{Dial, DialedConnection, NamedBy};
 pub(crate) use exchange::{
-    BodyBuffer, BodyEnd, Exchange, ReadLimits, RequestTarget, ResponseHead, UnreadResponse, build_request,
+    BodyBuffer, BodyEnd, HttpExchange, ReadLimits, RequestTarget, ResponseHead, UnreadResponse, build_request,
 };
 pub use handshake::TlsClient;
 pub(crate) use handshake::{UnverifiedTls, server_name};

@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigProblem, format_duration};
 
 /// A duration and where it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
+pub struct DurationSetting {
     /// The duration.
     pub value: Duration,
     /// Where it is set.
@@ -28,7 +28,7 @@ pub enum SettingSource {
     Global,
 }
 
-impl Setting {
+impl DurationSetting {
     /// Whether it is set for a single endpoint.
     pub(super) const fn is_endpoints(self) -> bool {
         matches!(self.source, SettingSource::Override(_) | SettingSource::Catalog)
@@ -78,9 +78,9 @@ pub enum PlanError {
         /// The endpoint, if interval or timeout is set for it.
         endpoint: Option<ProbeUrl>,
         /// The effective interval.
-        interval: Setting,
+        interval: DurationSetting,
         /// The effective timeout.
-        timeout: Setting,
+        timeout: DurationSetting,
     },
     /// There are no targets.
     #[error("nothing left to probe: every component or endpoint is disabled or belongs to another region")]

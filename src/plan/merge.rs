@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::error::{PlanError, Setting, SettingSource};
+use super::error::{DurationSetting, PlanError, SettingSource};
 use crate::catalog::{
     Basis, Catalog, Component, Confidence, Endpoint, Evidence, Expectation, Method, Scheme, Trust,
 };
 use crate::config::{Config, EndpointOverride, RequestKey};
 
 /// An endpoint that may be probed, with the configuration's entry that changed or added it.
-pub(super) struct Candidate<'a> {
+pub(super) struct EffectiveEndpoint<'a> {
     pub(super) endpoint: Endpoint,
     entry: Option<Entry<'a>>,
 }
@@ -25,8 +25,8 @@ struct Entry<'a> {
 
 /// The effective times of an endpoint.
 pub(super) struct Pace {
-    pub(super) interval: Setting,
-    pub(super) timeout: Setting,
+    pub(super) interval: DurationSetting,
+    pub(super) timeout: DurationSetting,
 }
 
 /// All endpoints that aren't disabled: the catalog's in its order, then added ones in theirs.
@@ -34,7 +34,7 @@ pub(super) fn candidates<'a>(
     catalog: &'a Catalog,
     config: &'a Config,
     errors: &mut Vec<PlanError>,
-) -> Vec<Candidate<'a>> {
+) -> Vec<EffectiveEndpoint<'a>> {
     let mut entries: HashMap<(Component, RequestKey), Entry<'a>> = HashMap::new();
     for (index, change) in config.endpoints.iter().enumerate() {
         errors.extend(unknown_need(catalog, index, change));
@@ -43,7 +43,7 @@ pub(super) fn candidates<'a>(
     let mut candidates = Vec::new();
     for endpoint in &catalog.endpoints {
         let entry = entries.remove(&(endpoint.component, RequestKey::new(&endpoint.url)));
-        candidates.push(Candidate::new(endpoint.clone(), entry));
+        candidates.push(EffectiveEndpoint::new(endpoint.clone(), entry));
     }
     let mut added: Vec<_> = entries.into_values().collect();
     added.sort_unstable_by_key(|entry| entry.index);
@@ -53,15 +53,15 @@ pub(super) fn candidates<'a>(
             Some(false) => {
                 errors.push(PlanError::DisabledUnknown { index, component: *component, url: url.clone() });
             }
-            _ => candidates.push(Candidate::new(new_endpoint(entry.change), Some(entry))),
+            _ => candidates.push(EffectiveEndpoint::new(new_endpoint(entry.change), Some(entry))),
         }
     }
     candidates.retain(|candidate| candidate.entry.is_none_or(|entry| entry.change.enabled != Some(false)));
-    errors.extend(candidates.iter().filter_map(Candidate::contradiction));
+    errors.extend(candidates.iter().filter_map(EffectiveEndpoint::contradiction));
     candidates
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> EffectiveEndpoint<'a> {
     fn new(mut endpoint: Endpoint, entry: Option<Entry<'a>>) -> Self {
         if let Some(entry) = entry {
             apply(entry.change, &mut endpoint);
@@ -87,12 +87,12 @@ impl<'a> Candidate<'a> {
     }
 
     /// The most specific of override, catalog, component and global setting.
-    fn first(&self, [own, catalog, component]: [Option<Duration>; 3], global: Duration) -> Setting {
+    fn first(&self, [own, catalog, component]: [Option<Duration>; 3], global: Duration) -> DurationSetting {
         let own = own.zip(self.entry).map(|(value, entry)| (value, SettingSource::Override(entry.index)));
         let catalog = catalog.map(|value| (value, SettingSource::Catalog));
         let component = component.map(|value| (value, SettingSource::Component(self.endpoint.component)));
         let (value, source) = own.or(catalog).or(component).unwrap_or((global, SettingSource::Global));
-        Setting { value, source }
+        DurationSetting { value, source }
     }
 
     /// The contradiction that a change introduced. The catalog's parser checks the catalog's own endpoints.

@@ -21,8 +21,8 @@ use crate::catalog::{BlockPage, Catalog, Component, ComponentSpec, Endpoint, Hos
 use crate::config::{Addresses, Config, ConfigProblems, Family, ResolverConfig, RouteConfig, Via};
 
 pub use carry_over::CarriedOver;
-pub use error::{PlanError, Setting, SettingSource};
-use merge::{Candidate, Pace};
+pub use error::{DurationSetting, PlanError, SettingSource};
+use merge::{EffectiveEndpoint, Pace};
 pub use signatures::SignaturePlan;
 
 /// The maximum number of targets.
@@ -238,7 +238,7 @@ fn is_selected(spec: &ComponentSpec, config: &Config) -> bool {
     listed && enabled != Some(false)
 }
 
-fn is_candidate_selected(candidate: &Candidate, spec: &ComponentSpec, config: &Config) -> bool {
+fn is_candidate_selected(candidate: &EffectiveEndpoint, spec: &ComponentSpec, config: &Config) -> bool {
     let endpoint = &candidate.endpoint;
     endpoint.component == spec.component && endpoint.geo.is_none_or(|geo| config.geos.contains(&geo))
 }
@@ -262,7 +262,7 @@ fn idle_routes(routes: &[Arc<Route>], targets: &[Target], config: &Config) -> Ve
 }
 
 /// The effective interval and timeout of an endpoint. Reports a timeout that isn't shorter than the interval.
-fn checked_pace(candidate: &Candidate, config: &Config, errors: &mut Vec<PlanError>) -> Pace {
+fn checked_pace(candidate: &EffectiveEndpoint, config: &Config, errors: &mut Vec<PlanError>) -> Pace {
     let Pace { interval, timeout } = candidate.pace(config);
     if timeout.value >= interval.value {
         let own = interval.is_endpoints() || timeout.is_endpoints();

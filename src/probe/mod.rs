@@ -18,12 +18,12 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::{Addresses, Config};
 use crate::net::fetch::Fetcher;
-use crate::net::resolver::System;
+use crate::net::resolver::SystemConfigCache;
 use crate::observation::{Observation, VerifiedPath};
 use crate::plan::{Plan, Route, TargetId};
 use crate::revocation::{CrlState, RevocationReport, SignedObjects};
 use crate::tls::Roots;
-use folder::Folders;
+use folder::FolderReader;
 use pipeline::Pipeline;
 use route_context::{RouteContext, RouteKey};
 use run::ProbeOutcome;
@@ -44,8 +44,8 @@ pub struct Prober {
     roots: Arc<Roots>,
     objects: Arc<SignedObjects>,
     /// The resolver configuration of this machine.
-    system: Arc<System>,
-    folders: Arc<Folders>,
+    system: Arc<SystemConfigCache>,
+    folders: Arc<FolderReader>,
     clock: Clock,
 }
 

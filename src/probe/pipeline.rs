@@ -18,8 +18,8 @@ use super::{Prober, folder, genuine, tls};
 use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
 use crate::net::failure::PhaseError;
 use crate::net::{
-    BodyEnd, BoxedStream, Dial, DialedConnection, Exchange, NamedBy, ReadLimits, RequestTarget, ResponseHead,
-    RouteTaken, UnreadResponse, build_request, explain_alert, server_name,
+    BodyEnd, BoxedStream, Dial, DialedConnection, HttpExchange, NamedBy, ReadLimits, RequestTarget,
+    ResponseHead, RouteTaken, UnreadResponse, build_request, explain_alert, server_name,
 };
 use crate::observation::{Failure, FailureReason, HttpFacts, Phase, RangeOutcome};
 use crate::text::clean;
@@ -153,7 +153,7 @@ impl Pipeline<'_> {
     {
         let mut body = Vec::new();
         let request = async {
-            let mut exchange = Exchange::new(stream, ReadLimits { body: MAX_BODY }).await?;
+            let mut exchange = HttpExchange::new(stream, ReadLimits { body: MAX_BODY }).await?;
             let response = exchange.send(self.http_request(url, &target)?, &target).await?;
             Ok((exchange, response))
         };

@@ -19,7 +19,7 @@ use crate::net::ResponseHead;
 use crate::observation::{Facts, Failure, FailureReason as R, HttpFacts};
 use crate::plan::{Plan, TargetId, plan};
 use crate::report::simulation;
-use crate::revocation::{SignedObjects, Status};
+use crate::revocation::{RevocationStatus, SignedObjects};
 use crate::state::Snapshot;
 use crate::tls::{RootFit, RootKind, Roots};
 use crate::verdict::{MapsConnection, Verdict};
@@ -85,7 +85,7 @@ fn healthy() -> Snapshot {
     let mut snapshot = Snapshot::new(Arc::new(plan), simulation::at(0));
     for n in 0..snapshot.targets.len() {
         simulation::observe(&mut snapshot, TargetId(n), 10, |_| None);
-        simulation::revocation(&mut snapshot, TargetId(n), (Status::Good, None), "");
+        simulation::revocation(&mut snapshot, TargetId(n), (RevocationStatus::Good, None), "");
     }
     snapshot
 }
@@ -140,7 +140,7 @@ fn set_response(snapshot: &mut Snapshot, id: TargetId, response: &Response) {
     let plan = Arc::clone(&snapshot.plan);
     let endpoint = &plan.target(id).endpoint;
     simulation::observe(snapshot, id, 70, |facts| check_response(&plan, endpoint, response, facts));
-    simulation::revocation(snapshot, id, (Status::Good, None), "");
+    simulation::revocation(snapshot, id, (RevocationStatus::Good, None), "");
 }
 
 /// The series that the rules use, with their values.

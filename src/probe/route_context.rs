@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConnectTo, HostPort, Via};
 use crate::net::fetch::Fetcher;
 use crate::net::proxy::ProxySelector;
-use crate::net::resolver::{Resolver, System};
+use crate::net::resolver::{Resolver, SystemConfigCache};
 use crate::net::{Connector, TlsClient};
 use crate::plan::{Plan, Route};
 use crate::revocation::{CheckerSettings, RefreshInterval, RevocationChecker};
@@ -55,7 +55,11 @@ pub(super) struct RouteContext {
 }
 
 impl RouteContext {
-    pub(super) fn new(key: RouteKey, system: &Arc<System>, clock: Clock) -> Result<Self, ProberError> {
+    pub(super) fn new(
+        key: RouteKey,
+        system: &Arc<SystemConfigCache>,
+        clock: Clock,
+    ) -> Result<Self, ProberError> {
         let RouteKey { route, roots, .. } = &key;
         let destinations = Arc::new(Resolver::with_system(&route.resolver, &key.connect_to, system));
         let issuers = Arc::new(AiaIssuers::new(key.issuer_hosts.clone()));

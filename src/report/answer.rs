@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{BodyKind, Endpoint, Evidence, ProbeUrl, Scheme, Trust};
 use crate::observation::{Failure, FailureReason, HopFacts, HttpFacts, Observation, Phase, TlsFacts};
 use crate::plan::Target;
-use crate::revocation::Status;
+use crate::revocation::RevocationStatus;
 use crate::state::TargetState;
 use crate::string_enum::string_enum;
 
@@ -104,7 +104,8 @@ impl GenuineAnswer {
     #[must_use]
     pub fn from_probe(target: &Target, state: &TargetState) -> Option<Self> {
         let observation = state.last.as_deref()?;
-        let revoked = state.revocation.as_deref().is_some_and(|report| report.status == Status::Revoked);
+        let revoked =
+            state.revocation.as_deref().is_some_and(|report| report.status == RevocationStatus::Revoked);
         let proof = proof(&target.endpoint, observation).filter(|_| !revoked)?;
         let object = target.endpoint.evidence.iter().find_map(object_kind);
         let object = object.filter(|_| is_genuine(observation));

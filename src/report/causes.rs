@@ -11,7 +11,7 @@ use crate::verdict::{ConcernKind, SslOptions, Verdict};
 
 /// A cause and the endpoints that it affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub struct CauseGroup {
     /// The kind of concern.
     pub concern: ConcernKind,
     /// The cause in one line.
@@ -42,12 +42,12 @@ pub struct Affected<'a> {
 
 /// The causes: those that keep clients from MAPS first, then by severity and the number of endpoints.
 #[must_use]
-pub fn causes(snapshot: &Snapshot) -> Vec<Cause> {
-    let mut causes: BTreeMap<(Option<String>, String), Cause> = BTreeMap::new();
+pub fn causes(snapshot: &Snapshot) -> Vec<CauseGroup> {
+    let mut causes: BTreeMap<(Option<String>, String), CauseGroup> = BTreeMap::new();
     for (id, target, state) in snapshot.iter() {
         let Some(why) = state.concern().map(Why::from) else { continue };
         let remedies = why.first_remedies(target.endpoint.component);
-        let cause = causes.entry((why.code(), why.title.clone())).or_insert_with(|| Cause::new(why));
+        let cause = causes.entry((why.code(), why.title.clone())).or_insert_with(|| CauseGroup::new(why));
         if severity(state.verdict()) < severity(cause.verdict) {
             cause.verdict = state.verdict();
         }
@@ -68,10 +68,10 @@ pub fn causes(snapshot: &Snapshot) -> Vec<Cause> {
 }
 
 /// Causes with the same title and the same remedies are one.
-fn merged(causes: impl Iterator<Item = Cause>) -> Vec<Cause> {
-    let mut merged: Vec<Cause> = Vec::new();
+fn merged(causes: impl Iterator<Item = CauseGroup>) -> Vec<CauseGroup> {
+    let mut merged: Vec<CauseGroup> = Vec::new();
     for cause in causes {
-        let same = |known: &&mut Cause| known.title == cause.title && known.remedies == cause.remedies;
+        let same = |known: &&mut CauseGroup| known.title == cause.title && known.remedies == cause.remedies;
         let Some(known) = merged.iter_mut().find(same) else {
             merged.push(cause);
             continue;
@@ -86,7 +86,7 @@ fn merged(causes: impl Iterator<Item = Cause>) -> Vec<Cause> {
     merged
 }
 
-impl Cause {
+impl CauseGroup {
     /// What it affects.
     #[must_use]
     pub fn affected<'a>(&self, plan: &'a Plan) -> Affected<'a> {

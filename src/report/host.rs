@@ -12,10 +12,10 @@ use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::connectivity::ConnectivityTest;
 use crate::host::mdatp::health::{DefinitionsStatus, MdatpHealth};
 use crate::host::mpcmdrun::{Validation, ValidationOutcome};
-use crate::host::registry::settings::Setting;
+use crate::host::registry::settings::DefenderSetting;
 use crate::host::registry::{SampleConsent, SpynetReporting};
 use crate::host::winhttp::WinHttpSetting;
-use crate::host::{HostFacts, HostProblem, InstalledSignatures, Reason, Source, WindowsFacts};
+use crate::host::{HostFacts, HostProblem, HostReadReason, HostSource, InstalledSignatures, WindowsFacts};
 use crate::verdict::SslOptions;
 
 mod protection;
@@ -29,7 +29,7 @@ pub struct HostReport<'a> {
     /// When it was last read.
     pub read_at: Timestamp,
     /// The sources that were read.
-    pub sources: &'a [Source],
+    pub sources: &'a [HostSource],
     /// The sources that failed.
     pub problems: Vec<ProblemReport<'a>>,
     /// Groups of the catalog that this machine's Defender uses and that aren't probed, in sentences.
@@ -49,9 +49,9 @@ pub struct HostReport<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProblemReport<'a> {
     /// The source.
-    pub source: Source,
+    pub source: HostSource,
     /// The reason.
-    pub reason: Reason,
+    pub reason: HostReadReason,
     /// Details, cleaned and truncated.
     pub detail: &'a str,
 }
@@ -89,7 +89,7 @@ pub struct WindowsReport<'a> {
     /// The settings of policies and preferences, as they count.
     pub settings: Vec<SettingReport>,
     /// The settings that couldn't be read.
-    pub unreadable_settings: &'a [Setting],
+    pub unreadable_settings: &'a [DefenderSetting],
     /// The machine's own MAPS URLs.
     pub maps_urls: Vec<String>,
     /// When Defender last fell back to the alternate download location.

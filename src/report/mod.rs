@@ -36,7 +36,7 @@ pub use answer::{
     AnsweredHop, CatalogFact, Contradiction, GenuineAnswer, ObjectKind, Proof, contradictions,
     evidence_can_be_dropped,
 };
-pub use causes::{Affected, Cause, causes};
+pub use causes::{Affected, CauseGroup, causes};
 pub use clock::suspected_clock;
 pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
 pub use hints::hints;
@@ -44,7 +44,7 @@ pub use host::{
     ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, OverruledReport,
     ProblemReport, ProtectionReport, SettingReport, UpdateFailureReport, ValidationReport, WindowsReport,
 };
-pub use outcome::{Outcome, maps_lost, outcome};
+pub use outcome::{NetworkOutcome, maps_lost, outcome};
 pub use routes::{Disagreement, RouteOutcome, disagreements};
 pub use signatures::{FeedReport, SignaturesReport, SourceReport, freshness};
 pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport, UnservedReport};

@@ -19,7 +19,7 @@ pub fn notes(target: &Target, state: &TargetState) -> Vec<String> {
     let Some(last) = state.last.as_deref() else { return Vec::new() };
     let of_addresses = [failing(last), unprobed(&last.facts), private(target, &last.facts), dns(&last.facts)];
     let others = of_addresses.into_iter().flatten().chain(unused(last));
-    state.notes.iter().map(words).chain(others).collect()
+    state.notes.iter().map(describe).chain(others).collect()
 }
 
 /// A presented certificate that the verified chain doesn't need, and that has expired or will soon: clients with
@@ -35,7 +35,7 @@ fn unused(last: &Observation) -> Option<String> {
     ))
 }
 
-fn words(note: &Note) -> String {
+fn describe(note: &Note) -> String {
     match note {
         Note::UnexpectedStatus { status, expected, confidence } => format!(
             "the status is {status}, the catalog expects {expected} (confidence {confidence}: doesn't affect the verdict)"

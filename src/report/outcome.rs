@@ -7,7 +7,7 @@ use crate::verdict::{MapsConnection, SslOptions, Verdict};
 
 /// The most severe fact about the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum NetworkOutcome {
     /// Clients with the default `SSLOptions` reach MAPS on no route.
     MapsLost,
     /// Clients with the default `SSLOptions` don't reach MAPS on these routes; each of them fires an alert.
@@ -24,20 +24,20 @@ pub enum Outcome {
 
 /// The outcome of a snapshot. Its order is that of the exit codes: 2, 1 and 0.
 #[must_use]
-pub fn outcome(snapshot: &Snapshot) -> Outcome {
+pub fn outcome(snapshot: &Snapshot) -> NetworkOutcome {
     let components = snapshot.plan.components.iter().map(|known| known.spec.component);
     let lost: Vec<_> =
         components.filter(|component| best(snapshot, *component) == Some(Verdict::Bad)).collect();
     let (counts, maps_lost) = (Counts::from_snapshot(snapshot), maps_lost(snapshot));
     match () {
-        () if exit_code(snapshot) == 2 => Outcome::MapsLost,
+        () if exit_code(snapshot) == 2 => NetworkOutcome::MapsLost,
         () if !maps_lost.is_empty() => {
-            Outcome::MapsLostVia(maps_lost.into_iter().map(str::to_owned).collect())
+            NetworkOutcome::MapsLostVia(maps_lost.into_iter().map(str::to_owned).collect())
         }
-        () if !lost.is_empty() => Outcome::Lost(lost),
-        () if counts.good == counts.total() => Outcome::Works,
-        () if counts.bad + counts.degraded > 0 => Outcome::Impaired,
-        () => Outcome::Unknown,
+        () if !lost.is_empty() => NetworkOutcome::Lost(lost),
+        () if counts.good == counts.total() => NetworkOutcome::Works,
+        () if counts.bad + counts.degraded > 0 => NetworkOutcome::Impaired,
+        () => NetworkOutcome::Unknown,
     }
 }
 
@@ -64,32 +64,34 @@ mod tests {
 
     #[test]
     fn the_most_severe_fact_counts() {
-        let check =
-            |routes: &[&str], fails: &dyn Fn(Component, &str, &str) -> bool, reason, expected: Outcome| {
-                let mut snapshot = simulation::healthy(routes);
-                for (id, target, _) in snapshot.clone().iter() {
-                    let endpoint = &target.endpoint;
-                    if fails(endpoint.component, endpoint.url.as_str(), &target.route.name) {
-                        simulation::fail(&mut snapshot, id, 70, (Phase::Connect, reason), "");
-                    }
+        let check = |routes: &[&str],
+                     fails: &dyn Fn(Component, &str, &str) -> bool,
+                     reason,
+                     expected: NetworkOutcome| {
+            let mut snapshot = simulation::healthy(routes);
+            for (id, target, _) in snapshot.clone().iter() {
+                let endpoint = &target.endpoint;
+                if fails(endpoint.component, endpoint.url.as_str(), &target.route.name) {
+                    simulation::fail(&mut snapshot, id, 70, (Phase::Connect, reason), "");
                 }
-                assert_eq!(outcome(&snapshot), expected);
-            };
+            }
+            assert_eq!(outcome(&snapshot), expected);
+        };
         let adl = |component: Component, _: &str, _: &str| component == Component::Adl;
-        check(&["direct"], &|_, _, _| false, R::Refused, Outcome::Works);
-        check(&["direct"], &|_, _, _| true, R::Refused, Outcome::MapsLost);
-        check(&["direct"], &adl, R::Refused, Outcome::Lost(vec![Component::Adl]));
-        check(&["direct"], &|_, url, _| url == simulation::MAPS, R::Refused, Outcome::Impaired);
-        check(&["direct"], &|_, url, _| url == simulation::MAPS, R::Internal, Outcome::Unknown);
+        check(&["direct"], &|_, _, _| false, R::Refused, NetworkOutcome::Works);
+        check(&["direct"], &|_, _, _| true, R::Refused, NetworkOutcome::MapsLost);
+        check(&["direct"], &adl, R::Refused, NetworkOutcome::Lost(vec![Component::Adl]));
+        check(&["direct"], &|_, url, _| url == simulation::MAPS, R::Refused, NetworkOutcome::Impaired);
+        check(&["direct"], &|_, url, _| url == simulation::MAPS, R::Internal, NetworkOutcome::Unknown);
         check(
             &["direct", "proxy"],
             &|_, _, route| route == "direct",
             R::Refused,
-            Outcome::MapsLostVia(vec!["direct".to_owned()]),
+            NetworkOutcome::MapsLostVia(vec!["direct".to_owned()]),
         );
         let adl_direct =
             |component: Component, _: &str, route: &str| component == Component::Adl && route == "direct";
-        check(&["direct", "proxy"], &adl_direct, R::Refused, Outcome::Impaired);
-        assert_eq!(outcome(&simulation::fresh(&["direct"])), Outcome::Unknown);
+        check(&["direct", "proxy"], &adl_direct, R::Refused, NetworkOutcome::Impaired);
+        assert_eq!(outcome(&simulation::fresh(&["direct"])), NetworkOutcome::Unknown);
     }
 }

@@ -14,7 +14,9 @@ use crate::observation::{
     Phase, PhaseOutcome, TlsFacts, VerifiedPath,
 };
 use crate::plan::{TargetId, plan};
-use crate::revocation::{Cause, CertificateStatus, CrlState, PathReport, RevocationReport, Status};
+use crate::revocation::{
+    CertificateStatus, CrlState, PathReport, RevocationReport, RevocationStatus, UndeterminedCause,
+};
 use crate::state::Snapshot;
 
 /// A MAPS endpoint.
@@ -41,7 +43,7 @@ pub(crate) fn healthy(routes: &[&str]) -> Snapshot {
     let mut snapshot = fresh(routes);
     for n in 0..snapshot.targets.len() {
         observe(&mut snapshot, TargetId(n), 10, |_| None);
-        revocation(&mut snapshot, TargetId(n), (Status::Good, None), "");
+        revocation(&mut snapshot, TargetId(n), (RevocationStatus::Good, None), "");
     }
     snapshot
 }
@@ -145,7 +147,7 @@ pub(crate) fn fail(
 pub(crate) fn revocation(
     snapshot: &mut Snapshot,
     target: TargetId,
-    of: (Status, Option<Cause>),
+    of: (RevocationStatus, Option<UndeterminedCause>),
     detail: &str,
 ) {
     let last = snapshot.targets[target.0].last.clone();
@@ -155,7 +157,7 @@ pub(crate) fn revocation(
     let subject = "CN=leaf".to_owned();
     let detail = detail.to_owned();
     let refused = Failure::new(Phase::Connect, FailureReason::Refused, "refused by the test");
-    let failure = (of.1 == Some(Cause::Unreachable)).then_some(refused);
+    let failure = (of.1 == Some(UndeterminedCause::Unreachable)).then_some(refused);
     let fetch = Some(failure.clone().map_or(Ok(()), Err));
     let source = Some(CRL.to_owned());
     let leaf = CertificateStatus { subject, status: of.0, cause: of.1, source, detail, failure };

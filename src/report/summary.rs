@@ -4,7 +4,7 @@ use crate::advice::{MapsCase, NeedHosts, RevocationCase, apex_rule, maps_sentenc
 use crate::catalog::Component;
 use crate::observation::{FailureReason, Observation, Phase};
 use crate::plan::Target;
-use crate::revocation::{Cause, CertificateStatus, RevocationReport};
+use crate::revocation::{CertificateStatus, RevocationReport, UndeterminedCause};
 use crate::state::{MapsState, Snapshot, TargetState, serves_maps};
 use crate::verdict::{MapsConnection, SslOptions, UnservedNeed};
 
@@ -85,7 +85,7 @@ fn undetermined<'a>(snapshot: &'a Snapshot, route: &str) -> Option<&'a TargetSta
     let mut states = serving.map(|(.., state)| state);
     states.find(|state| {
         let cause = state.revocation.as_deref().and_then(RevocationReport::cause);
-        cause.is_some_and(|cause| cause != Cause::Pending && cause.is_inconclusive())
+        cause.is_some_and(|cause| cause != UndeterminedCause::Pending && cause.is_inconclusive())
     })
 }
 
@@ -143,15 +143,15 @@ mod tests {
     use super::*;
     use crate::plan::TargetId;
     use crate::report::simulation;
-    use crate::revocation::Status;
+    use crate::revocation::RevocationStatus;
 
     /// What another client may be able to check is neither lost nor connected, and the summary says why.
     #[test]
     fn a_status_that_only_windows_may_know_leaves_maps_unknown() {
-        let check = |cause: Cause, connection: &MapsConnection, words: Option<&str>| {
+        let check = |cause: UndeterminedCause, connection: &MapsConnection, words: Option<&str>| {
             let mut snapshot = simulation::healthy(&["direct"]);
             for id in (0..snapshot.plan.targets.len()).map(TargetId) {
-                simulation::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
+                simulation::revocation(&mut snapshot, id, (RevocationStatus::Unknown, Some(cause)), "");
             }
             let of =
                 |options| snapshot.maps.iter().find(|maps| maps.options == options).map(|of| &of.connection);
@@ -163,8 +163,8 @@ mod tests {
         };
         let unknown = MapsConnection::Unknown;
         let words = "so it is unknown whether clients with the default SSLOptions connect";
-        check(Cause::Unsupported, &unknown, Some(words));
-        check(Cause::NoNextUpdate, &unknown, Some("does not say when it ends"));
-        check(Cause::Pending, &unknown, None);
+        check(UndeterminedCause::Unsupported, &unknown, Some(words));
+        check(UndeterminedCause::NoNextUpdate, &unknown, Some("does not say when it ends"));
+        check(UndeterminedCause::Pending, &unknown, None);
     }
 }

@@ -9,7 +9,7 @@ use crate::catalog::{Component, Confidence};
 use crate::metrics::fixture;
 use crate::observation::{Failure, FailureReason as R, HttpFacts, Phase as S};
 use crate::plan::TargetId;
-use crate::revocation::{Cause, Status};
+use crate::revocation::{RevocationStatus, UndeterminedCause};
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/status.schema.json");
 
@@ -39,7 +39,7 @@ fn snapshots() -> Vec<Snapshot> {
     let maps = simulation::target(&broken, MAPS, "direct");
     simulation::fail(&mut broken, maps, 70, (S::Connect, R::Refused), "refused by the test");
     simulation::observe(&mut broken, maps, 130, simulation::odd_addresses);
-    let unknown = (Status::Unknown, Some(Cause::Unreachable));
+    let unknown = (RevocationStatus::Unknown, Some(UndeterminedCause::Unreachable));
     simulation::revocation(&mut broken, maps, unknown, "connect: refused");
     let other = TargetId(maps.0 + 1);
     simulation::fail(&mut broken, other, 70, (S::Resolve, R::Nxdomain), "no such name");
@@ -172,20 +172,20 @@ fn what_is_not_good_is_said_in_words() {
     check(&teapot, Some(("Genuine, but the service usually answers 404", "", "the status is 418")));
     let unknown = |cause, detail: &'static str| {
         move |snapshot: &mut Snapshot, id| {
-            simulation::revocation(snapshot, id, (Status::Unknown, Some(cause)), detail);
+            simulation::revocation(snapshot, id, (RevocationStatus::Unknown, Some(cause)), detail);
         }
     };
     let title = "The revocation status of the certificates is unknown";
     let code = "tls.revocation_unknown";
     let detail = "the CRL http://crl.example/maps.crl can't be fetched: connect: refused";
-    check(&unknown(Cause::Unreachable, "connect: refused"), Some((title, code, detail)));
+    check(&unknown(UndeterminedCause::Unreachable, "connect: refused"), Some((title, code, detail)));
     check(
-        &unknown(Cause::Expired, ""),
+        &unknown(UndeterminedCause::Expired, ""),
         Some((title, code, "the CRL http://crl.example/maps.crl has expired")),
     );
     check(
         &|snapshot, id| {
-            simulation::revocation(snapshot, id, (Status::Revoked, None), "key_compromise");
+            simulation::revocation(snapshot, id, (RevocationStatus::Revoked, None), "key_compromise");
             simulation::observe(snapshot, id, 70, |_| None); // the same chain, not checked again yet
         },
         Some((
@@ -194,7 +194,7 @@ fn what_is_not_good_is_said_in_words() {
             "CN=leaf is revoked according to http://crl.example/maps.crl: key_compromise",
         )),
     );
-    check(&unknown(Cause::NoSource, ""), None); // as in Windows: nothing to check
+    check(&unknown(UndeterminedCause::NoSource, ""), None); // as in Windows: nothing to check
 }
 
 #[test]
@@ -255,13 +255,13 @@ fn any_end() -> impl proptest::strategy::Strategy<Value = AnyEnd> {
     use proptest::sample::select;
     let failure = weighted(0.25, select(crate::observation::FAILURE_PAIRS));
     let status = weighted(0.25, select(&[200_u16, 204, 302, 400, 403, 404, 500, 503][..]));
-    let unknown = Cause::ALL.iter().map(|cause| (Status::Unknown, Some(*cause)));
-    let known = [(Status::Good, None), (Status::Revoked, None)];
+    let unknown = UndeterminedCause::ALL.iter().map(|cause| (RevocationStatus::Unknown, Some(*cause)));
+    let known = [(RevocationStatus::Good, None), (RevocationStatus::Revoked, None)];
     let revocation = weighted(0.75, select(unknown.chain(known).collect::<Vec<_>>()));
     (failure, status, revocation)
 }
 
-type AnyEnd = (Option<(S, R)>, Option<u16>, Option<(Status, Option<Cause>)>);
+type AnyEnd = (Option<(S, R)>, Option<u16>, Option<(RevocationStatus, Option<UndeterminedCause>)>);
 
 proptest::proptest! {
     /// For any probe results, an endpoint that is good has no `why`, and one that isn't has one.
@@ -315,7 +315,7 @@ fn an_unexpected_root_is_noted_without_degrading() {
             (tls.unexpected_root, tls.root) = (true, Some("CN=New Root".to_owned()));
             None
         });
-        simulation::revocation(&mut snapshot, id, (Status::Good, None), "");
+        simulation::revocation(&mut snapshot, id, (RevocationStatus::Good, None), "");
     }
     let report = StatusReport::new(&snapshot, at(200), "0.0.0-test");
     assert_eq!((report.exit_code, report.counts.good), (0, report.counts.total()));

@@ -9,9 +9,9 @@ use futures_util::future::join_all;
 
 use super::lookup::{CertificateLink, Determined, StatusLookup, Undetermined};
 use super::lookup_context::{CheckerSettings, Fetch, LookupContext};
-use super::report::{CertificateStatus, CrlState, RevocationReport, Status};
+use super::report::{CertificateStatus, CrlState, RevocationReport, RevocationStatus};
 use super::store::PathId;
-use super::{Cause, Certificate, Issuer};
+use super::{Certificate, Issuer, UndeterminedCause};
 use crate::catalog::ProbeUrl;
 use crate::observation::VerifiedPath;
 use crate::text::clean;
@@ -73,7 +73,8 @@ impl<F: Fetch> RevocationChecker<F> {
     async fn check_certificate(&self, path: &VerifiedPath, n: usize, now: SystemTime) -> CheckedCertificate {
         let Some(link) = path_link(path, n) else {
             let detail = "the certificate can't be read".to_owned();
-            let unreadable = Undetermined { cause: Cause::Malformed, source: None, detail, failure: None };
+            let unreadable =
+                Undetermined { cause: UndeterminedCause::Malformed, source: None, detail, failure: None };
             return CheckedCertificate {
                 status: status(String::new(), Err(unreadable)),
                 until: None,
@@ -110,14 +111,20 @@ fn path_link(path: &VerifiedPath, n: usize) -> Option<CertificateLink> {
 fn status(subject: String, determined: Result<Determined, Undetermined>) -> CertificateStatus {
     let (status, cause, source, detail, failure) = match determined {
         Ok(Determined { revoked: None, source, .. }) => {
-            (Status::Good, None, Some(source), String::new(), None)
+            (RevocationStatus::Good, None, Some(source), String::new(), None)
         }
         Ok(Determined { revoked: Some(revoked), source, .. }) => {
             let at = humantime::format_rfc3339_seconds(revoked.at);
-            (Status::Revoked, None, Some(source), format!("revoked at {at}: {}", revoked.reason), None)
+            (
+                RevocationStatus::Revoked,
+                None,
+                Some(source),
+                format!("revoked at {at}: {}", revoked.reason),
+                None,
+            )
         }
         Err(Undetermined { cause, source, detail, failure }) => {
-            (Status::Unknown, Some(cause), source, clean(&detail), failure)
+            (RevocationStatus::Unknown, Some(cause), source, clean(&detail), failure)
         }
     };
     // URLs in certificates are untrusted text, like names.

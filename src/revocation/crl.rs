@@ -15,7 +15,7 @@ use x509_cert::ext::pkix::IssuingDistributionPoint;
 pub use self::large::{LargeCrl, LargeCrlReader};
 pub use self::problem::{CrlProblem, CrlScope, MAX_LARGE, MAX_LIST};
 pub use self::reader::Freshness;
-use self::reader::{Crl, EntryStatus, signed};
+use self::reader::{EntryStatus, ParsedCrl, signed};
 use super::{Certificate, Issuer, Period, Revocation, SKEW};
 use crate::tls::certificate_urls::{DistributionPoint, PointName, names};
 
@@ -53,7 +53,7 @@ pub enum List<'a> {
 
 /// A parsed list, with what finds its entries.
 struct ReadList<'a> {
-    crl: Crl<'a>,
+    crl: ParsedCrl<'a>,
     list: List<'a>,
 }
 
@@ -113,7 +113,7 @@ pub fn verify_issuer(list: List<'_>, issuer: &Issuer) -> Result<Freshness, CrlPr
 /// If it isn't a list.
 pub fn freshness(list: &[u8]) -> Result<Freshness, CrlProblem> {
     let signed = signed(bounded(list)?)?;
-    Crl::read(signed.data, signed.algorithm).map(Crl::freshness)
+    ParsedCrl::read(signed.data, signed.algorithm).map(ParsedCrl::freshness)
 }
 
 fn bounded(list: &[u8]) -> Result<&[u8], CrlProblem> {
@@ -144,7 +144,7 @@ fn signed_by<'a>(list: List<'a>, issuer: &Issuer) -> Result<ReadList<'a>, CrlPro
     match list {
         List::Whole(der) => {
             let signed = signed(bounded(der)?)?;
-            let crl = Crl::read(signed.data, signed.algorithm)?;
+            let crl = ParsedCrl::read(signed.data, signed.algorithm)?;
             may_sign(&crl, issuer)?;
             issuer.verify(&signed).map_err(CrlProblem::Signature)?;
             Ok(ReadList { crl, list })
@@ -159,7 +159,7 @@ fn signed_by<'a>(list: List<'a>, issuer: &Issuer) -> Result<ReadList<'a>, CrlPro
 }
 
 /// Whether the issuer may have signed the list.
-fn may_sign(list: &Crl<'_>, issuer: &Issuer) -> Result<(), CrlProblem> {
+fn may_sign(list: &ParsedCrl<'_>, issuer: &Issuer) -> Result<(), CrlProblem> {
     if list.issuer != issuer.name() {
         return Err(CrlProblem::OtherIssuer);
     }
@@ -169,7 +169,7 @@ fn may_sign(list: &Crl<'_>, issuer: &Issuer) -> Result<(), CrlProblem> {
     if issuer.signs_crls() { Ok(()) } else { Err(CrlProblem::NotASigner) }
 }
 
-fn valid_at(list: &Crl<'_>, now: SystemTime) -> Result<Period, CrlProblem> {
+fn valid_at(list: &ParsedCrl<'_>, now: SystemTime) -> Result<Period, CrlProblem> {
     if list.this_update > now + SKEW {
         return Err(CrlProblem::NotYetValid { this_update: list.this_update });
     }
@@ -181,7 +181,7 @@ fn valid_at(list: &Crl<'_>, now: SystemTime) -> Result<Period, CrlProblem> {
 }
 
 /// RFC 5280 section 6.3.3 (b).
-fn covers(list: &Crl<'_>, query: &CrlQuery<'_>) -> Result<(), CrlScope> {
+fn covers(list: &ParsedCrl<'_>, query: &CrlQuery<'_>) -> Result<(), CrlScope> {
     if query.point.some_reasons || names_other_issuer(list, query.point) {
         return Err(CrlScope::Limited);
     }
@@ -206,7 +206,7 @@ fn covers(list: &Crl<'_>, query: &CrlQuery<'_>) -> Result<(), CrlScope> {
 
 /// Whether the certificate names another signer of the list. Some CAs name themselves, which RFC 5280 section 4.2.1.13
 /// forbids and clients accept.
-fn names_other_issuer(list: &Crl<'_>, point: &DistributionPoint) -> bool {
+fn names_other_issuer(list: &ParsedCrl<'_>, point: &DistributionPoint) -> bool {
     let own = || PointName::from_name(list.issuer);
     point.crl_issuers.as_ref().is_some_and(|named| own().is_none_or(|own| !named.contains(&own)))
 }
@@ -222,7 +222,7 @@ fn names_other_point(scope: &IssuingDistributionPoint, point: &DistributionPoint
 /// 5.2.4).
 fn apply(
     query: &CrlQuery<'_>,
-    base: &Crl<'_>,
+    base: &ParsedCrl<'_>,
     complete: CrlStatus,
     delta: &[u8],
 ) -> Result<CrlStatus, CrlProblem> {

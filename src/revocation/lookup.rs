@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::lookup_context::{Fetch, LookupContext};
 use super::ocsp::OcspCertStatus;
 use super::store::{CachedObject, FetchError, ObjectKey, ObjectState};
-use super::{Cause, Certificate, Issuer, Revocation, STAPLED, crl, ocsp};
+use super::{Certificate, Issuer, Revocation, STAPLED, UndeterminedCause, crl, ocsp};
 use crate::catalog::ProbeUrl;
 use crate::net::fetch::{PostRequest, RequestBody};
 use crate::observation::Failure;
@@ -48,7 +48,7 @@ pub(super) struct Determined {
 
 /// Why the status couldn't be determined.
 pub(super) struct Undetermined {
-    pub(super) cause: Cause,
+    pub(super) cause: UndeterminedCause,
     pub(super) source: Option<String>,
     pub(super) detail: String,
     /// Why the source can't be fetched.
@@ -56,20 +56,20 @@ pub(super) struct Undetermined {
 }
 
 impl Undetermined {
-    fn new(cause: Cause, source: impl Display, detail: impl Display) -> Self {
+    fn new(cause: UndeterminedCause, source: impl Display, detail: impl Display) -> Self {
         Self { cause, source: Some(source.to_string()), detail: detail.to_string(), failure: None }
     }
 
     /// The certificate names no usable source.
     fn no_source() -> Self {
         let detail = "the certificate names no CRL or OCSP responder over plain HTTP".to_owned();
-        Self { cause: Cause::NoSource, source: None, detail, failure: None }
+        Self { cause: UndeterminedCause::NoSource, source: None, detail, failure: None }
     }
 }
 
 /// A source of a status.
 #[derive(Clone, Copy)]
-enum Source<'a> {
+enum StatusSource<'a> {
     Responder(&'a ProbeUrl),
     List(&'a DistributionPoint, &'a ProbeUrl),
 }
@@ -128,12 +128,14 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
             }
         }
         let named = &link.certificate.sources;
-        let responders = named.ocsp.iter().map(Source::Responder);
-        let lists =
-            named.points.iter().flat_map(|point| point.urls.iter().map(move |url| Source::List(point, url)));
+        let responders = named.ocsp.iter().map(StatusSource::Responder);
+        let lists = named
+            .points
+            .iter()
+            .flat_map(|point| point.urls.iter().map(move |url| StatusSource::List(point, url)));
         let sources: Vec<_> = responders.chain(lists).collect();
         self.query_in_order(&sources).await.map_err(|errors| {
-            let first_list = errors.iter().position(|(source, _)| matches!(source, Source::List(..)));
+            let first_list = errors.iter().position(|(source, _)| matches!(source, StatusSource::List(..)));
             let counts = errors.into_iter().nth(first_list.unwrap_or(0));
             counts.map_or(undetermined, |(_, error)| error)
         })
@@ -144,8 +146,8 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
     /// reported too. Returns all errors, in order.
     async fn query_in_order(
         &self,
-        sources: &[Source<'a>],
-    ) -> Result<Determined, Vec<(Source<'a>, Undetermined)>> {
+        sources: &[StatusSource<'a>],
+    ) -> Result<Determined, Vec<(StatusSource<'a>, Undetermined)>> {
         let head_start = self.context.settings.timeout / HEAD_STARTS;
         let query = |n: usize| async move { (n, self.query(sources[n]).await) };
         let (mut running, mut errors, mut started) = (FuturesUnordered::new(), Vec::new(), 0);
@@ -171,10 +173,10 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         determined.ok_or_else(|| errors.into_iter().map(|(n, error)| (sources[n], error)).collect())
     }
 
-    async fn query(&self, source: Source<'a>) -> Result<Determined, Undetermined> {
+    async fn query(&self, source: StatusSource<'a>) -> Result<Determined, Undetermined> {
         match source {
-            Source::Responder(responder) => self.query_responder(responder).await,
-            Source::List(point, url) => self.query_crl(point, url).await,
+            StatusSource::Responder(responder) => self.query_responder(responder).await,
+            StatusSource::List(point, url) => self.query_crl(point, url).await,
         }
     }
 
@@ -182,7 +184,7 @@ impl<'a, F: Fetch> StatusLookup<'a, F> {
         let link = self.link;
         let Some(query) = ocsp::request(&link.certificate, &link.issuer) else {
             return Err(Undetermined::new(
-                Cause::Unsupported,
+                UndeterminedCause::Unsupported,
                 responder,
                 "the serial number is too long for an OCSP request",
             ));
@@ -280,7 +282,7 @@ fn status_from_ocsp(
         OcspCertStatus::Revoked(revoked) => Some(revoked),
         OcspCertStatus::Unknown => {
             return Err(Undetermined::new(
-                Cause::OcspUnknown,
+                UndeterminedCause::OcspUnknown,
                 &source,
                 "the responder does not know the certificate",
             ));
@@ -298,7 +300,7 @@ fn why_undetermined(
 ) -> Undetermined {
     let Some(FetchError { cause, failure }) = fetch_error else {
         return cached.unwrap_or_else(|| {
-            Undetermined::new(Cause::Pending, url, "not fetched yet (other sources first)")
+            Undetermined::new(UndeterminedCause::Pending, url, "not fetched yet (other sources first)")
         });
     };
     let Failure { phase, reason, detail } = &failure;

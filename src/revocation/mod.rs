@@ -28,7 +28,7 @@ use crate::string_enum::string_enum;
 pub use certificates::{Certificate, Issuer, NotACertificate};
 pub use checker::RevocationChecker;
 pub use lookup_context::{CheckerSettings, Fetch};
-pub use report::{CertificateStatus, ClockFault, CrlState, PathReport, RevocationReport, Status};
+pub use report::{CertificateStatus, ClockFault, CrlState, PathReport, RevocationReport, RevocationStatus};
 pub use store::RefreshInterval;
 
 /// The source of a status that the server's stapled OCSP response determined.
@@ -39,7 +39,7 @@ pub const SKEW: Duration = Duration::from_secs(5 * 60);
 
 string_enum! {
     /// Why the revocation status of a certificate is unknown.
-    Cause {
+    UndeterminedCause {
         /// Not checked yet.
         Pending = "pending",
         /// The certificate names no CRL or OCSP responder over plain HTTP.
@@ -71,7 +71,7 @@ string_enum! {
     }
 }
 
-impl Cause {
+impl UndeterminedCause {
     /// Whether Windows may know the status all the same: the check isn't done, or this program lacks a feature that Windows
     /// may have.
     #[must_use]

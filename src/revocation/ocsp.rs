@@ -18,7 +18,7 @@ use x509_ocsp::{
     SingleResponse, TbsRequest,
 };
 
-use super::{Cause, Certificate, Issuer, Period, Reason, Revocation, SKEW};
+use super::{Certificate, Issuer, Period, Reason, Revocation, SKEW, UndeterminedCause};
 use crate::catalog::ProbeUrl;
 use crate::tls::refusal;
 use crate::tls::signature::{SignatureError, Signed};
@@ -73,7 +73,7 @@ pub enum OcspProblem {
     #[error("the OCSP response is signed by neither the issuer nor its delegate")]
     UnknownSigner,
     /// Signed by a delegate whose certificate isn't valid.
-    #[error("the OCSP signer's certificate: {}", refusal::words(.0, &[]))]
+    #[error("the OCSP signer's certificate: {}", refusal::describe(.0, &[]))]
     Delegate(webpki::Error),
     /// The signature is invalid, or its algorithm isn't accepted.
     #[error("{0}")]
@@ -101,21 +101,23 @@ pub enum OcspProblem {
 impl OcspProblem {
     /// The cause, for labels.
     #[must_use]
-    pub const fn cause(&self) -> Cause {
+    pub const fn cause(&self) -> UndeterminedCause {
         match self {
-            Self::TooLarge { .. } => Cause::TooLarge,
-            Self::Malformed(_) => Cause::Malformed,
-            Self::Refused(_) => Cause::OcspError,
+            Self::TooLarge { .. } => UndeterminedCause::TooLarge,
+            Self::Malformed(_) => UndeterminedCause::Malformed,
+            Self::Refused(_) => UndeterminedCause::OcspError,
             Self::OtherType { .. }
             | Self::CriticalExtension { .. }
-            | Self::Signature(SignatureError::Unsupported) => Cause::Unsupported,
-            Self::OtherCertificate => Cause::OutOfScope,
-            Self::Expired { .. } | Self::Delegate(webpki::Error::CertExpired { .. }) => Cause::Expired,
-            Self::NotYetValid { .. } | Self::Delegate(webpki::Error::CertNotValidYet { .. }) => {
-                Cause::NotYetValid
+            | Self::Signature(SignatureError::Unsupported) => UndeterminedCause::Unsupported,
+            Self::OtherCertificate => UndeterminedCause::OutOfScope,
+            Self::Expired { .. } | Self::Delegate(webpki::Error::CertExpired { .. }) => {
+                UndeterminedCause::Expired
             }
-            Self::UnknownSigner | Self::Delegate(_) => Cause::WrongIssuer,
-            Self::Signature(SignatureError::Bad) => Cause::BadSignature,
+            Self::NotYetValid { .. } | Self::Delegate(webpki::Error::CertNotValidYet { .. }) => {
+                UndeterminedCause::NotYetValid
+            }
+            Self::UnknownSigner | Self::Delegate(_) => UndeterminedCause::WrongIssuer,
+            Self::Signature(SignatureError::Bad) => UndeterminedCause::BadSignature,
         }
     }
 }

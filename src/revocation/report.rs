@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::Cause;
+use super::UndeterminedCause;
 use crate::observation::{Failure, FailureReason, Phase, VerifiedPath};
 use crate::string_enum::string_enum;
 
 string_enum! {
     /// A revocation status.
-    Status {
+    RevocationStatus {
         /// Not revoked, according to its issuer.
         Good = "good",
         /// Revoked by its issuer.
@@ -28,9 +28,9 @@ pub struct CertificateStatus {
     /// Distinguished name of its subject, cleaned.
     pub subject: String,
     /// The status.
-    pub status: Status,
+    pub status: RevocationStatus,
     /// Why the status is unknown.
-    pub cause: Option<Cause>,
+    pub cause: Option<UndeterminedCause>,
     /// The URL of the CRL or OCSP responder that determined the status, or that failed to. `stapled` for a
     /// response from the handshake.
     pub source: Option<String>,
@@ -62,7 +62,7 @@ pub enum ClockFault {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RevocationReport {
     /// Good if all certificates are good, revoked if one is revoked.
-    pub status: Status,
+    pub status: RevocationStatus,
     /// The status of each certificate, leaf first. The root isn't checked, since no issuer can revoke it.
     pub certificates: Vec<CertificateStatus>,
 }
@@ -96,17 +96,18 @@ impl RevocationReport {
     #[must_use]
     pub fn new(certificates: Vec<CertificateStatus>) -> Self {
         let has = |status| certificates.iter().any(|certificate| certificate.status == status);
-        let worst = [Status::Revoked, Status::Unknown].into_iter().find(|status| has(*status));
-        Self { status: worst.unwrap_or(Status::Good), certificates }
+        let worst =
+            [RevocationStatus::Revoked, RevocationStatus::Unknown].into_iter().find(|status| has(*status));
+        Self { status: worst.unwrap_or(RevocationStatus::Good), certificates }
     }
 
     /// The first certificate that causes the path's status, unless that is good. One that Windows can't check either comes
     /// before one that it may.
     #[must_use]
     pub fn blamed(&self) -> Option<&CertificateStatus> {
-        let is_good = self.status == Status::Good;
+        let is_good = self.status == RevocationStatus::Good;
         let mut blamed = self.certificates.iter().filter(|of| !is_good && of.status == self.status);
-        let conclusive = blamed.clone().find(|of| !of.cause.is_some_and(Cause::is_inconclusive));
+        let conclusive = blamed.clone().find(|of| !of.cause.is_some_and(UndeterminedCause::is_inconclusive));
         conclusive.or_else(|| blamed.next())
     }
 
@@ -114,11 +115,11 @@ impl RevocationReport {
     /// is no sign: a cache may serve an old list.
     #[must_use]
     pub fn suspected_clock(&self) -> Option<ClockFault> {
-        if self.cause() == Some(Cause::NotYetValid) {
+        if self.cause() == Some(UndeterminedCause::NotYetValid) {
             return Some(ClockFault::Behind);
         }
         let has_expired = |certificate: &CertificateStatus| {
-            certificate.cause == Some(Cause::Expired) && certificate.failure.is_none()
+            certificate.cause == Some(UndeterminedCause::Expired) && certificate.failure.is_none()
         };
         let all = self.certificates.len() > 1 && self.certificates.iter().all(has_expired);
         all.then_some(ClockFault::Ahead)
@@ -126,7 +127,7 @@ impl RevocationReport {
 
     /// Why the status is unknown.
     #[must_use]
-    pub fn cause(&self) -> Option<Cause> {
+    pub fn cause(&self) -> Option<UndeterminedCause> {
         self.blamed()?.cause
     }
 
@@ -134,7 +135,7 @@ impl RevocationReport {
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         let CertificateStatus { subject, source, detail, .. } =
-            self.blamed().filter(|blamed| blamed.status == Status::Revoked)?;
+            self.blamed().filter(|blamed| blamed.status == RevocationStatus::Revoked)?;
         let source = source.as_deref().unwrap_or_default();
         let detail = format!("{subject} is revoked according to {source}: {detail}");
         Some(Failure::new(Phase::Tls, FailureReason::Revoked, detail))
@@ -160,13 +161,13 @@ pub struct CrlState {
 mod tests {
     use super::*;
 
-    use Status::{Good, Revoked, Unknown};
+    use RevocationStatus::{Good, Revoked, Unknown};
 
-    fn certificate(status: Status) -> CertificateStatus {
+    fn certificate(status: RevocationStatus) -> CertificateStatus {
         CertificateStatus {
             subject: format!("CN={status}"),
             status,
-            cause: (status == Unknown).then_some(Cause::Unreachable),
+            cause: (status == Unknown).then_some(UndeterminedCause::Unreachable),
             source: Some("http://crl.test/".to_owned()),
             detail: "so it says".to_owned(),
             failure: None,
@@ -175,15 +176,15 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_shows_in_all_sources_at_once() {
-        let of = |causes: &[Option<Cause>], failed: bool| {
-            let of = |cause: &Option<Cause>| CertificateStatus {
+        let of = |causes: &[Option<UndeterminedCause>], failed: bool| {
+            let of = |cause: &Option<UndeterminedCause>| CertificateStatus {
                 cause: *cause,
                 failure: failed.then(|| Failure::new(Phase::Connect, FailureReason::Refused, "")),
                 ..certificate(if cause.is_some() { Unknown } else { Good })
             };
             RevocationReport::new(causes.iter().map(of).collect()).suspected_clock()
         };
-        let (expired, early) = (Some(Cause::Expired), Some(Cause::NotYetValid));
+        let (expired, early) = (Some(UndeterminedCause::Expired), Some(UndeterminedCause::NotYetValid));
         assert_eq!(of(&[expired, expired], false), Some(ClockFault::Ahead));
         assert_eq!(of(&[expired, expired], true), None, "blocked, and the cached lists have expired");
         assert_eq!(of(&[expired], false), None);
@@ -195,12 +196,16 @@ mod tests {
 
     #[test]
     fn the_worst_certificate_determines_the_path_status() {
-        let check = |path: &[Status], status: Status, blamed: Option<usize>| {
+        let check = |path: &[RevocationStatus], status: RevocationStatus, blamed: Option<usize>| {
             let report = RevocationReport::new(path.iter().copied().map(certificate).collect());
             assert_eq!(report.status, status, "{path:?}");
             let expected = blamed.map(|n| &report.certificates[n]);
             assert!(report.blamed().map(std::ptr::from_ref) == expected.map(std::ptr::from_ref), "{path:?}");
-            assert_eq!(report.cause(), (status == Unknown).then_some(Cause::Unreachable), "{path:?}");
+            assert_eq!(
+                report.cause(),
+                (status == Unknown).then_some(UndeterminedCause::Unreachable),
+                "{path:?}"
+            );
             let failure = report.failure().map(|failure| (failure.phase, failure.reason, failure.detail));
             let detail = "CN=revoked is revoked according to http://crl.test/: so it says".to_owned();
             let revoked = (Phase::Tls, FailureReason::Revoked, detail);
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn merged_reports_have_the_worst_status() {
-        let report = |path: &[Status]| {
+        let report = |path: &[RevocationStatus]| {
             Arc::new(RevocationReport::new(path.iter().copied().map(certificate).collect()))
         };
         let (good, unknown) = (report(&[Good]), report(&[Unknown, Good]));

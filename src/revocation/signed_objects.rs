@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
 use super::crl::CrlProblem;
-use super::{Cause, Issuer, crl};
+use super::{Issuer, UndeterminedCause, crl};
 use crate::observation::{Anchor, VerifiedPath};
 use crate::tls::signature::Signed;
 use crate::tls::{RootKind, Roots};
@@ -60,9 +60,11 @@ pub enum ObjectError {
 fn list_error(problem: &CrlProblem) -> Result<(), ObjectError> {
     let why = problem.to_string();
     match problem.cause() {
-        Cause::Expired => Err(ObjectError::Expired(why)),
-        Cause::Malformed | Cause::TooLarge => Err(ObjectError::Malformed(why)),
-        Cause::BadSignature | Cause::WrongIssuer => Err(ObjectError::BadSignature(why)),
+        UndeterminedCause::Expired => Err(ObjectError::Expired(why)),
+        UndeterminedCause::Malformed | UndeterminedCause::TooLarge => Err(ObjectError::Malformed(why)),
+        UndeterminedCause::BadSignature | UndeterminedCause::WrongIssuer => {
+            Err(ObjectError::BadSignature(why))
+        }
         _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use lru::LruCache;
 
-use super::Cause;
+use super::UndeterminedCause;
 use super::crl::{self, LargeCrl};
 use super::report::{CrlState, RevocationReport};
 use crate::catalog::ProbeUrl;
@@ -72,7 +72,7 @@ pub(super) struct CachedObject {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FetchError {
     /// The cause that an unknown status reports.
-    pub(super) cause: Cause,
+    pub(super) cause: UndeterminedCause,
     /// The failure that a probe of the same URL would report.
     pub(super) failure: Failure,
 }

@@ -82,7 +82,7 @@ mod tests {
     use crate::observation::{Anchor, Facts, FailureReason, HopFacts, TlsFacts};
     use crate::plan::TargetId;
     use crate::report::simulation;
-    use crate::revocation::{Cause, CertificateStatus, Status};
+    use crate::revocation::{CertificateStatus, RevocationStatus, UndeterminedCause};
     use crate::state::Snapshot;
 
     fn path(name: &str) -> Arc<VerifiedPath> {
@@ -105,10 +105,10 @@ mod tests {
     }
 
     /// Applies these results for the chains of these hosts.
-    fn found(snapshot: &mut Snapshot, target: TargetId, of: &[(&str, Status)]) {
-        let chain = |(name, status): &(&str, Status)| {
+    fn found(snapshot: &mut Snapshot, target: TargetId, of: &[(&str, RevocationStatus)]) {
+        let chain = |(name, status): &(&str, RevocationStatus)| {
             let subject = format!("CN={name}");
-            let cause = (*status == Status::Unknown).then_some(Cause::Unreachable);
+            let cause = (*status == RevocationStatus::Unknown).then_some(UndeterminedCause::Unreachable);
             let certificate = CertificateStatus {
                 subject,
                 status: *status,
@@ -123,7 +123,7 @@ mod tests {
         snapshot.apply(Event::Revocation(Box::new(RevocationChecked { target, chains, crls: Vec::new() })));
     }
 
-    fn status(snapshot: &Snapshot, target: TargetId) -> Option<Status> {
+    fn status(snapshot: &Snapshot, target: TargetId) -> Option<RevocationStatus> {
         snapshot.targets[target.0].revocation.as_ref().map(|report| report.status)
     }
 
@@ -136,8 +136,8 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_probe_is_known_of_all_its_hops() {
-        use Status::{Good, Unknown};
-        let check = |of: &[(&str, Status)], expected| {
+        use RevocationStatus::{Good, Unknown};
+        let check = |of: &[(&str, RevocationStatus)], expected| {
             let (mut snapshot, target) = start();
             found(&mut snapshot, target, of);
             assert_eq!(status(&snapshot, target), expected, "{of:?}");
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_revoked_chain_fails_its_hop() {
         let (mut snapshot, target) = start();
-        found(&mut snapshot, target, &[("own", Status::Good), ("cdn", Status::Revoked)]);
+        found(&mut snapshot, target, &[("own", RevocationStatus::Good), ("cdn", RevocationStatus::Revoked)]);
         for second in [130, 190] {
             let last = snapshot.targets[target.0].last.as_ref().unwrap();
             let failure = last.failure.as_ref().unwrap();
@@ -162,7 +162,7 @@ mod tests {
             simulation::observe(&mut snapshot, target, second, redirected);
         }
         assert_eq!(snapshot.targets[target.0].failures, 3);
-        found(&mut snapshot, target, &[("own", Status::Good), ("cdn", Status::Good)]);
+        found(&mut snapshot, target, &[("own", RevocationStatus::Good), ("cdn", RevocationStatus::Good)]);
         simulation::observe(&mut snapshot, target, 250, redirected);
         assert!(snapshot.targets[target.0].last.as_ref().unwrap().success());
     }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_hop_before_the_revoked_one_keeps_its_own_failure() {
         let (mut snapshot, target) = start();
-        found(&mut snapshot, target, &[("own", Status::Good), ("cdn", Status::Revoked)]);
+        found(&mut snapshot, target, &[("own", RevocationStatus::Good), ("cdn", RevocationStatus::Revoked)]);
         simulation::observe(&mut snapshot, target, 130, |facts| {
             redirected(facts);
             facts.hops.truncate(1);
@@ -179,6 +179,6 @@ mod tests {
         });
         let last = snapshot.targets[target.0].last.as_ref().unwrap();
         assert_eq!(last.failure.as_ref().map(|failure| failure.reason), Some(FailureReason::BlockPage));
-        assert_eq!(status(&snapshot, target), Some(Status::Good), "of the chain that was seen");
+        assert_eq!(status(&snapshot, target), Some(RevocationStatus::Good), "of the chain that was seen");
     }
 }

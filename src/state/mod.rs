@@ -1,12 +1,12 @@
 //! The state. The reducer applies events; everything else reads an immutable [`Snapshot`].
 
-mod carry_over;
 mod chains;
 mod change_log;
 mod histogram;
 mod lists;
 pub mod persist;
 mod reducer;
+mod replace_plan;
 mod saved;
 mod signatures;
 mod verdicts;

@@ -221,14 +221,14 @@ mod tests {
     use crate::observation::FailureReason;
     use crate::plan::TargetId;
     use crate::report::simulation::{self, at};
-    use crate::revocation::Status;
+    use crate::revocation::RevocationStatus;
 
     /// A target whose chain is found to be revoked after its probe at second 10, and that is probed again a minute
     /// later with this result, before the next check.
     fn revoked_then(failure: Option<(Phase, FailureReason)>) -> (Snapshot, TargetId) {
         let mut snapshot = simulation::healthy(&["direct"]);
         let target = simulation::target(&snapshot, simulation::MAPS, "direct");
-        simulation::revocation(&mut snapshot, target, (Status::Revoked, None), "");
+        simulation::revocation(&mut snapshot, target, (RevocationStatus::Revoked, None), "");
         simulation::observe(&mut snapshot, target, 70, |_| {
             failure.map(|(at, why)| Failure::new(at, why, ""))
         });
@@ -245,13 +245,13 @@ mod tests {
         let (mut snapshot, target) = revoked_then(None);
         let revoked = Some((Phase::Tls, FailureReason::Revoked));
         assert_eq!(failure(&snapshot, target), revoked);
-        simulation::revocation(&mut snapshot, target, (Status::Revoked, None), "");
+        simulation::revocation(&mut snapshot, target, (RevocationStatus::Revoked, None), "");
         let state = &snapshot.targets[target.0];
         assert_eq!((state.probes, state.failures), (2, 2), "each is counted once");
         assert_eq!((state.last_success, state.failing_since), (Some(at(10)), Some(at(10))));
         assert_eq!(snapshot.failures.values().sum::<u64>(), 2);
 
-        simulation::revocation(&mut snapshot, target, (Status::Good, None), "");
+        simulation::revocation(&mut snapshot, target, (RevocationStatus::Good, None), "");
         simulation::observe(&mut snapshot, target, 130, |_| None);
         assert_eq!(failure(&snapshot, target), None, "it isn't any more");
         assert_eq!(snapshot.targets[target.0].failing_since, None);

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{Snapshot, TargetState};
 use crate::catalog::{Component, Endpoint};
 use crate::plan::{Target, TargetId};
-use crate::revocation::Cause;
+use crate::revocation::UndeterminedCause;
 use crate::verdict::{self, Concern, MapsProbe, SslOptions, Verdict};
 
 impl Snapshot {
@@ -140,8 +140,10 @@ impl TargetState {
 
     /// The target's state as input of the MAPS verdict.
     fn maps_probe<'a>(&'a self, target: TargetId, need: &'a str) -> MapsProbe<'a> {
-        let known =
-            self.revocation.as_ref().filter(|report| !report.cause().is_some_and(Cause::is_inconclusive));
+        let known = self
+            .revocation
+            .as_ref()
+            .filter(|report| !report.cause().is_some_and(UndeterminedCause::is_inconclusive));
         MapsProbe { target, need, probe: self.last.as_deref(), revocation: known.map(|report| report.status) }
     }
 }

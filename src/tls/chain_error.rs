@@ -90,7 +90,7 @@ impl ChainError {
     /// Wraps an error of path building or verification of these certificates, leaf first.
     #[must_use]
     pub fn refused(error: webpki::Error, chain: &[X509Certificate<'_>]) -> Self {
-        Self::Refused { words: refusal::words(&error, chain), error }
+        Self::Refused { words: refusal::describe(&error, chain), error }
     }
 
     /// A handshake without certificates. Where it completes, which no server can bring about since sessions aren't resumed, nothing is

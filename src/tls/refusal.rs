@@ -20,7 +20,7 @@ const MAX_NAME: usize = 64;
 const MAX_SHORT: usize = 48;
 
 /// What is wrong with a chain of these certificates, leaf first.
-pub(crate) fn words(error: &webpki::Error, chain: &[X509Certificate<'_>]) -> String {
+pub(crate) fn describe(error: &webpki::Error, chain: &[X509Certificate<'_>]) -> String {
     use webpki::Error;
     let subject = |found: Option<&X509Certificate<'_>>| found.map(|link| clean(&link.subject().to_string()));
     let fault = match error {
@@ -228,7 +228,7 @@ mod tests {
 
     fn check(error: &Error, presented: &[CertificateDer<'_>], expected: &str) {
         let parsed: Vec<_> = presented.iter().map(|der| X509Certificate::from_der(der).unwrap().1).collect();
-        let said = words(error, &parsed);
+        let said = describe(error, &parsed);
         assert!(is_plain(&said), "{said}");
         assert_eq!(said, expected, "{error:?}");
     }
@@ -324,7 +324,7 @@ mod tests {
             (&["DnsName(\"a b\")"], Some("a")),
             (&[], None),
         ] {
-            assert_eq!(other_host(&words(&for_names(names), &[])), expected);
+            assert_eq!(other_host(&describe(&for_names(names), &[])), expected);
         }
         assert_eq!(other_host("certificate: CN=a expired"), None);
     }
@@ -387,7 +387,7 @@ mod tests {
             Error::MaximumPathDepthExceeded,
             Error::MaximumSignatureChecksExceeded,
         ] {
-            let said = words(&error, &[]);
+            let said = describe(&error, &[]);
             assert!(said.starts_with("certificate: ") && is_plain(&said), "{error:?}: {said}");
         }
     }

@@ -19,7 +19,7 @@ use crate::text::clean;
 
 /// A configured certificate that can't be a trust anchor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("certificate {position} of `tls.{key}` can't be a trust anchor: {}", refusal::words(.source, &[]))]
+#[error("certificate {position} of `tls.{key}` can't be a trust anchor: {}", refusal::describe(.source, &[]))]
 pub struct RootsError {
     /// The configuration's key.
     pub key: &'static str,

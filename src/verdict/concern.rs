@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Verdict;
 use crate::catalog::Expectation;
 use crate::observation::{AttemptTarget, Failure, FailureReason, Phase};
-use crate::revocation::{Cause, ClockFault};
+use crate::revocation::{ClockFault, UndeterminedCause};
 use crate::string_enum::string_enum;
 
 /// The judgement of an endpoint's last probe and its chain's revocation status.
@@ -59,7 +59,7 @@ pub enum Concern {
     /// sources.
     RevocationBlocked {
         /// Why the status is unknown.
-        cause: Cause,
+        cause: UndeterminedCause,
         /// The URL of the CRL or OCSP responder that failed.
         source: Option<String>,
         /// Details in words, cleaned and truncated.

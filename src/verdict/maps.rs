@@ -3,7 +3,7 @@
 
 use crate::observation::{FailureReason, Observation, Phase};
 use crate::plan::TargetId;
-use crate::revocation::Status;
+use crate::revocation::RevocationStatus;
 use crate::string_enum::string_enum;
 
 string_enum! {
@@ -93,7 +93,7 @@ pub struct MapsProbe<'a> {
     /// Its last probe. `None` before the first.
     pub probe: Option<&'a Observation>,
     /// The revocation status of its chain, if known.
-    pub revocation: Option<Status>,
+    pub revocation: Option<RevocationStatus>,
 }
 
 /// Whether a client with these options can connect: an endpoint must serve each need. Ignores needs that none
@@ -128,7 +128,11 @@ pub fn connection(options: SslOptions, needs: &[String], probes: &[MapsProbe<'_>
     }
 }
 
-fn outcome(options: SslOptions, probe: Option<&Observation>, status: Option<Status>) -> ClientOutcome {
+fn outcome(
+    options: SslOptions,
+    probe: Option<&Observation>,
+    status: Option<RevocationStatus>,
+) -> ClientOutcome {
     let Some(probe) = probe.filter(|probe| probe.is_about_network() || answers(probe)) else {
         return ClientOutcome::Pending;
     };
@@ -142,9 +146,9 @@ fn outcome(options: SslOptions, probe: Option<&Observation>, status: Option<Stat
     }
     match status {
         _ if !options.checks_revocation() => ClientOutcome::Connects,
-        Some(Status::Good) => ClientOutcome::Connects,
-        Some(Status::Revoked) => ClientOutcome::Refuses(FailureReason::Revoked),
-        Some(Status::Unknown) => ClientOutcome::Refuses(FailureReason::RevocationUnknown),
+        Some(RevocationStatus::Good) => ClientOutcome::Connects,
+        Some(RevocationStatus::Revoked) => ClientOutcome::Refuses(FailureReason::Revoked),
+        Some(RevocationStatus::Unknown) => ClientOutcome::Refuses(FailureReason::RevocationUnknown),
         None => ClientOutcome::Pending,
     }
 }
@@ -165,7 +169,7 @@ mod tests {
 
     use Client::{Connects, Later, Not};
     use FailureReason::{Intercepted, Internal, RevocationUnknown, Revoked, Timeout, UnknownIssuer};
-    use Status::{Good, Unknown};
+    use RevocationStatus::{Good, Unknown};
 
     /// The kind of a probe.
     #[derive(Clone, Copy, Debug)]
@@ -207,7 +211,10 @@ mod tests {
     const ONE: &[&str] = &["default_hosts"];
 
     /// The connections of clients with the options 0 to 3, given probes of these needs (by index).
-    fn connections(needs: &[&str], probes: &[(usize, Option<Probe>, Option<Status>)]) -> Vec<MapsConnection> {
+    fn connections(
+        needs: &[&str],
+        probes: &[(usize, Option<Probe>, Option<RevocationStatus>)],
+    ) -> Vec<MapsConnection> {
         let observations: Vec<_> = probes.iter().map(|(.., probe, _)| probe.map(observation)).collect();
         let probes: Vec<_> = probes
             .iter()
@@ -225,7 +232,7 @@ mod tests {
     }
 
     /// Checks the outcomes of clients with the options 0 to 3.
-    fn check(probes: &[(Option<Probe>, Option<Status>)], expected: [Client; 4]) {
+    fn check(probes: &[(Option<Probe>, Option<RevocationStatus>)], expected: [Client; 4]) {
         let probes: Vec<_> = probes.iter().map(|(probe, status)| (0, *probe, *status)).collect();
         let found = connections(ONE, &probes).into_iter().map(|connection| match connection {
             MapsConnection::Unknown => Later,
@@ -244,7 +251,10 @@ mod tests {
         let blocked = Not(RevocationUnknown);
         check(&[(genuine, Some(Unknown))], [Connects, blocked, Connects, blocked]);
         let revoked = Some(Probe::RevokedLeaf);
-        check(&[(revoked, Some(Status::Revoked))], [Connects, Not(Revoked), Connects, Not(Revoked)]);
+        check(
+            &[(revoked, Some(RevocationStatus::Revoked))],
+            [Connects, Not(Revoked), Connects, Not(Revoked)],
+        );
         let inspected = Some(Probe::Inspected);
         check(&[(inspected, Some(Good))], [Connects, Connects, Not(Intercepted), Not(Intercepted)]);
         check(&[(inspected, Some(Unknown))], [Connects, blocked, Not(Intercepted), Not(Intercepted)]);

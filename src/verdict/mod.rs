@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{ComponentSpec, Confidence, Endpoint, Evidence, Trust};
 use crate::observation::{Failure, FailureReason, Observation, Phase, RangeOutcome};
-use crate::revocation::{Cause, RevocationReport, Status};
+use crate::revocation::{RevocationReport, RevocationStatus, UndeterminedCause};
 use crate::string_enum::string_enum;
 
 pub use concern::{Concern, ConcernKind, Judgement};
@@ -120,8 +120,10 @@ pub fn are_siblings(one: &Endpoint, other: &Endpoint) -> bool {
 /// The concern if the revocation status can't be determined. Ignores certificates that name no source, which
 /// Windows doesn't check either, and causes that prove nothing about Windows.
 fn blocked(report: &RevocationReport) -> Option<Concern> {
-    let certificate = report.blamed().filter(|blamed| blamed.status == Status::Unknown)?;
-    let cause = certificate.cause.filter(|cause| *cause != Cause::NoSource && !cause.is_inconclusive())?;
+    let certificate = report.blamed().filter(|blamed| blamed.status == RevocationStatus::Unknown)?;
+    let cause = certificate
+        .cause
+        .filter(|cause| *cause != UndeterminedCause::NoSource && !cause.is_inconclusive())?;
     let (source, detail) = (certificate.source.clone(), certificate.detail.clone());
     let (fetch, clock) = (certificate.fetch(), report.suspected_clock());
     Some(Concern::RevocationBlocked { cause, source, detail, fetch, clock })
@@ -228,11 +230,11 @@ mod tests {
             facts: Facts { http: Some(answer), ..Facts::default() },
             failure: None,
         };
-        let check = |status: Option<Status>, expected| {
+        let check = |status: Option<RevocationStatus>, expected| {
             let certificate = |status| CertificateStatus {
                 subject: String::new(),
                 status,
-                cause: (status == Status::Unknown).then_some(Cause::Unreachable),
+                cause: (status == RevocationStatus::Unknown).then_some(UndeterminedCause::Unreachable),
                 source: None,
                 detail: String::new(),
                 failure: None,
@@ -242,8 +244,11 @@ mod tests {
             assert_eq!(judgement.verdict(), Some(expected), "{status:?}");
             // What this program can't judge proves nothing, unless another certificate of the path can't be judged by
             // anybody.
-            for cause in [Cause::Unsupported, Cause::NoNextUpdate, Cause::Pending] {
-                let unclear = CertificateStatus { cause: Some(cause), ..certificate(Status::Unknown) };
+            for cause in
+                [UndeterminedCause::Unsupported, UndeterminedCause::NoNextUpdate, UndeterminedCause::Pending]
+            {
+                let unclear =
+                    CertificateStatus { cause: Some(cause), ..certificate(RevocationStatus::Unknown) };
                 let path = [Some(unclear), status.map(certificate)].into_iter().flatten().collect();
                 let report = RevocationReport::new(path);
                 let judgement = endpoint(&target.endpoint, &observation, Some(&report), false);
@@ -251,9 +256,9 @@ mod tests {
             }
         };
         check(None, Good);
-        check(Some(Status::Good), Good);
-        check(Some(Status::Unknown), Degraded);
-        check(Some(Status::Revoked), Bad);
+        check(Some(RevocationStatus::Good), Good);
+        check(Some(RevocationStatus::Unknown), Degraded);
+        check(Some(RevocationStatus::Revoked), Bad);
     }
 
     /// A probe that received a response.

@@ -22,5 +22,5 @@ pub use app::App;
 pub use listen::{BindError, ListenAddress, ListenAddressError};
 pub use paths::{ExternalUrl, RoutePrefix, WebPathError, WebPaths};
 pub use routes::router;
-pub use serve::Server;
+pub use serve::WebServer;
 pub use telemetry_path::{TelemetryPath, TelemetryPathError};

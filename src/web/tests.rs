@@ -363,12 +363,12 @@ async fn stopping_does_not_wait_for_an_endless_answer() {
 }
 
 /// A server on a free port, without access control.
-async fn front() -> (super::Server, SocketAddr) {
+async fn front() -> (super::WebServer, SocketAddr) {
     let listener = Listener::on(&"127.0.0.1:0".parse().expect("valid")).await.expect("a free port");
     #[cfg_attr(windows, allow(irrefutable_let_patterns, reason = "there are no others"))]
     let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
     let address = socket.local_addr().expect("bound");
-    (super::Server::new(vec![listener], Access::load(None).expect("no file, no problem")), address)
+    (super::WebServer::new(vec![listener], Access::load(None).expect("no file, no problem")), address)
 }
 
 /// A client without root certificates: these tests use plain HTTP.

@@ -9,12 +9,12 @@ use clap::parser::ValueSource;
 use clap::{Arg, CommandFactory as _};
 
 use super::ServiceError;
-use super::folders::Folders;
+use super::folders::ServiceFolders;
 use crate::cli::Cli;
 
 /// The arguments that the service manager starts: the flags, then the command with the service's folder.
 #[must_use]
-pub fn launch(flags: Vec<OsString>, folders: &Folders) -> Vec<OsString> {
+pub fn launch(flags: Vec<OsString>, folders: &ServiceFolders) -> Vec<OsString> {
     let mut folder = OsString::from("--folder=");
     folder.push(folders.root());
     flags.into_iter().chain(["service".into(), "run".into(), folder]).collect()
@@ -70,7 +70,7 @@ mod tests {
         assert!(Cli::try_parse_from(all()).is_ok(), "{arguments:?}");
         let given = given(all()).unwrap();
         assert_eq!(given, expected.iter().map(OsString::from).collect::<Vec<_>>());
-        let folders = Folders::at("/program data/x".into());
+        let folders = ServiceFolders::at("/program data/x".into());
         let again = [OsString::from("x")].into_iter().chain(launch(given, &folders));
         let command = Cli::try_parse_from(again).unwrap().command;
         let Some(Command::Service { action: ServiceAction::Run { folder } }) = command else {

@@ -1,6 +1,5 @@
 //! The service's folders and their access lists. Pure, except for reading `%ProgramData%`.
 //!
-//!
 //! Any user may create folders and files in `%ProgramData%`. The configuration determines the service's connections and
 //! the files it writes, and may name files with passwords, so only administrators may write it, and only they and the
 //! service may read it.
@@ -19,11 +18,11 @@ const ADMINISTRATORS: &str = "S-1-5-32-544";
 
 /// The folders of the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folders {
+pub struct ServiceFolders {
     root: PathBuf,
 }
 
-impl Folders {
+impl ServiceFolders {
     /// Below this machine's `%ProgramData%`.
     #[must_use]
     pub fn for_machine() -> Self {
@@ -109,7 +108,7 @@ mod tests {
 
     /// The calls with the same path separator on every system.
     fn calls(account: ServiceAccount) -> Vec<String> {
-        let calls = Folders::at("/pd/defender-exporter".into()).access(account);
+        let calls = ServiceFolders::at("/pd/defender-exporter".into()).access(account);
         let texts = calls.iter().map(|call| call.join(&OsString::from(" ")).into_string().unwrap());
         texts.map(|text| text.replace('\\', "/")).collect()
     }

@@ -16,7 +16,7 @@ use windows_service::service::{
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 
 use super::flags::launch;
-use super::folders::Folders;
+use super::folders::ServiceFolders;
 use super::{DESCRIPTION, DISPLAY_NAME, NAME, RELOAD, ServiceError, account_name};
 use crate::cli::ServiceAccount;
 
@@ -45,7 +45,7 @@ const MARKED_FOR_DELETE: i32 = 1072;
 pub(super) fn install(
     account: ServiceAccount,
     flags: Vec<OsString>,
-    folders: &Folders,
+    folders: &ServiceFolders,
 ) -> Result<String, ServiceError> {
     let manager = manager(ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE)?;
     let named = flags.iter().any(|flag| flag.to_string_lossy().starts_with("--config.file="));
@@ -83,7 +83,7 @@ pub(super) fn install(
 }
 
 /// Stops and removes the service. Succeeds if it isn't installed.
-pub(super) fn uninstall(folders: &Folders) -> Result<String, ServiceError> {
+pub(super) fn uninstall(folders: &ServiceFolders) -> Result<String, ServiceError> {
     let access = ServiceAccess::STOP | ServiceAccess::QUERY_STATUS | ServiceAccess::DELETE;
     let service = match open(access) {
         Ok(service) => service,
@@ -96,7 +96,7 @@ pub(super) fn uninstall(folders: &Folders) -> Result<String, ServiceError> {
 }
 
 /// Starts the service and waits until it serves.
-pub(super) fn start(folders: &Folders) -> Result<String, ServiceError> {
+pub(super) fn start(folders: &ServiceFolders) -> Result<String, ServiceError> {
     let service = open(ServiceAccess::START | ServiceAccess::QUERY_STATUS)?;
     wait(&service, |state| state != ServiceState::StopPending)?;
     match patient(DATABASE_LOCKED, PAUSE, || service.start::<OsString>(&[])) {
@@ -226,7 +226,7 @@ fn finish(service: &Service) -> Result<Vec<&'static str>, ServiceError> {
 }
 
 /// Creates missing folders.
-fn make(folders: &Folders) -> Result<(), ServiceError> {
+fn make(folders: &ServiceFolders) -> Result<(), ServiceError> {
     let root = folders.root();
     if fs::symlink_metadata(root).is_ok_and(|found| found.file_type().is_symlink()) {
         return Err(ServiceError::Link { path: root.to_owned() });
@@ -238,7 +238,7 @@ fn make(folders: &Folders) -> Result<(), ServiceError> {
 }
 
 /// Sets the folders' access lists.
-fn restrict(folders: &Folders, account: ServiceAccount) -> Result<(), ServiceError> {
+fn restrict(folders: &ServiceFolders, account: ServiceAccount) -> Result<(), ServiceError> {
     let system = std::env::var_os("SystemRoot").unwrap_or_else(|| OsString::from(r"C:\Windows"));
     let program = Path::new(&system).join(r"System32\icacls.exe");
     for call in folders.access(account) {

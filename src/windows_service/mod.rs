@@ -1,7 +1,6 @@
 //! The exporter as a Windows service: `service install|uninstall|start|stop|reload`, and the program that the service
 //! manager starts. `flags.rs` and `folders.rs` are independent of Windows; `manager.rs` and `run.rs` use its API.
 //!
-//!
 //! A machine has one service, with a fixed name. It starts automatically (delayed) and restarts after failures.
 
 pub mod flags;
@@ -16,7 +15,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Cli, ServiceAccount, ServiceAction};
 use crate::config::ConfigProblems;
-use folders::Folders;
+use folders::ServiceFolders;
 
 #[cfg(windows)]
 pub use run::ServiceHandle;
@@ -154,7 +153,7 @@ pub fn manage(
     cli: &Cli,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<String, ServiceError> {
-    let folders = Folders::for_machine();
+    let folders = ServiceFolders::for_machine();
     match action {
         ServiceAction::Install { account } => {
             crate::app::load(cli.config_file.as_deref())?;
@@ -183,7 +182,7 @@ pub fn manage(
 
 /// The service's flags. If they name no configuration, the one in the service's folder is used if it exists.
 #[must_use]
-pub fn completed(cli: &Cli, folders: &Folders) -> Cli {
+pub fn completed(cli: &Cli, folders: &ServiceFolders) -> Cli {
     let own = folders.config();
     let found = || own.is_file().then_some(own);
     Cli { config_file: cli.config_file.clone().or_else(found), ..cli.clone() }

@@ -15,7 +15,7 @@ use windows_service::service::{
 use windows_service::service_control_handler::{ServiceControlHandlerResult, ServiceStatusHandle, register};
 use windows_service::{Error, service_dispatcher};
 
-use super::folders::Folders;
+use super::folders::ServiceFolders;
 use super::{NAME, RELOAD, ServiceError};
 use crate::app::Tasks;
 use crate::cli::Cli;
@@ -166,7 +166,7 @@ extern "system" fn service_main(_count: u32, _arguments: *mut *mut u16) {
 ///
 /// # Errors
 /// If no file can be created there.
-pub fn log(folders: &Folders) -> Result<RollingFileAppender, ServiceError> {
+pub fn log(folders: &ServiceFolders) -> Result<RollingFileAppender, ServiceError> {
     let path = folders.logs();
     fs::create_dir_all(&path).map_err(|error| ServiceError::Path { path: path.clone(), error })?;
     let file = RollingFileAppender::builder()

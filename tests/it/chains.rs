@@ -8,7 +8,7 @@ use defender_exporter::catalog::Trust;
 use defender_exporter::observation::{FailureReason as R, Observation, Phase as S, TlsFacts};
 use defender_exporter::plan::TargetId;
 use defender_exporter::probe::Prober;
-use defender_exporter::revocation::Status;
+use defender_exporter::revocation::RevocationStatus;
 use defender_exporter::verdict::{MapsConnection, MapsProbe, SslOptions, connection};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -154,7 +154,7 @@ async fn an_unexpected_root_disconnects_no_client() {
                 target: TargetId(0),
                 need: "default_hosts",
                 probe: Some(&observation),
-                revocation: Some(Status::Good),
+                revocation: Some(RevocationStatus::Good),
             };
             let found = connection(*options, &needs, &[way]);
             assert_eq!(found == MapsConnection::Connected, connected, "{store:?}, {options}: {found:?}");

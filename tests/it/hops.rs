@@ -11,7 +11,7 @@ use defender_exporter::observation::{
     FailureReason as R, Observation, Phase as S, PhaseOutcome, RangeOutcome,
 };
 use defender_exporter::plan::TargetId;
-use defender_exporter::revocation::Status;
+use defender_exporter::revocation::RevocationStatus;
 use defender_exporter::state::Snapshot;
 
 use crate::lab::blackhole::Refusing;
@@ -224,7 +224,7 @@ async fn every_hops_chain_is_checked_for_revocation() {
         snapshot.apply(event);
     }
     let state = &snapshot.targets[0];
-    assert_eq!(state.revocation.as_ref().map(|report| report.status), Some(Status::Revoked));
+    assert_eq!(state.revocation.as_ref().map(|report| report.status), Some(RevocationStatus::Revoked));
     for observation in [state.last.as_deref().unwrap().clone(), prober.probe(TargetId(0)).await] {
         let failure = observation.failure.as_ref().unwrap_or_else(|| panic!("{observation:?}"));
         assert_eq!((failure.phase, failure.reason), (S::Tls, R::Revoked), "{failure:?}");

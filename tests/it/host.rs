@@ -9,7 +9,7 @@ use defender_exporter::app::{Lifecycle, Setup};
 use defender_exporter::clock::Clock;
 use defender_exporter::host::mdatp::Mdatp;
 use defender_exporter::task::TaskDied;
-use defender_exporter::web::{Access, Server, WebPaths};
+use defender_exporter::web::{Access, WebPaths, WebServer};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -38,7 +38,7 @@ async fn start(
     assert!(setup.host.is_none(), "installed: none");
     let setup = Setup { host: Some(Box::new(Mdatp::at(mdatp.to_owned()))), ..setup };
     let anywhere = ["127.0.0.1:0".parse().unwrap()];
-    let front = Server::open(&anywhere, false, Access::load(None).unwrap()).await.unwrap();
+    let front = WebServer::open(&anywhere, false, Access::load(None).unwrap()).await.unwrap();
     let path = WebPaths::default();
     let url = front.places(&path)[0].clone();
     let (stop, stopped) = oneshot::channel();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::{Config, ResolverConfig};
 use defender_exporter::net::proxy::pac::{
-    Machine, PacAnswer, PacError, PacLimits, PacReason, RunLimiter, Script,
+    PacAnswer, PacError, PacLimits, PacReason, RunLimiter, Script, ScriptMachine,
 };
 use defender_exporter::net::resolver::Resolver;
 use tokio::net::UdpSocket;
@@ -74,7 +74,7 @@ async fn silence() -> (UdpSocket, Resolver) {
 /// Asks a script, and holds that it is over in time.
 async fn ask(script: &Script, names: &Resolver, limits: PacLimits) -> Result<PacAnswer, PacError> {
     let url = ProbeUrl::parse("http://a.example/").unwrap();
-    let machine = Machine::new(SystemTime::UNIX_EPOCH, None, Vec::new());
+    let machine = ScriptMachine::new(SystemTime::UNIX_EPOCH, None, Vec::new());
     let (start, disturbance) = (Instant::now(), Disturbance::of_process(std::process::id()));
     // as long for DNS as for the script
     let deadline = limits.time * 2;

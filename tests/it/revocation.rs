@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use defender_exporter::observation::FailureReason;
 use defender_exporter::plan::TargetId;
-use defender_exporter::revocation::{Cause, CertificateStatus, CrlState, RevocationReport, Status};
+use defender_exporter::revocation::{
+    CertificateStatus, CrlState, RevocationReport, RevocationStatus, UndeterminedCause,
+};
 
 use crate::lab::faults::{self, Fault};
 use crate::lab::pki::crl::Crl;
@@ -17,7 +19,7 @@ use crate::lab::{Lab, now};
 use crate::scenario::Scenario;
 
 use Authority::{DigicertG2, Microsoft2011, TlsG2};
-use Cause::{BadSignature, Expired, Malformed, NoSource, TooLarge, Unreachable};
+use UndeterminedCause::{BadSignature, Expired, Malformed, NoSource, TooLarge, Unreachable};
 
 const HOST: &str = "maps.lab";
 
@@ -32,7 +34,7 @@ async fn check(lab: &Lab, authority: Authority) -> (Arc<RevocationReport>, Vec<C
     // What was found is known to the next probe, and fails it where the chain is revoked.
     let failure = prober.probe(TargetId(0)).await.failure;
     let revoked = failure.is_some_and(|failure| failure.reason == FailureReason::Revoked);
-    assert_eq!(revoked, report.status == Status::Revoked, "{report:?}");
+    assert_eq!(revoked, report.status == RevocationStatus::Revoked, "{report:?}");
     (report, lists)
 }
 
@@ -41,7 +43,7 @@ async fn case(
     name: &str,
     authority: Authority,
     order: impl AsyncFnOnce(&Lab),
-    expected: (Status, Option<Cause>),
+    expected: (RevocationStatus, Option<UndeterminedCause>),
     source: &str,
 ) {
     let lab = Lab::start().await;
@@ -57,11 +59,11 @@ fn leaf(authority: Authority) -> Vec<u8> {
     Leaf::new(HOST, authority).serial()
 }
 
-const GOOD: (Status, Option<Cause>) = (Status::Good, None);
-const REVOKED: (Status, Option<Cause>) = (Status::Revoked, None);
+const GOOD: (RevocationStatus, Option<UndeterminedCause>) = (RevocationStatus::Good, None);
+const REVOKED: (RevocationStatus, Option<UndeterminedCause>) = (RevocationStatus::Revoked, None);
 
-const fn unknown(cause: Cause) -> (Status, Option<Cause>) {
-    (Status::Unknown, Some(cause))
+const fn unknown(cause: UndeterminedCause) -> (RevocationStatus, Option<UndeterminedCause>) {
+    (RevocationStatus::Unknown, Some(cause))
 }
 
 #[tokio::test]
@@ -109,9 +111,9 @@ async fn the_urls_of_a_point_are_alternatives() {
     lab.forwarder(CRL_HOST).block().await;
     let (report, _) = check(&lab, TlsG2).await;
     let [leaf, issuer, _] = &report.certificates[..] else { panic!("{report:?}") };
-    assert_eq!(leaf.status, Status::Good, "{report:?}");
+    assert_eq!(leaf.status, RevocationStatus::Good, "{report:?}");
     assert!(leaf.source.as_ref().unwrap().contains(CRL2_HOST), "{report:?}");
-    assert_eq!((issuer.status, issuer.cause), (Status::Unknown, Some(Unreachable)), "{report:?}");
+    assert_eq!((issuer.status, issuer.cause), (RevocationStatus::Unknown, Some(Unreachable)), "{report:?}");
 }
 
 #[tokio::test]
@@ -206,5 +208,5 @@ async fn a_chain_without_sources_is_unknown() {
     let prober = scenario.prober();
     let path = prober.probe(TargetId(0)).await.facts.tls.unwrap().path.unwrap();
     let (report, lists) = prober.check_revocation(TargetId(0), &path).await.unwrap();
-    assert_eq!((report.status, report.cause(), lists.len()), (Status::Unknown, Some(NoSource), 0));
+    assert_eq!((report.status, report.cause(), lists.len()), (RevocationStatus::Unknown, Some(NoSource), 0));
 }

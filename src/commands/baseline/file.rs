@@ -39,7 +39,7 @@ pub struct Baseline {
 
 /// Why a file isn't a valid baseline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {}{problem}", place(*.line, .key))]
+#[error("{file}: {}{problem}", location_prefix(*.line, .key))]
 pub struct BaselineError {
     /// The file, as given by the user.
     pub file: String,
@@ -51,7 +51,7 @@ pub struct BaselineError {
     pub problem: String,
 }
 
-fn place(line: usize, key: &str) -> String {
+fn location_prefix(line: usize, key: &str) -> String {
     match (line, key) {
         (0, _) => String::new(),
         (line, "" | ".") => format!("line {line}: "),

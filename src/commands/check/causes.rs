@@ -4,21 +4,21 @@ use std::fmt::Write as _;
 
 use super::View;
 use crate::catalog::Component;
-use crate::commands::terminal::{HEADING, of_verdict, paint};
+use crate::commands::terminal::{HEADING, paint, verdict_style};
 use crate::commands::wrap::wrap_to;
-use crate::report::{Affected, Cause};
+use crate::report::{Affected, CauseGroup};
 use crate::state::Snapshot;
 use crate::verdict::{ConcernKind, Verdict};
 
 /// The blocks; empty if nothing is wrong.
-pub(super) fn render(snapshot: &Snapshot, causes: &[Cause], view: &View) -> String {
+pub(super) fn render(snapshot: &Snapshot, causes: &[CauseGroup], view: &View) -> String {
     let mut text = String::new();
     if !causes.is_empty() {
         text.push_str(&paint(HEADING, "\nWhat is wrong, and what to change\n"));
     }
     for (n, cause) in causes.iter().enumerate() {
         let title = wrap_to(view.width, &cause.title, &format!("{}. ", n + 1), "   ");
-        let _ = write!(text, "\n{}", paint(of_verdict(cause.verdict), &title)); // a String never fails
+        let _ = write!(text, "\n{}", paint(verdict_style(cause.verdict), &title)); // a String never fails
         for action in actions(cause) {
             text.push_str(&wrap_to(view.width, &action, "   ", "   "));
         }
@@ -31,7 +31,7 @@ pub(super) fn render(snapshot: &Snapshot, causes: &[Cause], view: &View) -> Stri
 }
 
 /// What to change, most urgent first.
-pub(super) fn actions(cause: &Cause) -> Vec<String> {
+pub(super) fn actions(cause: &CauseGroup) -> Vec<String> {
     if !cause.remedies.is_empty() {
         return cause.remedies.clone();
     }
@@ -50,7 +50,7 @@ pub(super) fn actions(cause: &Cause) -> Vec<String> {
 }
 
 /// "Affects 8 endpoints of maps, update via direct."
-pub(super) fn affected(snapshot: &Snapshot, cause: &Cause) -> String {
+pub(super) fn affected(snapshot: &Snapshot, cause: &CauseGroup) -> String {
     let Affected { endpoints, components, routes } = cause.affected(&snapshot.plan);
     let components: Vec<_> = components.into_iter().map(Component::as_str).collect();
     let via = if routes.is_empty() { String::new() } else { format!(" via {}", routes.join(", ")) };
@@ -64,7 +64,7 @@ pub(super) fn affected(snapshot: &Snapshot, cause: &Cause) -> String {
 }
 
 /// Where the explanations are.
-fn more(cause: &Cause) -> Option<String> {
+fn more(cause: &CauseGroup) -> Option<String> {
     let commands = cause.codes.iter().map(|code| format!("defender-exporter explain {code}"));
     let commands = commands.collect::<Vec<_>>().join("; ");
     (!commands.is_empty()).then(|| format!("More: {commands}"))

@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use comfy_table::ColumnConstraint;
 
 use super::View;
-use crate::commands::terminal::{self, HEADING, of_verdict, paint};
+use crate::commands::terminal::{self, HEADING, paint, verdict_style};
 use crate::commands::wrap::wrap_to;
 use crate::plan::{Target, TargetId};
-use crate::report::{self, Cause};
+use crate::report::{self, CauseGroup};
 use crate::state::{Snapshot, TargetState};
 use crate::text::one_line;
 use crate::verdict::Verdict;
@@ -24,14 +24,14 @@ const COLUMNS: [&str; 7] = ["STATE", "COMPONENT", "ROUTE", "STATUS", "TIME", "EN
 const URL: usize = 5;
 
 /// An endpoint in words.
-struct Row {
+struct EndpointLine {
     verdict: Option<Verdict>,
     cells: [String; 7],
     /// Why it isn't good, without its own name: equal for all hosts that one cause affects.
     general_why: String,
 }
 
-impl Row {
+impl EndpointLine {
     fn new(target: &Target, state: &TargetState) -> Self {
         let last = state.last.as_ref();
         let http = last.and_then(|last| last.facts.http.as_ref());
@@ -58,7 +58,7 @@ impl Row {
 }
 
 /// The endpoints that fail, by cause; empty if there are none.
-pub(super) fn failing(snapshot: &Snapshot, causes: &[Cause], view: &View) -> String {
+pub(super) fn failing(snapshot: &Snapshot, causes: &[CauseGroup], view: &View) -> String {
     let mut text = String::new();
     for (n, cause) in causes.iter().enumerate() {
         if n == 0 {
@@ -67,7 +67,7 @@ pub(super) fn failing(snapshot: &Snapshot, causes: &[Cause], view: &View) -> Str
         let name = if cause.codes.is_empty() { cause.title.clone() } else { cause.codes.join(", ") };
         let heading = wrap_to(view.width, &name, &format!("{}. ", n + 1), "   ");
         let _ = write!(text, "\n{}", paint(HEADING, &heading)); // a String never fails
-        let mut rows = Row::from_targets(snapshot, cause.targets.iter().copied());
+        let mut rows = EndpointLine::from_targets(snapshot, cause.targets.iter().copied());
         // Equal reasons are printed together, in the order of the plan.
         let reasons: Vec<_> = rows.iter().map(|row| row.general_why.clone()).collect();
         rows.sort_by_key(|row| reasons.iter().position(|reason| *reason == row.general_why));
@@ -79,7 +79,7 @@ pub(super) fn failing(snapshot: &Snapshot, causes: &[Cause], view: &View) -> Str
 
 /// Every endpoint.
 pub(super) fn all(snapshot: &Snapshot, view: &View) -> String {
-    let rows = Row::from_targets(snapshot, snapshot.iter().map(|(id, ..)| id));
+    let rows = EndpointLine::from_targets(snapshot, snapshot.iter().map(|(id, ..)| id));
     let aliases = aliases(snapshot, snapshot.iter().map(|(id, ..)| id), view);
     paint(HEADING, "\nAll endpoints\n") + "\n" + &list(&rows, &shown(snapshot, None), view) + &aliases
 }
@@ -116,7 +116,7 @@ pub(super) fn good(snapshot: &Snapshot, view: &View) -> String {
 }
 
 /// The columns to show: the route if there are several, and of what fails for one cause no status and no time.
-fn shown(snapshot: &Snapshot, cause: Option<&Cause>) -> Vec<usize> {
+fn shown(snapshot: &Snapshot, cause: Option<&CauseGroup>) -> Vec<usize> {
     let several = snapshot.plan.routes.len() > 1;
     let is_shown = |column: &usize| match COLUMNS[*column] {
         "ROUTE" => several,
@@ -126,7 +126,7 @@ fn shown(snapshot: &Snapshot, cause: Option<&Cause>) -> Vec<usize> {
     (0..COLUMNS.len()).filter(is_shown).collect()
 }
 
-fn list(rows: &[Row], shown: &[usize], view: &View) -> String {
+fn list(rows: &[EndpointLine], shown: &[usize], view: &View) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row.cells[column].chars().count());
         cells.chain([COLUMNS[column].len()]).max().unwrap_or_default()
@@ -137,7 +137,7 @@ fn list(rows: &[Row], shown: &[usize], view: &View) -> String {
     if fixed + why <= view.width { table(rows, shown, view) } else { stacked(rows, shown, view) }
 }
 
-fn table(rows: &[Row], shown: &[usize], view: &View) -> String {
+fn table(rows: &[EndpointLine], shown: &[usize], view: &View) -> String {
     let mut table = terminal::table(view.width);
     table.set_header(shown.iter().map(|column| COLUMNS[*column]));
     for row in rows {
@@ -162,7 +162,7 @@ fn paint_state(line: &str) -> String {
     let verdict = Verdict::ALL.iter().find(|verdict| verdict.as_str() == word);
     match verdict {
         Some(verdict) if line.starts_with(&format!(" {word} ")) => {
-            line.replacen(word, &paint(of_verdict(Some(*verdict)), word), 1)
+            line.replacen(word, &paint(verdict_style(Some(*verdict)), word), 1)
         }
         _ => line.to_owned(),
     }
@@ -170,7 +170,7 @@ fn paint_state(line: &str) -> String {
 
 /// A line for each endpoint, and one for its URL if it doesn't fit there. Reasons of neighbours that differ by the host alone are
 /// printed once, below the last of them.
-fn stacked(rows: &[Row], shown: &[usize], view: &View) -> String {
+fn stacked(rows: &[EndpointLine], shown: &[usize], view: &View) -> String {
     let width = |column: usize| rows.iter().map(|row| row.cells[column].len()).max().unwrap_or_default();
     let mut text = String::new();
     let before_url: Vec<_> = shown.iter().copied().filter(|column| *column < URL).collect();
@@ -180,7 +180,7 @@ fn stacked(rows: &[Row], shown: &[usize], view: &View) -> String {
         for column in &before_url {
             let cell = format!("{:<width$}", row.cells[*column], width = width(*column));
             text.push_str("  ");
-            text.push_str(&if *column == 0 { paint(of_verdict(row.verdict), &cell) } else { cell });
+            text.push_str(&if *column == 0 { paint(verdict_style(row.verdict), &cell) } else { cell });
         }
         let url = &row.cells[URL];
         let gap = if taken + 2 + url.chars().count() <= view.width { "  " } else { "\n      " };

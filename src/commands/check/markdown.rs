@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::{View, causes, verdict};
 use crate::clock::rfc3339;
-use crate::report::{self, Cause, Counts};
+use crate::report::{self, CauseGroup, Counts};
 use crate::state::Snapshot;
 use crate::text::one_line;
 
@@ -35,7 +35,7 @@ pub(super) fn render(snapshot: &Snapshot, view: &View, now: SystemTime) -> Strin
     text
 }
 
-fn cause(snapshot: &Snapshot, n: usize, cause: &Cause) -> String {
+fn cause(snapshot: &Snapshot, n: usize, cause: &CauseGroup) -> String {
     let codes: Vec<_> = cause.codes.iter().map(|code| span(code)).collect();
     let codes = if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) };
     let mut text = format!("\n## {n}. {}{codes}\n\n", escape(&cause.title));
@@ -70,7 +70,7 @@ fn cause(snapshot: &Snapshot, n: usize, cause: &Cause) -> String {
 }
 
 /// The aliases of the hosts, for firewalls that compare resolved names.
-fn aliases(snapshot: &Snapshot, cause: &Cause) -> String {
+fn aliases(snapshot: &Snapshot, cause: &CauseGroup) -> String {
     let chains = report::alias_chains(snapshot, cause.targets.iter().copied());
     if chains.is_empty() {
         return String::new();

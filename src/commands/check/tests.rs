@@ -6,7 +6,7 @@ use crate::catalog::{Component, Scheme};
 use crate::observation::{Failure, FailureReason as R, HttpFacts, Phase as S};
 use crate::plan::{Target, TargetId};
 use crate::report::simulation::{self, at};
-use crate::revocation::{Cause, Status};
+use crate::revocation::{RevocationStatus, UndeterminedCause};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/check");
 
@@ -227,7 +227,12 @@ fn text_from_the_network_controls_no_terminal() {
     let id = simulation::target(&snapshot, simulation::MAPS, "direct");
     simulation::fail(&mut snapshot, id, 70, (S::Request, R::BlockPage), hostile);
     let other = simulation::target(&snapshot, simulation::FIRM, "direct");
-    simulation::revocation(&mut snapshot, other, (Status::Unknown, Some(Cause::Unreachable)), hostile);
+    simulation::revocation(
+        &mut snapshot,
+        other,
+        (RevocationStatus::Unknown, Some(UndeterminedCause::Unreachable)),
+        hostile,
+    );
     for (all, width) in [(false, 80), (true, 80), (false, 200), (true, 200)] {
         let text = render(&snapshot, &View { all, ..view(CheckFormat::Table, width) }, at(200)).unwrap();
         assert!(!text.contains("\x1b[2J") && !text.contains('\u{202e}'), "{text:?}");

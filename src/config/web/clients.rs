@@ -28,19 +28,19 @@ pub enum ClientAuth {
 
 /// `client_auth_type`, by Go's names.
 #[derive(Clone, Copy)]
-enum Policy {
+enum ClientAuthPolicy {
     None,
     IfGiven,
     Required,
 }
 
-fn policy(text: &str) -> Result<Policy, String> {
+fn policy(text: &str) -> Result<ClientAuthPolicy, String> {
     const UNCHECKED: &str = "would accept any client with a self-made certificate; use NoClientCert, \
                              VerifyClientCertIfGiven or RequireAndVerifyClientCert";
     match text {
-        "NoClientCert" => Ok(Policy::None),
-        "VerifyClientCertIfGiven" => Ok(Policy::IfGiven),
-        "RequireAndVerifyClientCert" => Ok(Policy::Required),
+        "NoClientCert" => Ok(ClientAuthPolicy::None),
+        "VerifyClientCertIfGiven" => Ok(ClientAuthPolicy::IfGiven),
+        "RequireAndVerifyClientCert" => Ok(ClientAuthPolicy::Required),
         "RequestClientCert" | "RequireAnyClientCert" | "RequireClientCert" => Err(UNCHECKED.to_owned()),
         _ => {
             Err("is not one of NoClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert".to_owned())
@@ -55,29 +55,29 @@ pub(super) fn read(tls: &mut Mapping<'_>, base_dir: &Path) -> Option<ClientAuth>
     let authorities = source(tls, "client_ca_file", "client_ca", base_dir).and_then(|ca| authorities(&ca));
     let has_sans = tls.is_set("client_allowed_sans");
     let sans = tls.take_set("client_allowed_sans").map(allowed_sans);
-    let policy = named.unwrap_or(Some(Policy::None))?;
-    if has_authorities && matches!(policy, Policy::None) {
+    let policy = named.unwrap_or(Some(ClientAuthPolicy::None))?;
+    if has_authorities && matches!(policy, ClientAuthPolicy::None) {
         tls.problem_at(
             "client_auth_type",
             "requests no client certificate although client CAs are set: use RequireAndVerifyClientCert",
         );
     }
-    if has_sans && !matches!(policy, Policy::Required) {
+    if has_sans && !matches!(policy, ClientAuthPolicy::Required) {
         tls.problem_at("client_allowed_sans", "needs client_auth_type RequireAndVerifyClientCert: without a certificate there is no name to compare");
     }
-    if !has_authorities && matches!(policy, Policy::Required) {
+    if !has_authorities && matches!(policy, ClientAuthPolicy::Required) {
         tls.problem_at(
             "client_ca_file",
             "is missing: without client_ca_file or client_ca, a certificate of any public CA would give access",
         );
     }
     match policy {
-        Policy::None => Some(ClientAuth::None),
-        Policy::IfGiven if !has_authorities => {
+        ClientAuthPolicy::None => Some(ClientAuth::None),
+        ClientAuthPolicy::IfGiven if !has_authorities => {
             Some(ClientAuth::IfGivenBySystem(rustls_native_certs::load_native_certs().certs))
         }
-        Policy::IfGiven => Some(ClientAuth::IfGiven(authorities?)),
-        Policy::Required => Some(ClientAuth::Required {
+        ClientAuthPolicy::IfGiven => Some(ClientAuth::IfGiven(authorities?)),
+        ClientAuthPolicy::Required => Some(ClientAuth::Required {
             authorities: authorities?,
             allowed_sans: sans.unwrap_or(Some(Vec::new()))?,
         }),

@@ -29,7 +29,7 @@ fn event(record: u64, kind: EventKind, seconds: u64) -> LoggedEvent {
 #[test]
 fn events_are_read_whatever_is_around_them() {
     let failed = "<Data Name='Product Name'>Microsoft Defender Antivirus</Data>\
-                  <Data Name='Update Source'>Microsoft &amp; Co.\u{202e}</Data>\
+                  <Data Name='Update HostSource'>Microsoft &amp; Co.\u{202e}</Data>\
                   <Data Name='Error Code'>0x80072ee7</Data><Data>unnamed</Data><Data Name='Empty'></Data><Data/>";
     let text = format!(
         "<?xml version='1.0' encoding='UTF-16'?>\r\n<Events>{}\r\n{}{}</Events>",
@@ -77,14 +77,14 @@ fn nothing_is_no_event_and_nonsense_an_error() {
 #[test]
 fn errors_of_wevtutil_are_reported() {
     for (code, reason) in [
-        (Some(5), Reason::AccessDenied),
-        (Some(15007), Reason::NotFound),
-        (Some(2), Reason::NotFound),
-        (Some(87), Reason::Failed),
-        (None, Reason::Failed),
+        (Some(5), HostReadReason::AccessDenied),
+        (Some(15007), HostReadReason::NotFound),
+        (Some(2), HostReadReason::NotFound),
+        (Some(87), HostReadReason::Failed),
+        (None, HostReadReason::Failed),
     ] {
         let problem = refused(code, b"Access is denied.\r\n");
-        assert_eq!((problem.source, problem.reason), (Source::EventLog, reason));
+        assert_eq!((problem.source, problem.reason), (HostSource::EventLog, reason));
         assert!(problem.detail.ends_with("Access is denied."), "{problem:?}");
     }
 }

@@ -1,6 +1,5 @@
 //! Parses `mdatp health --output json`. Pure.
 //!
-//!
 //! The fields are those of Microsoft's page "Investigate agent health issues", which writes them as
 //! `definitions_version`; the JSON has them as `definitionsVersion`, some as objects with a `value` or a `$type`,
 //! numbers also as strings.

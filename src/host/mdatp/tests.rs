@@ -232,22 +232,22 @@ mod command {
     #[tokio::test]
     async fn failures_are_reported_and_the_rest_is_retained() {
         for (health, reason, detail) in [
-            ("exec sleep 30", Reason::Timeout, "timed out after 2s"),
-            ("exec cat /dev/zero", Reason::TooLarge, "exceeded 262144 bytes"),
-            ("echo nonsense", Reason::Malformed, "it printed nonsense"),
-            ("echo '{}'", Reason::Malformed, "no known field"),
-            ("exit 1", Reason::Failed, "it printed nothing"),
-            ("echo 'no daemon' >&2; exit 1", Reason::Failed, "it printed no daemon"),
+            ("exec sleep 30", HostReadReason::Timeout, "timed out after 2s"),
+            ("exec cat /dev/zero", HostReadReason::TooLarge, "exceeded 262144 bytes"),
+            ("echo nonsense", HostReadReason::Malformed, "it printed nonsense"),
+            ("echo '{}'", HostReadReason::Malformed, "no known field"),
+            ("exit 1", HostReadReason::Failed, "it printed nothing"),
+            ("echo 'no daemon' >&2; exit 1", HostReadReason::Failed, "it printed no daemon"),
         ] {
             let facts = facts(health, CONNECTED).await;
             let [problem] = facts.problems.as_slice() else { panic!("{health}: {:?}", facts.problems) };
-            assert_eq!((problem.source, problem.reason), (Source::Health, reason), "{health}");
+            assert_eq!((problem.source, problem.reason), (HostSource::Health, reason), "{health}");
             assert!(problem.detail.contains(detail), "{problem:?}");
             assert_eq!(facts.signatures, None);
             assert_eq!(facts.mdatp.unwrap().connectivity.unwrap().len(), 1);
         }
         let facts = facts("echo '{\"healthy\": true}'", "echo nothing").await;
-        assert_eq!(facts.problems[0].source, Source::Connectivity);
+        assert_eq!(facts.problems[0].source, HostSource::Connectivity);
         assert!(facts.mdatp.unwrap().health.is_some());
     }
 
@@ -256,6 +256,12 @@ mod command {
         let facts = Mdatp::at("/nonexistent/mdatp".into()).facts(Clock::Fixed(now())).await;
         let problems: Vec<_> =
             facts.problems.iter().map(|problem| (problem.source, problem.reason)).collect();
-        assert_eq!(problems, [(Source::Health, Reason::NotFound), (Source::Connectivity, Reason::NotFound)]);
+        assert_eq!(
+            problems,
+            [
+                (HostSource::Health, HostReadReason::NotFound),
+                (HostSource::Connectivity, HostReadReason::NotFound)
+            ]
+        );
     }
 }

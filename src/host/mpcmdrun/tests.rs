@@ -164,8 +164,8 @@ fn access_denied_does_not_mean_disconnected() {
     };
     check(parsed(0, SUCCESS), Some(true), None);
     check(parsed(-2_147_012_889, ""), Some(false), None);
-    check(parsed(-2_147_024_891, "MpCmdRun.exe: hr = 0x80070005"), None, Some(Reason::AccessDenied));
-    check(parsed(1, "something new"), None, Some(Reason::Malformed));
+    check(parsed(-2_147_024_891, "MpCmdRun.exe: hr = 0x80070005"), None, Some(HostReadReason::AccessDenied));
+    check(parsed(1, "something new"), None, Some(HostReadReason::Malformed));
     assert!(parsed(1, "something new").problem().unwrap().detail.ends_with("MpCmdRun.exe: something new"));
 }
 

@@ -6,15 +6,19 @@ use super::super::registry::state::ProductState;
 use super::*;
 
 /// Facts of Windows with these settings.
-fn windows(settings: &[(Setting, u32)], unreadable: &[Setting], product: ProductState) -> HostFacts {
+fn windows(
+    settings: &[(DefenderSetting, u32)],
+    unreadable: &[DefenderSetting],
+    product: ProductState,
+) -> HostFacts {
     windows_by(SettingOrigin::GroupPolicy, settings, unreadable, product)
 }
 
 /// Facts of Windows with these settings from this place.
 fn windows_by(
     origin: SettingOrigin,
-    settings: &[(Setting, u32)],
-    unreadable: &[Setting],
+    settings: &[(DefenderSetting, u32)],
+    unreadable: &[DefenderSetting],
     product: ProductState,
 ) -> HostFacts {
     let set = settings.iter().map(|(setting, number)| HostSetting {
@@ -39,8 +43,8 @@ fn check(facts: &HostFacts, real_time: Option<bool>, cloud: Option<bool>) {
     assert_eq!((facts.real_time_protection(), facts.cloud_protection()), (real_time, cloud), "{facts:?}");
 }
 
-const RTP: Setting = Setting::DisableRealtimeMonitoring;
-const MAPS: Setting = Setting::SpynetReporting;
+const RTP: DefenderSetting = DefenderSetting::DisableRealtimeMonitoring;
+const MAPS: DefenderSetting = DefenderSetting::SpynetReporting;
 
 #[test]
 fn windows_protects_as_its_settings_say() {

@@ -1,6 +1,5 @@
 //! The proxies that the registry names, for routes that follow them. Pure.
 //!
-//!
 //! - `ProxyServer`, `ProxyPacUrl`, `ProxyBypass`: Defender Antivirus connects to MAPS and fetches security intelligence
 //!   by the first that works of: the named proxy, the script, no proxy (ADMX `WindowsDefender`, which goes on with
 //!   Internet Explorer's settings and auto-detection; neither is the machine's). Windows Update and revocation lists use

@@ -1,6 +1,5 @@
 //! The settings of Defender Antivirus that count, of three places in the registry. Pure.
 //!
-//!
 //! - The places and their precedence: Microsoft's page "Troubleshoot Microsoft Defender Antivirus settings". Group Policy
 //!   comes before MDM (`Policy Manager`), and both before local preferences. The page says "in general":
 //!   `MDMWinsOverGP` isn't taken into account. Configuration Manager and Defender for Endpoint's security settings
@@ -11,7 +10,7 @@
 
 use std::fmt;
 
-use super::{POLICY, Reason, Registry, RegistryReader, RegistryResult, Unreadable};
+use super::{HostReadReason, POLICY, Registry, RegistryReader, RegistryResult, Unreadable};
 use crate::catalog::UpdateOrigin;
 use crate::string_enum::string_enum;
 use layout::{Layout, MANAGER, PREFERENCES, Range};
@@ -34,7 +33,7 @@ string_enum! {
 
 string_enum! {
     /// A setting that decides what Defender asks of the network, and whether it protects.
-    Setting {
+    DefenderSetting {
         /// Cloud-delivered protection (`MAPSReporting` of `Set-MpPreference`): 0 off, 1 basic, 2 advanced.
         SpynetReporting = "spynet_reporting",
         /// Submission of samples: 0 ask, 1 send safe ones, 2 never send, 3 send all.
@@ -95,7 +94,7 @@ pub struct OverruledSetting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSetting {
     /// Which.
-    pub setting: Setting,
+    pub setting: DefenderSetting,
     /// The value that counts.
     pub value: SettingValue,
     /// Where it comes from.
@@ -110,13 +109,13 @@ pub struct Settings {
     /// Those that are set.
     pub set: Vec<HostSetting>,
     /// Those that couldn't be read.
-    pub unreadable: Vec<Setting>,
+    pub unreadable: Vec<DefenderSetting>,
 }
 
 impl Settings {
     /// A setting. Returns `None` if it isn't set or couldn't be read.
     #[must_use]
-    pub fn get(&self, setting: Setting) -> Option<&HostSetting> {
+    pub fn get(&self, setting: DefenderSetting) -> Option<&HostSetting> {
         self.set.iter().find(|known| known.setting == setting)
     }
 }
@@ -143,7 +142,7 @@ impl RegistryReader<'_> {
     pub(super) fn settings(&mut self) -> Settings {
         let mut settings = Settings::default();
         let reported = std::mem::take(&mut self.problems);
-        for setting in Setting::ALL {
+        for setting in DefenderSetting::ALL {
             match self.setting(*setting) {
                 Ok(found) => settings.set.extend(found),
                 Err(Unreadable) => settings.unreadable.push(*setting),
@@ -159,7 +158,7 @@ impl RegistryReader<'_> {
     }
 
     /// The first place that has it counts. A place before that which can't be read leaves it open.
-    fn setting(&mut self, setting: Setting) -> Result<Option<HostSetting>, Unreadable> {
+    fn setting(&mut self, setting: DefenderSetting) -> Result<Option<HostSetting>, Unreadable> {
         let mut counts: Option<(HostSetting, String)> = None;
         for origin in self.precedence(setting)? {
             match (self.found(setting, origin), &mut counts) {
@@ -176,7 +175,7 @@ impl RegistryReader<'_> {
         Ok(counts.map(|(setting, _)| setting))
     }
 
-    fn precedence(&mut self, setting: Setting) -> Result<[SettingOrigin; 3], Unreadable> {
+    fn precedence(&mut self, setting: DefenderSetting) -> Result<[SettingOrigin; 3], Unreadable> {
         use SettingOrigin::{GroupPolicy, PolicyManager, Preference};
         let key = format!("{POLICY}{}", setting.layout().key);
         let own = match setting.local_override() {
@@ -189,7 +188,11 @@ impl RegistryReader<'_> {
         })
     }
 
-    fn found(&mut self, setting: Setting, origin: SettingOrigin) -> Result<Option<FoundValue>, Unreadable> {
+    fn found(
+        &mut self,
+        setting: DefenderSetting,
+        origin: SettingOrigin,
+    ) -> Result<Option<FoundValue>, Unreadable> {
         let Layout { key, name, range } = setting.layout();
         let (path, name) = match origin {
             SettingOrigin::GroupPolicy => (format!("{POLICY}{key}"), name),
@@ -214,7 +217,7 @@ impl RegistryReader<'_> {
             }
             let number = if name == "AllowRealtimeMonitoring" { u32::from(number == 0) } else { number };
             // In current versions, basic and advanced membership are the same (Set-MpPreference, MAPSReporting).
-            let compared = if setting == Setting::SpynetReporting { number.min(1) } else { number };
+            let compared = if setting == DefenderSetting::SpynetReporting { number.min(1) } else { number };
             let value = SettingValue::Number(number);
             return Ok(Some(FoundValue { value, compared: compared.to_string() }));
         }
@@ -226,7 +229,7 @@ impl RegistryReader<'_> {
             return Ok(Some(FoundValue { value: SettingValue::Set, compared: text }));
         }
         let Some(value) = sources(&text).map(SettingValue::Sources) else {
-            self.problem(Reason::Malformed, &called, "names an unknown update source");
+            self.problem(HostReadReason::Malformed, &called, "names an unknown update source");
             return Err(Unreadable);
         };
         Ok(Some(FoundValue { compared: value.to_string(), value }))
@@ -236,9 +239,9 @@ impl RegistryReader<'_> {
 /// A number, also where it is a text.
 pub(super) fn number(registry: &dyn Registry, path: &str, name: &str) -> RegistryResult<u32> {
     match registry.dword(path, name) {
-        Err(Reason::Malformed) => {
+        Err(HostReadReason::Malformed) => {
             let text = registry.sz(path, name)?;
-            text.map(|text| text.trim().parse().map_err(|_| Reason::Malformed)).transpose()
+            text.map(|text| text.trim().parse().map_err(|_| HostReadReason::Malformed)).transpose()
         }
         read => read,
     }
@@ -247,7 +250,7 @@ pub(super) fn number(registry: &dyn Registry, path: &str, name: &str) -> Registr
 /// A text, also where it is a list of lines.
 fn text(registry: &dyn Registry, path: &str, name: &str) -> RegistryResult<String> {
     match registry.sz(path, name) {
-        Err(Reason::Malformed) => Ok(registry.multi_sz(path, name)?.map(|lines| lines.join("|"))),
+        Err(HostReadReason::Malformed) => Ok(registry.multi_sz(path, name)?.map(|lines| lines.join("|"))),
         read => read,
     }
 }

@@ -1,6 +1,5 @@
 //! Whether Defender Antivirus runs and protects itself, as far as the registry says so. Pure.
 //!
-//!
 //! `MSFT_MpComputerStatus`, the documented source, is WMI and isn't read. Of these values some are documented:
 //!
 //! - `ForceDefenderPassiveMode`: Microsoft's page "Microsoft Defender Antivirus compatibility with other security products".

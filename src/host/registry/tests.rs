@@ -35,8 +35,8 @@ impl Table {
     fn read<T>(&self, path: &str, name: &str, convert: impl FnOnce(Value) -> Option<T>) -> RegistryResult<T> {
         match self.0.get(&(path.to_owned(), name.to_owned())).cloned() {
             None => Ok(None),
-            Some(Value::Denied) => Err(Reason::AccessDenied),
-            Some(value) => convert(value).map(Some).ok_or(Reason::Malformed),
+            Some(Value::Denied) => Err(HostReadReason::AccessDenied),
+            Some(value) => convert(value).map(Some).ok_or(HostReadReason::Malformed),
         }
     }
 }
@@ -81,7 +81,7 @@ fn facts(values: &[(&str, &str, Value)]) -> RegistryFacts {
 fn problem(values: &[(&str, &str, Value)]) -> (RegistryFacts, HostProblem) {
     let (facts, mut problems) = RegistryFacts::read(&Table::new(values));
     let problem = problems.pop().unwrap();
-    assert_eq!((problems.as_slice(), problem.source), (&[][..], Source::Registry), "{values:?}");
+    assert_eq!((problems.as_slice(), problem.source), (&[][..], HostSource::Registry), "{values:?}");
     (facts, problem)
 }
 
@@ -126,7 +126,7 @@ fn policies_are_numbers_in_a_range() {
         ("SubmitSamplesConsent", 4, 3),
     ] {
         let (facts, problem) = problem(&[(SPYNET_POLICY, name, Value::Dword(number))]);
-        assert_eq!(problem.reason, Reason::Malformed);
+        assert_eq!(problem.reason, HostReadReason::Malformed);
         assert_eq!(problem.detail, format!("{name}: {number} is out of range: 0 to {most}"));
         assert_eq!(facts.ssl_options.is_none(), name == "SSLOptions");
     }
@@ -151,7 +151,7 @@ fn the_machines_own_maps_urls_are_read() {
     assert_eq!(read, expected);
     for line in [&["https://a.example/"], &["REST"], &["REST:ftp://a.example/"], &["REST:"]] {
         let (facts, problem) = problem(&[(SPYNET, "SpyNetReportingLocation", Value::MultiSz(line))]);
-        assert_eq!((facts.maps_urls, problem.reason), (vec![], Reason::Malformed), "{line:?}");
+        assert_eq!((facts.maps_urls, problem.reason), (vec![], HostReadReason::Malformed), "{line:?}");
     }
     let (_, problems) =
         RegistryFacts::read(&Table::new(&[(SPYNET, "SpyNetReportingLocation", Value::MultiSz(MANY))]));
@@ -176,7 +176,10 @@ fn proxies_are_read() {
         (POLICY, "ProxyPacUrl", Value::Sz("file://server/proxy.pac")),
     ] {
         let (facts, problem) = problem(&[(path, name, value)]);
-        assert!(problem.reason == Reason::Malformed && problem.detail.starts_with(name), "{problem:?}");
+        assert!(
+            problem.reason == HostReadReason::Malformed && problem.detail.starts_with(name),
+            "{problem:?}"
+        );
         assert!(!problem.detail.contains("hunter2"), "{problem:?}");
         assert_eq!(facts.proxy_policy, ProxyPolicy::default());
         assert_eq!(facts.winhttp.is_none(), name == "WinHttpSettings");
@@ -306,9 +309,9 @@ fn signatures_of_either_registry_layout() {
 #[test]
 fn unreadable_values_are_reported() {
     for (name, value, reason) in [
-        ("AVSignatureVersion", Value::Denied, Reason::AccessDenied),
-        ("AVSignatureVersion", Value::Dword(1), Reason::Malformed),
-        ("AVSignatureVersion", Value::Sz("new\u{202e}est"), Reason::Malformed),
+        ("AVSignatureVersion", Value::Denied, HostReadReason::AccessDenied),
+        ("AVSignatureVersion", Value::Dword(1), HostReadReason::Malformed),
+        ("AVSignatureVersion", Value::Sz("new\u{202e}est"), HostReadReason::Malformed),
     ] {
         let (facts, problem) = problem(&[(TODAY, name, value)]);
         assert_eq!((facts.signatures, problem.reason), (None, reason));
@@ -318,7 +321,7 @@ fn unreadable_values_are_reported() {
         [(SPYNET_POLICY, "SSLOptions"), (CONNECTIONS, "WinHttpSettings"), (POLICY, "ProxyServer")]
     {
         let (facts, problem) = problem(&[(path, name, Value::Denied)]);
-        assert_eq!(problem.reason, Reason::AccessDenied, "{name}");
+        assert_eq!(problem.reason, HostReadReason::AccessDenied, "{name}");
         assert!(problem.detail.contains("LocalSystem"), "{problem:?}");
         assert_eq!(facts.ssl_options.is_none(), name == "SSLOptions");
         assert_eq!(facts.winhttp.is_none(), name == "WinHttpSettings");

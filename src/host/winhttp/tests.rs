@@ -76,15 +76,15 @@ fn the_grammar_of_the_lists() {
 fn invalid_binaries_are_rejected() {
     let good = value(3, b"proxy:80", b"<local>");
     for (cut, part) in [
-        (0, Part::Version),
-        (3, Part::Version),
-        (7, Part::Counter),
-        (11, Part::Flags),
-        (15, Part::ProxyList),
-        (16, Part::ProxyList),
-        (23, Part::ProxyList),
-        (27, Part::BypassList),
-        (34, Part::BypassList),
+        (0, SettingsPart::Version),
+        (3, SettingsPart::Version),
+        (7, SettingsPart::Counter),
+        (11, SettingsPart::Flags),
+        (15, SettingsPart::ProxyList),
+        (16, SettingsPart::ProxyList),
+        (23, SettingsPart::ProxyList),
+        (27, SettingsPart::BypassList),
+        (34, SettingsPart::BypassList),
     ] {
         assert_eq!(WinHttpSetting::decode(&good[..cut]), Err(WinHttpError::Truncated(part)), "{cut}");
     }
@@ -97,11 +97,11 @@ fn invalid_binaries_are_rejected() {
     for flags in [0, 4, 5, 9, 0x80] {
         assert_eq!(changed(8, flags), Err(WinHttpError::Flags(flags.into())));
     }
-    assert_eq!(changed(12, 0xff), Err(WinHttpError::Truncated(Part::ProxyList)));
-    assert_eq!(changed(15, 0xff), Err(WinHttpError::Truncated(Part::ProxyList)));
-    assert_eq!(changed(16, 0), Err(WinHttpError::NotAscii(Part::ProxyList)));
-    assert_eq!(changed(16, 0xe9), Err(WinHttpError::NotAscii(Part::ProxyList)));
-    assert_eq!(changed(28, b'\n'), Err(WinHttpError::NotAscii(Part::BypassList)));
+    assert_eq!(changed(12, 0xff), Err(WinHttpError::Truncated(SettingsPart::ProxyList)));
+    assert_eq!(changed(15, 0xff), Err(WinHttpError::Truncated(SettingsPart::ProxyList)));
+    assert_eq!(changed(16, 0), Err(WinHttpError::NotAscii(SettingsPart::ProxyList)));
+    assert_eq!(changed(16, 0xe9), Err(WinHttpError::NotAscii(SettingsPart::ProxyList)));
+    assert_eq!(changed(28, b'\n'), Err(WinHttpError::NotAscii(SettingsPart::BypassList)));
     let longer = [good.as_slice(), b"xyz"].concat();
     assert_eq!(WinHttpSetting::decode(&longer), Err(WinHttpError::TooLong(3)));
     assert_eq!(WinHttpSetting::decode(&vec![0; MAX_BYTES + 5]), Err(WinHttpError::TooLong(5)));

@@ -25,12 +25,12 @@ struct Fault<'a> {
 pub(in crate::metrics) fn faults(scrape: &Scrape) -> Vec<Sample<'_, 5>> {
     let mut counts: BTreeMap<Fault<'_>, u64> = BTreeMap::new();
     let snapshot = &scrape.snapshot;
-    let endpoints = snapshot.iter().filter_map(|(_, target, state)| of_endpoint(target, state));
-    for fault in endpoints.chain(of_lists(scrape)) {
+    let endpoints = snapshot.iter().filter_map(|(_, target, state)| endpoint_fault(target, state));
+    for fault in endpoints.chain(list_faults(scrape)) {
         *counts.entry(fault).or_default() += 1;
     }
     // A client can refuse what is no concern of the endpoint, such as a certificate without a revocation source.
-    for fault in of_maps(scrape) {
+    for fault in maps_faults(scrape) {
         let same = |known: &Fault<'_>| {
             (known.component, known.route, known.phase, known.reason)
                 == (fault.component, fault.route, fault.phase, fault.reason)
@@ -48,7 +48,7 @@ pub(in crate::metrics) fn faults(scrape: &Scrape) -> Vec<Sample<'_, 5>> {
 }
 
 /// What keeps an endpoint from being good.
-fn of_endpoint<'a>(target: &'a Target, state: &TargetState) -> Option<Fault<'a>> {
+fn endpoint_fault<'a>(target: &'a Target, state: &TargetState) -> Option<Fault<'a>> {
     let concern = state.concern()?;
     let component = target.endpoint.component;
     let (phase, reason) = match concern.failed() {
@@ -60,7 +60,7 @@ fn of_endpoint<'a>(target: &'a Target, state: &TargetState) -> Option<Fault<'a>>
 }
 
 /// Revocation lists that can't be fetched.
-fn of_lists(scrape: &Scrape) -> impl Iterator<Item = Fault<'_>> {
+fn list_faults(scrape: &Scrape) -> impl Iterator<Item = Fault<'_>> {
     let failed =
         super::crls(scrape).filter_map(|(route, crl)| Some((route, crl.fetch.as_ref()?.as_ref().err()?)));
     failed.map(|(route, failure)| Fault {
@@ -73,7 +73,7 @@ fn of_lists(scrape: &Scrape) -> impl Iterator<Item = Fault<'_>> {
 }
 
 /// The needs of MAPS that no endpoint serves.
-fn of_maps(scrape: &Scrape) -> impl Iterator<Item = Fault<'_>> {
+fn maps_faults(scrape: &Scrape) -> impl Iterator<Item = Fault<'_>> {
     let unserved = scrape
         .snapshot
         .maps

@@ -13,7 +13,7 @@ use crate::tls::refusal;
 
 /// A socket's error, or that of what is spoken over it.
 pub(super) fn io(error: &io::Error) -> String {
-    let Some(inner) = error.get_ref() else { return exhaustion::words(error) };
+    let Some(inner) = error.get_ref() else { return exhaustion::describe(error) };
     if let Some(error) = inner.downcast_ref::<rustls::Error>() {
         return tls(error);
     }
@@ -34,7 +34,7 @@ pub(super) fn source(address: IpAddr, error: &io::Error) -> String {
         (Some(_), io::ErrorKind::AddrNotAvailable) => {
             format!("source address {address} is not an address of this machine")
         }
-        (Some(_), _) => format!("failed to bind source address {address}: {}", exhaustion::words(error)),
+        (Some(_), _) => format!("failed to bind source address {address}: {}", exhaustion::describe(error)),
         (None, _) => format!("failed to bind source address {address}: {error}"),
     }
 }

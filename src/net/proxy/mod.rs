@@ -16,7 +16,7 @@ use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
 use crate::config::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, Via};
 use crate::observation::{AttemptTarget, Failure, FailureReason, Phase};
-use pac::{Evaluation, Machine, PacLimits, PacReason, ProxyDirective, Socks};
+use pac::{Evaluation, PacLimits, PacReason, ProxyDirective, ScriptMachine, Socks};
 use pac_cache::PacCache;
 pub use pac_cache::RefreshPolicy;
 
@@ -149,7 +149,7 @@ impl PacSelector {
         Box::pin(async move {
             let timed_out = |_| unreadable("not read in its share of the probe's time");
             let script = timeout_at(deadline, self.cache.script()).await.map_err(timed_out)??;
-            let machine = Machine::local(self.clock.now());
+            let machine = ScriptMachine::local(self.clock.now());
             let limits = PacLimits::default();
             let Evaluation { answer, unresolved } =
                 script.find(url, machine, &self.destinations, limits, deadline).await;

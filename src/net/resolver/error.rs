@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
-use super::server_report::{Server, ServerOutcome, ServerReport};
+use super::server_report::{DisplayedServer, ServerOutcome, ServerReport};
 use crate::config;
 use crate::observation::AddressSource;
 
@@ -105,7 +105,7 @@ impl fmt::Display for AddressOrigin {
         match self {
             Self::Configuration => f.write_str("the configuration"),
             Self::HostsFile => f.write_str("the hosts file of this machine"),
-            Self::Dns(server) => Server(*server).fmt(f),
+            Self::Dns(server) => DisplayedServer(*server).fmt(f),
         }
     }
 }
@@ -117,10 +117,10 @@ fn sinkhole_words(address: IpAddr, origin: &AddressOrigin, others: &[ServerRepor
     };
     for ServerReport { server, outcome, extended } in others {
         if let ServerOutcome::Addresses(count) = outcome {
-            let _ = write!(words, "; {} has {count} other addresses", Server(*server)); // a String can always be written to
+            let _ = write!(words, "; {} has {count} other addresses", DisplayedServer(*server)); // a String can always be written to
         }
         if let Some(extended) = extended {
-            let _ = write!(words, "; {}: {extended}", Server(*server));
+            let _ = write!(words, "; {}: {extended}", DisplayedServer(*server));
         }
     }
     words

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout_at};
 
-use super::message::{self, Content, Malformed, Question, Response};
+use super::message::{self, Content, DnsResponse, Malformed, Question};
 use super::server_report::ServerOutcome;
 use crate::net::exhaustion::{self, Exhaustion};
 
@@ -26,7 +26,7 @@ pub(super) struct Transport {
 }
 
 /// One question to one server.
-pub(super) struct Exchange<'a> {
+pub(super) struct DnsExchange<'a> {
     server: SocketAddr,
     question: &'a Question,
     id: u16,
@@ -46,7 +46,7 @@ enum TcpProgress {
     Connected,
 }
 
-impl<'a> Exchange<'a> {
+impl<'a> DnsExchange<'a> {
     pub(super) const fn new(
         server: SocketAddr,
         question: &'a Question,
@@ -57,7 +57,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Sends the query and waits for its response until `until`.
-    pub(super) async fn attempt(&mut self, until: Instant) -> Result<Response, ServerOutcome> {
+    pub(super) async fn attempt(&mut self, until: Instant) -> Result<DnsResponse, ServerOutcome> {
         let start = Instant::now();
         loop {
             let Ok(answered) = timeout_at(until, self.ask()).await else {
@@ -99,7 +99,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    async fn ask(&mut self) -> Result<Response, ServerOutcome> {
+    async fn ask(&mut self) -> Result<DnsResponse, ServerOutcome> {
         if self.transport.tcp_only {
             return self.over_tcp().await.map_err(|error| match error {
                 TcpError::Connect(error) => connect_outcome(&error, self.server),
@@ -113,8 +113,8 @@ impl<'a> Exchange<'a> {
         }
         let response = self.over_tcp().await.map_err(|error| match error {
             TcpError::Connect(error) => match Exhaustion::from_io(&error) {
-                Some(_) if self.server.is_ipv4() => ServerOutcome::Exhausted(exhaustion::words(&error)),
-                _ => ServerOutcome::Truncated(exhaustion::words(&error)),
+                Some(_) if self.server.is_ipv4() => ServerOutcome::Exhausted(exhaustion::describe(&error)),
+                _ => ServerOutcome::Truncated(exhaustion::describe(&error)),
             },
             TcpError::Stream(why) => ServerOutcome::Truncated(why),
             TcpError::Malformed => ServerOutcome::Malformed,
@@ -130,7 +130,7 @@ impl<'a> Exchange<'a> {
         clippy::disallowed_methods,
         reason = "DNS queries have sockets of their own, one for each question"
     )]
-    async fn over_udp(&mut self) -> Result<Response, ServerOutcome> {
+    async fn over_udp(&mut self) -> Result<DnsResponse, ServerOutcome> {
         let query = self.query()?;
         if self.socket.is_none() {
             let any = match self.server {
@@ -162,7 +162,7 @@ impl<'a> Exchange<'a> {
 
     /// RFC 7766: each message follows its length in two bytes.
     #[expect(clippy::disallowed_methods, reason = "DNS queries have connections of their own")]
-    async fn over_tcp(&mut self) -> Result<Response, TcpError> {
+    async fn over_tcp(&mut self) -> Result<DnsResponse, TcpError> {
         let query = self.query().map_err(|_| TcpError::Malformed)?;
         if self.tcp != TcpProgress::Connected {
             self.tcp = TcpProgress::Connecting(Instant::now());
@@ -202,7 +202,7 @@ enum TcpError {
 fn stream_error(error: &io::Error) -> TcpError {
     TcpError::Stream(match error.kind() {
         io::ErrorKind::UnexpectedEof => "connection closed without an answer".to_owned(),
-        _ => exhaustion::words(error),
+        _ => exhaustion::describe(error),
     })
 }
 
@@ -211,11 +211,11 @@ fn stream_error(error: &io::Error) -> TcpError {
 fn udp_outcome(error: &io::Error, binds: bool) -> ServerOutcome {
     match Exhaustion::from_io(error) {
         Some(exhausted) if binds || exhausted != Exhaustion::Ports => {
-            ServerOutcome::Exhausted(exhaustion::words(error))
+            ServerOutcome::Exhausted(exhaustion::describe(error))
         }
         _ => match error.kind() {
             io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ServerOutcome::Rejected,
-            _ => ServerOutcome::Unreachable(exhaustion::words(error)),
+            _ => ServerOutcome::Unreachable(exhaustion::describe(error)),
         },
     }
 }
@@ -223,8 +223,8 @@ fn udp_outcome(error: &io::Error, binds: bool) -> ServerOutcome {
 /// An error of a TCP connection to a server.
 fn connect_outcome(error: &io::Error, server: SocketAddr) -> ServerOutcome {
     match Exhaustion::from_io(error) {
-        Some(_) if server.is_ipv4() => ServerOutcome::Exhausted(exhaustion::words(error)),
-        _ => ServerOutcome::NoTcp(exhaustion::words(error)),
+        Some(_) if server.is_ipv4() => ServerOutcome::Exhausted(exhaustion::describe(error)),
+        _ => ServerOutcome::NoTcp(exhaustion::describe(error)),
     }
 }
 

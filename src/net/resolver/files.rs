@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use super::exchange::Transport;
 use super::hosts::HostsFile;
 use super::lookup::{DnsServer, DnsServers};
-use super::nsswitch::{Step, hosts_steps};
+use super::nsswitch::{NssStep, hosts_steps};
 use crate::config::read_capped;
 use crate::config::resolv_conf::{NameServer, ResolvConf};
 
@@ -31,7 +31,7 @@ pub(super) struct LocalNetwork {
 #[derive(Clone, Debug)]
 pub(super) struct SystemConfig {
     /// The sources of addresses, in order.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<NssStep>,
     pub(super) hosts: HostsFile,
     pub(super) servers: DnsServers,
     /// Whether each lookup starts at another server.
@@ -204,7 +204,7 @@ fn network(interface: &if_addrs::Interface) -> LocalNetwork {
 #[cfg(test)]
 impl SystemFiles {
     /// A machine without files, servers and addresses.
-    pub(super) fn of_nothing() -> Self {
+    pub(super) fn empty() -> Self {
         let resolv_conf = ResolvConf::default();
         let config = SystemConfig {
             steps: hosts_steps(b""),
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn families_of_this_machine() {
         let check = |addresses: &[&str], expected: (bool, bool)| {
-            let mut config = SystemConfig::clone(&SystemFiles::of_nothing().config);
+            let mut config = SystemConfig::clone(&SystemFiles::empty().config);
             let networks =
                 addresses.iter().map(|text| LocalNetwork { address: text.parse().unwrap(), prefix: 8 });
             config.networks = networks.collect();

@@ -11,8 +11,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::time::Instant;
 
 use super::error::DnsFailure;
-use super::exchange::{Exchange, Transport};
-use super::message::{self, Content, Question, Response};
+use super::exchange::{DnsExchange, Transport};
+use super::message::{self, Content, DnsResponse, Question};
 use super::server_report::{ExtendedError, ServerOutcome, ServerReport};
 
 /// The longest time that servers are queried for the reason of a failure, after it. Short, since it counts as time of the
@@ -127,11 +127,11 @@ pub(super) async fn diagnose(
     };
     let asked = servers.servers.iter().filter(|server| !has_explained(server)).map(|server| async move {
         let id = random_id();
-        (server.address, Exchange::new(server.address, question, id, transport).attempt(until).await)
+        (server.address, DnsExchange::new(server.address, question, id, transport).attempt(until).await)
     });
     let answers: Vec<_> = join_all(asked).await;
     for (server, answered) in answers {
-        let Ok(Response { content, aliases, extended }) = answered else { continue };
+        let Ok(DnsResponse { content, aliases, extended }) = answered else { continue };
         match reports.iter_mut().find(|report| report.server == server) {
             Some(report) if report.extended.is_none() => report.extended = extended,
             Some(_) => {}
@@ -163,8 +163,8 @@ impl Questions {
 /// The exchanges with one server, over all attempts.
 struct Session<'a> {
     server: DnsServer,
-    a: Option<Exchange<'a>>,
-    aaaa: Option<Exchange<'a>>,
+    a: Option<DnsExchange<'a>>,
+    aaaa: Option<DnsExchange<'a>>,
 }
 
 /// How a turn of one server ended.
@@ -186,7 +186,7 @@ impl<'a> Session<'a> {
     fn new(servers: &DnsServers, server: DnsServer, questions: &'a Questions) -> Self {
         let exchange = |question: &'a Option<Question>| {
             let question = question.as_ref()?;
-            Some(Exchange::new(server.address, question, random_id(), servers.transport))
+            Some(DnsExchange::new(server.address, question, random_id(), servers.transport))
         };
         Self { server, a: exchange(&questions.a), aaaa: exchange(&questions.aaaa) }
     }
@@ -225,14 +225,14 @@ impl<'a> Session<'a> {
             match answered {
                 None => {}
                 Some(Err(outcome)) => failed.push((record_type, report(outcome, None))),
-                Some(Ok(Response { content: Content::Addresses(found), aliases, extended: said })) => {
+                Some(Ok(DnsResponse { content: Content::Addresses(found), aliases, extended: said })) => {
                     addresses.extend(found);
                     if known_aliases.is_empty() {
                         known_aliases = aliases;
                     }
                     extended = extended.or(said);
                 }
-                Some(Ok(Response { content, aliases, extended })) => match outcome(content, aliases) {
+                Some(Ok(DnsResponse { content, aliases, extended })) => match outcome(content, aliases) {
                     Some(
                         known @ (ServerOutcome::NxDomain { .. }
                         | ServerOutcome::NoData { .. }
@@ -271,8 +271,8 @@ impl<'a> Session<'a> {
 
 /// Queries both record types at once. A name that doesn't exist has records of neither type.
 async fn both(
-    a: &mut Exchange<'_>,
-    aaaa: &mut Exchange<'_>,
+    a: &mut DnsExchange<'_>,
+    aaaa: &mut DnsExchange<'_>,
     until: Instant,
 ) -> (Option<Answered>, Option<Answered>) {
     let is_nxdomain =
@@ -285,7 +285,7 @@ async fn both(
     }
 }
 
-type Answered = Result<Response, ServerOutcome>;
+type Answered = Result<DnsResponse, ServerOutcome>;
 
 /// The report of a record type that failed while the other one has addresses.
 fn one_type(record_type: &'static str, report: ServerReport) -> ServerReport {
@@ -296,7 +296,7 @@ fn one_type(record_type: &'static str, report: ServerReport) -> ServerReport {
     ServerReport { outcome, ..report }
 }
 
-/// The outcome of a response; none of one that is truncated, which `Exchange` never returns.
+/// The outcome of a response; none of one that is truncated, which `DnsExchange` never returns.
 fn outcome(content: Content, mut aliases: Vec<String>) -> Option<ServerOutcome> {
     let alias = aliases.pop();
     Some(match content {

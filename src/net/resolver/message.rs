@@ -29,7 +29,7 @@ pub(super) struct Question {
 
 /// What a response says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Response {
+pub(super) struct DnsResponse {
     pub(super) content: Content,
     /// The names that the queried one is an alias of (CNAME), in order, without a dot at the end.
     pub(super) aliases: Vec<String>,
@@ -91,7 +91,7 @@ pub(super) fn query(question: &Question, id: u16, edns: bool) -> Result<Vec<u8>,
 }
 
 /// Reads a response. `None` if it belongs to another query.
-pub(super) fn parse(bytes: &[u8], question: &Question, id: u16) -> Option<Result<Response, Malformed>> {
+pub(super) fn parse(bytes: &[u8], question: &Question, id: u16) -> Option<Result<DnsResponse, Malformed>> {
     if bytes.first_chunk::<2>() != Some(&id.to_be_bytes()) {
         return None;
     }
@@ -109,7 +109,7 @@ pub(super) fn parse(bytes: &[u8], question: &Question, id: u16) -> Option<Result
 
 /// Reads the records in their order, as the C library does: an address counts if its owner is the queried name or what
 /// that is an alias of, according to the records before it.
-fn response(message: &Message, question: &Question) -> Response {
+fn response(message: &Message, question: &Question) -> DnsResponse {
     let mut addresses = Vec::new();
     let mut owner = &question.name;
     let mut aliases = vec![owner];
@@ -147,7 +147,7 @@ fn response(message: &Message, question: &Question) -> Response {
         code => Content::Code(code),
     };
     let aliases = aliases.iter().skip(1).map(|name| shown(name)).collect();
-    Response { content, aliases, extended: extended_error(message) }
+    DnsResponse { content, aliases, extended: extended_error(message) }
 }
 
 /// The first Extended DNS Error (RFC 8914, section 2).
@@ -181,7 +181,7 @@ mod tests {
         read(records).content
     }
 
-    fn read(records: &[String]) -> Response {
+    fn read(records: &[String]) -> DnsResponse {
         let mut message = Message::response(7, OpCode::Query);
         message.metadata.recursion_available = true;
         message.add_query(Query::query(question().name, RecordType::A));

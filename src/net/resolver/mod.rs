@@ -25,7 +25,7 @@ use name_resolver::{NameResolver, Resolved};
 pub use error::{AddressOrigin, DnsFailure, NameError};
 pub(crate) use name_resolver::DnsTrouble;
 pub use server_report::{ExtendedError, ServerOutcome, ServerReport};
-pub(crate) use system::System;
+pub(crate) use system::SystemConfigCache;
 
 /// Finds the destination of connections: by `connect_to`, then by a literal address, then by resolving the
 /// name.
@@ -79,7 +79,7 @@ impl Resolver {
     pub(crate) fn with_system(
         resolver: &config::ResolverConfig,
         connect_to: &BTreeMap<HostPort, ConnectTo>,
-        system: &Arc<System>,
+        system: &Arc<SystemConfigCache>,
     ) -> Self {
         let names = NameResolver::new(resolver, Arc::clone(system));
         Self { names, connect_to: connect_to.clone() }

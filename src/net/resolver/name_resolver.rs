@@ -16,9 +16,9 @@ use super::exchange::Transport;
 use super::files::SystemConfig;
 use super::lookup::{self, DnsAnswer, DnsServer, DnsServers, RecordTypes};
 use super::message::{dns_name, shown};
-use super::nsswitch::{Source, Status};
+use super::nsswitch::{NssSource, NssStatus};
 use super::server_report::{ReportFor, ServerOutcome, ServerReport};
-use super::system::System;
+use super::system::SystemConfigCache;
 use super::{NameError, is_sinkhole, order};
 use crate::config;
 
@@ -32,7 +32,7 @@ pub(super) struct NameResolver {
     overrides: BTreeMap<String, Vec<IpAddr>>,
     /// The configured servers. `None`: this machine's sources.
     servers: Option<DnsServers>,
-    system: Arc<System>,
+    system: Arc<SystemConfigCache>,
     family: config::Family,
     /// The number of lookups, for `options rotate`.
     lookups: AtomicUsize,
@@ -67,7 +67,7 @@ pub(crate) struct DnsTrouble {
 }
 
 impl NameResolver {
-    pub(super) fn new(config: &config::ResolverConfig, system: Arc<System>) -> Self {
+    pub(super) fn new(config: &config::ResolverConfig, system: Arc<SystemConfigCache>) -> Self {
         let servers =
             config.servers.iter().map(|address| DnsServer { address: *address, timeout: SERVER_TIMEOUT });
         let servers = DnsServers {
@@ -127,23 +127,23 @@ impl NameResolver {
         let mut failure = None;
         for step in &system.steps {
             let pins = match step.source {
-                Source::Files => true,
-                Source::Resolve => system.resolved_runs,
-                Source::Dns | Source::Other => false,
+                NssSource::Files => true,
+                NssSource::Resolve => system.resolved_runs,
+                NssSource::Dns | NssSource::Other => false,
             };
             let dns = match step.source {
-                Source::Dns => true,
-                Source::Resolve => system.resolved_runs,
-                Source::Files | Source::Other => false,
+                NssSource::Dns => true,
+                NssSource::Resolve => system.resolved_runs,
+                NssSource::Files | NssSource::Other => false,
             };
             let pinned = system.hosts.get(host).iter().copied().filter(|address| self.wants(*address));
             let mut pinned: Vec<_> = if pins { pinned.collect() } else { Vec::new() };
             let status = if !pinned.is_empty() {
-                if step.returns(Status::Success) {
+                if step.returns(NssStatus::Success) {
                     order::sort(&mut pinned, &system.networks);
                     return self.pinned(host, pinned, AddressOrigin::HostsFile);
                 }
-                Status::Success
+                NssStatus::Success
             } else if dns {
                 match self.by_dns(name, searches, system, deadline).await {
                     Ok(resolved) => return Ok(resolved),
@@ -154,9 +154,9 @@ impl NameResolver {
                     }
                 }
             } else if pins {
-                Status::NotFound
+                NssStatus::NotFound
             } else {
-                Status::Unavailable
+                NssStatus::Unavailable
             };
             if step.returns(status) {
                 break;
@@ -337,13 +337,13 @@ const fn has_answer(outcome: &ServerOutcome) -> bool {
 }
 
 /// The status of DNS as a source (nsswitch.conf(5)).
-fn status(error: &NameError) -> Status {
+fn status(error: &NameError) -> NssStatus {
     match error {
         NameError::Dns(failure) => match failure.outcome() {
-            ServerOutcome::NxDomain { .. } | ServerOutcome::NoData { .. } => Status::NotFound,
-            ServerOutcome::Rejected | ServerOutcome::Unreachable(_) => Status::Unavailable,
-            _ => Status::TryAgain,
+            ServerOutcome::NxDomain { .. } | ServerOutcome::NoData { .. } => NssStatus::NotFound,
+            ServerOutcome::Rejected | ServerOutcome::Unreachable(_) => NssStatus::Unavailable,
+            _ => NssStatus::TryAgain,
         },
-        _ => Status::Unavailable,
+        _ => NssStatus::Unavailable,
     }
 }

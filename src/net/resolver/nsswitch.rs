@@ -2,7 +2,7 @@
 
 /// A source of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum NssSource {
     /// The hosts file.
     Files,
     /// The name servers of resolv.conf.
@@ -16,7 +16,7 @@ pub enum Source {
 
 /// How a lookup in one source ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum NssStatus {
     /// With addresses.
     Success,
     /// The name doesn't exist, or has no address.
@@ -32,20 +32,20 @@ const STATUSES: usize = 4;
 
 /// One source, and after which status of it the lookup ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct NssStep {
     /// The source.
-    pub source: Source,
+    pub source: NssSource,
     returns: [bool; STATUSES],
 }
 
-impl Step {
-    const fn new(source: Source) -> Self {
+impl NssStep {
+    const fn new(source: NssSource) -> Self {
         Self { source, returns: [true, false, false, false] }
     }
 
     /// Whether the lookup ends after this status.
     #[must_use]
-    pub const fn returns(self, status: Status) -> bool {
+    pub const fn returns(self, status: NssStatus) -> bool {
         self.returns[status as usize]
     }
 
@@ -58,10 +58,10 @@ impl Step {
                 None => (false, status),
             };
             let named = match status.to_ascii_lowercase().as_str() {
-                "success" => Status::Success,
-                "notfound" => Status::NotFound,
-                "unavail" => Status::Unavailable,
-                "tryagain" => Status::TryAgain,
+                "success" => NssStatus::Success,
+                "notfound" => NssStatus::NotFound,
+                "unavail" => NssStatus::Unavailable,
+                "tryagain" => NssStatus::TryAgain,
                 _ => continue,
             };
             let returns = match action.to_ascii_lowercase().as_str() {
@@ -80,7 +80,7 @@ impl Step {
 
 /// The steps of the `hosts` line. Without such a line, those of the GNU C library: the hosts file, then DNS.
 #[must_use]
-pub fn hosts_steps(file: &[u8]) -> Vec<Step> {
+pub fn hosts_steps(file: &[u8]) -> Vec<NssStep> {
     let text = String::from_utf8_lossy(file);
     let line = text.lines().find_map(|line| {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -88,11 +88,11 @@ pub fn hosts_steps(file: &[u8]) -> Vec<Step> {
         (database.trim() == "hosts").then(|| sources.to_owned())
     });
     let steps = line.map(|line| steps(&line)).unwrap_or_default();
-    if steps.is_empty() { vec![Step::new(Source::Files), Step::new(Source::Dns)] } else { steps }
+    if steps.is_empty() { vec![NssStep::new(NssSource::Files), NssStep::new(NssSource::Dns)] } else { steps }
 }
 
-fn steps(mut line: &str) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
+fn steps(mut line: &str) -> Vec<NssStep> {
+    let mut steps: Vec<NssStep> = Vec::new();
     loop {
         line = line.trim_start();
         if let Some(rest) = line.strip_prefix('[') {
@@ -108,11 +108,11 @@ fn steps(mut line: &str) -> Vec<Step> {
         if name.is_empty() {
             return steps;
         }
-        steps.push(Step::new(match name {
-            "files" => Source::Files,
-            "dns" => Source::Dns,
-            "resolve" => Source::Resolve,
-            _ => Source::Other,
+        steps.push(NssStep::new(match name {
+            "files" => NssSource::Files,
+            "dns" => NssSource::Dns,
+            "resolve" => NssSource::Resolve,
+            _ => NssSource::Other,
         }));
         line = after;
     }
@@ -123,14 +123,14 @@ mod tests {
     use super::*;
 
     /// Each step as its source, then S, N, U, T for each status after which the lookup ends.
-    fn shown(steps: &[Step]) -> String {
+    fn shown(steps: &[NssStep]) -> String {
         let statuses = [
-            (Status::Success, 'S'),
-            (Status::NotFound, 'N'),
-            (Status::Unavailable, 'U'),
-            (Status::TryAgain, 'T'),
+            (NssStatus::Success, 'S'),
+            (NssStatus::NotFound, 'N'),
+            (NssStatus::Unavailable, 'U'),
+            (NssStatus::TryAgain, 'T'),
         ];
-        let step = |step: &Step| {
+        let step = |step: &NssStep| {
             let ends: String = statuses
                 .iter()
                 .filter(|(status, _)| step.returns(*status))

@@ -14,22 +14,22 @@ pub(super) fn sort(addresses: &mut Vec<IpAddr>, networks: &[LocalNetwork]) {
     }
     let mut candidates: Vec<_> = addresses
         .drain(..)
-        .map(|address| Candidate::new(address, local_address(address), networks))
+        .map(|address| DestinationAddress::new(address, local_address(address), networks))
         .collect();
-    candidates.sort_by(Candidate::compare); // stable: rule 10
+    candidates.sort_by(DestinationAddress::compare); // stable: rule 10
     addresses.extend(candidates.into_iter().map(|candidate| candidate.address));
 }
 
 /// An address with what the rules compare.
 #[derive(Clone, Debug)]
-struct Candidate {
+struct DestinationAddress {
     address: IpAddr,
     source: Option<IpAddr>,
     /// The bits that source and destination have in common, if they count (rule 9).
     common_bits: u32,
 }
 
-impl Candidate {
+impl DestinationAddress {
     fn new(address: IpAddr, source: Option<IpAddr>, networks: &[LocalNetwork]) -> Self {
         let common_bits = source.map_or(0, |source| common_bits(address, source, networks));
         Self { address, source, common_bits }
@@ -91,7 +91,7 @@ fn scope(address: IpAddr) -> u8 {
 }
 
 /// A row of the policy table (RFC 6724, section 2.1).
-struct Policy {
+struct PolicyRow {
     prefix: Ipv6Addr,
     bits: u32,
     precedence: u8,
@@ -99,25 +99,26 @@ struct Policy {
 }
 
 /// The default policy table, the longest prefixes first.
-const POLICIES: [Policy; 9] = [
-    Policy { prefix: Ipv6Addr::LOCALHOST, bits: 128, precedence: 50, label: 0 },
-    Policy { prefix: Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), bits: 96, precedence: 35, label: 4 },
-    Policy { prefix: Ipv6Addr::UNSPECIFIED, bits: 96, precedence: 1, label: 3 },
-    Policy { prefix: Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), bits: 32, precedence: 5, label: 5 },
-    Policy { prefix: Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), bits: 16, precedence: 30, label: 2 },
-    Policy { prefix: Ipv6Addr::new(0x3ffe, 0, 0, 0, 0, 0, 0, 0), bits: 16, precedence: 1, label: 12 },
-    Policy { prefix: Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), bits: 10, precedence: 1, label: 11 },
-    Policy { prefix: Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), bits: 7, precedence: 3, label: 13 },
-    Policy { prefix: Ipv6Addr::UNSPECIFIED, bits: 0, precedence: 40, label: 1 },
+const POLICIES: [PolicyRow; 9] = [
+    PolicyRow { prefix: Ipv6Addr::LOCALHOST, bits: 128, precedence: 50, label: 0 },
+    PolicyRow { prefix: Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), bits: 96, precedence: 35, label: 4 },
+    PolicyRow { prefix: Ipv6Addr::UNSPECIFIED, bits: 96, precedence: 1, label: 3 },
+    PolicyRow { prefix: Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), bits: 32, precedence: 5, label: 5 },
+    PolicyRow { prefix: Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), bits: 16, precedence: 30, label: 2 },
+    PolicyRow { prefix: Ipv6Addr::new(0x3ffe, 0, 0, 0, 0, 0, 0, 0), bits: 16, precedence: 1, label: 12 },
+    PolicyRow { prefix: Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), bits: 10, precedence: 1, label: 11 },
+    PolicyRow { prefix: Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), bits: 7, precedence: 3, label: 13 },
+    PolicyRow { prefix: Ipv6Addr::UNSPECIFIED, bits: 0, precedence: 40, label: 1 },
 ];
 
-fn policy_for(address: IpAddr) -> &'static Policy {
+fn policy_for(address: IpAddr) -> &'static PolicyRow {
     let address = match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,
     };
-    let matches =
-        |policy: &&Policy| (u128::from(address) ^ u128::from(policy.prefix)).leading_zeros() >= policy.bits;
+    let matches = |policy: &&PolicyRow| {
+        (u128::from(address) ^ u128::from(policy.prefix)).leading_zeros() >= policy.bits
+    };
     POLICIES.iter().find(matches).unwrap_or(&POLICIES[8]) // the last row matches everything
 }
 
@@ -142,9 +143,9 @@ mod tests {
         let networks = [LocalNetwork { address: ip("192.0.2.1"), prefix: 24 }];
         let mut candidates: Vec<_> = given
             .iter()
-            .map(|(address, source)| Candidate::new(ip(address), source.parse().ok(), &networks))
+            .map(|(address, source)| DestinationAddress::new(ip(address), source.parse().ok(), &networks))
             .collect();
-        candidates.sort_by(Candidate::compare);
+        candidates.sort_by(DestinationAddress::compare);
         let sorted: Vec<_> = candidates.iter().map(|candidate| candidate.address.to_string()).collect();
         assert_eq!(sorted, expected, "{given:?}");
     }

@@ -91,7 +91,7 @@ impl ServerReport {
 
     /// Writes the report, naming the server and `name`.
     pub(super) fn fmt_for(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-        let server = Server(self.server);
+        let server = DisplayedServer(self.server);
         match &self.outcome {
             ServerOutcome::Addresses(1) => write!(f, "{server} has 1 address for {name}"),
             ServerOutcome::Addresses(count) => write!(f, "{server} has {count} addresses for {name}"),
@@ -165,9 +165,9 @@ impl fmt::Display for ReportFor<'_> {
 }
 
 /// A server by its address, and its port if it isn't that of DNS.
-pub(super) struct Server(pub(super) SocketAddr);
+pub(super) struct DisplayedServer(pub(super) SocketAddr);
 
-impl fmt::Display for Server {
+impl fmt::Display for DisplayedServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.port() == DNS_PORT {
             write!(f, "DNS server {}", self.0.ip())

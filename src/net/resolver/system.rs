@@ -16,7 +16,7 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 type Read = fn(Option<SystemFiles>) -> Result<SystemFiles, String>;
 
 /// The current configuration of this machine. One serves all routes.
-pub(crate) struct System {
+pub(crate) struct SystemConfigCache {
     read: Read,
     cache: Mutex<Cache>,
 }
@@ -28,13 +28,13 @@ struct Cache {
     reading: Option<JoinHandle<Result<SystemFiles, String>>>,
 }
 
-impl Default for System {
+impl Default for SystemConfigCache {
     fn default() -> Self {
         Self { read: files::read, cache: Mutex::default() }
     }
 }
 
-impl System {
+impl SystemConfigCache {
     /// The configuration, at most a second old. Concurrent callers share one reading.
     ///
     /// # Errors
@@ -78,13 +78,13 @@ mod tests {
             // fails.
             for _ in 0..2000 {
                 if RELEASED.load(Ordering::SeqCst) {
-                    return Ok(SystemFiles::of_nothing());
+                    return Ok(SystemFiles::empty());
                 }
                 sleep(Duration::from_millis(5));
             }
             Err("not released".to_owned())
         };
-        let system = System { read, ..System::default() };
+        let system = SystemConfigCache { read, ..SystemConfigCache::default() };
         let gave_up = tokio::time::timeout(Duration::from_millis(50), system.config()).await;
         assert!(gave_up.is_err(), "a caller may give up on a hanging read");
         let release = async {
@@ -103,9 +103,9 @@ mod tests {
         static READS: AtomicUsize = AtomicUsize::new(0);
         let read: Read = |_| match READS.fetch_add(1, Ordering::SeqCst) {
             0 => Err("no such file".to_owned()),
-            _ => Ok(SystemFiles::of_nothing()),
+            _ => Ok(SystemFiles::empty()),
         };
-        let system = System { read, ..System::default() };
+        let system = SystemConfigCache { read, ..SystemConfigCache::default() };
         assert!(system.config().await.is_err());
         for (wait, reads) in [(0, 2), (999, 2), (1, 3)] {
             tokio::time::advance(Duration::from_millis(wait)).await;
@@ -119,9 +119,9 @@ mod tests {
         static READS: AtomicUsize = AtomicUsize::new(0);
         let read: Read = |_| {
             READS.fetch_add(1, Ordering::SeqCst);
-            Ok(SystemFiles::of_nothing())
+            Ok(SystemFiles::empty())
         };
-        let system = Arc::new(System { read, ..System::default() });
+        let system = Arc::new(SystemConfigCache { read, ..SystemConfigCache::default() });
         let resolver = || Resolver::with_system(&ResolverConfig::default(), &BTreeMap::new(), &system);
         for resolver in [resolver(), resolver(), resolver()] {
             let _ = resolver.addresses("a.example", Duration::ZERO).await;

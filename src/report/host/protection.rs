@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::host::registry::settings::{HostSetting, Setting, SettingOrigin};
+use crate::host::registry::settings::{DefenderSetting, HostSetting, SettingOrigin};
 use crate::host::{HostFacts, RunningMode};
 
 /// What protects this machine; what is unknown is null.
@@ -24,7 +24,7 @@ pub struct ProtectionReport {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SettingReport {
     /// Which setting.
-    pub setting: Setting,
+    pub setting: DefenderSetting,
     /// The value that counts: a number as Group Policy has it, the update sources in order, or `set` for texts.
     pub value: String,
     /// Where it comes from.

@@ -18,7 +18,7 @@ use crate::revocation::fixture::ocsp::{GOOD, Ocsp, revoked};
 use crate::revocation::fixture::{
     Authority, Crl, DAY, access, crls, distribution_point, freshest, full_name, now, time,
 };
-use Status::{Good, Revoked, Unknown};
+use RevocationStatus::{Good, Revoked, Unknown};
 
 const LEAF: u8 = 0x42;
 const INTERMEDIATE: u8 = 0x17;
@@ -98,21 +98,24 @@ impl Lab {
     }
 
     /// Status, cause and source of the leaf.
-    async fn leaf(&self, now: SystemTime) -> (Status, Option<Cause>, Option<String>) {
+    async fn leaf(&self, now: SystemTime) -> (RevocationStatus, Option<UndeterminedCause>, Option<String>) {
         let CertificateStatus { status, cause, source, .. } = self.at(now).await.certificates[0].clone();
         (status, cause, source)
     }
 }
 
-fn good(source: &str) -> (Status, Option<Cause>, Option<String>) {
+fn good(source: &str) -> (RevocationStatus, Option<UndeterminedCause>, Option<String>) {
     (Good, None, Some(source.to_owned()))
 }
 
-fn bad(source: &str) -> (Status, Option<Cause>, Option<String>) {
+fn bad(source: &str) -> (RevocationStatus, Option<UndeterminedCause>, Option<String>) {
     (Revoked, None, Some(source.to_owned()))
 }
 
-fn unknown(cause: Cause, source: &str) -> (Status, Option<Cause>, Option<String>) {
+fn unknown(
+    cause: UndeterminedCause,
+    source: &str,
+) -> (RevocationStatus, Option<UndeterminedCause>, Option<String>) {
     (Unknown, Some(cause), Some(source.to_owned()))
 }
 
@@ -140,34 +143,42 @@ async fn every_certificate_of_the_path_is_checked() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unusable_list_has_a_cause() {
-    let check = async |what: &str, put: &dyn Fn(&Lab), cause: Cause| {
+    let check = async |what: &str, put: &dyn Fn(&Lab), cause: UndeterminedCause| {
         let lab = Lab::with_list();
         put(&lab);
         assert_eq!(lab.leaf(now()).await, unknown(cause, LEAF_LIST), "{what}");
         assert_eq!(lab.at(now()).await.cause(), Some(cause), "{what}");
     };
     let reply = |reply: Reply| move |lab: &Lab| lab.net.set(LEAF_LIST, reply.clone());
-    check("refused", &reply(Reply::Fails(FailureReason::Refused)), Cause::Unreachable).await;
-    check("not found", &reply(Reply::Fails(FailureReason::Status)), Cause::Unreachable).await;
-    check("no descriptor left", &reply(Reply::Fails(FailureReason::Internal)), Cause::Pending).await;
-    check("hanging", &reply(Reply::Hangs), Cause::Unreachable).await;
-    check("100 MB", &reply(Reply::Bytes(vec![0x30; 100_000_000])), Cause::TooLarge).await;
-    check("block page", &reply(Reply::Bytes(b"<html>blocked</html>".to_vec())), Cause::Malformed).await;
-    check("expired", &|lab| lab.lists(|l| l.tbs.next_update = Some(time(now()))), Cause::Expired).await;
-    check("early", &|lab| lab.lists(|l| l.tbs.this_update = time(now() + DAY)), Cause::NotYetValid).await;
+    check("refused", &reply(Reply::Fails(FailureReason::Refused)), UndeterminedCause::Unreachable).await;
+    check("not found", &reply(Reply::Fails(FailureReason::Status)), UndeterminedCause::Unreachable).await;
+    check("no descriptor left", &reply(Reply::Fails(FailureReason::Internal)), UndeterminedCause::Pending)
+        .await;
+    check("hanging", &reply(Reply::Hangs), UndeterminedCause::Unreachable).await;
+    check("100 MB", &reply(Reply::Bytes(vec![0x30; 100_000_000])), UndeterminedCause::TooLarge).await;
+    check("block page", &reply(Reply::Bytes(b"<html>blocked</html>".to_vec())), UndeterminedCause::Malformed)
+        .await;
+    check("expired", &|lab| lab.lists(|l| l.tbs.next_update = Some(time(now()))), UndeterminedCause::Expired)
+        .await;
+    check(
+        "early",
+        &|lab| lab.lists(|l| l.tbs.this_update = time(now() + DAY)),
+        UndeterminedCause::NotYetValid,
+    )
+    .await;
     let other = |name| {
         let other = Authority::new(name);
         Reply::Bytes(other.list().sign(&other))
     };
-    check("other signer", &reply(other("Issuing CA")), Cause::BadSignature).await;
-    check("other issuer", &reply(other("Other CA")), Cause::WrongIssuer).await;
+    check("other signer", &reply(other("Issuing CA")), UndeterminedCause::BadSignature).await;
+    check("other issuer", &reply(other("Other CA")), UndeterminedCause::WrongIssuer).await;
     let partition = |lab: &Lab| {
         let other = full_name(&["http://crl.test/other.crl"]);
         lab.lists(|list| _ = list.scope(|scope| scope.distribution_point = Some(other)));
     };
-    check("another partition", &partition, Cause::OutOfScope).await;
+    check("another partition", &partition, UndeterminedCause::OutOfScope).await;
     let critical = |lab: &Lab| lab.lists(|list| _ = list.extend("1.2.3.4", true, &1u8));
-    check("critical extension", &critical, Cause::Unsupported).await;
+    check("critical extension", &critical, UndeterminedCause::Unsupported).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -186,7 +197,7 @@ async fn a_blocked_list_is_used_until_it_expires() {
     assert_eq!(lab.leaf(now() + DAY).await, good(LEAF_LIST));
     assert_eq!(lab.failure(), FailureReason::Refused);
     assert_eq!(lab.list().next_update, Some(now() + 6 * DAY), "the list in use");
-    assert_eq!(lab.leaf(now() + 6 * DAY).await, unknown(Cause::Unreachable, LEAF_LIST));
+    assert_eq!(lab.leaf(now() + 6 * DAY).await, unknown(UndeterminedCause::Unreachable, LEAF_LIST));
     let detail = lab.at(now() + 6 * DAY).await.certificates[0].detail.clone();
     assert_eq!(detail, "the CRL expired at 2026-03-07T00:00:00Z; connect: refused: made up");
     lab.lists(|list| list.tbs.next_update = Some(time(now() + 9 * DAY)));
@@ -224,7 +235,7 @@ async fn a_page_that_came_instead_is_named() {
     ] {
         let lab = Lab::with_list();
         lab.net.set(LEAF_LIST, Reply::Bytes(page.as_bytes().to_vec()));
-        assert_eq!(lab.leaf(now()).await, unknown(Cause::Malformed, LEAF_LIST));
+        assert_eq!(lab.leaf(now()).await, unknown(UndeterminedCause::Malformed, LEAF_LIST));
         let leaf = lab.at(now()).await.certificates[0].clone();
         assert_eq!(leaf.detail, detail);
         assert_eq!(leaf.failure.map(|failure| failure.phase), Some(crate::observation::Phase::Transfer));
@@ -241,7 +252,7 @@ async fn alternatives_are_tried_in_order() {
     for points in points {
         let lab = Lab::new(vec![crls(points)]);
         lab.net.set(LEAF_LIST, Reply::Hangs);
-        assert_eq!(lab.leaf(now()).await, unknown(Cause::Unreachable, LEAF_LIST));
+        assert_eq!(lab.leaf(now()).await, unknown(UndeterminedCause::Unreachable, LEAF_LIST));
         assert_eq!(lab.requests(), [LEAF_LIST, OTHER, ROOT_LIST]);
         lab.lists_at(OTHER, |_| {});
         assert_eq!(lab.leaf(now() + MINUTE).await, good(OTHER));
@@ -256,7 +267,7 @@ async fn fetches_per_certificate_are_bounded() {
         crls(vec![distribution_point(&urls)]),
         access(&["http://a.test/", "http://b.test/"], &[]),
     ]);
-    assert_eq!(lab.leaf(now()).await, unknown(Cause::Unreachable, "http://crl0.test/"));
+    assert_eq!(lab.leaf(now()).await, unknown(UndeterminedCause::Unreachable, "http://crl0.test/"));
     assert_eq!(lab.requests().len(), 8 + 1, "and one for the intermediate");
     lab.leaf(now()).await;
     assert_eq!(lab.requests(), ["http://crl6.test/", "http://crl7.test/"], "the rest at the next time");
@@ -270,7 +281,7 @@ async fn a_named_delta_is_required() {
         Lab::new(vec![crls(vec![distribution_point(&[LEAF_LIST])]), freshest(point)])
     };
     let blocked = lab();
-    assert_eq!(blocked.leaf(now()).await, unknown(Cause::Unreachable, DELTA));
+    assert_eq!(blocked.leaf(now()).await, unknown(UndeterminedCause::Unreachable, DELTA));
     let said_by_base = lab();
     said_by_base.lists(|list| _ = list.revoke(LEAF, None));
     assert_eq!(said_by_base.leaf(now()).await, bad(LEAF_LIST));
@@ -321,19 +332,20 @@ async fn the_order_is_staple_then_responder_then_list() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unusable_response_has_a_cause() {
-    let check = async |what: &str, reply: &dyn Fn(&Lab) -> Reply, cause: Cause| {
+    let check = async |what: &str, reply: &dyn Fn(&Lab) -> Reply, cause: UndeterminedCause| {
         let lab = Lab::new(vec![access(&[RESPONDER], &[])]);
         lab.net.set(RESPONDER, reply(&lab));
         assert_eq!(lab.leaf(now()).await, unknown(cause, RESPONDER), "{what}");
     };
-    check("unknown", &|lab| Reply::Bytes(lab.ocsp(CertStatus::unknown())), Cause::OcspUnknown).await;
-    check("error", &|_| Reply::Bytes(vec![0x30, 3, 0x0a, 1, 3]), Cause::OcspError).await;
-    check("refused", &|_| Reply::Fails(FailureReason::Refused), Cause::Unreachable).await;
-    check("64 KiB", &|_| Reply::Bytes(vec![0; 64 * 1024 + 1]), Cause::TooLarge).await;
-    check("block page", &|_| Reply::Bytes(b"<html>".to_vec()), Cause::Malformed).await;
+    check("unknown", &|lab| Reply::Bytes(lab.ocsp(CertStatus::unknown())), UndeterminedCause::OcspUnknown)
+        .await;
+    check("error", &|_| Reply::Bytes(vec![0x30, 3, 0x0a, 1, 3]), UndeterminedCause::OcspError).await;
+    check("refused", &|_| Reply::Fails(FailureReason::Refused), UndeterminedCause::Unreachable).await;
+    check("64 KiB", &|_| Reply::Bytes(vec![0; 64 * 1024 + 1]), UndeterminedCause::TooLarge).await;
+    check("block page", &|_| Reply::Bytes(b"<html>".to_vec()), UndeterminedCause::Malformed).await;
     let stranger = Authority::new("Issuing CA");
     let of_stranger = |lab: &Lab| Reply::Bytes(Ocsp::new(&lab.issuing, LEAF, GOOD).sign(stranger.key()));
-    check("other signer", &of_stranger, Cause::BadSignature).await;
+    check("other signer", &of_stranger, UndeterminedCause::BadSignature).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -356,11 +368,11 @@ async fn long_requests_are_posted() {
 #[tokio::test(start_paused = true)]
 async fn without_a_source_the_status_is_unknown() {
     let mut lab = Lab::new(vec![crls(vec![distribution_point(&["ldap:///CN=x"])])]);
-    assert_eq!(lab.leaf(now()).await, (Unknown, Some(Cause::NoSource), None));
+    assert_eq!(lab.leaf(now()).await, (Unknown, Some(UndeterminedCause::NoSource), None));
     lab.path.stapled = b"no answer".to_vec();
-    assert_eq!(lab.leaf(now()).await, unknown(Cause::Malformed, "stapled"));
+    assert_eq!(lab.leaf(now()).await, unknown(UndeterminedCause::Malformed, "stapled"));
     lab.path.certificates[0] = b"no certificate".to_vec().into();
-    assert_eq!(lab.leaf(now()).await, (Unknown, Some(Cause::Malformed), None));
+    assert_eq!(lab.leaf(now()).await, (Unknown, Some(UndeterminedCause::Malformed), None));
 }
 
 #[tokio::test(start_paused = true)]

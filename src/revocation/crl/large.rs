@@ -11,7 +11,7 @@ use der::{Decode as _, Encode as _, ErrorKind, Header, Reader as _, SliceReader,
 use ring::digest;
 
 use super::problem::{CrlProblem, MAX_LARGE};
-use super::reader::{Crl, CrlEntry, EntryStatus};
+use super::reader::{CrlEntry, EntryStatus, ParsedCrl};
 use crate::tls::signature::{SignatureError, SignedDigest, algorithm};
 
 /// The maximum size of one value besides the entries, and of one entry, in bytes.
@@ -55,8 +55,8 @@ impl LargeCrl {
     }
 
     /// The list without its entries.
-    pub(super) fn head(&self) -> Result<Crl<'_>, CrlProblem> {
-        Crl::read(&self.tbs, &self.signature.algorithm)
+    pub(super) fn head(&self) -> Result<ParsedCrl<'_>, CrlProblem> {
+        ParsedCrl::read(&self.tbs, &self.signature.algorithm)
     }
 
     /// See [`SignedDigest::verify`].
@@ -79,7 +79,7 @@ impl LargeCrl {
 
 /// What the next value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum CrlPart {
     /// The header of `CertificateList`.
     List,
     /// The header of `TBSCertList`.
@@ -99,7 +99,7 @@ enum Part {
 
 /// Reads a long CRL as it arrives.
 pub struct LargeCrlReader {
-    part: Part,
+    part: CrlPart,
     /// Bytes that arrived and aren't a whole value yet.
     pending: Vec<u8>,
     /// What is left of the list, of `TBSCertList`, of the entries, in bytes.
@@ -134,7 +134,7 @@ impl LargeCrlReader {
     #[must_use]
     pub fn new(serials: BTreeSet<Vec<u8>>) -> Self {
         Self {
-            part: Part::List,
+            part: CrlPart::List,
             pending: Vec::new(),
             left: 0,
             left_in_tbs: 0,
@@ -178,7 +178,7 @@ impl LargeCrlReader {
     /// # Errors
     /// If it is incomplete, or its parts contradict each other.
     pub fn finish(self) -> Result<LargeCrl, CrlProblem> {
-        let is_whole = self.part == Part::End && self.left == 0 && self.pending.is_empty();
+        let is_whole = self.part == CrlPart::End && self.left == 0 && self.pending.is_empty();
         let digest = self.hasher.filter(|_| is_whole).map(digest::Context::finish);
         let digest = digest.ok_or_else(|| malformed(Tag::Sequence.length_error()))?;
         let tbs = AnyRef::new(Tag::Sequence, &self.values)?.to_der()?;
@@ -195,10 +195,10 @@ impl LargeCrlReader {
     /// Reads the next value or header from the first bytes, and returns its length. `None` if it isn't complete yet.
     fn step(&mut self, bytes: &[u8]) -> Result<Option<usize>, CrlProblem> {
         self.enter();
-        let Some(next) = Next::read(bytes)? else { return Ok(None) };
+        let Some(next) = ValueHeader::read(bytes)? else { return Ok(None) };
         let is_container = match self.part {
-            Part::List | Part::Tbs => true,
-            Part::Head => next.tag == Tag::Sequence && self.has_time,
+            CrlPart::List | CrlPart::Tbs => true,
+            CrlPart::Head => next.tag == Tag::Sequence && self.has_time,
             _ => false,
         };
         if is_container {
@@ -218,34 +218,34 @@ impl LargeCrlReader {
 
     /// Goes on to the next part if this one has ended.
     fn enter(&mut self) {
-        if self.part == Part::Entries && self.left_in_entries == 0 {
-            self.part = Part::Extensions;
+        if self.part == CrlPart::Entries && self.left_in_entries == 0 {
+            self.part = CrlPart::Extensions;
         }
-        if matches!(self.part, Part::Head | Part::Extensions) && self.left_in_tbs == 0 {
-            self.part = Part::Algorithm;
+        if matches!(self.part, CrlPart::Head | CrlPart::Extensions) && self.left_in_tbs == 0 {
+            self.part = CrlPart::Algorithm;
         }
     }
 
     /// The header of a value that is read by parts.
-    fn open(&mut self, next: &Next) -> Result<(), CrlProblem> {
+    fn open(&mut self, next: &ValueHeader) -> Result<(), CrlProblem> {
         if next.tag != Tag::Sequence {
             return Err(malformed(next.tag.unexpected_error(Some(Tag::Sequence))));
         }
         match self.part {
-            Part::List => {
+            CrlPart::List => {
                 self.left = next.header + next.content;
                 if self.left > MAX_LARGE {
                     return Err(CrlProblem::TooLarge { bytes: self.left, limit: MAX_LARGE });
                 }
-                self.part = Part::Tbs;
+                self.part = CrlPart::Tbs;
             }
-            Part::Tbs => {
+            CrlPart::Tbs => {
                 self.left_in_tbs = next.header + next.content;
-                self.part = Part::Head;
+                self.part = CrlPart::Head;
             }
             _ => {
                 self.left_in_entries = next.content;
-                self.part = Part::Entries;
+                self.part = CrlPart::Entries;
             }
         }
         Ok(())
@@ -254,11 +254,11 @@ impl LargeCrlReader {
     /// A whole value.
     fn value(&mut self, tag: Tag, value: &[u8]) -> Result<(), CrlProblem> {
         match self.part {
-            Part::Head => {
+            CrlPart::Head => {
                 self.has_time |= matches!(tag, Tag::UtcTime | Tag::GeneralizedTime);
                 let extensions = Tag::ContextSpecific { constructed: true, number: TagNumber::N0 };
                 if tag == extensions {
-                    self.part = Part::Extensions;
+                    self.part = CrlPart::Extensions;
                 }
                 self.keep(value)?;
                 if tag == Tag::Sequence && self.hasher.is_none() {
@@ -267,8 +267,8 @@ impl LargeCrlReader {
                     self.hasher = Some(hasher.ok_or(CrlProblem::Signature(SignatureError::Unsupported))?);
                 }
             }
-            Part::Extensions => self.keep(value)?,
-            Part::Entries => {
+            CrlPart::Extensions => self.keep(value)?,
+            CrlPart::Entries => {
                 let entry = CrlEntry::from_der(value)?;
                 let status = entry.status(&mut self.unknown)?;
                 self.hashes.push(hash(entry.serial()));
@@ -277,17 +277,17 @@ impl LargeCrlReader {
                 }
                 self.left_in_entries = shortened(self.left_in_entries, value.len())?;
             }
-            Part::Algorithm => {
+            CrlPart::Algorithm => {
                 self.algorithm = algorithm(value)?.to_vec();
-                self.part = Part::Signature;
+                self.part = CrlPart::Signature;
             }
-            Part::Signature => {
+            CrlPart::Signature => {
                 let bits = BitStringRef::from_der(value)?;
                 let bytes = bits.as_bytes().ok_or_else(|| Tag::BitString.value_error());
                 self.signature = bytes?.to_vec();
-                self.part = Part::End;
+                self.part = CrlPart::End;
             }
-            Part::List | Part::Tbs | Part::End => return Err(malformed(tag.unexpected_error(None))),
+            CrlPart::List | CrlPart::Tbs | CrlPart::End => return Err(malformed(tag.unexpected_error(None))),
         }
         Ok(())
     }
@@ -328,14 +328,14 @@ fn hash(serial: &[u8]) -> u32 {
 }
 
 /// The next value's header.
-struct Next {
+struct ValueHeader {
     tag: Tag,
     /// The length of the header and of the content, in bytes.
     header: usize,
     content: usize,
 }
 
-impl Next {
+impl ValueHeader {
     /// `None` if the header isn't complete yet.
     fn read(bytes: &[u8]) -> Result<Option<Self>, CrlProblem> {
         let mut reader = SliceReader::new(bytes)?;

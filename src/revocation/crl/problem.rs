@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::revocation::Cause;
+use crate::revocation::UndeterminedCause;
 use crate::tls::signature::SignatureError;
 
 /// The maximum size of a list that is kept, in bytes. An optimised build evaluates a list of nearly this size, 400 000
@@ -103,20 +103,20 @@ pub enum CrlScope {
 impl CrlProblem {
     /// The cause, for labels.
     #[must_use]
-    pub fn cause(&self) -> Cause {
+    pub fn cause(&self) -> UndeterminedCause {
         match self {
-            Self::TooLarge { .. } => Cause::TooLarge,
-            Self::Malformed(_) => Cause::Malformed,
-            Self::OtherIssuer | Self::OtherKey | Self::NotASigner => Cause::WrongIssuer,
-            Self::Signature(SignatureError::Bad) => Cause::BadSignature,
+            Self::TooLarge { .. } => UndeterminedCause::TooLarge,
+            Self::Malformed(_) => UndeterminedCause::Malformed,
+            Self::OtherIssuer | Self::OtherKey | Self::NotASigner => UndeterminedCause::WrongIssuer,
+            Self::Signature(SignatureError::Bad) => UndeterminedCause::BadSignature,
             Self::Signature(SignatureError::Unsupported) | Self::CriticalExtension { .. } => {
-                Cause::Unsupported
+                UndeterminedCause::Unsupported
             }
-            Self::NotYetValid { .. } => Cause::NotYetValid,
-            Self::Expired { .. } => Cause::Expired,
-            Self::NoNextUpdate => Cause::NoNextUpdate,
-            Self::NotSearched => Cause::Pending,
-            Self::Scope(_) => Cause::OutOfScope,
+            Self::NotYetValid { .. } => UndeterminedCause::NotYetValid,
+            Self::Expired { .. } => UndeterminedCause::Expired,
+            Self::NoNextUpdate => UndeterminedCause::NoNextUpdate,
+            Self::NotSearched => UndeterminedCause::Pending,
+            Self::Scope(_) => UndeterminedCause::OutOfScope,
             Self::Delta(problem) => problem.cause(),
         }
     }

@@ -60,7 +60,7 @@ pub struct Freshness {
 }
 
 /// A parsed CRL.
-pub(super) struct Crl<'a> {
+pub(super) struct ParsedCrl<'a> {
     pub(super) issuer: &'a [u8],
     pub(super) this_update: SystemTime,
     pub(super) next_update: Option<SystemTime>,
@@ -76,7 +76,7 @@ pub(super) struct Crl<'a> {
     entries: &'a [u8],
 }
 
-impl<'a> Crl<'a> {
+impl<'a> ParsedCrl<'a> {
     /// Parses `TBSCertList` (RFC 5280 section 5.1), except for the entries. `algorithm` is that of its signature.
     pub(super) fn read(tbs: &'a [u8], algorithm: &[u8]) -> Result<Self, CrlProblem> {
         Ok(AnyRef::from_der(tbs)?.sequence(|reader| {

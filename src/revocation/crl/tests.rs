@@ -17,7 +17,7 @@ use super::*;
 use crate::revocation::fixture::{
     Authority, CRL_URL, Crl, DAY, algorithm, crls, distribution_point, extension, full_name, now, time,
 };
-use crate::revocation::{Cause, Certificate, Issuer, Reason};
+use crate::revocation::{Certificate, Issuer, Reason, UndeterminedCause};
 
 const SERIAL: u8 = 0x42;
 
@@ -76,7 +76,7 @@ fn key_id() -> AuthorityKeyIdentifier {
 }
 
 /// A short form of the result: not revoked, the reason of the revocation, or the error.
-type Verdict = Result<Option<Reason>, Cause>;
+type Verdict = Result<Option<Reason>, UndeterminedCause>;
 
 fn short(answer: Result<CrlStatus, CrlProblem>) -> Verdict {
     answer.map(|answer| answer.revoked.map(|revoked| revoked.reason)).map_err(|problem| problem.cause())
@@ -117,10 +117,18 @@ fn a_list_covers_its_issuers_certificates() {
         |l| _ = l.revoke(SERIAL, None).revoke(SERIAL, Some(CrlReason::RemoveFromCRL)),
         Ok(Some(Reason::Unspecified)),
     );
-    check("critical extension", |l| _ = l.extend("1.2.3.4", true, &Null), Err(Cause::Unsupported));
+    check(
+        "critical extension",
+        |l| _ = l.extend("1.2.3.4", true, &Null),
+        Err(UndeterminedCause::Unsupported),
+    );
     check("other extension", |l| _ = l.extend("1.2.3.4", false, &Null), Ok(None));
     check("critical, and understood", |l| _ = l.extend("2.5.29.18", true, &Null), Ok(None));
-    check("an extension twice", |l| _ = l.extend("2.5.29.20", false, &5u8), Err(Cause::Malformed));
+    check(
+        "an extension twice",
+        |l| _ = l.extend("2.5.29.20", false, &5u8),
+        Err(UndeterminedCause::Malformed),
+    );
     let entry = |what: &str, extension: Extension| {
         let list = lab.list(|list| _ = list.entry(SERIAL, Some(vec![extension])));
         assert_eq!(short(lab.check(&list, None)), Ok(Some(Reason::Unspecified)), "{what}");
@@ -130,7 +138,7 @@ fn a_list_covers_its_issuers_certificates() {
     let list = lab.list(|l| _ = l.entry(1, Some(critical())).revoke(SERIAL, None));
     assert_eq!(
         short(lab.check(&list, None)),
-        Err(Cause::Unsupported),
+        Err(UndeterminedCause::Unsupported),
         "critical extension of another's entry"
     );
     check("no extensions at all", |l| l.tbs.crl_extensions = None, Ok(None));
@@ -148,11 +156,11 @@ fn a_list_is_valid_for_its_period() {
     };
     let second = Duration::from_secs(1);
     check("current", now() - DAY, Some(now() + second), Ok(None));
-    check("at its end", now() - DAY, Some(now()), Err(Cause::Expired));
-    check("without an end", now() - DAY, None, Err(Cause::NoNextUpdate));
+    check("at its end", now() - DAY, Some(now()), Err(UndeterminedCause::Expired));
+    check("without an end", now() - DAY, None, Err(UndeterminedCause::NoNextUpdate));
     let skew = Duration::from_secs(300);
     check("within the skew", now() + skew, Some(now() + DAY), Ok(None));
-    check("beyond the skew", now() + skew + second, Some(now() + DAY), Err(Cause::NotYetValid));
+    check("beyond the skew", now() + skew + second, Some(now() + DAY), Err(UndeterminedCause::NotYetValid));
 }
 
 #[test]
@@ -160,33 +168,33 @@ fn a_list_is_signed_by_its_issuer() {
     let lab = Lab::new();
     let stranger = Lab::with_authority(Authority::rsa("Test CA", 1));
     let good = lab.list(|list| _ = list.revoke(SERIAL, None));
-    let check = |what: &str, list: &[u8], expected: Cause| {
+    let check = |what: &str, list: &[u8], expected: UndeterminedCause| {
         assert_eq!(short(lab.check(list, None)), Err(expected), "{what}");
     };
-    check("same name, other key", &stranger.list(|_| {}), Cause::BadSignature);
+    check("same name, other key", &stranger.list(|_| {}), UndeterminedCause::BadSignature);
     let elsewhere = Authority::new("Other CA");
-    check("other name", &elsewhere.list().sign(&elsewhere), Cause::WrongIssuer);
+    check("other name", &elsewhere.list().sign(&elsewhere), UndeterminedCause::WrongIssuer);
     let other_key = lab.list(|l| _ = l.extend("2.5.29.35", false, &key_id()));
-    check("other key id", &other_key, Cause::WrongIssuer);
+    check("other key id", &other_key, UndeterminedCause::WrongIssuer);
     let sha1 = lab.list(|l| {
         l.tbs.signature = algorithm("1.2.840.10045.4.1");
         l.algorithm = algorithm("1.2.840.10045.4.1");
     });
-    check("SHA-1", &sha1, Cause::Unsupported);
+    check("SHA-1", &sha1, UndeterminedCause::Unsupported);
     let two = lab.list(|l| l.algorithm = algorithm("1.2.840.10045.4.3.3"));
-    check("two algorithms", &two, Cause::Malformed);
-    check("trailing bytes", &[&good[..], &[0]].concat(), Cause::Malformed);
-    check("cut", &good[..good.len() - 1], Cause::Malformed);
-    check("empty", &[], Cause::Malformed);
-    check("HTML", b"<html>blocked</html>", Cause::Malformed);
-    check("as large as may be", &vec![0; 10_485_760], Cause::Malformed);
-    check("too large", &vec![0; 10_485_761], Cause::TooLarge);
+    check("two algorithms", &two, UndeterminedCause::Malformed);
+    check("trailing bytes", &[&good[..], &[0]].concat(), UndeterminedCause::Malformed);
+    check("cut", &good[..good.len() - 1], UndeterminedCause::Malformed);
+    check("empty", &[], UndeterminedCause::Malformed);
+    check("HTML", b"<html>blocked</html>", UndeterminedCause::Malformed);
+    check("as large as may be", &vec![0; 10_485_760], UndeterminedCause::Malformed);
+    check("too large", &vec![0; 10_485_761], UndeterminedCause::TooLarge);
     let many = lab.list(|l| {
         for n in 0..9000u32 {
             l.extend(&format!("1.2.3.{n}"), false, &Null);
         }
     });
-    check("too many extensions", &many, Cause::Malformed);
+    check("too many extensions", &many, UndeterminedCause::Malformed);
 }
 
 #[test]
@@ -200,8 +208,8 @@ fn the_number_of_a_list_has_20_octets_at_most() {
     };
     check(1, Ok(None));
     check(20, Ok(None));
-    check(21, Err(Cause::Malformed));
-    check(22, Err(Cause::Malformed));
+    check(21, Err(UndeterminedCause::Malformed));
+    check(22, Err(UndeterminedCause::Malformed));
 }
 
 #[test]
@@ -221,7 +229,7 @@ fn extensions_may_have_64_kib() {
         })
     };
     assert_eq!(short(lab.check(&list(65_536), None)), Ok(None));
-    assert_eq!(short(lab.check(&list(65_537), None)), Err(Cause::Malformed));
+    assert_eq!(short(lab.check(&list(65_537), None)), Err(UndeterminedCause::Malformed));
 }
 
 #[test]
@@ -246,7 +254,7 @@ fn a_trust_anchor_is_an_issuer_too() {
     let base = |list: &mut Crl| _ = list.extend("2.5.29.35", false, &key_id());
     assert_eq!(short(lab.check(&lab.list(base), None)), Ok(None));
     let delta = lab.list(|list| _ = list.delta(5, 6));
-    assert_eq!(short(lab.check(&lab.list(base), Some(&delta))), Err(Cause::OutOfScope));
+    assert_eq!(short(lab.check(&lab.list(base), Some(&delta))), Err(UndeterminedCause::OutOfScope));
 }
 
 #[test]
@@ -274,11 +282,16 @@ fn a_delta_takes_precedence() {
         |d| _ = d.delta(3, 4).revoke(SERIAL, Some(CrlReason::RemoveFromCRL)),
         Ok(Some(Reason::CertificateHold)),
     );
-    check("needs a later base", &clean, |d| _ = d.delta(6, 7), Err(Cause::OutOfScope));
-    check("is none", &clean, |_| {}, Err(Cause::OutOfScope));
-    check("is of another scope", &clean, |d| _ = d.delta(5, 6).scope(|_| {}), Err(Cause::OutOfScope));
+    check("needs a later base", &clean, |d| _ = d.delta(6, 7), Err(UndeterminedCause::OutOfScope));
+    check("is none", &clean, |_| {}, Err(UndeterminedCause::OutOfScope));
+    check(
+        "is of another scope",
+        &clean,
+        |d| _ = d.delta(5, 6).scope(|_| {}),
+        Err(UndeterminedCause::OutOfScope),
+    );
     let ended = |d: &mut Crl| d.delta(5, 6).tbs.next_update = Some(time(now() - DAY));
-    check("has ended", &clean, ended, Err(Cause::Expired));
+    check("has ended", &clean, ended, Err(UndeterminedCause::Expired));
     check("has ended, but the base says enough", &hold, ended, Ok(Some(Reason::CertificateHold)));
     let garbage = lab.check(&lab.list(|_| {}), Some(b"garbage")).unwrap_err();
     assert!(matches!(garbage, CrlProblem::Delta(_)), "{garbage}");
@@ -327,6 +340,9 @@ fn a_list_can_be_verified_without_a_certificate() {
     assert_eq!(read.freshest[0].urls[0].as_str(), "http://crl.test/delta.crl");
     let period = verify_object(&list, &lab.issuer, now()).unwrap();
     assert_eq!(period, Period { this_update: now() - DAY, next_update: now() + 6 * DAY });
-    assert_eq!(verify_object(&list, &lab.issuer, now() + 7 * DAY).unwrap_err().cause(), Cause::Expired);
-    assert_eq!(freshness(b"x").unwrap_err().cause(), Cause::Malformed);
+    assert_eq!(
+        verify_object(&list, &lab.issuer, now() + 7 * DAY).unwrap_err().cause(),
+        UndeterminedCause::Expired
+    );
+    assert_eq!(freshness(b"x").unwrap_err().cause(), UndeterminedCause::Malformed);
 }

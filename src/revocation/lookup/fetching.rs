@@ -17,7 +17,7 @@ use crate::revocation::crl::CrlProblem;
 use crate::revocation::host_availability::FirstRequest;
 use crate::revocation::lookup_context::Fetch;
 use crate::revocation::store::{CachedObject, FetchError, FetchOutcome, ObjectKey};
-use crate::revocation::{Cause, crl, ocsp};
+use crate::revocation::{UndeterminedCause, crl, ocsp};
 use crate::text::duration;
 
 /// How far into a page its title is looked for, in bytes.
@@ -25,12 +25,12 @@ const MAX_TITLE: usize = 4096;
 
 /// Why a fetched list or response is rejected.
 struct InvalidObject {
-    cause: Cause,
+    cause: UndeterminedCause,
     detail: String,
 }
 
 impl InvalidObject {
-    fn new(cause: Cause, problem: &impl Display) -> Self {
+    fn new(cause: UndeterminedCause, problem: &impl Display) -> Self {
         Self { cause, detail: problem.to_string() }
     }
 }
@@ -52,13 +52,16 @@ impl<F: Fetch> StatusLookup<'_, F> {
         let (first, _permit) = match ready.await {
             Ok(Ok(ready)) => ready,
             Ok(Err(failure)) => {
-                return FetchOutcome::Failed(FetchError { cause: Cause::from(&failure), failure });
+                return FetchOutcome::Failed(FetchError {
+                    cause: UndeterminedCause::from(&failure),
+                    failure,
+                });
             }
             Err(_) => {
                 let waited = duration(self.context.settings.timeout);
                 let detail = format!("not sent within {waited}: too many other fetches are waiting");
                 let failure = Failure::new(Phase::Request, FailureReason::Timeout, detail);
-                return FetchOutcome::Failed(FetchError { cause: Cause::Unreachable, failure });
+                return FetchOutcome::Failed(FetchError { cause: UndeterminedCause::Unreachable, failure });
             }
         };
         // The object's URL is that of the GET, or the responder's own if the request is too long for a GET.
@@ -100,7 +103,7 @@ impl<F: Fetch> StatusLookup<'_, F> {
                 }
             }
             Err(failure) => {
-                let cause = list.problem().unwrap_or_else(|| Cause::from(&failure));
+                let cause = list.problem().unwrap_or_else(|| UndeterminedCause::from(&failure));
                 FetchOutcome::Failed(FetchError { cause, failure })
             }
         }
@@ -173,7 +176,7 @@ fn page(bytes: &[u8]) -> Option<Failure> {
     Some(Failure::new(Phase::Transfer, FailureReason::BlockPage, format!("a page{named} came instead")))
 }
 
-impl From<&Failure> for Cause {
+impl From<&Failure> for UndeterminedCause {
     fn from(failure: &Failure) -> Self {
         match failure.reason {
             FailureReason::TooLarge => Self::TooLarge,

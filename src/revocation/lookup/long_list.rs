@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use parking_lot::Mutex;
 
 use crate::net::fetch::{BodyReader, Overflow};
-use crate::revocation::Cause;
+use crate::revocation::UndeterminedCause;
 use crate::revocation::crl::{CrlProblem, LargeCrl, LargeCrlReader, MAX_LARGE};
 use crate::revocation::store::CachedObject;
 
@@ -16,11 +16,11 @@ const MAX_SERIALS: usize = 256;
 /// A list whose first byte beyond the limit may still arrive.
 #[derive(Debug)]
 pub(super) struct LongList {
-    state: Mutex<State>,
+    state: Mutex<ListProgress>,
 }
 
 #[derive(Debug)]
-enum State {
+enum ListProgress {
     /// The list is within the limit so far.
     Short(BTreeSet<Vec<u8>>),
     Reading(Box<LargeCrlReader>),
@@ -35,7 +35,7 @@ impl LongList {
             cached.and_then(|cached| cached.large.as_ref()).into_iter().flat_map(|large| large.searched());
         let mut serials: BTreeSet<_> = before.take(MAX_SERIALS - 1).map(<[u8]>::to_vec).collect();
         serials.insert(serial.to_vec());
-        Self { state: Mutex::new(State::Short(serials)) }
+        Self { state: Mutex::new(ListProgress::Short(serials)) }
     }
 
     /// What hands the list over to this one.
@@ -44,10 +44,10 @@ impl LongList {
     }
 
     /// Why the list was refused while it arrived.
-    pub(super) fn problem(&self) -> Option<Cause> {
+    pub(super) fn problem(&self) -> Option<UndeterminedCause> {
         match &*self.state.lock() {
-            State::Refused(problem) => Some(problem.cause()),
-            State::Short(_) | State::Reading(_) => None,
+            ListProgress::Refused(problem) => Some(problem.cause()),
+            ListProgress::Short(_) | ListProgress::Reading(_) => None,
         }
     }
 
@@ -57,9 +57,9 @@ impl LongList {
     /// If it is of no use.
     pub(super) fn finish(self) -> Result<Option<LargeCrl>, CrlProblem> {
         match self.state.into_inner() {
-            State::Short(_) => Ok(None),
-            State::Reading(reader) => reader.finish().map(Some),
-            State::Refused(problem) => Err(problem),
+            ListProgress::Short(_) => Ok(None),
+            ListProgress::Reading(reader) => reader.finish().map(Some),
+            ListProgress::Refused(problem) => Err(problem),
         }
     }
 }
@@ -67,13 +67,13 @@ impl LongList {
 impl BodyReader for LongList {
     fn push(&self, bytes: &[u8]) -> Result<(), String> {
         let mut state = self.state.lock();
-        if let State::Short(serials) = &mut *state {
-            *state = State::Reading(Box::new(LargeCrlReader::new(std::mem::take(serials))));
+        if let ListProgress::Short(serials) = &mut *state {
+            *state = ListProgress::Reading(Box::new(LargeCrlReader::new(std::mem::take(serials))));
         }
-        let State::Reading(reader) = &mut *state else { return Ok(()) };
+        let ListProgress::Reading(reader) = &mut *state else { return Ok(()) };
         reader.push(bytes).map_err(|problem| {
             let words = problem.to_string();
-            *state = State::Refused(problem);
+            *state = ListProgress::Refused(problem);
             words
         })
     }

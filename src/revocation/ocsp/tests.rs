@@ -38,7 +38,7 @@ impl Lab {
         check(&self.certificate, &self.issuer, answer, now())
     }
 
-    fn short(&self, answer: &[u8]) -> Result<OcspCertStatus, Cause> {
+    fn short(&self, answer: &[u8]) -> Result<OcspCertStatus, UndeterminedCause> {
         self.check(answer).map(|answer| answer.status).map_err(|problem| problem.cause())
     }
 
@@ -133,71 +133,75 @@ fn responses_of_the_issuer_are_accepted() {
 fn every_flaw_has_its_cause() {
     let lab = Lab::new();
     let stranger = Authority::new("Test CA");
-    let check = |what: &str, change: &dyn Fn(&mut Ocsp), expected: Cause| {
+    let check = |what: &str, change: &dyn Fn(&mut Ocsp), expected: UndeterminedCause| {
         assert_eq!(lab.short(&lab.answer(GOOD, change)), Err(expected), "{what}");
     };
-    check("refused", &|a| a.status = OcspResponseStatus::TryLater, Cause::OcspError);
-    check("other type", &|a| a.kind = "1.2.3.4", Cause::Unsupported);
+    check("refused", &|a| a.status = OcspResponseStatus::TryLater, UndeterminedCause::OcspError);
+    check("other type", &|a| a.kind = "1.2.3.4", UndeterminedCause::Unsupported);
     check(
         "other certificate",
         &|a| a.single().cert_id.serial_number = SerialNumber::new(&[1]).unwrap(),
-        Cause::OutOfScope,
+        UndeterminedCause::OutOfScope,
     );
     check(
         "other issuer",
         &|a| a.single().cert_id = id_of(&parse(stranger.der()), SERIAL, SHA256_ID),
-        Cause::OutOfScope,
+        UndeterminedCause::OutOfScope,
     );
     let other_name = OctetString::new([0; 20]).unwrap();
     let of_other_name = |a: &mut Ocsp| a.single().cert_id.issuer_name_hash = other_name.clone();
-    check("other name", &of_other_name, Cause::OutOfScope);
-    check("no answer", &|a| a.data.responses.clear(), Cause::OutOfScope);
+    check("other name", &of_other_name, UndeterminedCause::OutOfScope);
+    check("no answer", &|a| a.data.responses.clear(), UndeterminedCause::OutOfScope);
     let critical = || Some(vec![extension("1.2.3.4", true, &Null)]);
-    check("critical extension", &|a| a.data.response_extensions = critical(), Cause::Unsupported);
-    check("of the answer", &|a| a.single().single_extensions = critical(), Cause::Unsupported);
+    check("critical extension", &|a| a.data.response_extensions = critical(), UndeterminedCause::Unsupported);
+    check("of the answer", &|a| a.single().single_extensions = critical(), UndeterminedCause::Unsupported);
     let unknown_key = ResponderId::ByKey(OctetString::new([0; 20]).unwrap());
-    check("unknown signer", &|a| a.data.responder_id = unknown_key.clone(), Cause::WrongIssuer);
+    check("unknown signer", &|a| a.data.responder_id = unknown_key.clone(), UndeterminedCause::WrongIssuer);
     let signed_by_stranger = Ocsp::new(&lab.authority, SERIAL, GOOD).sign(stranger.key());
-    assert_eq!(lab.short(&signed_by_stranger), Err(Cause::BadSignature));
+    assert_eq!(lab.short(&signed_by_stranger), Err(UndeterminedCause::BadSignature));
     let good = lab.answer(GOOD, |_| {});
-    assert_eq!(lab.short(&[&good[..], &[0]].concat()), Err(Cause::Malformed));
-    assert_eq!(lab.short(&good[..good.len() - 1]), Err(Cause::Malformed));
-    assert_eq!(lab.short(b"<html>"), Err(Cause::Malformed));
+    assert_eq!(lab.short(&[&good[..], &[0]].concat()), Err(UndeterminedCause::Malformed));
+    assert_eq!(lab.short(&good[..good.len() - 1]), Err(UndeterminedCause::Malformed));
+    assert_eq!(lab.short(b"<html>"), Err(UndeterminedCause::Malformed));
     assert_eq!(
         lab.short(&[0x30, 0x03, 0x0a, 0x01, 0x00]),
-        Err(Cause::Malformed),
+        Err(UndeterminedCause::Malformed),
         "success without an answer"
     );
-    assert_eq!(lab.short(&vec![0; 65_536]), Err(Cause::Malformed), "as large as may be");
-    assert_eq!(lab.short(&vec![0; 65_537]), Err(Cause::TooLarge));
+    assert_eq!(lab.short(&vec![0; 65_536]), Err(UndeterminedCause::Malformed), "as large as may be");
+    assert_eq!(lab.short(&vec![0; 65_537]), Err(UndeterminedCause::TooLarge));
 }
 
 #[test]
 fn a_response_is_valid_for_its_period() {
     let lab = Lab::new();
     let second = Duration::from_secs(1);
-    let check =
-        |what: &str, this: SystemTime, next: Option<SystemTime>, expected: Result<OcspCertStatus, Cause>| {
-            let answer = lab.answer(GOOD, |answer| {
-                answer.single().this_update = at(this);
-                answer.single().next_update = next.map(at);
-            });
-            assert_eq!(lab.short(&answer), expected, "{what}");
-        };
+    let check = |what: &str,
+                 this: SystemTime,
+                 next: Option<SystemTime>,
+                 expected: Result<OcspCertStatus, UndeterminedCause>| {
+        let answer = lab.answer(GOOD, |answer| {
+            answer.single().this_update = at(this);
+            answer.single().next_update = next.map(at);
+        });
+        assert_eq!(lab.short(&answer), expected, "{what}");
+    };
     check("current", now() - DAY, Some(now() + second), Ok(OcspCertStatus::Good));
-    check("at its end", now() - DAY, Some(now()), Err(Cause::Expired));
+    check("at its end", now() - DAY, Some(now()), Err(UndeterminedCause::Expired));
     check("without an end", now() - DAY + second, None, Ok(OcspCertStatus::Good));
-    check("without an end, old", now() - DAY, None, Err(Cause::Expired));
+    check("without an end, old", now() - DAY, None, Err(UndeterminedCause::Expired));
     let skew = Duration::from_secs(300);
     check("within the skew", now() + skew, Some(now() + DAY), Ok(OcspCertStatus::Good));
-    check("beyond the skew", now() + skew + second, None, Err(Cause::NotYetValid));
+    check("beyond the skew", now() + skew + second, None, Err(UndeterminedCause::NotYetValid));
 }
 
 #[test]
 fn a_delegate_needs_the_issuers_certificate_for_ocsp_signing() {
     let lab = Lab::new();
     let other = Authority::new("Other CA");
-    let check = |what: &str, (delegate, key): (Vec<u8>, KeyPair), expected: Result<OcspCertStatus, Cause>| {
+    let check = |what: &str,
+                 (delegate, key): (Vec<u8>, KeyPair),
+                 expected: Result<OcspCertStatus, UndeterminedCause>| {
         let mut answer = Ocsp::new(&lab.authority, SERIAL, GOOD);
         assert_eq!(lab.short(&answer.by(&delegate).sign(&key)), expected, "{what}");
     };
@@ -205,18 +209,30 @@ fn a_delegate_needs_the_issuers_certificate_for_ocsp_signing() {
     check(
         "for servers",
         lab.delegate(|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]),
-        Err(Cause::WrongIssuer),
+        Err(UndeterminedCause::WrongIssuer),
     );
-    check("for anything", lab.delegate(|p| p.extended_key_usages.clear()), Err(Cause::WrongIssuer));
-    check("expired", lab.delegate(|p| p.not_after = (now() - DAY / 2).into()), Err(Cause::Expired));
-    check("not yet", lab.delegate(|p| p.not_before = (now() + DAY).into()), Err(Cause::NotYetValid));
+    check(
+        "for anything",
+        lab.delegate(|p| p.extended_key_usages.clear()),
+        Err(UndeterminedCause::WrongIssuer),
+    );
+    check(
+        "expired",
+        lab.delegate(|p| p.not_after = (now() - DAY / 2).into()),
+        Err(UndeterminedCause::Expired),
+    );
+    check(
+        "not yet",
+        lab.delegate(|p| p.not_before = (now() + DAY).into()),
+        Err(UndeterminedCause::NotYetValid),
+    );
     let of_other = other.issue_with(|params| {
         params.distinguished_name.push(rcgen::DnType::CommonName, "Test responder");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::OcspSigning];
     });
-    check("another issuer's", of_other, Err(Cause::WrongIssuer));
+    check("another issuer's", of_other, Err(UndeterminedCause::WrongIssuer));
     let (delegate, _) = lab.delegate(|_| {});
-    check("another key", (delegate, KeyPair::generate().unwrap()), Err(Cause::BadSignature));
+    check("another key", (delegate, KeyPair::generate().unwrap()), Err(UndeterminedCause::BadSignature));
 }
 
 /// A responder that got a new certificate keeps its name, and may send the old one too.
@@ -228,20 +244,21 @@ fn each_certificate_of_the_responder_is_tried() {
     let expired = lab.delegate(|params| params.not_after = (now() - DAY / 2).into());
     let for_servers =
         lab.delegate(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
-    let check = |what: &str, sent: &[&(Vec<u8>, KeyPair)], expected: Result<OcspCertStatus, Cause>| {
-        let mut answer = Ocsp::new(&lab.authority, SERIAL, GOOD);
-        for (certificate, _) in sent {
-            answer.by(certificate);
-        }
-        assert_eq!(lab.short(&answer.sign(&sound.1)), expected, "{what}");
-    };
+    let check =
+        |what: &str, sent: &[&(Vec<u8>, KeyPair)], expected: Result<OcspCertStatus, UndeterminedCause>| {
+            let mut answer = Ocsp::new(&lab.authority, SERIAL, GOOD);
+            for (certificate, _) in sent {
+                answer.by(certificate);
+            }
+            assert_eq!(lab.short(&answer.sign(&sound.1)), expected, "{what}");
+        };
     let good = Ok(OcspCertStatus::Good);
     check("an expired one first", &[&expired, &sound], good);
     check("one with another key first", &[&other_key, &sound], good);
     check("one for servers first", &[&for_servers, &other_key, &expired, &sound], good);
     check("the sound one first", &[&sound, &expired], good);
-    check("none that is sound", &[&expired, &for_servers], Err(Cause::Expired));
-    check("none that signed", &[&other_key, &expired], Err(Cause::BadSignature));
+    check("none that is sound", &[&expired, &for_servers], Err(UndeterminedCause::Expired));
+    check("none that signed", &[&other_key, &expired], Err(UndeterminedCause::BadSignature));
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::observation::{Anchor, FailureReason, Phase};
 use crate::revocation::fixture::{DAY, now};
-use crate::revocation::report::Status;
+use crate::revocation::report::RevocationStatus;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,7 +26,7 @@ fn list(bytes: usize, this_update: SystemTime, next_update: SystemTime) -> Fetch
 
 fn fetch_error() -> FetchOutcome {
     let failure = Failure::new(Phase::Connect, FailureReason::Refused, "refused");
-    FetchOutcome::Failed(FetchError { cause: Cause::Unreachable, failure })
+    FetchOutcome::Failed(FetchError { cause: UndeterminedCause::Unreachable, failure })
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_cached_list_survives_failures_and_older_lists() {
     store.record(key(1), fetch_error(), now());
     let look = store.state(&key(1), now());
     assert_eq!(look.cached.unwrap().this_update, now());
-    assert_eq!(look.error.unwrap().cause, Cause::Unreachable);
+    assert_eq!(look.error.unwrap().cause, UndeterminedCause::Unreachable);
     store.record(key(1), list(1, now() - DAY, now() + DAY), now());
     let look = store.state(&key(1), now());
     assert_eq!(look.cached.unwrap().this_update, now(), "an older list");
@@ -147,7 +147,7 @@ fn a_clock_that_was_set_back_delays_no_fetch() {
     store.record(key(1), list(1, now(), now() + DAY), now());
     let path = PathId([1; 32]);
     store.insert_report(path, Arc::new(RevocationReport::new(Vec::new())), Vec::new(), now() + HOUR);
-    assert_eq!(store.report(path, now()).unwrap().status, Status::Good);
+    assert_eq!(store.report(path, now()).unwrap().status, RevocationStatus::Good);
     assert!(store.report(path, now() + HOUR).is_none());
     let before = now() - DAY;
     assert!(store.state(&key(1), before).is_due(before));

@@ -140,7 +140,7 @@ impl Listener {
 
     /// The URL of a path, for the user: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at
     /// /metrics`.
-    pub(super) fn place(&self, scheme: &str, path: &str) -> String {
+    pub(super) fn display_url(&self, scheme: &str, path: &str) -> String {
         match self {
             Self::Tcp(listener) => {
                 let address = listener.local_addr().map_or_else(|_| String::new(), |at| at.to_string());

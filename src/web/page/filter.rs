@@ -2,7 +2,7 @@
 
 use url::form_urlencoded;
 
-use super::state::State;
+use super::state::DisplayState;
 use crate::catalog::Component;
 
 /// The maximum length of the search text, in characters.
@@ -14,7 +14,7 @@ pub(crate) struct Filter {
     /// Only this component.
     pub(super) component: Option<Component>,
     /// Only this state.
-    pub(super) state: Option<State>,
+    pub(super) state: Option<DisplayState>,
     /// Only this route.
     pub(super) route: Option<String>,
     /// The search text as typed. The row must contain each of its words, ignoring case.
@@ -24,7 +24,7 @@ pub(crate) struct Filter {
 /// The data of a row that the filter checks.
 pub(super) struct Searched<'a> {
     pub(super) component: Component,
-    pub(super) state: State,
+    pub(super) state: DisplayState,
     pub(super) route: &'a str,
     /// The searchable text, in lower case.
     pub(super) text: String,
@@ -38,7 +38,7 @@ impl Filter {
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "component" => filter.component = word(Component::ALL, Component::as_str, &value),
-                "state" => filter.state = word(State::ALL, State::as_str, &value),
+                "state" => filter.state = word(DisplayState::ALL, DisplayState::as_str, &value),
                 "route" => filter.route = Some(value.into_owned()).filter(|route| !route.is_empty()),
                 "q" => filter.text = value.trim().chars().take(MAX_QUERY).collect(),
                 _ => {}
@@ -79,7 +79,7 @@ mod tests {
         check("component=&state=&q=&route=", all());
         check("component=nonsense&state=BAD&other=1&&=", all());
         check("component=pki-extended", Filter { component: Some(Component::PkiExtended), ..all() });
-        check("state=bad&state=good", Filter { state: Some(State::Good), ..all() });
+        check("state=bad&state=good", Filter { state: Some(DisplayState::Good), ..all() });
         check("q=+a%26b%20%3Cscript%3E+", Filter { text: "a&b <script>".to_owned(), ..all() });
         check("q=%FF", Filter { text: "\u{fffd}".to_owned(), ..all() });
         check(&format!("q={}", "é".repeat(5000)), Filter { text: "é".repeat(MAX_QUERY), ..all() });
@@ -90,7 +90,8 @@ mod tests {
     fn rows_fit_by_all_that_is_asked() {
         let check = |query: &str, expected: bool| {
             let text = "https://wdcp.microsoft.com/ connect.refused".to_owned();
-            let row = Searched { component: Component::Maps, state: State::Bad, route: "direct", text };
+            let row =
+                Searched { component: Component::Maps, state: DisplayState::Bad, route: "direct", text };
             assert_eq!(Filter::parse(query).fits(&row), expected, "{query}");
         };
         check("", true);

@@ -6,7 +6,7 @@ use crate::verdict::Verdict;
 
 /// A state, worst first. The page shows its word beside its colour and shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum State {
+pub(crate) enum DisplayState {
     /// Doesn't work.
     Bad,
     /// Works, but not as expected.
@@ -17,7 +17,7 @@ pub(crate) enum State {
     Good,
 }
 
-impl State {
+impl DisplayState {
     pub(crate) const ALL: &[Self] = &[Self::Bad, Self::Degraded, Self::Unknown, Self::Good];
 
     /// The word in query strings, CSS classes and text.
@@ -31,13 +31,13 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for DisplayState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl From<Option<Verdict>> for State {
+impl From<Option<Verdict>> for DisplayState {
     fn from(verdict: Option<Verdict>) -> Self {
         match verdict {
             Some(Verdict::Good) => Self::Good,

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::metrics::fixture;
 use crate::observation::{CertificateFacts, Failure, FailureReason, HttpFacts, Phase, TlsFacts};
 use crate::report::simulation::{self, MAPS, at};
-use crate::revocation::{Cause, Status};
+use crate::revocation::{RevocationStatus, UndeterminedCause};
 
 const HOSTILE: &str = "</bdi><script>alert('1')</script>\" onload=x &amp; \u{5d0}";
 
@@ -37,7 +37,12 @@ fn hostile() -> Snapshot {
         Some(Failure::new(Phase::Request, FailureReason::BlockPage, HOSTILE))
     });
     let other = simulation::target(&snapshot, MAPS, HOSTILE);
-    simulation::revocation(&mut snapshot, other, (Status::Unknown, Some(Cause::Unreachable)), HOSTILE);
+    simulation::revocation(
+        &mut snapshot,
+        other,
+        (RevocationStatus::Unknown, Some(UndeterminedCause::Unreachable)),
+        HOSTILE,
+    );
     snapshot
 }
 

@@ -48,14 +48,14 @@ const SLOT_WAIT: Duration = Duration::from_secs(10);
 const SLOT_POLL: Duration = Duration::from_millis(10);
 
 /// The listeners and the access control.
-pub struct Server {
+pub struct WebServer {
     listeners: Vec<Listener>,
     access: Access,
     limiter: Arc<ConnectionLimiter>,
     times: ConnectionTimeouts,
 }
 
-impl Server {
+impl WebServer {
     /// Listens on each address, or on the sockets passed by systemd. Must be called within a tokio runtime.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Server {
     #[must_use]
     pub fn places(&self, paths: &WebPaths) -> Vec<String> {
         let (scheme, path) = (self.access.scheme(), paths.metrics());
-        self.listeners.iter().map(|listener| listener.place(scheme, &path)).collect()
+        self.listeners.iter().map(|listener| listener.display_url(scheme, &path)).collect()
     }
 
     /// The access control.
@@ -175,18 +175,18 @@ async fn next(listener: &Listener, limiter: &ConnectionLimiter) -> io::Result<Ac
 }
 
 /// A connection's slot, and its activity so far.
-struct Place {
+struct AdmittedConnection {
     slot: ConnectionSlot,
     activity: Arc<Activity>,
 }
 
 /// Waits for a slot. `None` if none becomes free in time, or the exporter stops.
-async fn slot(peer: Peer, shared: &Shared) -> Option<Place> {
+async fn slot(peer: Peer, shared: &Shared) -> Option<AdmittedConnection> {
     let deadline = Instant::now() + SLOT_WAIT;
     loop {
         let activity = Arc::new(Activity::new(Instant::now()));
         if let Some(slot) = shared.limiter.admit(peer, &activity) {
-            return Some(Place { slot, activity });
+            return Some(AdmittedConnection { slot, activity });
         }
         if Instant::now() >= deadline || shared.stop.is_cancelled() {
             return None;
@@ -195,9 +195,14 @@ async fn slot(peer: Peer, shared: &Shared) -> Option<Place> {
     }
 }
 
-fn serve(client: AcceptedConnection, place: Place, shared: &Shared, connections: &mut JoinSet<()>) {
+fn serve(
+    client: AcceptedConnection,
+    place: AdmittedConnection,
+    shared: &Shared,
+    connections: &mut JoinSet<()>,
+) {
     let AcceptedConnection { stream, peer, leave } = client;
-    let Place { slot, activity } = place;
+    let AdmittedConnection { slot, activity } = place;
     let Shared { router, access, times, stop, limiter, handshakes } = shared;
     let (router, access, times, stop) = (router.clone(), access.clone(), *times, stop.clone());
     let (limiter, handshakes) = (Arc::clone(limiter), Arc::clone(handshakes));

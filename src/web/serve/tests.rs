@@ -62,7 +62,7 @@ async fn start_limited(
     #[cfg_attr(windows, allow(irrefutable_let_patterns, reason = "there are no others"))]
     let Listener::Tcp(socket) = &listener else { panic!("TCP was asked for") };
     let address = socket.local_addr().unwrap();
-    let front = Server { times, limiter: Arc::new(limiter), ..Server::new(vec![listener], access) };
+    let front = WebServer { times, limiter: Arc::new(limiter), ..WebServer::new(vec![listener], access) };
     let router = Router::new()
         .route("/", get(|| async { "small" }))
         .route("/slow", slow)

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::ResolverConfig;
-use defender_exporter::net::proxy::pac::{Machine, PacContent, PacLimits, Script};
+use defender_exporter::net::proxy::pac::{PacContent, PacLimits, Script, ScriptMachine};
 use defender_exporter::net::resolver::Resolver;
 use tokio::runtime::Runtime;
 
@@ -31,7 +31,7 @@ async fn ask(text: &str) {
     let Ok(script) = Script::parse(text, LIMITS).await else { return };
     let resolver = ResolverConfig { servers: vec![([127, 0, 0, 1], 1).into()], ..ResolverConfig::default() };
     let names = Resolver::new(&resolver, &BTreeMap::new());
-    let machine = Machine::new(now(), Some(60), vec![[10, 0, 0, 7].into()]);
+    let machine = ScriptMachine::new(now(), Some(60), vec![[10, 0, 0, 7].into()]);
     let url = ProbeUrl::parse("https://wdcp.microsoft.com/path").unwrap();
     let deadline = tokio::time::Instant::now() + TEST_TIMEOUT / 2;
     match script.find(&url, machine, &names, LIMITS, deadline).await.answer {

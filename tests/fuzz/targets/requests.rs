@@ -13,7 +13,7 @@ use defender_exporter::engine::ProbeSetup;
 use defender_exporter::engine::on_demand::{OnDemand, OnDemandContext};
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::state::Snapshot;
-use defender_exporter::web::{Access, App, Server, WebPaths, router};
+use defender_exporter::web::{Access, App, WebPaths, WebServer, router};
 use tokio::sync::watch;
 
 use super::lab::{Lab, endpoint, now, runtime};
@@ -66,7 +66,7 @@ fn start(users: Option<&Path>) -> SocketAddr {
     let access = Access::load(users).unwrap();
     let runtime = runtime();
     let listen = ["127.0.0.1:0".parse().unwrap()];
-    let front = runtime.block_on(Server::open(&listen, false, access)).unwrap();
+    let front = runtime.block_on(WebServer::open(&listen, false, access)).unwrap();
     let place = front.places(&WebPaths::default()).remove(0);
     let address = place.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap();
     std::thread::spawn(move || {

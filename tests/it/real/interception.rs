@@ -7,7 +7,7 @@ use defender_exporter::app;
 use defender_exporter::catalog::{Component, Endpoint, ProbeUrl, embedded};
 use defender_exporter::clock::Clock;
 use defender_exporter::observation::{FailureReason as R, Observation, Phase};
-use defender_exporter::revocation::Cause;
+use defender_exporter::revocation::UndeterminedCause;
 use defender_exporter::state::Snapshot;
 use defender_exporter::verdict::MapsConnection;
 use defender_exporter_needs::needs;
@@ -34,7 +34,7 @@ struct Found {
     /// A word of who issued the leaf.
     issuer: &'static str,
     /// Why revocation isn't known.
-    unknown: Option<Cause>,
+    unknown: Option<UndeterminedCause>,
     lost: [Option<R>; 4],
 }
 
@@ -52,7 +52,7 @@ const INSPECTED: Found = Found {
     intercepted: true,
     issuer: "mitmproxy",
     // Its certificates name no list and no responder.
-    unknown: Some(Cause::NoSource),
+    unknown: Some(UndeterminedCause::NoSource),
     lost: [None, Some(R::RevocationUnknown), Some(R::Intercepted), Some(R::Intercepted)],
     ..GENUINE
 };

@@ -8,10 +8,10 @@ use defender_exporter::host;
 use defender_exporter::host::RunningMode;
 use defender_exporter::host::events::EventKind;
 use defender_exporter::host::mdatp::health::DefinitionsStatus;
-use defender_exporter::host::registry::settings::{Setting, SettingOrigin};
+use defender_exporter::host::registry::settings::{DefenderSetting, SettingOrigin};
 use defender_exporter::metrics::{Kind, Metric};
 use defender_exporter::observation::{FailureReason, Phase};
-use defender_exporter::revocation::{Cause, Status};
+use defender_exporter::revocation::{RevocationStatus, UndeterminedCause};
 use defender_exporter::signatures::Finding;
 use defender_exporter::verdict::{ConcernKind, SslOptions, Verdict};
 
@@ -61,8 +61,8 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
         "phase" => Phase::ALL.iter().map(|word| word.as_str()).collect(),
         "reason" => {
             let reasons = FailureReason::ALL.iter().map(|word| word.as_str());
-            let of_host = host::Reason::ALL.iter().map(|word| word.as_str());
-            reasons.chain(Cause::ALL.iter().map(|word| word.as_str())).chain(of_host).collect()
+            let of_host = host::HostReadReason::ALL.iter().map(|word| word.as_str());
+            reasons.chain(UndeterminedCause::ALL.iter().map(|word| word.as_str())).chain(of_host).collect()
         }
         "state" => Verdict::ALL.iter().map(|word| word.as_str()).collect(),
         "need" => {
@@ -70,13 +70,13 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
             maps.into_iter().flat_map(|spec| &spec.needs).map(String::as_str).collect()
         }
         "concern" => ConcernKind::ALL.iter().map(|word| word.as_str()).collect(),
-        "status" => Status::ALL.iter().map(|word| word.as_str()).collect(),
+        "status" => RevocationStatus::ALL.iter().map(|word| word.as_str()).collect(),
         "ssl_options" => SslOptions::ALL.iter().map(|word| word.as_str()).collect(),
         "family" => vec!["ipv4", "ipv6"],
         "source" => UpdateSource::ALL.iter().map(|word| word.as_str()).collect(),
         "finding" => Finding::ALL.iter().map(|word| word.as_str()).collect(),
         "event" => EventKind::ALL.iter().map(|word| word.as_str()).collect(),
-        "setting" => Setting::ALL.iter().map(|word| word.as_str()).collect(),
+        "setting" => DefenderSetting::ALL.iter().map(|word| word.as_str()).collect(),
         "origin" => SettingOrigin::ALL.iter().map(|word| word.as_str()).collect(),
         "mode" => RunningMode::ALL.iter().map(|word| word.as_str()).collect(),
         "result" => vec!["ok", "failed"],
@@ -99,13 +99,13 @@ fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
             Some(Phase::ALL.iter().map(|word| word.as_str()).chain([""]).collect())
         }
         ("defender_tls_revocation_unknown_reason", "reason") => {
-            Some(Cause::ALL.iter().map(|word| word.as_str()).collect())
+            Some(UndeterminedCause::ALL.iter().map(|word| word.as_str()).collect())
         }
         ("defender_host_read_failure_reason", "reason") => {
-            Some(host::Reason::ALL.iter().map(|word| word.as_str()).collect())
+            Some(host::HostReadReason::ALL.iter().map(|word| word.as_str()).collect())
         }
         ("defender_host_read_success" | "defender_host_read_failure_reason", "source") => {
-            Some(host::Source::ALL.iter().map(|word| word.as_str()).collect())
+            Some(host::HostSource::ALL.iter().map(|word| word.as_str()).collect())
         }
         ("defender_host_definitions_status_info", "status") => {
             Some(DefinitionsStatus::ALL.iter().map(|word| word.as_str()).collect())

@@ -1,6 +1,5 @@
 //! The names of the settings in each place of the registry, and what their numbers mean. Pure.
 //!
-//!
 //! - `LocalSettingOverride…`: the local preference takes priority over Group Policy (ADMX `WindowsDefender`).
 //! - The names below `Policies`: ADMX `WindowsDefender`; `SSLOptions` as in `registry.rs`.
 //! - The names of the Policy Manager: those of the Policy CSP Defender. That the registry has these names is known from
@@ -9,7 +8,7 @@
 //! - The names of preferences are inferred: the page names the key, and administrators' scripts the same names as in
 //!   policies.
 
-use super::Setting;
+use super::DefenderSetting;
 
 /// The key of MDM.
 pub(super) const MANAGER: &str = r"SOFTWARE\Policies\Microsoft\Windows Defender\Policy Manager";
@@ -38,7 +37,7 @@ pub(super) struct Layout {
     pub(super) range: Range,
 }
 
-impl Setting {
+impl DefenderSetting {
     /// Where it stands.
     pub(super) const fn layout(self) -> Layout {
         let (key, name, range) = match self {

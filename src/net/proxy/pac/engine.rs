@@ -11,7 +11,7 @@ use rquickjs::convert::Coerced;
 use rquickjs::{Context, Ctx, Error, Exception, Function, Object, Runtime, Value};
 
 use super::dns::{PacDns, Unresolved};
-use super::{Machine, PacError, PacLimits, addresses};
+use super::{PacError, PacLimits, ScriptMachine, addresses};
 use crate::clock::unix_seconds;
 use crate::text::clean;
 
@@ -35,7 +35,7 @@ pub(super) struct Job {
     pub(super) text: Arc<str>,
     /// URL and host to pass to the script. If `None`, only checks that the script defines the function.
     pub(super) arguments: Option<(String, String)>,
-    pub(super) machine: Machine,
+    pub(super) machine: ScriptMachine,
     pub(super) limits: PacLimits,
 }
 
@@ -143,7 +143,12 @@ fn returned(value: &Value<'_>) -> Result<String, Stop> {
 }
 
 /// Passes the native functions to the prelude, which defines the standard's functions.
-fn install<'js>(ctx: &Ctx<'js>, machine: &Machine, dns: PacDns, alerts: &Alerts) -> rquickjs::Result<()> {
+fn install<'js>(
+    ctx: &Ctx<'js>,
+    machine: &ScriptMachine,
+    dns: PacDns,
+    alerts: &Alerts,
+) -> rquickjs::Result<()> {
     let native = Object::new(ctx.clone())?;
     native.set("now", unix_seconds(machine.now) * 1000.0)?;
     native.set("offset", machine.utc_offset)?;

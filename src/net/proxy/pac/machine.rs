@@ -22,7 +22,7 @@ const PRIVATE: [IpAddr; 4] = [
 
 /// The machine's properties that a script can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Machine {
+pub struct ScriptMachine {
     /// The time for `weekdayRange`, `dateRange` and `timeRange`. A script's own `Date` reads the system clock.
     pub now: SystemTime,
     /// The UTC offset in minutes. If `None`, the system's offset at that time.
@@ -35,7 +35,7 @@ pub struct Machine {
     pub private_addresses: Vec<IpAddr>,
 }
 
-impl Machine {
+impl ScriptMachine {
     /// This machine.
     #[must_use]
     pub fn local(now: SystemTime) -> Self {

@@ -24,7 +24,7 @@ pub use content::PacContent;
 pub use directives::{PacAnswer, ProxyDirective, Socks};
 pub use dns::UnresolvedNames;
 pub use error::{PacError, PacReason, TimeSpent};
-pub use machine::Machine;
+pub use machine::ScriptMachine;
 pub use run::RunLimiter;
 pub use wpad::wpad_candidates;
 
@@ -95,7 +95,7 @@ impl Script {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).into();
         let script = Self { text, limiter: Arc::clone(limiter) };
         let deadline = Instant::now() + limits.time + PARSE_WAIT;
-        let job = script.job(None, Machine::empty(), limits);
+        let job = script.job(None, ScriptMachine::empty(), limits);
         match run::run(job, None, deadline, limiter).await.0 {
             Ok(_) | Err(PacError::Threw { .. }) => Ok(script),
             Err(error) => Err(error),
@@ -113,7 +113,7 @@ impl Script {
     pub async fn find(
         &self,
         url: &ProbeUrl,
-        machine: Machine,
+        machine: ScriptMachine,
         names: &Resolver,
         limits: PacLimits,
         deadline: Instant,
@@ -124,7 +124,12 @@ impl Script {
         Evaluation { answer: returned.and_then(|text| PacAnswer::parse(&text)), unresolved }
     }
 
-    fn job(&self, arguments: Option<(String, String)>, machine: Machine, limits: PacLimits) -> engine::Job {
+    fn job(
+        &self,
+        arguments: Option<(String, String)>,
+        machine: ScriptMachine,
+        limits: PacLimits,
+    ) -> engine::Job {
         engine::Job { text: Arc::clone(&self.text), arguments, machine, limits }
     }
 }

@@ -57,9 +57,9 @@ fn later() -> Instant {
 }
 
 /// A machine whose local time is `offset` minutes ahead of `now`, which is UTC.
-fn machine(now: &str, offset: i16) -> Machine {
+fn machine(now: &str, offset: i16) -> ScriptMachine {
     let addresses = ["10.9.8.7", "fd00::1", "10.9.8.8"].map(|text| text.parse().unwrap());
-    Machine::new(time(now), Some(offset), addresses.into())
+    ScriptMachine::new(time(now), Some(offset), addresses.into())
 }
 
 fn time(text: &str) -> SystemTime {
@@ -67,7 +67,7 @@ fn time(text: &str) -> SystemTime {
 }
 
 /// Runs a script for a URL.
-async fn find(script: &str, url: &str, machine: Machine) -> Result<PacAnswer, PacError> {
+async fn find(script: &str, url: &str, machine: ScriptMachine) -> Result<PacAnswer, PacError> {
     let limits = PacLimits { time: Duration::from_secs(20), ..PacLimits::default() };
     let url = ProbeUrl::parse(url).unwrap();
     Script::parse(script, limits).await?.find(&url, machine, &names(), limits, later()).await.answer
@@ -161,7 +161,7 @@ async fn scripts_get_the_same_url_as_in_browsers() {
         ("https://[2001:db8::1]:444/x", "https://[2001:db8::1]:444/ 2001:db8::1"),
     ];
     for (url, expected) in cases {
-        let error = find(script, url, Machine::empty()).await.unwrap_err();
+        let error = find(script, url, ScriptMachine::empty()).await.unwrap_err();
         assert_eq!(error, PacError::Threw { line: None, message: expected.to_owned() });
     }
 }
@@ -178,7 +178,7 @@ async fn a_script_of_the_greatest_length_is_fine() {
         script.push_str(&rule);
     }
     script.push('}');
-    let answer = find(&script, "http://a.host9999.example/", Machine::empty()).await.unwrap();
+    let answer = find(&script, "http://a.host9999.example/", ScriptMachine::empty()).await.unwrap();
     assert_eq!(answer, PacAnswer::parse("PROXY p9999:80").unwrap());
 }
 
@@ -188,7 +188,7 @@ async fn an_evaluation_can_be_spawned() {
         Script::parse("function FindProxyForURL() { return 'DIRECT' }", PacLimits::default()).await.unwrap();
     let evaluation = tokio::spawn(async move {
         let url = ProbeUrl::parse("http://a.example/").unwrap();
-        script.find(&url, Machine::empty(), &names(), PacLimits::default(), later()).await
+        script.find(&url, ScriptMachine::empty(), &names(), PacLimits::default(), later()).await
     });
     assert_eq!(evaluation.await.unwrap().answer.unwrap().directives, [ProxyDirective::Direct]);
 }
@@ -258,7 +258,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for script in [noise, format!("function FindProxyForURL(url, host) {{ {code} }}"), code] {
             let internal = runtime.block_on(async {
-                let found = find(&script, "http://a.example/", Machine::empty()).await;
+                let found = find(&script, "http://a.example/", ScriptMachine::empty()).await;
                 found.is_err_and(|error| error.reason() == PacReason::Internal)
             });
             prop_assert!(!internal, "{}", script);

@@ -37,7 +37,11 @@ impl LongLab {
     }
 
     /// The status of a certificate, its cause, and the number of requests, unconditional and conditional.
-    async fn check(&self, path: usize, now: SystemTime) -> (Status, Option<Cause>, [usize; 2]) {
+    async fn check(
+        &self,
+        path: usize,
+        now: SystemTime,
+    ) -> (RevocationStatus, Option<UndeterminedCause>, [usize; 2]) {
         let before = self.net.conditional.load(std::sync::atomic::Ordering::SeqCst);
         let report = self.checker.check(&self.paths[path], now).await;
         let conditional = self.net.conditional.load(std::sync::atomic::Ordering::SeqCst) - before;
@@ -63,7 +67,7 @@ async fn a_long_list_is_fetched_again_for_a_certificate_that_it_may_contain() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_list_is_refused_for_the_reasons_of_a_short_one() {
-    let check = async |damage: fn(&mut Vec<u8>), change: fn(&mut Crl), cause: Cause| {
+    let check = async |damage: fn(&mut Vec<u8>), change: fn(&mut Crl), cause: UndeterminedCause| {
         let lab = LongLab::new();
         lab.serves(change, damage);
         assert_eq!(lab.check(0, now()).await, (Unknown, Some(cause), [1, 0]));
@@ -73,9 +77,13 @@ async fn a_long_list_is_refused_for_the_reasons_of_a_short_one() {
         assert_eq!(lab.check(0, now() + MINUTE).await, (Good, None, [1, 0]));
     };
     let nothing: fn(&mut Crl) = |_| {};
-    check(|list| *list.last_mut().unwrap() ^= 1, nothing, Cause::BadSignature).await;
-    check(|list| list.truncate(list.len() - 1), nothing, Cause::Malformed).await;
-    check(|list| list[0] = b'<', nothing, Cause::Malformed).await;
-    check(|_| {}, |list| list.tbs.issuer = Authority::new("Other").list().tbs.issuer, Cause::WrongIssuer)
-        .await;
+    check(|list| *list.last_mut().unwrap() ^= 1, nothing, UndeterminedCause::BadSignature).await;
+    check(|list| list.truncate(list.len() - 1), nothing, UndeterminedCause::Malformed).await;
+    check(|list| list[0] = b'<', nothing, UndeterminedCause::Malformed).await;
+    check(
+        |_| {},
+        |list| list.tbs.issuer = Authority::new("Other").list().tbs.issuer,
+        UndeterminedCause::WrongIssuer,
+    )
+    .await;
 }

@@ -51,7 +51,7 @@ async fn an_expiring_list_is_checked_again() {
     lab.path.stapled = staple.sign(lab.issuing.key());
     assert_eq!(lab.leaf(now()).await, good("stapled"));
     assert_eq!(lab.leaf(now() + 9 * MINUTE).await, good("stapled"));
-    assert_eq!(lab.leaf(now() + 10 * MINUTE).await, unknown(Cause::Expired, "stapled"));
+    assert_eq!(lab.leaf(now() + 10 * MINUTE).await, unknown(UndeterminedCause::Expired, "stapled"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,8 +94,8 @@ async fn an_unresponsive_host_is_tried_once() {
     for check in checks {
         let (report, needed) = check.await.unwrap();
         lists.extend(needed);
-        assert_eq!(report.certificates[0].cause, Some(Cause::Unreachable));
-        assert_eq!(report.certificates[1].cause, Some(Cause::Unreachable));
+        assert_eq!(report.certificates[0].cause, Some(UndeterminedCause::Unreachable));
+        assert_eq!(report.certificates[1].cause, Some(UndeterminedCause::Unreachable));
     }
     let (took, timeout) = (start.elapsed(), CheckerSettings::default().timeout);
     assert!(took < timeout + Duration::from_secs(1), "{took:?}");
@@ -122,7 +122,7 @@ async fn silent_sources_take_the_timeout_once() {
                 lab.net.set(url, reply.clone());
             }
             let start = tokio::time::Instant::now();
-            assert_eq!(lab.leaf(now()).await, unknown(Cause::Unreachable, urls[0]));
+            assert_eq!(lab.leaf(now()).await, unknown(UndeterminedCause::Unreachable, urls[0]));
             let took = start.elapsed();
             assert!(took < timeout + Duration::from_millis(100), "{took:?}");
             let asked = lab.requests().iter().filter(|url| url.starts_with("http://crl")).count() - 1; // the root's

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::web::page::state::State;
+use crate::web::page::state::DisplayState;
 use crate::web::page::view::When;
 
 /// The SVG symbols of the states, which [`shape`] references.
@@ -29,12 +29,12 @@ pub(super) fn shapes() -> Markup {
 }
 
 /// The shape of a state. The caller must add the word.
-pub(super) fn shape(state: State) -> Markup {
+pub(super) fn shape(state: DisplayState) -> Markup {
     let href = match state {
-        State::Good => "#shape-good",
-        State::Degraded => "#shape-degraded",
-        State::Bad => "#shape-bad",
-        State::Unknown => "#shape-unknown",
+        DisplayState::Good => "#shape-good",
+        DisplayState::Degraded => "#shape-degraded",
+        DisplayState::Bad => "#shape-bad",
+        DisplayState::Unknown => "#shape-unknown",
     };
     html! {
         svg class="shape" width="16" height="16" aria-hidden="true" focusable="false" { use href=(href) {} }
@@ -42,12 +42,12 @@ pub(super) fn shape(state: State) -> Markup {
 }
 
 /// A state: its shape and its word.
-pub(super) fn badge(state: State) -> Markup {
+pub(super) fn badge(state: DisplayState) -> Markup {
     worded_badge(state, state.as_str())
 }
 
 /// A state: its shape and another word.
-pub(super) fn worded_badge(state: State, word: &str) -> Markup {
+pub(super) fn worded_badge(state: DisplayState, word: &str) -> Markup {
     html! { span class={ "badge " (state) } { (shape(state)) (word) } }
 }
 

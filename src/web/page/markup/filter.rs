@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::super::state::State;
+use super::super::state::DisplayState;
 use super::super::view::Page;
 use super::components::shape;
 use crate::report::Counts;
@@ -41,12 +41,12 @@ pub(super) fn form(page: &Page) -> Markup {
     }
 }
 
-fn states(selected: Option<State>, counts: Counts) -> Markup {
+fn states(selected: Option<DisplayState>, counts: Counts) -> Markup {
     let choices = [
-        (State::Bad, counts.bad),
-        (State::Degraded, counts.degraded),
-        (State::Unknown, counts.unknown),
-        (State::Good, counts.good),
+        (DisplayState::Bad, counts.bad),
+        (DisplayState::Degraded, counts.degraded),
+        (DisplayState::Unknown, counts.unknown),
+        (DisplayState::Good, counts.good),
     ];
     html! {
         fieldset class="states" {

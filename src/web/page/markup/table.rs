@@ -3,15 +3,15 @@
 
 use maud::{Markup, html};
 
-use super::super::state::State;
-use super::super::view::{Group, Row, StatusView, Table, TlsView, WIDTH, Waterfall, results};
+use super::super::state::DisplayState;
+use super::super::view::{EndpointRow, EndpointTable, Group, StatusView, TlsView, WIDTH, Waterfall, results};
 use super::components::{badge, code, foreign, hidden, short_time, worded_badge};
 use super::details;
 use crate::observation::Phase;
 
 const COLUMNS: [&str; 7] = ["State", "Endpoint", "Why", "Phases", "Status, address", "TLS", "Last success"];
 
-pub(super) fn table(table: &Table) -> Markup {
+pub(super) fn table(table: &EndpointTable) -> Markup {
     let mut rows = table.groups.iter().flat_map(|group| &group.rows);
     let calm = rows.all(|row| row.why.is_none() && row.notes.is_empty() && row.disagreement.is_none());
     html! {
@@ -33,14 +33,14 @@ pub(super) fn table(table: &Table) -> Markup {
     }
 }
 
-fn shown(table: &Table) -> Markup {
+fn shown(table: &EndpointTable) -> Markup {
     html! {
         (table.matching) " of " (results(table.total, table.routes)) ", by component"
         @if table.left_out > 0 { "; the first " (table.matching - table.left_out) " are shown" }
     }
 }
 
-fn legend(table: &Table) -> Markup {
+fn legend(table: &EndpointTable) -> Markup {
     html! {
         p class="legend" {
             "Phases: "
@@ -68,7 +68,7 @@ fn group(group: &Group) -> Markup {
 }
 
 /// A row, and those that fail alike, which a click on the row below it shows.
-fn block(rows: &[Row]) -> Markup {
+fn block(rows: &[EndpointRow]) -> Markup {
     html! {
         @if let Some((first, others)) = rows.split_first() {
             tbody id={ "b-" (first.id) } role="rowgroup" { (row(first)) (more(first)) }
@@ -86,14 +86,14 @@ fn block(rows: &[Row]) -> Markup {
     }
 }
 
-fn fold(first: &Row, others: usize) -> Markup {
+fn fold(first: &EndpointRow, others: usize) -> Markup {
     html! {
         (others) " more" @if let Some(route) = &first.route { " via " span class="route" { (route) } } ": "
         @if let Some(why) = &first.why { (why.title) }
     }
 }
 
-fn row(row: &Row) -> Markup {
+fn row(row: &EndpointRow) -> Markup {
     html! {
         tr id={ "r-" (row.id) } class="row" role="row" {
             td role="cell" class="state" { (badge(row.state)) }
@@ -118,7 +118,7 @@ fn row(row: &Row) -> Markup {
 }
 
 /// The row that a click opens. The style sheet places its summary in the row above, below the state.
-fn more(row: &Row) -> Markup {
+fn more(row: &EndpointRow) -> Markup {
     html! {
         tr id={ "m-" (row.id) } class="more" role="row" {
             td role="cell" colspan=(COLUMNS.len()) {
@@ -145,7 +145,7 @@ fn url(url: &str) -> Markup {
     }
 }
 
-fn why(row: &Row) -> Markup {
+fn why(row: &EndpointRow) -> Markup {
     html! {
         @if let Some(why) = &row.why {
             span class="title" { (why.title) }
@@ -195,9 +195,9 @@ fn tls(tls: &TlsView) -> Markup {
         }
         @if let Some(fault) = tls.fault { span class="fault" { "✕ " (fault) } }
         @match tls.revocation {
-            Some(State::Good) => span class="until" { "not revoked" },
-            Some(State::Bad) => (worded_badge(State::Bad, "revoked")),
-            Some(State::Degraded) => (worded_badge(State::Degraded, "revocation unknown")),
+            Some(DisplayState::Good) => span class="until" { "not revoked" },
+            Some(DisplayState::Bad) => (worded_badge(DisplayState::Bad, "revoked")),
+            Some(DisplayState::Degraded) => (worded_badge(DisplayState::Degraded, "revocation unknown")),
             _ => {}
         }
     }

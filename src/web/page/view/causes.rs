@@ -1,8 +1,8 @@
 //! The causes of what is wrong, for the page.
 
-use super::State;
+use super::DisplayState;
 use crate::catalog::Component;
-use crate::report::{self, Affected, Cause};
+use crate::report::{self, Affected, CauseGroup};
 use crate::state::Snapshot;
 
 /// The maximum number of displayed causes.
@@ -21,7 +21,7 @@ pub(crate) struct Causes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CauseView {
     /// The worst state of the endpoints.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The cause in one line.
     pub(crate) title: String,
     /// `phase.reason`. `None` for an unusual status, and if there are several.
@@ -47,10 +47,10 @@ impl Causes {
 }
 
 impl CauseView {
-    fn new(snapshot: &Snapshot, cause: Cause) -> Self {
+    fn new(snapshot: &Snapshot, cause: CauseGroup) -> Self {
         let Affected { endpoints, components, routes } = cause.affected(&snapshot.plan);
         Self {
-            state: State::from(cause.verdict),
+            state: DisplayState::from(cause.verdict),
             code: (cause.codes.len() == 1).then(|| cause.codes.concat()),
             title: cause.title,
             endpoints,

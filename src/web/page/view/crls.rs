@@ -1,6 +1,6 @@
 //! The revocation lists: whether they can be fetched, and until when the cached ones are valid.
 
-use super::{Source, State, When};
+use super::{DisplayState, ViewInput, When};
 use crate::advice;
 use crate::revocation::CrlState;
 
@@ -11,7 +11,7 @@ pub(crate) struct CrlView {
     /// `None` with a single route.
     pub(crate) route: Option<String>,
     /// Bad if it can't be fetched and the cache has no valid list. Degraded if only one of the two applies.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The result of the last fetch.
     pub(crate) fetch: String,
     /// The details of a failure. May contain text from the server.
@@ -23,7 +23,7 @@ pub(crate) struct CrlView {
 }
 
 impl CrlView {
-    pub(super) fn all(source: Source<'_>) -> Vec<Self> {
+    pub(super) fn all(source: ViewInput<'_>) -> Vec<Self> {
         let of = |(route, crls): (&String, &Vec<CrlState>)| {
             let views = crls.iter().map(|crl| Self::new(source, route, crl));
             views.collect::<Vec<_>>()
@@ -31,15 +31,15 @@ impl CrlView {
         source.snapshot.crls.iter().flat_map(of).collect()
     }
 
-    fn new(source: Source<'_>, route: &str, crl: &CrlState) -> Self {
+    fn new(source: ViewInput<'_>, route: &str, crl: &CrlState) -> Self {
         let holds = crl.next_update.is_some_and(|until| until >= source.now);
         let (state, fetch, detail) = match &crl.fetch {
-            None => (State::Unknown, "not fetched yet".to_owned(), String::new()),
-            Some(Ok(())) if holds => (State::Good, "fetched".to_owned(), String::new()),
-            Some(Ok(())) => (State::Degraded, "fetched, but not valid".to_owned(), String::new()),
+            None => (DisplayState::Unknown, "not fetched yet".to_owned(), String::new()),
+            Some(Ok(())) if holds => (DisplayState::Good, "fetched".to_owned(), String::new()),
+            Some(Ok(())) => (DisplayState::Degraded, "fetched, but not valid".to_owned(), String::new()),
             Some(Err(failure)) => {
                 let title = advice::for_failure(failure.phase, failure.reason).title;
-                let state = if holds { State::Degraded } else { State::Bad };
+                let state = if holds { DisplayState::Degraded } else { DisplayState::Bad };
                 (state, title, format!("{}.{}: {}", failure.phase, failure.reason, failure.detail))
             }
         };

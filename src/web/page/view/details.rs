@@ -1,7 +1,7 @@
 //! The details of an endpoint: the last probe in full, the last failed probe, and what to change.
 
 use super::when::{every, took};
-use super::{Source, State, When};
+use super::{DisplayState, ViewInput, When};
 use crate::catalog::Component;
 use crate::observation::{
     AddressResult, CertificateFacts, Facts, Failure, HopFacts, HttpFacts, Observation, Phase, PhaseOutcome,
@@ -9,7 +9,7 @@ use crate::observation::{
 };
 use crate::plan::Target;
 use crate::report::Why;
-use crate::revocation::{CertificateStatus, Status};
+use crate::revocation::{CertificateStatus, RevocationStatus};
 use crate::state::TargetState;
 
 /// A name and its values, which may contain text from servers.
@@ -81,14 +81,19 @@ pub(crate) struct CertificateView {
 /// The revocation status of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RevocationView {
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     pub(crate) subject: String,
-    pub(crate) status: Status,
+    pub(crate) status: RevocationStatus,
     pub(crate) detail: String,
 }
 
 impl Details {
-    pub(super) fn new(source: Source<'_>, target: &Target, state: &TargetState, why: Option<&Why>) -> Self {
+    pub(super) fn new(
+        source: ViewInput<'_>,
+        target: &Target,
+        state: &TargetState,
+        why: Option<&Why>,
+    ) -> Self {
         let component = target.endpoint.component;
         let failed = state.last.as_ref().is_some_and(|last| !last.success());
         let probe = |of: &Observation| ProbeView::new(source, component, of);
@@ -126,7 +131,7 @@ pub(super) fn fields<const N: usize>(fields: [(&'static str, Vec<String>); N]) -
 }
 
 impl ProbeView {
-    fn new(source: Source<'_>, component: Component, observation: &Observation) -> Self {
+    fn new(source: ViewInput<'_>, component: Component, observation: &Observation) -> Self {
         let facts = &observation.facts;
         let view = |tls| move |certificate| CertificateView::new(source, tls, certificate);
         let chain = facts.tls.iter().flat_map(|tls| tls.chain.iter().map(view(tls)));
@@ -141,7 +146,7 @@ impl ProbeView {
     }
 }
 
-fn described(source: Source<'_>, observation: &Observation) -> Vec<Field> {
+fn described(source: ViewInput<'_>, observation: &Observation) -> Vec<Field> {
     let facts = &observation.facts;
     let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
     let mut all = fields([
@@ -255,7 +260,7 @@ impl PhaseView {
 }
 
 impl CertificateView {
-    fn new(source: Source<'_>, tls: &TlsFacts, certificate: &CertificateFacts) -> Self {
+    fn new(source: ViewInput<'_>, tls: &TlsFacts, certificate: &CertificateFacts) -> Self {
         Self {
             subject: certificate.subject.clone(),
             issuer: certificate.issuer.clone(),
@@ -269,9 +274,9 @@ impl CertificateView {
 impl RevocationView {
     fn new(certificate: &CertificateStatus) -> Self {
         let state = match certificate.status {
-            Status::Good => State::Good,
-            Status::Revoked => State::Bad,
-            Status::Unknown => State::Degraded,
+            RevocationStatus::Good => DisplayState::Good,
+            RevocationStatus::Revoked => DisplayState::Bad,
+            RevocationStatus::Unknown => DisplayState::Degraded,
         };
         let cause = certificate.cause.map(|cause| cause.to_string());
         let words = [cause, certificate.source.clone(), Some(certificate.detail.clone())];

@@ -1,7 +1,7 @@
 //! The Defender of this machine, if it has one.
 
 use super::details::fields;
-use super::{FailureView, Field, Source, State, When};
+use super::{DisplayState, FailureView, Field, ViewInput, When};
 use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::health::MdatpHealth;
@@ -14,7 +14,7 @@ use crate::report::hints;
 pub(crate) struct HostView {
     /// Bad if MpCmdRun reports no connection to MAPS or mdatp reports unhealthy. Degraded if cloud or real-time protection
     /// of an active Defender is off, definitions are outdated, or a source couldn't be read.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// When Defender was queried.
     pub(crate) at: When,
     /// The failure that MpCmdRun reported for the connection to MAPS.
@@ -28,7 +28,7 @@ pub(crate) struct HostView {
 }
 
 impl HostView {
-    pub(super) fn new(source: Source<'_>) -> Option<Self> {
+    pub(super) fn new(source: ViewInput<'_>) -> Option<Self> {
         let facts = source.snapshot.host.as_deref()?;
         let validation = facts.windows.as_ref().and_then(|windows| windows.validation.as_ref());
         let mut fields = protection(facts);
@@ -49,7 +49,7 @@ impl HostView {
     }
 }
 
-fn state(facts: &HostFacts) -> State {
+fn state(facts: &HostFacts) -> DisplayState {
     let connected = facts.windows.as_ref().and_then(|of| of.validation.as_ref()?.connected());
     let mode = facts.running_mode();
     // A Defender that is off connects to nothing.
@@ -59,9 +59,9 @@ fn state(facts: &HostFacts) -> State {
     let is_active = !matches!(mode, Some(RunningMode::Passive | RunningMode::Off));
     let is_off = [facts.cloud_protection(), facts.real_time_protection()].contains(&Some(false));
     match () {
-        () if is_lost || health.and_then(|of| of.healthy) == Some(false) => State::Bad,
-        () if outdated || is_active && is_off || !facts.problems.is_empty() => State::Degraded,
-        () => State::Good,
+        () if is_lost || health.and_then(|of| of.healthy) == Some(false) => DisplayState::Bad,
+        () if outdated || is_active && is_off || !facts.problems.is_empty() => DisplayState::Degraded,
+        () => DisplayState::Good,
     }
 }
 
@@ -93,9 +93,9 @@ fn on_or_off(is_on: Option<bool>) -> Option<String> {
     is_on.map(|is_on| if is_on { "on" } else { "off" }.to_owned())
 }
 
-fn installed(source: Source<'_>, of: &InstalledSignatures) -> Vec<Field> {
+fn installed(source: ViewInput<'_>, of: &InstalledSignatures) -> Vec<Field> {
     let text = |version: Option<String>| version.into_iter().collect();
-    let time = |at: Option<_>| at.map(|at| words(&source.when(at))).into_iter().collect();
+    let time = |at: Option<_>| at.map(|at| describe(&source.when(at))).into_iter().collect();
     fields([
         ("Signatures", text(of.version.map(|version| version.to_string()))),
         ("Signatures made", time(of.built)),
@@ -105,10 +105,10 @@ fn installed(source: Source<'_>, of: &InstalledSignatures) -> Vec<Field> {
     ])
 }
 
-fn windows(source: Source<'_>, of: &WindowsFacts) -> Vec<Field> {
+fn windows(source: ViewInput<'_>, of: &WindowsFacts) -> Vec<Field> {
     let registry = &of.registry;
     let value = |value: Option<String>| value.into_iter().collect();
-    let time = |at: Option<_>| value(at.map(|at| words(&source.when(at))));
+    let time = |at: Option<_>| value(at.map(|at| describe(&source.when(at))));
     let proxy = |configured: bool| if configured { "configured" } else { "none" }.to_owned();
     let connected = |connected: bool| if connected { "connected" } else { "not connected" }.to_owned();
     let validation = of.validation.as_ref().and_then(Validation::connected);
@@ -143,32 +143,33 @@ fn setting(of: &HostSetting) -> String {
         },
         SettingValue::Sources(_) | SettingValue::Set => value.to_string(),
     };
-    let place = |origin| match origin {
+    let describe_origin = |origin| match origin {
         SettingOrigin::GroupPolicy => "Group Policy",
         SettingOrigin::PolicyManager => "MDM",
         SettingOrigin::Preference => "local preference",
     };
     let overruled = of.overruled.iter();
-    let overruled = overruled.map(|of| format!("; overrules {}: {}", place(of.origin), value(&of.value)));
-    let own = format!("{}: {}, {}", of.setting.registry_name(), value(&of.value), place(of.origin));
+    let overruled =
+        overruled.map(|of| format!("; overrules {}: {}", describe_origin(of.origin), value(&of.value)));
+    let own = format!("{}: {}, {}", of.setting.registry_name(), value(&of.value), describe_origin(of.origin));
     own + &overruled.collect::<String>()
 }
 
-fn event(source: Source<'_>, kind: EventKind, tally: EventTally) -> Option<String> {
+fn event(source: ViewInput<'_>, kind: EventKind, tally: EventTally) -> Option<String> {
     Some(format!(
         "{kind} {}: last {}, {} since the start",
         kind.meaning(),
-        words(&source.when(tally.last?)),
+        describe(&source.when(tally.last?)),
         tally.total
     ))
 }
 
-fn failures(source: Source<'_>, log: &EventLog) -> Vec<String> {
+fn failures(source: ViewInput<'_>, log: &EventLog) -> Vec<String> {
     log.failures.values().map(|failed| failure_line(source, log, failed)).collect()
 }
 
 /// What failed, from where, why, and what to change.
-fn failure_line(source: Source<'_>, log: &EventLog, failed: &UpdateFailure) -> String {
+fn failure_line(source: ViewInput<'_>, log: &EventLog, failed: &UpdateFailure) -> String {
     let UpdateFailure { kind, origin, stage, path, hresult, .. } = failed;
     let mut line = format!("{kind} {}", kind.meaning());
     for (word, part) in [
@@ -178,20 +179,20 @@ fn failure_line(source: Source<'_>, log: &EventLog, failed: &UpdateFailure) -> S
         (": ", hresult.map(|code| format!("0x{code:08X}"))),
         (" ", failed.title().map(str::to_owned)),
         (". ", Some(failed.action().to_owned()).filter(|action| !action.is_empty())),
-        (" — ", Some(words(&source.when(failed.at)))),
-        ("; succeeded ", log.succeeded_after(failed).map(|at| words(&source.when(at)))),
+        (" — ", Some(describe(&source.when(failed.at)))),
+        ("; succeeded ", log.succeeded_after(failed).map(|at| describe(&source.when(at)))),
     ] {
         line.extend(part.map(|part| word.to_owned() + &part));
     }
     line
 }
 
-fn mdatp(source: Source<'_>, of: &MdatpFacts) -> Vec<Field> {
+fn mdatp(source: ViewInput<'_>, of: &MdatpFacts) -> Vec<Field> {
     let word = |truth: Option<bool>| {
         truth.map(|truth| if truth { "yes" } else { "no" }.to_owned()).into_iter().collect()
     };
     let health = of.health.as_ref();
-    let expires = health.and_then(|of| Some(words(&source.when(of.product_expiration?))));
+    let expires = health.and_then(|of| Some(describe(&source.when(of.product_expiration?))));
     let tests = of.connectivity.iter().flatten();
     let failing = tests.filter_map(|test| Some(format!("{}: {}", test.url, test.failure.as_ref()?)));
     fields([
@@ -207,7 +208,7 @@ fn mdatp(source: Source<'_>, of: &MdatpFacts) -> Vec<Field> {
     ])
 }
 
-fn words(when: &When) -> String {
+fn describe(when: &When) -> String {
     format!("{}, {}", when.relative, when.absolute)
 }
 
@@ -217,13 +218,13 @@ mod tests {
 
     use super::super::{Filter, Page};
     use super::*;
-    use crate::host::registry::settings::Setting;
-    use crate::host::{HostProblem, Reason, Source as Read};
+    use crate::host::registry::settings::DefenderSetting;
+    use crate::host::{HostProblem, HostReadReason, HostSource};
     use crate::metrics::fixture;
     use crate::report::simulation::{self, at};
 
     /// Checks the page's content for a machine with these facts.
-    fn check(facts: HostFacts, state: State, expected: &[(&str, &str)]) -> HostView {
+    fn check(facts: HostFacts, state: DisplayState, expected: &[(&str, &str)]) -> HostView {
         let mut snapshot = simulation::healthy(&["direct"]);
         snapshot.host = Some(Arc::new(facts));
         let host = Page::new(&snapshot, at(200), Filter::default()).host.expect("there is a host");
@@ -245,7 +246,7 @@ mod tests {
         let facts = fixture::snapshot().host.as_deref().cloned().expect("the fixture has a host");
         let host = check(
             facts,
-            State::Bad,
+            DisplayState::Bad,
             &[
                 ("Signatures", "1.441.99.0"),
                 ("MpCmdRun -ValidateMapsConnection", "not connected"),
@@ -280,7 +281,7 @@ mod tests {
             windows.registry.product.mode = mode;
             windows.registry.product.tamper_protection = Some(false);
             for setting in &mut windows.registry.settings.set {
-                if setting.setting == Setting::SpynetReporting {
+                if setting.setting == DefenderSetting::SpynetReporting {
                     setting.value = SettingValue::Number(0); // no cloud protection
                 }
             }
@@ -288,21 +289,21 @@ mod tests {
             facts
         };
         for (mode, word, with_maps, without_maps) in [
-            (RunningMode::Active, "active", State::Degraded, State::Bad),
-            (RunningMode::Passive, "passive", State::Good, State::Bad),
-            (RunningMode::Off, "off", State::Good, State::Good),
+            (RunningMode::Active, "active", DisplayState::Degraded, DisplayState::Bad),
+            (RunningMode::Passive, "passive", DisplayState::Good, DisplayState::Bad),
+            (RunningMode::Off, "off", DisplayState::Good, DisplayState::Good),
         ] {
             check(of_mode(Some(mode), false), with_maps, &[("Running mode", word)]);
             check(of_mode(Some(mode), true), without_maps, &[("Running mode", word)]);
         }
-        check(of_mode(None, true), State::Bad, &[]);
+        check(of_mode(None, true), DisplayState::Bad, &[]);
     }
 
     #[test]
     fn what_can_not_be_read_is_no_good_news() {
-        let quiet = HostFacts::new(&[Read::Health]).finished(at(100));
-        check(quiet.clone(), State::Good, &[]);
-        let problems = vec![HostProblem::new(Read::Health, Reason::Timeout, "no answer")];
-        check(HostFacts { problems, ..quiet }, State::Degraded, &[]);
+        let quiet = HostFacts::new(&[HostSource::Health]).finished(at(100));
+        check(quiet.clone(), DisplayState::Good, &[]);
+        let problems = vec![HostProblem::new(HostSource::Health, HostReadReason::Timeout, "no answer")];
+        check(HostFacts { problems, ..quiet }, DisplayState::Degraded, &[]);
     }
 }

@@ -16,8 +16,8 @@ mod when;
 use std::time::SystemTime;
 
 use super::Filter;
-use super::state::State;
-use crate::report::{Counts, Outcome, outcome, suspected_clock};
+use super::state::DisplayState;
+use crate::report::{Counts, NetworkOutcome, outcome, suspected_clock};
 use crate::state::Snapshot;
 
 pub(crate) use causes::{CauseView, Causes};
@@ -26,8 +26,8 @@ pub(crate) use details::{
     CertificateView, Details, FailureView, Field, PhaseView, ProbeView, RevocationView,
 };
 pub(crate) use host::HostView;
-pub(crate) use row::{Row, StatusView, TlsView};
-pub(crate) use table::{Group, Table};
+pub(crate) use row::{EndpointRow, StatusView, TlsView};
+pub(crate) use table::{EndpointTable, Group};
 pub(crate) use updates::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
 pub(crate) use verdicts::{ClientView, ComponentView, MapsView};
 pub(crate) use waterfall::{WIDTH, Waterfall};
@@ -37,7 +37,7 @@ pub(crate) use when::When;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Page {
     /// The overall state.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The overall state in a few words.
     pub(crate) headline: String,
     /// The number of endpoints per state, in a sentence.
@@ -57,7 +57,7 @@ pub(crate) struct Page {
     /// The problems, grouped by cause.
     pub(crate) causes: Causes,
     /// The endpoints that match the filter.
-    pub(crate) table: Table,
+    pub(crate) table: EndpointTable,
     /// The revocation lists.
     pub(crate) crls: Vec<CrlView>,
     /// The filter of the request.
@@ -72,13 +72,13 @@ pub(crate) struct Page {
 
 /// The input of the page.
 #[derive(Clone, Copy)]
-struct Source<'a> {
+struct ViewInput<'a> {
     snapshot: &'a Snapshot,
     now: SystemTime,
     filter: &'a Filter,
 }
 
-impl Source<'_> {
+impl ViewInput<'_> {
     fn when(&self, at: SystemTime) -> When {
         When::new(at, self.now)
     }
@@ -93,7 +93,7 @@ impl Page {
     /// Builds the page's content.
     #[must_use]
     pub(crate) fn new(snapshot: &Snapshot, now: SystemTime, filter: Filter) -> Self {
-        let source = Source { snapshot, now, filter: &filter };
+        let source = ViewInput { snapshot, now, filter: &filter };
         let counts = Counts::from_snapshot(snapshot);
         let (state, headline) = headline(snapshot);
         let names = snapshot.plan.routes.iter().filter_map(|route| source.route(&route.name));
@@ -108,7 +108,7 @@ impl Page {
             host: HostView::new(source),
             components: ComponentView::all(source),
             causes: Causes::new(snapshot),
-            table: Table::new(source),
+            table: EndpointTable::new(source),
             crls: CrlView::all(source),
             routes: names.map(str::to_owned).collect(),
             now: source.when(now),
@@ -119,37 +119,39 @@ impl Page {
 }
 
 /// The state and headline of the most severe problem.
-fn headline(snapshot: &Snapshot) -> (State, String) {
+fn headline(snapshot: &Snapshot) -> (DisplayState, String) {
     match outcome(snapshot) {
-        Outcome::MapsLost => (State::Bad, "MAPS is lost".to_owned()),
-        Outcome::MapsLostVia(routes) => (State::Bad, format!("MAPS is lost via {}", routes.join(", "))),
-        Outcome::Lost(components) => {
+        NetworkOutcome::MapsLost => (DisplayState::Bad, "MAPS is lost".to_owned()),
+        NetworkOutcome::MapsLostVia(routes) => {
+            (DisplayState::Bad, format!("MAPS is lost via {}", routes.join(", ")))
+        }
+        NetworkOutcome::Lost(components) => {
             let names: Vec<_> = components.iter().map(|component| component.title()).collect();
-            (State::Bad, format!("Not working: {}", names.join(", ")))
+            (DisplayState::Bad, format!("Not working: {}", names.join(", ")))
         }
-        Outcome::Works => (State::Good, "Everything works".to_owned()),
-        Outcome::Impaired => {
+        NetworkOutcome::Works => (DisplayState::Good, "Everything works".to_owned()),
+        NetworkOutcome::Impaired => {
             let by = if snapshot.plan.routes.len() > 1 { " via some route" } else { "" };
-            (State::Degraded, format!("Every service works{by}, but not every endpoint"))
+            (DisplayState::Degraded, format!("Every service works{by}, but not every endpoint"))
         }
-        Outcome::Unknown if snapshot.targets.iter().any(|target| target.last.is_none()) => {
-            (State::Unknown, "First probes running".to_owned())
+        NetworkOutcome::Unknown if snapshot.targets.iter().any(|target| target.last.is_none()) => {
+            (DisplayState::Unknown, "First probes running".to_owned())
         }
         // Their probes ended without a verdict, because this machine failed or lacks a feature.
-        Outcome::Unknown => {
+        NetworkOutcome::Unknown => {
             let counts = Counts::from_snapshot(snapshot);
             let tested = results(counts.total(), snapshot.plan.routes.len());
-            (State::Unknown, format!("Unknown: {} of {tested} could not be tested", counts.unknown))
+            (DisplayState::Unknown, format!("Unknown: {} of {tested} could not be tested", counts.unknown))
         }
     }
 }
 
 fn summary(counts: Counts, routes: usize) -> String {
     let states = [
-        (counts.bad, State::Bad),
-        (counts.degraded, State::Degraded),
-        (counts.unknown, State::Unknown),
-        (counts.good, State::Good),
+        (counts.bad, DisplayState::Bad),
+        (counts.degraded, DisplayState::Degraded),
+        (counts.unknown, DisplayState::Unknown),
+        (counts.good, DisplayState::Good),
     ];
     let words =
         states.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {state}"));

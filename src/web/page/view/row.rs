@@ -3,28 +3,28 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Details, Source, State, Waterfall, When};
+use super::{Details, DisplayState, ViewInput, Waterfall, When};
 use crate::catalog::Component;
 use crate::observation::{Facts, HttpFacts, TlsFacts};
 use crate::plan::{Target, TargetId, schedule};
 use crate::report::{self, Disagreement, Why};
-use crate::revocation::Status;
+use crate::revocation::RevocationStatus;
 use crate::state::TargetState;
 
 /// Data common to all rows.
 pub(super) struct RowContext<'a> {
-    pub(super) source: Source<'a>,
+    pub(super) source: ViewInput<'a>,
     pub(super) scale: Duration,
     pub(super) disagreements: BTreeMap<TargetId, Disagreement>,
 }
 
 /// A row. Its strings may contain text from servers.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
+pub(crate) struct EndpointRow {
     /// Identifies the endpoint and route, and is the same on every page.
     pub(crate) id: String,
     pub(crate) component: Component,
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     pub(crate) url: String,
     /// `None` with a single route.
     pub(crate) route: Option<String>,
@@ -43,9 +43,9 @@ pub(crate) struct Row {
     pub(crate) details: Details,
 }
 
-impl Row {
+impl EndpointRow {
     /// The order of rows: the worst first, then those that fail for the same reason on the same route.
-    pub(super) fn by_failure(&self) -> (State, Option<[Option<&str>; 3]>) {
+    pub(super) fn by_failure(&self) -> (DisplayState, Option<[Option<&str>; 3]>) {
         let why = self.why.as_ref();
         (self.state, why.map(|why| [Some(why.title.as_str()), self.route.as_deref(), why.code.as_deref()]))
     }
@@ -78,10 +78,10 @@ pub(crate) struct TlsView {
     /// The problem with the chain, in a few words.
     pub(crate) fault: Option<&'static str>,
     /// Bad if revoked, degraded if unknown. `None` if not checked.
-    pub(crate) revocation: Option<State>,
+    pub(crate) revocation: Option<DisplayState>,
 }
 
-impl Row {
+impl EndpointRow {
     pub(super) fn new(context: &RowContext<'_>, id: TargetId, target: &Target, state: &TargetState) -> Self {
         let source = context.source;
         let facts = state.last.as_ref().map(|last| &last.facts);
@@ -119,7 +119,7 @@ impl StatusView {
 
 impl TlsView {
     /// `tls` and `facts` must be of the same hop.
-    fn new(source: Source<'_>, facts: &Facts, tls: &TlsFacts, state: &TargetState) -> Self {
+    fn new(source: ViewInput<'_>, facts: &Facts, tls: &TlsFacts, state: &TargetState) -> Self {
         let leaf = tls.chain.first();
         let fault = match (tls.verified, tls.intercepted) {
             (_, true) => Some("inspected"),
@@ -130,9 +130,9 @@ impl TlsView {
             }
         };
         let revocation = state.revocation.as_ref().map(|report| match report.status {
-            Status::Good => State::Good,
-            Status::Revoked => State::Bad,
-            Status::Unknown => State::Degraded,
+            RevocationStatus::Good => DisplayState::Good,
+            RevocationStatus::Revoked => DisplayState::Bad,
+            RevocationStatus::Unknown => DisplayState::Degraded,
         });
         Self {
             issuer: leaf.map_or_else(String::new, |leaf| common_name(&leaf.issuer).to_owned()),

@@ -1,9 +1,9 @@
 //! The endpoints that match the filter, grouped by component.
 
 use super::super::filter::Searched;
-use super::row::{Row, RowContext};
+use super::row::{EndpointRow, RowContext};
 use super::when::took;
-use super::{Source, State, waterfall};
+use super::{DisplayState, ViewInput, waterfall};
 use crate::catalog::Component;
 use crate::observation::Phase;
 use crate::plan::Target;
@@ -14,7 +14,7 @@ use crate::state::TargetState;
 const MAX_ROWS: usize = 500;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Table {
+pub(crate) struct EndpointTable {
     /// The components that have rows.
     pub(crate) groups: Vec<Group>,
     /// The number of endpoints that match the filter.
@@ -41,14 +41,14 @@ pub(crate) struct Group {
     pub(crate) name: &'static str,
     /// What the component is used for.
     pub(crate) purpose: String,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<EndpointRow>,
     /// Whether rows that fail alike are folded. Whoever searches wants to see them.
     is_folded: bool,
 }
 
 impl Group {
     /// Consecutive rows, in blocks: those that fail alike and are folded, or a single row.
-    pub(crate) fn blocks(&self) -> Vec<&[Row]> {
+    pub(crate) fn blocks(&self) -> Vec<&[EndpointRow]> {
         let mut blocks = Vec::new();
         for alike in
             self.rows.chunk_by(|one, other| one.why.is_some() && one.by_failure() == other.by_failure())
@@ -63,8 +63,8 @@ impl Group {
     }
 }
 
-impl Table {
-    pub(super) fn new(source: Source<'_>) -> Self {
+impl EndpointTable {
+    pub(super) fn new(source: ViewInput<'_>) -> Self {
         let known = source.snapshot.iter().filter_map(|(_, _, state)| state.last.as_ref());
         let scale = waterfall::scale(known.map(|last| last.facts.timings.total()));
         let context = RowContext { source, scale, disagreements: disagreements(source.snapshot) };
@@ -73,8 +73,10 @@ impl Table {
             .iter()
             .filter(|(_, target, state)| matches_filter(source, target, state))
             .collect();
-        let shown =
-            matching.iter().take(MAX_ROWS).map(|(id, target, state)| Row::new(&context, *id, target, state));
+        let shown = matching
+            .iter()
+            .take(MAX_ROWS)
+            .map(|(id, target, state)| EndpointRow::new(&context, *id, target, state));
         let groups = groups(source, shown.collect());
         Self {
             matching: matching.len(),
@@ -89,7 +91,7 @@ impl Table {
 }
 
 /// Groups the rows by component, which the plan lists consecutively, and sorts them: the worst first, then by the failure.
-fn groups(source: Source<'_>, rows: Vec<Row>) -> Vec<Group> {
+fn groups(source: ViewInput<'_>, rows: Vec<EndpointRow>) -> Vec<Group> {
     let specs = source.snapshot.plan.components.iter().map(|known| &known.spec);
     let purpose = |of| specs.clone().find(|spec| spec.component == of).map_or("", |spec| &spec.purpose);
     let mut groups: Vec<Group> = Vec::new();
@@ -119,16 +121,17 @@ fn phases(groups: &[Group]) -> Vec<Phase> {
     Phase::ALL.iter().copied().filter(is_drawn).collect()
 }
 
-fn matches_filter(source: Source<'_>, target: &Target, state: &TargetState) -> bool {
-    let verdict = State::from(state.verdict());
+fn matches_filter(source: ViewInput<'_>, target: &Target, state: &TargetState) -> bool {
+    let verdict = DisplayState::from(state.verdict());
     let component = target.endpoint.component;
     // Most requests have no search text.
-    let text = if source.filter.text.is_empty() { String::new() } else { words(target, state, verdict) };
+    let text =
+        if source.filter.text.is_empty() { String::new() } else { searchable_text(target, state, verdict) };
     source.filter.fits(&Searched { component, state: verdict, route: &target.route.name, text })
 }
 
 /// The searchable text of a row, in lower case.
-fn words(target: &Target, state: &TargetState, verdict: State) -> String {
+fn searchable_text(target: &Target, state: &TargetState, verdict: DisplayState) -> String {
     let endpoint = &target.endpoint;
     let mut words = vec![
         endpoint.url.to_string(),

@@ -6,14 +6,14 @@ use crate::observation::{FailureReason as R, Phase as S};
 use crate::plan::TargetId;
 use crate::report::StatusReport;
 use crate::report::simulation::{self, FIRM, MAPS, at};
-use crate::revocation::{Cause, Status};
+use crate::revocation::{RevocationStatus, UndeterminedCause};
 
 fn page(snapshot: &Snapshot, query: &str) -> Page {
     Page::new(snapshot, at(200), Filter::parse(query))
 }
 
 /// The displayed rows.
-fn rows(page: &Page) -> Vec<&Row> {
+fn rows(page: &Page) -> Vec<&EndpointRow> {
     page.table.groups.iter().flat_map(|group| &group.rows).collect()
 }
 
@@ -28,7 +28,7 @@ fn lose(snapshot: &mut Snapshot, component: Component, second: u64) {
 
 #[test]
 fn the_worst_news_is_the_headline() {
-    let check = |snapshot: &Snapshot, state: State, headline: &str, summary: &str| {
+    let check = |snapshot: &Snapshot, state: DisplayState, headline: &str, summary: &str| {
         let page = page(snapshot, "");
         assert_eq!((page.state, page.headline.as_str(), page.summary.as_str()), (state, headline, summary));
     };
@@ -36,13 +36,13 @@ fn the_worst_news_is_the_headline() {
     let all = snapshot.targets.len();
     let some_unknown = format!("Of {all} endpoints: {} unknown, 1 good.", all - 1);
     simulation::observe(&mut snapshot, TargetId(1), 10, |_| None);
-    check(&snapshot, State::Unknown, "First probes running", &some_unknown);
+    check(&snapshot, DisplayState::Unknown, "First probes running", &some_unknown);
 
     let mut snapshot = simulation::healthy(&["direct"]);
-    check(&snapshot, State::Good, "Everything works", &format!("Of {all} endpoints: {all} good."));
+    check(&snapshot, DisplayState::Good, "Everything works", &format!("Of {all} endpoints: {all} good."));
     simulation::fail(&mut snapshot, TargetId(0), 70, (S::Connect, R::Refused), "");
     let one_bad = format!("Of {all} endpoints: 1 bad, {} good.", all - 1);
-    check(&snapshot, State::Degraded, "Every service works, but not every endpoint", &one_bad);
+    check(&snapshot, DisplayState::Degraded, "Every service works, but not every endpoint", &one_bad);
     lose(&mut snapshot, Component::Adl, 70);
     lose(&mut snapshot, Component::Submission, 70);
     let headline = "Not working: Alternate download location, Sample submission";
@@ -50,7 +50,7 @@ fn the_worst_news_is_the_headline() {
     lose(&mut snapshot, Component::Maps, 70);
     assert_eq!(
         (page(&snapshot, "").state, page(&snapshot, "").headline.as_str()),
-        (State::Bad, "MAPS is lost")
+        (DisplayState::Bad, "MAPS is lost")
     );
 }
 
@@ -64,17 +64,17 @@ fn a_component_does_as_well_as_its_best_route_but_maps_as_its_worst() {
     }
     let page = page(&snapshot, "");
     // A route without MAPS pages.
-    assert_eq!((page.state, page.headline.as_str()), (State::Bad, "MAPS is lost via direct"));
+    assert_eq!((page.state, page.headline.as_str()), (DisplayState::Bad, "MAPS is lost via direct"));
     let all = snapshot.targets.len();
     let summary = format!("Of {all} results (endpoints via 2 routes): {0} bad, {0} good.", all / 2);
     assert_eq!(page.summary, summary);
-    assert!(page.components[1..].iter().all(|of| of.state == State::Good));
+    assert!(page.components[1..].iter().all(|of| of.state == DisplayState::Good));
     let maps = &page.components[0];
-    assert_eq!((maps.state, maps.counts.bad, maps.counts.good), (State::Bad, 8, 8));
+    assert_eq!((maps.state, maps.counts.bad, maps.counts.good), (DisplayState::Bad, 8, 8));
     let by: Vec<_> = maps.routes.iter().map(|by| (by.route.as_str(), by.state)).collect();
-    assert_eq!(by, [("direct", State::Bad), ("proxy", State::Good)]);
+    assert_eq!(by, [("direct", DisplayState::Bad), ("proxy", DisplayState::Good)]);
     let maps: Vec<_> = page.maps.iter().map(|by| (by.route.as_deref(), by.state)).collect();
-    assert_eq!(maps, [(Some("direct"), State::Bad), (Some("proxy"), State::Good)]);
+    assert_eq!(maps, [(Some("direct"), DisplayState::Bad), (Some("proxy"), DisplayState::Good)]);
     assert!(
         page.maps[0].summary.starts_with("No MAPS endpoint gives a genuine answer"),
         "{}",
@@ -98,14 +98,15 @@ fn clients_of_maps_by_what_they_check() {
     let mut snapshot = simulation::healthy(&["direct"]);
     let maps: Vec<_> = snapshot.iter().filter(|(_, t, _)| t.endpoint.component == Component::Maps).collect();
     let maps: Vec<_> = maps.iter().map(|(id, ..)| *id).collect();
-    let blocked = (Status::Unknown, Some(Cause::Unreachable));
+    let blocked = (RevocationStatus::Unknown, Some(UndeterminedCause::Unreachable));
     for id in &maps {
         simulation::revocation(&mut snapshot, *id, blocked, "connect: refused");
     }
     let page = page(&snapshot, "");
     let [by] = &page.maps[..] else { panic!("one route") };
     assert!(
-        by.state == State::Bad && by.summary.contains("the CRL http://crl.example/maps.crl can't be fetched")
+        by.state == DisplayState::Bad
+            && by.summary.contains("the CRL http://crl.example/maps.crl can't be fetched")
     );
     let clients: Vec<_> = by
         .clients
@@ -121,7 +122,7 @@ fn clients_of_maps_by_what_they_check() {
     ];
     assert_eq!(clients, expected);
     let [crl] = &page.crls[..] else { panic!("one list") };
-    assert_eq!((crl.state, crl.fetch.as_str()), (State::Degraded, "The connection was refused"));
+    assert_eq!((crl.state, crl.fetch.as_str()), (DisplayState::Degraded, "The connection was refused"));
     assert!(crl.next_update.as_ref().is_some_and(|at| at.relative == "in 6 days" && !at.past));
 }
 
@@ -134,10 +135,15 @@ fn lists_that_ran_out_are_bad() {
         let [crl] = &page.crls[..] else { panic!("one list") };
         assert_eq!((crl.state, crl.next_update.as_ref().map(|at| at.past)), (state, Some(past)));
     };
-    check(&snapshot, 200, State::Good, false);
-    check(&snapshot, 8 * 86_400, State::Degraded, true);
-    simulation::revocation(&mut snapshot, id, (Status::Unknown, Some(Cause::Unreachable)), "");
-    check(&snapshot, 8 * 86_400, State::Bad, true);
+    check(&snapshot, 200, DisplayState::Good, false);
+    check(&snapshot, 8 * 86_400, DisplayState::Degraded, true);
+    simulation::revocation(
+        &mut snapshot,
+        id,
+        (RevocationStatus::Unknown, Some(UndeterminedCause::Unreachable)),
+        "",
+    );
+    check(&snapshot, 8 * 86_400, DisplayState::Bad, true);
 }
 
 #[test]
@@ -155,9 +161,9 @@ fn causes_are_counted_the_worst_first() {
     let found: Vec<_> = page.causes.shown.iter().map(|c| (c.state, c.query(), c.endpoints)).collect();
     let unusual = "Genuine, but the service usually answers 404";
     let expected = [
-        (State::Bad, "connect.refused", 9),
-        (State::Bad, "resolve.nxdomain", 1),
-        (State::Degraded, unusual, 1),
+        (DisplayState::Bad, "connect.refused", 9),
+        (DisplayState::Bad, "resolve.nxdomain", 1),
+        (DisplayState::Degraded, unusual, 1),
     ];
     assert_eq!((found.as_slice(), page.causes.more), (&expected[..], 0));
     assert!(page.causes.shown[0].remedies.iter().all(|remedy| remedy.contains("firewall")));
@@ -181,13 +187,16 @@ fn rows_come_worst_first_and_are_folded_if_they_fail_alike() {
         .collect();
     simulation::observe(&mut snapshot, adl[0], 130, |_| None);
     simulation::fail(&mut snapshot, adl[1], 130, (S::Resolve, R::Nxdomain), "");
-    let blocks = |query: &str| -> Vec<(State, usize)> {
+    let blocks = |query: &str| -> Vec<(DisplayState, usize)> {
         let page = page(&snapshot, query);
         let group =
             page.table.groups.iter().find(|group| group.component == Component::Adl).expect("it has rows");
         group.blocks().iter().map(|rows| (rows[0].state, rows.len())).collect()
     };
-    assert_eq!(blocks(""), [(State::Bad, adl.len() - 2), (State::Bad, 1), (State::Good, 1)]);
+    assert_eq!(
+        blocks(""),
+        [(DisplayState::Bad, adl.len() - 2), (DisplayState::Bad, 1), (DisplayState::Good, 1)]
+    );
     assert!(blocks("q=refused").iter().all(|(_, rows)| *rows == 1), "{:?}", blocks("q=refused"));
 }
 
@@ -195,10 +204,15 @@ fn rows_come_worst_first_and_are_folded_if_they_fail_alike() {
 fn a_good_endpoint_is_no_cause() {
     let mut snapshot = simulation::healthy(&["direct"]);
     let id = simulation::target(&snapshot, MAPS, "direct");
-    for cause in [Cause::Pending, Cause::NoSource, Cause::Unsupported, Cause::NoNextUpdate] {
-        simulation::revocation(&mut snapshot, id, (Status::Unknown, Some(cause)), "");
+    for cause in [
+        UndeterminedCause::Pending,
+        UndeterminedCause::NoSource,
+        UndeterminedCause::Unsupported,
+        UndeterminedCause::NoNextUpdate,
+    ] {
+        simulation::revocation(&mut snapshot, id, (RevocationStatus::Unknown, Some(cause)), "");
         let page = page(&snapshot, "");
-        assert_eq!((page.state, &page.causes), (State::Good, &Causes::default()), "{cause}");
+        assert_eq!((page.state, &page.causes), (DisplayState::Good, &Causes::default()), "{cause}");
     }
 }
 
@@ -262,7 +276,7 @@ fn a_row_in_brief_and_in_full() {
     let [row] = rows(&page)[..] else { panic!("one row") };
     assert_eq!(
         (row.state, row.why.as_ref(), row.addresses.as_slice()),
-        (State::Good, None, &["192.0.2.10".to_owned(), "2001:db8::10".to_owned()][..])
+        (DisplayState::Good, None, &["192.0.2.10".to_owned(), "2001:db8::10".to_owned()][..])
     );
     assert_eq!(row.last_success.as_ref().map(|at| at.relative.as_str()), Some("70 seconds ago"));
     assert_eq!(row.phases.as_ref().map(|drawn| drawn.total.as_str()), Some("63 ms"));
@@ -339,7 +353,7 @@ fn an_unexpected_root_after_a_redirect_is_noted_in_the_table() {
     let page = page(&snapshot, "q=%2F%2Fwdcp.microsoft.com");
     let [row] = rows(&page)[..] else { panic!("one row") };
     let fault = row.tls.as_ref().and_then(|tls| tls.fault);
-    assert_eq!((row.state, fault), (State::Good, Some("unexpected root after a redirect")));
+    assert_eq!((row.state, fault), (DisplayState::Good, Some("unexpected root after a redirect")));
     let [note] = &row.notes[..] else { panic!("{:?}", row.notes) };
     assert!(note.starts_with("after a redirect to cdn.example: the chain ends at CN=New Root, "), "{note}");
     let facts = &row.details.last.as_ref().expect("it was probed").facts;

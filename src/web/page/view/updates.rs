@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Source, State, When};
+use super::{DisplayState, ViewInput, When};
 use crate::advice;
 use crate::catalog::UpdateSource;
 use crate::report::freshness;
@@ -23,7 +23,7 @@ pub(crate) struct UpdatesView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StaleView {
     /// How close that time is, with the thresholds of the alerts.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// When the signatures turn stale.
     pub(crate) at: When,
     /// Whether that is known: this machine's signatures, or a source that was reached. Otherwise it is counted from the
@@ -39,7 +39,7 @@ pub(crate) struct StaleView {
 pub(crate) struct SourceView {
     pub(crate) name: &'static str,
     /// The state on the best route.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The state on each route.
     pub(crate) routes: Vec<SourceRoute>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct SourceRoute {
     /// `None` with a single route.
     pub(crate) route: Option<String>,
     /// Whether the source is available.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// When the source was last available.
     pub(crate) last: Option<When>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct FeedView {
     /// `None` with a single route.
     pub(crate) route: Option<String>,
     /// Bad if it can't be fetched, degraded if its content is outdated.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The result of the last fetch, and the findings.
     pub(crate) words: Vec<String>,
     /// The details of a failure. May contain text from the server.
@@ -73,7 +73,7 @@ pub(crate) struct FeedView {
 }
 
 impl UpdatesView {
-    pub(super) fn new(source: Source<'_>) -> Self {
+    pub(super) fn new(source: ViewInput<'_>) -> Self {
         let known = &source.snapshot.signatures;
         let specs = &source.snapshot.plan.signatures.sources;
         let stale_after = known.stale_after(&source.snapshot.plan);
@@ -81,8 +81,8 @@ impl UpdatesView {
         let is_known = installed_here
             || known.sources.iter().any(|of| of.source.suffices() && of.last_available.is_some());
         let stale = |at: SystemTime| {
-            let state = State::from(Some(freshness(at, source.now)));
-            let state = if state == State::Good && !is_known { State::Unknown } else { state };
+            let state = DisplayState::from(Some(freshness(at, source.now)));
+            let state = if state == DisplayState::Good && !is_known { DisplayState::Unknown } else { state };
             StaleView { state, at: source.when(at), is_known, installed_here }
         };
         Self {
@@ -94,21 +94,21 @@ impl UpdatesView {
 }
 
 impl SourceView {
-    fn new(source: Source<'_>, of: UpdateSource) -> Option<Self> {
+    fn new(source: ViewInput<'_>, of: UpdateSource) -> Option<Self> {
         let own = source.snapshot.signatures.sources.iter().filter(|known| known.source == of);
         let routes: Vec<_> = own.map(|known| SourceRoute::new(source, known)).collect();
-        let known = routes.iter().map(|by| by.state).filter(|state| *state != State::Unknown);
-        let state = known.max().unwrap_or(State::Unknown);
+        let known = routes.iter().map(|by| by.state).filter(|state| *state != DisplayState::Unknown);
+        let state = known.max().unwrap_or(DisplayState::Unknown);
         (!routes.is_empty()).then_some(Self { name: of.component().title(), state, routes })
     }
 }
 
 impl SourceRoute {
-    fn new(source: Source<'_>, known: &SourceState) -> Self {
+    fn new(source: ViewInput<'_>, known: &SourceState) -> Self {
         let state = match known.available {
-            Some(true) => State::Good,
-            Some(false) => State::Bad,
-            None => State::Unknown,
+            Some(true) => DisplayState::Good,
+            Some(false) => DisplayState::Bad,
+            None => DisplayState::Unknown,
         };
         Self {
             route: source.route(&known.route).map(str::to_owned),
@@ -124,28 +124,32 @@ impl SourceRoute {
 }
 
 /// A source's state in a word.
-pub(crate) const fn available(state: State) -> &'static str {
+pub(crate) const fn available(state: DisplayState) -> &'static str {
     match state {
-        State::Good | State::Degraded => "available",
-        State::Bad => "not available",
-        State::Unknown => "unknown",
+        DisplayState::Good | DisplayState::Degraded => "available",
+        DisplayState::Bad => "not available",
+        DisplayState::Unknown => "unknown",
     }
 }
 
 impl FeedView {
-    fn new(source: Source<'_>, feed: &FeedState) -> Self {
+    fn new(source: ViewInput<'_>, feed: &FeedState) -> Self {
         let (state, words, detail) = match &feed.fetch {
-            None => (State::Unknown, vec!["not queried yet".to_owned()], String::new()),
+            None => (DisplayState::Unknown, vec!["not queried yet".to_owned()], String::new()),
             Some(Ok(())) if feed.findings.is_empty() => {
-                (State::Good, vec!["up to date".to_owned()], String::new())
+                (DisplayState::Good, vec!["up to date".to_owned()], String::new())
             }
             Some(Ok(())) => {
                 let found = feed.findings.iter().map(|finding| finding.meaning().to_owned());
-                (State::Degraded, found.collect(), String::new())
+                (DisplayState::Degraded, found.collect(), String::new())
             }
             Some(Err(failure)) => {
                 let title = advice::for_failure(failure.phase, failure.reason).title;
-                (State::Bad, vec![title], format!("{}.{}: {}", failure.phase, failure.reason, failure.detail))
+                (
+                    DisplayState::Bad,
+                    vec![title],
+                    format!("{}.{}: {}", failure.phase, failure.reason, failure.detail),
+                )
             }
         };
         let published = feed.history.as_ref().map(|history| &history.published);
@@ -201,9 +205,12 @@ mod tests {
         lose(&mut snapshot, Component::Update, "direct");
         lose(&mut snapshot, Component::Adl, "direct");
         let stale = |day: u64| updates(&snapshot, day * DAY).stale.expect("known");
-        assert_eq!((stale(0).state, stale(0).at.relative.as_str()), (State::Good, "in 7 days"));
-        assert_eq!((stale(4).state, stale(4).at.past), (State::Degraded, false));
-        assert_eq!((stale(8).state, stale(8).at.past, stale(8).installed_here), (State::Bad, true, false));
+        assert_eq!((stale(0).state, stale(0).at.relative.as_str()), (DisplayState::Good, "in 7 days"));
+        assert_eq!((stale(4).state, stale(4).at.past), (DisplayState::Degraded, false));
+        assert_eq!(
+            (stale(8).state, stale(8).at.past, stale(8).installed_here),
+            (DisplayState::Bad, true, false)
+        );
     }
 
     /// Until a source was reached, nobody knows how old signatures are; a week without one is bad all the same.
@@ -213,19 +220,22 @@ mod tests {
         lose(&mut snapshot, Component::Update, "direct");
         lose(&mut snapshot, Component::Adl, "direct");
         let stale = |day: u64| updates(&snapshot, day * DAY).stale.expect("counted from the start");
-        assert_eq!((stale(1).state, stale(1).is_known), (State::Unknown, false));
-        assert_eq!((stale(4).state, stale(8).state), (State::Degraded, State::Bad));
+        assert_eq!((stale(1).state, stale(1).is_known), (DisplayState::Unknown, false));
+        assert_eq!((stale(4).state, stale(8).state), (DisplayState::Degraded, DisplayState::Bad));
     }
 
     #[test]
     fn a_source_does_as_well_as_its_best_route() {
         let mut snapshot = simulation::fresh(&["direct", "proxy"]);
-        assert!(updates(&snapshot, 0).sources.iter().all(|of| of.state == State::Unknown));
+        assert!(updates(&snapshot, 0).sources.iter().all(|of| of.state == DisplayState::Unknown));
         snapshot = simulation::healthy(&["direct", "proxy"]);
         lose(&mut snapshot, Component::Adl, "direct");
         let found = updates(&snapshot, 200).sources;
         let states: Vec<_> = found.iter().map(|of| (of.name, of.state)).collect();
-        assert_eq!(states, [("Microsoft Update", State::Good), ("Alternate download location", State::Good)]);
+        assert_eq!(
+            states,
+            [("Microsoft Update", DisplayState::Good), ("Alternate download location", DisplayState::Good)]
+        );
         let by: Vec<_> = found[1].routes.iter().map(|by| (by.route.as_deref(), by.word())).collect();
         assert_eq!(by, [(Some("direct"), "not available"), (Some("proxy"), "available")]);
         assert!(found[1].routes[0].last.as_ref().is_some_and(|at| at.relative == "3 minutes ago"));
@@ -252,11 +262,11 @@ mod tests {
         let content = |build| {
             Ok(FeedContent { url: "https://feed.example/".to_owned(), published: published(build, 0) })
         };
-        let found = check(&mut snapshot, content(99), State::Good, "up to date");
+        let found = check(&mut snapshot, content(99), DisplayState::Good, "up to date");
         assert_eq!(found.as_deref(), Some("1.441.99.0"));
-        check(&mut snapshot, content(98), State::Degraded, "names older signatures than before");
+        check(&mut snapshot, content(98), DisplayState::Degraded, "names older signatures than before");
         let failure = Err(Failure::new(Phase::Connect, FailureReason::Refused, "by the test"));
-        let found = check(&mut snapshot, failure, State::Bad, "The connection was refused");
+        let found = check(&mut snapshot, failure, DisplayState::Bad, "The connection was refused");
         assert_eq!(found.as_deref(), Some("1.441.98.0"), "the last published version stays");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Source, State};
+use super::{DisplayState, ViewInput};
 use crate::catalog::{Component, ComponentSpec};
 use crate::report::{self, Counts};
 use crate::state::{ComponentState, MapsState};
@@ -14,7 +14,7 @@ pub(crate) struct MapsView {
     /// `None` with a single route.
     pub(crate) route: Option<String>,
     /// The state for clients with the default `SSLOptions`.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The reason, and what to change.
     pub(crate) summary: String,
     /// One for each value of `SSLOptions`.
@@ -28,7 +28,7 @@ pub(crate) struct ClientView {
     /// The checks that the client performs.
     pub(crate) checks: &'static str,
     /// Good if connected, bad if lost.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The state of the connection, in a word.
     pub(crate) word: &'static str,
     /// `phase.reason` of each unserved need, without duplicates.
@@ -36,7 +36,7 @@ pub(crate) struct ClientView {
 }
 
 impl MapsView {
-    pub(super) fn all(source: Source<'_>) -> Vec<Self> {
+    pub(super) fn all(source: ViewInput<'_>) -> Vec<Self> {
         let snapshot = source.snapshot;
         let of = |route: &String| {
             let own = snapshot.maps.iter().filter(|maps| maps.route == *route);
@@ -57,9 +57,9 @@ impl MapsView {
 impl ClientView {
     fn new(maps: &MapsState) -> Self {
         let (state, word) = match maps.connection {
-            MapsConnection::Unknown => (State::Unknown, "unknown"),
-            MapsConnection::Connected => (State::Good, "connected"),
-            MapsConnection::Lost(_) => (State::Bad, "lost"),
+            MapsConnection::Unknown => (DisplayState::Unknown, "unknown"),
+            MapsConnection::Connected => (DisplayState::Good, "connected"),
+            MapsConnection::Lost(_) => (DisplayState::Bad, "lost"),
         };
         let unserved = maps.connection.unserved().iter();
         let codes = unserved.map(|of| format!("{}.{}", of.phase, of.reason)).collect();
@@ -79,7 +79,7 @@ pub(crate) struct ComponentView {
     pub(crate) component: Component,
     pub(crate) name: &'static str,
     /// The state on the best route, for MAPS on the worst.
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
     /// The state on each route. Empty with a single route.
     pub(crate) routes: Vec<RouteState>,
     /// The number of its endpoints per state.
@@ -90,26 +90,27 @@ pub(crate) struct ComponentView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RouteState {
     pub(crate) route: String,
-    pub(crate) state: State,
+    pub(crate) state: DisplayState,
 }
 
 impl ComponentView {
-    pub(super) fn all(source: Source<'_>) -> Vec<Self> {
+    pub(super) fn all(source: ViewInput<'_>) -> Vec<Self> {
         source.snapshot.plan.components.iter().map(|known| Self::new(source, &known.spec)).collect()
     }
 
-    fn new(source: Source<'_>, spec: &ComponentSpec) -> Self {
+    fn new(source: ViewInput<'_>, spec: &ComponentSpec) -> Self {
         let component = spec.component;
         let own = source.snapshot.components.iter().filter(|state| state.component == component);
         let lost = if component == Component::Maps { report::maps_lost(source.snapshot) } else { Vec::new() };
         let state_of = |c: &ComponentState| {
-            if lost.contains(&c.route.as_str()) { State::Bad } else { c.verdict.into() }
+            if lost.contains(&c.route.as_str()) { DisplayState::Bad } else { c.verdict.into() }
         };
         let routes: Vec<_> = own.map(|c| RouteState { route: c.route.clone(), state: state_of(c) }).collect();
         // The best route decides: a network that allows only the proxy out is configured correctly. But a route without
         // MAPS pages, so that MAPS is as bad as its worst route.
-        let known = routes.iter().map(|by| by.state).filter(|state| *state != State::Unknown);
-        let state = if lost.is_empty() { known.max().unwrap_or(State::Unknown) } else { State::Bad };
+        let known = routes.iter().map(|by| by.state).filter(|state| *state != DisplayState::Unknown);
+        let state =
+            if lost.is_empty() { known.max().unwrap_or(DisplayState::Unknown) } else { DisplayState::Bad };
         let targets = source.snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
         Self {
             component,

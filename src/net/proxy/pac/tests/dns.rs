@@ -18,7 +18,7 @@ async fn evaluate(body: &str, names: &Resolver, time: Duration) -> (String, Stri
     let text = format!("function FindProxyForURL(url, host) {{ {body} }}");
     let script = Script::parse(&text, limits).await.unwrap();
     let url = ProbeUrl::parse("http://a.example/").unwrap();
-    let evaluation = script.find(&url, Machine::empty(), names, limits, Instant::now() + time).await;
+    let evaluation = script.find(&url, ScriptMachine::empty(), names, limits, Instant::now() + time).await;
     let answer = match evaluation.answer {
         Ok(answer) => answer.directives[0].to_string(),
         Err(error) => error.to_string(),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The value of an expression inside a script, as JSON.
-async fn value(expression: &str, machine: Machine) -> Result<String, PacError> {
+async fn value(expression: &str, machine: ScriptMachine) -> Result<String, PacError> {
     let text = format!("function FindProxyForURL(url, host) {{ return JSON.stringify({expression}); }}");
     let limits = PacLimits { time: Duration::from_secs(20), ..PacLimits::default() };
     let arguments = ("http://www.contoso.example/a?b".to_owned(), "www.contoso.example".to_owned());
@@ -11,7 +11,7 @@ async fn value(expression: &str, machine: Machine) -> Result<String, PacError> {
     run::run(job, Some(&names()), later(), &Arc::default()).await.0
 }
 
-pub(super) async fn check_at(machine: &Machine, cases: &[(&str, &str)]) {
+pub(super) async fn check_at(machine: &ScriptMachine, cases: &[(&str, &str)]) {
     for (expression, expected) in cases {
         let found = value(expression, machine.clone()).await;
         assert_eq!(found.as_deref(), Ok(*expected), "{expression} at {machine:?}");
@@ -167,7 +167,7 @@ async fn time_ranges_go_by_local_time_or_gmt() {
         ],
     )
     .await;
-    let midnight = Machine { now: time("2026-03-04 14:00:20"), ..machine };
+    let midnight = ScriptMachine { now: time("2026-03-04 14:00:20"), ..machine };
     let cases = [
         ("timeRange(0, 0, 0, 0, 0, 30)", "true"),
         (r#"weekdayRange("THU")"#, "true"),
@@ -178,7 +178,7 @@ async fn time_ranges_go_by_local_time_or_gmt() {
 
 #[tokio::test]
 async fn without_an_offset_local_time_is_the_system_s() {
-    let machine = Machine { utc_offset: None, ..machine("2026-03-04 12:34:56", 0) };
+    let machine = ScriptMachine { utc_offset: None, ..machine("2026-03-04 12:34:56", 0) };
     let then = "new Date(Date.UTC(2026, 2, 4, 12, 34, 56))";
     let expression =
         format!("timeRange({then}.getHours(), {then}.getMinutes(), {then}.getHours(), {then}.getMinutes())");

@@ -9,12 +9,12 @@ use super::*;
 type Route = (&'static str, &'static str);
 
 /// A machine whose connections to each destination have this source.
-fn routed(host_name: &str, routes: &[Route]) -> Machine {
+fn routed(host_name: &str, routes: &[Route]) -> ScriptMachine {
     let source = |to: IpAddr| {
         let (_, from) = routes.iter().find(|(destination, _)| to.to_string() == *destination)?;
         Some(from.parse().unwrap())
     };
-    Machine::with_routes(time("2026-03-04 12:00:00"), Some(host_name.to_owned()), source)
+    ScriptMachine::with_routes(time("2026-03-04 12:00:00"), Some(host_name.to_owned()), source)
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn the_host_name_is_only_resolved_where_it_decides() {
 
 #[test]
 fn this_machine_has_addresses_that_are_its_own() {
-    let machine = Machine::local(SystemTime::UNIX_EPOCH);
+    let machine = ScriptMachine::local(SystemTime::UNIX_EPOCH);
     assert!(machine.host_name.is_none_or(|name| !name.is_empty()));
     for address in machine.addresses.into_iter().chain(machine.private_addresses) {
         std::net::UdpSocket::bind((address, 0)).unwrap();
