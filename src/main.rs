@@ -244,7 +244,7 @@ async fn open_server(cli: &Cli) -> Result<WebServer, ExitError> {
         why => ExitError::Usage(why),
     })?;
     for address in server.places(&cli.web_paths()) {
-        tracing::info!("serving {address}");
+        tracing::info!(%address, "listening");
     }
     Ok(server)
 }

@@ -100,7 +100,13 @@ impl Reloader {
         let kept = before.carry_over(&plan).iter().flatten().count();
         let (added, removed) = (plan.targets.len() - kept, before.targets.len() - kept);
         let size = plan_size(&plan);
-        tracing::info!(added, removed, "configuration reloaded: {size}");
+        tracing::info!(
+            targets = plan.targets.len(),
+            routes = plan.routes.len(),
+            added,
+            removed,
+            "configuration reloaded"
+        );
         Ok(format!("reloaded: {size}, {added} added, {removed} removed"))
     }
 

@@ -90,7 +90,11 @@ impl Environment {
         self.warned.get_or_init(|| {
             for entry in rejected {
                 let entry = quoted(entry);
-                tracing::warn!("{name}: {entry} ignored: not a name, address, network or pattern");
+                tracing::warn!(
+                    variable = name,
+                    entry,
+                    "entry ignored: not a name, address, network or pattern"
+                );
             }
         });
         rules

@@ -1,7 +1,6 @@
 //! The state file: read at the start, written at most once a minute and at shutdown. It is replaced atomically, so that
 //! a crash leaves either the old or the new file. `saved.rs` has its format.
 //!
-//!
 //! A file that can't be used is never overwritten, but renamed for inspection. Only one exporter may use a file.
 
 use std::fs::{self, File, OpenOptions};
@@ -133,7 +132,7 @@ pub fn restore(path: PathBuf, snapshot: &mut Snapshot, now: SystemTime) -> Optio
     let OpenedStateFile { file, content } = match StateFile::open(path) {
         Ok(opened) => opened,
         Err(error) => {
-            tracing::warn!("{error}");
+            tracing::warn!(%error, "state is not saved");
             return None;
         }
     };
@@ -144,7 +143,7 @@ pub fn restore(path: PathBuf, snapshot: &mut Snapshot, now: SystemTime) -> Optio
         }
         StateFileContent::Kept(saved) => saved.restore(&mut snapshot.signatures, &snapshot.plan, now),
         StateFileContent::SetAside { why, to } => {
-            tracing::warn!(%path, to = %to.display(), "state file unusable, renamed: {why}");
+            tracing::warn!(%path, to = %to.display(), error = %why, "state file unusable, renamed");
         }
     }
     Some(file)
@@ -157,12 +156,12 @@ pub fn replace(path: PathBuf) -> Option<StateFile> {
     match StateFile::open(path) {
         Ok(OpenedStateFile { file, content: StateFileContent::SetAside { why, to } }) => {
             let path = file.path.display();
-            tracing::warn!(%path, to = %to.display(), "state file unusable, renamed: {why}");
+            tracing::warn!(%path, to = %to.display(), error = %why, "state file unusable, renamed");
             Some(file)
         }
         Ok(OpenedStateFile { file, .. }) => Some(file),
         Err(error) => {
-            tracing::warn!("{error}");
+            tracing::warn!(%error, "state is not saved");
             None
         }
     }

@@ -25,7 +25,7 @@ pub(super) async fn in_background(
 
 /// The response if generation fails; the log has the error.
 pub(super) fn write_error(what: &str, error: &dyn fmt::Display) -> Response {
-    tracing::error!(%error, "failed to encode {what}");
+    tracing::error!(%error, output = what, "failed to encode");
     let says = format!("failed to encode {what} (see the log)\n");
     (StatusCode::INTERNAL_SERVER_ERROR, says).into_response()
 }

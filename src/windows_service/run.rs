@@ -155,7 +155,7 @@ extern "system" fn service_main(_count: u32, _arguments: *mut *mut u16) {
     let end = match ended.unwrap_or(Err(ExitError::Panicked)) {
         Ok(()) => ServiceExitCode::NO_ERROR,
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!(%error, "service failed");
             ServiceExitCode::ServiceSpecific(error.code().into())
         }
     };

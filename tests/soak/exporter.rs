@@ -69,7 +69,7 @@ impl Exporter {
         let mut before = Vec::new();
         let line = loop {
             let line = lines.next().unwrap_or_else(|| panic!("the exporter ended: {before:#?}"));
-            if line.contains("serving http://") {
+            if line.contains("msg=listening address=http://") {
                 break line;
             }
             before.push(line);

@@ -142,7 +142,10 @@ impl Access {
             self.take(&file.display().to_string(), read).err().map(|problems| problems.to_string());
         if complaint.is_some() && complaint != look.complaint {
             for line in complaint.iter().flat_map(|text| text.lines()) {
-                tracing::warn!("web configuration not reloaded, keeping the previous one: {line}");
+                tracing::warn!(
+                    problem = line,
+                    "reload of the web configuration failed, keeping the previous one"
+                );
             }
         }
         self.0.unusable.store(complaint.is_some(), Ordering::Relaxed);

@@ -62,7 +62,7 @@ pub(super) async fn serve(
         () = time_is_up(&activity, &times) => "timed out",
         () = place.closed() => "closed for a newer connection",
     };
-    tracing::debug!("connection closed: {ended}");
+    tracing::debug!(reason = ended, "connection closed");
 }
 
 async fn time_is_up(activity: &Activity, times: &ConnectionTimeouts) {
@@ -100,7 +100,7 @@ async fn converse(mut stream: MonitoredStream, activity: &Arc<Activity>, service
 /// only close the connection, as checks of the port do, are no news.
 fn log_failed_handshake(error: &io::Error, service: &Service) {
     let Some(reason) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) else {
-        tracing::debug!("TLS handshake with a client failed: {error}");
+        tracing::debug!(%error, "TLS handshake with a client failed");
         return;
     };
     let reason = match reason {
@@ -166,7 +166,7 @@ async fn drive<C: Future<Output = hyper::Result<()>>>(
         }
     };
     if let Err(error) = result {
-        tracing::debug!("connection ended: {error}");
+        tracing::debug!(%error, "connection failed");
     }
 }
 

@@ -141,7 +141,7 @@ async fn accept_all(listener: Listener, shared: Shared) {
             Err(error) if is_aborted(&error) => {}
             Err(error) => {
                 if complaints.admit(Instant::now()).is_some() {
-                    tracing::warn!("failed to accept a connection: {error}");
+                    tracing::warn!(%error, "failed to accept a connection");
                 }
                 shared.limiter.make_room();
                 sleep(REST).await;

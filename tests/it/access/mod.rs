@@ -94,7 +94,7 @@ impl Served {
     /// The addresses that it listens on, in their order.
     pub fn addresses(&self) -> Vec<String> {
         let said = self.said.lock().unwrap();
-        let places = said.iter().filter_map(|line| line.split_once("serving http")?.1.split_once("://"));
+        let places = said.iter().filter_map(|line| line.split_once("msg=listening")?.1.split_once("://"));
         places.map(|(_, place)| place.split("/metrics").next().unwrap().to_owned()).collect()
     }
 

@@ -31,7 +31,7 @@ async fn a_unix_socket() {
     let args = ["--web.listen-address", "unix://FOLDER/a.sock", "--web.listen-address", "127.0.0.1:0"];
     let mut served = Served::start_with("", &[], &args, Command::new(PROGRAM));
     let path = served.file("a.sock");
-    assert!(served.line("serving http over unix://").contains("a.sock at /metrics"), "{path:?}");
+    assert!(served.line("address=\"http over unix://").contains("a.sock at /metrics"), "{path:?}");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     let ask = async || {
         let stream = tokio::net::UnixStream::connect(&path).await.unwrap();

@@ -126,7 +126,9 @@ impl Serving {
         let deadline = Instant::now() + TEST_TIMEOUT;
         loop {
             let log = String::from_utf8_lossy(&self.log()).into_owned();
-            if let Some((_, rest)) = log.split_once("serving http://") {
+            if let Some((_, rest)) =
+                log.split_once("listening").and_then(|(_, rest)| rest.split_once("http://"))
+            {
                 return rest.split("/metrics").next().unwrap().to_owned();
             }
             assert!(Instant::now() < deadline, "it never served: {log}");

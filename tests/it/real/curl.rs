@@ -172,5 +172,5 @@ async fn a_unix_socket_that_systemd_opened() {
         .arg(&socket)
         .output();
     assert_eq!(String::from_utf8_lossy(&ask.unwrap().stdout), "OK\n", "{}", running.said());
-    assert!(running.said().contains("serving http over unix://"), "{}", running.said());
+    assert!(running.said().contains("address=\"http over unix://"), "{}", running.said());
 }
