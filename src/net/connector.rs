@@ -62,6 +62,14 @@ pub(crate) struct DialedConnection {
     pub(crate) target: RequestTarget,
 }
 
+/// Why an attempt by one proxy, or without one, gave no connection.
+enum AttemptError {
+    /// Another proxy must not be tried: this one answered, or its machine is refused.
+    Final(Failure),
+    /// The next proxy may be tried.
+    TryNext(FailedAttempt),
+}
+
 impl Connector {
     /// Connects without a proxy, from `source` if it is set. The certificates of HTTPS proxies are verified
     /// against `anchors` at the clock's time.
@@ -113,13 +121,16 @@ impl Connector {
             };
             for (index, proxy) in proxies.iter().enumerate() {
                 let others = proxies.len() - index - 1 + later;
-                let mut attempt = match self.attempt(clock, taken, dial, proxy.as_ref(), others).await? {
+                let mut attempt = match self.attempt(clock, taken, dial, proxy.as_ref(), others).await {
                     Ok(connected) => return Ok(connected),
-                    Err(attempt) => attempt,
+                    Err(AttemptError::Final(failure)) => return Err(failure),
+                    Err(AttemptError::TryNext(attempt))
+                        if attempt.failure.reason == FailureReason::Internal =>
+                    {
+                        return Err(attempt.failure);
+                    }
+                    Err(AttemptError::TryNext(attempt)) => attempt,
                 };
-                if attempt.failure.reason == FailureReason::Internal {
-                    return Err(attempt.failure);
-                }
                 let timings = clock.timings.clone();
                 let is_last = others == 0 || proxy.is_none() || clock.is_over();
                 if !is_last {
@@ -155,8 +166,7 @@ impl Connector {
         })
     }
 
-    /// Connects by a proxy, or directly, while `others` remain. The inner error, without its duration, is why the next
-    /// one may be tried.
+    /// Connects by a proxy, or directly, while `others` remain. A failed attempt has no duration yet.
     async fn attempt(
         &self,
         clock: &mut PhaseClock,
@@ -164,35 +174,35 @@ impl Connector {
         dial: Dial<'_>,
         proxy: Option<&Arc<Proxy>>,
         others: usize,
-    ) -> Result<Result<DialedConnection, FailedAttempt>, Failure> {
-        let failed = |target, failure| FailedAttempt { target, failure, duration: Duration::ZERO };
+    ) -> Result<DialedConnection, AttemptError> {
+        let failed = |target, failure| {
+            AttemptError::TryNext(FailedAttempt { target, failure, duration: Duration::ZERO })
+        };
         let Some(proxy) = proxy else {
             taken.proxy = self.proxies.decides().then(|| DIRECT.to_owned());
             let connected = self.connect_directly(clock, taken, dial).await;
-            return Ok(match connected {
-                Ok(stream) => {
-                    clock.timings.not_applicable(Phase::Tunnel);
-                    Ok(DialedConnection { stream, target: RequestTarget::Origin })
-                }
-                Err(failure) => Err(failed(AttemptTarget::Direct, failure)),
-            });
+            let stream = connected.map_err(|failure| failed(AttemptTarget::Direct, failure))?;
+            clock.timings.not_applicable(Phase::Tunnel);
+            return Ok(DialedConnection { stream, target: RequestTarget::Origin });
         };
         let name = format!("{}://{}", proxy.kind, proxy.at);
         taken.proxy = Some(name.clone());
         if dial.named_by == NamedBy::ThirdParty {
-            refuse_proxy_machine(dial.url)?;
+            refuse_proxy_machine(dial.url).map_err(AttemptError::Final)?;
         }
         let deadline = clock.limit_to(share_of(clock.left(), others));
         let before = taken.failed_attempts.len();
         let connected = self.connect_to_proxy(clock, taken, proxy).await;
         clock.restore_deadline(deadline);
         match connected {
-            Ok(stream) => self.open_tunnel(clock, taken, dial.url, proxy, stream).await.map(Ok),
+            Ok(stream) => {
+                self.open_tunnel(clock, taken, dial.url, proxy, stream).await.map_err(AttemptError::Final)
+            }
             Err(failure) => {
                 if others > 0 {
                     forget_addresses(taken, before);
                 }
-                Ok(Err(failed(AttemptTarget::Proxy(name), at_proxy(proxy, &failure))))
+                Err(failed(AttemptTarget::Proxy(name), at_proxy(proxy, &failure)))
             }
         }
     }
