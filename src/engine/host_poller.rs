@@ -47,8 +47,8 @@ async fn wait_for_interval(start: Instant, interval: &mut watch::Receiver<Durati
 fn log_changes(before: Option<&HostFacts>, now: &HostFacts) {
     for problem in &now.problems {
         if before.is_none_or(|before| !before.problems.contains(problem)) {
-            let (source, reason) = (problem.source, problem.reason);
-            tracing::warn!(%source, %reason, detail = problem.detail, "failed to query this machine's Defender");
+            let (collector, reason) = (problem.collector, problem.reason);
+            tracing::warn!(%collector, %reason, detail = problem.detail, "failed to query this machine's Defender");
         }
     }
     if let Some(before) = before {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::{HostProblem, HostReadReason, HostSource, decode};
+use super::{HostCollector, HostProblem, HostReadReason, decode};
 use crate::advice;
 use crate::catalog::UpdateOrigin;
 use crate::string_enum::string_enum;
@@ -136,7 +136,7 @@ pub struct EventsError(String);
 #[must_use]
 pub fn query(kinds: &[EventKind], after: u64) -> String {
     let ids: Vec<_> = kinds.iter().map(|kind| format!("EventID={kind}")).collect();
-    format!("*[SystemElement[({}) and EventRecordID>{after}]]", ids.join(" or "))
+    format!("*[System[({}) and EventRecordID>{after}]]", ids.join(" or "))
 }
 
 /// The arguments of `wevtutil.exe` to print at most `most` events, starting with the newest or the oldest.
@@ -218,7 +218,7 @@ pub fn refused(code: Option<i32>, stderr: &[u8]) -> HostProblem {
     };
     let code = code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with {code}"));
     HostProblem::new(
-        HostSource::EventLog,
+        HostCollector::EventLog,
         reason,
         format!("wevtutil.exe ended {code}: {}", decode(stderr).trim()),
     )

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::command::{self, CommandLimits, CommandOutput};
-use super::{BoxedFacts, Host, HostFacts, HostProblem, HostReadReason, HostSource};
+use super::{BoxedFacts, Host, HostCollector, HostFacts, HostProblem, HostReadReason};
 use crate::clock::Clock;
 use connectivity::ConnectivityTest;
 use health::MdatpHealth;
@@ -65,7 +65,7 @@ impl Mdatp {
 
     async fn run(
         &self,
-        source: HostSource,
+        source: HostCollector,
         arguments: &[&str],
         limits: CommandLimits,
     ) -> Result<CommandOutput, HostProblem> {
@@ -74,17 +74,18 @@ impl Mdatp {
     }
 
     async fn health(&self, clock: Clock) -> Result<MdatpHealth, HostProblem> {
-        let output = self.run(HostSource::Health, &["health", "--output", "json"], self.health).await?;
+        let output = self.run(HostCollector::Health, &["health", "--output", "json"], self.health).await?;
         MdatpHealth::parse(&output.stdout, clock.now())
-            .map_err(|error| unreadable(HostSource::Health, &output, &error.to_string()))
+            .map_err(|error| unreadable(HostCollector::Health, &output, &error.to_string()))
     }
 
     async fn connectivity(&self) -> Result<Vec<ConnectivityTest>, HostProblem> {
-        let output = self.run(HostSource::Connectivity, &["connectivity", "test"], self.connectivity).await?;
+        let output =
+            self.run(HostCollector::Connectivity, &["connectivity", "test"], self.connectivity).await?;
         let tests = connectivity::parse(&output.stdout);
         if tests.is_empty() {
             return Err(unreadable(
-                HostSource::Connectivity,
+                HostCollector::Connectivity,
                 &output,
                 "the output contains no connection result",
             ));
@@ -94,7 +95,7 @@ impl Mdatp {
 }
 
 /// The output isn't in the expected format.
-fn unreadable(source: HostSource, output: &CommandOutput, why: &str) -> HostProblem {
+fn unreadable(source: HostCollector, output: &CommandOutput, why: &str) -> HostProblem {
     let printed = [&output.stderr, &output.stdout].into_iter().find(|bytes| !bytes.trim_ascii().is_empty());
     let printed = printed.map_or_else(|| "nothing".into(), |bytes| String::from_utf8_lossy(bytes));
     let reason = if output.code == Some(0) { HostReadReason::Malformed } else { HostReadReason::Failed };
@@ -104,7 +105,7 @@ fn unreadable(source: HostSource, output: &CommandOutput, why: &str) -> HostProb
 impl Host for Mdatp {
     fn facts(&mut self, clock: Clock) -> BoxedFacts<'_> {
         Box::pin(async move {
-            let mut facts = HostFacts::new(&[HostSource::Health, HostSource::Connectivity]);
+            let mut facts = HostFacts::new(&[HostCollector::Health, HostCollector::Connectivity]);
             let health = self.health(clock).await.map_err(|problem| facts.problems.push(problem)).ok();
             let connectivity = self.connectivity().await.map_err(|problem| facts.problems.push(problem)).ok();
             facts.signatures = health.as_ref().map(|health| health.signatures.clone());

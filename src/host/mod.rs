@@ -39,7 +39,7 @@ const SENSIBLE: std::ops::Range<u64> = 946_684_800..7_258_118_400;
 
 string_enum! {
     /// The sources of facts on this machine.
-    HostSource {
+    HostCollector {
         /// The Windows registry.
         Registry = "registry",
         /// `MpCmdRun.exe -ValidateMapsConnection`.
@@ -60,7 +60,7 @@ string_enum! {
         NotFound = "not_found",
         /// Access denied: the exporter needs elevation or root.
         AccessDenied = "access_denied",
-        /// The source timed out.
+        /// The collector timed out.
         Timeout = "timeout",
         /// The response is too large.
         TooLarge = "too_large",
@@ -83,11 +83,11 @@ string_enum! {
     }
 }
 
-/// A source that couldn't be read.
+/// A collector that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostProblem {
-    /// The source.
-    pub source: HostSource,
+    /// The collector.
+    pub collector: HostCollector,
     /// The reason.
     pub reason: HostReadReason,
     /// A message for the user, cleaned and truncated. Never a label.
@@ -97,8 +97,8 @@ pub struct HostProblem {
 impl HostProblem {
     /// A problem with its detail cleaned for display.
     #[must_use]
-    pub fn new(source: HostSource, reason: HostReadReason, detail: impl AsRef<str>) -> Self {
-        Self { source, reason, detail: clean(detail.as_ref()) }
+    pub fn new(collector: HostCollector, reason: HostReadReason, detail: impl AsRef<str>) -> Self {
+        Self { collector, reason, detail: clean(detail.as_ref()) }
     }
 }
 
@@ -136,9 +136,9 @@ impl InstalledSignatures {
 pub struct HostFacts {
     /// When the reading ended.
     pub at: SystemTime,
-    /// The sources that were read.
-    pub sources: &'static [HostSource],
-    /// The sources that failed.
+    /// The collectors that ran.
+    pub collectors: &'static [HostCollector],
+    /// The collectors that failed.
     pub problems: Vec<HostProblem>,
     /// The installed security intelligence.
     pub signatures: Option<InstalledSignatures>,
@@ -151,9 +151,9 @@ pub struct HostFacts {
 impl HostFacts {
     /// Without facts yet.
     #[must_use]
-    pub const fn new(sources: &'static [HostSource]) -> Self {
+    pub const fn new(collectors: &'static [HostCollector]) -> Self {
         let (signatures, windows, mdatp) = (None, None, None);
-        Self { at: SystemTime::UNIX_EPOCH, sources, problems: Vec::new(), signatures, windows, mdatp }
+        Self { at: SystemTime::UNIX_EPOCH, collectors, problems: Vec::new(), signatures, windows, mdatp }
     }
 
     /// Sets the time at which the reading ended.

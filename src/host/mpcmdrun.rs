@@ -8,7 +8,7 @@
 use jiff::civil::DateTime;
 
 use super::local_time::{self, DateOrder};
-use super::{HostProblem, HostReadReason, HostSource, decode};
+use super::{HostCollector, HostProblem, HostReadReason, decode};
 use crate::advice::{self, Advice};
 use crate::text::clean;
 
@@ -84,7 +84,7 @@ impl Validation {
             }
             ValidationOutcome::Connected | ValidationOutcome::Failed { .. } => return None,
         };
-        Some(HostProblem::new(HostSource::MapsValidation, reason, what))
+        Some(HostProblem::new(HostCollector::MapsValidation, reason, what))
     }
 
     /// Cause and remedy of the failure.

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::time::SystemTime;
 
 use super::winhttp::{WinHttpProxies, WinHttpSetting};
-use super::{HostProblem, HostReadReason, HostSource, InstalledSignatures, filetime};
+use super::{HostCollector, HostProblem, HostReadReason, InstalledSignatures, filetime};
 use crate::catalog::ProbeUrl;
 use crate::signatures::Version;
 use crate::string_enum::string_enum;
@@ -223,7 +223,7 @@ impl RegistryReader<'_> {
     }
 
     fn problem(&mut self, reason: HostReadReason, name: &str, what: impl Display) {
-        self.problems.push(HostProblem::new(HostSource::Registry, reason, format!("{name}: {what}")));
+        self.problems.push(HostProblem::new(HostCollector::Registry, reason, format!("{name}: {what}")));
     }
 
     fn out_of_range(&mut self, name: &str, number: u32, most: u32) {

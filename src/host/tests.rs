@@ -13,7 +13,7 @@ fn at(seconds: u64) -> SystemTime {
 fn facts(last: Option<u64>, events: bool, signatures: bool, problems: bool) -> HostFacts {
     let mut log = EventLog::default();
     log.count(&[LoggedEvent { record: 1, kind: EventKind::Detected, at: at(0), data: vec![] }]);
-    let problem = HostProblem::new(HostSource::Registry, HostReadReason::AccessDenied, "SSLOptions");
+    let problem = HostProblem::new(HostCollector::Registry, HostReadReason::AccessDenied, "SSLOptions");
     HostFacts {
         problems: problems.then_some(problem).into_iter().collect(),
         signatures: signatures.then(InstalledSignatures::default),
@@ -22,7 +22,7 @@ fn facts(last: Option<u64>, events: bool, signatures: bool, problems: bool) -> H
             events: events.then_some(log),
             ..WindowsFacts::default()
         }),
-        ..HostFacts::new(&[HostSource::Registry])
+        ..HostFacts::new(&[HostCollector::Registry])
     }
 }
 
@@ -68,7 +68,7 @@ fn what_is_installed_needs_a_version_and_a_time() {
 #[test]
 fn problems_are_fit_to_be_shown() {
     let problem = HostProblem::new(
-        HostSource::Health,
+        HostCollector::Health,
         HostReadReason::Failed,
         format!("a\u{1b}[0m{}", "x".repeat(1000)),
     );
@@ -83,7 +83,8 @@ fn the_state_takes_the_installed_signatures_from_the_host() {
         built: Some(at(0)),
         ..InstalledSignatures::default()
     };
-    let facts = HostFacts { signatures: Some(own), ..HostFacts::new(&[HostSource::Health]).finished(at(9)) };
+    let facts =
+        HostFacts { signatures: Some(own), ..HostFacts::new(&[HostCollector::Health]).finished(at(9)) };
     snapshot.apply(Event::Host(Box::new(facts.clone())));
     assert_eq!(snapshot.host.as_deref(), Some(&facts));
     let stale_after = snapshot.signatures.stale_after(&snapshot.plan);

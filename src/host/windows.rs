@@ -16,7 +16,7 @@ use super::mpcmdrun::Validation;
 use super::registry::RegistryFacts;
 use super::registry::local_machine::LocalMachine;
 use super::version::{ProductVersion, newest_platform};
-use super::{BoxedFacts, Host, HostFacts, HostProblem, HostReadReason, HostSource, WindowsFacts};
+use super::{BoxedFacts, Host, HostCollector, HostFacts, HostProblem, HostReadReason, WindowsFacts};
 use crate::clock::Clock;
 use crate::task;
 
@@ -60,8 +60,11 @@ impl Windows {
 impl Host for Windows {
     fn facts(&mut self, clock: Clock) -> BoxedFacts<'_> {
         Box::pin(async move {
-            let mut facts =
-                HostFacts::new(&[HostSource::Registry, HostSource::MapsValidation, HostSource::EventLog]);
+            let mut facts = HostFacts::new(&[
+                HostCollector::Registry,
+                HostCollector::MapsValidation,
+                HostCollector::EventLog,
+            ]);
             let read = || (RegistryFacts::read(&LocalMachine), MpCmdRun::find(), date_order());
             let ((registry, problems), MpCmdRun { program, platform }, dates) = task::blocking(read).await;
             facts.problems = problems;
@@ -118,7 +121,7 @@ fn folder(variable: &str, usual: &str) -> PathBuf {
 async fn validate(program: &Path, dates: Option<DateOrder>) -> Result<Validation, HostProblem> {
     let output = command::run(program, ["-ValidateMapsConnection"], VALIDATION).await;
     let output =
-        output.map_err(|error| command_problem(HostSource::MapsValidation, "MpCmdRun.exe", &error))?;
+        output.map_err(|error| command_problem(HostCollector::MapsValidation, "MpCmdRun.exe", &error))?;
     let text = [output.stdout, output.stderr].concat();
     Ok(Validation::parse(&text, output.code, dates))
 }
@@ -138,15 +141,15 @@ async fn query_events(
     let program = folder("SystemRoot", r"C:\Windows").join(r"System32\wevtutil.exe");
     let arguments = events::arguments(&events::query(kinds, after), most, newest_first);
     let output = command::run(&program, arguments, EVENTS).await;
-    let output = output.map_err(|error| command_problem(HostSource::EventLog, "wevtutil.exe", &error))?;
+    let output = output.map_err(|error| command_problem(HostCollector::EventLog, "wevtutil.exe", &error))?;
     match output.code {
         Some(0) => events::parse(&output.stdout).map_err(|error| {
-            HostProblem::new(HostSource::EventLog, HostReadReason::Malformed, error.to_string())
+            HostProblem::new(HostCollector::EventLog, HostReadReason::Malformed, error.to_string())
         }),
         code => Err(events::refused(code, &output.stderr)),
     }
 }
 
-fn command_problem(source: HostSource, program: &str, error: &CommandError) -> HostProblem {
+fn command_problem(source: HostCollector, program: &str, error: &CommandError) -> HostProblem {
     HostProblem::new(source, error.reason(), format!("{program}: {error}"))
 }

@@ -192,9 +192,9 @@ metrics! {
     SignaturesInstalledTimestamp: "defender_signatures_installed_timestamp_seconds", Gauge, All, SECONDS,
         ["version", "engine", "platform"],
         "When the installed security intelligence was built or, if only that is known (Linux), installed.";
-    HostReadSuccess: "defender_host_read_success", Gauge, All, None, ["source"],
-        "Whether all facts about this machine's own Defender could be read from the source (1) or not (0). Absent without Defender.";
-    HostReadFailureReason: "defender_host_read_failure_reason", Gauge, All, None, ["source", "reason"],
+    HostReadSuccess: "defender_host_read_success", Gauge, All, None, ["collector"],
+        "Whether the collector could read all of its facts about this machine's own Defender (1) or not (0). Absent without Defender.";
+    HostReadFailureReason: "defender_host_read_failure_reason", Gauge, All, None, ["collector", "reason"],
         "Always 1: why a fact could not be read; access_denied: the exporter needs elevation. Absent while all facts can be read.";
     HostLastReadTimestamp: "defender_host_last_read_timestamp_seconds", Gauge, All, SECONDS, [],
         "When this machine's Defender was last read.";

@@ -13,7 +13,7 @@ use crate::host::registry::RegistryFacts;
 use crate::host::registry::settings::{
     DefenderSetting, HostSetting, OverruledSetting, SettingOrigin, SettingValue,
 };
-use crate::host::{HostFacts, HostReadReason, HostSource, InstalledSignatures, WindowsFacts};
+use crate::host::{HostCollector, HostFacts, HostReadReason, InstalledSignatures, WindowsFacts};
 use crate::signatures::Version;
 
 /// One day, in seconds.
@@ -37,18 +37,20 @@ pub(super) fn installed<'a>(
 
 pub(super) fn read_success(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
     let Some(host) = scrape.snapshot.host.as_deref() else { return vec![] };
-    let well = |source| host.problems.iter().all(|problem| problem.source != source);
-    host.sources.iter().map(|source| SampleValue::truth(well(*source)).sample([source.as_str()])).collect()
+    let well = |collector| host.problems.iter().all(|problem| problem.collector != collector);
+    let sample =
+        |collector: &HostCollector| SampleValue::truth(well(*collector)).sample([collector.as_str()]);
+    host.collectors.iter().map(sample).collect()
 }
 
-/// One sample per pair of source and reason, even if several values of the source were unreadable.
+/// One sample per pair of collector and reason, even if several values of the collector were unreadable.
 pub(super) fn read_failures(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
     let Some(host) = scrape.snapshot.host.as_deref() else { return vec![] };
-    let mut pairs: Vec<_> = host.problems.iter().map(|problem| (problem.source, problem.reason)).collect();
+    let mut pairs: Vec<_> = host.problems.iter().map(|problem| (problem.collector, problem.reason)).collect();
     pairs.sort_unstable();
     pairs.dedup();
-    let sample = |(source, reason): (HostSource, HostReadReason)| {
-        SampleValue::Whole(1).sample([source.as_str(), reason.as_str()])
+    let sample = |(collector, reason): (HostCollector, HostReadReason)| {
+        SampleValue::Whole(1).sample([collector.as_str(), reason.as_str()])
     };
     pairs.into_iter().map(sample).collect()
 }

@@ -8,7 +8,7 @@ use crate::catalog::{Component, UpdateOrigin, UpdateSource};
 use crate::host::events::{EventKind, UpdateStage};
 use crate::host::mdatp::health::DefinitionsStatus;
 use crate::host::registry::settings::{DefenderSetting, SettingOrigin};
-use crate::host::{HostReadReason, HostSource, RunningMode};
+use crate::host::{HostCollector, HostReadReason, RunningMode};
 use crate::observation::{FAILURE_PAIRS, Phase};
 use crate::signatures::Finding;
 
@@ -54,8 +54,8 @@ fn write_words(out: &mut String) -> fmt::Result {
 
 /// The label values of the metrics of this machine's own Defender.
 fn write_host_words(out: &mut String) -> fmt::Result {
-    let sources = list(HostSource::ALL.iter().map(|word| word.as_str()));
-    writeln!(out, "`source` of `{}`: {sources}.\n", Metric::HostReadSuccess.spec().name)?;
+    let collectors = list(HostCollector::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`collector`: {collectors}.\n")?;
     let reasons = list(HostReadReason::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`reason` of `{}`: {reasons}.\n", Metric::HostReadFailureReason.spec().name)?;
     let settings = list(DefenderSetting::ALL.iter().map(|word| word.as_str()));

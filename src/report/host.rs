@@ -15,7 +15,7 @@ use crate::host::mpcmdrun::{Validation, ValidationOutcome};
 use crate::host::registry::settings::DefenderSetting;
 use crate::host::registry::{SampleConsent, SpynetReporting};
 use crate::host::winhttp::WinHttpSetting;
-use crate::host::{HostFacts, HostProblem, HostReadReason, HostSource, InstalledSignatures, WindowsFacts};
+use crate::host::{HostCollector, HostFacts, HostProblem, HostReadReason, InstalledSignatures, WindowsFacts};
 use crate::verdict::SslOptions;
 
 mod protection;
@@ -29,7 +29,7 @@ pub struct HostReport<'a> {
     /// When it was last read.
     pub read_at: Timestamp,
     /// The sources that were read.
-    pub sources: &'a [HostSource],
+    pub collectors: &'a [HostCollector],
     /// The sources that failed.
     pub problems: Vec<ProblemReport<'a>>,
     /// Groups of the catalog that this machine's Defender uses and that aren't probed, in sentences.
@@ -44,12 +44,12 @@ pub struct HostReport<'a> {
     pub mdatp: Option<MdatpReport<'a>>,
 }
 
-/// A source that could not be read.
+/// A collector that failed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProblemReport<'a> {
-    /// The source.
-    pub source: HostSource,
+    /// The collector.
+    pub collector: HostCollector,
     /// The reason.
     pub reason: HostReadReason,
     /// Details, cleaned and truncated.
@@ -202,7 +202,7 @@ impl<'a> HostReport<'a> {
     pub(super) fn new(facts: &'a HostFacts, hints: Vec<String>) -> Self {
         Self {
             read_at: Timestamp(facts.at),
-            sources: facts.sources,
+            collectors: facts.collectors,
             problems: facts.problems.iter().map(ProblemReport::new).collect(),
             hints,
             protection: ProtectionReport::new(facts),
@@ -215,7 +215,7 @@ impl<'a> HostReport<'a> {
 
 impl<'a> ProblemReport<'a> {
     fn new(problem: &'a HostProblem) -> Self {
-        Self { source: problem.source, reason: problem.reason, detail: &problem.detail }
+        Self { collector: problem.collector, reason: problem.reason, detail: &problem.detail }
     }
 }
 

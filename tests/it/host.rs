@@ -75,7 +75,7 @@ async fn mdatp_becomes_metrics() {
         "defender_host_definitions_up_to_date 1",
         "defender_host_connectivity_tests{result=\"ok\"} 1",
         "defender_host_connectivity_tests{result=\"failed\"} 0",
-        "defender_host_read_success{source=\"health\"} 1",
+        "defender_host_read_success{collector=\"health\"} 1",
         "defender_signatures_installed_info{version=\"1.441.99.0\",engine=\"1.1.25100.9002\",platform=\"101.25092.0003\"} 1",
         "defender_signatures_installed_timestamp_seconds{version=\"1.441.99.0\",engine=\"1.1.25100.9002\",platform=\"101.25092.0003\"} 1795392000",
         // A day old, so six days are left.

@@ -29,7 +29,7 @@ fn event(record: u64, kind: EventKind, seconds: u64) -> LoggedEvent {
 #[test]
 fn events_are_read_whatever_is_around_them() {
     let failed = "<Data Name='Product Name'>Microsoft Defender Antivirus</Data>\
-                  <Data Name='Update HostSource'>Microsoft &amp; Co.\u{202e}</Data>\
+                  <Data Name='Update Source'>Microsoft &amp; Co.\u{202e}</Data>\
                   <Data Name='Error Code'>0x80072ee7</Data><Data>unnamed</Data><Data Name='Empty'></Data><Data/>";
     let text = format!(
         "<?xml version='1.0' encoding='UTF-16'?>\r\n<Events>{}\r\n{}{}</Events>",
@@ -84,7 +84,7 @@ fn errors_of_wevtutil_are_reported() {
         (None, HostReadReason::Failed),
     ] {
         let problem = refused(code, b"Access is denied.\r\n");
-        assert_eq!((problem.source, problem.reason), (HostSource::EventLog, reason));
+        assert_eq!((problem.collector, problem.reason), (HostCollector::EventLog, reason));
         assert!(problem.detail.ends_with("Access is denied."), "{problem:?}");
     }
 }

@@ -241,13 +241,13 @@ mod command {
         ] {
             let facts = facts(health, CONNECTED).await;
             let [problem] = facts.problems.as_slice() else { panic!("{health}: {:?}", facts.problems) };
-            assert_eq!((problem.source, problem.reason), (HostSource::Health, reason), "{health}");
+            assert_eq!((problem.collector, problem.reason), (HostCollector::Health, reason), "{health}");
             assert!(problem.detail.contains(detail), "{problem:?}");
             assert_eq!(facts.signatures, None);
             assert_eq!(facts.mdatp.unwrap().connectivity.unwrap().len(), 1);
         }
         let facts = facts("echo '{\"healthy\": true}'", "echo nothing").await;
-        assert_eq!(facts.problems[0].source, HostSource::Connectivity);
+        assert_eq!(facts.problems[0].collector, HostCollector::Connectivity);
         assert!(facts.mdatp.unwrap().health.is_some());
     }
 
@@ -255,12 +255,12 @@ mod command {
     async fn a_missing_product_is_reported() {
         let facts = Mdatp::at("/nonexistent/mdatp".into()).facts(Clock::Fixed(now())).await;
         let problems: Vec<_> =
-            facts.problems.iter().map(|problem| (problem.source, problem.reason)).collect();
+            facts.problems.iter().map(|problem| (problem.collector, problem.reason)).collect();
         assert_eq!(
             problems,
             [
-                (HostSource::Health, HostReadReason::NotFound),
-                (HostSource::Connectivity, HostReadReason::NotFound)
+                (HostCollector::Health, HostReadReason::NotFound),
+                (HostCollector::Connectivity, HostReadReason::NotFound)
             ]
         );
     }

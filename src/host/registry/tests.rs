@@ -81,7 +81,7 @@ fn facts(values: &[(&str, &str, Value)]) -> RegistryFacts {
 fn problem(values: &[(&str, &str, Value)]) -> (RegistryFacts, HostProblem) {
     let (facts, mut problems) = RegistryFacts::read(&Table::new(values));
     let problem = problems.pop().unwrap();
-    assert_eq!((problems.as_slice(), problem.source), (&[][..], HostSource::Registry), "{values:?}");
+    assert_eq!((problems.as_slice(), problem.collector), (&[][..], HostCollector::Registry), "{values:?}");
     (facts, problem)
 }
 

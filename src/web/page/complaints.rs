@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::tests::html;
 use crate::advice::{self, Code, parse_code};
 use crate::host::events::{EventLog, parse};
-use crate::host::{HostFacts, HostSource, WindowsFacts};
+use crate::host::{HostCollector, HostFacts, WindowsFacts};
 use crate::metrics::{ExpositionFormat, Scrape, encode, fixture};
 use crate::report::StatusReport;
 use crate::report::simulation::{at, healthy};
@@ -73,7 +73,7 @@ fn advice_on(of: &Complaint, line: &str) -> String {
 fn check_logged(of: &Complaint, event: &LoggedValues) {
     let mut snapshot = healthy(&["direct"]);
     let windows = WindowsFacts { events: Some(log(event)), ..WindowsFacts::default() };
-    let facts = HostFacts { windows: Some(windows), ..HostFacts::new(&[HostSource::EventLog]) };
+    let facts = HostFacts { windows: Some(windows), ..HostFacts::new(&[HostCollector::EventLog]) };
     snapshot.host = Some(Arc::new(facts));
 
     let scrape = Scrape { snapshot: Arc::new(snapshot.clone()), ..fixture::scrape() };

@@ -230,12 +230,12 @@ fn events() -> Panel {
 fn reading() -> Panel {
     Panel::table(
         "What the exporter can read from Defender",
-        "Whether all facts could be read from each source, and why not. access_denied: the exporter needs elevation.",
+        "Whether each collector could read all of its facts, and why not. access_denied: the exporter needs elevation.",
     )
-    .rows(&or_unknown("defender_host_read_success{%instance}", &["source"]))
+    .rows(&or_unknown("defender_host_read_success{%instance}", &["collector"]))
     .rows("defender_host_read_failure_reason{%instance}")
     .columns(
-        &[("place", "Instance"), ("source", "Source"), ("Value #A", "Read"), ("reason", "Why not")],
+        &[("place", "Instance"), ("collector", "Collector"), ("Value #A", "Read"), ("reason", "Why not")],
     )
     .state_column("Read", 120, &[
         (0, "Failed", BAD),
@@ -244,8 +244,8 @@ fn reading() -> Panel {
         (-1, "None found", UNKNOWN),
     ])
     .wrapped("Instance", None)
-    .width("Source", 135)
+    .width("Collector", 135)
     .width("Why not", 115)
-    .sorted(&[("Read", false), ("Instance", false), ("Source", false)])
+    .sorted(&[("Read", false), ("Instance", false), ("Collector", false)])
     .no_value("No exporter has found Defender on its machine")
 }

@@ -104,8 +104,8 @@ fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
         ("defender_host_read_failure_reason", "reason") => {
             Some(host::HostReadReason::ALL.iter().map(|word| word.as_str()).collect())
         }
-        ("defender_host_read_success" | "defender_host_read_failure_reason", "source") => {
-            Some(host::HostSource::ALL.iter().map(|word| word.as_str()).collect())
+        ("defender_host_read_success" | "defender_host_read_failure_reason", "collector") => {
+            Some(host::HostCollector::ALL.iter().map(|word| word.as_str()).collect())
         }
         ("defender_host_definitions_status_info", "status") => {
             Some(DefinitionsStatus::ALL.iter().map(|word| word.as_str()).collect())

@@ -33,7 +33,7 @@ fn captured() -> LoggedEvent {
             ("Product Version", "4.18.1807.18075"),
             ("Current Signature Version", "\n    "),
             ("Previous Signature Version", "1.273.933.0"),
-            ("Update HostSource Index", "6"),
+            ("Update Source Index", "6"),
             ("Update Source", "%%851"),
             ("Unused", ""),
             ("Domain", "NT AUTHORITY"),
@@ -155,7 +155,7 @@ proptest! {
     /// Whatever the log says, the labels come from closed sets.
     #[test]
     fn any_values_give_words_of_closed_sets(
-        values in proptest::collection::vec(("[A-Za-z ]{0,20}|Update HostSource|Update State|Error Code", "\\PC{0,40}"), 0..20),
+        values in proptest::collection::vec(("[A-Za-z ]{0,20}|Update Source|Update State|Error Code", "\\PC{0,40}"), 0..20),
     ) {
         let data = values;
         let event = LoggedEvent { record: 1, kind: EventKind::UpdateFailed, at: at(0), data };

@@ -36,7 +36,7 @@ impl HostView {
         fields.extend(facts.windows.iter().flat_map(|of| windows(source, of)));
         fields.extend(facts.mdatp.iter().flat_map(|of| mdatp(source, of)));
         let problem = |problem: &crate::host::HostProblem| {
-            format!("{} ({}): {}", problem.source, problem.reason, problem.detail)
+            format!("{} ({}): {}", problem.collector, problem.reason, problem.detail)
         };
         Some(Self {
             state: state(facts),
@@ -219,7 +219,7 @@ mod tests {
     use super::super::{Filter, Page};
     use super::*;
     use crate::host::registry::settings::DefenderSetting;
-    use crate::host::{HostProblem, HostReadReason, HostSource};
+    use crate::host::{HostCollector, HostProblem, HostReadReason};
     use crate::metrics::fixture;
     use crate::report::simulation::{self, at};
 
@@ -301,9 +301,9 @@ mod tests {
 
     #[test]
     fn what_can_not_be_read_is_no_good_news() {
-        let quiet = HostFacts::new(&[HostSource::Health]).finished(at(100));
+        let quiet = HostFacts::new(&[HostCollector::Health]).finished(at(100));
         check(quiet.clone(), DisplayState::Good, &[]);
-        let problems = vec![HostProblem::new(HostSource::Health, HostReadReason::Timeout, "no answer")];
+        let problems = vec![HostProblem::new(HostCollector::Health, HostReadReason::Timeout, "no answer")];
         check(HostFacts { problems, ..quiet }, DisplayState::Degraded, &[]);
     }
 }
