@@ -47,7 +47,7 @@ pub struct CrlStatus {
 pub enum List<'a> {
     /// The whole list (DER).
     Whole(&'a [u8]),
-    /// A list that is too long to be kept.
+    /// A list that is too large to be kept.
     Large(&'a LargeCrl),
 }
 

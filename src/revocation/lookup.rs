@@ -23,7 +23,7 @@ use crate::tls::certificate_urls::DistributionPoint;
 use crate::tls::digest::sha256;
 
 mod fetching;
-mod long_list;
+mod large_list;
 
 /// The maximum number of fetches per lookup.
 const MAX_FETCHES: usize = 8;
@@ -325,7 +325,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn long_lists_are_evaluated_on_another_thread() {
+    async fn large_lists_are_evaluated_on_another_thread() {
         let here = std::thread::current().id();
         let check = async |bytes: usize, elsewhere: bool| {
             let thread = spawn_blocking_if_large(bytes, || std::thread::current().id()).await;

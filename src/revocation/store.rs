@@ -54,9 +54,9 @@ pub(super) enum ObjectKey {
 /// A verified object. Its validity is checked on use.
 #[derive(Clone, Debug)]
 pub(super) struct CachedObject {
-    /// DER. Empty for a long list.
+    /// DER. Empty for a large list.
     pub(super) bytes: Bytes,
-    /// A list that is too long to be kept.
+    /// A list that is too large to be kept.
     pub(super) large: Option<Arc<LargeCrl>>,
     /// Validators for conditional requests.
     pub(super) validators: Validators,

@@ -41,7 +41,7 @@ pub struct SignedDigest {
     pub signature: Vec<u8>,
 }
 
-/// An algorithm that can be verified by a digest: RSA with PKCS #1 v1.5, which signs all the long lists of public CAs.
+/// An algorithm that can be verified by a digest: RSA with PKCS #1 v1.5, which signs all the large lists of public CAs.
 /// ring verifies no digests, so the crate rsa does.
 struct DigestAlgorithm {
     id: AlgorithmIdentifier,

@@ -1,7 +1,7 @@
 //! Path checks over a fake network: which source determines the status. `pace.rs` tests when something is
-//! fetched, and how often; `long_lists.rs` lists that aren't kept.
+//! fetched, and how often; `large_lists.rs` lists that aren't kept.
 
-mod long_lists;
+mod large_lists;
 mod pace;
 
 use std::time::Duration;
@@ -376,7 +376,7 @@ async fn without_a_source_the_status_is_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_list_is_evaluated_too() {
+async fn a_large_list_is_evaluated_too() {
     let lab = Lab::with_list();
     lab.lists(|list| {
         (0..10_000).for_each(|_| _ = list.revoke(1, Some(CrlReason::Superseded)));

@@ -1,4 +1,4 @@
-//! CRLs that are too long to be kept. They are parsed and hashed as they arrive. What stays are the entries of the serial
+//! CRLs that are too large to be kept. They are parsed and hashed as they arrive. What stays are the entries of the serial
 //! numbers that are asked for, and four bytes of each other entry, a tenth of the list at most: they tell which serial
 //! numbers the list doesn't contain.
 
@@ -17,7 +17,7 @@ use crate::tls::signature::{SignatureError, SignedDigest, algorithm};
 /// The maximum size of one value besides the entries, and of one entry, in bytes.
 const MAX_VALUE: usize = 128 * 1024;
 
-/// A long CRL, after all of it has arrived.
+/// A large CRL, after all of it has arrived.
 #[derive(Debug)]
 pub struct LargeCrl {
     /// `TBSCertList` without its entries.
@@ -97,7 +97,7 @@ enum CrlPart {
     End,
 }
 
-/// Reads a long CRL as it arrives.
+/// Reads a large CRL as it arrives.
 pub struct LargeCrlReader {
     part: CrlPart,
     /// Bytes that arrived and aren't a whole value yet.

@@ -60,7 +60,7 @@ pub enum CrlProblem {
         /// Its object identifier, dotted.
         id: String,
     },
-    /// A long list that may contain this certificate, and was fetched before it was asked for.
+    /// A large list that may contain this certificate, and was fetched before it was asked for.
     #[error("the CRL has not been searched for this certificate yet")]
     NotSearched,
     /// The list doesn't cover the certificate.

@@ -2,7 +2,7 @@
 //! `tests/damaged.rs`: randomly damaged bytes; `tests/scope.rs`: what a list covers.
 
 mod damaged;
-mod long;
+mod large;
 mod scope;
 
 use std::time::Duration;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::long_list::LongList;
+use super::large_list::LargeList;
 use super::{StatusLookup, spawn_blocking_if_large};
 use crate::catalog::ProbeUrl;
 use crate::net::fetch::{FetchRequest, Fetched, PostRequest, Validators};
@@ -72,7 +72,7 @@ impl<F: Fetch> StatusLookup<'_, F> {
         let connected = Notify::new();
         let left = self.deadline.saturating_duration_since(Instant::now());
         let serial = &self.link.certificate.serial;
-        let list = LongList::new(serial, cached);
+        let list = LargeList::new(serial, cached);
         let (limit, overflow) = match key {
             ObjectKey::Crl(_) => (crl::MAX_LIST, Some(list.overflow())),
             ObjectKey::Ocsp(..) => (ocsp::MAX_ANSWER, None),
@@ -80,7 +80,7 @@ impl<F: Fetch> StatusLookup<'_, F> {
         let request = FetchRequest {
             body,
             fallback,
-            // A long list that may contain this certificate is needed again, changed or not.
+            // A large list that may contain this certificate is needed again, changed or not.
             known: cached.filter(|cached| cached.knows(serial)).map(|cached| &cached.validators),
             connected: Some(&connected),
             overflow,
@@ -138,14 +138,14 @@ impl<F: Fetch> StatusLookup<'_, F> {
         &self,
         key: &ObjectKey,
         bytes: Bytes,
-        long: LongList,
+        read: LargeList,
         validators: Validators,
     ) -> Result<CachedObject, InvalidObject> {
         let link = self.link;
         let invalid = |problem: CrlProblem| InvalidObject::new(problem.cause(), &problem);
         if let ObjectKey::Crl(_) = key {
             let (issuer, list) = (Arc::clone(&link.issuer), bytes.clone());
-            let large = long.finish().map_err(invalid)?.map(Arc::new);
+            let large = read.finish().map_err(invalid)?.map(Arc::new);
             let verified = if let Some(large) = &large {
                 crl::verify_issuer(crl::List::Large(large), &issuer)
             } else {

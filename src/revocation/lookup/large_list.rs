@@ -15,27 +15,27 @@ const MAX_SERIALS: usize = 256;
 
 /// A list whose first byte beyond the limit may still arrive.
 #[derive(Debug)]
-pub(super) struct LongList {
+pub(super) struct LargeList {
     state: Mutex<ListProgress>,
 }
 
 #[derive(Debug)]
 enum ListProgress {
     /// The list is within the limit so far.
-    Short(BTreeSet<Vec<u8>>),
+    Small(BTreeSet<Vec<u8>>),
     Reading(Box<LargeCrlReader>),
     /// It is of no use.
     Refused(CrlProblem),
 }
 
-impl LongList {
+impl LargeList {
     /// Will search the list for a certificate's serial number, and for those that the cached one was searched for.
     pub(super) fn new(serial: &[u8], cached: Option<&CachedObject>) -> Self {
         let before =
             cached.and_then(|cached| cached.large.as_ref()).into_iter().flat_map(|large| large.searched());
         let mut serials: BTreeSet<_> = before.take(MAX_SERIALS - 1).map(<[u8]>::to_vec).collect();
         serials.insert(serial.to_vec());
-        Self { state: Mutex::new(ListProgress::Short(serials)) }
+        Self { state: Mutex::new(ListProgress::Small(serials)) }
     }
 
     /// What hands the list over to this one.
@@ -47,27 +47,27 @@ impl LongList {
     pub(super) fn problem(&self) -> Option<UndeterminedCause> {
         match &*self.state.lock() {
             ListProgress::Refused(problem) => Some(problem.cause()),
-            ListProgress::Short(_) | ListProgress::Reading(_) => None,
+            ListProgress::Small(_) | ListProgress::Reading(_) => None,
         }
     }
 
-    /// The list, if it was a long one.
+    /// The list, if it was a large one.
     ///
     /// # Errors
     /// If it is of no use.
     pub(super) fn finish(self) -> Result<Option<LargeCrl>, CrlProblem> {
         match self.state.into_inner() {
-            ListProgress::Short(_) => Ok(None),
+            ListProgress::Small(_) => Ok(None),
             ListProgress::Reading(reader) => reader.finish().map(Some),
             ListProgress::Refused(problem) => Err(problem),
         }
     }
 }
 
-impl BodyReader for LongList {
+impl BodyReader for LargeList {
     fn push(&self, bytes: &[u8]) -> Result<(), String> {
         let mut state = self.state.lock();
-        if let ListProgress::Short(serials) = &mut *state {
+        if let ListProgress::Small(serials) = &mut *state {
             *state = ListProgress::Reading(Box::new(LargeCrlReader::new(std::mem::take(serials))));
         }
         let ListProgress::Reading(reader) = &mut *state else { return Ok(()) };

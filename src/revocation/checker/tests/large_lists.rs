@@ -1,4 +1,4 @@
-//! Lists that are too long to be kept: searched while they are fetched, for every certificate that asks.
+//! Lists that are too large to be kept: searched while they are fetched, for every certificate that asks.
 
 use super::*;
 
@@ -51,7 +51,7 @@ impl LongLab {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_list_is_fetched_again_for_a_certificate_that_it_may_contain() {
+async fn a_large_list_is_fetched_again_for_a_certificate_that_it_may_contain() {
     let lab = LongLab::new();
     lab.serves(|list| _ = list.revoke(OTHER, None), |_| {});
     assert_eq!(lab.check(0, now()).await, (Good, None, [1, 0]));
@@ -66,7 +66,7 @@ async fn a_long_list_is_fetched_again_for_a_certificate_that_it_may_contain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_list_is_refused_for_the_reasons_of_a_short_one() {
+async fn a_large_list_is_refused_for_the_reasons_of_a_small_one() {
     let check = async |damage: fn(&mut Vec<u8>), change: fn(&mut Crl), cause: UndeterminedCause| {
         let lab = LongLab::new();
         lab.serves(change, damage);

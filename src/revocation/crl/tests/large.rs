@@ -1,9 +1,9 @@
-//! The memory that a long list takes while it arrives, and after.
+//! The memory that a large list takes while it arrives, and after.
 
 use super::*;
 
 #[test]
-fn a_long_list_takes_the_memory_of_a_piece() {
+fn a_large_list_takes_the_memory_of_a_piece() {
     const ENTRIES: usize = 16 * 1024;
     const PIECE: usize = 64 * 1024;
     let lab = Lab::new();
