@@ -148,12 +148,16 @@ async fn response_times_reveal_no_users() {
         assert_eq!(status, "401");
         seconds.parse::<f64>().unwrap()
     };
-    let (known, unknown): (Vec<_>, Vec<_>) =
-        (0..15).map(|n| (seconds("prometheus", n), seconds(&format!("eve{n}"), n))).unzip();
-    // The shortest are those that the rest of the machine disturbed least.
-    let shortest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-    let ratio = shortest(&known) / shortest(&unknown);
-    assert!((0.4..2.5).contains(&ratio), "{known:?} for a user, {unknown:?} for nobody");
+    // The shortest are those that the rest of the machine disturbed least: a busy machine needs more of them.
+    let (mut known, mut unknown) = (f64::INFINITY, f64::INFINITY);
+    for n in 0..150 {
+        known = known.min(seconds("prometheus", n));
+        unknown = unknown.min(seconds(&format!("eve{n}"), n));
+        if n >= 15 && (0.4..2.5).contains(&(known / unknown)) {
+            return;
+        }
+    }
+    panic!("{known} s for a user, {unknown} s for nobody");
 }
 
 #[needs("curl", "systemd-socket-activate")]
