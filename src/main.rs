@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use defender_exporter::app::{self, Lifecycle, Setup, Tasks};
 use defender_exporter::cli::ServiceAction;
 use defender_exporter::cli::{Cli, Command};
 use defender_exporter::clock::Clock;
-use defender_exporter::commands::catalog::CatalogFormat;
+use defender_exporter::commands::catalog::{CatalogCommand, CatalogFormat, CatalogOptions};
 use defender_exporter::commands::check::{CheckFormat, CheckOptions, Progress, Selection};
 use defender_exporter::commands::healthcheck::HealthUrl;
 use defender_exporter::commands::{
@@ -86,17 +86,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
             print(&text.map_err(|error| error.to_string())?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Catalog(options)) => {
-            let app::Loaded { plan, .. } = app::load(file).map_err(|problems| problems.to_string())?;
-            let plan = options.selection().apply(plan).map_err(|error| error.to_string())?;
-            let text = catalog::render(&plan.endpoints(), options.format, terminal::width())?;
-            if options.format == CatalogFormat::Table {
-                print_styled(&text)?;
-            } else {
-                print(&text)?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        Some(Command::Catalog(options)) => print_catalog(options, file),
         Some(Command::Check(CheckOptions { download_test: true, .. })) => in_runtime(async {
             let setup = set_up(cli).await?;
             let outcome = app::download_test(setup).await.map_err(|refusal| refusal.to_string())?;
@@ -230,6 +220,23 @@ async fn serve(
     tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
     serving(lifecycle.reloads.clone(), lifecycle.supervisor.tasks());
     app::run(setup, server, cli.web_paths(), lifecycle, stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the endpoints of the plan, or what changed in the built-in catalog.
+fn print_catalog(options: &CatalogOptions, file: Option<&Path>) -> Result<ExitCode, ExitError> {
+    if let Some(CatalogCommand::Diff(options)) = &options.command {
+        print(&catalog::render_diff(options, terminal::width())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let app::Loaded { plan, .. } = app::load(file).map_err(|problems| problems.to_string())?;
+    let plan = options.selection().apply(plan).map_err(|error| error.to_string())?;
+    let text = catalog::render(&plan.endpoints(), options.format, terminal::width())?;
+    if options.format == CatalogFormat::Table {
+        print_styled(&text)?;
+    } else {
+        print(&text)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -43,6 +43,26 @@ impl Component {
         matches!(self, Self::Wsus | Self::FileShare | Self::ConnectedCache)
     }
 
+    /// Microsoft's page that lists its hosts. `None` for what a company runs, and for hosts that no page lists.
+    #[must_use]
+    pub const fn page(self) -> Option<&'static str> {
+        match self {
+            Self::Maps | Self::Update | Self::Adl | Self::Submission | Self::Crl | Self::Diagnostics => Some(
+                "https://learn.microsoft.com/defender-endpoint/configure-network-connections-microsoft-defender-antivirus",
+            ),
+            Self::Streamlined => Some(
+                "https://learn.microsoft.com/defender-endpoint/streamlined-device-connectivity-urls-commercial",
+            ),
+            Self::Mde => Some(
+                "https://learn.microsoft.com/defender-endpoint/standard-device-connectivity-urls-commercial",
+            ),
+            Self::Usgov => {
+                Some("https://learn.microsoft.com/defender-endpoint/streamlined-device-connectivity-urls-gov")
+            }
+            Self::Wsus | Self::FileShare | Self::ConnectedCache | Self::PkiExtended => None,
+        }
+    }
+
     /// The service's name for people.
     #[must_use]
     pub const fn title(self) -> &'static str {

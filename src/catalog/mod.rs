@@ -4,6 +4,7 @@ mod company;
 mod component;
 mod confidence;
 mod error;
+mod history;
 mod parse;
 mod types;
 mod updates;
@@ -12,6 +13,10 @@ mod url;
 pub use component::{Component, ComponentSpec};
 pub use confidence::{Basis, Captured, CapturedError, Confidence};
 pub use error::{CatalogError, EndpointProblem};
+pub use history::{
+    CatalogRelease, CatalogVersion, Change, ChangedProperty, EndpointChange, Properties,
+    UnknownCatalogVersion, changes_since, current_version, history,
+};
 pub use parse::{embedded, parse};
 pub use types::{
     BlockPage, BodyKind, Catalog, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot,

@@ -49,6 +49,8 @@ const BYTES: Option<Unit> = Some(Unit::Bytes);
 metrics! {
     BuildInfo: "defender_exporter_build_info", Info, Probe, None, ["version", "revision", "rustc"],
         "Version of the running exporter, the revision it was built from, and the compiler.";
+    CatalogInfo: "defender_catalog_info", Info, All, None, ["version"],
+        "Version of the built-in catalog of endpoints: the day of its last change (see `defender-exporter catalog diff`).";
     EndpointInfo: "defender_endpoint_info", Info, Probe, None, ["component", "endpoint", "pattern", "host", "port"],
         "The probed endpoint of each documented pattern; the pattern is spelled as in Microsoft's document.";
 

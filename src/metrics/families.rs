@@ -5,10 +5,11 @@ use std::fmt;
 
 use super::declarations::Metric;
 use super::samples::{
-    addresses, build_info, component_available, counted, crl_fetch_failure_reason, endpoint_concern,
-    endpoint_info, endpoint_state, failure_reason, failures_by_reason, faults, identity, intervals,
-    latencies, maps_connected, maps_disconnected_reason, overruns, per_answer, per_crl, per_handshake,
-    per_probe, per_target, phase_durations, revocation_status, revocation_unknown_reason, tls_info,
+    addresses, build_info, catalog_info, component_available, counted, crl_fetch_failure_reason,
+    endpoint_concern, endpoint_info, endpoint_state, failure_reason, failures_by_reason, faults, identity,
+    intervals, latencies, maps_connected, maps_disconnected_reason, overruns, per_answer, per_crl,
+    per_handshake, per_probe, per_target, phase_durations, revocation_status, revocation_unknown_reason,
+    tls_info,
 };
 use super::scrape::Scrape;
 use super::spec::Spec;
@@ -57,6 +58,7 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
     let process = &scrape.process;
     families!(metric, visitor, {
         BuildInfo => build_info(scrape),
+        CatalogInfo => catalog_info(),
         EndpointInfo => endpoint_info(scrape),
         ProbeSuccess => per_probe(scrape, |probe| Some(SampleValue::truth(probe.success()))),
         ProbeDuration => {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::scrape::Scrape;
 use super::value::{Sample, SampleValue};
+use crate::catalog::current_version;
 use crate::observation::{Facts, Failure, HttpFacts, Observation, Phase, TlsFacts};
 use crate::plan::Target;
 use crate::revocation::{CrlState, RevocationStatus, UndeterminedCause};
@@ -180,6 +181,10 @@ pub(super) fn maps_disconnected_reason(scrape: &Scrape) -> Vec<Sample<'_, 5>> {
 pub(super) fn build_info(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
     let build = scrape.build;
     vec![SampleValue::Info.sample([build.version, build.revision, build.rustc])]
+}
+
+pub(super) fn catalog_info() -> Vec<Sample<'static, 1>> {
+    vec![SampleValue::Info.sample([current_version().as_str()])]
 }
 
 /// One sample per endpoint, even if it is probed via several routes.

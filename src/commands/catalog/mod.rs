@@ -1,5 +1,6 @@
 //! `catalog`: prints the endpoints to probe, in formats for users, programs, spreadsheets, proxies and firewalls.
 
+mod diff;
 mod names;
 mod options;
 mod table;
@@ -10,10 +11,11 @@ use std::fmt::Display;
 use serde::Serialize;
 
 use crate::advice::apex_rule;
-use crate::catalog::Endpoint;
+use crate::catalog::{CatalogVersion, Endpoint, current_version};
 use crate::exit::ExitError;
 
-pub use options::{CatalogFormat, CatalogOptions};
+pub use diff::{DiffOptions, render_diff};
+pub use options::{CatalogCommand, CatalogFormat, CatalogOptions};
 
 const COLUMNS: [&str; 11] = [
     "component",
@@ -86,9 +88,21 @@ fn row(endpoint: &Endpoint) -> [String; 11] {
     ]
 }
 
+/// The catalog for programs.
+#[derive(Serialize)]
+struct CatalogDocument<'a> {
+    /// The version of the embedded catalog. The configuration may change and add endpoints.
+    version: &'a CatalogVersion,
+    endpoints: Vec<CatalogEntry<'a>>,
+}
+
 /// An endpoint with what follows from it.
 #[derive(Serialize)]
 struct CatalogEntry<'a> {
+    /// The same in every version.
+    id: String,
+    /// Microsoft's page about the component's network requirements. Null for a company's own server.
+    source: Option<&'a str>,
     #[serde(flatten)]
     endpoint: &'a Endpoint,
     /// The names that a firewall has to let through.
@@ -99,13 +113,14 @@ struct CatalogEntry<'a> {
 
 fn json(endpoints: &[&Endpoint]) -> serde_json::Result<String> {
     let entries = endpoints.iter().map(|endpoint| CatalogEntry {
+        id: endpoint.id(),
+        source: endpoint.component.page(),
         endpoint,
         allow: endpoint.names_to_allow(),
         remark: apex_rule(endpoint),
     });
-    Ok(serde_json::to_string_pretty(&entries.collect::<Vec<_>>())?
-        + "
-")
+    let document = CatalogDocument { version: current_version(), endpoints: entries.collect() };
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
 fn csv(endpoints: &[&Endpoint]) -> csv::Result<Vec<u8>> {
@@ -139,7 +154,7 @@ mod tests {
         let endpoints: Vec<_> = embedded().endpoints.iter().filter(|e| e.url.as_str() == url).collect();
         for (format, words) in [
             (CatalogFormat::Table, "basis: A community, 2026-10\n"),
-            (CatalogFormat::Json, "\"confidence\": \"A\",\n    \"captured\": \"2026-10\","),
+            (CatalogFormat::Json, "\"confidence\": \"A\",\n      \"captured\": \"2026-10\","),
             (CatalogFormat::Csv, ",community,A,2026-10\n"),
         ] {
             let text = render(&endpoints, format, 80).expect("it can be written");

@@ -1,7 +1,8 @@
 //! The flags of `catalog`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
+use super::DiffOptions;
 use crate::catalog::Component;
 use crate::commands::check::{Selection, component_parser};
 
@@ -24,9 +25,20 @@ pub enum CatalogFormat {
     Fortinet,
 }
 
+/// What to do with the catalog beside listing it.
+#[derive(Clone, Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// List what changed in the built-in catalog since a version.
+    Diff(DiffOptions),
+}
+
 /// The flags.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct CatalogOptions {
+    /// Lists the endpoints if absent.
+    #[command(subcommand)]
+    pub command: Option<CatalogCommand>,
     /// Output format.
     #[arg(long, value_enum, default_value_t = CatalogFormat::Table, help_heading = "Output")]
     pub format: CatalogFormat,
