@@ -358,7 +358,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 #[cfg(windows)]
 fn run_service(cli: &Cli) -> Result<ExitCode, ExitError> {
     use windows_service::ServiceHandle;
-    use windows_service::folders::Folders;
+    use windows_service::folders::ServiceFolders;
 
     let work = |cli: &Cli, service: &ServiceHandle| {
         let Some(Command::Service { action: ServiceAction::Run { folder } }) = &cli.command else {
