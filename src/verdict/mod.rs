@@ -1,18 +1,18 @@
-//! Verdicts: [`endpoint`] turns an observation into good, degraded or bad, as Defender would see it. `concern.rs` has the reasons, `maps.rs`
-//! the verdict on MAPS, `sources.rs` that on update sources. Pure: no clock, no IO.
+//! Verdicts: [`endpoint`] turns an observation into good, degraded or bad, as Defender would see it. `concern.rs` has the reasons, `component.rs`
+//! the verdict on a component, `maps.rs` that on MAPS, `sources.rs` that on update sources. Pure: no clock, no IO.
 
+mod component;
 mod concern;
 mod maps;
 mod notes;
 mod sources;
 
-use std::collections::BTreeMap;
-
-use crate::catalog::{ComponentSpec, Confidence, Endpoint, Evidence, Trust};
+use crate::catalog::{Confidence, Endpoint, Evidence, Trust};
 use crate::observation::{Failure, FailureReason, Observation, Phase, RangeOutcome};
 use crate::revocation::{RevocationReport, RevocationStatus, UndeterminedCause};
 use crate::string_enum::string_enum;
 
+pub use component::component;
 pub use concern::{Concern, ConcernKind, Judgement};
 pub use maps::{MapsConnection, MapsProbe, SslOptions, UnservedNeed, connection};
 pub use notes::{Note, notes};
@@ -129,96 +129,18 @@ fn blocked(report: &RevocationReport) -> Option<Concern> {
     Some(Concern::RevocationBlocked { cause, source, detail, fetch, clock })
 }
 
-/// Judges a component by its endpoints. Bad: no working endpoint serves one of its needs. Degraded: every need
-/// is served, but an endpoint isn't good. `None` until every endpoint has a verdict, or if there are no
-/// endpoints.
-///
-/// Ignores a need that none of the probed endpoints serves, since a user disabled them. If no endpoint serves
-/// any need, the component is bad only if all endpoints are.
-#[must_use]
-pub fn component<'a>(
-    spec: &ComponentSpec,
-    endpoints: impl IntoIterator<Item = (&'a Endpoint, Option<Verdict>)>,
-) -> Option<Verdict> {
-    // The best verdict by server and need.
-    let mut best: BTreeMap<&str, BTreeMap<&str, Verdict>> = BTreeMap::new();
-    let mut all = Vec::new();
-    for (endpoint, verdict) in endpoints {
-        let verdict = verdict?;
-        all.push(verdict);
-        if let Some(need) =
-            endpoint.serves.as_deref().filter(|need| spec.needs.iter().any(|known| known == need))
-        {
-            let known = best.entry(sources::server(endpoint)).or_default().entry(need).or_insert(verdict);
-            *known = verdict.min(*known);
-        }
-    }
-    let lacks_need = |needs: &BTreeMap<&str, Verdict>| needs.values().any(|verdict| *verdict == Verdict::Bad);
-    let unserved = !best.is_empty() && best.values().all(lacks_need);
-    let nothing_works = best.is_empty() && all.iter().all(|verdict| *verdict == Verdict::Bad);
-    match all.iter().max()? {
-        Verdict::Good => Some(Verdict::Good),
-        _ if unserved || nothing_works => Some(Verdict::Bad),
-        _ => Some(Verdict::Degraded),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::catalog::{BodyKind, Component, Expectation, HostPattern, embedded};
+    use crate::catalog::{BodyKind, Component, Expectation, HostPattern};
     use crate::metrics::fixture;
     use crate::observation::{Facts, HttpFacts, TlsFacts};
     use crate::plan::TargetId;
     use crate::revocation::CertificateStatus;
 
     use Verdict::{Bad, Degraded, Good};
-
-    /// Checks the verdict of a component whose endpoints have these verdicts, selected by a part of their URL.
-    /// All others are good.
-    fn check(of: Component, cases: &[(&str, Option<Verdict>)], expected: Option<Verdict>) {
-        let spec = embedded().components.iter().find(|c| c.component == of).unwrap();
-        let endpoints = embedded().endpoints.iter().filter(|e| e.component == of);
-        let verdict_of = |endpoint: &Endpoint| {
-            let case = cases.iter().find(|(words, _)| endpoint.url.as_str().contains(words));
-            case.map_or(Some(Good), |(_, verdict)| *verdict)
-        };
-        let verdict = component(spec, endpoints.map(|endpoint| (endpoint, verdict_of(endpoint))));
-        assert_eq!(verdict, expected, "{of}: {cases:?}");
-    }
-
-    #[test]
-    fn a_component_works_while_every_need_is_served() {
-        use Component::{Adl, Crl, Maps, Submission, Update};
-        check(Maps, &[], Some(Good));
-        check(Maps, &[("wdcp.microsoft.com/", None)], None);
-        check(Maps, &[("x.cp.wd", Some(Bad))], Some(Degraded));
-        check(Maps, &[("//wdcp.", Some(Bad))], Some(Degraded));
-        check(Maps, &[("//wdcp", Some(Bad))], Some(Bad)); // both of the default hosts
-        check(Maps, &[("unitedstates.cp.wd", Some(Bad))], Some(Degraded));
-        check(Maps, &[(".cp.wd", Some(Bad))], Some(Bad));
-        check(Maps, &[("microsoft.com", Some(Degraded))], Some(Degraded));
-        check(Update, &[("sls", Some(Bad))], Some(Bad));
-        check(Update, &[("https://sls.", Some(Bad))], Some(Degraded));
-        check(Update, &[("ctldl", Some(Bad))], Some(Bad));
-        check(
-            Update,
-            &[("ctldl.windowsupdate.com/msdownload/update/v3/static/trustedr/en/auth", Some(Bad))],
-            Some(Degraded),
-        );
-        check(Update, &[("delivery.mp", Some(Bad))], Some(Degraded));
-        check(Update, &[("http://", Some(Bad))], Some(Bad));
-        check(Adl, &[("definitionupdates", Some(Bad))], Some(Degraded)); // the versions, not the packages
-        check(Adl, &[("https://go.microsoft.com/fwlink/?LinkID=121721", Some(Bad))], Some(Bad));
-        check(Adl, &[("adlpackages", Some(Bad))], Some(Degraded));
-        check(Adl, &[("go.microsoft.com", Some(Bad))], Some(Bad));
-        check(Crl, &[("crl.microsoft.com", Some(Bad))], Some(Bad));
-        check(Crl, &[("/certs/", Some(Bad))], Some(Degraded));
-        check(Submission, &[("ussus", Some(Bad))], Some(Degraded));
-        check(Submission, &[("blob", Some(Bad))], Some(Bad));
-    }
 
     #[test]
     fn a_revoked_chain_is_bad_although_the_endpoint_answers() {
@@ -379,11 +301,5 @@ mod tests {
         check(response(confidence, 200), &[]);
         check(response(confidence, 404), &[Note::UnexpectedStatus { status: 404, expected, confidence }]);
         check(PLAIN, &[]);
-    }
-
-    #[test]
-    fn a_component_without_needs_is_bad_when_nothing_answers() {
-        check(Component::PkiExtended, &[("http", Some(Bad))], Some(Bad));
-        check(Component::PkiExtended, &[("crl3", Some(Bad))], Some(Degraded));
     }
 }

@@ -28,6 +28,9 @@ pub fn source<'a>(
 ) -> Option<bool> {
     let own =
         endpoints.filter(|(endpoint, _)| endpoint.component == spec.component && endpoint.serves.is_some());
+    if !spec.component.is_company() {
+        return needs_served(spec, &own);
+    }
     let servers: BTreeSet<&str> = own.clone().map(|(endpoint, _)| server(endpoint)).collect();
     let mut unknown = servers.is_empty();
     for name in servers {
