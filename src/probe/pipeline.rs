@@ -84,7 +84,9 @@ impl Pipeline<'_> {
     async fn hop(&self, run: &mut ProbeRun, url: &ProbeUrl) -> Result<HopOutcome, Failure> {
         let at = self.at.filter(|_| run.redirects() == 0);
         let mut taken = RouteTaken::default();
-        let dial = Dial { url, at, named_by: NamedBy::Endpoint };
+        let is_company = self.endpoint.component.is_company();
+        let named_by = if is_company { NamedBy::Company } else { NamedBy::Endpoint };
+        let dial = Dial { url, at, named_by };
         let dialed = self.route_context.connector.dial(&mut run.clock, &mut taken, dial).await;
         run.take(taken);
         let DialedConnection { stream, target } = dialed?;

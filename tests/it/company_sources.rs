@@ -39,7 +39,7 @@ const FAULT: &str = "<soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap
 const LOGIN: &str = "<html><form action=\"/login?next=/ClientWebService/client.asmx\">Sign in</form></html>";
 
 /// The end of a probe: why it failed, if it did.
-type End = Option<(S, R)>;
+pub type End = Option<(S, R)>;
 
 fn ok(body: impl Into<Vec<u8>>) -> Reply {
     Response::new(200).body(body).into()
@@ -68,7 +68,7 @@ fn config(lab: &Lab, source: UpdateSource, address: &str) -> Config {
 }
 
 /// Probes the endpoints of the source once, over the only route. Returns their ends and the state after it.
-async fn probe(lab: &Lab, config: &Config, of: Component) -> (Vec<End>, Snapshot) {
+pub async fn probe(lab: &Lab, config: &Config, of: Component) -> (Vec<End>, Snapshot) {
     let plan = plan(embedded(), config).unwrap();
     let targets: Vec<_> = plan.targets.into_iter().filter(|target| target.endpoint.component == of).collect();
     let components = plan.components.into_iter().filter(|own| own.spec.component == of).collect();
@@ -84,6 +84,12 @@ async fn probe(lab: &Lab, config: &Config, of: Component) -> (Vec<End>, Snapshot
         snapshot.apply(Event::Observed(Box::new(observation)));
     }
     (ends, snapshot)
+}
+
+/// Lets the lab's plain origin answer for a host as WSUS does.
+pub fn answer_as_wsus(lab: &Lab, host: &str) {
+    lab.plain.set(host, SERVICE, ok(PAGE));
+    lab.plain.set(host, CABINET, ok(genuine::cabinet()));
 }
 
 /// Whether clients can update from the only source.

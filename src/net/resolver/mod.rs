@@ -49,6 +49,8 @@ pub struct NameLookup<'a> {
     port: u16,
     /// Whether the configuration chose the name: then an address of this machine is intended.
     is_configured: bool,
+    /// Whether it is a server of the company, which may run on this machine.
+    is_company: bool,
 }
 
 /// The result of a [`NameLookup`].
@@ -65,6 +67,7 @@ pub struct Addresses {
     others: Vec<ServerReport>,
     port: u16,
     is_configured: bool,
+    is_company: bool,
 }
 
 impl Resolver {
@@ -94,6 +97,15 @@ impl Resolver {
         }
     }
 
+    /// The destination for a server of the company. It is on this machine where the hosts file says so.
+    #[must_use]
+    pub fn company_destination<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
+        match self.destination(host, port) {
+            Destination::Named(lookup) => Destination::Named(NameLookup { is_company: true, ..lookup }),
+            known @ Destination::Known(_) => known,
+        }
+    }
+
     /// The destination for `host` as written in a URL.
     #[must_use]
     pub fn destination<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
@@ -110,6 +122,7 @@ impl Resolver {
                 name,
                 port,
                 is_configured: elsewhere.is_some(),
+                is_company: false,
             }),
         }
     }
@@ -141,6 +154,7 @@ impl NameLookup<'_> {
             others,
             port: self.port,
             is_configured: self.is_configured,
+            is_company: self.is_company,
         })
     }
 }
@@ -154,13 +168,26 @@ impl Addresses {
         (self.origin.source().is_some() && !self.is_configured).then(count)
     }
 
+    /// Whether an address of this machine is what somebody meant: the configuration chose it, or the hosts file maps a server
+    /// of the company to loopback, as Debian's does with the machine's own name (127.0.1.1). The unspecified address is no
+    /// server's. A DNS filter that answers such an address means neither.
+    fn may_be_this_machine(&self) -> bool {
+        let is_unspecified = |address: &IpAddr| address.to_canonical().is_unspecified();
+        match self.origin {
+            _ if self.is_configured => true,
+            AddressOrigin::Configuration => true,
+            AddressOrigin::HostsFile => self.is_company && !self.addresses.iter().any(is_unspecified),
+            AddressOrigin::Dns(_) => false,
+        }
+    }
+
     /// The addresses to connect to, in order.
     ///
     /// # Errors
-    /// If DNS or the hosts file has a sinkhole address for a name that the configuration didn't choose.
+    /// If DNS or the hosts file has a sinkhole address for a name, and nobody meant this machine.
     pub fn to_connect(&self) -> Result<Vec<SocketAddr>, NameError> {
         match sinkhole(&self.addresses) {
-            Some(address) if self.origin.source().is_some() && !self.is_configured => {
+            Some(address) if !self.may_be_this_machine() => {
                 let (origin, others) = (self.origin.clone(), self.others.clone());
                 Err(NameError::Sinkhole { address, origin, others })
             }

@@ -63,7 +63,7 @@ fn sinkholes_are_detected() {
     }
 }
 
-/// One address from a source, of a name that the configuration chose or didn't.
+/// One address from a source, of a name that the configuration chose or didn't. It is no company's server.
 fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> Addresses {
     let addresses = vec![address.parse().unwrap()];
     Addresses {
@@ -74,6 +74,7 @@ fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> Addresses
         others: Vec::new(),
         port: 80,
         is_configured,
+        is_company: false,
     }
 }
 
@@ -98,6 +99,48 @@ fn the_configuration_may_choose_this_machine_and_others_may_not() {
         let shown = connects.map_or_else(|error| error.to_string(), |addresses| addresses[0].to_string());
         assert_eq!(shown, expected, "{origin:?}, name configured: {is_configured}");
     }
+}
+
+/// Debian maps a machine's own name to 127.0.1.1. A filter's answer, and an entry that blocks a name, are none of this.
+#[test]
+fn a_companys_server_may_be_this_machine_by_its_hosts_file() {
+    let hosts = || AddressOrigin::HostsFile;
+    let dns = || AddressOrigin::Dns(server());
+    let (own, debian) = (true, "127.0.1.1");
+    for (addresses, origin, is_company, connects) in [
+        (&[debian][..], hosts(), own, true),
+        (&["127.0.0.1"], hosts(), own, true),
+        (&["::1", "127.0.1.1"], hosts(), own, true),
+        (&["::ffff:127.0.1.1"], hosts(), own, true),
+        (&["192.0.2.7", debian], hosts(), own, true),
+        (&["0.0.0.0"], hosts(), own, false),
+        (&["::"], hosts(), own, false),
+        (&[debian, "0.0.0.0"], hosts(), own, false),
+        (&["127.0.0.1"], dns(), own, false),
+        (&[debian], dns(), own, false),
+        (&["0.0.0.0"], dns(), own, false),
+        // Tools that keep Windows from talking to Microsoft write such entries.
+        (&["127.0.0.1"], hosts(), !own, false),
+        (&["0.0.0.0"], hosts(), !own, false),
+        (&[debian], hosts(), !own, false),
+    ] {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let found = Addresses { addresses, is_company, ..found(debian, origin.clone(), false) };
+        let shown = found.to_connect();
+        assert_eq!(shown.is_ok(), connects, "{:?} {origin:?} of a company: {is_company}", found.addresses);
+    }
+}
+
+/// A company's name is one endpoint's name for everything else: no search domains, and its private addresses count.
+#[test]
+fn a_companys_destination_is_resolved_as_an_endpoints() {
+    let destinations = destinations();
+    let Destination::Named(lookup) = destinations.company_destination("wsus.example", 8530) else {
+        panic!("it has to be resolved")
+    };
+    assert!(lookup.is_company && !lookup.is_configured);
+    let moved = destinations.company_destination("moved.example", 443);
+    assert!(matches!(moved, Destination::Known(address) if address.to_string() == "192.0.2.1:8443"));
 }
 
 #[test]

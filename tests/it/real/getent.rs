@@ -265,7 +265,7 @@ fn names_resolve_as_getent_says() {
 }
 
 /// A copy of /etc in its place, seen by this process and its children alone.
-fn own_etc() -> std::path::PathBuf {
+pub fn own_etc() -> std::path::PathBuf {
     let copy = tempfile::tempdir().unwrap().keep();
     let run = |program: &str, arguments: &[&str]| {
         assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program} {arguments:?}");
@@ -278,7 +278,7 @@ fn own_etc() -> std::path::PathBuf {
 }
 
 /// Replaces a file, so that its inode changes with its content; none: removes it.
-fn write(path: &Path, content: Option<&[u8]>) {
+pub fn write(path: &Path, content: Option<&[u8]>) {
     drop(std::fs::remove_file(path));
     if let Some(content) = content {
         std::fs::write(path, content).unwrap();

@@ -9,6 +9,7 @@ mod firewall;
 mod fleet;
 mod getent;
 mod healthy_day;
+mod hosts_file;
 mod interception;
 mod limits;
 mod mitmproxy;
