@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::component::ComponentSpec;
 use super::confidence::{Basis, Confidence};
 use super::types::{Catalog, Endpoint, Evidence, Expectation, Method, Trust};
-use super::updates::{ListedSource, SourceSpec, UpdateSource};
+use super::updates::{ListedSource, SharedNeed, SourceSpec, UpdateSource};
 use super::url::{ProbeUrl, Scheme, UrlError};
 
 /// A source with what proves it.
@@ -61,7 +61,7 @@ fn url(address: &ProbeUrl, path: &str) -> Result<ProbeUrl, UrlError> {
 
 impl Catalog {
     /// The catalog for a network whose clients update from these sources, in this order: with the endpoints of those that the
-    /// company runs, and without the components of those that aren't listed.
+    /// company runs, and without the components of those that aren't listed, but for the needs that they share.
     #[must_use]
     pub fn with_sources(&self, listed: &[ListedSource]) -> Cow<'_, Self> {
         if listed == ListedSource::defaults() {
@@ -84,18 +84,32 @@ impl Catalog {
         }
         let is_unlisted = |source: &SourceSpec| !listed.iter().any(|listed| listed.source == source.source);
         for source in self.update_sources.iter().filter(|source| is_unlisted(source)) {
+            catalog.endpoints.iter_mut().for_each(|endpoint| share(source, endpoint));
             catalog.components.retain(|spec| spec.component != source.component);
         }
         let company = known().iter().map(|known| SourceSpec {
             source: known.source,
             component: known.source.component(),
             needs: known.needs.clone(),
+            shared: Vec::new(),
         });
         let specs: Vec<_> = self.update_sources.iter().cloned().chain(company).collect();
         let place = |source: &SourceSpec| listed.iter().position(|listed| listed.source == source.source);
         catalog.update_sources = specs.into_iter().filter(|source| place(source).is_some()).collect();
         catalog.update_sources.sort_by_key(place);
         catalog
+    }
+}
+
+/// Gives an endpoint of a source that isn't listed to the component that shares its need, if one does.
+fn share(source: &SourceSpec, endpoint: &mut Endpoint) {
+    let is_shared = |shared: &&SharedNeed| endpoint.serves.as_ref() == Some(&shared.need);
+    if endpoint.component == source.component
+        && let Some(shared) = source.shared.iter().find(is_shared)
+    {
+        endpoint.component = shared.component;
+        endpoint.serves = None;
+        endpoint.may_be_replaced = true;
     }
 }
 
@@ -129,6 +143,7 @@ impl CompanySource {
                 // Companies have authorities of their own.
                 trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
                 may_be_inspected: false,
+                may_be_replaced: false,
                 geo: None,
                 serves: Some(probe.serves.clone()),
                 follow_redirects: 0,
@@ -174,6 +189,29 @@ mod tests {
     #[test]
     fn microsofts_sources_alone_are_the_catalog_itself() {
         assert_eq!(&embedded().replace_sources(&ListedSource::defaults()), embedded());
+    }
+
+    /// Windows checks the chains of MAPS with the lists of roots, whatever it updates from.
+    #[test]
+    fn the_lists_of_roots_are_probed_whatever_the_source_is() {
+        let check = |sources: &[ListedSource], component: Component, is_needed: bool| {
+            let catalog = embedded().with_sources(sources);
+            let lists = catalog.endpoints.iter().filter(|of| of.url.host() == "ctldl.windowsupdate.com");
+            let found: Vec<_> =
+                lists.map(|of| (of.component, of.serves.is_some(), !of.may_be_replaced)).collect();
+            assert_eq!(found, [(component, is_needed, is_needed); 2], "{sources:?}");
+            assert!(catalog.components.iter().any(|spec| spec.component == component), "{sources:?}");
+            let mut urls: Vec<_> =
+                catalog.endpoints.iter().map(|of| (of.component, of.url.as_str())).collect();
+            urls.sort_unstable();
+            assert!(urls.is_sorted_by(|one, other| one != other), "an endpoint is listed twice: {urls:?}");
+        };
+        let wsus = || listed(InternalServer, "http://wsus.example:8530");
+        let microsoft = || ListedSource::from_catalog(MicrosoftUpdate);
+        check(&ListedSource::defaults(), Component::Update, true);
+        check(&[wsus(), microsoft()], Component::Update, true);
+        check(&[wsus()], Component::Crl, false);
+        check(&[ListedSource::from_catalog(Adl)], Component::Crl, false);
     }
 
     #[test]

@@ -22,5 +22,7 @@ pub use types::{
     BlockPage, BodyKind, Catalog, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot,
     Method, Trust,
 };
-pub use updates::{DownloadTest, ListedSource, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed};
+pub use updates::{
+    DownloadTest, ListedSource, SharedNeed, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed,
+};
 pub use url::{ProbeUrl, Scheme, UrlError};

@@ -217,6 +217,7 @@ fn endpoint(
         evidence: probe.evidence.clone(),
         trust: probe.trust,
         may_be_inspected: service.may_be_inspected,
+        may_be_replaced: false,
         geo,
         serves: probe.serves.clone(),
         follow_redirects: probe.follow_redirects,

@@ -258,6 +258,9 @@ pub struct Endpoint {
     pub trust: Trust,
     /// Whether TLS inspection is acceptable, as Microsoft's document states for sample storage.
     pub may_be_inspected: bool,
+    /// Whether a company may give its clients the same by other means, so that a failure degrades and isn't bad.
+    #[serde(skip)]
+    pub may_be_replaced: bool,
     /// The region whose clients use the endpoint; `None` for all regions.
     pub geo: Option<Geo>,
     /// The component's need that the endpoint serves; `None` if a failure only degrades the component.

@@ -97,6 +97,19 @@ pub struct SourceSpec {
     pub component: Component,
     /// The needs of that component that must all be served.
     pub needs: Vec<String>,
+    /// Those that clients have whatever their source is. Without this source, another component has their endpoints.
+    #[serde(default)]
+    pub shared: Vec<SharedNeed>,
+}
+
+/// A need that clients have whatever they update from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedNeed {
+    /// The need of the source's component.
+    pub need: String,
+    /// The component that has its endpoints where the source isn't listed.
+    pub component: Component,
 }
 
 /// A feed that publishes the current versions.

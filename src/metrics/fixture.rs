@@ -156,6 +156,7 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
         evidence: vec![Evidence::Status],
         trust,
         may_be_inspected: false,
+        may_be_replaced: false,
         geo: None,
         serves: None,
         follow_redirects: 0,
@@ -170,8 +171,7 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
 /// The same target on a route that probes every address of the name.
 fn each_address(target: Target) -> Target {
     let resolver = ResolverConfig { addresses: Addresses::All, ..ResolverConfig::default() };
-    let route = Arc::new(Route { resolver, ..(*target.route).clone() });
-    Target { route, ..target }
+    Target { route: Arc::new(Route { resolver, ..(*target.route).clone() }), ..target }
 }
 
 fn component_plan(component: Component, seconds: u64) -> ComponentPlan {

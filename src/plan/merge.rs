@@ -151,6 +151,7 @@ fn new_endpoint(change: &EndpointOverride) -> Endpoint {
         evidence: Vec::new(),
         trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
         may_be_inspected: false,
+        may_be_replaced: false,
         geo: None,
         serves: None,
         follow_redirects: 0,

@@ -37,6 +37,7 @@ fn endpoint(component: Component, url: &str) -> Endpoint {
         evidence: if https { Vec::new() } else { vec![Evidence::Status] },
         trust: if https { Trust::Microsoft } else { Trust::Plain },
         may_be_inspected: false,
+        may_be_replaced: false,
         geo: None,
         serves: None,
         follow_redirects: 1,

@@ -107,8 +107,7 @@ fn private(target: &Target, facts: &Facts) -> Option<String> {
 }
 
 fn is_documented(target: &Target) -> bool {
-    let (component, url) = (target.endpoint.component, &target.endpoint.url);
-    embedded().endpoints.iter().any(|known| known.component == component && known.url == *url)
+    embedded().endpoints.iter().any(|known| known.url == target.endpoint.url)
 }
 
 #[cfg(test)]

@@ -151,10 +151,14 @@ impl TargetState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Confidence, Geo};
+    use crate::catalog::{Confidence, Geo, ListedSource, ProbeUrl, UpdateSource, embedded};
+    use crate::config::Config;
     use crate::observation::{FailureReason, Phase};
+    use crate::plan::plan;
     use crate::report::simulation;
-    use crate::verdict::Note;
+    use crate::revocation::Status;
+    use crate::state::ComponentState;
+    use crate::verdict::{MapsConnection, Note};
 
     /// The sample storage accounts in the United States, starting with those that are only listed.
     fn accounts(snapshot: &Snapshot) -> (Vec<TargetId>, Vec<TargetId>) {
@@ -199,5 +203,32 @@ mod tests {
         simulation::fail(&mut snapshot, tested[1], 130, NXDOMAIN, "");
         let bad = |id: TargetId| snapshot.targets[id.0].verdict() == Some(Verdict::Bad);
         assert!(bad(listed[0]) && bad(tested[1]) && !bad(listed[1]));
+    }
+
+    /// Chains need the lists of roots whatever the machines update from, and a company can serve them itself: no alarm.
+    #[test]
+    fn without_microsoft_update_blocked_lists_of_roots_degrade_alone() {
+        let address = ProbeUrl::parse("http://wsus.example:8530").ok();
+        let wsus = ListedSource { source: UpdateSource::InternalServer, address };
+        let config = Config { update_sources: vec![wsus], ..Config::default() };
+        let plan = plan(embedded(), &config).expect("fits the catalog");
+        let mut snapshot = Snapshot::new(Arc::new(plan), simulation::at(0));
+        for n in 0..snapshot.targets.len() {
+            simulation::observe(&mut snapshot, TargetId(n), 10, |_| None);
+            simulation::revocation(&mut snapshot, TargetId(n), (Status::Good, None), "");
+        }
+        let is_list = |target: &Target| target.endpoint.url.host() == "ctldl.windowsupdate.com";
+        let lists = snapshot.iter().filter(|(_, target, _)| is_list(target)).map(|(id, ..)| id);
+        let lists: Vec<_> = lists.collect();
+        assert_eq!(lists.len(), 2);
+        for id in &lists {
+            simulation::fail(&mut snapshot, *id, 70, (Phase::Connect, FailureReason::Timeout), "");
+            assert_eq!(snapshot.targets[id.0].verdict(), Some(Verdict::Degraded));
+        }
+        for ComponentState { component, verdict, .. } in &snapshot.components {
+            let expected = if *component == Component::Crl { Verdict::Degraded } else { Verdict::Good };
+            assert_eq!(*verdict, Some(expected), "{component}");
+        }
+        assert!(snapshot.maps.iter().all(|maps| maps.connection == MapsConnection::Connected));
     }
 }

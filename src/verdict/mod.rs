@@ -87,8 +87,11 @@ fn failover(observation: &Observation) -> Option<Concern> {
 
 /// Whether a failure proves interference, and not just an unexpected response. A response over a chain to a
 /// genuine root comes from the service itself. Otherwise, missing evidence proves interference if the catalog
-/// is sure of that evidence. A bare status or redirect proves nothing.
+/// is sure of that evidence. A bare status or redirect proves nothing, and nothing is proven of what clients may get elsewhere.
 fn is_harm(endpoint: &Endpoint, observation: &Observation, failure: &Failure) -> bool {
+    if endpoint.may_be_replaced {
+        return false;
+    }
     if !matches!(failure.reason, FailureReason::Status | FailureReason::WrongContent) {
         return true;
     }
@@ -267,6 +270,33 @@ mod tests {
         for confidence in [B, C, D] {
             check(response(confidence, 404), Good);
         }
+    }
+
+    #[test]
+    fn what_a_company_may_serve_itself_degrades_alone() {
+        let check = |may_be_replaced: bool, failure: (Phase, FailureReason), expected| {
+            let mut target = fixture::target(Component::Crl, "a.example", "http://a.example/", &[200]);
+            target.endpoint.may_be_replaced = may_be_replaced;
+            target.endpoint.evidence = vec![Evidence::Body(BodyKind::Cabinet)];
+            let observation = Observation {
+                target: TargetId(0),
+                at: SystemTime::UNIX_EPOCH,
+                facts: Facts::default(),
+                failure: Some(Failure::new(failure.0, failure.1, "")),
+            };
+            let verdict = endpoint(&target.endpoint, &observation, None, false).verdict();
+            assert_eq!(verdict, expected, "{failure:?}, may be replaced: {may_be_replaced}");
+        };
+        for failure in [
+            (Phase::Resolve, FailureReason::Nxdomain),
+            (Phase::Connect, FailureReason::Timeout),
+            (Phase::Request, FailureReason::BlockPage),
+            (Phase::Transfer, FailureReason::WrongContent),
+        ] {
+            check(true, failure, Some(Degraded));
+            check(false, failure, Some(Bad));
+        }
+        check(true, (Phase::Connect, FailureReason::Internal), None);
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl Scenario {
             evidence: Vec::new(),
             trust,
             may_be_inspected: false,
+            may_be_replaced: false,
             geo: None,
             serves: None,
             follow_redirects: 0,

@@ -245,6 +245,18 @@ fn update_sources_and_feeds_are_held_to_the_components() {
         ("update_sources: [{ source: adl, component: maps, needs: [y] }]", "\"y\" is no need of maps"),
         ("update_sources: [{ source: adl, component: maps, needs: [] }]", "at least one need"),
         ("update_sources: [{ source: wsus, component: maps, needs: [x] }]", "wsus"),
+        (
+            "update_sources: [{ source: adl, component: maps, needs: [x], shared: [{ need: y, component: crl }] }]",
+            "\"y\" is shared and no need of the source",
+        ),
+        (
+            "update_sources: [{ source: adl, component: maps, needs: [x], shared: [{ need: x, component: crl }] }]",
+            "\"x\" can't be shared with crl",
+        ),
+        (
+            "update_sources: [{ source: adl, component: maps, needs: [x], shared: [{ need: x, component: maps }] }]",
+            "\"x\" can't be shared with maps",
+        ),
         ("version_feeds: [{ url: 'a.example', basis: tool }]", "version feed \"a.example\": not a URL"),
         ("version_feeds: [{ url: 'https://a.example/' }]", "basis"),
     ] {

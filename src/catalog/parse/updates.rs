@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::catalog::component::ComponentSpec;
 use crate::catalog::confidence::Basis;
 use crate::catalog::error::CatalogError;
-use crate::catalog::updates::{DownloadTest, SourceSpec, VersionFeed};
+use crate::catalog::updates::{DownloadTest, SharedNeed, SourceSpec, VersionFeed};
 use crate::catalog::url::ProbeUrl;
 
 #[derive(Deserialize)]
@@ -15,7 +15,8 @@ pub(super) struct RawFeed {
     basis: Basis,
 }
 
-/// Checks that each source is unique, and that its needs are needs of its component, at least one.
+/// Checks that each source is unique, and that its needs are needs of its component, at least one. Those that it shares are
+/// among them, and go to another component.
 pub(super) fn check_sources(
     sources: &[SourceSpec],
     components: &[ComponentSpec],
@@ -33,6 +34,14 @@ pub(super) fn check_sources(
         }
         if spec.needs.is_empty() {
             return wrong("at least one need".to_owned());
+        }
+        for SharedNeed { need, component } in &spec.shared {
+            if !spec.needs.contains(need) {
+                return wrong(format!("{need:?} is shared and no need of the source"));
+            }
+            if *component == spec.component || !components.iter().any(|known| known.component == *component) {
+                return wrong(format!("{need:?} can't be shared with {component}"));
+            }
         }
     }
     Ok(())

@@ -113,6 +113,7 @@ pub fn endpoint(url: &str, evidence: Vec<Evidence>) -> Endpoint {
         captured: None,
         evidence,
         may_be_inspected: false,
+        may_be_replaced: false,
         geo: None,
         serves: None,
         follow_redirects: 2,
