@@ -309,10 +309,15 @@ pub async fn download_test(setup: Setup) -> Result<DownloadOutcome, DownloadTest
     download::run(&test.url, &prober.fetcher(route), host.as_mut(), clock).await
 }
 
-/// Probes every target once. Calls `happened` with each event before it is applied.
+/// Probes every target once, and reads of this machine's Defender what takes no time. Calls `happened` with each event before it is applied.
 pub async fn check_once(setup: Setup, happened: impl Fn(&Event)) -> Snapshot {
-    let Setup { plan, prober, concurrency, clock, .. } = setup;
+    let Setup { plan, prober, concurrency, clock, mut host, .. } = setup;
     let mut snapshot = Snapshot::new(Arc::clone(&plan), clock.now());
+    if let Some(host) = &mut host
+        && let Some(facts) = host.quick_facts(clock).await
+    {
+        snapshot.apply(Event::Host(Box::new(facts)));
+    }
     engine::probe_each(&plan, prober, clock, concurrency, None, |event| {
         happened(&event);
         snapshot.apply(event);

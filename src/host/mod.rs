@@ -11,6 +11,7 @@ pub mod mdatp;
 pub mod mpcmdrun;
 pub mod protection;
 pub mod registry;
+pub mod update_order;
 pub mod version;
 #[cfg(windows)]
 pub mod windows;
@@ -156,6 +157,22 @@ impl HostFacts {
         Self { at: SystemTime::UNIX_EPOCH, collectors, problems: Vec::new(), signatures, windows, mdatp }
     }
 
+    /// What the registry of a Windows machine says, with the platform in use.
+    #[must_use]
+    pub fn from_registry(
+        registry: RegistryFacts,
+        problems: Vec<HostProblem>,
+        platform: Option<ProductVersion>,
+    ) -> Self {
+        let platform = platform.or_else(|| registry.product.platform.clone());
+        Self {
+            problems,
+            signatures: registry.signatures.clone().map(|own| own.with_platform(platform)),
+            windows: Some(WindowsFacts { registry, ..WindowsFacts::default() }),
+            ..Self::new(&[HostCollector::Registry])
+        }
+    }
+
     /// Sets the time at which the reading ended.
     #[must_use]
     pub fn finished(self, at: SystemTime) -> Self {
@@ -259,6 +276,12 @@ fn windows_host(_demanded: bool) -> Option<Box<dyn Host>> {
 pub trait Host: Send {
     /// Reads all facts. Bounded to a few minutes even if a program hangs.
     fn facts(&mut self, clock: Clock) -> BoxedFacts<'_>;
+
+    /// Reads what needs neither a program nor the network, for a single round of probes. `None` where there is no such thing.
+    fn quick_facts(&mut self, clock: Clock) -> Pin<Box<dyn Future<Output = Option<HostFacts>> + Send + '_>> {
+        let _ = clock;
+        Box::pin(std::future::ready(None))
+    }
 
     /// Whether Defender has detected malware since then. Returns `None` if that can't be read.
     fn detected_since(

@@ -23,7 +23,8 @@ pub mod proxies;
 pub mod settings;
 pub mod state;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod update_server;
 
 const POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows Defender";
 const SPYNET_POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows Defender\Spynet";
@@ -151,6 +152,8 @@ pub struct RegistryFacts {
     pub settings: Settings,
     /// Whether the product runs and protects itself.
     pub product: ProductState,
+    /// The company's server that Windows Update asks by policy.
+    pub update_server: Option<ProbeUrl>,
 }
 
 impl RegistryFacts {
@@ -173,6 +176,7 @@ impl RegistryFacts {
             signatures,
             settings: reader.settings(),
             product: reader.product_state(),
+            update_server: reader.update_server(),
         };
         (facts, reader.problems)
     }

@@ -60,16 +60,11 @@ impl Windows {
 impl Host for Windows {
     fn facts(&mut self, clock: Clock) -> BoxedFacts<'_> {
         Box::pin(async move {
-            let mut facts = HostFacts::new(&[
-                HostCollector::Registry,
-                HostCollector::MapsValidation,
-                HostCollector::EventLog,
-            ]);
             let read = || (RegistryFacts::read(&LocalMachine), MpCmdRun::find(), date_order());
             let ((registry, problems), MpCmdRun { program, platform }, dates) = task::blocking(read).await;
-            facts.problems = problems;
-            let platform = platform.or_else(|| registry.product.platform.clone());
-            facts.signatures = registry.signatures.clone().map(|own| own.with_platform(platform));
+            let mut facts = HostFacts::from_registry(registry, problems, platform);
+            facts.collectors =
+                &[HostCollector::Registry, HostCollector::MapsValidation, HostCollector::EventLog];
             let validation = validate(&program, dates).await;
             let validation = validation.map_err(|problem| facts.problems.push(problem)).ok();
             facts.problems.extend(validation.as_ref().and_then(Validation::problem));
@@ -77,8 +72,17 @@ impl Host for Windows {
             let last_maps_connection =
                 last_connection.and_then(|local| local_time::moment(local, TimeZone::system()));
             let events = self.events().await.map_err(|problem| facts.problems.push(problem)).ok();
-            facts.windows = Some(WindowsFacts { registry, validation, last_maps_connection, events });
+            let programs = |windows| WindowsFacts { validation, last_maps_connection, events, ..windows };
+            facts.windows = facts.windows.map(programs);
             facts.finished(clock.now())
+        })
+    }
+
+    fn quick_facts(&mut self, clock: Clock) -> Pin<Box<dyn Future<Output = Option<HostFacts>> + Send + '_>> {
+        Box::pin(async move {
+            let read = || (RegistryFacts::read(&LocalMachine), MpCmdRun::find());
+            let ((registry, problems), MpCmdRun { platform, .. }) = task::blocking(read).await;
+            Some(HostFacts::from_registry(registry, problems, platform).finished(clock.now()))
         })
     }
 

@@ -190,7 +190,7 @@ metrics! {
         "When the validity of that certificate began.";
 
     SignaturesInstalledInfo: "defender_signatures_installed_info", Info, All, None, ["version", "engine", "platform"],
-        "Versions of security intelligence, engine and product installed on this machine; empty if unknown. Absent without Defender.";
+        "Versions of security intelligence, engine and product installed on this machine; empty if unknown. Whether Microsoft still supports engine and platform (N-2) doesn't follow from it: the version feed has the newest alone, and months skip numbers. Absent without Defender.";
     SignaturesInstalledTimestamp: "defender_signatures_installed_timestamp_seconds", Gauge, All, SECONDS,
         ["version", "engine", "platform"],
         "When the installed security intelligence was built or, if only that is known (Linux), installed.";
@@ -214,6 +214,8 @@ metrics! {
         "Windows: the value that counts of each setting that Group Policy, MDM or a local preference sets, and which of them (origin). value: a number as Group Policy has it (those of MDM are translated), the update sources in order, or set for texts.";
     HostSettingOverruled: "defender_host_setting_overruled", Gauge, All, None, ["setting", "origin", "value"],
         "Windows, always 1: a place that sets another value of a setting, which does not count. Absent without a conflict.";
+    HostUpdateSourceDifferenceInfo: "defender_host_update_source_difference_info", Info, All, None, ["kind", "source", "origin"],
+        "Windows: a difference between the order in which this machine's Defender asks update sources (FallbackOrder) and update_sources of the configuration: it asks a source that isn't listed, so that nothing probes it (unlisted); it doesn't ask a listed one (unused); it asks a source before one that is listed before it (earlier); its WSUS server (WUServer) isn't at a listed address (other_server). origin: where the order is set; default if nowhere. The network's clients may have other policies than this machine. Absent while both agree, and if the order is unknown.";
     HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, All, None, [],
         "Windows: whether MpCmdRun -ValidateMapsConnection succeeded (1) or not (0). Absent if unavailable.";
     HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, All, None, ["hresult", "cause", "remedy"],
@@ -234,7 +236,7 @@ metrics! {
     HostLastUpdateFailureTimestamp: "defender_host_last_update_failure_timestamp_seconds", Gauge, All, SECONDS, ["event", "source"],
         "Windows: when that failure was logged, also before the exporter started.";
     HostRunningModeInfo: "defender_host_running_mode_info", Info, All, None, ["mode"],
-        "Whether Defender is active, passive beside another antivirus product, or off. Absent if unknown.";
+        "Whether Defender is active, passive beside another antivirus product, or off. Windows: EDR in block mode can't be told from passive; only WMI names it. Absent if unknown.";
     HostRealTimeProtection: "defender_host_real_time_protection_enabled", Gauge, All, None, [],
         "Whether real-time protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count, on if none sets it; absent in passive mode, and if a policy turns it off while tamper protection keeps it on.";
     HostTamperProtection: "defender_host_tamper_protection_enabled", Gauge, All, None, [],

@@ -184,6 +184,7 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         }),
         HostSettingInfo => host::settings(scrape),
         HostSettingOverruled => host::overruled_settings(scrape),
+        HostUpdateSourceDifferenceInfo => host::update_source_differences(scrape),
         HostMapsValidationSuccess => host::maps_validation_success(scrape),
         HostMapsValidationHresultInfo => host::maps_validation_hresult(scrape),
         HostLastMapsConnection => {

@@ -12,8 +12,8 @@ use super::process::ProcessStats;
 use super::scrape::{Scrape, WebStatus};
 use super::spec::MetricScope;
 use crate::catalog::{
-    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme,
-    Trust, UpdateSource,
+    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, ListedSource, Method,
+    ProbeUrl, Scheme, Trust, UpdateSource,
 };
 use crate::config::{Addresses, ResolverConfig};
 use crate::observation::{
@@ -133,6 +133,7 @@ fn plan() -> Plan {
         issuer_hosts: vec![],
         block_pages: vec![],
         signatures: SignaturePlan {
+            listed: vec![ListedSource::from_catalog(UpdateSource::MicrosoftUpdate)],
             stale_after: Duration::from_secs(7 * 86_400),
             ..SignaturePlan::default()
         },

@@ -16,6 +16,9 @@ use crate::host::registry::settings::{
 use crate::host::{HostCollector, HostFacts, HostReadReason, InstalledSignatures, WindowsFacts};
 use crate::signatures::Version;
 
+/// The label `origin` of an order that nobody sets.
+pub(super) const DEFAULT_ORDER: &str = "default";
+
 /// One day, in seconds.
 pub(super) const DAY: f64 = 24.0 * 60.0 * 60.0;
 
@@ -102,6 +105,15 @@ pub(super) fn overruled_settings(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
         overruled.iter().map(sample).collect::<Vec<_>>()
     };
     all_settings(scrape).flat_map(samples).collect()
+}
+
+pub(super) fn update_source_differences(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
+    let listed = &scrape.snapshot.plan.signatures.listed;
+    let order = scrape.snapshot.host.as_deref().and_then(HostFacts::update_order);
+    let Some(order) = order.filter(|_| !listed.is_empty()) else { return vec![] };
+    let origin = order.origin.map_or(DEFAULT_ORDER, SettingOrigin::as_str);
+    let differences = order.differences(listed).into_iter();
+    differences.map(|of| SampleValue::Info.sample([of.kind.as_str(), of.source.as_str(), origin])).collect()
 }
 
 pub(super) fn maps_validation_success(scrape: &Scrape) -> Vec<Sample<'_, 0>> {

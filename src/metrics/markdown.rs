@@ -3,11 +3,13 @@
 use std::fmt::{self, Write};
 
 use super::declarations::Metric;
+use super::host::DEFAULT_ORDER;
 use super::spec::Spec;
 use crate::catalog::{Component, UpdateOrigin, UpdateSource};
 use crate::host::events::{EventKind, UpdateStage};
 use crate::host::mdatp::health::DefinitionsStatus;
 use crate::host::registry::settings::{DefenderSetting, SettingOrigin};
+use crate::host::update_order::DifferenceKind;
 use crate::host::{HostCollector, HostReadReason, RunningMode};
 use crate::observation::{FAILURE_PAIRS, Phase};
 use crate::signatures::Finding;
@@ -61,7 +63,10 @@ fn write_host_words(out: &mut String) -> fmt::Result {
     let settings = list(DefenderSetting::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`setting`: {settings}.\n")?;
     let places = list(SettingOrigin::ALL.iter().map(|word| word.as_str()));
-    writeln!(out, "`origin`, in the order of precedence: {places}.\n")?;
+    let order = Metric::HostUpdateSourceDifferenceInfo.spec().name;
+    writeln!(out, "`origin`, in the order of precedence: {places}; of `{order}` also `{DEFAULT_ORDER}`.\n")?;
+    let kinds = list(DifferenceKind::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "`kind` of `{order}`: {kinds}.\n")?;
     let modes = list(RunningMode::ALL.iter().map(|word| word.as_str()));
     writeln!(out, "`mode`: {modes}.\n")?;
     let definitions = list(DefinitionsStatus::ALL.iter().map(|word| word.as_str()));

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Route, Target};
-use crate::catalog::{Catalog, ProbeUrl, SourceSpec};
+use crate::catalog::{Catalog, ListedSource, ProbeUrl, SourceSpec};
 use crate::config::Config;
 
 /// What to query about security intelligence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SignaturePlan {
+    /// The sources that the configuration lists, in its order. Empty in the plan of a single target.
+    pub listed: Vec<ListedSource>,
     /// The update sources that have targets.
     pub sources: Vec<SourceSpec>,
     /// The version feeds, in order of preference.
@@ -49,6 +51,7 @@ impl SignaturePlan {
             (feeds.map(|feed| feed.url.clone()).collect(), routes)
         };
         Self {
+            listed: config.update_sources.clone(),
             feeds,
             feed_routes,
             routes,
@@ -63,7 +66,7 @@ impl SignaturePlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Component, ListedSource, UpdateSource, embedded};
+    use crate::catalog::{Component, UpdateSource, embedded};
     use crate::config::{ComponentConfig, RouteConfig, SignaturesConfig};
     use crate::plan::plan;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Timestamp;
+use super::{Timestamp, UpdateOrderReport, hints, update_order};
 use crate::advice;
 use crate::catalog::UpdateOrigin;
 use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure, UpdateStage};
@@ -16,6 +16,7 @@ use crate::host::registry::settings::DefenderSetting;
 use crate::host::registry::{SampleConsent, SpynetReporting};
 use crate::host::winhttp::WinHttpSetting;
 use crate::host::{HostCollector, HostFacts, HostProblem, HostReadReason, InstalledSignatures, WindowsFacts};
+use crate::state::Snapshot;
 use crate::verdict::SslOptions;
 
 mod protection;
@@ -36,6 +37,8 @@ pub struct HostReport<'a> {
     pub hints: Vec<String>,
     /// What protects this machine.
     pub protection: ProtectionReport,
+    /// Where Defender on this machine updates from, compared with `update_sources` of the configuration; null if unknown.
+    pub update_order: Option<UpdateOrderReport>,
     /// The installed security intelligence; null if unknown.
     pub installed: Option<InstalledReport>,
     /// Null on systems other than Windows.
@@ -199,13 +202,14 @@ pub struct ConnectivityReport<'a> {
 }
 
 impl<'a> HostReport<'a> {
-    pub(super) fn new(facts: &'a HostFacts, hints: Vec<String>) -> Self {
+    pub(super) fn new(facts: &'a HostFacts, snapshot: &Snapshot) -> Self {
         Self {
             read_at: Timestamp(facts.at),
             collectors: facts.collectors,
             problems: facts.problems.iter().map(ProblemReport::new).collect(),
-            hints,
+            hints: hints(snapshot),
             protection: ProtectionReport::new(facts),
+            update_order: update_order(snapshot),
             installed: facts.signatures.as_ref().map(InstalledReport::new),
             windows: facts.windows.as_ref().map(WindowsReport::new),
             mdatp: facts.mdatp.as_ref().map(MdatpReport::new),

@@ -18,6 +18,7 @@ pub(crate) mod simulation;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod update_order;
 mod verdicts;
 mod why;
 
@@ -47,6 +48,7 @@ pub use host::{
 pub use outcome::{NetworkOutcome, maps_lost, outcome};
 pub use routes::{Disagreement, RouteOutcome, disagreements};
 pub use signatures::{FeedReport, SignaturesReport, SourceReport, freshness};
+pub use update_order::{DifferenceReport, UpdateOrderReport, update_order};
 pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport, UnservedReport};
 pub use why::Why;
 
@@ -106,7 +108,7 @@ impl<'a> StatusReport<'a> {
             components: snapshot.components.iter().map(ComponentReport::new).collect(),
             maps: MapsReport::all(snapshot),
             signatures: SignaturesReport::new(snapshot, now),
-            host: snapshot.host.as_deref().map(|facts| HostReport::new(facts, hints(snapshot))),
+            host: snapshot.host.as_deref().map(|facts| HostReport::new(facts, snapshot)),
             crls: CrlReport::all(snapshot),
             endpoints: endpoint::all(snapshot),
         }

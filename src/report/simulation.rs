@@ -6,9 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::CertificateDer;
 
-use crate::catalog::{Expectation, Scheme, embedded};
+use crate::catalog::{Expectation, Scheme, UpdateOrigin, embedded};
 use crate::config::{Config, RouteConfig};
 use crate::event::{Event, RevocationChecked};
+use crate::host::registry::settings::{DefenderSetting, HostSetting, SettingOrigin, SettingValue};
+use crate::host::{HostFacts, WindowsFacts};
 use crate::observation::{
     AddressFacts, Anchor, CertificateFacts, Facts, Failure, FailureReason, HopFacts, HttpFacts, Observation,
     Phase, PhaseOutcome, TlsFacts, VerifiedPath,
@@ -46,6 +48,18 @@ pub(crate) fn healthy(routes: &[&str]) -> Snapshot {
         revocation(&mut snapshot, TargetId(n), (RevocationStatus::Good, None), "");
     }
     snapshot
+}
+
+/// Sets the machine's Defender: Windows, whose Group Policy has this order of update sources, if any.
+pub(crate) fn set_fallback_order(snapshot: &mut Snapshot, order: Option<&[UpdateOrigin]>) {
+    let mut windows = WindowsFacts::default();
+    windows.registry.settings.set.extend(order.map(|sources| HostSetting {
+        setting: DefenderSetting::FallbackOrder,
+        value: SettingValue::Sources(sources.to_vec()),
+        origin: SettingOrigin::GroupPolicy,
+        overruled: Vec::new(),
+    }));
+    snapshot.host = Some(Arc::new(HostFacts { windows: Some(windows), ..HostFacts::new(&[]) }));
 }
 
 /// The target of a URL on a route.

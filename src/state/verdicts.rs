@@ -156,7 +156,7 @@ mod tests {
     use crate::observation::{FailureReason, Phase};
     use crate::plan::plan;
     use crate::report::simulation;
-    use crate::revocation::Status;
+    use crate::revocation::RevocationStatus;
     use crate::state::ComponentState;
     use crate::verdict::{MapsConnection, Note};
 
@@ -215,7 +215,7 @@ mod tests {
         let mut snapshot = Snapshot::new(Arc::new(plan), simulation::at(0));
         for n in 0..snapshot.targets.len() {
             simulation::observe(&mut snapshot, TargetId(n), 10, |_| None);
-            simulation::revocation(&mut snapshot, TargetId(n), (Status::Good, None), "");
+            simulation::revocation(&mut snapshot, TargetId(n), (RevocationStatus::Good, None), "");
         }
         let is_list = |target: &Target| target.endpoint.url.host() == "ctldl.windowsupdate.com";
         let lists = snapshot.iter().filter(|(_, target, _)| is_list(target)).map(|(id, ..)| id);

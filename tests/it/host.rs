@@ -2,12 +2,21 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use defender_exporter::app;
 use defender_exporter::app::{Lifecycle, Setup};
+use defender_exporter::catalog::UpdateOrigin;
 use defender_exporter::clock::Clock;
 use defender_exporter::host::mdatp::Mdatp;
+use defender_exporter::host::registry::RegistryFacts;
+use defender_exporter::host::registry::settings::{
+    DefenderSetting, HostSetting, SettingOrigin, SettingValue, Settings,
+};
+use defender_exporter::host::update_order::DifferenceKind;
+use defender_exporter::host::{BoxedFacts, Host, HostFacts};
+use defender_exporter::report::update_order;
 use defender_exporter::task::TaskDied;
 use defender_exporter::web::{Access, WebPaths, WebServer};
 use tempfile::TempDir;
@@ -121,4 +130,40 @@ fn without_a_defender_the_download_test_is_refused() {
     assert!(output.stdout.is_empty());
     let both = run(&["check", "--download-test", "--format", "json"]);
     assert_eq!(both.status.code(), Some(3));
+}
+
+/// A machine whose registry has this.
+struct Machine(Settings);
+
+impl Host for Machine {
+    fn facts(&mut self, _: Clock) -> BoxedFacts<'_> {
+        unreachable!("a single round doesn't wait for programs")
+    }
+
+    fn quick_facts(&mut self, clock: Clock) -> Pin<Box<dyn Future<Output = Option<HostFacts>> + Send + '_>> {
+        let registry = RegistryFacts { settings: self.0.clone(), ..RegistryFacts::default() };
+        let facts = HostFacts::from_registry(registry, Vec::new(), None).finished(clock.now());
+        Box::pin(std::future::ready(Some(facts)))
+    }
+}
+
+#[tokio::test]
+async fn a_single_round_compares_the_order_of_the_machine() {
+    let (_folder, config, _) = files("true", "true");
+    let order = HostSetting {
+        setting: DefenderSetting::FallbackOrder,
+        value: SettingValue::Sources(vec![UpdateOrigin::MicrosoftUpdate, UpdateOrigin::FileShare]),
+        origin: SettingOrigin::PolicyManager,
+        overruled: Vec::new(),
+    };
+    let settings = Settings { set: vec![order], unreadable: Vec::new() };
+    let setup = app::set_up(Some(&config), Clock::Fixed(lab::now())).unwrap();
+    let setup = Setup { host: Some(Box::new(Machine(settings))), ..setup };
+    let snapshot = app::check_once(setup, |_| {}).await;
+    let report = update_order(&snapshot).expect("the registry was read");
+    // No share is set.
+    assert_eq!(report.words(), "microsoft_update (FallbackOrder by MDM)");
+    let [difference] = &report.differences[..] else { panic!("{report:?}") };
+    assert_eq!(difference.kind, DifferenceKind::Unused);
+    assert!(difference.note.contains("adl"), "{}", difference.note);
 }

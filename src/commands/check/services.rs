@@ -92,7 +92,9 @@ fn updates(snapshot: &Snapshot, view: &View) -> String {
         row.push(word.to_owned());
         table.add_row(row);
     }
-    format!("{}{}\n", paint(HEADING, "\nUpdate sources\n"), table.trim_fmt())
+    let order = report::update_order(snapshot).into_iter();
+    let notes = order.flat_map(|order| order.differences).map(|of| wrap_to(view.width, &of.note, "  ", "  "));
+    format!("{}{}\n", paint(HEADING, "\nUpdate sources\n"), table.trim_fmt()) + &notes.collect::<String>()
 }
 
 /// Endpoints that work on some routes only.

@@ -2,7 +2,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --lib check::` rewrites them.
 
 use super::*;
-use crate::catalog::{Component, Scheme};
+use crate::catalog::{Component, Scheme, UpdateOrigin};
 use crate::observation::{Failure, FailureReason as R, HttpFacts, Phase as S};
 use crate::plan::{Target, TargetId};
 use crate::report::simulation::{self, at};
@@ -260,4 +260,22 @@ fn the_aliases_of_what_fails_are_named() {
     }
     assert!(all(CheckFormat::Table, true).contains(&format!("unitedstates.cp.wd.microsoft.com → {alias}")));
     assert!(!plain(&simulation::healthy(&["direct"]), &view(CheckFormat::Table, 100)).contains("CNAME"));
+}
+
+/// The machine's own order of update sources follows the table, where it differs from the configuration.
+#[test]
+fn an_order_that_differs_from_the_configuration_is_said() {
+    let check = |order: &[UpdateOrigin], expected: &[&str]| {
+        let mut snapshot = simulation::healthy(&["direct"]);
+        simulation::set_fallback_order(&mut snapshot, Some(order));
+        let text = plain(&snapshot, &view(CheckFormat::Table, 100));
+        let (_, after) = text.split_once("\nUpdate sources\n").expect("they are listed");
+        let after = after.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(after.contains("Defender on this machine"), !expected.is_empty(), "{after}");
+        assert!(expected.iter().all(|words| after.contains(words)), "{after}");
+        assert_eq!(exit_code(&snapshot), 0, "no fault");
+    };
+    check(&[UpdateOrigin::MicrosoftUpdate, UpdateOrigin::Adl], &[]);
+    check(&[UpdateOrigin::MicrosoftUpdate], &["`update_sources` lists adl, too, which it doesn't ask."]);
+    check(&[UpdateOrigin::Adl, UpdateOrigin::MicrosoftUpdate], &["adl is later in `update_sources`."]);
 }

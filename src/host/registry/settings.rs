@@ -57,6 +57,18 @@ string_enum! {
     }
 }
 
+impl SettingOrigin {
+    /// Its name for people.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::GroupPolicy => "Group Policy",
+            Self::PolicyManager => "MDM",
+            Self::Preference => "local preference",
+        }
+    }
+}
+
 /// What a setting is set to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingValue {

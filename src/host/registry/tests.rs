@@ -14,7 +14,7 @@ const OLDER: &str = SIGNATURES[1];
 const MANY: &[&str] = &["REST:nonsense"; 100];
 
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub(in crate::host) enum Value {
     Dword(u32),
     Sz(&'static str),
     MultiSz(&'static [&'static str]),
@@ -23,10 +23,10 @@ pub(super) enum Value {
 }
 
 #[derive(Default)]
-pub(super) struct Table(HashMap<(String, String), Value>);
+pub(in crate::host) struct Table(HashMap<(String, String), Value>);
 
 impl Table {
-    pub(super) fn new(values: &[(&str, &str, Value)]) -> Self {
+    pub(in crate::host) fn new(values: &[(&str, &str, Value)]) -> Self {
         let entry =
             |(path, name, value): &(&str, &str, Value)| ((*path).into(), (*name).into(), value.clone());
         Self(values.iter().map(entry).map(|(path, name, value)| ((path, name), value)).collect())

@@ -9,6 +9,7 @@ use defender_exporter::host::RunningMode;
 use defender_exporter::host::events::EventKind;
 use defender_exporter::host::mdatp::health::DefinitionsStatus;
 use defender_exporter::host::registry::settings::{DefenderSetting, SettingOrigin};
+use defender_exporter::host::update_order::DifferenceKind;
 use defender_exporter::metrics::{Kind, Metric};
 use defender_exporter::observation::{FailureReason, Phase};
 use defender_exporter::revocation::{RevocationStatus, UndeterminedCause};
@@ -106,6 +107,12 @@ fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
         }
         ("defender_host_read_success" | "defender_host_read_failure_reason", "collector") => {
             Some(host::HostCollector::ALL.iter().map(|word| word.as_str()).collect())
+        }
+        ("defender_host_update_source_difference_info", "kind") => {
+            Some(DifferenceKind::ALL.iter().map(|word| word.as_str()).collect())
+        }
+        ("defender_host_update_source_difference_info", "origin") => {
+            Some(SettingOrigin::ALL.iter().map(|word| word.as_str()).chain(["default"]).collect())
         }
         ("defender_host_definitions_status_info", "status") => {
             Some(DefinitionsStatus::ALL.iter().map(|word| word.as_str()).collect())

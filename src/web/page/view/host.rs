@@ -6,9 +6,9 @@ use crate::host::events::{EventKind, EventLog, EventTally, UpdateFailure};
 use crate::host::mdatp::MdatpFacts;
 use crate::host::mdatp::health::MdatpHealth;
 use crate::host::mpcmdrun::Validation;
-use crate::host::registry::settings::{HostSetting, SettingOrigin, SettingValue};
+use crate::host::registry::settings::{HostSetting, SettingValue};
 use crate::host::{HostFacts, InstalledSignatures, RunningMode, WindowsFacts};
-use crate::report::hints;
+use crate::report::{UpdateOrderReport, hints, update_order};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostView {
@@ -21,7 +21,7 @@ pub(crate) struct HostView {
     pub(crate) failure: Option<FailureView>,
     /// The facts that Defender reported.
     pub(crate) fields: Vec<Field>,
-    /// Groups of the catalog that Defender uses and that aren't probed.
+    /// What the configuration leaves out or lists in vain, by what this machine's Defender uses.
     pub(crate) hints: Vec<String>,
     /// The sources that couldn't be read, and why.
     pub(crate) problems: Vec<String>,
@@ -34,6 +34,12 @@ impl HostView {
         let mut fields = protection(facts);
         fields.extend(facts.signatures.iter().flat_map(|of| installed(source, of)));
         fields.extend(facts.windows.iter().flat_map(|of| windows(source, of)));
+        let order = update_order(source.snapshot);
+        fields.extend(self::fields([(
+            "Update sources in order",
+            order.iter().map(UpdateOrderReport::words).collect(),
+        )]));
+        let notes = order.into_iter().flat_map(|order| order.differences).map(|of| of.note);
         fields.extend(facts.mdatp.iter().flat_map(|of| mdatp(source, of)));
         let problem = |problem: &crate::host::HostProblem| {
             format!("{} ({}): {}", problem.collector, problem.reason, problem.detail)
@@ -43,7 +49,7 @@ impl HostView {
             at: source.when(facts.at),
             failure: validation.and_then(failure),
             fields,
-            hints: hints(source.snapshot),
+            hints: hints(source.snapshot).into_iter().chain(notes).collect(),
             problems: facts.problems.iter().map(problem).collect(),
         })
     }
@@ -143,15 +149,9 @@ fn setting(of: &HostSetting) -> String {
         },
         SettingValue::Sources(_) | SettingValue::Set => value.to_string(),
     };
-    let describe_origin = |origin| match origin {
-        SettingOrigin::GroupPolicy => "Group Policy",
-        SettingOrigin::PolicyManager => "MDM",
-        SettingOrigin::Preference => "local preference",
-    };
     let overruled = of.overruled.iter();
-    let overruled =
-        overruled.map(|of| format!("; overrules {}: {}", describe_origin(of.origin), value(&of.value)));
-    let own = format!("{}: {}, {}", of.setting.registry_name(), value(&of.value), describe_origin(of.origin));
+    let overruled = overruled.map(|of| format!("; overrules {}: {}", of.origin.title(), value(&of.value)));
+    let own = format!("{}: {}, {}", of.setting.registry_name(), value(&of.value), of.origin.title());
     own + &overruled.collect::<String>()
 }
 
@@ -218,6 +218,7 @@ mod tests {
 
     use super::super::{Filter, Page};
     use super::*;
+    use crate::catalog::UpdateOrigin;
     use crate::host::registry::settings::DefenderSetting;
     use crate::host::{HostCollector, HostProblem, HostReadReason};
     use crate::metrics::fixture;
@@ -297,6 +298,22 @@ mod tests {
             check(of_mode(Some(mode), true), without_maps, &[("Running mode", word)]);
         }
         check(of_mode(None, true), DisplayState::Bad, &[]);
+    }
+
+    /// A difference is no fault: the machine may not be a typical client.
+    #[test]
+    fn update_sources_that_differ_from_the_configuration_are_said() {
+        let mut snapshot = simulation::healthy(&["direct"]);
+        simulation::set_fallback_order(
+            &mut snapshot,
+            Some(&[UpdateOrigin::InternalServer, UpdateOrigin::Adl]),
+        );
+        let facts = snapshot.host.as_deref().cloned().expect("it was set");
+        let order = "internal_server, adl (FallbackOrder by Group Policy)";
+        let host = check(facts, DisplayState::Good, &[("Update sources in order", order)]);
+        let [unlisted, unused] = &host.hints[..] else { panic!("{:?}", host.hints) };
+        assert!(unlisted.contains("doesn't list internal_server"), "{unlisted}");
+        assert!(unused.contains("lists microsoft_update, too, which it doesn't ask"), "{unused}");
     }
 
     #[test]
