@@ -7,6 +7,8 @@ mod fleet;
 mod folding;
 mod grouping;
 mod latency;
+#[cfg(test)]
+mod limits;
 mod machine;
 mod overview;
 mod panel;
