@@ -24,10 +24,15 @@ async function regions(list, board) {
       const last = own.at(-1);
       if (Number(value) < 1) continue;
       if (last && time <= last.end + step) last.end = time;
-      else own.push({ start: time, end: time, color });
+      else own.push({ start: time, end: time, color, filter: list.filter });
     }
     return own;
   });
+}
+
+/** Those that a panel shows. */
+export function shownIn(panel, annotations) {
+  return annotations.filter(({ filter }) => !filter?.ids?.length || filter.ids.includes(panel.id) !== Boolean(filter.exclude));
 }
 
 /** Draws them into a graph. */

@@ -78,8 +78,8 @@ function ticks(found, y) {
   return bounds.reduce((chosen, bound) => (chosen.length && y(chosen.at(-1)) - y(bound) < 18 ? chosen : [...chosen, bound]), []);
 }
 
-/** The scheme "Oranges": what is seldom is near the background, in dark themes as in light ones. */
+/** The scheme "Blues": what is seldom is near the background, in dark themes as in light ones. */
 function color(share, panel, theme) {
   const strength = share ** (panel.options.color?.exponent ?? 0.5);
-  return theme.isDark ? `hsl(${30 - 10 * strength}, 80%, ${15 + 60 * strength}%)` : `hsl(${30 - 10 * strength}, 85%, ${90 - 60 * strength}%)`;
+  return theme.isDark ? `hsl(${205 + 15 * strength}, 65%, ${15 + 60 * strength}%)` : `hsl(${205 + 15 * strength}, 70%, ${90 - 60 * strength}%)`;
 }

@@ -5,7 +5,7 @@ import { BarGauge, BigValue, TimeSeries, VizRepeater } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 import { useLayoutEffect } from 'react';
 
-import { annotate } from './annotations.js';
+import { annotate, shownIn } from './annotations.js';
 import { interpolate } from './variables.js';
 
 /** Whether there is nothing to show. */
@@ -145,7 +145,7 @@ export function Graph({ panel, loaded, board, width, height }) {
       legend={panel.options.legend}
       options={panel.options}
     >
-      {(config) => <Annotations config={config} board={board} />}
+      {(config) => <Annotations config={config} regions={shownIn(panel, board.annotations)} />}
     </TimeSeries>
   );
 }
@@ -158,8 +158,8 @@ function plotted(field, seriesIndex, board) {
   return own;
 }
 
-function Annotations({ config, board }) {
-  useLayoutEffect(() => config.addHook('draw', (plot) => annotate(plot, board.annotations)), [config, board]);
+function Annotations({ config, regions }) {
+  useLayoutEffect(() => config.addHook('draw', (plot) => annotate(plot, regions)), [config]);
   return null;
 }
 

@@ -48,9 +48,12 @@ impl Board {
         Self { json, panels: vec![], y: 0, panels_so_far: 0, in_collapsed_row: false }
     }
 
-    /// Shows alerts in the graphs to begin with; otherwise somebody has to switch them on.
+    /// Shows alerts to begin with, in the last panel alone: in every graph they would hide what it shows. Elsewhere somebody has to switch
+    /// them on.
     pub fn with_alerts(mut self) -> Self {
-        self.json["annotations"]["list"][1] = alerts(true);
+        let mut shown = alerts(true);
+        shown["filter"] = json!({ "exclude": false, "ids": [self.panels_so_far] });
+        self.json["annotations"]["list"][1] = shown;
         self
     }
 

@@ -128,8 +128,9 @@ impl Panel {
             "cellGap": 1,
             "cellValues": { "unit": "short" },
             "color": {
-                "exponent": 0.5, "fill": "dark-orange", "mode": "scheme", "reverse": false,
-                "scale": "exponential", "scheme": "Oranges", "steps": 64,
+                // No orange: that is what a loss has.
+                "exponent": 0.5, "fill": "dark-blue", "mode": "scheme", "reverse": false,
+                "scale": "exponential", "scheme": "Blues", "steps": 64,
             },
             "exemplars": { "color": "rgba(255,0,255,0.7)" },
             "filterValues": { "le": 1e-9 },

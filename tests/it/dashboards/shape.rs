@@ -166,14 +166,20 @@ fn full_bars_fill_what_there_is() {
     }
 }
 
+/// A region over every graph would hide what the graphs show.
 #[test]
-fn annotations_are_critical_alerts_by_name_and_shown_on_the_overview_alone() {
+fn annotations_are_critical_alerts_by_name_and_shown_in_one_graph_alone() {
     for board in boards() {
         let alerts = &board["annotations"]["list"][1];
         let query = text(&alerts["expr"]);
         assert!(query.starts_with("count by (alertname) (ALERTS{"), "{query}");
         assert!(query.contains(r#"severity="critical""#), "{query}");
-        assert_eq!(alerts["enable"], board["uid"] == "defender-overview");
+        let shown: Vec<&Value> = alerts["filter"]["ids"].as_array().into_iter().flatten().collect();
+        assert_eq!(alerts["enable"] == true, shown.len() == 1, "{}", text(&board["uid"]));
+        for id in shown {
+            let panel = panels(&board).find(|panel| panel["id"] == *id).unwrap();
+            assert_eq!(panel["type"], "timeseries", "{}", text(&panel["title"]));
+        }
     }
 }
 

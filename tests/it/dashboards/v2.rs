@@ -67,17 +67,10 @@ fn annotation(classic: &Value) -> Value {
             &["expr", "step", "titleFormat", "textFormat", "tagKeys", "useValueForTime"],
         ))
     };
-    json!({
-        "kind": "AnnotationQuery",
-        "spec": {
-            "name": classic["name"],
-            "query": asked,
-            "enable": classic["enable"],
-            "hide": classic["hide"],
-            "iconColor": classic["iconColor"],
-            "builtIn": built_in,
-        },
-    })
+    let mut spec = only(classic, &["name", "enable", "hide", "iconColor", "filter"]);
+    spec["query"] = asked;
+    spec["builtIn"] = json!(built_in);
+    json!({ "kind": "AnnotationQuery", "spec": spec })
 }
 
 /// Some of an object's members.

@@ -18,7 +18,6 @@ pub fn board() -> Board {
         "now-24h",
     );
     let board = board
-        .with_alerts()
         .variables(common_of_one_place())
         .link("Fleet", "defender-fleet")
         .link("Endpoint", "defender-endpoint")
@@ -32,7 +31,8 @@ pub fn board() -> Board {
     let board = board
         .collapsed("Availability over time")
         .line(11, [(12, history::availability()), (12, history::reachable_share())])
-        .line(8, [(24, history::failures())]);
+        .line(8, [(24, history::failures())])
+        .with_alerts();
     let board = board
         .collapsed("Updates and signatures")
         .line(6, [(24, updates::sources_over_time())])
