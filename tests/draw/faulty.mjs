@@ -15,6 +15,7 @@ const PANELS = [
   ['stat', 'Unnamed', CONNECTED, stat, { displayName: '${unknown}' }, /"Unnamed": says "\$\{unknown\}"$/],
   ['table', 'Columns', CONNECTED, {}, { custom: { minWidth: 150 } }, /"Columns": the column "Value" is cut off$/],
   ['table', 'Cells', CONNECTED, {}, { custom: { width: 40 } }, /"Cells": ".+" is cut off at the side/],
+  ['table', 'Rows', 'defender_endpoint_state{instance=~"$instance"}', {}, {}, /"Rows": \d+ rows are cut off or hidden$/],
   ['timeseries', 'Nothing', 'missing', { legend: { showLegend: false } }, {}, /"Nothing": says "No data"$/],
   ['timeseries', 'Parenthesis', 'sum(', { legend: { showLegend: false } }, {}, /"Parenthesis": failed: .+parse error/],
   ['state-timeline', 'Thresholds', CONNECTED, timeline(true, true), { color: { mode: 'thresholds' } }, /"Thresholds": 1 is shown as "-∞\+", not as "Connected"$/],

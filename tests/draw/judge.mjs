@@ -7,8 +7,10 @@ const FAINTEST = 3;
 /** How tables and timelines say that an exporter is down. */
 const DOWN = /^(Exporter down|Down)$/;
 /** What stands before an exporter that is down, if it is the first state of a row, and the states that there are. */
-const LOST = /^(Lost|Failing|Failed)$/;
-const STATE = /^(Lost|Failing|Failed|Partly lost|Exporter down|No result|Connected|Available|Reachable|Read|Old content)$/;
+const LOST = /^(Lost|Failing|Failed)$|^(MAPS|Updates)[a-z ]* lost( via every route.*)?$/;
+const STATE = /^(Lost|Failing|Failed|Partly lost|Exporter down|No result|Connected|Available|Reachable|Read|Old content)$|^(MAPS|Updates|An update source)[a-z ]* lost|^Neither/;
+/** What stands for itself in a timeline, also where no legend has it. */
+const NUMBER = /^[0-9.]+(%| partly)?$/;
 /** What only a fault prints. */
 const FAULTS = [/\bNaN\b/, /\bundefined\b/, /\bInfinity\b/, /∞/, /\[object /, /\bNo data\b/, /\$\{|\$__/];
 
@@ -17,26 +19,38 @@ const GOOD = new Set(['#1f60c4', '#3274d9']);
 
 /** The tiles that are nowhere in these colours in a state: something is lost, or nothing is known. */
 const UNEASY = {
-  'exporter-down': /^(MAPS|Microsoft Update|Alternate source|Signatures stale in|Endpoints failing|Exporter|Endpoints by their TLS|Now)/,
-  'all-sites': /^(MAPS|Microsoft Update|Alternate source|Signatures stale in|Endpoints failing|Exporter|Endpoints by their TLS)/,
-  'two-clusters': /^(MAPS|Microsoft Update|Alternate source|Signatures stale in)/,
-  blocked: /^(MAPS|Microsoft Update|Alternate source|Signatures stale in|Endpoints by their TLS|Now)/,
+  'exporter-down': /^(MAPS|Update sources|Signatures stale in|Endpoints failing|Exporter|Endpoints by their TLS|Now)/,
+  'all-sites': /^(MAPS|Update sources|Signatures stale in|Endpoints failing|Exporter|Endpoints by their TLS)/,
+  'two-clusters': /^(MAPS|Update sources|Signatures stale in)/,
+  blocked: /^(MAPS|Update sources|Signatures stale in|Endpoints by their TLS|Now)/,
 };
 
 /** What panels say in a state. */
 const SAYS = {
   'all-sites': {
-    'MAPS: worst of 5 instances': ['Lost', '2 of 5, 1 partly, 1 unknown'],
-    'Microsoft Update: worst of 5 instances': ['Lost', '1 of 5, 1 partly, 1 unknown'],
-    'Endpoints failing: worst of 5 instances': ['via every route: 30 of 30, at 1 unknown'],
+    'MAPS: worst of 5 instances': ['Lost', '2 of 5 instances, 1 partly, 1 unknown'],
+    'Update sources: worst of 5 instances': ['Lost', 'Microsoft Update: 1 of 5 instances, 1 partly, 1 unknown'],
+    'Endpoints failing: worst of 5 instances': [
+      'via every route: 30 of 30 at 2 instances, unknown at 1 instance',
+      'via some routes: 30 of 30 at 1 instance, unknown at 1 instance',
+    ],
     'Exporter: worst of 5 instances': ['Down', '1 of 5'],
     'Exporters down': ['1 of 5 exporters'],
     'Instances whose signatures turn stale': ['without a source: 1 of 5', 'unknown: 1 of 5'],
+    'What is wrong, and what to change': ['MAPS and updates lost', 'MAPS lost', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'],
+    'Where MAPS is lost, why, and what to change': ['MAPS and updates lost', 'MAPS lost', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'],
   },
-  'two-clusters': { 'MAPS: worst of 2 instances': ['Lost', '1 of 2'] },
-  'one-route': { 'MAPS: 1 instance': ['Partly lost', '1 of 2 routes'] },
-  blocked: { 'Signatures stale in': ['1 instance, 1 without a source'] },
-  'exporter-down': { 'MAPS: 1 instance': ['Exporter down', 'nothing known'] },
+  'two-clusters': { 'MAPS: worst of 2 instances': ['Lost', '1 of 2 instances'] },
+  'one-route': {
+    'MAPS: 1 instance': ['Partly lost', '1 of 2 routes lost'],
+    'What is wrong, and what to change': ['MAPS lost via 1 of 2 routes, updates too'],
+  },
+  inspected: { 'What is wrong, and what to change': ['MAPS lost'] },
+  blocked: {
+    'Signatures stale in: 1 instance': ['1 instance, 1 without a source'],
+    'What is wrong, and what to change': ['MAPS and updates lost'],
+  },
+  'exporter-down': { 'MAPS: 1 instance': ['Exporter down', 'nothing known'], 'Endpoints by their TLS: 1 instance': ['Exporter down'] },
 };
 
 /** The words that the timelines of a dashboard must have in a state, whichever panel has them: first all was well, then not. */
@@ -76,17 +90,18 @@ function expectedWords(dashboard, state) {
 
 /** What is lost comes first, then an exporter that is down, since nothing is known there. That is no hole in a timeline; each has a row of
  * its own. */
-function ofUnseen({ title, kind, rows, boxes, columns }, state) {
+function ofUnseen({ title, kind, rows, total, boxes, columns }, state) {
   const isDown = rows.map((row) => row.some((cell) => DOWN.test(cell)));
   const isLost = rows.map((row) => LOST.test(row.find((cell) => STATE.test(cell)) ?? ''));
   const areCauses = columns.some(({ title }) => title === 'What to change' || title === 'Reason');
   const isOther = rows.map((row, i) => !areCauses && !isDown[i] && !row.some((cell) => LOST.test(cell)));
   const isLate = isOther.includes(true) && isDown.lastIndexOf(true) > isOther.indexOf(true);
   const isLostLate = isDown.includes(true) && isLost.lastIndexOf(true) > isDown.indexOf(true);
-  const wanted = ROWS[state]?.[title] ?? rows.length;
+  const found = total ?? rows.length;
+  const wanted = ROWS[state]?.[title] ?? found;
   const isHole = UNSEEN.has(state) && kind === 'state-timeline' && boxes.length > 0 && !boxes.some(({ text }) => DOWN.test(text));
   return [
-    ...(rows.length === wanted ? [] : [`has ${rows.length} rows, not ${wanted}`]),
+    ...(found === wanted ? [] : [`has ${found} rows, not ${wanted}`]),
     ...(isLate ? ['an exporter that is down stands behind one that is up'] : []),
     ...(isLostLate ? ['what is lost stands behind an exporter that is down'] : []),
     ...(isHole ? ['no box says that the exporter is down'] : []),
@@ -101,7 +116,7 @@ function ofTile({ title, kind, texts }, state) {
   return [...missing.map((text) => `doesn't say "${text}"`), ...calm.map(({ text }) => `"${text}" looks as if all were well`)];
 }
 
-function ofPanel({ kind, failure, isEmpty, texts, outside, columns, boxes }) {
+function ofPanel({ kind, failure, isEmpty, texts, outside, columns, cutRows, boxes }) {
   return [
     ...(failure ? [`failed: ${failure}`] : []),
     ...(isEmpty ? ['shows nothing'] : []),
@@ -109,6 +124,7 @@ function ofPanel({ kind, failure, isEmpty, texts, outside, columns, boxes }) {
     ...cutOff(texts),
     ...outside.map((text) => `"${text}" lies outside the panel`),
     ...columns.filter(({ isInside }) => !isInside).map(({ title }) => `the column "${title}" is cut off`),
+    ...(cutRows ? [`${cutRows} rows are cut off or hidden`] : []),
     ...(kind === 'state-timeline' ? ofTimeline(boxes, texts) : []),
   ];
 }
@@ -138,6 +154,6 @@ function ofTimeline(boxes, texts) {
     if (hasMappings && expectedText === null) return [`no mapping has a word for ${value}`];
     if (expectedText !== null && text !== expectedText) return [`${value} is shown as "${text}", not as "${expectedText}"`];
     if (expectedColor !== null && color !== expectedColor) return [`"${text}" is ${color}, not ${expectedColor}`];
-    return said.has(text) ? [] : [`no text and no legend says "${text}"`];
+    return said.has(text) || NUMBER.test(text) ? [] : [`no text and no legend says "${text}"`];
   });
 }

@@ -7,7 +7,7 @@ import { complaints } from './judge.mjs';
 
 const text = (words, more = {}) => ({ text: words, size: 12, cut: null, ...more });
 const box = (more = {}) => ({ value: '0', text: 'Lost', color: '#d55e00', expectedText: 'Lost', expectedColor: '#d55e00', ...more });
-const panel = (more = {}) => ({ title: 'MAPS', kind: 'stat', failure: null, isEmpty: false, texts: [text('Lost')], outside: [], columns: [], rows: [], boxes: [], ...more });
+const panel = (more = {}) => ({ title: 'MAPS', kind: 'stat', failure: null, isEmpty: false, texts: [text('Lost')], outside: [], columns: [], rows: [], total: null, cutRows: 0, boxes: [], ...more });
 const timeline = (more) => panel({ kind: 'state-timeline', ...more });
 const facts = (one, more = {}) => ({ panels: [one], frame: [], pageWidth: 1280, width: 1280, ...more });
 
@@ -32,6 +32,7 @@ check('another colour', facts(timeline({ boxes: [box({ color: '#0000ff' })] })),
 check('a value without word', facts(timeline({ boxes: [box(), box({ value: '2', text: '2', expectedText: null, expectedColor: null })] })),
   ['"MAPS": no mapping has a word for 2']);
 check('a word that nobody reads', facts(timeline({ texts: [text('direct')], boxes: [box()] })), ['"MAPS": no text and no legend says "Lost"']);
+check('a number that a narrow box has no room for', facts(timeline({ texts: [text('direct')], boxes: [box({ value: '4', text: '4', expectedText: '4' })] })), []);
 check('a state without its words', facts(timeline({ boxes: [box()] })), ['no timeline says Connected'],
   { dashboard: 'defender-overview', state: 'one-route' });
 check('Lost without an exporter', facts(timeline({ texts: [text('Connected'), text('Exporter down')],
@@ -43,19 +44,25 @@ check('a hole while the exporter is down', facts(timeline({ boxes: [box()] })), 
 check('a name in two lines', facts(panel({ texts: [text('defender-oslo.example', { isTorn: true })] })), ['"MAPS": "defender-oslo.example" breaks at a hyphen']);
 check('no answer', facts(timeline({ texts: [text('Lost')], boxes: [box()] })), ['no timeline says No answer'],
   { dashboard: 'defender-endpoint', state: 'blocked' });
-const tile = (words, behind) => facts(panel({ title: 'Signatures stale in', texts: [text(words, { behind })] }));
+const tile = (words, behind) => facts(panel({ title: 'Signatures stale in: 1 instance', texts: [text(words, { behind })] }));
 const blocked = { dashboard: 'defender-fleet-tile', state: 'blocked' };
 check('a tile that is yellow', tile('1 instance, 1 without a source', '#fade2a'), [], blocked);
 check('a tile that is calm', tile('1 instance, 1 without a source', '#1f60c4'),
-  ['"Signatures stale in": "1 instance, 1 without a source" looks as if all were well'], blocked);
-check('a tile that says too little', tile('1 instance', '#fade2a'), ['"Signatures stale in": doesn\'t say "1 instance, 1 without a source"'], blocked);
+  ['"Signatures stale in: 1 instance": "1 instance, 1 without a source" looks as if all were well'], blocked);
+check('a tile that says too little', tile('1 instance', '#fade2a'), ['"Signatures stale in: 1 instance": doesn\'t say "1 instance, 1 without a source"'], blocked);
 const rows = (...first) => facts(panel({ kind: 'table', rows: first.map((cell) => [cell, 'direct']) }));
 check('the worst first', rows('Lost', 'Exporter down', 'Down', 'Partly lost', 'Connected'), []);
+check('causes, the worst first', rows('MAPS and updates lost', 'MAPS lost via every route, updates via some', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'), []);
+check('a cause behind an exporter that is down', facts(panel({ kind: 'table', columns: [{ title: 'What to change', isInside: true }],
+  rows: [['Exporter down'], ['MAPS and updates lost']] })), ['"MAPS": what is lost stands behind an exporter that is down']);
+check('a cut row', facts(panel({ kind: 'table', cutRows: 2 })), ['"MAPS": 2 rows are cut off or hidden']);
 check('an exporter that is down last', rows('Lost', 'Partly lost', 'Exporter down'), ['"MAPS": an exporter that is down stands behind one that is up']);
 check('an exporter that is down before what is lost', rows('Exporter down', 'Lost'), ['"MAPS": what is lost stands behind an exporter that is down']);
 check('causes before an exporter that is down', facts(panel({ kind: 'table', columns: [{ title: 'What to change', isInside: true }],
   rows: [['TLS is inspected'], ['Exporter down']] })), []);
 check('equal causes that are many rows', facts(panel({ title: 'Where MAPS is lost, why, and what to change', kind: 'table', rows: Array(36).fill(['Lost']) })),
   ['"Where MAPS is lost, why, and what to change": has 36 rows, not 4'], { dashboard: 'defender-endpoint', state: 'sixty-sites' });
+check('rows on several pages', facts(panel({ title: 'Instances, the worst first', kind: 'table', total: 60, rows: Array(9).fill(['Lost']) })), [],
+  { dashboard: 'defender-endpoint', state: 'sixty-sites' });
 check('clusters that are one row', facts(panel({ title: 'Instances, the worst first', kind: 'table', rows: [['Scraped']] })),
   ['"Instances, the worst first": has 1 rows, not 2'], { dashboard: 'defender-endpoint', state: 'two-clusters' });

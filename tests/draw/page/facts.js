@@ -30,6 +30,8 @@ function panel(element) {
     outside: outside(element),
     columns: [...element.querySelectorAll('[role=columnheader]')].map((header) => column(header)),
     rows: [...element.querySelectorAll('[role=row]')].map(cells).filter((row) => row.length > 0),
+    total: total(element),
+    cutRows: cutRows(element),
     boxes: [...element.querySelectorAll('[data-value]')].map(({ dataset }) => ({
       value: dataset.value, text: dataset.text, color: dataset.color,
       expectedText: dataset.expectedText ?? null, expectedColor: dataset.expectedColor ?? null,
@@ -41,6 +43,25 @@ function panel(element) {
 export const isEmpty = (element) => texts(element.querySelector('[data-content]')).length + canvasTexts(element).length === 0;
 
 const plain = ({ text, size, cut, contrast, behind, isTorn }) => ({ text, size, cut, contrast, behind, isTorn });
+
+/** How many rows a table says that it has in all its pages; null if it has no pages. */
+function total(element) {
+  const said = / of (\d+) rows/.exec(element.textContent);
+  return said && Number(said[1]);
+}
+
+/** Below the text of a cell. */
+const PADDING = 8;
+
+/** How many rows of a table's page aren't wholly seen. */
+function cutRows(element) {
+  const grid = element.querySelector('[role=grid]');
+  if (!grid) return 0;
+  const { bottom } = grid.getBoundingClientRect();
+  // Rows have no box of their own.
+  const firsts = [...grid.querySelectorAll('[role=row]')].map((row) => row.querySelector('[role=gridcell]')).filter(Boolean);
+  return firsts.filter((cell) => cell.getBoundingClientRect().bottom - PADDING > bottom).length;
+}
 
 const cells = (row) => [...row.querySelectorAll('[role=gridcell]')].map((cell) => cell.textContent.trim());
 

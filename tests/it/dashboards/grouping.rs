@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 
 use defender_exporter::metrics::{Kind, Metric};
 
-/// The labels that the exporter itself sets on the metrics of a query.
-fn own_labels(query: &str) -> BTreeSet<&'static str> {
+/// The labels that the exporter itself sets on the metrics of a query, as a list.
+pub fn own_labels(query: &str) -> String {
+    own(query).into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn own(query: &str) -> BTreeSet<&'static str> {
     let specs = Metric::ALL.iter().map(|metric| metric.spec());
     let named = specs.filter(|spec| {
         query.match_indices(spec.name).any(|(at, _)| {
@@ -23,7 +27,7 @@ fn own_labels(query: &str) -> BTreeSet<&'static str> {
 
 /// Aggregates series by where they come from, and by these labels of the exporter.
 pub fn by_place(operator: &str, kept: &[&str], series: &str) -> String {
-    let left_out: Vec<&str> = own_labels(series).into_iter().filter(|label| !kept.contains(label)).collect();
+    let left_out: Vec<&str> = own(series).into_iter().filter(|label| !kept.contains(label)).collect();
     format!("{operator} without ({}) ({series})", left_out.join(", "))
 }
 

@@ -85,7 +85,7 @@ fn protection() -> Panel {
         &[(0, "Off", BAD), (1, "On", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "Unknown", UNKNOWN)],
     )
     .state_column("Cloud protection", 125, &states)
-    .state_column("Tamper protection", 125, &[(0, "Off", ODD), (1, "On", GOOD)])
+    .state_column("Tamper protection", 125, &states)
     .width("Mode", 90)
     .wrapped("Instance", None)
     .sorted(&[("Real-time protection", false), ("Instance", false)])

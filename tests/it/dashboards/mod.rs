@@ -17,6 +17,7 @@ mod queries;
 mod remedies;
 #[cfg(test)]
 mod shape;
+pub mod stops;
 mod table;
 mod tiles;
 mod v2;

@@ -60,7 +60,8 @@ impl Panel {
             "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
             // Few bars would be as high as the panel.
             "sizing": "manual",
-            "minVizHeight": 16,
+            // Many bars scroll: their names would lie over each other.
+            "minVizHeight": 36,
             "maxVizHeight": 44,
             // The value stands beside the bar: a full bar would look as if it lacked what the value takes.
             "showUnfilled": false,
@@ -227,6 +228,14 @@ impl Panel {
         names.iter().zip(LINES).fold(self, |panel, (name, color)| panel.field(name, &fixed(color)))
     }
 
+    /// No legend, of a timeline of numbers: it would list them all.
+    pub fn without_legend(self) -> Self {
+        self.option(
+            "legend",
+            json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": false }),
+        )
+    }
+
     /// The legend beside the lines, one name below the other: below them, long names would be cut off.
     pub fn legend_beside(self) -> Self {
         self.option(
@@ -342,6 +351,9 @@ pub fn fixed(color: &str) -> [(&'static str, Value); 1] {
 
 /// The unit of what is counted in days.
 pub const DAYS: &str = "suffix:days";
+
+/// The unit of how many lose something in part.
+pub const PARTLY_LOST: &str = "suffix:partly";
 
 /// The unit of what is told as the time since a moment.
 pub const AGO: &str = "dateTimeFromNow";

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::panel::{AGO, DAYS};
+use super::panel::{AGO, DAYS, PARTLY_LOST};
 use super::words::{BAD, GOOD, ODD, PARTLY, UNKNOWN};
 use super::{boards, inner, panels, text};
 
 /// Grafana's names of units that are in use here.
-const UNITS: &[&str] = &["none", "short", "percentunit", "s", "bytes", "string", DAYS, AGO];
+const UNITS: &[&str] =
+    &["none", "short", "percentunit", "percent", "s", "bytes", "string", DAYS, AGO, PARTLY_LOST];
 
 #[test]
 fn files_can_be_provisioned_and_imported_alike() {
@@ -85,7 +86,11 @@ fn timelines_show_states_in_the_colours_of_the_mappings() {
         let title = text(&panel["title"]);
         let defaults = &panel["fieldConfig"]["defaults"];
         assert_eq!(defaults["color"]["mode"], "fixed", "{title}: Grafana would show thresholds");
-        assert_eq!(panel["options"]["legend"]["showLegend"], true, "{title}");
+        // Numbers stand for themselves.
+        let mut mappings = defaults["mappings"].as_array().into_iter().flatten();
+        let numbers =
+            mappings.any(|own| own["type"] == "range" && own["options"]["result"]["text"].is_null());
+        assert!(numbers || panel["options"]["legend"]["showLegend"] == true, "{title}");
         let own = panel["fieldConfig"]["overrides"].to_string().contains("\"mappings\"");
         assert!(own || defaults["mappings"].as_array().is_some_and(|list| !list.is_empty()), "{title}");
     }

@@ -11,9 +11,13 @@ const LINKED: [(&str, &str); 3] =
     [("instance", "Address"), ("of_cluster", "Cluster of the link"), ("of_site", "Site of the link")];
 
 impl Panel {
-    /// Rows of this moment.
+    /// Rows of this moment. In pages: each shows whole rows, and below it stands which of how many. By the option of Grafana 11 and by that
+    /// of later versions.
     pub fn table(title: &str, description: &str) -> Self {
-        let options = json!({ "cellHeight": "sm", "showHeader": true, "sortBy": [] });
+        let footer = json!({ "show": false, "reducer": [], "countRows": false, "fields": "", "enablePagination": true });
+        let options = json!({
+            "cellHeight": "sm", "showHeader": true, "sortBy": [], "footer": footer, "enablePagination": true,
+        });
         Self::new("table", title, description, &options)
             .custom("align", json!("left"))
             .custom("filterable", json!(false))
@@ -36,6 +40,23 @@ impl Panel {
         self.target("__auto", &placed(query, true), "table", true)
     }
 
+    /// Rows that come in the order of these labels, whatever is shown of them: a table sorts by columns that it shows.
+    pub fn ordered_rows(mut self, query: &str, labels: &[&str]) -> Self {
+        let labels: Vec<String> = labels.iter().map(|label| format!("\"{label}\"")).collect();
+        let query = format!(r#"label_join({}, "order", " ", {})"#, placed(query, true), labels.join(", "));
+        self.0["transformations"] =
+            json!([{ "id": "sortBy", "options": { "fields": {}, "sort": [{ "field": "order" }] } }]);
+        self.target("__auto", &query, "table", true)
+    }
+
+    /// A table of one row: a page of its own would take more room than the row.
+    pub fn of_one_row(mut self) -> Self {
+        let options = self.0["options"].as_object_mut().unwrap();
+        options.remove("footer");
+        options.remove("enablePagination");
+        self
+    }
+
     /// The columns of a table in their order, by the name of label or value and the title. Others aren't shown, whatever labels a
     /// user's Prometheus adds.
     pub fn columns(mut self, shown: &[(&str, &str)]) -> Self {
@@ -54,7 +75,9 @@ impl Panel {
             "id": "organize",
             "options": { "excludeByName": {}, "indexByName": index, "renameByName": titles },
         });
-        self.0["transformations"] = merge.into_iter().chain([filter, organize]).collect();
+        let sorted = self.0["transformations"].take();
+        let sorted = sorted.as_array().into_iter().flatten().cloned();
+        self.0["transformations"] = sorted.chain(merge).chain([filter, organize]).collect();
         let panel = all[shown.len()..].iter().fold(self, |panel, (_, title)| panel.hidden(title));
         shown.iter().fold(panel, |panel, (name, title)| {
             // Otherwise the text for an empty table would appear in each empty cell.
@@ -154,6 +177,21 @@ impl Panel {
         let cell = json!({ "type": "auto", "wrapText": true });
         let wraps = ("custom.wrapText", json!(true));
         self.field(name, &[("custom.cellOptions", cell), wraps, ("custom.minWidth", json!(width))])
+    }
+
+    /// A column of sentences, coloured by the first of these regular expressions that matches.
+    pub fn coloured(self, name: &str, width: u32, colours: &[(&str, &str)]) -> Self {
+        let cell = json!({ "mode": "basic", "type": "color-background", "wrapText": true });
+        // Otherwise other cells would have the colour of texts.
+        let others = ("/.*/", "transparent");
+        let mappings = colours.iter().chain([&others]).enumerate().map(|(at, (pattern, color))| {
+            let result = json!({ "color": color, "index": at });
+            json!({ "type": "regex", "options": { "pattern": pattern, "result": result } })
+        });
+        let mappings: Value = mappings.chain([of_null("–", "transparent")]).collect();
+        let wraps = ("custom.wrapText", json!(true));
+        let width = ("custom.width", json!(width));
+        self.field(name, &[("mappings", mappings), ("custom.cellOptions", cell), wraps, width])
     }
 
     /// A column that isn't shown: links need it. By the option of Grafana 11 and by that of later versions.

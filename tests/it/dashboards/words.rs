@@ -1,8 +1,9 @@
 //! Shared texts of the dashboards: abbreviations of queries, colours, states, limits, links.
 
-use defender_exporter::catalog::Component;
+use defender_exporter::catalog::{Component, UpdateSource};
 use defender_exporter::observation::Phase;
 
+use super::grouping::own_labels;
 use super::panel::{State, Step};
 
 /// Writes the abbreviations of a query out: what is chosen above the dashboard, as matchers. A target of `/probe`
@@ -53,6 +54,9 @@ pub fn counted(reasons: &str, broken: &str) -> String {
     )
 }
 
+/// Update sources with which alone a client can stay current: a cache only has what another source names.
+pub const SUFFICIENT: &str = r#"defender_update_source_available{%route, source!="connected_cache"}"#;
+
 /// Selects exporters, with the alerts' criterion.
 pub const UP: &str = "%up";
 
@@ -100,10 +104,26 @@ pub fn gone(series: &str, of: impl Fn(&str) -> String, more: &[&str]) -> String 
     format!("(0 * {before} and ignoring ({}) {DOWN})", more.join(", "))
 }
 
-/// The same for what has no labels of an exporter: the worst of several. -2 if nothing is known of any.
-pub fn or_all_down(query: &str, series: &str, of: impl Fn(&str) -> String) -> String {
-    let before = of(&format!("last_over_time({series}[$__range])"));
-    format!("{query} or (0 * {before} - 2 and on () {DOWN})")
+/// The states of the worst of several instances over time, see `worst_over_time`, with these words.
+pub const fn of_worst_over_time<'a>(lost: &'a str, good: &'a str) -> [State<'a>; 5] {
+    [
+        (1, lost, BAD),
+        (11, lost, BAD),
+        (2, good, GOOD),
+        (12, "Partly unknown", UNKNOWN),
+        (10, "Exporter down", UNKNOWN),
+    ]
+}
+
+/// The worst of several instances over time, of a series that is 0 or 1: higher by 1, and by 10 while an exporter that had the series is down.
+/// `of` aggregates the series.
+pub fn worst_over_time(series: &str, of: impl Fn(&str) -> String) -> String {
+    let gone = format!("last_over_time({series}[$__range]) and ignoring ({}) {DOWN}", own_labels(series));
+    format!(
+        r#"sum without (what) (label_replace({} + 1, "what", "now", "", "") or label_replace(0 * {} + 10, "what", "gone", "", ""))"#,
+        of(series),
+        of(&gone)
+    )
 }
 
 /// The ten lines with the highest or the lowest values in the time shown, so that the legend can be read. The ten at each moment could
@@ -206,10 +226,10 @@ pub const COMMON_RANKS: &[State<'_>] = &[
 ];
 /// States of what works or doesn't.
 pub const CONNECTED: &[State<'_>] =
-    &[(0, "Lost", BAD), (1, "Connected", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "No result", UNKNOWN)];
+    &[(0, "Lost", BAD), (1, "Connected", GOOD), DOWN_STATE, (-1, "No result", UNKNOWN)];
 /// States of components and sources.
 pub const AVAILABLE: &[State<'_>] =
-    &[(0, "Lost", BAD), (1, "Available", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "No result", UNKNOWN)];
+    &[(0, "Lost", BAD), (1, "Available", GOOD), DOWN_STATE, (-1, "No result", UNKNOWN)];
 /// The same as ranks: see `ranked`.
 pub const AVAILABLE_RANKS: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Available", GOOD)];
@@ -283,21 +303,16 @@ pub const OF_ALERTS: &[(&str, &[Step<'_>], f64)] = &[
 
 /// The name of each component for people, with the code that configuration and labels have.
 pub fn components() -> Vec<(&'static str, String)> {
-    Component::ALL
-        .iter()
-        .map(|component| (component.as_str(), named(component.title(), component.as_str())))
-        .collect()
+    Component::ALL.iter().map(|component| (component.as_str(), name_of(*component))).collect()
 }
 
-/// The name of each update source, likewise.
+/// The name of each update source: that of its component.
 pub fn sources() -> Vec<(&'static str, String)> {
-    vec![
-        ("microsoft_update", Component::Update.title().to_owned()),
-        ("adl", named(Component::Adl.title(), Component::Adl.as_str())),
-        ("internal_server", Component::Wsus.title().to_owned()),
-        ("file_share", named(Component::FileShare.title(), Component::FileShare.as_str())),
-        ("connected_cache", Component::ConnectedCache.title().to_owned()),
-    ]
+    UpdateSource::ALL.iter().map(|source| (source.as_str(), name_of(source.component()))).collect()
+}
+
+fn name_of(component: Component) -> String {
+    named(component.title(), component.as_str())
 }
 
 fn named(title: &str, code: &str) -> String {

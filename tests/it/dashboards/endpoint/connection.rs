@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{Panel, mappings};
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, DOWN_STATE, GOOD, NO_ANSWER, ODD, REACHABLE, UNKNOWN, or_down,
+    BAD, CERTIFICATE, DOWN, DOWN_STATE, GOOD, NO_ANSWER, ODD, REACHABLE, UNKNOWN, or_down,
 };
 
 use super::NO_TLS;
@@ -49,33 +49,36 @@ pub fn revocation_history() -> Panel {
     let series = r#"defender_tls_revocation_status{%endpoint, status="good"}"#;
     let panel = Panel::timeline(
         "Revocation over time",
-        "Revocation status of the chain; unknown if revocation data can't be fetched, and of an inspected chain whose authority publishes none. Grey: no chain was checked, or the exporter was down.",
+        "Revocation status of the chain; unchecked (status unknown) if revocation data can't be fetched, and of an inspected chain whose authority publishes none. Grey: no chain was checked, or the exporter was down.",
     );
     // Nothing where revocation isn't checked at all.
     by_route_of_answers(panel, "min", &state, &once(series))
-        .states(&[(0, "Revoked", BAD), (1, "Unknown", ODD), (2, "Good", GOOD), DOWN_STATE, NO_ANSWER])
+        .states(&[(0, "Revoked", BAD), (1, "Unchecked", ODD), (2, "Good", GOOD), DOWN_STATE, NO_ANSWER])
         .no_value("No chain was checked in this time")
 }
 
 pub fn tls() -> Panel {
     Panel::table(
         "TLS of the last probe",
-        "TLS version and cipher, issuer of the presented leaf, and root of the verified chain (empty if unverified). If the revocation status is unknown, its cause.",
+        "TLS version and cipher, issuer of the presented leaf, and root of the verified chain (empty if unverified). If revocation is unchecked, why. Last come exporters that are down.",
     )
-    .rows("(defender_tls_info{%endpoint} * ignoring (version, cipher, issuer, root, reason) group_left (reason)
-        defender_tls_revocation_unknown_reason{%endpoint} or ignoring (reason) defender_tls_info{%endpoint})")
+    .rows(&format!(
+        r#"(defender_tls_info{{%endpoint}} * ignoring (version, cipher, issuer, root, reason) group_left (reason)
+        defender_tls_revocation_unknown_reason{{%endpoint}} or ignoring (reason) defender_tls_info{{%endpoint}}
+        or label_replace(label_replace({DOWN}, "issuer", "Exporter down", "", ""), "route", "–", "", ""))"#
+    ))
     .columns(&[
         ("route", "Route"),
         ("issuer", "Issuer"),
         ("root", "Root"),
-        ("reason", "Revocation unknown"),
+        ("reason", "Revocation unchecked"),
         ("version", "Version"),
         ("cipher", "Cipher"),
         ("place", "Instance"),
     ])
     .width("Route", 100)
     .width("Version", 75)
-    .width("Revocation unknown", 105)
+    .width("Revocation unchecked", 105)
     .wrapped("Issuer", None)
     .wrapped("Root", Some(145))
     .width("Cipher", 310)
@@ -139,7 +142,7 @@ pub fn each_address() -> Panel {
     let of = |series: &str| by_place("min", &["address", "route"], series);
     Panel::timeline(
         "Each address over time",
-        "Whether each address of the name answered. If only some answer, a single server or path is at fault. Requires resolver.addresses: all and a route without a proxy. Grey: the exporter was down.",
+        "Whether each address of the name answered genuinely. If only some do, a single server or path is at fault. Requires resolver.addresses: all and a route without a proxy. Grey: the exporter was down.",
     )
     .over_time(
         &format!("{PLACE} via {{{{route}}}}: {{{{address}}}}"),

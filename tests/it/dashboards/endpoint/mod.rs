@@ -29,8 +29,8 @@ pub fn board() -> Board {
         .link("Overview", "defender-overview")
         .link("Fleet", "defender-fleet")
         .line(3, [(24, now::reachable())])
-        .line(5, [(24, now::places())])
-        .line(5, [(24, now::why())])
+        .line(7, [(24, now::places())])
+        .line(7, [(24, now::why())])
         .line(3, [(24, now::what())]);
     let board = board
         .row("Where the time goes")
@@ -46,7 +46,7 @@ pub fn board() -> Board {
         .line(8, [(12, history::status_history()), (12, history::expected_history())])
         .line(8, [(12, history::range_history()), (12, connection::revocation_history())])
         .line(8, [(12, connection::tls_history()), (12, connection::expiry_history())])
-        .line(6, [(24, connection::tls())]);
+        .line(7, [(24, connection::tls())]);
     board
         .collapsed("Names, addresses, proxy")
         .line(8, [(12, connection::addresses()), (12, connection::each_address())])

@@ -20,7 +20,7 @@ pub fn reachable() -> Panel {
         "Now: $scope",
         "Whether the last probes received a genuine answer, with any status. Failing: via every selected route of an instance; partly failing: via some. The worst state counts, with the number of instances in it, of those partly failing, and of those unknown; see the table.",
     )
-    .now("{{text}}", &by_instance(SUCCESS))
+    .now("{{text}}", &by_instance(SUCCESS, "failing"))
     .states(&of_worst("Failing", "Partly failing", "Reachable"))
     .no_value("No result")
 }
@@ -120,5 +120,6 @@ pub fn what() -> Panel {
     .width("Component", 260)
     .names("Component", &components())
     .sorted(&[("Documented pattern", false)])
+    .of_one_row()
     .no_value(NO_RESULT)
 }

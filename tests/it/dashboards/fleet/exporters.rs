@@ -77,7 +77,7 @@ pub fn versions() -> Panel {
         .width("Revision", 90)
         .ago_column("Started", 120, "–")
         .ago_column("Configuration loaded", 165, "–")
-        .state_column("Last load", 85, &[(0, "Failed", ODD), (1, "Loaded", GOOD)])
+        .state_column("Last load", 85, &[(0, "Refused", ODD), (1, "Loaded", GOOD)])
         .sorted(&[("Exporter", false), ("Last load", false), ("Version", false), ("Instance", false)])
         .no_value("No exporter is scraped")
 }

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::{down_at_end, lost_at_end};
 use crate::dashboards::grouping::{PLACE, by_place};
-use crate::dashboards::panel::{Panel, fixed};
+use crate::dashboards::panel::{PARTLY_LOST, Panel, fixed, mappings};
 use crate::dashboards::tiles::common;
 use crate::dashboards::words::{
-    BAD, COMMON, DOWN, MAPS, PARTLY, STALE, UNKNOWN, UP, components, ten, with_names,
+    BAD, COMMON, DOWN, DOWN_STATE, GOOD, MAPS, PARTLY, STALE, UNKNOWN, UP, components, ten, with_names,
 };
 
 pub fn maps() -> Panel {
@@ -28,24 +28,51 @@ pub fn maps() -> Panel {
 
 pub fn lost() -> Panel {
     let maps = common(MAPS);
-    let lost = by_place("min", &["component"], "defender_component_available{%component}");
     Panel::lines(
-        "Instances that lose something, over time",
-        "Number of instances at which clients with default settings lose MAPS via every route and via some, of those that lose each component via one route or more, and of those whose exporter is down. Many at once point to a common cause.",
+        "Instances that lose MAPS, over time",
+        "Number of instances at which clients with default settings lose MAPS via every route, and via some, and of those whose exporter is down, upon each other: no instance counts twice. Many at once point to a common cause.",
     )
-    .over_time("MAPS via every route", &format!("sum({maps} == bool 0)"))
-    .over_time("MAPS via some routes", &format!("sum({maps} == bool 1)"))
-    .over_time(
-        "{{name}}",
-        &with_names(&format!("sum by (component) ({lost} == bool 0)"), "component", &components()),
-    )
+    .over_time("via every route", &format!("sum({maps} == bool 0)"))
+    .over_time("via some routes", &format!("sum({maps} == bool 1)"))
     .over_time("exporter down", &format!("sum({UP} == bool 0)"))
-    .by_component()
-    .field("MAPS via every route", &fixed(BAD))
-    .field("MAPS via some routes", &fixed(PARTLY))
+    .custom("fillOpacity", json!(70))
+    .stacked()
+    .field("via every route", &fixed(BAD))
+    .field("via some routes", &fixed(PARTLY))
     .field("exporter down", &fixed(UNKNOWN))
     .axis("instances")
     .set("decimals", json!(0))
+    .no_value("No exporter had a result in this time")
+}
+
+/// Colours of how many instances lose something.
+fn counts(lost: &str) -> serde_json::Value {
+    let range = |from: u32, to: u32, color: &str| json!({ "type": "range", "options": { "from": from, "to": to, "result": { "color": color, "index": from } } });
+    let words = mappings(&[DOWN_STATE]);
+    words.as_array().unwrap().iter().cloned().chain([range(0, 0, GOOD), range(1, 999_999, lost)]).collect()
+}
+
+pub fn components_lost() -> Panel {
+    let series = "defender_component_available{%component}";
+    let state = |of: &str| {
+        let of = |operator: &str| by_place(operator, &["component"], of);
+        format!("({} + {})", of("min"), of("max"))
+    };
+    let count = |state: &str, value: u32| format!("sum by (component) ({state} == bool {value})");
+    let every = |series: &str| count(&state(series), 0);
+    let before = every(&format!("last_over_time({series}[$__range])"));
+    let known = format!("({} or 0 * {before} - 2 and on () {DOWN})", every(series));
+    let partly =
+        format!(r#"label_replace({} > 0, "via", " via some routes", "", "")"#, count(&state(series), 1));
+    Panel::timeline(
+        "Instances that lose each component, over time",
+        "Number of instances at which each component is lost via every route; and, while there are such, of those at which it is lost via some routes. Many at once point to a common cause. Grey: no exporter was up.",
+    )
+    .over_time("{{name}}{{via}}", &with_names(&format!("({known} or {partly})"), "component", &components()))
+    .set("mappings", counts(BAD))
+    .matching("/ via some routes$/", &[("mappings", counts(PARTLY)), ("unit", json!(PARTLY_LOST))])
+    .option("perPage", json!(26))
+    .without_legend()
     .no_value("No exporter had a result in this time")
 }
 

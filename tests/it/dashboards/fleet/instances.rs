@@ -6,29 +6,60 @@ use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel, steps};
 use crate::dashboards::tiles::common;
 use crate::dashboards::words::{
-    AVAILABLE_IN_COMMON, COMMON_RANKS, DOWN, MAPS, NO_BAD, NO_ODD, SHARE, SHARE_PARTLY_KNOWN, STALE,
-    TO_OVERVIEW, UP, components as names, gone, share, unknown_share, with_unknown_share,
+    AVAILABLE_IN_COMMON, BAD, COMMON_RANKS, DOWN, MAPS, NO_ODD, ODD, PARTLY, SHARE, SHARE_PARTLY_KNOWN,
+    STALE, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN, UP, components as names, gone, share, unknown_share,
+    with_unknown_share,
 };
 
-/// Something of MAPS by default settings over the time shown, the worst route first: of a series that a range can be of.
-fn of_maps(of: fn(&str) -> String, worst: &str) -> String {
-    let series =
-        |ssl_options: &str| of(&format!(r#"defender_maps_connected{{%route, ssl_options="{ssl_options}"}}"#));
-    by_place(worst, &[], &format!("{} or ignoring (ssl_options) {}", series("3"), series("2")))
+/// The share of the time in which MAPS worked by default settings, of the worst route of an instance, and the share without a result, of the
+/// same route.
+fn known_share() -> (String, String) {
+    const OWN: &str = "route, ssl_options";
+    let of_maps = |of: &dyn Fn(&str) -> String| {
+        let series =
+            |options: &str| of(&format!(r#"defender_maps_connected{{%route, ssl_options="{options}"}}"#));
+        format!("({} or ignoring (ssl_options) {})", series("3"), series("2"))
+    };
+    let worst = format!("bottomk without ({OWN}) (1, {})", of_maps(&share));
+    let unknown = of_maps(&|series| unknown_share(series, OWN));
+    (by_place("min", &[], &worst), by_place("max", &[], &format!("{unknown} and {worst}")))
 }
 
-/// The share of the time in which MAPS worked, and that without a result.
-fn known_share() -> (String, String) {
-    (of_maps(share, "min"), of_maps(|series| unknown_share(series, "route, ssl_options"), "max"))
+/// By instance, how many of these there are of which a series is 1: what is lost via any route counts once.
+fn distinct(of: &[&str], series: &str) -> String {
+    by_place("sum", &[], &by_place("max", of, series))
 }
+
+/// The same as a label, which says so where each is 1 via some routes only.
+fn affected(label: &str, of: &[&str], series: &str) -> String {
+    let all = distinct(of, series);
+    let every = by_place("sum", &[], &by_place("min", of, series));
+    let some = format!(r#"count_values without () ("n", {all} > 0 and {every} == 0)"#);
+    format!(
+        r#"max without (n) (label_replace({some}, "{label}", "$1 via some", "n", "(.+)")
+            or ignoring (n, {label}) count_values without () ("{label}", {all}))"#
+    )
+}
+
+/// The colours of such labels.
+const COUNTS: &[(&str, &str)] = &[("/ via some$/", PARTLY), ("/^[1-9]/", BAD)];
+
+/// What stands for the time left where no update source works.
+const RUNS: i64 = 9999;
 
 pub fn instances() -> Panel {
     let (worked, unknown) = known_share();
-    // What is lost via any route counts once.
-    let distinct = |label: &[&str], series: &str| by_place("sum", &[], &by_place("max", label, series));
+    // A good past says nothing of now.
+    let worked = format!("({DOWN} - 1 or {worked})");
+    let sourceless = format!("({} == 0)", by_place("max", &[], SUFFICIENT));
+    let left = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
+    // The time runs: what is left must not look as if all were well.
+    let left = format!("(0 * ({left} > {STALE_SOON} * 86400 and {sourceless}) + {RUNS} or {left} / 86400)");
+    let crl = by_place("min", &[], r#"defender_component_available{%route, component="crl"}"#);
     let lost = by_place("sum", &[], &format!("{MAPS} == bool 0"));
+    let lists = distinct(&["crl"], "defender_crl_fetch_success{%route} == bool 0");
     // Targets of /probe have these too.
-    let exporters = |query: &str| format!("{query} and {UP}");
+    let exporters = |query: &str, own: &str| format!("({query}) and ignoring ({own}) {UP}");
     let routes = format!(
         r#"label_join(count_values without () ("lost", {lost}) * ignoring (lost, all) group_left (all)
             count_values without () ("all", {}), "lost_routes", " of ", "lost", "all")"#,
@@ -36,24 +67,25 @@ pub fn instances() -> Panel {
     );
     Panel::table(
         "Instances, the worst first",
-        "One row per exporter: whether clients with default settings reach MAPS, and via how many of its routes not (first the instances that lose it via every route, then those whose exporter is down, then those that lose it via some); for the worst route, the share of the time with a result in which MAPS worked, and the share of the displayed time without a result; time until signatures turn stale; numbers of components and update sources that are lost and of endpoints that fail, via every route or some; inspected endpoints (without sample storage); revocation lists that can't be fetched. The instance links to its overview.",
+        "One row per exporter: whether clients with default settings reach MAPS, and via how many of its routes not (first the instances that lose it via every route, then those whose exporter is down, then those that lose it via some); for the worst route, the share of the time with a result in which MAPS worked (unknown while the exporter is down), and the share of the displayed time without a result; time until signatures turn stale, or that no update source works, so that the time runs; numbers of components and of update sources, the company's own among them, that are lost and of endpoints that fail, via every route or some (light where all are via some routes only); inspected endpoints (without sample storage); revocation lists that can't be fetched, or that their hosts are lost since. The instance links to its overview.",
     )
     .linked_rows(&format!("2 * {} or 2 * {UP} + 1 or on () vector(3)", common(MAPS)))
     .rows(&routes)
     .rows(&worked)
     .rows(&unknown)
-    .rows("(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400")
-    .rows(&distinct(&["component"], "defender_component_available{%component} == bool 0"))
-    .rows(&distinct(&["source"], "defender_update_source_available{%route} == bool 0"))
-    .rows(&exporters(&distinct(
+    .rows(&left)
+    .rows(&affected("components", &["component"], "defender_component_available{%component} == bool 0"))
+    .rows(&affected("sources", &["source"], "defender_update_source_available{%route} == bool 0"))
+    .rows(&exporters(&affected(
+        "endpoints",
         &["component", "endpoint"],
         r#"defender_endpoint_state{%component, state="bad"}"#,
-    )))
+    ), "endpoints"))
     .rows(&exporters(&distinct(
         &["component", "endpoint"],
         r#"defender_tls_intercepted{%component, component!="submission"}"#,
-    )))
-    .rows(&distinct(&["crl"], "defender_crl_fetch_success{%route} == bool 0"))
+    ), ""))
+    .rows(&format!("(0 * ({lists} == 0 and {crl} == 0) - 1 or {lists})"))
     .columns(&[
         ("Value #A", "MAPS"),
         ("lost_routes", "Routes lost"),
@@ -61,24 +93,27 @@ pub fn instances() -> Panel {
         ("Value #C", "Worst route worked"),
         ("Value #D", "Time unknown"),
         ("Value #E", "Stale in"),
-        ("Value #F", "Components affected"),
-        ("Value #G", "Sources affected"),
-        ("Value #H", "Endpoints failing"),
-        ("Value #I", "Inspected"),
+        ("components", "Components lost"),
+        ("sources", "Update sources lost"),
+        ("endpoints", "Endpoints failing"),
+        ("Value #I", "Endpoints inspected"),
         ("Value #J", "Lists not fetched"),
         ("job", "Job"),
     ])
     .state_column("MAPS", 115, COMMON_RANKS)
-    .width("Routes lost", 65)
-    .wrapped("Instance", None)
-    .number_column("Worst route worked", 85, "percentunit", SHARE)
-    .number_column("Time unknown", 80, "percentunit", &[(None, "transparent")])
-    .number_column("Stale in", 80, DAYS, STALE)
-    .number_column("Components affected", 100, "none", NO_BAD)
-    .number_column("Sources affected", 75, "none", NO_BAD)
-    .number_column("Endpoints failing", 85, "none", NO_BAD)
-    .number_column("Inspected", 82, "none", NO_ODD)
-    .number_column("Lists not fetched", 75, "none", NO_ODD)
+    .width("Routes lost", 62)
+    .shared("Instance", 200)
+    .number_column("Worst route worked", 78, "percentunit", SHARE)
+    .words("Worst route worked", &[(-1, "Unknown", UNKNOWN)])
+    .number_column("Time unknown", 75, "percentunit", &[(None, "transparent")])
+    .number_column("Stale in", 85, DAYS, STALE)
+    .words("Stale in", &[(RUNS, "No source", ODD)])
+    .coloured("Components lost", 100, COUNTS)
+    .coloured("Update sources lost", 85, COUNTS)
+    .coloured("Endpoints failing", 98, COUNTS)
+    .number_column("Endpoints inspected", 82, "none", NO_ODD)
+    .number_column("Lists not fetched", 85, "none", NO_ODD)
+    .words("Lists not fetched", &[(-1, "Hosts lost", ODD)])
     .width("Job", 150)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("MAPS", false), ("Instance", false)])
@@ -104,7 +139,7 @@ pub fn components() -> Panel {
     columns.extend(names());
     Panel::table(
         "Components by instance",
-        "Whether each component works at each instance: lost via every route, or partly lost: via some. First the instances that lose a component, then those whose exporter is down, where nothing is known.",
+        "Whether each component works at each instance, the company's own update sources among them: lost via every route, or partly lost: via some. First the instances that lose a component, then those whose exporter is down, where nothing is known.",
     )
     .named_rows(&format!("{worst} or {rows}"))
     .matrix("component", "place", &columns)

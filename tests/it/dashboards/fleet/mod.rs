@@ -12,9 +12,10 @@ use super::folding::folded;
 use super::grouping::by_place;
 use super::panel::Panel;
 use super::remedies::{caused, explained, explained_down, unknown};
+use super::stops::{CODE_OF_DOWN, COLOURS, Stopped, UPDATES_LOST, told, updates_by_route};
 use super::tiles::{common, part, some_of};
 use super::words::{
-    BROKEN, COMMON_RANKS, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, NO_PARTLY, STALE_NOW, STALE_SOON,
+    BROKEN, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, NO_PARTLY, STALE_NOW, STALE_SOON, SUFFICIENT,
     TO_ENDPOINT, TO_ENDPOINT_ANYWHERE, TO_OVERVIEW, UNKNOWN, UP, counted, expand, firing,
 };
 
@@ -32,17 +33,18 @@ pub fn board() -> Board {
         .link("Endpoint", "defender-endpoint")
         .line(4, [(6, maps()), (7, stale()), (5, exporters()), (6, alerts())])
         .line(10, [(24, lost())])
-        .line(11, [(24, instances::instances())])
-        .line(8, [(24, causes())])
+        .line(13, [(24, instances::instances())])
+        .line(10, [(24, causes())])
         .line(12, [(24, history::maps())]);
     let board = board
         .collapsed("Components and availability by instance")
-        .line(9, [(24, instances::components())])
+        .line(10, [(24, instances::components())])
         .line(13, [(24, instances::availability())]);
-    let board = board.collapsed("Targets of /probe").line(8, [(24, targets::targets())]);
+    let board = board.collapsed("Targets of /probe").line(9, [(24, targets::targets())]);
     let board = board
         .collapsed("Over time")
-        .line(9, [(24, history::lost())])
+        .line(8, [(24, history::lost())])
+        .line(9, [(24, history::components_lost())])
         .line(9, [(24, history::slowest())])
         .line(9, [(24, history::least_time_left())]);
     board
@@ -95,7 +97,7 @@ fn stale() -> Panel {
     let left = "((defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400)";
     let all = format!("count({left} or {UP})");
     let within = |days: f64| part(&format!("sum({left} < bool {days})"), &all);
-    let available = by_place("max", &[], "defender_update_source_available{%route}");
+    let available = by_place("max", &[], SUFFICIENT);
     let panel = Panel::stat(
         "Instances whose signatures turn stale",
         "Instances whose signatures turn stale within four days, and within one, as in DefenderStaleSignatureRisk, and instances at which no update source works, where the time runs. Unknown: no result, for example because the exporter is down.",
@@ -128,31 +130,36 @@ const REASONS: &str = r#"(defender_maps_disconnected_reason{%route, ssl_options=
     unless ignoring (ssl_options, need, phase, reason) defender_maps_connected{%route, ssl_options="3"}))"#;
 
 fn lost() -> Panel {
-    // The rank of the instance as the value, and how many endpoints fail as a label. Whoever loses MAPS via every route is never folded into
-    // a row of those that lose it via some.
+    const OWN: &str = "route, ssl_options, need, phase, reason, component, endpoint";
+    // How many endpoints fail as a label. Whoever loses MAPS via every route is never folded into a row of those that lose it via some.
     let of = |state: u32| {
-        let own = "route, ssl_options, need, phase, reason, component, endpoint";
-        let here = |query: &str| format!("({query} and ignoring ({own}) ({} == {state}))", common(MAPS));
+        let here = |query: &str| format!("({query} and ignoring ({OWN}) ({} == {state}))", common(MAPS));
         let rows = folded(&here(&counted(REASONS, MAPS_BROKEN)), &here(REASONS), &["phase", "reason"]);
-        format!(r#"{} * count_values without () ("endpoints", {rows})"#, 2 * state)
+        format!(r#"count_values without () ("endpoints", {rows})"#)
     };
-    let ranked = format!("{} or {}", of(0), of(1));
-    let down = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(1));
+    let rows = format!("({} or {})", of(0), of(1));
+    let lost = by_place("max", &["route"], &format!("{MAPS} == 0"));
+    let updates = format!("({} == 0 and {lost}) + {UPDATES_LOST}", updates_by_route());
+    let stopped = Stopped { maps: lost, updates, others: None, failing: None, own: "route" }.coded();
+    let coded = format!(
+        "0 * {rows} + ignoring (ssl_options, need, phase, reason, component, endpoint, endpoints, more, n) group_left () {stopped}"
+    );
+    let down = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(CODE_OF_DOWN));
     let rows = by_place(
         "max",
         &["route", "component", "endpoint"],
-        &format!("{} or {down}", explained(&format!("({ranked})"))),
+        &format!("{} or {down}", explained(&format!("({coded})"))),
     );
     Panel::table(
         "Where MAPS is lost, why, and what to change",
-        "Each instance and route at which clients with default settings don't reach MAPS: first the instances that lose it via every route, then those whose exporter is down, since nothing is known there, then those that lose it via some routes. A cause at more than five instances is one row; the next table names them. Endpoints: how many of MAPS fail for this reason; the number links to one of them. The instance links to its overview, which names all.",
+        "Each instance and route at which clients with default settings don't reach MAPS, with whether they can't update via this route either, and via how many routes: first the instances that lose it via every route, then those whose exporter is down, since nothing is known there, then those that lose it via some routes. A cause at more than five instances is one row; the next table names them. MAPS endpoints: how many fail for this reason; the number links to one of them. The instance links to its overview, which names all.",
     )
-    .linked_rows(&rows)
+    .ordered_rows(&told(&rows), &["rank", "place", "route", "why"])
     .columns(&[
-        ("Value", "MAPS"),
+        ("stops", "Stops"),
         ("change", "What to change"),
         ("why", "What it means"),
-        ("endpoints", "Endpoints"),
+        ("endpoints", "MAPS endpoints"),
         ("route", "Route"),
         ("place", "Instance"),
         ("endpoint", "URL"),
@@ -160,15 +167,14 @@ fn lost() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
-    .state_column("MAPS", 115, COMMON_RANKS)
+    .coloured("Stops", 175, COLOURS)
     .wrapped("What to change", None)
-    .wrapped("What it means", Some(225))
-    .width("Endpoints", 85)
+    .wrapped("What it means", Some(155))
+    .width("MAPS endpoints", 90)
     .width("Route", 115)
     .wrapped("Instance", Some(250))
-    .links("Endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
+    .links("MAPS endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .sorted(&[("MAPS", false), ("Instance", false), ("Route", false), ("What it means", false)])
     .no_value("No exporter reports a loss of MAPS")
 }
 
@@ -195,7 +201,7 @@ fn causes() -> Panel {
         ("change", "What to change"),
         ("why", "What it means"),
         ("Value", "Instances"),
-        ("endpoints", "Endpoints"),
+        ("endpoints", "Failing endpoints"),
         ("cause", "Reason"),
         ("endpoint", "URL"),
         ("component", "Component of the link"),
@@ -205,9 +211,9 @@ fn causes() -> Panel {
     .wrapped("What to change", None)
     .wrapped("What it means", Some(270))
     .width("Instances", 105)
-    .width("Endpoints", 95)
+    .width("Failing endpoints", 95)
     .wrapped("Reason", Some(200))
-    .links("Endpoints", &[("One of these endpoints everywhere", TO_ENDPOINT_ANYWHERE)])
+    .links("Failing endpoints", &[("One of these endpoints everywhere", TO_ENDPOINT_ANYWHERE)])
     .sorted(&[("Instances", true), ("Reason", false)])
     .no_value("No failing endpoint is known")
 }

@@ -6,19 +6,27 @@ use crate::dashboards::folding::{down, folded};
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::Panel;
 use crate::dashboards::remedies::{caused, explained_by_component, unknown};
-use crate::dashboards::words::{
-    BAD, BROKEN, ODD, PAGE, PARTLY, TO_ENDPOINT, TO_OVERVIEW, UNKNOWN, with_lines, with_page,
+use crate::dashboards::stops::{
+    CODE_OF_DOWN, COLOURS, SOURCE_LOST, Stopped, UPDATES_LOST, broken_sources, told, updates_by_route,
 };
+use crate::dashboards::words::{BROKEN, PAGE, TO_ENDPOINT, TO_OVERVIEW, UNKNOWN, with_lines, with_page};
 
-/// Why clients with these values of SSLOptions lose MAPS. Whoever inspects TLS makes the revocation of the genuine chain unknown: that is
-/// no cause of its own.
-fn reasons(ssl_options: &str) -> String {
-    let of = |reason: &str| {
-        format!("defender_maps_disconnected_reason{{%route, ssl_options{ssl_options}{reason}}}")
-    };
+/// Why clients lose MAPS, of the series of their reasons with these matchers. Whoever inspects TLS makes the revocation of the genuine chain
+/// unknown: that is no cause of its own.
+fn reasons(matchers: &str) -> String {
+    let of = |reason: &str| format!("defender_maps_disconnected_reason{{%route, {matchers}{reason}}}");
     let (all, unknown, inspected) =
         (of(""), of(r#", reason="revocation_unknown""#), of(r#", reason="intercepted""#));
     format!("({all} unless ({unknown} and ignoring (ssl_options, need, phase, reason) {inspected}))")
+}
+
+/// The same for default settings; where revocation isn't checked, with pinning alone.
+fn reasons_by_default() -> String {
+    const OWN: &str = "ssl_options, need, phase, reason";
+    let (both, pinning) = (reasons(r#"ssl_options="3""#), reasons(r#"ssl_options="2""#));
+    format!(
+        r#"({both} or ignoring ({OWN}) ({pinning} unless ignoring ({OWN}) defender_maps_connected{{%route, ssl_options="3"}}))"#
+    )
 }
 
 /// Labels of an endpoint's failure that a cause has not.
@@ -45,27 +53,31 @@ pub fn causes() -> Panel {
         r#"topk without ({OWN}) (1, {failing}) * ignoring ({OWN}, endpoints) group_left (endpoints)
             count_values without () ("endpoints", count without ({OWN}) ({failing}))"#
     );
-    let of_route = |query: &str| by_place("max", &["route", "cause"], query);
-    let stops = format!(
-        "(0 * {} or {} or 0 * {} + 2)",
-        of_route(&caused(&reasons(r#"="3""#))),
-        of_route(&caused(&reasons(r#"!="3""#))),
-        of_route(&failing)
-    );
-    // Of folded rows, the one with the highest value stays: the worst has the lowest rank.
-    let ranked = format!("(0 * ({one}) - ignoring (part, endpoints, {OWN}) group_left () {stops})");
-    let rows = format!("(-1 * {})", folded(&ranked, &failing, &["route", "part", "cause"]));
-    let unknown = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(3));
+    let of_route = |query: &str| by_place("max", &["route", "cause"], &caused(query));
+    let lost = of_route(&broken_sources());
+    let is_last = format!("{} * ({} == bool 0)", UPDATES_LOST - SOURCE_LOST, updates_by_route());
+    let stopped = Stopped {
+        maps: of_route(&reasons_by_default()),
+        updates: format!("0 * {lost} + {SOURCE_LOST} + ignoring (cause) group_left () {is_last}"),
+        others: Some(of_route(&reasons(r#"ssl_options!="3""#))),
+        failing: Some(format!("max without (part) ({})", by_place("max", &["route", "cause"], &failing))),
+        own: "route, cause",
+    };
+    // Of folded rows, the one with the highest number stays.
+    let coded =
+        format!("(0 * ({one}) + ignoring (part, endpoints, {OWN}) group_left () {})", stopped.coded());
+    let rows = explained_by_component(&folded(&coded, &failing, &["route", "part", "cause"]));
+    let unknown = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(CODE_OF_DOWN));
     Panel::table(
         "What is wrong, and what to change",
-        "Each cause once for each route of an instance, with the number of endpoints that fail for it, which links to one of them; the table of failing endpoints names all. First what stops MAPS for clients with default settings (SSLOptions 3: they check revocation and pinned certificates), then what stops it for clients with other values of SSLOptions alone, then what fails besides, last exporters that are down: nothing is known there. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. A cause at more than five instances is one row. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
+        "Each cause once for each route of an instance, with the number of endpoints that fail for it, which links to one of them; the table of failing endpoints names all. Stops: what is lost via this route for this cause, MAPS for clients with default settings (SSLOptions 3: they check revocation and pinned certificates) and updates from any source, and via how many of the instance's routes. First what is lost via every route of an instance, then exporters that are down, since nothing is known there, then what is lost via some routes, then what costs one of several update sources or MAPS for clients with other values of SSLOptions alone, last what stops neither. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. A cause at more than five instances is one row. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
     )
-    .linked_rows(&format!("{} or {unknown}", explained_by_component(&rows)))
+    .ordered_rows(&told(&format!("({rows} or {unknown})")), &["rank", "place", "route", "why"])
     .columns(&[
-        ("Value", "Stops"),
+        ("stops", "Stops"),
         ("change", "What to change"),
         ("why", "What it means"),
-        ("endpoints", "Endpoints"),
+        ("endpoints", "Failing endpoints"),
         ("route", "Route"),
         ("place", "Instance"),
         ("endpoint", "URL"),
@@ -73,24 +85,14 @@ pub fn causes() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
-    .state_column(
-        "Stops",
-        112,
-        &[
-            (0, "MAPS", BAD),
-            (1, "MAPS, in part", PARTLY),
-            (2, "Not MAPS", ODD),
-            (3, "Exporter down", UNKNOWN),
-        ],
-    )
+    .coloured("Stops", 175, COLOURS)
     .wrapped("What to change", None)
-    .wrapped("What it means", Some(225))
-    .width("Endpoints", 85)
+    .wrapped("What it means", Some(155))
+    .width("Failing endpoints", 85)
     .width("Route", 115)
     .wrapped("Instance", Some(250))
-    .links("Endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
+    .links("Failing endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .sorted(&[("Stops", false), ("Instance", false), ("Route", false), ("What it means", false)])
     .no_value("No failure is known")
 }
 
@@ -99,7 +101,8 @@ fn needed() -> String {
     let of = |query: &str, word: &str, components: &str| {
         format!(r#"label_replace({query}, "needed", "{word}", "component", "{components}")"#)
     };
-    of(&of(&of(BROKEN, "The rest", ".+"), "Signatures", "update|adl"), "MAPS", "maps")
+    let sources = "update|adl|wsus|file_share|connected_cache";
+    of(&of(&of(BROKEN, "The rest", ".+"), "Signatures", sources), "MAPS", "maps")
 }
 
 pub fn failing() -> Panel {

@@ -2,29 +2,31 @@
 
 use serde_json::json;
 
-use crate::dashboards::panel::{Panel, steps};
+use crate::dashboards::panel::{Panel, mappings, steps};
 use crate::dashboards::words::{
-    AVAILABLE, CONNECTED, SHARE, SHARE_PARTLY_KNOWN, components, or_all_down, share, unknown_share,
-    with_names, with_unknown_share,
+    BAD, DOWN, DOWN_STATE, GOOD, PARTLY, SHARE, SHARE_PARTLY_KNOWN, components, of_worst_over_time, share,
+    unknown_share, with_names, with_unknown_share, worst_over_time,
 };
 
 pub fn maps_over_time() -> Panel {
     let panel = Panel::timeline(
         "MAPS over time: $scope",
-        "Whether clients with each value of SSLOptions (what they check; 3 is the default) could connect to MAPS, per route. With several instances: Lost if lost at any. Grey: no exporter was up.",
+        "Whether clients could connect to MAPS, per route: by default, which counts (SSLOptions 3: they check revocation and pinning), and with the other values of SSLOptions, for diagnosis. With several instances: Lost if lost at any. Grey: an exporter was down, and nothing was lost where one was up.",
     );
-    let options = [("3", "both"), ("2", "pinning"), ("1", "revocation"), ("0", "nothing")];
+    let options = [
+        ("3", "by default"),
+        ("2", "if 2: pinning alone"),
+        ("1", "if 1: revocation alone"),
+        ("0", "if 0: nothing checked"),
+    ];
     options
         .into_iter()
-        .fold(panel, |panel, (options, checks)| {
+        .fold(panel, |panel, (options, client)| {
             let series = format!(r#"defender_maps_connected{{%route, ssl_options="{options}"}}"#);
             let of = |series: &str| format!("min by (route) ({series})");
-            panel.over_time(
-                &format!("{{{{route}}}}, {options}: {checks}"),
-                &or_all_down(&of(&series), &series, of),
-            )
+            panel.over_time(&format!("{{{{route}}}}, {client}"), &worst_over_time(&series, of))
         })
-        .states(CONNECTED)
+        .states(&of_worst_over_time("Lost", "Connected"))
         .no_value("The exporter had no result in this time")
 }
 
@@ -33,27 +35,29 @@ pub fn components_over_time() -> Panel {
     let of = |series: &str| format!("min by (component, route) ({series})");
     Panel::timeline(
         "Whether each component works: $scope",
-        "Whether each component, a service that Defender needs, worked per route: enough of its endpoints answered. With several instances: Lost if lost at any. Grey: no exporter was up.",
+        "Whether each component, a service that Defender needs, worked per route: enough of its endpoints answered genuinely. With several instances: Lost if lost at any. Grey: an exporter was down, and nothing was lost where one was up.",
     )
     .over_time(
         "{{name}} via {{route}}",
-        &with_names(&format!("({})", or_all_down(&of(series), series, of)), "component", &components()),
+        &with_names(&worst_over_time(series, of), "component", &components()),
     )
-    .states(AVAILABLE)
+    .states(&of_worst_over_time("Lost", "Available"))
     .no_value("The exporter had no result in this time")
 }
 
 pub fn availability() -> Panel {
     let series = "defender_component_available{%component}";
-    let worst = format!("min by (component, route) ({})", share(series));
-    let unknown = format!("max by (component, route) ({})", unknown_share(series, "component, route"));
+    // Of the instance where it worked least: shares of several instances in one line would be true of none.
+    let worst = format!("bottomk by (component, route) (1, {})", share(series));
+    let known = with_unknown_share(&worst, &unknown_share(series, "component, route"));
+    let place = format!(r#"label_join({known}, "place", " ", "cluster", "$label", "instance")"#);
     Panel::bar_gauge(
         "Share of the known time in which each component worked: $scope",
-        "Share of the displayed time in which a component worked, per route; the worst first. It is about time: the panel beside it is about endpoints. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is, where it is most. Below half is broken, as in the alerts.",
+        "Share of the displayed time in which a component worked, per route, at the instance where it worked least, which is named; the worst first. It is about time: the panel below is about endpoints. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is at this instance. Below half is broken, as in the alerts.",
     )
     .now(
-        "{{name}} via {{route}}{{unknown}}",
-        &with_names(&format!("sort({})", with_unknown_share(&worst, &unknown)), "component", &components()),
+        "{{name}} via {{route}} at {{place}}{{unknown}}",
+        &with_names(&format!("sort({place})"), "component", &components()),
     )
     .matching("/ unknown$/", &[("thresholds", steps(SHARE_PARTLY_KNOWN))])
     .unit("percentunit")
@@ -64,18 +68,31 @@ pub fn availability() -> Panel {
     .no_value("The exporter had no result in this time")
 }
 
+/// Colours of shares of endpoints: some, none, all.
+fn shares() -> serde_json::Value {
+    let range = |from: f64, to: f64, color: &str| json!({ "type": "range", "options": { "from": from, "to": to, "result": { "color": color, "index": 1 } } });
+    let words = mappings(&[DOWN_STATE]);
+    let shares = [range(0.0, 0.0, BAD), range(0.01, 99.99, PARTLY), range(99.99, 100.0, GOOD)];
+    words.as_array().unwrap().iter().cloned().chain(shares).collect()
+}
+
 pub fn reachable_share() -> Panel {
-    Panel::lines(
-        "Share of each component's endpoints that answer",
-        "Share of each component's endpoints with a genuine answer, over all selected routes and instances together. A component can work while some of its endpoints fail, and fail while most answer.",
+    let of = |of: &str| format!("min by (component) ({of})");
+    let before = of("last_over_time(defender_component_available{%component}[$__range])");
+    let share = "100 * avg by (component) (defender_probe_success{%component})";
+    // As lines they would lie over each other.
+    Panel::timeline(
+        "Share of each component's endpoints that answer genuinely",
+        "Share of each component's endpoints with a genuine answer, of those at every selected instance via every selected route together. An answer that isn't the service's own, such as a proxy's, is none. A component can work while some of its endpoints fail, and fail while most answer. Grey: no exporter was up.",
     )
     .over_time(
         "{{name}}",
-        &with_names("avg by (component) (defender_probe_success{%component})", "component", &components()),
+        &with_names(&format!("({share} or 0 * {before} - 2 and on () {DOWN})"), "component", &components()),
     )
-    .by_component()
-    .unit("percentunit")
-    .set("max", json!(1))
+    .unit("percent")
+    .set("decimals", json!(0))
+    .set("mappings", shares())
+    .without_legend()
     .no_value("The exporter had no result in this time")
 }
 

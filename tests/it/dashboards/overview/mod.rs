@@ -21,30 +21,31 @@ pub fn board() -> Board {
         .variables(common_of_one_place())
         .link("Fleet", "defender-fleet")
         .link("Endpoint", "defender-endpoint")
-        .line(3, [(8, now::maps()), (8, now::microsoft_update()), (8, now::alternate())])
-        .line(3, [(8, now::stale()), (8, now::failing_count()), (8, now::exporter())])
-        .line(7, [(24, causes::causes())])
-        .line(6, [(24, now::routes())])
-        .line(5, [(24, now::alerts())])
-        .line(8, [(24, causes::failing())])
+        .line(4, [(8, now::maps()), (16, now::sources())])
+        .line(3, [(7, now::stale()), (11, now::failing_count()), (6, now::exporter())])
+        .line(10, [(24, causes::causes())])
+        .line(7, [(24, now::routes())])
+        .line(7, [(24, updates::by_route())])
+        .line(7, [(24, now::alerts())])
+        .line(10, [(24, causes::failing())])
         .line(9, [(12, history::maps_over_time()), (12, history::components_over_time())]);
     let board = board
         .collapsed("Availability over time")
-        .line(11, [(12, history::availability()), (12, history::reachable_share())])
+        .line(12, [(24, history::availability())])
+        .line(9, [(24, history::reachable_share())])
         .line(8, [(24, history::failures())])
         .with_alerts();
     let board = board
         .collapsed("Updates and signatures")
-        .line(6, [(24, updates::sources_over_time())])
+        .line(8, [(24, updates::sources_over_time())])
         .line(6, [(24, updates::stale_over_time())])
-        .line(5, [(24, updates::last_available())])
-        .line(5, [(24, updates::feed())]);
+        .line(7, [(24, updates::feed())]);
     let board = board
         .collapsed("Certificates and revocation lists")
-        .line(8, [(24, trust::certificates())])
-        .line(8, [(24, trust::lists())])
+        .line(9, [(24, trust::certificates())])
+        .line(9, [(24, trust::lists())])
         .line(4, [(24, trust::tls_counts())])
-        .line(7, [(24, trust::inspected())]);
+        .line(8, [(24, trust::inspected())]);
     let board = board
         .collapsed("How long it takes")
         .line(9, [(24, latency::phases())])

@@ -4,11 +4,10 @@ use serde_json::json;
 
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::{Panel, steps};
-use crate::dashboards::tiles::{by_instance, noted, part, unknown};
+use crate::dashboards::tiles::{at_instances, by_instance, by_instance_that_has, noted, part, unknown};
 use crate::dashboards::words::{
-    AVAILABLE, BAD, CONNECTED, CONNECTED_RANKS, DOWN, GOOD, MAPS, NO_BAD, NO_BAD_KNOWN, NO_PARTLY,
-    NO_PARTLY_KNOWN, ODD, SEVERITIES, STALE, STALE_NOW, STALE_SOON, TO_OVERVIEW, UNKNOWN, UP, firing,
-    of_worst, ranked,
+    BAD, CONNECTED, CONNECTED_RANKS, DOWN, GOOD, MAPS, NO_BAD, NO_BAD_KNOWN, NO_PARTLY, NO_PARTLY_KNOWN, ODD,
+    SEVERITIES, STALE, STALE_NOW, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN, UP, firing, of_worst, ranked,
 };
 
 pub fn maps() -> Panel {
@@ -16,30 +15,29 @@ pub fn maps() -> Panel {
         "MAPS: $scope",
         "Whether clients with default settings (the registry value SSLOptions is 3: they check revocation and pinned certificates) can connect to MAPS, Microsoft's cloud protection, from the selected instances via the selected routes. Lost: via every route of an instance. Partly lost: via some. The worst state counts, with the number of instances in it, of those partly lost, and of those unknown; the tables below name them. Partly unknown: connected wherever an exporter is up.",
     )
-    .now("{{text}}", &by_instance(MAPS))
+    .now("{{text}}", &by_instance(MAPS, "lost"))
     .states(&of_worst("Lost", "Partly lost", "Connected"))
     .no_value("No result")
 }
 
-fn source(title: &str, name: &str, source: &str) -> Panel {
-    Panel::stat(
-        title,
-        &format!("Whether clients can update security intelligence from {name}, from the selected instances via the selected routes. One source is enough to stay current. The worst state counts, as for MAPS."),
-    )
-    .now(
-        "{{text}}",
-        &by_instance(&format!(r#"defender_update_source_available{{%route, source="{source}"}}"#)),
-    )
-    .states(&of_worst("Lost", "Partly lost", "Available"))
-    .no_value("No result")
-}
-
-pub fn microsoft_update() -> Panel {
-    source("Microsoft Update: $scope", "Microsoft Update", "microsoft_update")
-}
-
-pub fn alternate() -> Panel {
-    source("Alternate source (adl): $scope", "the alternate download location (adl)", "adl")
+pub fn sources() -> Panel {
+    let panel = Panel::stat(
+        "Update sources: $scope",
+        "Whether clients can update security intelligence from each source, Microsoft's and the company's own, as far as the exporters probe them, from the selected instances via the selected routes. One source is enough to stay current; a cache only has what another source names. The worst state counts, as for MAPS, of the instances that probe the source.",
+    );
+    let panel = crate::dashboards::words::sources().iter().fold(panel, |panel, (source, name)| {
+        let series = format!(r#"defender_update_source_available{{%route, source="{source}"}}"#);
+        panel.now(&format!("{name}: {{{{text}}}}"), &by_instance_that_has(&series, "lost"))
+    });
+    // Nothing is known of any source if no exporter was up in the time shown.
+    let before = "last_over_time(defender_update_source_available{%route}[$__range])";
+    panel
+        .now("All sources: nothing known", &format!("0 * count({DOWN}) unless on () count({before})"))
+        .states(&of_worst("Lost", "Partly lost", "Available"))
+        .option("orientation", json!("horizontal"))
+        .option("wideLayout", json!(true))
+        .option("text", json!({ "titleSize": 13, "valueSize": 14 }))
+        .no_value("No result")
 }
 
 /// What stands for the time left of exporters that are all down.
@@ -47,20 +45,26 @@ const NONE_UP: i64 = -9999;
 
 pub fn stale() -> Panel {
     let left = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
-    let available = by_place("max", &[], "defender_update_source_available{%route}");
+    let available = by_place("max", &[], SUFFICIENT);
+    // Of several, the site of the first, or else its host.
+    let first = format!("bottomk(1, {left}) / 86400 and on () count(up{{%instance}}) > 1");
+    let least =
+        [("instance", "([^.:]+).*"), ("$label", "(.+)")].iter().fold(first, |query, (from, regex)| {
+            format!(r#"label_replace({query}, "at", "first at $1", "{from}", "{regex}")"#)
+        });
+    let least = format!(r#"{least} or on () label_replace(min({left}) / 86400, "at", "1 instance", "", "")"#);
     // No blue: the least may be among the unknown, and without a source the time runs.
-    let known = format!("min({left}) / 86400");
-    let known = noted(&known, "sourceless", ", $1 without a source", &format!("count({available} == 0)"));
+    let known = noted(&least, "sourceless", ", $1 without a source", &format!("count({available} == 0)"));
     let known = noted(&known, "unknown", ", $1 unknown", &unknown(left));
     let limits =
         |good| [("thresholds", steps(&[(None, BAD), (Some(STALE_NOW), ODD), (Some(STALE_SOON), good)]))];
     Panel::stat(
-        "Signatures stale in",
-        "Time until signatures turn stale (seven days by default), of the selected instance with the least time; yellow where no update source works, since the time runs there; grey if an instance is unknown, for example because its exporter is down. They are those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
+        "Signatures stale in: $scope",
+        "Time until signatures turn stale (seven days by default), of the selected instance with the least time, which is named, with the numbers of instances without an update source and of those of which nothing is known. Yellow where no update source works, since the time runs there; grey if an instance is unknown, for example because its exporter is down. They are those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
     )
     .now(
-        "$scope{{sourceless}}{{unknown}}",
-        &format!("{known} or on () (0 * count({DOWN}) + {NONE_UP})"),
+        "{{at}}{{sourceless}}{{unknown}}",
+        &format!(r#"{known} or on () label_replace(0 * count({DOWN}) + {NONE_UP}, "at", "nothing known", "", "")"#),
     )
     .days()
     .limits(STALE)
@@ -72,22 +76,29 @@ pub fn stale() -> Panel {
 
 pub fn failing_count() -> Panel {
     const BAD_STATE: &str = r#"defender_endpoint_state{%component, state="bad"}"#;
-    let count = |of: &str| format!("sum(max by (component, endpoint) ({of}))");
-    let everywhere = count(&by_place("min", &["component", "endpoint"], BAD_STATE));
-    let somewhere = format!("({} - {everywhere})", count(BAD_STATE));
+    let of = |operator: &str| by_place(operator, &["component", "endpoint"], BAD_STATE);
+    let (every, some) = (of("min"), format!("({} - {})", of("max"), of("min")));
     // While exporters are down: those that were probed before.
     let all = r#"count(max by (component, endpoint) (last_over_time(defender_endpoint_state{%component, state="bad"}[$__range])))"#;
-    let noted = |query: &str| noted(&format!("({query})"), "unknown", ", at $1 unknown", &unknown(BAD_STATE));
+    let line = |state: &str| {
+        let endpoints = part(&format!("sum(max by (component, endpoint) ({state}))"), all);
+        let places = by_place("max", &[], state);
+        // Of one instance the title says enough.
+        let several = "count(up{%instance}) > 1";
+        let at =
+            at_instances(&endpoints, "at", " at ", &format!("(count({places} == 1) and on () {several})"));
+        at_instances(&at, "unknown", ", unknown at ", &unknown(BAD_STATE))
+    };
     Panel::stat(
         "Endpoints failing: $scope",
-        "Of the endpoints that were probed in the displayed time: how many are bad now via every selected route of an instance, and how many only via some of its routes. An endpoint counts once, at whichever instance it is worst. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
+        "Of the endpoints that were probed in the displayed time: how many are bad now via every selected route of an instance, and how many via some of its routes alone, each with the number of instances where that is so. An endpoint counts in both lines if it fails in one way at one instance and in the other at another. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
     )
-    .now("via every route: {{some}} of {{all}}{{unknown}}", &noted(&part(&everywhere, all)))
-    .now("only via some: {{some}} of {{all}}{{unknown}}", &noted(&part(&somewhere, all)))
+    .now("via every route: {{some}} of {{all}}{{at}}{{unknown}}", &line(&every))
+    .now("via some routes: {{some}} of {{all}}{{at}}{{unknown}}", &line(&some))
     .limits(NO_BAD)
-    .matching("/^only via some: /", &[("thresholds", steps(NO_PARTLY))])
-    .matching("/ unknown$/", &[("thresholds", steps(NO_BAD_KNOWN))])
-    .matching("/^only via some: .+ unknown$/", &[("thresholds", steps(NO_PARTLY_KNOWN))])
+    .matching("/^via some routes: /", &[("thresholds", steps(NO_PARTLY))])
+    .matching("/ unknown at /", &[("thresholds", steps(NO_BAD_KNOWN))])
+    .matching("/^via some routes: .+ unknown at /", &[("thresholds", steps(NO_PARTLY_KNOWN))])
     .shows("name")
     .option("orientation", json!("horizontal"))
     .option("text", json!({ "titleSize": 14, "valueSize": 14 }))
@@ -124,44 +135,31 @@ pub fn routes() -> Panel {
     let maps = |options: &str| {
         by_place("min", &["route"], &format!(r#"defender_maps_connected{{%route, ssl_options="{options}"}}"#))
     };
-    let source = |source: &str| {
-        by_place(
-            "min",
-            &["route"],
-            &format!(r#"defender_update_source_available{{%route, source="{source}"}}"#),
-        )
-    };
     let panel = Panel::table(
-        "MAPS and update sources by route",
-        "Whether a client with this value of SSLOptions, the registry value that says what a client checks, can connect to MAPS: 3 checks revocation and pinned certificates (default), 2 pinned certificates, 1 revocation, 0 nothing. 2 connected and 3 lost: clients can't check revocation, the first cause in Microsoft's document. Beside it, the two update sources.",
+        "MAPS by route",
+        "Whether a client can connect to MAPS via each route. What counts is MAPS by default, with SSLOptions 3; the other columns are for diagnosis. SSLOptions is the registry value that says what a client checks: 3 revocation and pinned certificates, 2 pinned certificates, 1 revocation, 0 nothing. 2 connected and 3 lost: clients can't check revocation, the first cause in Microsoft's document.",
     )
-    .linked_rows(&ranked(&maps("3"), &["route"]))
+    .linked_rows(&ranked(&by_place("min", &["route"], MAPS), &["route"]))
     .rows(&maps("2"))
     .rows(&maps("1"))
     .rows(&maps("0"))
-    .rows(&source("microsoft_update"))
-    .rows(&source("adl"))
     .columns(&[
+        ("Value #A", "MAPS by default"),
         ("route", "Route"),
-        ("Value #A", "MAPS 3: both"),
-        ("Value #B", "MAPS 2: pinning"),
-        ("Value #C", "MAPS 1: revocation"),
-        ("Value #D", "MAPS 0: nothing"),
-        ("Value #E", "Microsoft Update"),
-        ("Value #F", "Alternate (adl)"),
+        ("Value #B", "If 2: pinning alone"),
+        ("Value #C", "If 1: revocation alone"),
+        ("Value #D", "If 0: nothing checked"),
         ("place", "Instance"),
     ])
     .width("Route", 125);
-    let panel = panel.state_column("MAPS 3: both", 116, CONNECTED_RANKS);
-    let panel = ["MAPS 2: pinning", "MAPS 1: revocation", "MAPS 0: nothing"]
+    let panel = panel.state_column("MAPS by default", 120, CONNECTED_RANKS);
+    let panel = ["If 2: pinning alone", "If 1: revocation alone", "If 0: nothing checked"]
         .into_iter()
-        .fold(panel, |panel, name| panel.state_column(name, 108, CONNECTED));
+        .fold(panel, |panel, name| panel.state_column(name, 130, CONNECTED));
     panel
-        .state_column("Microsoft Update", 108, AVAILABLE)
-        .state_column("Alternate (adl)", 108, AVAILABLE)
         .wrapped("Instance", None)
         .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-        .sorted(&[("MAPS 3: both", false), ("Instance", false), ("Route", false)])
+        .sorted(&[("MAPS by default", false), ("Instance", false), ("Route", false)])
         .no_value("No exporter has a result")
 }
 

@@ -1,20 +1,29 @@
 //! Certificates, CRLs, and chains that aren't genuine.
 
 use crate::dashboards::grouping::by_place;
-use crate::dashboards::panel::{DAYS, Panel, steps};
+use crate::dashboards::panel::{DAYS, Panel, mappings, steps};
 use crate::dashboards::remedies::meant;
-use crate::dashboards::tiles::{noted, unknown};
+use crate::dashboards::tiles::{at_instances, unknown};
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, DOWN, LIST, NO_BAD, NO_BAD_KNOWN, NO_ODD, NO_ODD_KNOWN, TO_ENDPOINT, UNKNOWN,
+    BAD, CERTIFICATE, DOWN, LIST, NO_BAD, NO_BAD_KNOWN, NO_ODD, NO_ODD_KNOWN, ODD, TO_ENDPOINT, UNKNOWN,
     with_lines,
 };
+
+/// Exporters that are down, with this value, as rows of tables of chains: an empty table would look as if there were none.
+fn unknown_issuer(value: i64) -> String {
+    ["lines", "route"].iter().fold(
+        format!(r#"label_replace({DOWN} + {value}, "issuer", "Exporter down", "", "")"#),
+        |rows, label| format!(r#"label_replace({rows}, "{label}", "–", "", "")"#),
+    )
+}
 
 pub fn certificates() -> Panel {
     let left = |of: &str| format!("(defender_tls_{of}_not_after_timestamp_seconds{{%component}} - time())");
     let (chain, leaf) = (left("chain"), left("leaf"));
     let rows = format!(
-        "max without (version, cipher, root) ({} * ignoring (version, cipher, issuer, root, lines) group_left () ({chain} or {leaf})) / 86400",
-        with_lines("defender_tls_info{%component}")
+        "max without (version, cipher, root) ({} * ignoring (version, cipher, issuer, root, lines) group_left () ({chain} or {leaf})) / 86400 or {}",
+        with_lines("defender_tls_info{%component}"),
+        unknown_issuer(-9999)
     );
     Panel::table(
         "Certificates, the next to expire first",
@@ -33,6 +42,7 @@ pub fn certificates() -> Panel {
     .hidden("Component of the link")
     .hidden("URL")
     .number_column("Expires in", 105, DAYS, CERTIFICATE)
+    .words("Expires in", &[(-9999, "Unknown", UNKNOWN)])
     .wrapped("Endpoint", Some(355))
     .wrapped("Issuer", Some(270))
     .width("Route", 115)
@@ -42,8 +52,16 @@ pub fn certificates() -> Panel {
     .no_value("No certificate in the last results")
 }
 
+/// What stands beside a list whose hosts are lost.
+const FETCHED_BEFORE: &str = "Fetched, but its component is lost now";
+
 pub fn lists() -> Panel {
     let fetched = r#"label_replace((defender_crl_fetch_success{%route} == 1), "why", "Fetched", "", "")"#;
+    // The next attempt fails; until then a list that was fetched must not look as if all were well.
+    let lost = r#"(defender_component_available{%route, component="crl"} == 0)"#;
+    let fetched = format!(
+        r#"label_replace({fetched} and ignoring (crl, component, why) {lost}, "why", "{FETCHED_BEFORE}", "", "") or ignoring (why) {fetched}"#
+    );
     let failed = meant("defender_crl_fetch_failure_reason{%route}");
     let lists = by_place("max", &["crl", "route"], &format!("{fetched} or {failed}"));
     let left = "(defender_crl_next_update_timestamp_seconds{%route} - time()) / 86400";
@@ -51,7 +69,7 @@ pub fn lists() -> Panel {
     let down = format!(r#"label_replace({DOWN} - 9999, "why", "Exporter down", "", "")"#);
     Panel::table(
         "Revocation lists, the next to expire first",
-        "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
+        "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. Yellow: it was fetched, but the revocation lists are lost as a component. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
     )
     .rows(&format!(
         "({lists} * {made} group_left () ({left}) or -9998 * {lists}) or {down}"
@@ -67,7 +85,7 @@ pub fn lists() -> Panel {
     ])
     .number_column("Runs out in", 115, DAYS, LIST)
     .words("Runs out in", &[(-9999, "Unknown", UNKNOWN), (-9998, "No list", BAD)])
-    .wrapped("Last fetch", Some(190))
+    .coloured("Last fetch", 190, &[(&format!("/^{FETCHED_BEFORE}$/"), ODD)])
     .ago_column("Attempted", 145, "–")
     .wrapped("List", None)
     .width("Route", 115)
@@ -76,37 +94,43 @@ pub fn lists() -> Panel {
     .no_value("No exporter has a chain that names a list")
 }
 
+/// The name of a tile in place of all others.
+const ALL_UNKNOWN: &str = "all endpoints: nothing known";
+
 pub fn tls_counts() -> Panel {
     // An endpoint counts once, however many routes and instances it is probed from.
     let without = unknown("defender_tls_verified{%component}");
     let endpoints = |series: &str| {
         let count = format!("(sum(max by (component, endpoint) ({series})))");
-        noted(&count, "unknown", ", at $1 unknown", &without)
+        at_instances(&count, "unknown", ", unknown at ", &without)
     };
     Panel::stat(
         "Endpoints by their TLS: $scope",
-        "Endpoints, at any selected instance via any selected route, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has an unknown revocation status, or is revoked. Grey: none is known, but an instance had no TLS in its last results.",
+        "Endpoints, at any selected instance via any selected route, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has a revocation status that can't be checked, or is revoked. Grey: none is known, but an instance had no TLS in its last results, for example because its exporter is down.",
     )
     .now("not verified{{unknown}}", &endpoints("defender_tls_verified{%component} == bool 0"))
     .now("inspected{{unknown}}", &endpoints(r#"defender_tls_intercepted{%component, component!="submission"}"#))
-    .now("status unknown{{unknown}}", &endpoints(r#"defender_tls_revocation_status{%component, status="unknown"}"#))
+    .now("revocation unchecked{{unknown}}", &endpoints(r#"defender_tls_revocation_status{%component, status="unknown"}"#))
     .now("revoked{{unknown}}", &endpoints(r#"defender_tls_revocation_status{%component, status="revoked"}"#))
+    .now(ALL_UNKNOWN, &format!("0 * count({DOWN}) - 1 unless on () count(defender_tls_verified{{%component}})"))
     .limits(NO_ODD)
-    .matching("/, at [0-9]+ unknown$/", &[("thresholds", steps(NO_ODD_KNOWN))])
+    .field(ALL_UNKNOWN, &[("mappings", mappings(&[(-1, "Exporter down", UNKNOWN)]))])
+    .matching("/, unknown at /", &[("thresholds", steps(NO_ODD_KNOWN))])
     .field_limits("revoked", NO_BAD)
-    .matching("/^revoked.+ unknown$/", &[("thresholds", steps(NO_BAD_KNOWN))])
-    .no_value("No TLS")
+    .matching("/^revoked, unknown at /", &[("thresholds", steps(NO_BAD_KNOWN))])
+    .no_value("No TLS in the last results")
 }
 
 pub fn inspected() -> Panel {
     let odd = "(defender_tls_intercepted{%component} == 1 or defender_tls_verified{%component} == 0)";
     let rows = format!(
-        "{} and ignoring (version, cipher, issuer, root, lines) {odd}",
-        with_lines("defender_tls_info{%component}")
+        "{} and ignoring (version, cipher, issuer, root, lines) {odd} or {}",
+        with_lines("defender_tls_info{%component}"),
+        unknown_issuer(0)
     );
     Panel::table(
         "Inspected and unverified chains",
-        "Endpoints whose chain is unverified or ends at a private root: a device inspects the connection. The issuer identifies the device. Nothing is known of instances whose exporter is down. Exempt these endpoints from TLS inspection, but not *.blob.core.windows.net.",
+        "Endpoints whose chain is unverified or ends at a private root: a device inspects the connection. The issuer identifies the device. Last come exporters that are down: nothing is known there. Exempt these endpoints from TLS inspection, but not *.blob.core.windows.net.",
     )
     .linked_rows(&rows)
     .columns(&[

@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::words::{
-    AVAILABLE, AVAILABLE_RANKS, BAD, GOOD, ODD, PUBLISHED, STALE, UNKNOWN, or_all_down, ranked, sources,
-    with_names,
+    AVAILABLE_RANKS, BAD, GOOD, ODD, PUBLISHED, STALE, UNKNOWN, of_worst_over_time, ranked, sources,
+    with_names, worst_over_time,
 };
 
 pub fn sources_over_time() -> Panel {
@@ -14,13 +14,13 @@ pub fn sources_over_time() -> Panel {
     let of = |series: &str| format!("min by (source, route) ({series})");
     Panel::timeline(
         "Update sources over time: $scope",
-        "Whether clients could update from each source, per route. With several instances: Lost if lost at any. Grey: no exporter was up.",
+        "Whether clients could update from each source, per route. With several instances: Lost if lost at any. Grey: an exporter was down, and nothing was lost where one was up.",
     )
     .over_time(
         "{{name}} via {{route}}",
-        &with_names(&format!("({})", or_all_down(&of(series), series, of)), "source", &sources()),
+        &with_names(&worst_over_time(series, of), "source", &sources()),
     )
-    .states(AVAILABLE)
+    .states(&of_worst_over_time("Lost", "Available"))
     .no_value("The exporter had no result in this time")
 }
 
@@ -38,25 +38,25 @@ pub fn stale_over_time() -> Panel {
     .no_value("Not known")
 }
 
-pub fn last_available() -> Panel {
+pub fn by_route() -> Panel {
     let available = "defender_update_source_available{%route}";
     Panel::table(
-        "When each source was last available",
-        "When each source was last available, per route: since the exporter's start, or longer with a state_file.",
+        "Update sources by route",
+        "Whether clients can update from each source, Microsoft's and the company's own, as far as the exporters probe them, per route, and when each was last available: since the exporter's start, or longer with a state_file. One source is enough to stay current; a cache only has what another source names.",
     )
     .rows(&ranked(available, &["source", "route"]))
     .rows(&format!(
         "(1000 * defender_update_source_last_available_timestamp_seconds{{%route}}) or (0 * {available} - 1)"
     ))
     .columns(&[
+        ("Value #A", "Now"),
         ("source", "Source"),
         ("route", "Route"),
-        ("Value #A", "Now"),
         ("Value #B", "Last available"),
         ("place", "Instance"),
     ])
     .state_column("Now", 120, AVAILABLE_RANKS)
-    .width("Source", 245)
+    .width("Source", 300)
     .names("Source", &sources())
     .width("Route", 120)
     .ago_column("Last available", 150, "–")

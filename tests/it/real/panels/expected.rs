@@ -43,6 +43,7 @@ const SOME: &[Row] = &[
     ("MAPS by instance over time", "C", &[Outage::ProxyDemands]),
     ("MAPS by instance over time", "D", &[SOUND]),
     // What these places don't have.
+    ("Update sources: $scope", "CDE", &[]),
     ("Targets of /probe", "A", &[]),
     ("Addresses from DNS", "B", &[]),
     ("Each address over time", "A", &[]),
@@ -58,6 +59,9 @@ const SOME: &[Row] = &[
 /// What has results only while an exporter is down.
 const OF_DOWN: &[(&str, &str)] = &[
     ("Instances that lose MAPS", "C"),
+    ("Endpoints by their TLS: $scope", "E"),
+    // While no exporter was up in all the time shown.
+    ("Update sources: $scope", "F"),
     ("Instances whose signatures turn stale", "D"),
     ("MAPS by instance over time", "B"),
 ];
@@ -65,6 +69,7 @@ const OF_DOWN: &[(&str, &str)] = &[
 /// What has no result of an exporter that is gone, although Prometheus is asked whether it is up, or what was before.
 const ENDS: &[(&str, &str)] = &[
     ("Endpoints by their TLS: $scope", "ABCD"),
+    ("Update sources: $scope", "CDEF"),
     ("Instances, the worst first", "HI"),
     ("Targets of /probe", "A"),
     ("Versions", "B"),
@@ -77,37 +82,88 @@ pub fn outlives(title: &str, letter: &str, query: &str) -> bool {
     !ends && ["up{", "[$__range]"].iter().any(|part| query.contains(part))
 }
 
-/// A tile or line, the instances that it is of, whether the sound exporter is gone, the value, and the name with its counts.
+/// A tile, line or table of one row, the instances that it is of, whether the sound exporter is gone, the value, and the name with its counts, or labels.
 pub type Said = (&'static str, &'static str, &'static str, bool, &'static str, &'static str);
 
-/// What tiles say. Lost: where MAPS is refused, its lists are blocked, or it is inspected; partly lost: where one of two proxies demands
-/// a login.
+/// What tiles, lines and the rows of tables say. Lost: where MAPS is refused, its lists are blocked, or it is inspected; partly lost: where
+/// one of two proxies demands a login.
 pub const SAID: &[Said] = &[
-    ("MAPS: $scope", "A", ".+", false, "9", "3 of 5, 1 partly"),
-    ("MAPS: $scope", "A", ".+", true, "10", "3 of 5, 1 partly, 1 unknown"),
+    ("MAPS: $scope", "A", ".+", false, "9", "3 of 5 instances, 1 partly"),
+    ("MAPS: $scope", "A", ".+", true, "10", "3 of 5 instances, 1 partly, 1 unknown"),
     ("MAPS: $scope", "A", "killed", false, "3", "the only route"),
     ("MAPS: $scope", "A", "killed", true, "0", "nothing known"),
-    ("MAPS: $scope", "A", "killed|intercepted", true, "10", "1 of 2, 1 unknown"),
-    ("MAPS: $scope", "A", "killed|proxy-demands", false, "6", "1 of 2"),
-    ("MAPS: $scope", "A", "proxy-demands", false, "6", "1 of 2 routes"),
+    ("MAPS: $scope", "A", "killed|intercepted", true, "10", "1 of 2 instances, 1 unknown"),
+    ("MAPS: $scope", "A", "killed|proxy-demands", false, "6", "1 of 2 instances"),
+    ("MAPS: $scope", "A", "proxy-demands", false, "6", "1 of 2 routes lost"),
     ("MAPS: $scope", "A", "maps-refused", false, "9", "the only route"),
-    ("Microsoft Update: $scope", "A", ".+", false, "6", "1 of 5"),
-    ("Microsoft Update: $scope", "A", "killed|maps-refused", false, "3", "2 of 2"),
-    ("Microsoft Update: $scope", "A", "killed|maps-refused", true, "4", "1 of 2"),
-    ("Alternate source (adl): $scope", "A", "killed", true, "0", "nothing known"),
-    ("Now: $scope", "A", "killed|proxy-demands", true, "7", "1 of 2, 1 unknown"),
+    ("Update sources: $scope", "A", ".+", false, "6", "Microsoft Update: 1 of 5 instances"),
+    ("Update sources: $scope", "A", "killed|maps-refused", false, "3", "Microsoft Update: 2 of 2 instances"),
+    ("Update sources: $scope", "A", "killed|maps-refused", true, "4", "Microsoft Update: 1 of 2 instances"),
+    ("Update sources: $scope", "B", "killed", true, "0", "Alternate download location (adl): nothing known"),
+    ("Now: $scope", "A", "killed|proxy-demands", true, "7", "1 of 2 instances, 1 unknown"),
+    ("Now: $scope", "A", "proxy-demands", false, "6", "1 of 2 routes failing"),
     ("Exporter: $scope", "A", ".+", true, "0", "1 of 5"),
     ("Exporter: $scope", "A", "killed", true, "0", "1 of 1"),
-    ("Signatures stale in", "A", "killed", true, "-9999", "$scope"),
+    ("Signatures stale in: $scope", "A", "killed", true, "-9999", "nothing known"),
+    ("Signatures stale in: $scope", "A", ".+", true, "", ", 1 unknown"),
+    ("Endpoints failing: $scope", "A", ".+", false, "", " at 3 instances"),
+    ("Endpoints failing: $scope", "B", ".+", false, "", " at 1 instance"),
     ("Endpoints failing: $scope", "AB", "killed", true, "-1", "?"),
-    ("Endpoints failing: $scope", "A", "killed|maps-refused", true, "", ", at 1 unknown"),
-    ("Endpoints by their TLS: $scope", "D", "killed|intercepted", true, "0", "revoked, at 1 unknown"),
+    (
+        "Endpoints failing: $scope",
+        "A",
+        "killed|maps-refused",
+        true,
+        "",
+        " at 1 instance, unknown at 1 instance",
+    ),
+    (
+        "Endpoints by their TLS: $scope",
+        "D",
+        "killed|intercepted",
+        true,
+        "0",
+        "revoked, unknown at 1 instance",
+    ),
+    ("Endpoints by their TLS: $scope", "E", "killed", true, "-1", "nothing known"),
+    // What the tables say that a cause stops, and where the row comes.
+    ("What is wrong, and what to change", "A", "maps-refused", false, "1", r#""stops":"MAPS lost","#),
+    ("What is wrong, and what to change", "A", "intercepted", false, "1", r#""rank":"0""#),
+    (
+        "What is wrong, and what to change",
+        "A",
+        "proxy-demands",
+        false,
+        "1",
+        "MAPS lost via 1 of 2 routes, updates too",
+    ),
+    ("What is wrong, and what to change", "A", "proxy-demands", false, "1", r#""rank":"2""#),
+    ("What is wrong, and what to change", "A", "killed", true, "1", r#""stops":"Exporter down""#),
+    (
+        "Where MAPS is lost, why, and what to change",
+        "A",
+        "maps-refused",
+        false,
+        "1",
+        r#""stops":"MAPS lost","#,
+    ),
+    (
+        "Where MAPS is lost, why, and what to change",
+        "A",
+        "proxy-demands",
+        false,
+        "1",
+        "MAPS lost via 1 of 2 routes, updates too",
+    ),
+    ("Where MAPS is lost, why, and what to change", "A", "killed", true, "1", r#""rank":"1""#),
     ("Instances that lose MAPS", "A", ".+", true, "3", "3 of 5"),
     ("Instances that lose MAPS", "B", ".+", true, "1", "1 of 5"),
     ("Instances that lose MAPS", "C", "killed", true, "1", "1 of 1"),
     ("Instances whose signatures turn stale", "C", ".+", false, "0", "0 of 5"),
     ("Instances whose signatures turn stale", "C", "killed", true, "-1", "? of 1"),
     ("Exporters down", "A", "killed", true, "1", "1 of 1"),
+    ("Instances, the worst first", "F", "proxy-demands", false, "1", r#" via some""#),
+    ("Instances, the worst first", "C", "killed", true, "-1", "killed"),
     (
         "Share of the known time in which MAPS worked, for the worst route",
         "A",

@@ -5,6 +5,7 @@
 mod expected;
 mod golden;
 mod shape;
+mod words;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -257,7 +258,7 @@ fn the_places_are_listed_for_panels_that_exist() {
     }
 }
 
-/// What only some machines have, each query of it once.
+/// What only some machines have, each query of it once; and the words of what is lost.
 #[needs("prometheus")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_machine_with_defender_tells_is_shown() {
@@ -277,4 +278,5 @@ async fn what_a_machine_with_defender_tells_is_shown() {
         }
     }
     assert!(empty.is_empty(), "{}", empty.join("\n"));
+    words::all(&stack).await;
 }
