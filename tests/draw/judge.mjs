@@ -56,7 +56,7 @@ const SAYS = {
 /** The words that the timelines of a dashboard must have in a state, whichever panel has them: first all was well, then not. */
 const WORDS = {
   'defender-overview': { healthy: ['Connected'], default: ['Connected', 'Lost'] },
-  'defender-endpoint': { healthy: [], blocked: ['No answer'], inspected: ['Not genuine', 'Inspected'], default: [] },
+  'defender-endpoint': { healthy: [], blocked: ['No answer'], inspected: ['Inspected'], default: [] },
   'defender-fleet': { healthy: ['Connected'], 'one-route': ['Connected', 'Partly lost'], default: ['Connected', 'Lost'] },
 };
 /** After the end of the exporter nobody knows that MAPS is lost. */

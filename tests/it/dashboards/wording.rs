@@ -69,7 +69,7 @@ fn tables_have_pages_unless_they_have_one_row() {
     for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "table") {
         let options = &panel["options"];
         let pages = (options["enablePagination"] == true, options["footer"]["enablePagination"] == true);
-        let one_row = panel["title"] == "What is probed";
+        let one_row = panel["title"] == "What this endpoint is for";
         assert_eq!(pages, (!one_row, !one_row), "{}", text(&panel["title"]));
     }
 }

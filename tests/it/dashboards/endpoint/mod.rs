@@ -3,6 +3,7 @@
 mod connection;
 mod history;
 mod now;
+mod purpose;
 
 use super::board::{Board, common, one};
 use super::latency;
@@ -11,7 +12,7 @@ use super::latency;
 const FIRST: &str = "https://wdcp.microsoft.com/";
 
 const NO_RESULT: &str = "No exporter has a result";
-const NO_TLS: &str = "No TLS in the last results";
+const NO_TLS: &str = "No TLS in the results";
 
 /// The dashboard.
 pub fn board() -> Board {
@@ -29,9 +30,9 @@ pub fn board() -> Board {
         .link("Overview", "defender-overview")
         .link("Fleet", "defender-fleet")
         .line(3, [(24, now::reachable())])
+        .line(4, [(24, purpose::purpose())])
         .line(7, [(24, now::places())])
-        .line(7, [(24, now::why())])
-        .line(3, [(24, now::what())]);
+        .line(7, [(24, now::why())]);
     let board = board
         .row("Where the time goes")
         .line(8, [(24, history::phases())])

@@ -8,8 +8,8 @@ use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::remedies::{explained_by_component, unknown};
 use crate::dashboards::tiles::by_instance;
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, PAGE_HERE, REACHABLE_RANKS, SHARE, TO_OVERVIEW, UNKNOWN, UP, components, gone,
-    of_worst, share, unknown_share, with_page,
+    BAD, CERTIFICATE, PAGE_HERE, REACHABLE_RANKS, SHARE, TO_OVERVIEW, UNKNOWN, UP, gone, of_worst, share,
+    unknown_share, with_page,
 };
 
 use super::NO_RESULT;
@@ -38,13 +38,14 @@ pub fn places() -> Panel {
     let never = format!("(0 * {} - 1)", max("defender_probe_last_timestamp_seconds{%endpoint}"));
     Panel::table(
         "By instance and route, the worst first",
-        "Result and HTTP status of the last probe (403, 404 and 503 are healthy answers of many services), whether the catalog of genuine answers expects this status (not genuine: it does, but the probe failed, for example because a device inspects TLS), the last genuine answer, share of the time with a result in which the endpoint was reachable (below half is broken, as in the alerts), share of the displayed time without a result, days until the presented certificate expires (two weeks, as in DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left).",
+        "Result and HTTP status of the last probe (403, 404 and 503 are healthy answers of many services), whether the catalog of genuine answers expects this status (inspected, not genuine: it does, but the probe failed, since a device inspects TLS or the answer isn't the service's), the last genuine answer, share of the time with a result in which the endpoint was reachable (below half is broken, as in the alerts; unknown while the exporter is down), share of the displayed time without a result, days until the presented certificate expires (two weeks, as in DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left).",
     )
     .linked_rows(&now)
     .rows(&max("defender_http_status_code{%endpoint}"))
     .rows(&min(EXPECTED))
     .rows(&format!("1000 * {answered} or {never}"))
-    .rows(&min(&share(SUCCESS)))
+    // A good past says nothing of now.
+    .rows(&format!("({} - 1 or {})", gone(SUCCESS, of("min"), &["route"]), min(&share(SUCCESS))))
     .rows(&max(&unknown_share(SUCCESS, "component, endpoint, route")))
     .rows(&format!("({} - time()) / 86400", min("defender_tls_leaf_not_after_timestamp_seconds{%endpoint}")))
     .columns(&[
@@ -64,7 +65,8 @@ pub fn places() -> Panel {
     .state_column("Status is", 108, EXPECTED_STATES)
     .ago_column("Last genuine answer", 145, "–")
     .words("Last genuine answer", &[(-1, "Not since start", "transparent")])
-    .number_column("Time up", 75, "percentunit", SHARE)
+    .number_column("Time up", 85, "percentunit", SHARE)
+    .words("Time up", &[(-1, "Unknown", UNKNOWN)])
     .number_column("Time unknown", 85, "percentunit", &[(None, "transparent")])
     .number_column("Expires in", 100, DAYS, CERTIFICATE)
     .wrapped("Instance", None)
@@ -102,24 +104,4 @@ pub fn why() -> Panel {
     .links("Advice", &[("Advice on the exporter's page", PAGE_HERE)])
     .sorted(&[("Now", false), ("Instance", false), ("Route", false), ("What it means", false)])
     .no_value("No exporter reports a failure of this endpoint")
-}
-
-pub fn what() -> Panel {
-    Panel::table(
-        "What is probed",
-        "Microsoft's pattern for this endpoint, with host and port, for the firewall team.",
-    )
-    .rows(r#"max by (component, pattern, host, port) (last_over_time(defender_endpoint_info{%target, component=~"$component", endpoint="$endpoint"}[$__range]))"#)
-    .columns(&[
-        ("pattern", "Documented pattern"),
-        ("host", "Host"),
-        ("port", "Port"),
-        ("component", "Component"),
-    ])
-    .width("Port", 70)
-    .width("Component", 260)
-    .names("Component", &components())
-    .sorted(&[("Documented pattern", false)])
-    .of_one_row()
-    .no_value(NO_RESULT)
 }

@@ -176,7 +176,7 @@ pub const SAID: &[Said] = &[
     ("HTTP status over time", "A", "maps-refused", false, "-1", "via direct"),
     ("TLS over time", "A", "maps-refused", false, "-1", "via direct"),
     ("Revocation over time", "A", "maps-refused", false, "-1", "via direct"),
-    ("Status as expected over time", "A", "intercepted", false, "2", "via direct"),
+    ("Status as expected over time", "A", "intercepted", false, "3", "via direct"),
     ("Status as expected over time", "A", "killed", true, "-2", "via direct"),
 ];
 
