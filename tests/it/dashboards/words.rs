@@ -227,10 +227,7 @@ pub const COMMON_RANKS: &[State<'_>] = &[
 /// States of what works or doesn't.
 pub const CONNECTED: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Connected", GOOD), DOWN_STATE, (-1, "No result", UNKNOWN)];
-/// States of components and sources.
-pub const AVAILABLE: &[State<'_>] =
-    &[(0, "Lost", BAD), (1, "Available", GOOD), DOWN_STATE, (-1, "No result", UNKNOWN)];
-/// The same as ranks: see `ranked`.
+/// States of components and sources, as ranks: see `ranked`.
 pub const AVAILABLE_RANKS: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Available", GOOD)];
 /// States of what the routes of an instance have in common, as ranks.
