@@ -4,7 +4,7 @@
 /// One series selector of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
-    /// The metric's name.
+    /// The metric's name. A selector of several (`{__name__=~"a|b"}`) is one for each.
     pub metric: String,
     /// Its matchers.
     pub matchers: Vec<Matcher>,
@@ -60,11 +60,25 @@ pub fn read(query: &str) -> Query {
                 found.selectors.push(Selector { metric: word.clone(), matchers });
                 at = end;
             }
-            Token::Symbol(symbol) if symbol == "{" => panic!("a selector without a name: {query}"),
+            Token::Symbol(symbol) if symbol == "{" => {
+                let (matchers, end) = matchers(&tokens, at - 1);
+                found.selectors.extend(named(matchers));
+                at = end;
+            }
             _ => {}
         }
     }
     found
+}
+
+/// The selectors of `{__name__=~"a|b"}`.
+fn named(matchers: Vec<Matcher>) -> Vec<Selector> {
+    let (names, others): (Vec<_>, Vec<_>) = matchers.into_iter().partition(|own| own.label == "__name__");
+    let [Matcher { operator, value, .. }] = &names[..] else {
+        panic!("a selector without a name: {others:?}")
+    };
+    assert_eq!(operator, "=~", "{value}");
+    value.split('|').map(|name| Selector { metric: name.to_owned(), matchers: others.clone() }).collect()
 }
 
 /// Whether a word names a series: not a function or an aggregation, nor a word of the language.
@@ -204,5 +218,6 @@ mod tests {
         check("quantile_over_time(0.95, a[7d:15m] offset 1d)", &["a{}"], &[]);
         check("a{b=\"\\\"{x}\"} # not{this}\n+ c", &["a{b=\"{x}}", "c{}"], &[]);
         check("a{b=`\\`}", &["a{b=\\}"], &[]);
+        check("{__name__=~\"a|l:m:o\",b=\"1\"} > c", &["a{b=1}", "l:m:o{b=1}", "c{}"], &[]);
     }
 }

@@ -203,10 +203,11 @@ impl Alerts {
     }
 }
 
-/// The queries of a template: in backticks, with `%q` for a value. The alert's own labels are a matcher of `%s`.
+/// The queries of a template: in backticks, with `%q` for a value. The alert's own labels, and the brace after them, are a
+/// matcher of `%s`.
 pub fn template_queries(text: &str) -> Vec<String> {
     let queries = text.split('`').skip(1).step_by(2);
-    queries.map(|query| query.replace("%q", "\"%q\"").replace("%s}", "instance=\"%s\"}")).collect()
+    queries.map(|query| query.replace("%q", "\"%q\"").replace("%s", "instance=\"%s\"}")).collect()
 }
 
 /// The label or metric name that a text begins with.

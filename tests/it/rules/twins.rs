@@ -250,8 +250,8 @@ fn the_twins_detect_what_mixes_exporters() {
     };
     check(
         "components.yml",
-        "{{ if ne $name \"__name__\" }}",
-        "{{ if eq $name \"instance\" }}",
+        "(printf \"%#v\" $labels)",
+        "(printf \"map{\\\"instance\\\":%q}\" $labels.instance)",
         "timeout (2)",
     );
     check(
