@@ -294,7 +294,7 @@ pub const OF_ALERTS: &[(&str, &[Step<'_>], f64)] = &[
     ("DefenderCrlExpiring", LIST, 86400.0),
     ("DefenderPublishedFeedStale", PUBLISHED, 86400.0),
     ("DefenderSignaturesStale", INSTALLED, 86400.0),
-    ("DefenderEndpointsFailing", SHARE, 1.0),
+    ("component_route:defender_endpoint_state:bad", SHARE, 1.0),
     ("DefenderProbesStalled", INTERVALS, 1.0),
 ];
 
