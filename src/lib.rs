@@ -47,6 +47,8 @@ pub mod state;
 
 pub mod engine;
 
+pub mod record;
+
 pub mod report;
 
 pub mod metrics;

@@ -114,6 +114,7 @@ impl fmt::Display for Expectation {
 
 /// Evidence that an answer is genuine, in addition to a verified chain. All evidence that an endpoint lists is required.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
     /// The expected status alone: the only evidence on plain HTTP without signed content.
@@ -134,6 +135,7 @@ pub enum Evidence {
 
 /// Kinds of bodies that distinguish an answer from a block page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BodyKind {
     /// A DER certificate revocation list (RFC 5280).
@@ -170,6 +172,7 @@ impl BodyKind {
 
 /// A host name, or `*.suffix` for every name below a suffix (the suffix itself included).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct HostPattern(pub String);
 
@@ -318,6 +321,7 @@ impl Endpoint {
 
 /// Marks of a page from a filter, proxy or captive portal. Header and body are separate marks; one match suffices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BlockPage {
     /// The product or type of device, for logs and pages.

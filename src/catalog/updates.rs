@@ -89,6 +89,7 @@ string_enum! {
 
 /// The needs that endpoints must serve for a source to work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
     /// The source.
@@ -104,6 +105,7 @@ pub struct SourceSpec {
 
 /// A need that clients have whatever they update from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SharedNeed {
     /// The need of the source's component.

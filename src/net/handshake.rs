@@ -12,15 +12,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::failure::{PeerProtocol, PhaseError, is_not_tls};
-use super::fetch::Fetcher;
 use super::first_bytes;
 use super::tunnel::BoxedStream;
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
 use crate::text::without_brackets;
 use crate::tls::{
-    AiaIssuers, CapturedChain, CapturingVerifier, ChainError, ChainVerifier, IssuerSource, Roots,
-    TrustedChain,
+    AiaIssuers, CapturedChain, CapturingVerifier, ChainError, ChainVerifier, FetchIssuer, IssuerSource,
+    Roots, TrustedChain,
 };
 
 /// The configuration that all handshakes share.
@@ -99,7 +98,7 @@ impl TlsClient {
         &self,
         host: &str,
         verifier: &CapturingVerifier,
-        fetcher: &Fetcher,
+        fetcher: &dyn FetchIssuer,
         deadline: Instant,
     ) -> Result<TrustedChain, ChainError> {
         let (Some(captured), Ok(name)) = (verifier.captured(), ServerName::try_from(host)) else {
@@ -108,7 +107,7 @@ impl TlsClient {
         if !captured.may_be_completed {
             return captured.verdict.clone();
         }
-        let source = IssuerSource { fetcher, clock: self.clock, deadline };
+        let source = IssuerSource { fetcher, clock: self.clock, deadline: Some(deadline) };
         self.chain_verifier.complete(captured, &name, source).await
     }
 }

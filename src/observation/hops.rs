@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::{AddressSource, Facts, Failure, HttpFacts, Observation, Timings, TlsFacts, VerifiedPath};
+use super::{
+    AddressSource, Facts, Failure, HopEvidence, HttpFacts, Observation, Timings, TlsFacts, VerifiedPath,
+};
 
 /// One hop, with the fields of [`Facts`] for its URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct HopFacts {
     pub tls: Option<TlsFacts>,
     /// Facts of the HTTP response.
     pub http: Option<HttpFacts>,
+    /// What the judgement rests on, if the round is recorded.
+    pub evidence: Option<Box<HopEvidence>>,
 }
 
 impl From<HopFacts> for Facts {
@@ -48,6 +52,7 @@ impl From<HopFacts> for Facts {
             proxy_status,
             tls,
             http,
+            evidence,
             ..
         } = hop;
         Self {
@@ -61,6 +66,7 @@ impl From<HopFacts> for Facts {
             proxy_status,
             tls,
             http,
+            evidence,
             ..Self::default()
         }
     }

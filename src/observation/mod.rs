@@ -3,6 +3,7 @@
 
 mod address;
 mod attempt;
+mod evidence;
 mod hops;
 mod path;
 mod timings;
@@ -21,6 +22,9 @@ use crate::text::clean;
 
 pub use address::{AddressFacts, AddressResult, AddressSource, DIRECT};
 pub use attempt::{AttemptTarget, FailedAttempt};
+pub use evidence::{
+    ChainEvidence, HeaderEvidence, HopEvidence, IssuerEvidence, ObservedFailure, ResponseEvidence,
+};
 pub use hops::HopFacts;
 pub use timings::{PhaseOutcome, Timings};
 pub use tls::{CertificateFacts, TlsFacts};
@@ -297,6 +301,8 @@ pub struct Facts {
     pub http: Option<HttpFacts>,
     /// The newest package in a folder of update packages. `None` for other endpoints, and if there is none.
     pub package: Option<PackageFacts>,
+    /// What the judgement rests on, if the round is recorded.
+    pub evidence: Option<Box<HopEvidence>>,
     /// The attempts that failed beside those that counted, over all hops, in order.
     pub failed_attempts: Vec<FailedAttempt>,
     /// All hops of a redirected probe, in order. Empty without a redirect.

@@ -20,6 +20,11 @@ use crate::observation::{Failure, FailureReason as Reason, PackageFacts, Phase};
 /// leads to one of these.
 const PACKAGES: [&str; 4] = ["x64/mpam-fe.exe", "x86/mpam-fe.exe", "arm64/mpam-fe.exe", "mpam-fe.exe"];
 
+/// The place of a package that clients look for, by its name.
+pub(crate) fn package_path(name: &str) -> Option<&'static str> {
+    PACKAGES.into_iter().find(|known| *known == name)
+}
+
 type Found = io::Result<Option<PackageFacts>>;
 
 /// The reading of a folder that is under way. Survives a caller that gives up.

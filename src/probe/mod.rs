@@ -2,12 +2,15 @@
 //! [`Observation`] with everything learned, which `verdict` judges. `pipeline.rs` runs the phases,
 //! `route_context.rs` holds what the probes of a route share, and `net` makes the connections.
 
+mod evidence;
 mod folder;
 mod genuine;
 mod other_addresses;
 mod pipeline;
 #[cfg(test)]
 mod plausible;
+mod replay;
+mod response;
 mod route_context;
 mod run;
 mod tls;
@@ -24,9 +27,12 @@ use crate::plan::{Plan, Route, TargetId};
 use crate::revocation::{CrlState, RevocationReport, SignedObjects};
 use crate::tls::Roots;
 use folder::FolderReader;
+pub(crate) use folder::package_path;
 use pipeline::Pipeline;
+pub use replay::{RecordedProbe, Replay};
 use route_context::{RouteContext, RouteKey};
 use run::ProbeOutcome;
+pub(crate) use tls::cipher_name;
 
 /// Why a prober can't be created.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +53,8 @@ pub struct Prober {
     system: Arc<SystemConfigCache>,
     folders: Arc<FolderReader>,
     clock: Clock,
+    /// Whether probes keep what their judgement rests on.
+    records_evidence: bool,
 }
 
 impl Prober {
@@ -91,7 +99,29 @@ impl Prober {
             Some(before) => Arc::clone(&before.objects),
             None => Arc::new(SignedObjects::new(roots)),
         };
-        Ok(Self { route_contexts, roots: Arc::clone(roots), objects, system, folders, clock, plan })
+        let roots = Arc::clone(roots);
+        Ok(Self { route_contexts, roots, objects, system, folders, clock, plan, records_evidence: false })
+    }
+
+    /// The same prober, whose probes also keep what their judgement rests on.
+    #[must_use]
+    pub fn recording(&self) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            route_contexts: self.route_contexts.clone(),
+            roots: Arc::clone(&self.roots),
+            objects: Arc::clone(&self.objects),
+            system: Arc::clone(&self.system),
+            folders: Arc::clone(&self.folders),
+            clock: self.clock,
+            records_evidence: true,
+        }
+    }
+
+    /// The trusted roots.
+    #[must_use]
+    pub const fn roots(&self) -> &Arc<Roots> {
+        &self.roots
     }
 
     /// Creates a prober of one target, with the same route context and a timeout of at most `timeout`. Also
@@ -110,6 +140,7 @@ impl Prober {
             system,
             folders,
             clock: self.clock,
+            records_evidence: self.records_evidence,
         };
         (plan, own)
     }

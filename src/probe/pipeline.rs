@@ -7,23 +7,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::Request;
 use hyper::header::{HeaderValue, RANGE};
-use hyper::{Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::client::TlsStream;
 
+use super::evidence::{self, IssuerRecorder};
+use super::genuine::Received;
+use super::response::{Rules, http_facts};
 use super::route_context::RouteContext;
 use super::run::{ProbeOutcome, ProbeRun};
-use super::{Prober, folder, genuine, tls};
+use super::tls::{self, Negotiated};
+use super::{Prober, folder};
 use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
 use crate::net::failure::PhaseError;
 use crate::net::{
     BodyEnd, BoxedStream, Dial, DialedConnection, HttpExchange, NamedBy, ReadLimits, RequestTarget,
-    ResponseHead, RouteTaken, UnreadResponse, build_request, explain_alert, server_name,
+    RouteTaken, UnreadResponse, build_request, explain_alert, server_name,
 };
-use crate::observation::{Failure, FailureReason, HttpFacts, Phase, RangeOutcome};
-use crate::text::clean;
-use crate::tls::TrustedChain;
+use crate::observation::{Failure, FailureReason, Phase};
+use crate::tls::{FetchIssuer, TrustedChain};
 
 /// The maximum size of a body, in bytes. Bodies are read to the end so that the transfer's time is the
 /// service's.
@@ -83,13 +86,15 @@ impl Pipeline<'_> {
 
     async fn hop(&self, run: &mut ProbeRun, url: &ProbeUrl) -> Result<HopOutcome, Failure> {
         let at = self.at.filter(|_| run.redirects() == 0);
+        run.hop.evidence = self.prober.records_evidence.then(Box::default);
         let mut taken = RouteTaken::default();
         let is_company = self.endpoint.component.is_company();
         let named_by = if is_company { NamedBy::Company } else { NamedBy::Endpoint };
         let dial = Dial { url, at, named_by };
         let dialed = self.route_context.connector.dial(&mut run.clock, &mut taken, dial).await;
         run.take(taken);
-        let DialedConnection { stream, target } = dialed?;
+        let failed = |failure: &Failure| evidence::failed(&mut run.hop.evidence, Phase::Connect, failure);
+        let DialedConnection { stream, target } = dialed.inspect_err(failed)?;
         match url.scheme() {
             Scheme::Http | Scheme::Folder => {
                 run.clock.timings.not_applicable(Phase::Tls);
@@ -114,14 +119,25 @@ impl Pipeline<'_> {
         let (host, verifier) = (server_name(dial.url), self.route_context.tls.verifier());
         let handshake = self.route_context.tls.handshake(host, stream, Arc::clone(&verifier));
         let handshake = run.clock.phase(Phase::Tls, handshake).await;
-        let mut facts = tls::facts(&verifier, handshake.as_ref().ok());
+        let negotiated = handshake.as_ref().map(Negotiated::from_handshake).unwrap_or_default();
+        let mut facts = verifier.captured().map(|captured| tls::facts(captured, negotiated));
         // A handshake may fail after the server's certificates, which are verified all the same.
         let RouteContext { tls, fetcher, .. } = self.route_context;
-        let verdict = run.clock.beside(|deadline| tls.verify_chain(host, &verifier, fetcher, deadline)).await;
-        if let (Some(facts), Ok(trusted)) = (&mut facts, &verdict)
+        let recorder = run.hop.evidence.is_some().then(|| IssuerRecorder::new(fetcher.as_ref()));
+        let source: &dyn FetchIssuer = match &recorder {
+            Some(recorder) => recorder,
+            None => fetcher.as_ref(),
+        };
+        let verdict = run.clock.beside(|deadline| tls.verify_chain(host, &verifier, source, deadline)).await;
+        if let (Some(kept), Some(recorder)) = (&mut run.hop.evidence, recorder)
+            && let (Some(captured), Some(facts)) = (verifier.captured(), &facts)
+        {
+            kept.chain = Some(evidence::chain(captured, facts, &verdict, recorder.into_fetched()));
+        }
+        if let (Some(facts), Some(captured), Ok(trusted)) = (&mut facts, verifier.captured(), &verdict)
             && handshake.as_ref().err().is_none_or(|failure| failure.reason != FailureReason::BadSignature)
         {
-            tls::add_trusted(facts, &verifier, trusted, self.endpoint.trust);
+            tls::add_trusted(facts, captured, trusted, self.endpoint.trust);
         }
         let inspected = facts.as_ref().and_then(|facts| tls::inspected(self.endpoint, facts));
         run.hop.tls = facts;
@@ -129,11 +145,21 @@ impl Pipeline<'_> {
             Ok(unverified) => unverified,
             Err(failure) => {
                 let connector = &self.route_context.connector;
-                return Err(explain_alert(connector, &mut run.clock, dial, &verifier, failure).await);
+                let failure = explain_alert(connector, &mut run.clock, dial, &verifier, failure).await;
+                if run.hop.evidence.is_some() && !evidence::is_of_chain(&failure, &verdict) {
+                    evidence::failed(&mut run.hop.evidence, Phase::Tls, &failure);
+                }
+                return Err(failure);
             }
         };
         let trusted = verdict.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
-        let refusal = inspected.or_else(|| self.revoked(&trusted));
+        let refusal = inspected.or_else(|| {
+            let revoked = self.revoked(&trusted);
+            if let Some(kept) = &mut run.hop.evidence {
+                kept.revoked.clone_from(&revoked);
+            }
+            revoked
+        });
         Ok((unverified.into_stream(&trusted), refusal))
     }
 
@@ -159,18 +185,18 @@ impl Pipeline<'_> {
             let response = exchange.send(self.http_request(url, &target)?, &target).await?;
             Ok((exchange, response))
         };
-        let (mut exchange, UnreadResponse { head, body: incoming }) =
-            run.clock.phase(Phase::Request, request).await?;
+        let requested = run.clock.phase(Phase::Request, request).await;
+        let kept = &mut run.hop.evidence;
+        let requested = requested.inspect_err(|failure| evidence::failed(kept, Phase::Request, failure));
+        let (mut exchange, UnreadResponse { head, body: incoming }) = requested?;
+        let rules = Rules { plan: &self.prober.plan, objects: &self.prober.objects, endpoint: self.endpoint };
+        if let Some(kept) = kept {
+            kept.response = Some(evidence::response(rules, &head, self.prober.clock));
+        }
         let redirects = run.redirects();
         let http = run.hop.http.insert(http_facts(&head, redirects));
-        genuine::check_head(&self.prober.plan, url, &head)?;
-        if redirects < self.endpoint.follow_redirects
-            && let Some(next) = genuine::check_redirect(&self.prober.plan, url, &head)?
-        {
+        if let Some(next) = rules.judge_head(url, &head, http)? {
             return Ok(HopOutcome::Redirected(next));
-        }
-        if self.endpoint.range {
-            http.range = range_outcome(&head);
         }
         let transferred = match self.endpoint.first_bytes() {
             Some(count) => {
@@ -180,12 +206,19 @@ impl Pipeline<'_> {
             None => run.clock.phase(Phase::Transfer, exchange.transfer(&head, incoming, &mut body)).await,
         };
         http.body_bytes = body.len() as u64;
+        let kept = &mut run.hop.evidence;
+        let transferred = transferred.inspect_err(|failure| {
+            evidence::failed(kept, Phase::Transfer, failure);
+            evidence::unjudged_body(kept, &body);
+        });
         http.unclean_close = transferred? == BodyEnd::Unclean;
         let now = self.prober.clock.now();
-        let (plan, objects) = (&self.prober.plan, &self.prober.objects);
-        let received = genuine::Received { url, head: &head, body: &body, unclean_close: http.unclean_close };
-        let proof = genuine::check(plan, objects, now, self.endpoint, received)?;
-        http.genuine = proof == genuine::Proof::Given;
+        let received = Received { url, head: &head, body: &body, unclean_close: http.unclean_close };
+        let judgement = rules.is_genuine(now, received);
+        if kept.is_some() {
+            evidence::judged_body(kept, rules, now, received, &judgement);
+        }
+        http.genuine = judgement?;
         Ok(HopOutcome::Answered)
     }
 
@@ -204,27 +237,5 @@ impl Pipeline<'_> {
             request.headers_mut().insert(RANGE, HeaderValue::from_static("bytes=0-0"));
         }
         Ok(request)
-    }
-}
-
-/// Whether the server honored the range.
-pub(super) fn range_outcome(head: &ResponseHead) -> Option<RangeOutcome> {
-    match head.status {
-        StatusCode::PARTIAL_CONTENT => Some(RangeOutcome::Honored),
-        StatusCode::OK => Some(RangeOutcome::Ignored),
-        _ => None,
-    }
-}
-
-fn http_facts(head: &ResponseHead, redirects: u8) -> HttpFacts {
-    HttpFacts {
-        status: head.status.as_u16(),
-        genuine: false,
-        server: head.header("server").map(clean),
-        location: head.header("location").map(clean),
-        body_bytes: 0,
-        unclean_close: false,
-        redirects,
-        range: None,
     }
 }

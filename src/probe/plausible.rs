@@ -10,7 +10,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 
-use super::pipeline::range_outcome;
+use super::response::range_outcome;
 use super::{genuine, tls};
 use crate::catalog::{BlockPage, Component, Confidence, Endpoint, Geo, Method, Scheme, Trust, embedded};
 use crate::config::Config;

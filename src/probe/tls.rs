@@ -9,30 +9,40 @@ use crate::catalog::{Endpoint, Trust};
 use crate::net::UnverifiedTls;
 use crate::observation::{Failure, FailureReason, Phase, TlsFacts};
 use crate::tls::inspectors::inspector;
-use crate::tls::{CapturingVerifier, RootFit, TrustedChain, certificate_facts};
+use crate::tls::{CapturedChain, RootFit, TrustedChain, certificate_facts};
 
-/// The facts of a handshake, completed or failed. `None` if it failed before the server's certificates.
-pub(super) fn facts(verifier: &CapturingVerifier, unverified: Option<&UnverifiedTls>) -> Option<TlsFacts> {
-    let captured = verifier.captured()?;
-    let connection = unverified.map(UnverifiedTls::negotiated);
-    Some(TlsFacts {
-        version: connection.and_then(|tls| tls.protocol_version()).and_then(version_name),
-        cipher: connection
-            .and_then(|tls| tls.negotiated_cipher_suite())
-            .and_then(|suite| cipher_name(suite.suite())),
-        chain: captured.chain.clone(),
-        ..TlsFacts::default()
-    })
+/// What was negotiated. Empty for a failed handshake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Negotiated {
+    pub(super) version: Option<&'static str>,
+    pub(super) cipher: Option<&'static str>,
+}
+
+impl Negotiated {
+    /// What a completed handshake negotiated.
+    pub(super) fn from_handshake(unverified: &UnverifiedTls) -> Self {
+        let connection = unverified.negotiated();
+        Self {
+            version: connection.protocol_version().and_then(version_name),
+            cipher: connection.negotiated_cipher_suite().and_then(|suite| cipher_name(suite.suite())),
+        }
+    }
+}
+
+/// The facts of a handshake that came to the server's certificates.
+pub(super) fn facts(captured: &CapturedChain, negotiated: Negotiated) -> TlsFacts {
+    let Negotiated { version, cipher } = negotiated;
+    TlsFacts { version, cipher, chain: Arc::clone(&captured.chain), ..TlsFacts::default() }
 }
 
 /// Adds the facts of a trusted chain, for an endpoint of this trust.
 pub(super) fn add_trusted(
     facts: &mut TlsFacts,
-    verifier: &CapturingVerifier,
+    captured: &CapturedChain,
     trusted: &TrustedChain,
     trust: Trust,
 ) {
-    let presented = verifier.captured().into_iter().flat_map(|captured| &captured.presented.certificates);
+    let presented = captured.presented.certificates.iter();
     let others = presented.filter(|der| !trusted.path.certificates.contains(der));
     let others = others.filter_map(certificate_facts);
     facts.unused = others.filter(|certificate| certificate.subject != trusted.root.name).collect();
@@ -73,7 +83,7 @@ const fn version_name(version: ProtocolVersion) -> Option<&'static str> {
 }
 
 /// The IANA name (RFC 8446, appendix B.4). rustls has its own names for suites of TLS 1.3.
-fn cipher_name(suite: CipherSuite) -> Option<&'static str> {
+pub(crate) fn cipher_name(suite: CipherSuite) -> Option<&'static str> {
     match suite {
         CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
         CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),

@@ -45,6 +45,10 @@ pub struct CapturedChain {
     pub verdict: Result<TrustedChain, ChainError>,
     /// Whether the chain isn't trusted, but a missing issuer may change that.
     pub may_be_completed: bool,
+    /// The number of certificates that the server presented, of which at most 16 are read.
+    pub count: usize,
+    /// The time of the verification.
+    pub at: UnixTime,
 }
 
 /// Where missing issuers are fetched.
@@ -54,8 +58,8 @@ pub struct IssuerSource<'a> {
     pub fetcher: &'a dyn FetchIssuer,
     /// The time of verification.
     pub clock: Clock,
-    /// When fetching must end.
-    pub deadline: Instant,
+    /// When fetching must end. `None` if nothing has to be waited for.
+    pub deadline: Option<Instant>,
 }
 
 /// Captures the chain of one handshake.
@@ -89,7 +93,8 @@ impl ChainVerifier {
         now: UnixTime,
     ) -> CapturedChain {
         if let Some(CachedVerdict { chain, trusted }) = self.cache.get(&presented, name, now) {
-            return CapturedChain { presented, chain, verdict: Ok(trusted), may_be_completed: false };
+            let (count, verdict) = (presented.certificates.len(), Ok(trusted));
+            return CapturedChain { presented, chain, verdict, may_be_completed: false, count, at: now };
         }
         let chain: Arc<[_]> = presented.certificates.iter().filter_map(certificate_facts).collect();
         let Verified { verdict, may_be_completed } = self.verify_or_complete(&presented, name, now);
@@ -97,7 +102,25 @@ impl ChainVerifier {
             let verdict_to_cache = CachedVerdict { chain: Arc::clone(&chain), trusted: trusted.clone() };
             self.cache.insert(&presented, name, verdict_to_cache);
         }
-        CapturedChain { presented, chain, verdict, may_be_completed }
+        let count = presented.certificates.len();
+        CapturedChain { presented, chain, verdict, may_be_completed, count, at: now }
+    }
+
+    /// Verifies the certificates that were read of a chain of `count`.
+    pub(super) fn capture_first(
+        &self,
+        presented: PresentedChain,
+        count: usize,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> CapturedChain {
+        let mut captured = self.capture(presented, name, now);
+        captured.count = count;
+        if count > MAX_CHAIN {
+            let more = format!("the server presents {count} certificates, of which {MAX_CHAIN} are read");
+            captured.verdict = captured.verdict.map_err(|error| error.and(&more));
+        }
+        captured
     }
 
     /// Verifies a chain, completed with known issuers if it omits some.
@@ -201,14 +224,7 @@ impl ServerCertVerifier for CapturingVerifier {
             certificates: certificates.take(MAX_CHAIN).map(|der| der.clone().into_owned()).collect(),
             stapled: ocsp_response.to_vec(),
         };
-        self.captured.get_or_init(|| {
-            let mut captured = self.chain_verifier.capture(presented, server_name, now);
-            if count > MAX_CHAIN {
-                let more = format!("the server presents {count} certificates, of which {MAX_CHAIN} are read");
-                captured.verdict = captured.verdict.map_err(|error| error.and(&more));
-            }
-            captured
-        });
+        self.captured.get_or_init(|| self.chain_verifier.capture_first(presented, count, server_name, now));
         // Not the verdict: callers must check the captured one.
         Ok(ServerCertVerified::assertion())
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CustomExtension,
     DistinguishedName, DnType, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    NameConstraints, PublicKeyData, SerialNumber,
+    NameConstraints, PublicKeyData, SanType, SerialNumber,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -93,6 +93,14 @@ pub(crate) fn cross_signed(subject: &Ca, name: &str, days: Days, by: &Ca) -> Cer
 /// A leaf for [`HOST`].
 pub(crate) fn leaf(days: Days, issuer: &Ca) -> CertificateDer<'static> {
     signed(&params(HOST, days, false), &KeyPair::generate().unwrap(), issuer)
+}
+
+/// A leaf for another host, with these caIssuers URLs.
+pub(crate) fn leaf_for(host: &str, days: Days, issuer: &Ca, urls: &[&str]) -> CertificateDer<'static> {
+    let mut params = params(HOST, days, false);
+    params.subject_alt_names = vec![SanType::DnsName(host.try_into().unwrap())];
+    params.custom_extensions.push(ca_issuers(urls));
+    signed(&params, &KeyPair::generate().unwrap(), issuer)
 }
 
 /// A leaf for [`HOST`] with the identifier of the key that signed it.

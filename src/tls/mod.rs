@@ -14,6 +14,7 @@ pub(crate) mod inspectors;
 pub mod issuer_certificates;
 mod links;
 mod microsoft;
+mod recorded;
 pub(crate) mod refusal;
 mod roots;
 pub mod signature;
@@ -26,5 +27,6 @@ pub use capturing_verifier::{CapturedChain, CapturingVerifier, ChainVerifier, Is
 pub use chain::{PresentedChain, TrustedChain};
 pub use chain_error::ChainError;
 pub use microsoft::{microsoft_intermediates, microsoft_roots};
-pub use roots::{Root, RootFit, RootKind, Roots, RootsError};
+pub(crate) use recorded::{VerifiedAgain, verify_again};
+pub use roots::{Root, RootFit, RootKind, RootParts, Roots, RootsError};
 pub use validity::Validity;

@@ -1,10 +1,14 @@
 //! The trusted roots: the system's store, embedded Microsoft roots that no Mozilla bundle contains, and the
-//! configuration's. Records each root's kind and validity. `chain.rs` builds paths to them.
+//! configuration's. Records each root's kind and validity. `chain.rs` builds paths to them, `parts.rs` takes them apart
+//! for records.
+
+mod parts;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use serde::{Deserialize, Serialize};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::digest::sha256;
@@ -16,6 +20,7 @@ use crate::catalog::{Fingerprint, KnownRoot, Trust};
 use crate::config::TlsConfig;
 use crate::observation::Anchor;
 use crate::text::clean;
+pub use parts::RootParts;
 
 /// A configured certificate that can't be a trust anchor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +35,9 @@ pub struct RootsError {
 }
 
 /// The kind of a root: it decides for which endpoints the root is genuine. Ordered from the most genuine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum RootKind {
     /// Listed in the catalog or in `tls.genuine_roots`.
     Microsoft,

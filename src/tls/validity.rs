@@ -3,10 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::UnixTime;
+use serde::{Deserialize, Serialize};
 use x509_parser::prelude::X509Certificate;
 
 /// A period in Unix seconds, both ends included (RFC 5280, section 4.1.2.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Validity {
     not_before: i64,
     not_after: i64,

@@ -39,6 +39,7 @@ mod probe_timings;
 mod promql;
 #[cfg(target_os = "linux")] // the programs are Debian's
 mod real;
+mod record;
 #[cfg(target_os = "linux")] // so is the release
 mod release;
 mod revocation;

@@ -18,6 +18,7 @@ use defender_exporter::tls::Roots;
 use rustls::pki_types::CertificateDer;
 
 use crate::lab::{self, Lab};
+use crate::record::judged_again;
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
@@ -88,9 +89,11 @@ impl Scenario {
     }
 
     /// Probes once, at its moment (the lab's), trusting the lab's genuine roots, those of the configuration and those that it
-    /// calls public alone.
+    /// calls public alone. Also holds that the probe's record is judged in the same way.
     pub async fn probe(&self) -> Observation {
-        self.prober().probe(TargetId(0)).await
+        let prober = self.prober().recording();
+        let observation = prober.probe(TargetId(0)).await;
+        judged_again(self.plan(), prober.roots(), observation)
     }
 
     /// The prober of its one target, for more probes than one.

@@ -86,6 +86,8 @@ fn the_pure_modules_do_no_io() {
         "net::failure::classify",
         "plan",
         "probe::genuine",
+        "probe::replay",
+        "probe::response",
         "plan::schedule",
         "signatures::feed",
         "signatures::findings",

@@ -44,6 +44,10 @@ const FAILURES: [&str; 17] = [
     "tls_protocol_error",
 ];
 
+/// The headers that the judgement of a whole response looks at.
+pub(crate) const JUDGED_HEADERS: [&str; 4] =
+    ["proxy-authenticate", "proxy-status", "server", "x-squid-error"];
+
 /// Prefixes of Squid's error pages for unreachable servers. All other pages are denials, custom pages of
 /// administrators included.
 const SQUID_FAILURES: [&str; 11] = [

@@ -60,9 +60,10 @@ impl<'a> IssuerSearch<'a> {
     }
 
     /// Fetches from the next URLs until one serves a new certificate. Returns false if there is none left.
-    pub(crate) async fn next(&mut self, fetcher: &dyn FetchIssuer, deadline: Instant) -> bool {
+    pub(crate) async fn next(&mut self, fetcher: &dyn FetchIssuer, deadline: Option<Instant>) -> bool {
+        let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
         while let Some((url, issuer)) = self.next_url() {
-            let timeout = FETCH_TIMEOUT.min(deadline.saturating_duration_since(Instant::now()));
+            let timeout = deadline.map_or(FETCH_TIMEOUT, |deadline| FETCH_TIMEOUT.min(left(deadline)));
             let body = fetcher.fetch_issuer(&url, MAX_BODY, timeout).await;
             let found = body.and_then(|body| certificates(&body, &issuer));
             let presented = &self.presented.certificates;

@@ -29,6 +29,7 @@ mod peer;
 mod probe;
 mod proxies;
 mod proxy;
+mod record;
 mod registry;
 mod requests;
 mod resolv_conf;
@@ -66,6 +67,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("probe", probe::run),
     ("proxies", proxies::run),
     ("proxy", proxy::run),
+    ("record", record::run),
     ("registry", registry::run),
     ("requests", requests::run),
     ("resolv_conf", resolv_conf::run),

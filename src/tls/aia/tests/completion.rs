@@ -70,7 +70,7 @@ impl Machine {
         let verdict = if captured.may_be_completed {
             let clock = Clock::Fixed(moment(days * DAY));
             let source =
-                IssuerSource { fetcher: web, clock, deadline: Instant::now() + Duration::from_secs(5) };
+                IssuerSource { fetcher: web, clock, deadline: Some(Instant::now() + Duration::from_secs(5)) };
             self.verifier.complete(&captured, &name, source).await
         } else {
             captured.verdict

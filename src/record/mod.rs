@@ -1,0 +1,179 @@
+//! Records: one round of probes with what each judgement rests on, written to a file and judged again anywhere, by the code
+//! that judges rounds as they end. Judging needs neither network nor clock.
+//!
+//! Chains and responses are judged again. Taken from the record are what the network did (who answered, how long that took,
+//! which connection broke), what a file share held, and what revocation checks concluded.
+
+mod certificates;
+mod document;
+mod evidence;
+mod file;
+mod plan;
+mod probe;
+mod revocation;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::catalog::current_version;
+use crate::event::{Event, RevocationChecked};
+use crate::observation::Observation;
+use crate::plan::{Plan, TargetId};
+use crate::probe::{RecordedProbe, Replay};
+use crate::state::Snapshot;
+use crate::tls::Roots;
+pub use file::{FileError, RecordError, RecordFile, WriteError};
+use revocation::{CheckedHop, RecordedCheck};
+
+/// One recorded round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The version of the program that recorded it.
+    program: String,
+    /// The version of that program's catalog.
+    catalog: String,
+    started: SystemTime,
+    ended: SystemTime,
+    selected: bool,
+    checks_revocation: bool,
+    plan: Arc<Plan>,
+    /// The number of roots that were trusted.
+    root_count: usize,
+    /// Those roots, or the ones among them that the evidence names.
+    roots: Arc<Roots>,
+    events: Vec<RecordedEvent>,
+}
+
+/// An event of the round.
+#[derive(Clone, Debug, PartialEq)]
+enum RecordedEvent {
+    Probe(Box<RecordedProbe>),
+    Checked(RecordedCheck),
+}
+
+impl RecordedEvent {
+    const fn target(&self) -> TargetId {
+        match self {
+            Self::Probe(probe) => probe.target,
+            Self::Checked(check) => check.target,
+        }
+    }
+}
+
+/// What a round was made with.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The trusted roots.
+    pub roots: Arc<Roots>,
+    /// Whether revocation was checked.
+    pub checks_revocation: bool,
+    /// Whether a part of the plan was selected.
+    pub selected: bool,
+}
+
+/// Records a round while it happens.
+pub struct Recorder {
+    round: Round,
+    events: Vec<RecordedEvent>,
+    last: Vec<Option<Observation>>,
+}
+
+impl Recorder {
+    /// Starts a record.
+    #[must_use]
+    pub fn new(round: Round) -> Self {
+        let last = vec![None; round.plan.targets.len()];
+        Self { round, events: Vec::new(), last }
+    }
+
+    /// Adds an event. Probes must have kept their evidence.
+    pub fn add(&mut self, event: &Event) {
+        match event {
+            Event::Observed(observation) => {
+                let probe = RecordedProbe::from_observation(observation);
+                self.events.push(RecordedEvent::Probe(Box::new(probe)));
+                if let Some(last) = self.last.get_mut(observation.target.0) {
+                    *last = Some(observation.as_ref().clone());
+                }
+            }
+            Event::Revocation(checked) => {
+                let RevocationChecked { target, chains, crls } = checked.as_ref();
+                let Some(Some(last)) = self.last.get(target.0) else { return };
+                let chains = chains.iter().filter_map(|chain| CheckedHop::new(last, chain)).collect();
+                let check = RecordedCheck { target: *target, chains, crls: crls.clone() };
+                self.events.push(RecordedEvent::Checked(check));
+            }
+            // A round has no others. Records are about the network, not about this machine's Defender.
+            Event::Overrun(_)
+            | Event::Feed(_)
+            | Event::Host(_)
+            | Event::NoHost
+            | Event::Planned(_)
+            | Event::ReloadFailed => {}
+        }
+    }
+
+    /// Ends the record of a round between these times.
+    #[must_use]
+    pub fn finish(self, started: SystemTime, ended: SystemTime) -> Record {
+        let Round { plan, roots, checks_revocation, selected } = self.round;
+        Record {
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            catalog: current_version().to_string(),
+            started,
+            ended,
+            selected,
+            checks_revocation,
+            plan,
+            root_count: roots.anchors().len(),
+            roots,
+            events: self.events,
+        }
+    }
+}
+
+impl Record {
+    /// When the round ended. Whatever depends on the time is shown as it was then.
+    #[must_use]
+    pub const fn ended(&self) -> SystemTime {
+        self.ended
+    }
+
+    /// Whether a part of the plan was selected.
+    #[must_use]
+    pub const fn is_of_selection(&self) -> bool {
+        self.selected
+    }
+
+    /// Judges the round again: the state after it.
+    #[must_use]
+    pub fn judge(&self) -> Snapshot {
+        let replay = Replay::new(Arc::clone(&self.plan), Arc::clone(&self.roots));
+        let mut snapshot = Snapshot::new(Arc::clone(&self.plan), self.started);
+        for event in &self.events {
+            match event {
+                RecordedEvent::Probe(probe) => {
+                    let observation = replay.judge(probe.as_ref().clone());
+                    if self.checks_revocation {
+                        replay.add_issuers(&observation);
+                    }
+                    snapshot.apply(Event::Observed(Box::new(observation)));
+                }
+                RecordedEvent::Checked(check) => {
+                    let Some(last) = &snapshot.targets[check.target.0].last else { continue };
+                    let chains =
+                        check.chains.iter().filter_map(|checked| checked.path_report(last)).collect();
+                    let checked =
+                        RevocationChecked { target: check.target, chains, crls: check.crls.clone() };
+                    snapshot.apply(Event::Revocation(Box::new(checked)));
+                }
+            }
+        }
+        snapshot
+    }
+}

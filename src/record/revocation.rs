@@ -1,0 +1,179 @@
+//! A revocation check in the document: what it concluded. The lists and responses themselves aren't recorded, so a record's
+//! revocation is never judged again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::{RecordedFailure, Text, Time};
+use crate::observation::Observation;
+use crate::plan::TargetId;
+use crate::revocation::{
+    CertificateStatus, CrlState, PathReport, RevocationReport, RevocationStatus, UndeterminedCause,
+};
+
+/// A revocation check of a target's chains.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct RecordedCheck {
+    pub(super) target: TargetId,
+    /// The results by hop.
+    pub(super) chains: Vec<CheckedHop>,
+    pub(super) crls: Vec<CrlState>,
+}
+
+/// The result for the chain of one hop.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CheckedHop {
+    pub(super) hop: usize,
+    pub(super) report: Arc<RevocationReport>,
+}
+
+impl CheckedHop {
+    /// The result for the hop of an observation that has this chain.
+    pub(super) fn new(observation: &Observation, checked: &PathReport) -> Option<Self> {
+        let (hop, _) = observation.facts.chains().find(|(_, path)| **path == checked.path)?;
+        Some(Self { hop, report: Arc::clone(&checked.report) })
+    }
+
+    /// The result for the chain that the hop of an observation has now.
+    pub(super) fn path_report(&self, observation: &Observation) -> Option<PathReport> {
+        let (_, path) = observation.facts.chains().find(|(hop, _)| *hop == self.hop)?;
+        Some(PathReport { path: Arc::clone(path), report: Arc::clone(&self.report) })
+    }
+}
+
+/// A revocation check of a target's chains.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct CheckDocument {
+    /// Its place in the plan's targets.
+    target: usize,
+    chains: Vec<HopDocument>,
+    crls: Vec<CrlDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct HopDocument {
+    hop: usize,
+    /// The status of each certificate, leaf first, as it was concluded.
+    certificates: Vec<StatusDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct StatusDocument {
+    subject: Text,
+    status: RevocationStatus,
+    cause: Option<UndeterminedCause>,
+    source: Option<Text>,
+    detail: Text,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<RecordedFailure>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CrlDocument {
+    url: Text,
+    /// Absent before the first fetch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fetch: Option<FetchDocument>,
+    fetched: Option<Time>,
+    this_update: Option<Time>,
+    next_update: Option<Time>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum FetchDocument {
+    Done,
+    Failed(RecordedFailure),
+}
+
+impl From<&RecordedCheck> for CheckDocument {
+    fn from(check: &RecordedCheck) -> Self {
+        let hop = |checked: &CheckedHop| HopDocument {
+            hop: checked.hop,
+            certificates: checked.report.certificates.iter().map(StatusDocument::from).collect(),
+        };
+        Self {
+            target: check.target.0,
+            chains: check.chains.iter().map(hop).collect(),
+            crls: check.crls.iter().map(CrlDocument::from).collect(),
+        }
+    }
+}
+
+impl From<CheckDocument> for RecordedCheck {
+    fn from(check: CheckDocument) -> Self {
+        let hop = |checked: HopDocument| {
+            let certificates = checked.certificates.into_iter().map(CertificateStatus::from).collect();
+            CheckedHop { hop: checked.hop, report: Arc::new(RevocationReport::new(certificates)) }
+        };
+        Self {
+            target: TargetId(check.target),
+            chains: check.chains.into_iter().map(hop).collect(),
+            crls: check.crls.into_iter().map(CrlState::from).collect(),
+        }
+    }
+}
+
+impl From<&CertificateStatus> for StatusDocument {
+    fn from(of: &CertificateStatus) -> Self {
+        Self {
+            subject: Text::from(&of.subject),
+            status: of.status,
+            cause: of.cause,
+            source: of.source.as_ref().map(Text::from),
+            detail: Text::from(&of.detail),
+            failure: of.failure.as_ref().map(RecordedFailure::from),
+        }
+    }
+}
+
+impl From<StatusDocument> for CertificateStatus {
+    fn from(of: StatusDocument) -> Self {
+        Self {
+            subject: of.subject.into(),
+            status: of.status,
+            cause: of.cause,
+            source: of.source.map(String::from),
+            detail: of.detail.into(),
+            failure: of.failure.map(|failure| failure.0),
+        }
+    }
+}
+
+impl From<&CrlState> for CrlDocument {
+    fn from(list: &CrlState) -> Self {
+        let fetch = |fetch: &Result<(), _>| match fetch {
+            Ok(()) => FetchDocument::Done,
+            Err(failure) => FetchDocument::Failed(RecordedFailure::from(failure)),
+        };
+        Self {
+            url: Text::from(&list.url),
+            fetch: list.fetch.as_ref().map(fetch),
+            fetched: list.fetched.map(Time),
+            this_update: list.this_update.map(Time),
+            next_update: list.next_update.map(Time),
+        }
+    }
+}
+
+impl From<CrlDocument> for CrlState {
+    fn from(list: CrlDocument) -> Self {
+        let fetch = |fetch: FetchDocument| match fetch {
+            FetchDocument::Done => Ok(()),
+            FetchDocument::Failed(failure) => Err(failure.0),
+        };
+        Self {
+            url: list.url.into(),
+            fetch: list.fetch.map(fetch),
+            fetched: list.fetched.map(|at| at.0),
+            this_update: list.this_update.map(|at| at.0),
+            next_update: list.next_update.map(|at| at.0),
+        }
+    }
+}

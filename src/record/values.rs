@@ -1,0 +1,160 @@
+//! Values of the document: times, bytes and texts. What a document may not contain is refused when it is read.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::observation::{FAILURE_PAIRS, Failure, FailureReason, Phase};
+use crate::text::is_harmless;
+
+/// 9999-12-31 23:59:59, the last second that can be written.
+const LAST_SECOND: Duration = Duration::from_secs(253_402_300_799);
+
+/// The maximum length of a text, in bytes.
+const MAX_TEXT: usize = 4096;
+
+/// A time, as RFC 3339 with nanoseconds: what is judged again must be judged at the same moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Time(
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))] pub(super) SystemTime,
+);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bounds = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST_SECOND);
+        serializer.collect_str(&humantime::format_rfc3339_nanos(self.0.clamp(bounds.0, bounds.1)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_rfc3339(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A duration, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub(super) struct Nanoseconds(u64);
+
+impl From<Duration> for Nanoseconds {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Nanoseconds> for Duration {
+    fn from(nanoseconds: Nanoseconds) -> Self {
+        Self::from_nanos(nanoseconds.0)
+    }
+}
+
+/// Bytes, in base64.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Bytes(
+    #[cfg_attr(test, schemars(with = "String", extend("contentEncoding" = "base64")))] pub(super) Vec<u8>,
+);
+
+impl Bytes {
+    /// Whether there are none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A text that is shown to people. Control characters are refused: a record may come from anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.len() > MAX_TEXT {
+            return Err("a text of more than 4096 bytes");
+        }
+        if !text.chars().all(is_harmless) {
+            return Err("a text with control characters");
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+impl From<&str> for Text {
+    /// Of a text that the program cleaned.
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        Self(text.clone())
+    }
+}
+
+/// A failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(try_from = "FailureFields", into = "FailureFields")]
+pub(super) struct RecordedFailure(pub(super) Failure);
+
+/// Its fields.
+#[derive(Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct FailureFields {
+    phase: Phase,
+    reason: FailureReason,
+    detail: String,
+}
+
+impl TryFrom<FailureFields> for RecordedFailure {
+    type Error = String;
+
+    fn try_from(fields: FailureFields) -> Result<Self, Self::Error> {
+        let FailureFields { phase, reason, detail } = fields;
+        if !FAILURE_PAIRS.contains(&(phase, reason)) {
+            return Err(format!("{phase} never fails with {reason}"));
+        }
+        Ok(Self(Failure::new(phase, reason, detail)))
+    }
+}
+
+impl From<RecordedFailure> for FailureFields {
+    fn from(RecordedFailure(Failure { phase, reason, detail }): RecordedFailure) -> Self {
+        Self { phase, reason, detail }
+    }
+}
+
+impl From<&Failure> for RecordedFailure {
+    fn from(failure: &Failure) -> Self {
+        Self(failure.clone())
+    }
+}

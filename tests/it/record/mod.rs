@@ -1,0 +1,39 @@
+//! Records: every scenario of these tests is recorded, and judged again as it was judged.
+
+use std::sync::Arc;
+
+use defender_exporter::event::Event;
+use defender_exporter::observation::Observation;
+use defender_exporter::plan::Plan;
+use defender_exporter::record::{Record, Recorder, Round};
+use defender_exporter::state::Snapshot;
+use defender_exporter::tls::Roots;
+
+/// Holds that a probe that kept its evidence is judged again as it was judged, from the bytes of its record alone: the same facts,
+/// failure and verdicts. Returns the observation as it is without a record.
+pub fn judged_again(plan: Plan, roots: &Arc<Roots>, observation: Observation) -> Observation {
+    let (plan, at) = (Arc::new(plan), observation.at);
+    let round = Round {
+        plan: Arc::clone(&plan),
+        roots: Arc::clone(roots),
+        checks_revocation: false,
+        selected: false,
+    };
+    let mut recorder = Recorder::new(round);
+    recorder.add(&Event::Observed(Box::new(observation.clone())));
+    let bytes = recorder.finish(at, at).to_bytes().unwrap();
+    let again = Record::from_bytes(&bytes).unwrap().judge();
+
+    let observation = without_evidence(observation);
+    let mut judged = Snapshot::new(plan, at);
+    judged.apply(Event::Observed(Box::new(observation.clone())));
+    assert_eq!(again.targets, judged.targets);
+    assert_eq!((again.components, again.maps), (judged.components, judged.maps));
+    observation
+}
+
+fn without_evidence(mut observation: Observation) -> Observation {
+    observation.facts.evidence = None;
+    observation.facts.hops.iter_mut().for_each(|hop| hop.evidence = None);
+    observation
+}
