@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::commands::catalog::CatalogOptions;
 use crate::commands::check::CheckOptions;
 use crate::commands::healthcheck::HealthUrl;
+use crate::commands::judge::JudgeOptions;
 use crate::logging::{Levels, LogFormat};
 use crate::web::{ExternalUrl, ListenAddress, RoutePrefix, TelemetryPath, WebPaths};
 
@@ -103,6 +104,13 @@ pub enum Command {
     /// is left to probe), 4 if the output can't be written, 5 on a bug in the exporter. On a terminal a progress bar goes to
     /// standard error. COLUMNS sets the width, NO_COLOR disables colours.
     Check(CheckOptions),
+    /// Judge rounds again that `check --record` wrote, without network; print them as `check` does.
+    ///
+    /// Verifies the recorded chains against the recorded roots at the recorded time, and compares the recorded responses with the
+    /// catalog's evidence. Revocation isn't judged again: what the checks concluded is in the record. This machine's own Defender isn't in
+    /// it. Exit codes as of `check`, the worst
+    /// of several records; 3 if a file isn't a record.
+    Judge(JudgeOptions),
     /// Probe everything once, on a healthy network, and print the genuine answers.
     ///
     /// Prints a configuration with the differences from the catalog, and a record of every proven answer. Exit 0, or 1 if no

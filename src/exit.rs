@@ -10,7 +10,7 @@ use crate::task::TaskDied;
 /// Invalid usage or configuration.
 pub const USAGE: u8 = 3;
 
-/// Standard output can't be written.
+/// Standard output or a file of results can't be written.
 pub const OUTPUT: u8 = 4;
 
 /// A bug in the exporter: a task died, or a result can't be serialized.
@@ -31,6 +31,9 @@ pub enum ExitError {
     /// Standard output can't be written, for example because the disk is full.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
+    /// A file of results can't be written: which, and why.
+    #[error("{0}")]
+    File(String),
     /// A result can't be serialized.
     #[error("failed to encode {what}: {why}: a bug in the exporter")]
     Render {
@@ -54,7 +57,7 @@ impl ExitError {
         match self {
             Self::Usage(_) => USAGE,
             Self::NotNow(_) => NOT_NOW,
-            Self::Output(_) => OUTPUT,
+            Self::Output(_) | Self::File(_) => OUTPUT,
             Self::Render { .. } | Self::TaskDied(_) | Self::Panicked => FAULT,
         }
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
@@ -17,12 +17,13 @@ use defender_exporter::commands::catalog::{CatalogCommand, CatalogFormat, Catalo
 use defender_exporter::commands::check::{CheckFormat, CheckOptions, Progress, Selection};
 use defender_exporter::commands::healthcheck::HealthUrl;
 use defender_exporter::commands::{
-    self, baseline, catalog, check, completions, download_test, explain, man, terminal, version,
+    self, baseline, catalog, check, completions, download_test, explain, judge, man, terminal, version,
 };
 use defender_exporter::engine::reload_requests::Reloads;
 use defender_exporter::exit::{self, ExitError, print, print_error, print_styled};
 use defender_exporter::logging::{self, Levels};
 use defender_exporter::metrics::BuildInfo;
+use defender_exporter::record::RecordFile;
 use defender_exporter::state::Snapshot;
 use defender_exporter::task::{Task, blocking};
 use defender_exporter::web::{Access, ListenAddress, WebPaths, WebServer};
@@ -93,17 +94,12 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
             print(&download_test::render(&outcome, terminal::width()))?;
             Ok(ExitCode::from(download_test::exit_code(&outcome)))
         }),
-        Some(Command::Check(options)) => in_runtime(async {
-            let snapshot = probe_once(cli, &options.selection, &progress).await?;
-            let view = options.view(terminal::width());
-            let text = check::render(&snapshot, &view, Clock::System.now())?;
-            if view.format == CheckFormat::Table {
-                print_styled(&text)?;
-            } else {
-                print(&text)?;
-            }
-            Ok(ExitCode::from(check::exit_code(&snapshot)))
-        }),
+        Some(Command::Check(options)) => in_runtime(check(cli, options, &progress)),
+        Some(Command::Judge(options)) => {
+            let judged = judge::judge(options, terminal::width())?;
+            print_check(&judged.text, options.format)?;
+            Ok(ExitCode::from(judged.exit_code))
+        }
         Some(Command::Baseline { compare: None }) => in_runtime(async {
             let snapshot = probe_once(cli, &Selection::default(), &progress).await?;
             let text = baseline::render(&snapshot, Clock::System.now(), env!("CARGO_PKG_VERSION"));
@@ -157,6 +153,38 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
             other => other,
         },
     }
+}
+
+/// Probes once, and prints and perhaps records the round.
+async fn check(cli: &Cli, options: &CheckOptions, progress: &Progress) -> Result<ExitCode, ExitError> {
+    let Some(path) = &options.record else {
+        let snapshot = probe_once(cli, &options.selection, progress).await?;
+        return print_round(&snapshot, options, Clock::System.now());
+    };
+    let file = RecordFile::check(path).map_err(|error| ExitError::File(error.to_string()))?;
+    progress.start();
+    let setup = set_up_selected(cli, &options.selection).await.inspect_err(|_| progress.clear())?;
+    progress.expect(setup.plan.targets.len());
+    let selected = !options.selection.is_everything();
+    let round = app::check_and_record(setup, selected, |event| progress.count(event)).await;
+    progress.clear();
+    let now = Clock::System.now();
+    let record = round.recorder.finish(round.snapshot.config_loaded, now);
+    let written = blocking(move || file.write(&record)).await;
+    let code = print_round(&round.snapshot, options, now)?;
+    written.map_err(|error| ExitError::File(error.to_string()))?;
+    Ok(code)
+}
+
+/// Prints a round, `now` being the current time.
+fn print_round(snapshot: &Snapshot, options: &CheckOptions, now: SystemTime) -> Result<ExitCode, ExitError> {
+    let text = check::render(snapshot, &options.view(terminal::width()), now)?;
+    print_check(&text, options.format)?;
+    Ok(ExitCode::from(check::exit_code(snapshot)))
+}
+
+fn print_check(text: &str, format: CheckFormat) -> Result<(), ExitError> {
+    if format == CheckFormat::Table { print_styled(text) } else { print(text) }
 }
 
 /// Logs why the exporter doesn't start, one line per problem. Returns false if `--log.level` suppresses errors.
@@ -232,11 +260,7 @@ fn print_catalog(options: &CatalogOptions, file: Option<&Path>) -> Result<ExitCo
     let app::Loaded { plan, .. } = app::load(file).map_err(|problems| problems.to_string())?;
     let plan = options.selection().apply(plan).map_err(|error| error.to_string())?;
     let text = catalog::render(&plan.endpoints(), options.format, terminal::width())?;
-    if options.format == CatalogFormat::Table {
-        print_styled(&text)?;
-    } else {
-        print(&text)?;
-    }
+    if options.format == CatalogFormat::Table { print_styled(&text) } else { print(&text) }?;
     Ok(ExitCode::SUCCESS)
 }
 

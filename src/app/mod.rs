@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
@@ -24,6 +25,7 @@ use crate::host::{self, Host, WrongSystem};
 use crate::metrics::BuildInfo;
 use crate::plan::{self, Plan};
 use crate::probe::{Prober, ProberError};
+use crate::record::{Recorder, Round};
 use crate::state::persist::StateFile;
 use crate::state::{self, Snapshot, persist};
 use crate::task::{self, Task, TaskDied};
@@ -324,4 +326,29 @@ pub async fn check_once(setup: Setup, happened: impl Fn(&Event)) -> Snapshot {
     })
     .await;
     snapshot
+}
+
+/// A round of probes, and its record.
+pub struct RecordedRound {
+    /// The state after the round.
+    pub snapshot: Snapshot,
+    /// The record, which lacks the times of the round.
+    pub recorder: Recorder,
+}
+
+/// Like [`check_once`]; also records the round, of which `selected` says whether it is a part of the plan.
+pub async fn check_and_record(setup: Setup, selected: bool, happened: impl Fn(&Event)) -> RecordedRound {
+    let prober = Arc::new(setup.prober.recording());
+    let recorder = Mutex::new(Recorder::new(Round {
+        plan: Arc::clone(&setup.plan),
+        roots: Arc::clone(prober.roots()),
+        checks_revocation: prober.checks_revocation(),
+        selected,
+    }));
+    let record = |event: &Event| {
+        happened(event);
+        recorder.lock().add(event);
+    };
+    let snapshot = check_once(Setup { prober, ..setup }, record).await;
+    RecordedRound { snapshot, recorder: recorder.into_inner() }
 }

@@ -23,10 +23,13 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
             ("0", "Success: everything works, or the program was stopped on request."),
             (
                 "1",
-                "Something is degraded, lost or unknown (check), the download test is inconclusive (check --download-test), no answer is proven \
+                "Something is degraded, lost or unknown (check, judge), the download test is inconclusive (check --download-test), no answer is proven \
                  genuine (baseline) or something changed (baseline --compare), or the exporter isn't healthy (healthcheck).",
             ),
-            ("2", "MAPS is lost (check), or Defender didn't stop the sample file (check --download-test)."),
+            (
+                "2",
+                "MAPS is lost (check, judge), or Defender didn't stop the sample file (check --download-test).",
+            ),
             (
                 "3",
                 "Bad usage or a bad configuration, including one that leaves nothing to probe. A restart does not help.",
@@ -49,7 +52,7 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
                  the status line and the watchdog.",
             ),
             ("HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "Used only by routes with `from_environment: true`."),
-            ("COLUMNS", "The width of the text of check and catalog, instead of the terminal's."),
+            ("COLUMNS", "The width of the text of check, judge and catalog, instead of the terminal's."),
             (
                 "NO_COLOR, CLICOLOR, CLICOLOR_FORCE",
                 "Whether that text has colours; by default on a terminal only.",

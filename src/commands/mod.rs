@@ -13,5 +13,6 @@ pub mod catalog;
 pub mod check;
 pub mod download_test;
 pub mod explain;
+pub mod judge;
 pub mod man;
 pub mod version;

@@ -1,5 +1,7 @@
 //! The flags of `check`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::View;
@@ -28,6 +30,18 @@ pub struct CheckOptions {
     /// What is probed.
     #[command(flatten)]
     pub selection: Selection,
+    /// Also write the round to FILE: whatever `judge` needs to judge it again, anywhere.
+    ///
+    /// That is the answers of DNS, attempts, certificates, the statuses and some headers of responses, the first 4 KiB of bodies (more
+    /// where the judgement needs it), times, and what revocation checks concluded. Passwords and cookies are never in it.
+    #[arg(long, value_name = "FILE", requires = "keep_names", help_heading = "Record")]
+    pub record: Option<PathBuf>,
+    /// Required by --record: the record keeps names and addresses as they are.
+    ///
+    /// Names of this network's hosts and proxies, private addresses, and what a page of a filter says of the user. Give it only to those
+    /// who may know them.
+    #[arg(long, requires = "record", help_heading = "Record")]
+    pub keep_names: bool,
     /// Test whether this machine's Defender stops Microsoft's harmless sample file; probes nothing else.
     ///
     /// Fetches the file, extracts it and reports whether Defender stopped it. It raises a real detection on this machine.
@@ -36,7 +50,7 @@ pub struct CheckOptions {
     #[arg(
         long,
         help_heading = "Test of this machine",
-        conflicts_with_all = ["format", "all", "components", "routes", "endpoints"]
+        conflicts_with_all = ["format", "all", "components", "routes", "endpoints", "record"]
     )]
     pub download_test: bool,
 }

@@ -14,6 +14,7 @@ use crate::lab::Lab;
 use crate::lab::pki::{Authority, Flaw};
 use crate::lab::proxy::{Kind, Order, Proxy};
 use crate::load::TEST_TIMEOUT;
+use crate::record::document;
 
 const USER: &str = "ann";
 /// It needs escapes wherever something has them.
@@ -194,6 +195,10 @@ async fn proxy_passwords_are_used_and_never_printed() {
         assert_eq!(found, Some(code), "{args:?}: {}", String::from_utf8_lossy(&said));
         holds_no_password(&args.join(" "), &said);
     }
+    let file = world.file.with_extension("record");
+    let (said, code) = said(&world.file, &["check", "--keep-names", "--record", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{}", String::from_utf8_lossy(&said));
+    holds_no_password("the record", &document(&file));
 }
 
 #[tokio::test(flavor = "multi_thread")]

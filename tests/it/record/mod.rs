@@ -1,5 +1,11 @@
-//! Records: every scenario of these tests is recorded, and judged again as it was judged.
+//! Records: what `check --record` writes is judged again as it was judged. Every scenario of these tests is recorded and judged
+//! again (`judged_again`); here are whole rounds of the program.
 
+mod files;
+mod rounds;
+
+use std::io::Read as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use defender_exporter::event::Event;
@@ -8,6 +14,7 @@ use defender_exporter::plan::Plan;
 use defender_exporter::record::{Record, Recorder, Round};
 use defender_exporter::state::Snapshot;
 use defender_exporter::tls::Roots;
+use flate2::read::GzDecoder;
 
 /// Holds that a probe that kept its evidence is judged again as it was judged, from the bytes of its record alone: the same facts,
 /// failure and verdicts. Returns the observation as it is without a record.
@@ -30,6 +37,13 @@ pub fn judged_again(plan: Plan, roots: &Arc<Roots>, observation: Observation) ->
     assert_eq!(again.targets, judged.targets);
     assert_eq!((again.components, again.maps), (judged.components, judged.maps));
     observation
+}
+
+/// The document in the file of a record.
+pub fn document(file: &Path) -> Vec<u8> {
+    let mut document = Vec::new();
+    GzDecoder::new(std::fs::File::open(file).unwrap()).read_to_end(&mut document).unwrap();
+    document
 }
 
 fn without_evidence(mut observation: Observation) -> Observation {
