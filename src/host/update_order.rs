@@ -1,6 +1,5 @@
 //! Where this machine's Defender updates from, compared with what the configuration lists. Pure.
 //!
-//!
 //! - `FallbackOrder` has the sources in order (ADMX `WindowsDefender`, Policy CSP `SignatureUpdateFallbackOrder`). Where nobody
 //!   sets it, Defender asks Microsoft Update, then the alternate download location: the default values on Microsoft's page
 //!   "FallbackOrder" of Windows' unattended setup, and what its page of `Update-MpSignature` says.

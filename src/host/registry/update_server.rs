@@ -1,6 +1,5 @@
 //! The company's update server, by the policies of Windows Update. Pure.
 //!
-//!
 //! Microsoft's page "Manage additional Windows Update settings": `WUServer` is the server's address, and counts only while
 //! `UseWUServer` is 1. What can't be read, or is no URL, is unknown and no problem: Defender itself doesn't read it.
 
