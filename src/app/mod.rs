@@ -311,7 +311,7 @@ pub async fn download_test(setup: Setup) -> Result<DownloadOutcome, DownloadTest
     download::run(&test.url, &prober.fetcher(route), host.as_mut(), clock).await
 }
 
-/// Probes every target once, and reads of this machine's Defender what takes no time. Calls `happened` with each event before it is applied.
+/// Probes every target once, and reads the facts about this machine's Defender that need neither a program nor the network. Calls `happened` with each event before it is applied.
 pub async fn check_once(setup: Setup, happened: impl Fn(&Event)) -> Snapshot {
     let Setup { plan, prober, concurrency, clock, mut host, .. } = setup;
     let mut snapshot = Snapshot::new(Arc::clone(&plan), clock.now());

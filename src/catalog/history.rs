@@ -56,7 +56,7 @@ pub enum Change {
 /// A change of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EndpointChange {
+pub struct CatalogChange {
     /// The endpoint's id ([`Endpoint::id`]).
     pub id: String,
     /// What happened.
@@ -72,7 +72,7 @@ pub struct CatalogRelease {
     /// Why, in one sentence.
     pub reason: String,
     /// The changes, in the order of ids. Empty in the first version.
-    pub changes: Vec<EndpointChange>,
+    pub changes: Vec<CatalogChange>,
 }
 
 /// The version isn't one of the catalog's.

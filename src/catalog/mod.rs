@@ -14,7 +14,7 @@ pub use component::{Component, ComponentSpec};
 pub use confidence::{Basis, Captured, CapturedError, Confidence};
 pub use error::{CatalogError, EndpointProblem};
 pub use history::{
-    CatalogRelease, CatalogVersion, Change, ChangedProperty, EndpointChange, Properties,
+    CatalogChange, CatalogRelease, CatalogVersion, Change, ChangedProperty, Properties,
     UnknownCatalogVersion, changes_since, current_version, history,
 };
 pub use parse::{embedded, parse};

@@ -1,4 +1,5 @@
 //! `judge`: judges recorded rounds again, and prints them as `check` does. Needs neither network nor clock.
+//! `record/mod.rs` and `probe/replay.rs` judge.
 
 use std::path::{Path, PathBuf};
 

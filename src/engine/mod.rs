@@ -1,4 +1,4 @@
-//! The main loop: due → permit → probe → event. It doesn't interpret results. `worker_pool.rs` runs the probes,
+//! The main loop: due → worker pool → event. It doesn't interpret results. `worker_pool.rs` runs the probes,
 //! `liveness.rs` checks that the loop makes progress, and `stall_detector.rs` detects that the whole process was
 //! suspended or starved.
 

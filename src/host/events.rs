@@ -149,7 +149,7 @@ pub fn arguments(query: &str, most: usize, newest_first: bool) -> Vec<String> {
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct EventsElement {
     #[serde(rename = "Event", default)]
     events: Vec<EventElement>,
 }
@@ -202,7 +202,7 @@ pub fn parse(output: &[u8]) -> Result<Vec<LoggedEvent>, EventsError> {
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let document: Document =
+    let document: EventsElement =
         quick_xml::de::from_str(&text).map_err(|error| EventsError(clean(&error.to_string())))?;
     document.events.into_iter().filter_map(|entry| event(entry).transpose()).take(MAX_EVENTS).collect()
 }

@@ -211,11 +211,11 @@ metrics! {
     HostSubmitSamplesConsent: "defender_host_submit_samples_consent", Gauge, All, None, [],
         "Windows: sample submission by policy: 0 ask, 1 send safe ones, 2 never send, 3 send all. Absent without a policy.";
     HostSettingInfo: "defender_host_setting_info", Info, All, None, ["setting", "origin", "value"],
-        "Windows: the value that counts of each setting that Group Policy, MDM or a local preference sets, and which of them (origin). value: a number as Group Policy has it (those of MDM are translated), the update sources in order, or set for texts.";
+        "Windows: the effective value of each setting that Group Policy, MDM or a local preference sets, and which of them sets it (origin). value: a number as Group Policy has it (those of MDM are translated), the update sources in order, or set for texts.";
     HostSettingOverruled: "defender_host_setting_overruled", Gauge, All, None, ["setting", "origin", "value"],
-        "Windows, always 1: a place that sets another value of a setting, which does not count. Absent without a conflict.";
+        "Windows, always 1: a place that sets another value of a setting, which is overruled. Absent without a conflict.";
     HostUpdateSourceDifferenceInfo: "defender_host_update_source_difference_info", Info, All, None, ["kind", "source", "origin"],
-        "Windows: a difference between the order in which this machine's Defender asks update sources (FallbackOrder) and update_sources of the configuration: it asks a source that isn't listed, so that nothing probes it (unlisted); it doesn't ask a listed one (unused); it asks a source before one that is listed before it (earlier); its WSUS server (WUServer) isn't at a listed address (other_server). origin: where the order is set; default if nowhere. The network's clients may have other policies than this machine. Absent while both agree, and if the order is unknown.";
+        "Windows: a difference between the order in which this machine's Defender uses update sources (FallbackOrder) and update_sources of the configuration: it uses a source that isn't listed, so that nothing probes it (unlisted); it doesn't use a listed one (unused); it uses a source before one that is listed before it (earlier); its WSUS server (WUServer) isn't at a listed address (other_server). origin: where the order is set; default if nowhere. The network's clients may have other policies than this machine. Absent while both agree, and if the order is unknown.";
     HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, All, None, [],
         "Windows: whether MpCmdRun -ValidateMapsConnection succeeded (1) or not (0). Absent if unavailable.";
     HostMapsValidationHresultInfo: "defender_host_maps_validation_hresult_info", Info, All, None, ["hresult", "cause", "remedy"],
@@ -236,15 +236,15 @@ metrics! {
     HostLastUpdateFailureTimestamp: "defender_host_last_update_failure_timestamp_seconds", Gauge, All, SECONDS, ["event", "source"],
         "Windows: when that failure was logged, also before the exporter started.";
     HostRunningModeInfo: "defender_host_running_mode_info", Info, All, None, ["mode"],
-        "Whether Defender is active, passive beside another antivirus product, or off. Windows: EDR in block mode can't be told from passive; only WMI names it. Absent if unknown.";
+        "Whether Defender is active, passive beside another antivirus product, or off. Windows: EDR in block mode can't be distinguished from passive; only WMI reports it. Absent if unknown.";
     HostRealTimeProtection: "defender_host_real_time_protection_enabled", Gauge, All, None, [],
-        "Whether real-time protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count, on if none sets it; absent in passive mode, and if a policy turns it off while tamper protection keeps it on.";
+        "Whether real-time protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the effective settings; on if nothing sets it. Absent in passive mode, and if a policy turns it off while tamper protection keeps it on.";
     HostTamperProtection: "defender_host_tamper_protection_enabled", Gauge, All, None, [],
         "Windows: whether tamper protection is on (1) or not (0). Absent if unknown.";
     HostHealthy: "defender_host_healthy", Gauge, All, None, [],
         "Linux: whether mdatp reports itself as healthy (1) or not (0).";
     HostCloudEnabled: "defender_host_cloud_enabled", Gauge, All, None, [],
-        "Whether cloud-delivered protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the settings that count; absent if none sets it, and if a policy turns it off while tamper protection keeps it on.";
+        "Whether cloud-delivered protection is on (1) or not (0). Linux: as mdatp reports. Windows: by the effective settings. Absent if nothing sets it, and if a policy turns it off while tamper protection keeps it on.";
     HostDefinitionsUpToDate: "defender_host_definitions_up_to_date", Gauge, All, None, [],
         "Linux: whether mdatp reports its definitions as up to date (1) or not (0).";
     HostDefinitionsStatusInfo: "defender_host_definitions_status_info", Info, All, None, ["status"],

@@ -36,7 +36,7 @@ fn write_metrics(out: &mut String) -> fmt::Result {
 }
 
 fn write_words(out: &mut String) -> fmt::Result {
-    out.push_str("\n## The words of the labels\n\n");
+    out.push_str("\n## Label values\n\n");
     writeln!(out, "`component`: {}.\n", list(Component::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`phase`: {}.\n", list(Phase::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`family`: {}.\n", list(["ipv4", "ipv6"].into_iter()))?;

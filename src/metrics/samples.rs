@@ -42,7 +42,7 @@ pub(super) fn counted(scrape: &Scrape, value: impl Fn(&TargetState) -> u64) -> V
     counts.map(|(target, count)| SampleValue::Whole(count).sample(identity(target))).collect()
 }
 
-/// One sample per target for whose last probe `of` returns a value.
+/// One sample per target for whose last probe `value` returns a value.
 pub(super) fn per_probe<'a>(
     scrape: &'a Scrape,
     value: impl Fn(&'a Observation) -> Option<SampleValue<'a>>,

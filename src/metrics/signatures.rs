@@ -5,7 +5,7 @@ use super::value::{Sample, SampleValue};
 use crate::signatures::{FeedHistory, Finding};
 use crate::state::{FeedState, SourceState};
 
-/// One sample per source and route for which `of` returns a value.
+/// One sample per source and route for which `value` returns a value.
 pub(super) fn per_source<'a>(
     scrape: &'a Scrape,
     value: impl Fn(&'a SourceState) -> Option<SampleValue<'a>>,

@@ -20,7 +20,7 @@ pub struct HopFacts {
     pub addresses: Vec<IpAddr>,
     /// The names that the host is an alias of (CNAME), in order, cleaned.
     pub aliases: Vec<String>,
-    /// Which of both.
+    /// Whether DNS or the hosts file returned them.
     pub source: Option<AddressSource>,
     /// The number of private addresses.
     pub private: Option<usize>,

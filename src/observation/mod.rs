@@ -280,7 +280,7 @@ pub struct Facts {
     pub addresses: Vec<IpAddr>,
     /// The names that the host is an alias of (CNAME), in order, cleaned. A firewall that compares resolved names sees them.
     pub aliases: Vec<String>,
-    /// Which of both. `None` if the configuration chose the addresses.
+    /// Whether DNS or the hosts file returned them. `None` if the configuration chose the addresses.
     pub source: Option<AddressSource>,
     /// The number of private addresses. `None` if the endpoint's own name wasn't looked up.
     pub private: Option<usize>,

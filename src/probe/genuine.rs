@@ -52,7 +52,7 @@ fn redirect_location(head: &ResponseHead) -> Option<&str> {
 
 /// Whether an acceptable response is proven to be genuine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(super) enum EvidenceCheck {
     /// The catalog's evidence is present.
     Given,
     /// Evidence is missing, but the catalog isn't sure enough of it for a failure.
@@ -78,7 +78,7 @@ pub(super) fn check(
     now: SystemTime,
     endpoint: &Endpoint,
     received: Received<'_>,
-) -> Result<Proof, Failure> {
+) -> Result<EvidenceCheck, Failure> {
     let Received { head, body, .. } = received;
     let missing = endpoint.evidence.iter().find(|evidence| !is_present(evidence, endpoint, received));
     let mut kinds = endpoint.evidence.iter().filter_map(|evidence| match evidence {
@@ -86,7 +86,9 @@ pub(super) fn check(
         _ => None,
     });
     if missing.is_none() && kinds.clone().next().is_some() {
-        return kinds.try_for_each(|kind| verify_signature(kind, objects, body, now)).map(|()| Proof::Given);
+        return kinds
+            .try_for_each(|kind| verify_signature(kind, objects, body, now))
+            .map(|()| EvidenceCheck::Given);
     }
     let proxy_failure = proxied::proxy_generated(head.status, &head.headers, head.authenticated);
     let proxy_failure =
@@ -95,14 +97,14 @@ pub(super) fn check(
         return Err(failure);
     }
     match missing {
-        None => Ok(Proof::Given),
+        None => Ok(EvidenceCheck::Given),
         Some(evidence) if is_required(evidence, endpoint, received.url, head.status.as_u16()) => {
             if received.unclean_close && matches!(evidence, Evidence::Body(_)) {
                 return Err(PhaseError::CutOff.failure(Phase::Transfer));
             }
             Err(not_genuine(evidence, endpoint, head))
         }
-        Some(_) => Ok(Proof::Lacking),
+        Some(_) => Ok(EvidenceCheck::Lacking),
     }
 }
 

@@ -131,7 +131,7 @@ fn check_response(
         let received = genuine::Received { url: &endpoint.url, head: &head, body, unclean_close: false };
         genuine::check(plan, &objects, simulation::at(70), endpoint, received)
     });
-    http.genuine = answer == Ok(genuine::Proof::Given);
+    http.genuine = answer == Ok(genuine::EvidenceCheck::Given);
     refused.or(answer.err())
 }
 

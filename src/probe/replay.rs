@@ -37,7 +37,7 @@ pub struct RecordedProbe {
     pub unprobed: usize,
     /// The newest package in a folder.
     pub package: Option<PackageFacts>,
-    /// Why the probe failed, by the judgement of then. It counts where the record has nothing to judge: a folder, or an
+    /// Why the probe failed, as judged when recorded. It counts where the record has nothing to judge: a folder, or an
     /// answer that wasn't requested.
     pub failure: Option<Failure>,
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::genuine::{self, Proof, Received};
+use super::genuine::{self, EvidenceCheck, Received};
 use crate::catalog::{Endpoint, ProbeUrl};
 use crate::net::ResponseHead;
 use crate::observation::{Failure, HttpFacts, RangeOutcome, ResponseEvidence};
@@ -44,7 +44,7 @@ impl Rules<'_> {
     /// Whether the whole response is the genuine service's, at the time `now`.
     pub(super) fn is_genuine(self, now: SystemTime, received: Received<'_>) -> Result<bool, Failure> {
         let proof = genuine::check(self.plan, self.objects, now, self.endpoint, received)?;
-        Ok(proof == Proof::Given)
+        Ok(proof == EvidenceCheck::Given)
     }
 }
 

@@ -129,7 +129,7 @@ impl Document {
                 return Err(format!("there is no target {}", target.0));
             }
             if !seen.insert((target, is_probe)) {
-                return Err(format!("the target {} stands twice", target.0));
+                return Err(format!("the target {} is listed twice", target.0));
             }
             events.push(event);
         }

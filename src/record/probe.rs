@@ -32,7 +32,7 @@ pub(super) struct ProbeDocument {
     unprobed: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     package: Option<PackageDocument>,
-    /// Why the probe failed, by the judgement of then.
+    /// Why the probe failed, as judged when recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<RecordedFailure>,
 }

@@ -48,13 +48,13 @@ impl CheckedHop {
 pub(super) struct CheckDocument {
     /// Its place in the plan's targets.
     target: usize,
-    chains: Vec<HopDocument>,
+    chains: Vec<CheckedHopDocument>,
     crls: Vec<CrlDocument>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct HopDocument {
+struct CheckedHopDocument {
     hop: usize,
     /// The status of each certificate, leaf first, as it was concluded.
     certificates: Vec<StatusDocument>,
@@ -94,7 +94,7 @@ enum FetchDocument {
 
 impl From<&RecordedCheck> for CheckDocument {
     fn from(check: &RecordedCheck) -> Self {
-        let hop = |checked: &CheckedHop| HopDocument {
+        let hop = |checked: &CheckedHop| CheckedHopDocument {
             hop: checked.hop,
             certificates: checked.report.certificates.iter().map(StatusDocument::from).collect(),
         };
@@ -108,7 +108,7 @@ impl From<&RecordedCheck> for CheckDocument {
 
 impl From<CheckDocument> for RecordedCheck {
     fn from(check: CheckDocument) -> Self {
-        let hop = |checked: HopDocument| {
+        let hop = |checked: CheckedHopDocument| {
             let certificates = checked.certificates.into_iter().map(CertificateStatus::from).collect();
             CheckedHop { hop: checked.hop, report: Arc::new(RevocationReport::new(certificates)) }
         };

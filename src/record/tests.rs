@@ -237,7 +237,7 @@ fn contents_that_no_round_has_are_refused() {
             let event = json["events"][0].clone();
             json["events"].as_array_mut().unwrap().push(event);
         },
-        "the target 0 stands twice",
+        "the target 0 is listed twice",
     );
 }
 

@@ -33,7 +33,7 @@ pub fn suspected_clock(snapshot: &Snapshot) -> Option<String> {
     }
     let clock = clock.filter(|_| hosts.len() >= MIN_HOSTS)?;
     Some(format!(
-        "The certificates or lists of all {} hosts are out of date at once: check this machine's clock first, which says {}; \
+        "The certificates or lists of all {} hosts are out of date at once: check this machine's clock first (current time: {}), \
          then the clock and the certificate of an inspecting device, if there is one.",
         hosts.len(),
         rfc3339(clock),
@@ -74,7 +74,7 @@ mod tests {
             }
             let said = suspected_clock(&snapshot);
             assert_eq!(said.is_some(), named, "{failures:?} {last:?}: {said:?}");
-            assert!(said.is_none_or(|said| said.contains("which says 2026-11-24T00:01:10Z")));
+            assert!(said.is_none_or(|said| said.contains("current time: 2026-11-24T00:01:10Z")));
         };
         let (expired, early) = ((Phase::Tls, R::Expired), (Phase::Tls, R::NotYetValid));
         let (list, refused) = ((Phase::Transfer, R::Expired), (Phase::Connect, R::Refused));

@@ -13,11 +13,11 @@ use crate::state::Snapshot;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct UpdateOrderReport {
-    /// The sources that it asks, in order.
+    /// The sources that it uses, in order.
     pub sources: Vec<UpdateSource>,
     /// Where the order is set; null if nowhere, so that Microsoft's default counts.
     pub origin: Option<SettingOrigin>,
-    /// The company's server that Windows Update asks, by policy.
+    /// The company's server that Windows Update uses, by policy.
     pub server: Option<String>,
     /// What differs from `update_sources` of the configuration.
     pub differences: Vec<DifferenceReport>,
@@ -61,23 +61,23 @@ impl UpdateOrderReport {
 
 impl DifferenceReport {
     fn new(OrderDifference { kind, source }: OrderDifference, order: &UpdateOrder) -> Self {
-        let asks =
-            format!("Defender on this machine asks {}: {}", named(&order.sources), set_by(order.origin));
+        let uses =
+            format!("Defender on this machine uses {}: {}", named(&order.sources), set_by(order.origin));
         let note = match kind {
             DifferenceKind::Unlisted => format!(
-                "{asks}. `update_sources` doesn't list {source}, so that nothing probes it. List it if the network's clients ask it, too."
+                "{uses}. `update_sources` doesn't list {source}, so that nothing probes it. List it if the network's clients use it, too."
             ),
             DifferenceKind::Unused => format!(
-                "{asks}. `update_sources` lists {source}, too, which it doesn't ask{}. Remove it from the list unless the network's clients \
-                 ask it.",
+                "{uses}. `update_sources` lists {source}, too, which it doesn't use{}. Remove it from the list unless the network's clients \
+                 use it.",
                 exception(source)
             ),
             DifferenceKind::Earlier => format!(
-                "{asks}. {source} is later in `update_sources`. List the sources in the order in which the network's clients ask them."
+                "{uses}. {source} is later in `update_sources`. List the sources in the order in which the network's clients use them."
             ),
             DifferenceKind::OtherServer => format!(
-                "Windows Update on this machine asks {} (policy WUServer), which is no address that `update_sources` lists for {source}. List it \
-                 if the network's clients ask it, unless it is another name of a listed server.",
+                "Windows Update on this machine uses {} (policy WUServer), which isn't an address that `update_sources` lists for {source}. List it \
+                 if the network's clients use it, unless it is another name of a listed server.",
                 order.server.as_ref().map(ToString::to_string).unwrap_or_default()
             ),
         };
@@ -146,7 +146,7 @@ mod tests {
             &[(
                 "unlisted",
                 &[
-                    "asks internal_server, adl: FallbackOrder by Group Policy",
+                    "uses internal_server, adl: FallbackOrder by Group Policy",
                     "doesn't list adl",
                     "nothing probes it",
                 ],
@@ -179,7 +179,7 @@ mod tests {
         assert_eq!(report.server.as_deref(), Some("http://old.example:8530"));
         let [difference] = &report.differences[..] else { panic!("{report:?}") };
         assert!(
-            difference.note.contains("asks http://old.example:8530 (policy WUServer)"),
+            difference.note.contains("uses http://old.example:8530 (policy WUServer)"),
             "{}",
             difference.note
         );

@@ -101,8 +101,8 @@ impl RevocationReport {
         Self { status: worst.unwrap_or(RevocationStatus::Good), certificates }
     }
 
-    /// The first certificate that causes the path's status, unless that is good. One that Windows can't check either comes
-    /// before one that it may.
+    /// The first certificate that causes the path's status, unless that is good. Certificates that Windows
+    /// can't check either come first.
     #[must_use]
     pub fn blamed(&self) -> Option<&CertificateStatus> {
         let is_good = self.status == RevocationStatus::Good;

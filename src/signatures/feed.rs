@@ -41,7 +41,7 @@ pub struct Published {
 
 string_enum! {
     /// The required fields of a feed.
-    Field {
+    VersionField {
         /// The version of the security intelligence.
         Signatures = "signatures",
         /// The version of the engine.
@@ -70,13 +70,13 @@ pub enum FeedError {
     TooDeep,
     /// An entity that isn't predefined in XML.
     #[error("the feed's {0} has an entity that is not one of XML's own")]
-    Entity(Field),
+    Entity(VersionField),
     /// A field is missing.
     #[error("the feed has no {0}")]
-    Missing(Field),
+    Missing(VersionField),
     /// A field's text is invalid.
     #[error("invalid {0} in the feed: {1:?}")]
-    Unreadable(Field, String),
+    Unreadable(VersionField, String),
 }
 
 impl FeedError {
@@ -104,16 +104,16 @@ impl From<FeedError> for Failure {
 
 /// The texts read so far, by field.
 #[derive(Default)]
-struct Texts([Option<String>; Field::ALL.len()]);
+struct Texts([Option<String>; VersionField::ALL.len()]);
 
 impl Texts {
     /// Starts a field's text. Returns `None` if the field already has one.
-    fn open(&mut self, field: Field) -> Option<&mut String> {
+    fn open(&mut self, field: VersionField) -> Option<&mut String> {
         let text = &mut self.0[field as usize];
         if text.is_some() { None } else { Some(text.insert(String::new())) }
     }
 
-    fn push(&mut self, field: Field, more: &str) -> Result<(), FeedError> {
+    fn push(&mut self, field: VersionField, more: &str) -> Result<(), FeedError> {
         let text = self.0[field as usize].get_or_insert_default();
         text.push_str(more);
         if text.len() > MAX_FIELD {
@@ -122,17 +122,17 @@ impl Texts {
         Ok(())
     }
 
-    fn parse<T>(&self, field: Field, read: impl FnOnce(&str) -> Option<T>) -> Result<T, FeedError> {
+    fn parse<T>(&self, field: VersionField, read: impl FnOnce(&str) -> Option<T>) -> Result<T, FeedError> {
         let text = self.0[field as usize].as_deref().ok_or(FeedError::Missing(field))?.trim();
         read(text).ok_or_else(|| unreadable(field, text))
     }
 
-    fn version(&self, field: Field) -> Result<Version, FeedError> {
+    fn version(&self, field: VersionField) -> Result<Version, FeedError> {
         self.parse(field, |text| text.parse().ok())
     }
 }
 
-fn unreadable(field: Field, text: &str) -> FeedError {
+fn unreadable(field: VersionField, text: &str) -> FeedError {
     FeedError::Unreadable(field, text.chars().take(64).collect())
 }
 
@@ -146,10 +146,10 @@ pub fn parse(bytes: &[u8]) -> Result<Published, FeedError> {
     }
     let texts = texts(bytes)?;
     Ok(Published {
-        signatures: texts.version(Field::Signatures)?,
-        engine: texts.version(Field::Engine)?,
-        platform: texts.version(Field::Platform)?,
-        published_at: texts.parse(Field::Date, date)?,
+        signatures: texts.version(VersionField::Signatures)?,
+        engine: texts.version(VersionField::Engine)?,
+        platform: texts.version(VersionField::Platform)?,
+        published_at: texts.parse(VersionField::Date, date)?,
     })
 }
 
@@ -197,15 +197,15 @@ fn is_named(element: &BytesStart<'_>, name: &str) -> bool {
 }
 
 /// The field of a second-level element. Also reads the date of `signatures`.
-fn enter(element: &BytesStart<'_>, texts: &mut Texts) -> Result<Option<Field>, FeedError> {
-    let fields = [Field::Signatures, Field::Engine, Field::Platform];
+fn enter(element: &BytesStart<'_>, texts: &mut Texts) -> Result<Option<VersionField>, FeedError> {
+    let fields = [VersionField::Signatures, VersionField::Engine, VersionField::Platform];
     let Some(field) = fields.into_iter().find(|field| is_named(element, field.as_str())) else {
         return Ok(None);
     };
     if texts.open(field).is_none() {
         return Ok(None);
     }
-    if field == Field::Signatures {
+    if field == VersionField::Signatures {
         take_date(element, texts)?;
     }
     Ok(Some(field))
@@ -215,15 +215,17 @@ fn take_date(element: &BytesStart<'_>, texts: &mut Texts) -> Result<(), FeedErro
     for attribute in element.attributes() {
         let attribute = attribute.map_err(malformed)?;
         let name = attribute.key.local_name();
-        if name.as_ref().eq_ignore_ascii_case(Field::Date.as_str()) && texts.open(Field::Date).is_some() {
-            let value = unescape(&attribute.value).map_err(|_| FeedError::Entity(Field::Date))?;
-            texts.push(Field::Date, &value)?;
+        if name.as_ref().eq_ignore_ascii_case(VersionField::Date.as_str())
+            && texts.open(VersionField::Date).is_some()
+        {
+            let value = unescape(&attribute.value).map_err(|_| FeedError::Entity(VersionField::Date))?;
+            texts.push(VersionField::Date, &value)?;
         }
     }
     Ok(())
 }
 
-fn add(texts: &mut Texts, field: Option<Field>, more: &str) -> Result<(), FeedError> {
+fn add(texts: &mut Texts, field: Option<VersionField>, more: &str) -> Result<(), FeedError> {
     field.map_or(Ok(()), |field| texts.push(field, more))
 }
 

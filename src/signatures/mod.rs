@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use crate::observation::Failure;
 
-pub use feed::{FeedError, Field, MAX_FEED, Published, parse};
+pub use feed::{FeedError, MAX_FEED, Published, VersionField, parse};
 pub use findings::{FeedHistory, Finding, NewestReport};
 pub use staleness::{clamp_to_now, is_set, stale_after};
 pub use version::{Version, VersionError};

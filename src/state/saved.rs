@@ -40,16 +40,16 @@ pub enum SavedError {
 
 /// A time, as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Time(SystemTime);
+struct SavedTime(SystemTime);
 
-impl Serialize for Time {
+impl Serialize for SavedTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let bounds = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST_SECOND);
         serializer.collect_str(&humantime::format_rfc3339_millis(self.0.clamp(bounds.0, bounds.1)))
     }
 }
 
-impl<'de> Deserialize<'de> for Time {
+impl<'de> Deserialize<'de> for SavedTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         humantime::parse_rfc3339(&text).map(Self).map_err(serde::de::Error::custom)
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for Time {
 pub struct Saved {
     format: String,
     version: u64,
-    last_chance: Option<Time>,
+    last_chance: Option<SavedTime>,
     sources: Vec<SavedSource>,
     feeds: Vec<SavedFeed>,
 }
@@ -70,7 +70,7 @@ pub struct Saved {
 struct SavedSource {
     source: UpdateSource,
     route: String,
-    last_available: Time,
+    last_available: SavedTime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,16 +80,16 @@ struct SavedFeed {
     signatures: Version,
     engine: Version,
     platform: Version,
-    published_at: Time,
+    published_at: SavedTime,
     newest: Vec<SavedNewest>,
-    behind_since: Option<Time>,
+    behind_since: Option<SavedTime>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct SavedNewest {
     feed: String,
     signatures: Version,
-    at: Time,
+    at: SavedTime,
 }
 
 impl Saved {
@@ -97,14 +97,14 @@ impl Saved {
     #[must_use]
     pub fn from_state(state: &SignaturesState) -> Self {
         let source = |known: &SourceState| {
-            let last_available = Time(known.last_available?);
+            let last_available = SavedTime(known.last_available?);
             Some(SavedSource { source: known.source, route: known.route.clone(), last_available })
         };
         let feed = |known: &FeedState| Some(SavedFeed::new(&known.route, known.history.as_ref()?));
         Self {
             format: MARK.to_owned(),
             version: VERSION,
-            last_chance: state.last_chance.map(Time),
+            last_chance: state.last_chance.map(SavedTime),
             sources: state.sources.iter().filter_map(source).collect(),
             feeds: state.feeds.iter().filter_map(feed).collect(),
         }
@@ -152,7 +152,7 @@ impl Saved {
                 place.history = Some(saved.feed_history(known));
             }
         }
-        state.last_chance = self.last_chance.map(|Time(at)| at).or(state.last_chance);
+        state.last_chance = self.last_chance.map(|SavedTime(at)| at).or(state.last_chance);
         state.keep_time(now);
     }
 }
@@ -163,7 +163,7 @@ impl SavedFeed {
         let newest = history.newest.iter().map(|(feed, newest)| SavedNewest {
             feed: feed.clone(),
             signatures: newest.signatures,
-            at: Time(newest.at),
+            at: SavedTime(newest.at),
         });
         Self {
             route: route.to_owned(),
@@ -171,9 +171,9 @@ impl SavedFeed {
             signatures,
             engine,
             platform,
-            published_at: Time(published_at),
+            published_at: SavedTime(published_at),
             newest: newest.collect(),
-            behind_since: history.behind_since.map(Time),
+            behind_since: history.behind_since.map(SavedTime),
         }
     }
 
@@ -192,7 +192,7 @@ impl SavedFeed {
             published: Published { signatures, engine, platform, published_at: published_at.0 },
             feed: self.feed.clone(),
             newest,
-            behind_since: self.behind_since.map(|Time(at)| at),
+            behind_since: self.behind_since.map(|SavedTime(at)| at),
         }
     }
 }

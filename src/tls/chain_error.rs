@@ -93,8 +93,7 @@ impl ChainError {
         Self::Refused { words: refusal::describe(&error, chain), error }
     }
 
-    /// A handshake without certificates. Where it completes, which no server can bring about since sessions aren't resumed, nothing is
-    /// trusted.
+    /// A handshake that completed without certificates. No server can cause that, since sessions aren't resumed.
     #[must_use]
     pub fn no_certificates() -> Self {
         Self::refused(webpki::Error::UnknownIssuer, &[])

@@ -82,7 +82,7 @@ impl FromStr for ExternalUrl {
             }
             Ok(url) => path(url.path()),
             Err(_) if text.starts_with('/') => path(text),
-            Err(_) => Err("it is no URL"),
+            Err(_) => Err("it is not a URL"),
         };
         match parsed {
             Ok(path) => Ok(Self { text: text.to_owned(), path }),
@@ -183,9 +183,9 @@ mod tests {
             check(text.parse::<RoutePrefix>().expect_err(text), problem);
         }
         for (text, problem) in [
-            ("", "no URL"),
-            ("m.example/defender", "no URL"),
-            ("\"https://m.example\"", "no URL"),
+            ("", "not a URL"),
+            ("m.example/defender", "not a URL"),
+            ("\"https://m.example\"", "not a URL"),
             ("ftp://m.example/", "neither http"),
             ("https://m.example/?a", "a query"),
             ("https://m.example/a%20b", "only letters"),

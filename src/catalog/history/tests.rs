@@ -24,7 +24,7 @@ fn endpoints() -> Endpoints {
     embedded().endpoints.iter().map(|endpoint| (endpoint.id(), properties(endpoint))).collect()
 }
 
-fn apply(endpoints: &mut Endpoints, EndpointChange { id, change }: &EndpointChange) {
+fn apply(endpoints: &mut Endpoints, CatalogChange { id, change }: &CatalogChange) {
     match change {
         Change::Added(properties) => {
             assert!(endpoints.insert(id.clone(), properties.clone()).is_none(), "{id} is added twice");
@@ -41,7 +41,7 @@ fn apply(endpoints: &mut Endpoints, EndpointChange { id, change }: &EndpointChan
 }
 
 /// What leads from one catalog to another.
-fn difference(from: &Endpoints, to: &Endpoints) -> Vec<EndpointChange> {
+fn difference(from: &Endpoints, to: &Endpoints) -> Vec<CatalogChange> {
     let mut changes = Vec::new();
     for (id, properties) in to {
         let change = match from.get(id) {
@@ -57,11 +57,11 @@ fn difference(from: &Endpoints, to: &Endpoints) -> Vec<EndpointChange> {
             }
         };
         if change != Change::Changed(BTreeMap::new()) {
-            changes.push(EndpointChange { id: id.clone(), change });
+            changes.push(CatalogChange { id: id.clone(), change });
         }
     }
     let gone = from.iter().filter(|(id, _)| !to.contains_key(*id));
-    changes.extend(gone.map(|(id, properties)| EndpointChange {
+    changes.extend(gone.map(|(id, properties)| CatalogChange {
         id: id.clone(),
         change: Change::Removed(properties.clone()),
     }));

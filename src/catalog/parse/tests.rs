@@ -242,12 +242,12 @@ fn update_sources_and_feeds_are_held_to_the_components() {
     of("version_feeds: [{ url: 'https://a.example/', basis: tool }]").unwrap();
     for (bad, expected) in [
         ("update_sources: [{ source: adl, component: adl, needs: [x] }]", "adl: adl is not described"),
-        ("update_sources: [{ source: adl, component: maps, needs: [y] }]", "\"y\" is no need of maps"),
+        ("update_sources: [{ source: adl, component: maps, needs: [y] }]", "\"y\" is not a need of maps"),
         ("update_sources: [{ source: adl, component: maps, needs: [] }]", "at least one need"),
         ("update_sources: [{ source: wsus, component: maps, needs: [x] }]", "wsus"),
         (
             "update_sources: [{ source: adl, component: maps, needs: [x], shared: [{ need: y, component: crl }] }]",
-            "\"y\" is shared and no need of the source",
+            "\"y\" is shared, but not a need of the source",
         ),
         (
             "update_sources: [{ source: adl, component: maps, needs: [x], shared: [{ need: x, component: crl }] }]",

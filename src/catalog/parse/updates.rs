@@ -30,14 +30,14 @@ pub(super) fn check_sources(
             return wrong("is listed twice".to_owned());
         }
         if let Some(need) = spec.needs.iter().find(|need| !component.needs.contains(need)) {
-            return wrong(format!("{need:?} is no need of {}", spec.component));
+            return wrong(format!("{need:?} is not a need of {}", spec.component));
         }
         if spec.needs.is_empty() {
             return wrong("at least one need".to_owned());
         }
         for SharedNeed { need, component } in &spec.shared {
             if !spec.needs.contains(need) {
-                return wrong(format!("{need:?} is shared and no need of the source"));
+                return wrong(format!("{need:?} is shared, but not a need of the source"));
             }
             if *component == spec.component || !components.iter().any(|known| known.component == *component) {
                 return wrong(format!("{need:?} can't be shared with {component}"));

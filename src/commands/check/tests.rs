@@ -276,6 +276,6 @@ fn an_order_that_differs_from_the_configuration_is_said() {
         assert_eq!(exit_code(&snapshot), 0, "no fault");
     };
     check(&[UpdateOrigin::MicrosoftUpdate, UpdateOrigin::Adl], &[]);
-    check(&[UpdateOrigin::MicrosoftUpdate], &["`update_sources` lists adl, too, which it doesn't ask."]);
+    check(&[UpdateOrigin::MicrosoftUpdate], &["`update_sources` lists adl, too, which it doesn't use."]);
     check(&[UpdateOrigin::Adl, UpdateOrigin::MicrosoftUpdate], &["adl is later in `update_sources`."]);
 }

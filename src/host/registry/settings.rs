@@ -1,4 +1,4 @@
-//! The settings of Defender Antivirus that count, of three places in the registry. Pure.
+//! The effective settings of Defender Antivirus, from three places in the registry. Pure.
 //!
 //! - The places and their precedence: Microsoft's page "Troubleshoot Microsoft Defender Antivirus settings". Group Policy
 //!   comes before MDM (`Policy Manager`), and both before local preferences. The page says "in general":
@@ -102,12 +102,12 @@ pub struct OverruledSetting {
     pub value: SettingValue,
 }
 
-/// A setting, as it counts.
+/// An effective setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSetting {
     /// Which.
     pub setting: DefenderSetting,
-    /// The value that counts.
+    /// The effective value.
     pub value: SettingValue,
     /// Where it comes from.
     pub origin: SettingOrigin,
@@ -169,7 +169,7 @@ impl RegistryReader<'_> {
         settings
     }
 
-    /// The first place that has it counts. A place before that which can't be read leaves it open.
+    /// The first place that has it is effective. If a place before that can't be read, the setting is undetermined.
     fn setting(&mut self, setting: DefenderSetting) -> Result<Option<HostSetting>, Unreadable> {
         let mut counts: Option<(HostSetting, String)> = None;
         for origin in self.precedence(setting)? {

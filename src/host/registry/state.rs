@@ -30,7 +30,7 @@ pub struct ProductState {
     pub tamper_protection: Option<bool>,
     /// The platform in use. `None` for the one that Windows brought.
     pub platform: Option<ProductVersion>,
-    /// Whether it is open if Defender protects: a value of mode or tamper protection couldn't be read, or a policy turns
+    /// Whether protection is undetermined: a value of mode or tamper protection couldn't be read, or a policy turns
     /// Defender off that some systems ignore. Settings prove nothing then, unless they turn protection on.
     pub is_incomplete: bool,
 }

@@ -54,7 +54,7 @@ pub struct NameLookup<'a> {
 }
 
 /// The result of a [`NameLookup`].
-pub struct Addresses {
+pub struct ResolvedAddresses {
     /// At least one address, in the order in which clients try them.
     pub addresses: Vec<IpAddr>,
     /// The names that the name is an alias of (CNAME), in order; none of the configuration's or the hosts file's.
@@ -142,11 +142,11 @@ impl NameLookup<'_> {
     ///
     /// # Errors
     /// If the name can't be resolved.
-    pub async fn resolve(&self, limit: Duration) -> Result<Addresses, NameError> {
+    pub async fn resolve(&self, limit: Duration) -> Result<ResolvedAddresses, NameError> {
         // Boxed: a lookup is large, and most of a probe's time it doesn't exist.
         let resolved = Box::pin(self.names.resolve(self.name, self.is_configured, limit)).await?;
         let Resolved { addresses, aliases, origin, troubles, others } = resolved;
-        Ok(Addresses {
+        Ok(ResolvedAddresses {
             addresses,
             aliases,
             origin,
@@ -159,7 +159,7 @@ impl NameLookup<'_> {
     }
 }
 
-impl Addresses {
+impl ResolvedAddresses {
     /// The number of private addresses. `None` if the configuration chose the addresses or the name, since then
     /// they are intended.
     #[must_use]

@@ -111,7 +111,9 @@ impl ServerReport {
                 write!(f, "{name} is an alias of {alias}, which has no address (NODATA from {server}")?;
                 return self.fmt_extended(f, ", ", ")");
             }
-            ServerOutcome::AliasLoop => write!(f, "the aliases (CNAME) of {name} form a loop, says {server}"),
+            ServerOutcome::AliasLoop => {
+                write!(f, "the aliases (CNAME) of {name} form a loop, according to {server}")
+            }
             ServerOutcome::OtherOwner => {
                 write!(
                     f,

@@ -64,9 +64,9 @@ fn sinkholes_are_detected() {
 }
 
 /// One address from a source, of a name that the configuration chose or didn't. It is no company's server.
-fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> Addresses {
+fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> ResolvedAddresses {
     let addresses = vec![address.parse().unwrap()];
-    Addresses {
+    ResolvedAddresses {
         addresses,
         aliases: Vec::new(),
         origin,
@@ -125,7 +125,7 @@ fn a_companys_server_may_be_this_machine_by_its_hosts_file() {
         (&[debian], hosts(), !own, false),
     ] {
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        let found = Addresses { addresses, is_company, ..found(debian, origin.clone(), false) };
+        let found = ResolvedAddresses { addresses, is_company, ..found(debian, origin.clone(), false) };
         let shown = found.to_connect();
         assert_eq!(shown.is_ok(), connects, "{:?} {origin:?} of a company: {is_company}", found.addresses);
     }
@@ -205,7 +205,11 @@ fn failures_of_dns_are_in_words() {
             None,
             "a.example is an alias of b.example, which has no address (NODATA from DNS server 192.0.2.53)",
         ),
-        (O::AliasLoop, None, "the aliases (CNAME) of a.example form a loop, says DNS server 192.0.2.53"),
+        (
+            O::AliasLoop,
+            None,
+            "the aliases (CNAME) of a.example form a loop, according to DNS server 192.0.2.53",
+        ),
         (O::Code(ResponseCode::ServFail), None, "DNS server 192.0.2.53 answered SERVFAIL (2) for a.example"),
         (
             O::Code(ResponseCode::ServFail),

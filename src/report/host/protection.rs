@@ -25,15 +25,15 @@ pub struct ProtectionReport {
 pub struct SettingReport {
     /// Which setting.
     pub setting: DefenderSetting,
-    /// The value that counts: a number as Group Policy has it, the update sources in order, or `set` for texts.
+    /// The effective value: a number as Group Policy has it, the update sources in order, or `set` for texts.
     pub value: String,
     /// Where it comes from.
     pub origin: SettingOrigin,
-    /// The places that set another value, which doesn't count.
+    /// The places that set another value, which is overruled.
     pub overruled: Vec<OverruledReport>,
 }
 
-/// A value that doesn't count.
+/// An overruled value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct OverruledReport {

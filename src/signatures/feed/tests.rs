@@ -91,7 +91,7 @@ fn dates_are_utc_in_each_notation() {
         "20261124T030405Z",
     ] {
         let shown = wrong.trim().to_owned();
-        check(&with("2026-11-24 03:04:05Z", wrong), Err(FeedError::Unreadable(Field::Date, shown)));
+        check(&with("2026-11-24 03:04:05Z", wrong), Err(FeedError::Unreadable(VersionField::Date, shown)));
     }
 }
 
@@ -114,17 +114,17 @@ fn invalid_feeds_are_refused_with_their_reason() {
         check(other, Err(FeedError::Root));
     }
     check(&format!("{FEED}{FEED}"), Err(FeedError::Root));
-    check(&with("engine>", "motor>"), Err(FeedError::Missing(Field::Engine)));
-    check(&with("platform>", "x>"), Err(FeedError::Missing(Field::Platform)));
-    check(&with("signatures", "x"), Err(FeedError::Missing(Field::Signatures)));
-    check(&with("date=", "day="), Err(FeedError::Missing(Field::Date)));
-    check(&with("1.441.123.0", ""), Err(FeedError::Unreadable(Field::Signatures, String::new())));
+    check(&with("engine>", "motor>"), Err(FeedError::Missing(VersionField::Engine)));
+    check(&with("platform>", "x>"), Err(FeedError::Missing(VersionField::Platform)));
+    check(&with("signatures", "x"), Err(FeedError::Missing(VersionField::Signatures)));
+    check(&with("date=", "day="), Err(FeedError::Missing(VersionField::Date)));
+    check(&with("1.441.123.0", ""), Err(FeedError::Unreadable(VersionField::Signatures, String::new())));
     check(
         &with("1.1.26010.1", "1.1.26010"),
-        Err(FeedError::Unreadable(Field::Engine, "1.1.26010".to_owned())),
+        Err(FeedError::Unreadable(VersionField::Engine, "1.1.26010".to_owned())),
     );
-    check(&with("1.441.123.0", "1.&v;"), Err(FeedError::Entity(Field::Signatures)));
-    check(&with("03:04", "&v;"), Err(FeedError::Entity(Field::Date)));
+    check(&with("1.441.123.0", "1.&v;"), Err(FeedError::Entity(VersionField::Signatures)));
+    check(&with("03:04", "&v;"), Err(FeedError::Entity(VersionField::Date)));
 }
 
 #[test]
@@ -137,11 +137,14 @@ fn oversized_feeds_are_refused_early() {
     assert_eq!(FeedError::TooLong(1).reason(), FailureReason::TooLarge);
     check(&with("<engine>", &format!("{}<engine>", "<a>".repeat(100))), Err(FeedError::TooDeep));
     let digits = "1".repeat(300);
-    check(&with("1.441.123.0", &digits), Err(FeedError::Unreadable(Field::Signatures, "1".repeat(64))));
+    check(
+        &with("1.441.123.0", &digits),
+        Err(FeedError::Unreadable(VersionField::Signatures, "1".repeat(64))),
+    );
     let wide = |length| with("1.441.123.0", &format!("{:<length$}", "1.441.123.0"));
     check(&wide(MAX_FIELD), Ok(()));
     let shown = format!("{:<64}", "1.441.123.0");
-    check(&wide(MAX_FIELD + 1), Err(FeedError::Unreadable(Field::Signatures, shown)));
+    check(&wide(MAX_FIELD + 1), Err(FeedError::Unreadable(VersionField::Signatures, shown)));
 }
 
 /// Found by the fuzzer: the library's messages quote the feed.
@@ -156,7 +159,7 @@ fn errors_of_broken_feeds_are_short() {
 
 #[test]
 fn a_refused_feed_fails_as_a_probe_would() {
-    let failure = Failure::from(FeedError::Unreadable(Field::Engine, "\u{202e}\n".to_owned()));
+    let failure = Failure::from(FeedError::Unreadable(VersionField::Engine, "\u{202e}\n".to_owned()));
     assert_eq!((failure.phase, failure.reason), (Phase::Transfer, FailureReason::WrongContent));
     assert!(!failure.detail.contains(['\u{202e}', '\n']), "{failure:?}");
 }

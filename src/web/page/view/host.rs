@@ -313,7 +313,7 @@ mod tests {
         let host = check(facts, DisplayState::Good, &[("Update sources in order", order)]);
         let [unlisted, unused] = &host.hints[..] else { panic!("{:?}", host.hints) };
         assert!(unlisted.contains("doesn't list internal_server"), "{unlisted}");
-        assert!(unused.contains("lists microsoft_update, too, which it doesn't ask"), "{unused}");
+        assert!(unused.contains("lists microsoft_update, too, which it doesn't use"), "{unused}");
     }
 
     #[test]
