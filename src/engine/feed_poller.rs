@@ -72,7 +72,8 @@ impl<F: Fetch> FeedPoller<F> {
             match self.fetch(url, plan.timeout).await {
                 Ok(published) => return Ok(FeedContent { url: url.as_str().to_owned(), published }),
                 Err(failure) => {
-                    tracing::debug!(feed = %url, route = self.route, ?failure, "failed to fetch the version feed");
+                    let Failure { phase, reason, detail } = &failure;
+                    tracing::debug!(feed = %url, route = self.route, %phase, %reason, detail, "failed to fetch the version feed");
                     first.get_or_insert(failure);
                 }
             }

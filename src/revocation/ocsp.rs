@@ -58,7 +58,7 @@ pub enum OcspProblem {
     #[error("not an OCSP response: {0}")]
     Malformed(#[from] der::Error),
     /// The responder answered with an error.
-    #[error("the responder answered {0:?}")]
+    #[error("the responder answered {}", status_name(*.0))]
     Refused(OcspResponseStatus),
     /// Not a basic OCSP response.
     #[error("the OCSP response is of type {id}")]
@@ -333,6 +333,18 @@ fn evaluate(answer: &SingleResponse, now: SystemTime) -> Result<OcspStatus, Ocsp
         }),
     };
     Ok(OcspStatus { status, period: Period { this_update, next_update } })
+}
+
+/// The name of a response's status (RFC 6960, section 4.2.1).
+const fn status_name(status: OcspResponseStatus) -> &'static str {
+    match status {
+        OcspResponseStatus::Successful => "successful",
+        OcspResponseStatus::MalformedRequest => "malformedRequest",
+        OcspResponseStatus::InternalError => "internalError",
+        OcspResponseStatus::TryLater => "tryLater",
+        OcspResponseStatus::SigRequired => "sigRequired",
+        OcspResponseStatus::Unauthorized => "unauthorized",
+    }
 }
 
 #[cfg(test)]

@@ -174,7 +174,20 @@ fn wait(service: &Service, right: impl Fn(ServiceState) -> bool) -> Result<Servi
         status = look()?;
     }
     let seconds = (PAUSE * LOOKS).as_secs();
-    Err(ServiceError::Slow { state: format!("{:?}", status.current_state), seconds })
+    Err(ServiceError::Slow { state: state_name(status.current_state), seconds })
+}
+
+/// A state in words.
+const fn state_name(state: ServiceState) -> &'static str {
+    match state {
+        ServiceState::Stopped => "stopped",
+        ServiceState::StartPending => "starting",
+        ServiceState::StopPending => "stopping",
+        ServiceState::Running => "running",
+        ServiceState::ContinuePending => "resuming",
+        ServiceState::PausePending => "pausing",
+        ServiceState::Paused => "paused",
+    }
 }
 
 /// This program with these arguments, as a service with its own process.

@@ -129,7 +129,7 @@ pub enum ServiceError {
     #[error("the service {NAME} is still {state} after {seconds} seconds")]
     Slow {
         /// Its state.
-        state: String,
+        state: &'static str,
         /// How long the exporter waited.
         seconds: u64,
     },

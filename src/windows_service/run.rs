@@ -119,7 +119,8 @@ pub fn run(cli: Cli, work: ServiceMain) -> Result<(), ServiceError> {
         Error::Winapi(system) if system.raw_os_error() == Some(NOT_A_SERVICE) => {
             ServiceError::NotStartedAsService
         }
-        _ => ServiceError::Call { what: "becoming a service", error: format!("{error:?}") },
+        Error::Winapi(system) => ServiceError::Call { what: "becoming a service", error: system.to_string() },
+        _ => ServiceError::Call { what: "becoming a service", error: error.to_string() },
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{CipherSuite, Error, InconsistentKeys, SupportedCipherSuite};
+use rustls::{CipherSuite, Error, InconsistentKeys, SignatureAlgorithm, SupportedCipherSuite};
 
 use super::clients::{self, ClientAuth};
 use super::pem::{PemSource, certificates, private_key, source};
@@ -174,10 +174,15 @@ fn check_suites(
         SupportedCipherSuite::Tls13(_) => false,
     };
     if versions.contains(&TlsVersion::Tls12) && !suites.iter().any(fits) {
-        let kind = signer.algorithm();
+        let kind = match signer.algorithm() {
+            SignatureAlgorithm::RSA => "RSA",
+            SignatureAlgorithm::ECDSA => "ECDSA",
+            SignatureAlgorithm::ED25519 => "Ed25519",
+            _ => "of another algorithm",
+        };
         tls.problem_at(
             "cipher_suites",
-            format!("has no suite of TLS12 for the certificate's key, which is {kind:?}"),
+            format!("has no suite of TLS12 for the certificate's key, which is {kind}"),
         );
     }
 }
