@@ -75,13 +75,18 @@ pub fn unix_seconds(at: SystemTime) -> f64 {
 }
 
 /// The last second of the year 9999, the maximum of RFC 3339.
-const LAST: Duration = Duration::from_secs(253_402_300_799);
+pub(crate) const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+/// The nearest time that RFC 3339 can express here: from 1970 to the last second of 9999.
+#[must_use]
+pub(crate) fn clamp_to_rfc3339(at: SystemTime) -> SystemTime {
+    at.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST)
+}
 
 /// Formats a time as RFC 3339, in UTC and whole seconds. Times before 1970 or after 9999 are clamped.
 #[must_use]
 pub fn rfc3339(at: SystemTime) -> String {
-    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
-    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since_epoch).to_string()
+    humantime::format_rfc3339_seconds(clamp_to_rfc3339(at)).to_string()
 }
 
 #[cfg(test)]

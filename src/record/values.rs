@@ -6,11 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::clock::clamp_to_rfc3339;
 use crate::observation::{FAILURE_PAIRS, Failure, FailureReason, Phase};
 use crate::text::is_harmless;
-
-/// 9999-12-31 23:59:59, the last second that can be written.
-const LAST_SECOND: Duration = Duration::from_secs(253_402_300_799);
 
 /// The maximum length of a text, in bytes.
 const MAX_TEXT: usize = 4096;
@@ -24,8 +22,7 @@ pub(super) struct Time(
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bounds = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST_SECOND);
-        serializer.collect_str(&humantime::format_rfc3339_nanos(self.0.clamp(bounds.0, bounds.1)))
+        serializer.collect_str(&humantime::format_rfc3339_nanos(clamp_to_rfc3339(self.0)))
     }
 }
 

@@ -2,13 +2,14 @@
 //! file.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::{FeedState, SignaturesState, SourceState};
 use crate::catalog::UpdateSource;
+use crate::clock::clamp_to_rfc3339;
 use crate::plan::Plan;
 use crate::signatures::{FeedHistory, NewestReport, Published, Version};
 
@@ -17,9 +18,6 @@ const MARK: &str = "defender-exporter-state";
 
 /// The current version, which is also the newest that can be read.
 const VERSION: u64 = 1;
-
-/// 9999-12-31 23:59:59, the last second that can be written.
-const LAST_SECOND: Duration = Duration::from_secs(253_402_300_799);
 
 /// Why a document isn't a usable state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +42,7 @@ struct SavedTime(SystemTime);
 
 impl Serialize for SavedTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bounds = (SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST_SECOND);
-        serializer.collect_str(&humantime::format_rfc3339_millis(self.0.clamp(bounds.0, bounds.1)))
+        serializer.collect_str(&humantime::format_rfc3339_millis(clamp_to_rfc3339(self.0)))
     }
 }
 

@@ -1,11 +1,13 @@
 //! What is saved is restored, and foreign documents are distinguished.
 
 use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::embedded;
+use crate::clock::LAST;
 use crate::config::parse;
 use crate::plan::plan;
 
@@ -122,7 +124,7 @@ fn times_that_no_notation_has_are_written_as_the_nearest() {
     let plan = the_plan();
     for (time, expected) in [
         (SystemTime::UNIX_EPOCH - Duration::from_secs(9), "1970-01-01T00:00:00.000Z"),
-        (SystemTime::UNIX_EPOCH + LAST_SECOND + Duration::from_secs(9), "9999-12-31T23:59:59.000Z"),
+        (SystemTime::UNIX_EPOCH + LAST + Duration::from_secs(9), "9999-12-31T23:59:59.000Z"),
     ] {
         let mut state = SignaturesState::new(&plan, at(0));
         state.last_chance = Some(time);
