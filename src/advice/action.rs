@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::texts::ADVICE;
 use super::{RevocationCase, codes};
 use crate::catalog::Component;
-use crate::observation::{Failure, FailureReason, Phase};
+use crate::observation::{Failure, FailureCode, FailureReason, Phase};
 use crate::tls::refusal;
 use crate::verdict::{Concern, ConcernKind};
 
@@ -66,7 +66,7 @@ pub fn for_pair(component: Component, phase: Phase, reason: FailureReason) -> Co
 /// What to change about a revocation list whose fetch fails in this way.
 #[must_use]
 pub fn for_list(phase: Phase, reason: FailureReason) -> Cow<'static, str> {
-    let case = RevocationCase { fetch: Some((phase, reason)), ..RevocationCase::default() };
+    let case = RevocationCase { fetch: Some(FailureCode::new(phase, reason)), ..RevocationCase::default() };
     if case.has_fetch_remedy() {
         return case.action().into();
     }
@@ -110,32 +110,28 @@ mod tests {
 
     use super::*;
     use crate::catalog::Expectation;
-    use crate::observation::{AttemptTarget, FAILURE_PAIRS};
+    use crate::observation::{AttemptTarget, FAILURE_CODES};
     use crate::revocation::{ClockFault, UndeterminedCause};
 
     fn failed(phase: Phase, reason: FailureReason, detail: &str, at_proxy: bool) -> Concern {
         Concern::Failure { failure: Failure::new(phase, reason, detail), at_proxy }
     }
 
-    fn blocked(
-        cause: UndeterminedCause,
-        fetch: Option<(Phase, FailureReason)>,
-        clock: Option<ClockFault>,
-    ) -> Concern {
+    fn blocked(cause: UndeterminedCause, fetch: Option<FailureCode>, clock: Option<ClockFault>) -> Concern {
         let source = Some("http://crl.microsoft.com/a.crl".to_owned());
         Concern::RevocationBlocked { cause, source, detail: "a detail".to_owned(), fetch, clock }
     }
 
-    /// Every concern that can occur, with each pair, cause and clock.
+    /// Every concern that can occur, with each code, cause and clock.
     fn concerns() -> Vec<Concern> {
-        let pairs = || FAILURE_PAIRS.iter().copied();
-        let failures = pairs().flat_map(|(phase, reason)| {
+        let codes = || FAILURE_CODES.iter().copied();
+        let failures = codes().flat_map(|FailureCode { phase, reason }| {
             [false, true].map(|at_proxy| failed(phase, reason, "a detail of the network", at_proxy))
         });
         let causes = UndeterminedCause::ALL.iter().flat_map(|cause| {
             let clocks = [None, Some(ClockFault::Ahead), Some(ClockFault::Behind)];
             let without = clocks.map(|clock| blocked(*cause, None, clock));
-            without.into_iter().chain(pairs().map(|pair| blocked(*cause, Some(pair), None)))
+            without.into_iter().chain(codes().map(|code| blocked(*cause, Some(code), None)))
         });
         let failure = Failure::new(Phase::Connect, FailureReason::Timeout, "no answer");
         let target = AttemptTarget::Address(([192, 0, 2, 1], 443).into());
@@ -212,7 +208,7 @@ mod tests {
         check(Component::ConnectedCache, &failed(Phase::Request, R::AuthRequired, "", false), "no_proxy");
         let other = "certificate: the certificate is not for wdcp.microsoft.com, but for login.hotel.example";
         check(maps, &failed(Phase::Tls, R::NameMismatch, other, false), "another host's certificate");
-        let refused = Some((Phase::Connect, R::Refused));
+        let refused = Some(FailureCode::new(Phase::Connect, R::Refused));
         check(maps, &blocked(UndeterminedCause::Unreachable, refused, None), "Allow the CRL host on port 80");
         check(maps, &blocked(UndeterminedCause::Expired, None, None), "uncached");
         check(maps, &blocked(UndeterminedCause::Expired, None, Some(ClockFault::Ahead)), "clock");

@@ -4,13 +4,13 @@ use std::fmt;
 
 use super::texts::ADVICE;
 use super::{RevocationCause, Topic, codes, hresult, revocation_causes, topics};
-use crate::observation::{FAILURE_PAIRS, FailureReason, Phase};
+use crate::observation::{FAILURE_CODES, FailureCode, FailureReason};
 
 /// A code that can be explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// Pairs of phase and reason: one, or all phases with that reason.
-    Failures(Vec<(Phase, FailureReason)>),
+    /// Phases and reasons: one, or all phases with that reason.
+    Failures(Vec<FailureCode>),
     /// A reason that only verdicts have, never a probe.
     Reason(FailureReason),
     /// A cause of unknown revocation status.
@@ -94,14 +94,14 @@ fn failures(word: &str) -> Option<Code> {
         Some((phase, reason)) => (Some(phase), reason.trim_matches('_')),
         None => (None, word),
     };
-    let wanted = |(at, why): &&(Phase, FailureReason)| {
-        why.as_str() == reason && phase.is_none_or(|phase| at.as_str() == phase)
+    let wanted = |code: &&FailureCode| {
+        code.reason.as_str() == reason && phase.is_none_or(|phase| code.phase.as_str() == phase)
     };
-    let pairs: Vec<_> = FAILURE_PAIRS.iter().filter(wanted).copied().collect();
-    if !pairs.is_empty() {
-        return Some(Code::Failures(pairs));
+    let codes: Vec<_> = FAILURE_CODES.iter().filter(wanted).copied().collect();
+    if !codes.is_empty() {
+        return Some(Code::Failures(codes));
     }
-    let never_of_a_probe = |reason: &FailureReason| FAILURE_PAIRS.iter().all(|(_, why)| why != reason);
+    let never_of_a_probe = |reason: &FailureReason| FAILURE_CODES.iter().all(|code| code.reason != *reason);
     let named = FailureReason::ALL.iter().copied().find(|known| known.as_str() == reason)?;
     // Ignores the phase: such a reason has none, but a label or a user may add one.
     Some(named).filter(never_of_a_probe).map(Code::Reason)
@@ -146,11 +146,11 @@ fn nearest_code(word: &str) -> Option<String> {
 /// The word with the smallest edit distance. Returns `None` if more than a third of it differs.
 fn nearest_word(word: &str) -> Option<String> {
     let reasons = FailureReason::ALL.iter().map(|reason| reason.as_str().to_owned());
-    let pairs = FAILURE_PAIRS.iter().map(|(phase, reason)| format!("{phase}.{reason}"));
+    let codes = FAILURE_CODES.iter().map(ToString::to_string);
     let names = topics().iter().flat_map(|topic| std::iter::once(&topic.name).chain(&topic.also).cloned());
     let causes = revocation_causes().iter().map(|cause| cause.cause.clone());
     let (distance, best) = reasons
-        .chain(pairs)
+        .chain(codes)
         .chain(names)
         .chain(causes)
         .map(|known| (strsim::damerau_levenshtein(word, &normal(&known)), known))
@@ -161,22 +161,30 @@ fn nearest_word(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observation::Phase;
 
     #[test]
     fn reasons_are_read_with_and_without_a_phase() {
         use FailureReason as R;
         let cases = [
-            ("tls.expired", vec![(Phase::Tls, R::Expired)]),
-            ("TLS/Expired", vec![(Phase::Tls, R::Expired)]),
-            ("tls: not-yet valid", vec![(Phase::Tls, R::NotYetValid)]),
-            ("expired", vec![(Phase::Tls, R::Expired), (Phase::Transfer, R::Expired)]),
+            ("tls.expired", vec![FailureCode::new(Phase::Tls, R::Expired)]),
+            ("TLS/Expired", vec![FailureCode::new(Phase::Tls, R::Expired)]),
+            ("tls: not-yet valid", vec![FailureCode::new(Phase::Tls, R::NotYetValid)]),
+            (
+                "expired",
+                vec![FailureCode::new(Phase::Tls, R::Expired), FailureCode::new(Phase::Transfer, R::Expired)],
+            ),
             (
                 "refused",
-                vec![(Phase::Resolve, R::Refused), (Phase::Connect, R::Refused), (Phase::Tunnel, R::Refused)],
+                vec![
+                    FailureCode::new(Phase::Resolve, R::Refused),
+                    FailureCode::new(Phase::Connect, R::Refused),
+                    FailureCode::new(Phase::Tunnel, R::Refused),
+                ],
             ),
         ];
-        for (text, pairs) in cases {
-            assert_eq!(parse_code(text), Ok(Code::Failures(pairs)), "{text}");
+        for (text, codes) in cases {
+            assert_eq!(parse_code(text), Ok(Code::Failures(codes)), "{text}");
         }
         for text in ["revocation_unknown", " Revocation-Unknown ", "tls.revocation_unknown"] {
             assert_eq!(parse_code(text), Ok(Code::Reason(R::RevocationUnknown)), "{text}");

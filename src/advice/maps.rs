@@ -179,7 +179,7 @@ fn first_remedy_step(advice: &Advice) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::FAILURE_PAIRS;
+    use crate::observation::{FAILURE_CODES, FailureCode};
     use crate::text::MAX_TEXT;
 
     const CRL: &str = "http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl";
@@ -195,7 +195,7 @@ mod tests {
         let case = RevocationCase {
             source: Some(source),
             cause: Some(UndeterminedCause::Unreachable),
-            fetch: Some((Phase::Connect, FailureReason::Refused)),
+            fetch: Some(FailureCode::new(Phase::Connect, FailureReason::Refused)),
             detail: "connect: refused: connection refused",
             clock: None,
         };
@@ -334,7 +334,7 @@ mod tests {
             assert!(said.contains("; ") && !said.contains("{}"), "{said}");
             assert!(*cause == UndeterminedCause::Pending || said.contains(CRL), "{said}");
         }
-        for (phase, reason) in FAILURE_PAIRS {
+        for FailureCode { phase, reason } in FAILURE_CODES {
             let case = MapsCase::Unreachable {
                 endpoint: "e",
                 phase: *phase,

@@ -4,7 +4,7 @@
 use super::texts::{ADVICE, FetchRemedy};
 use super::{Advice, RevocationCause, for_component, revocation_causes};
 use crate::catalog::{Component, ProbeUrl};
-use crate::observation::{FailureReason, Phase};
+use crate::observation::{FailureCode, FailureReason, Phase};
 use crate::revocation::{ClockFault, STAPLED, UndeterminedCause};
 use crate::text::clean;
 
@@ -17,7 +17,7 @@ pub struct RevocationCase<'a> {
     /// The cause. `None` if it isn't known.
     pub cause: Option<UndeterminedCause>,
     /// Phase and reason of the fetch, if that failed.
-    pub fetch: Option<(Phase, FailureReason)>,
+    pub fetch: Option<FailureCode>,
     /// Details in words; may be empty.
     pub detail: &'a str,
     /// This machine's clock, if it is the likely cause.
@@ -104,7 +104,7 @@ impl RevocationCase<'_> {
 
 impl FetchRemedy {
     /// Whether it is about this failure. An empty list means any.
-    fn applies(&self, (phase, reason): (Phase, FailureReason)) -> bool {
+    fn applies(&self, FailureCode { phase, reason }: FailureCode) -> bool {
         (self.phases.is_empty() || self.phases.contains(&phase))
             && (self.reasons.is_empty() || self.reasons.contains(&reason))
     }
@@ -131,7 +131,7 @@ fn sentence(clause: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::FAILURE_PAIRS;
+    use crate::observation::FAILURE_CODES;
 
     const CRL: &str = "http://crl.microsoft.com/pki/a.crl";
 
@@ -144,7 +144,7 @@ mod tests {
             let case = RevocationCase {
                 source: Some(CRL),
                 cause: Some(cause),
-                fetch: Some(fetch),
+                fetch: Some(fetch.into()),
                 ..Default::default()
             };
             let change = case.change();
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_failure_and_cause_says_what_to_change() {
-        for fetch in FAILURE_PAIRS {
+        for fetch in FAILURE_CODES {
             for cause in UndeterminedCause::ALL {
                 let unusable = RevocationCase {
                     source: Some(CRL),

@@ -1,11 +1,11 @@
 //! The texts are complete and consistent.
 
 use super::*;
-use crate::observation::FAILURE_PAIRS;
+use crate::observation::{FAILURE_CODES, FailureCode};
 
 #[test]
 fn every_pair_has_advice() {
-    for (phase, reason) in FAILURE_PAIRS {
+    for FailureCode { phase, reason } in FAILURE_CODES {
         let advice = for_failure(*phase, *reason);
         assert!(!advice.cause.is_empty() && !advice.remedies.is_empty(), "{phase}.{reason}");
     }
@@ -24,9 +24,12 @@ fn every_pair_has_advice() {
 #[test]
 fn every_advice_entry_is_reachable() {
     for entry in &ADVICE.failures {
-        let reached = FAILURE_PAIRS.iter().chain(&[(Phase::Tls, FailureReason::RevocationUnknown)]).any(
-            |(phase, reason)| ADVICE.failure(*phase, *reason).is_some_and(|found| std::ptr::eq(found, entry)),
-        );
+        let reached = FAILURE_CODES
+            .iter()
+            .chain(&[FailureCode::new(Phase::Tls, FailureReason::RevocationUnknown)])
+            .any(|code| {
+                ADVICE.failure(code.phase, code.reason).is_some_and(|found| std::ptr::eq(found, entry))
+            });
         assert!(reached, "{:?} {}", entry.phase, entry.reason);
     }
 }
@@ -137,7 +140,7 @@ fn a_handshake_that_times_out_may_be_the_path_mtu_or_a_filter_of_names() {
 /// hosts nor in general without that restriction.
 #[test]
 fn no_advice_exempts_the_sample_storage_from_inspection() {
-    for (phase, reason) in FAILURE_PAIRS {
+    for FailureCode { phase, reason } in FAILURE_CODES {
         for remedy in for_component(Component::Submission, *phase, *reason).remedies {
             let lower = remedy.to_lowercase();
             assert!(!lower.contains("exempt"), "{phase}.{reason}: {remedy}");
@@ -155,7 +158,7 @@ fn no_advice_exempts_the_sample_storage_from_inspection() {
     // Other components have the text of the pair.
     let differs = |component: &Component| *component == Component::Submission || component.is_company();
     for component in Component::ALL.iter().filter(|component| !differs(component)) {
-        for (phase, reason) in FAILURE_PAIRS {
+        for FailureCode { phase, reason } in FAILURE_CODES {
             assert_eq!(for_component(*component, *phase, *reason), for_failure(*phase, *reason));
         }
     }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::wrap::{sentence, wrap, wrap_paragraph};
 use crate::advice::{self, Advice, Code, RevocationCause, Topic, UnknownCode};
 use crate::catalog;
-use crate::observation::{FAILURE_PAIRS, Phase};
+use crate::observation::{FAILURE_CODES, FailureCode, Phase};
 
 /// The meaning of a code and the remedies.
 ///
@@ -17,8 +17,8 @@ use crate::observation::{FAILURE_PAIRS, Phase};
 /// If the code is unknown.
 pub fn render(code: &str) -> Result<String, UnknownCode> {
     Ok(match advice::parse_code(code)? {
-        Code::Failures(pairs) => {
-            let texts = pairs.into_iter().map(|(phase, reason)| {
+        Code::Failures(codes) => {
+            let texts = codes.into_iter().map(|FailureCode { phase, reason }| {
                 text(&format!("{phase}.{reason}: "), &advice::for_failure(phase, reason))
             });
             texts.collect::<Vec<_>>().join("\n\n")
@@ -42,8 +42,11 @@ pub fn list() -> String {
     }
     text.push_str("\nReasons of failures, with or without their phase (tls.expired)\n");
     for phase in Phase::ALL {
-        let reasons: Vec<_> =
-            FAILURE_PAIRS.iter().filter(|(at, _)| at == phase).map(|(_, reason)| reason.as_str()).collect();
+        let reasons: Vec<_> = FAILURE_CODES
+            .iter()
+            .filter(|code| code.phase == *phase)
+            .map(|code| code.reason.as_str())
+            .collect();
         if !reasons.is_empty() {
             text.push_str(&wrap(&reasons.join(" "), &format!("  {phase:width$}  "), &" ".repeat(width + 4)));
         }

@@ -11,7 +11,7 @@ use crate::host::mdatp::health::DefinitionsStatus;
 use crate::host::registry::settings::{DefenderSetting, SettingOrigin};
 use crate::host::update_order::DifferenceKind;
 use crate::host::{HostCollector, HostReadReason, RunningMode};
-use crate::observation::{FAILURE_PAIRS, Phase};
+use crate::observation::{FAILURE_CODES, Phase};
 use crate::signatures::Finding;
 
 /// The text before the table.
@@ -45,7 +45,8 @@ fn write_words(out: &mut String) -> fmt::Result {
     write_host_words(out)?;
     out.push_str("`reason`, by the phase that it can occur in:\n\n| phase | reasons |\n|---|---|\n");
     for phase in Phase::ALL {
-        let reasons = FAILURE_PAIRS.iter().filter(|(of, _)| of == phase).map(|(_, reason)| reason.as_str());
+        let reasons =
+            FAILURE_CODES.iter().filter(|code| code.phase == *phase).map(|code| code.reason.as_str());
         let reasons = list(reasons);
         if !reasons.is_empty() {
             writeln!(out, "| `{phase}` | {reasons} |")?;

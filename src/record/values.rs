@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::clamp_to_rfc3339;
-use crate::observation::{FAILURE_PAIRS, Failure, FailureReason, Phase};
+use crate::observation::{FAILURE_CODES, Failure, FailureCode, FailureReason, Phase};
 use crate::text::is_harmless;
 
 /// The maximum length of a text, in bytes.
@@ -137,7 +137,7 @@ impl TryFrom<FailureFields> for RecordedFailure {
 
     fn try_from(fields: FailureFields) -> Result<Self, Self::Error> {
         let FailureFields { phase, reason, detail } = fields;
-        if !FAILURE_PAIRS.contains(&(phase, reason)) {
+        if !FAILURE_CODES.contains(&FailureCode::new(phase, reason)) {
             return Err(format!("{phase} never fails with {reason}"));
         }
         Ok(Self(Failure::new(phase, reason, detail)))

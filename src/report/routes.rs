@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Why;
 use crate::catalog::Component;
-use crate::observation::{FailureReason, Phase};
+use crate::observation::FailureCode;
 use crate::plan::{Target, TargetId};
 use crate::state::{Snapshot, TargetState};
 use crate::verdict::Verdict;
@@ -45,9 +45,9 @@ impl RouteOutcome {
 
 impl RouteOutcome {
     /// The result to compare: the failure, or the status.
-    fn end(&self) -> (Option<(Phase, FailureReason)>, Option<u16>) {
+    fn end(&self) -> (Option<FailureCode>, Option<u16>) {
         let failure = self.why.as_ref().filter(|_| self.verdict == Verdict::Bad);
-        match failure.and_then(|why| Some((why.phase?, why.reason?))) {
+        match failure.and_then(|why| Some(FailureCode::new(why.phase?, why.reason?))) {
             Some(failure) => (Some(failure), None),
             None => (None, self.status),
         }

@@ -12,8 +12,8 @@ use crate::event::{Event, RevocationChecked};
 use crate::host::registry::settings::{DefenderSetting, HostSetting, SettingOrigin, SettingValue};
 use crate::host::{HostFacts, WindowsFacts};
 use crate::observation::{
-    AddressFacts, Anchor, CertificateFacts, Facts, Failure, FailureReason, HopFacts, HttpFacts, Observation,
-    Phase, PhaseOutcome, TlsFacts, VerifiedPath,
+    AddressFacts, Anchor, CertificateFacts, Facts, Failure, FailureCode, FailureReason, HopFacts, HttpFacts,
+    Observation, Phase, PhaseOutcome, TlsFacts, VerifiedPath,
 };
 use crate::plan::{TargetId, plan};
 use crate::revocation::{
@@ -147,13 +147,14 @@ pub(crate) fn fail(
     snapshot: &mut Snapshot,
     target: TargetId,
     second: u64,
-    of: (Phase, FailureReason),
+    code: impl Into<FailureCode>,
     detail: &str,
 ) {
+    let FailureCode { phase, reason } = code.into();
     observe(snapshot, target, second, |facts| {
         *facts = Facts::default();
-        facts.timings.record(of.0, PhaseOutcome::Failed, Duration::from_millis(5));
-        Some(Failure::new(of.0, of.1, detail))
+        facts.timings.record(phase, PhaseOutcome::Failed, Duration::from_millis(5));
+        Some(Failure::new(phase, reason, detail))
     });
 }
 

@@ -7,7 +7,7 @@ use super::simulation::{self, FIRM, MAPS, at};
 use super::*;
 use crate::catalog::{Component, Confidence};
 use crate::metrics::fixture;
-use crate::observation::{Failure, FailureReason as R, HttpFacts, Phase as S};
+use crate::observation::{Failure, FailureCode, FailureReason as R, HttpFacts, Phase as S};
 use crate::plan::TargetId;
 use crate::revocation::{RevocationStatus, UndeterminedCause};
 
@@ -253,7 +253,7 @@ fn routes_disagree_where_they_come_to_different_ends() {
 fn any_end() -> impl proptest::strategy::Strategy<Value = AnyEnd> {
     use proptest::option::weighted;
     use proptest::sample::select;
-    let failure = weighted(0.25, select(crate::observation::FAILURE_PAIRS));
+    let failure = weighted(0.25, select(crate::observation::FAILURE_CODES));
     let status = weighted(0.25, select(&[200_u16, 204, 302, 400, 403, 404, 500, 503][..]));
     let unknown = UndeterminedCause::ALL.iter().map(|cause| (RevocationStatus::Unknown, Some(*cause)));
     let known = [(RevocationStatus::Good, None), (RevocationStatus::Revoked, None)];
@@ -261,7 +261,7 @@ fn any_end() -> impl proptest::strategy::Strategy<Value = AnyEnd> {
     (failure, status, revocation)
 }
 
-type AnyEnd = (Option<(S, R)>, Option<u16>, Option<(RevocationStatus, Option<UndeterminedCause>)>);
+type AnyEnd = (Option<FailureCode>, Option<u16>, Option<(RevocationStatus, Option<UndeterminedCause>)>);
 
 proptest::proptest! {
     /// For any probe results, an endpoint that is good has no `why`, and one that isn't has one.
@@ -273,7 +273,7 @@ proptest::proptest! {
             simulation::observe(&mut snapshot, id, 70, |facts| {
                 let http = facts.http.as_mut().expect("an answer");
                 http.status = status.unwrap_or(http.status);
-                failure.map(|(phase, reason)| Failure::new(phase, reason, "by the test"))
+                failure.map(|code| Failure::new(code.phase, code.reason, "by the test"))
             });
             if let Some(found) = revocation {
                 simulation::revocation(&mut snapshot, id, *found, "");

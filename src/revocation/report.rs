@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::UndeterminedCause;
-use crate::observation::{Failure, FailureReason, Phase, VerifiedPath};
+use crate::observation::{Failure, FailureCode, FailureReason, Phase, VerifiedPath};
 use crate::string_enum::string_enum;
 
 string_enum! {
@@ -43,8 +43,8 @@ pub struct CertificateStatus {
 impl CertificateStatus {
     /// Phase and reason of the source's fetch, if that failed.
     #[must_use]
-    pub fn fetch(&self) -> Option<(Phase, FailureReason)> {
-        self.failure.as_ref().map(|failure| (failure.phase, failure.reason))
+    pub fn fetch(&self) -> Option<FailureCode> {
+        self.failure.as_ref().map(Failure::code)
     }
 }
 

@@ -166,18 +166,18 @@ fn sources(before: &Snapshot, after: &Snapshot) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::{FailureReason, Phase};
+    use crate::observation::{FailureCode, FailureReason, Phase};
     use crate::plan::TargetId;
     use crate::report::simulation;
 
-    const NXDOMAIN: (Phase, FailureReason) = (Phase::Resolve, FailureReason::Nxdomain);
-    const REFUSED: (Phase, FailureReason) = (Phase::Connect, FailureReason::Refused);
+    const NXDOMAIN: FailureCode = FailureCode::new(Phase::Resolve, FailureReason::Nxdomain);
+    const REFUSED: FailureCode = FailureCode::new(Phase::Connect, FailureReason::Refused);
 
     #[test]
     fn only_what_changes_is_a_change() {
         let mut snapshot = simulation::fresh(&["direct"]);
         let id = TargetId(0);
-        let mut turn = |second: u64, fails: Option<(Phase, FailureReason)>| {
+        let mut turn = |second: u64, fails: Option<FailureCode>| {
             let before = snapshot.targets[0].clone();
             match fails {
                 Some(of) => simulation::fail(&mut snapshot, id, second, of, "why"),

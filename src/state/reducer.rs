@@ -16,7 +16,7 @@ use super::{
 };
 use crate::catalog::Scheme;
 use crate::event::{Event, RevocationChecked};
-use crate::observation::{FAILURE_PAIRS, Failure, Observation, Phase};
+use crate::observation::{FAILURE_CODES, Failure, Observation, Phase};
 use crate::plan::{Plan, Route, Target};
 use crate::verdict::{MapsConnection, SslOptions};
 
@@ -36,7 +36,7 @@ impl Snapshot {
             components.push(ComponentState { component, route: name.clone(), verdict: None });
             for phase in phases(own) {
                 latencies.insert(LatencyKey { component, route: name.clone(), phase }, Histogram::default());
-                let reasons = FAILURE_PAIRS.iter().filter(|(at, _)| *at == phase).map(|(_, reason)| *reason);
+                let reasons = FAILURE_CODES.iter().filter(|code| code.phase == phase).map(|code| code.reason);
                 failures.extend(
                     reasons.map(|reason| (FailureKey { component, route: name.clone(), phase, reason }, 0)),
                 );
@@ -218,32 +218,32 @@ pub async fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::FailureReason;
+    use crate::observation::{FailureCode, FailureReason};
     use crate::plan::TargetId;
     use crate::report::simulation::{self, at};
     use crate::revocation::RevocationStatus;
 
     /// A target whose chain is found to be revoked after its probe at second 10, and that is probed again a minute
     /// later with this result, before the next check.
-    fn revoked_then(failure: Option<(Phase, FailureReason)>) -> (Snapshot, TargetId) {
+    fn revoked_then(failure: Option<FailureCode>) -> (Snapshot, TargetId) {
         let mut snapshot = simulation::healthy(&["direct"]);
         let target = simulation::target(&snapshot, simulation::MAPS, "direct");
         simulation::revocation(&mut snapshot, target, (RevocationStatus::Revoked, None), "");
         simulation::observe(&mut snapshot, target, 70, |_| {
-            failure.map(|(at, why)| Failure::new(at, why, ""))
+            failure.map(|code| Failure::new(code.phase, code.reason, ""))
         });
         (snapshot, target)
     }
 
-    fn failure(snapshot: &Snapshot, target: TargetId) -> Option<(Phase, FailureReason)> {
+    fn failure(snapshot: &Snapshot, target: TargetId) -> Option<FailureCode> {
         let last = snapshot.targets[target.0].last.as_ref()?;
-        last.failure.as_ref().map(|failure| (failure.phase, failure.reason))
+        last.failure.as_ref().map(Failure::code)
     }
 
     #[test]
     fn a_revoked_chain_fails_until_its_next_check() {
         let (mut snapshot, target) = revoked_then(None);
-        let revoked = Some((Phase::Tls, FailureReason::Revoked));
+        let revoked = Some(FailureCode::new(Phase::Tls, FailureReason::Revoked));
         assert_eq!(failure(&snapshot, target), revoked);
         simulation::revocation(&mut snapshot, target, (RevocationStatus::Revoked, None), "");
         let state = &snapshot.targets[target.0];
@@ -259,13 +259,14 @@ mod tests {
 
     #[test]
     fn a_known_revocation_takes_precedence() {
-        let check = |of: (Phase, FailureReason), expected| {
+        let check = |of: FailureCode, expected| {
             let (snapshot, target) = revoked_then(Some(of));
             assert_eq!(failure(&snapshot, target), Some(expected), "{of:?}");
         };
-        let revoked = (Phase::Tls, FailureReason::Revoked);
-        check((Phase::Request, FailureReason::BlockPage), revoked);
-        check((Phase::Transfer, FailureReason::Timeout), revoked);
-        check((Phase::Tls, FailureReason::Intercepted), (Phase::Tls, FailureReason::Intercepted));
+        let revoked = FailureCode::new(Phase::Tls, FailureReason::Revoked);
+        check(FailureCode::new(Phase::Request, FailureReason::BlockPage), revoked);
+        check(FailureCode::new(Phase::Transfer, FailureReason::Timeout), revoked);
+        let inspected = FailureCode::new(Phase::Tls, FailureReason::Intercepted);
+        check(inspected, inspected);
     }
 }

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Confidence, Geo, ListedSource, ProbeUrl, UpdateSource, embedded};
     use crate::config::Config;
-    use crate::observation::{FailureReason, Phase};
+    use crate::observation::{FailureCode, FailureReason, Phase};
     use crate::plan::plan;
     use crate::report::simulation;
     use crate::revocation::RevocationStatus;
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn a_listed_host_is_retired_while_its_region_answers() {
-        const NXDOMAIN: (Phase, FailureReason) = (Phase::Resolve, FailureReason::Nxdomain);
-        const TIMEOUT: (Phase, FailureReason) = (Phase::Connect, FailureReason::Timeout);
+        const NXDOMAIN: FailureCode = FailureCode::new(Phase::Resolve, FailureReason::Nxdomain);
+        const TIMEOUT: FailureCode = FailureCode::new(Phase::Connect, FailureReason::Timeout);
         let mut snapshot = simulation::fresh(&["direct"]);
         let (listed, tested) = accounts(&snapshot);
         assert!(listed.len() > 2 && tested.len() > 1);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Verdict;
 use crate::catalog::Expectation;
-use crate::observation::{AttemptTarget, Failure, FailureReason, Phase};
+use crate::observation::{AttemptTarget, Failure, FailureCode, FailureReason, Phase};
 use crate::revocation::{ClockFault, UndeterminedCause};
 use crate::string_enum::string_enum;
 
@@ -65,7 +65,7 @@ pub enum Concern {
         /// Details in words, cleaned and truncated.
         detail: String,
         /// Phase and reason of the source's fetch, if that failed.
-        fetch: Option<(Phase, FailureReason)>,
+        fetch: Option<FailureCode>,
         /// This machine's clock, if it is the likely cause.
         clock: Option<ClockFault>,
     },
@@ -123,7 +123,7 @@ impl Concern {
 
     /// Phase and reason of what clients meet. `None` if they get an answer over a good chain, if late.
     #[must_use]
-    pub const fn failed(&self) -> Option<(Phase, FailureReason)> {
+    pub const fn failed(&self) -> Option<FailureCode> {
         match self {
             Self::Failover { .. } => None,
             _ => self.code(),
@@ -132,12 +132,12 @@ impl Concern {
 
     /// Phase and reason, as `explain` takes them. `None` if no attempt failed and the chain is good.
     #[must_use]
-    pub const fn code(&self) -> Option<(Phase, FailureReason)> {
+    pub const fn code(&self) -> Option<FailureCode> {
         match self {
-            Self::Failure { failure, .. } | Self::Failover { failure, .. } => {
-                Some((failure.phase, failure.reason))
+            Self::Failure { failure, .. } | Self::Failover { failure, .. } => Some(failure.code()),
+            Self::RevocationBlocked { .. } => {
+                Some(FailureCode::new(Phase::Tls, FailureReason::RevocationUnknown))
             }
-            Self::RevocationBlocked { .. } => Some((Phase::Tls, FailureReason::RevocationUnknown)),
             Self::UnexpectedStatus { .. } | Self::RangeStripped => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Whether a Defender client can connect to MAPS, for each value of `SSLOptions`. MAPS has needs, each of which
 //! at least one endpoint must serve. Pure.
 
-use crate::observation::{FailureReason, Observation, Phase};
+use crate::observation::{FailureCode, FailureReason, Observation, Phase};
 use crate::plan::TargetId;
 use crate::revocation::RevocationStatus;
 use crate::string_enum::string_enum;
@@ -77,7 +77,7 @@ pub struct UnservedNeed {
 /// A client's outcome at one endpoint, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum ClientOutcome {
-    Fails(Phase, FailureReason),
+    Fails(FailureCode),
     Refuses(FailureReason),
     Pending,
     Connects,
@@ -117,7 +117,7 @@ pub fn connection(options: SslOptions, needs: &[String], probes: &[MapsProbe<'_>
                 continue;
             }
             ClientOutcome::Refuses(reason) => (Phase::Tls, reason),
-            ClientOutcome::Fails(phase, reason) => (phase, reason),
+            ClientOutcome::Fails(FailureCode { phase, reason }) => (phase, reason),
         };
         unserved.push(UnservedNeed { need: need.clone(), phase, reason, nearest });
     }
@@ -139,7 +139,7 @@ fn outcome(
     if let Some(failure) = &probe.failure
         && !answers(probe)
     {
-        return ClientOutcome::Fails(failure.phase, failure.reason);
+        return ClientOutcome::Fails(failure.code());
     }
     if options.pins() && probe.facts.tls.as_ref().is_some_and(|tls| tls.intercepted) {
         return ClientOutcome::Refuses(FailureReason::Intercepted);
@@ -179,7 +179,7 @@ mod tests {
         /// Inspected, and the inspector answers itself.
         InspectedPage,
         RevokedLeaf,
-        Fails(Phase, FailureReason),
+        Fails(FailureCode),
     }
 
     fn observation(probe: Probe) -> Observation {
@@ -187,16 +187,22 @@ mod tests {
         let http = |genuine| HttpFacts { genuine, ..HttpFacts::default() };
         let (tls, http, failure) = match probe {
             Probe::Genuine => (Some(tls(false)), Some(http(true)), None),
-            Probe::Inspected => (Some(tls(true)), Some(http(true)), Some((Phase::Tls, Intercepted))),
-            Probe::InspectedPage => (Some(tls(true)), Some(http(false)), Some((Phase::Tls, Intercepted))),
-            Probe::RevokedLeaf => (Some(tls(false)), Some(http(true)), Some((Phase::Tls, Revoked))),
-            Probe::Fails(phase, reason) => (None, None, Some((phase, reason))),
+            Probe::Inspected => {
+                (Some(tls(true)), Some(http(true)), Some(FailureCode::new(Phase::Tls, Intercepted)))
+            }
+            Probe::InspectedPage => {
+                (Some(tls(true)), Some(http(false)), Some(FailureCode::new(Phase::Tls, Intercepted)))
+            }
+            Probe::RevokedLeaf => {
+                (Some(tls(false)), Some(http(true)), Some(FailureCode::new(Phase::Tls, Revoked)))
+            }
+            Probe::Fails(code) => (None, None, Some(code)),
         };
         Observation {
             target: TargetId(0),
             at: SystemTime::UNIX_EPOCH,
             facts: Facts { tls, http, ..Facts::default() },
-            failure: failure.map(|(phase, reason)| Failure::new(phase, reason, "")),
+            failure: failure.map(|code| Failure::new(code.phase, code.reason, "")),
         }
     }
 
@@ -259,17 +265,17 @@ mod tests {
         check(&[(inspected, Some(Good))], [Connects, Connects, Not(Intercepted), Not(Intercepted)]);
         check(&[(inspected, Some(Unknown))], [Connects, blocked, Not(Intercepted), Not(Intercepted)]);
         check(&[(Some(Probe::InspectedPage), Some(Good))], [Not(Intercepted); 4]);
-        let timeout = Some(Probe::Fails(Phase::Connect, Timeout));
+        let timeout = Some(Probe::Fails(FailureCode::new(Phase::Connect, Timeout)));
         check(&[(timeout, None)], [Not(Timeout); 4]);
-        let internal = Some(Probe::Fails(Phase::Connect, Internal));
+        let internal = Some(Probe::Fails(FailureCode::new(Phase::Connect, Internal)));
         check(&[(internal, None)], [Later; 4]);
         check(&[(internal, None), (timeout, None)], [Later; 4]);
     }
 
     #[test]
     fn one_endpoint_is_enough_and_the_nearest_gives_the_reason() {
-        let timeout = (Some(Probe::Fails(Phase::Connect, Timeout)), None);
-        let unknown = (Some(Probe::Fails(Phase::Tls, UnknownIssuer)), None);
+        let timeout = (Some(Probe::Fails(FailureCode::new(Phase::Connect, Timeout))), None);
+        let unknown = (Some(Probe::Fails(FailureCode::new(Phase::Tls, UnknownIssuer))), None);
         let blocked = (Some(Probe::Genuine), Some(Unknown));
         check(&[timeout, (Some(Probe::Genuine), Some(Good))], [Connects; 4]);
         check(&[unknown, timeout], [Not(UnknownIssuer); 4]);
@@ -288,7 +294,7 @@ mod tests {
             let default = connections(ONE, &probes).pop().unwrap();
             assert_eq!(default.unserved().first().map(|of| of.nearest.0), expected, "{probes:?}");
         };
-        let timeout = Probe::Fails(Phase::Connect, Timeout);
+        let timeout = Probe::Fails(FailureCode::new(Phase::Connect, Timeout));
         check(&[], None);
         check(&[timeout, Probe::Inspected, timeout], Some(1));
         check(&[timeout, Probe::Genuine], None);
@@ -310,7 +316,7 @@ mod tests {
             assert_eq!(found, expected, "{probes:?}");
         };
         let genuine = Some(Probe::Genuine);
-        let timeout = Some(Probe::Fails(Phase::Connect, Timeout));
+        let timeout = Some(Probe::Fails(FailureCode::new(Phase::Connect, Timeout)));
         check(&[(0, genuine), (1, genuine)], Ok(true));
         check(&[(0, timeout), (0, timeout), (1, genuine), (1, genuine)], Err(&["default_hosts"]));
         check(&[(0, timeout), (0, genuine), (1, timeout)], Err(&["regional_hosts"]));

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::catalog::{BodyKind, Component, Expectation, HostPattern};
     use crate::metrics::fixture;
-    use crate::observation::{Facts, HttpFacts, TlsFacts};
+    use crate::observation::{Facts, FailureCode, HttpFacts, TlsFacts};
     use crate::plan::TargetId;
     use crate::revocation::CertificateStatus;
 
@@ -193,7 +193,7 @@ mod tests {
         evidence: Evidence,
         /// Whether the chain ends at an inspector's root.
         inspected: bool,
-        failure: Option<(Phase, FailureReason)>,
+        failure: Option<FailureCode>,
         status: u16,
     }
 
@@ -202,12 +202,12 @@ mod tests {
         confidence: Confidence::A,
         evidence: Evidence::Status,
         inspected: false,
-        failure: Some((Phase::Request, FailureReason::Status)),
+        failure: Some(FailureCode::new(Phase::Request, FailureReason::Status)),
         status: 404,
     };
     const TLS: Response = Response { url: "https://a.example/", ..PLAIN };
-    const WRONG_CONTENT: Option<(Phase, FailureReason)> =
-        Some((Phase::Transfer, FailureReason::WrongContent));
+    const WRONG_CONTENT: Option<FailureCode> =
+        Some(FailureCode::new(Phase::Transfer, FailureReason::WrongContent));
 
     fn judge(response: Response) -> (Option<Verdict>, Vec<Note>) {
         let mut target = fixture::target(Component::Maps, "*.a.example", response.url, &[200]);
@@ -223,7 +223,7 @@ mod tests {
                 http: Some(HttpFacts { status: response.status, genuine, ..HttpFacts::default() }),
                 ..Facts::default()
             },
-            failure: response.failure.map(|(phase, reason)| Failure::new(phase, reason, "")),
+            failure: response.failure.map(|code| Failure::new(code.phase, code.reason, "")),
         };
         let verdict = endpoint(&target.endpoint, &observation, None, false).verdict();
         (verdict, notes(&target.endpoint, &observation, false))
@@ -255,11 +255,11 @@ mod tests {
         check(Response { evidence: header(), inspected: true, confidence: D, ..TLS }, Degraded);
         // Failures other than unexpected content are harm, whatever the catalog's confidence.
         for failure in [
-            (Phase::Connect, FailureReason::Timeout),
-            (Phase::Request, FailureReason::BlockPage),
-            (Phase::Request, FailureReason::RedirectOffSite),
-            (Phase::Transfer, FailureReason::BadSignature),
-            (Phase::Tls, FailureReason::Intercepted),
+            FailureCode::new(Phase::Connect, FailureReason::Timeout),
+            FailureCode::new(Phase::Request, FailureReason::BlockPage),
+            FailureCode::new(Phase::Request, FailureReason::RedirectOffSite),
+            FailureCode::new(Phase::Transfer, FailureReason::BadSignature),
+            FailureCode::new(Phase::Tls, FailureReason::Intercepted),
         ] {
             check(Response { failure: Some(failure), confidence: D, ..TLS }, Bad);
         }
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_a_company_may_serve_itself_degrades_alone() {
-        let check = |may_be_replaced: bool, failure: (Phase, FailureReason), expected| {
+        let check = |may_be_replaced: bool, failure: FailureCode, expected| {
             let mut target = fixture::target(Component::Crl, "a.example", "http://a.example/", &[200]);
             target.endpoint.may_be_replaced = may_be_replaced;
             target.endpoint.evidence = vec![Evidence::Body(BodyKind::Cabinet)];
@@ -282,21 +282,21 @@ mod tests {
                 target: TargetId(0),
                 at: SystemTime::UNIX_EPOCH,
                 facts: Facts::default(),
-                failure: Some(Failure::new(failure.0, failure.1, "")),
+                failure: Some(Failure::new(failure.phase, failure.reason, "")),
             };
             let verdict = endpoint(&target.endpoint, &observation, None, false).verdict();
             assert_eq!(verdict, expected, "{failure:?}, may be replaced: {may_be_replaced}");
         };
         for failure in [
-            (Phase::Resolve, FailureReason::Nxdomain),
-            (Phase::Connect, FailureReason::Timeout),
-            (Phase::Request, FailureReason::BlockPage),
-            (Phase::Transfer, FailureReason::WrongContent),
+            FailureCode::new(Phase::Resolve, FailureReason::Nxdomain),
+            FailureCode::new(Phase::Connect, FailureReason::Timeout),
+            FailureCode::new(Phase::Request, FailureReason::BlockPage),
+            FailureCode::new(Phase::Transfer, FailureReason::WrongContent),
         ] {
             check(true, failure, Some(Degraded));
             check(false, failure, Some(Bad));
         }
-        check(true, (Phase::Connect, FailureReason::Internal), None);
+        check(true, FailureCode::new(Phase::Connect, FailureReason::Internal), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn flat(text: &str) -> String {
 /// All codes that can be explained.
 fn codes() -> Vec<String> {
     let reasons = FailureReason::ALL.iter().map(|reason| reason.as_str().to_owned());
-    let pairs = FAILURE_PAIRS.iter().map(|(phase, reason)| format!("{phase}.{reason}"));
+    let pairs = FAILURE_CODES.iter().map(ToString::to_string);
     let topics =
         advice::topics().iter().flat_map(|topic| std::iter::once(&topic.name).chain(&topic.also).cloned());
     let causes = advice::revocation_causes().iter().map(|cause| format!("revocation.{}", cause.cause));

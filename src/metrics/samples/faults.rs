@@ -52,7 +52,7 @@ fn endpoint_fault<'a>(target: &'a Target, state: &TargetState) -> Option<Fault<'
     let concern = state.concern()?;
     let component = target.endpoint.component;
     let (phase, reason) = match concern.failed() {
-        Some((phase, reason)) => (phase.as_str(), reason.as_str()),
+        Some(code) => (code.phase.as_str(), code.reason.as_str()),
         None => ("", concern.kind().as_str()),
     };
     let remedy = advice::action::for_concern(component, concern);

@@ -5,28 +5,24 @@ use std::collections::BTreeMap;
 
 use defender_exporter::advice::{self, action};
 use defender_exporter::catalog::Component;
-use defender_exporter::observation::{FAILURE_PAIRS, FailureReason, Phase};
+use defender_exporter::observation::{FAILURE_CODES, FailureCode, FailureReason, Phase};
 
 use super::folding::down;
 
 /// Every phase and reason that a failure can have; the last is why clients lose MAPS although probes succeed.
-fn pairs() -> impl Iterator<Item = (Phase, FailureReason)> {
-    FAILURE_PAIRS.iter().copied().chain([(Phase::Tls, FailureReason::RevocationUnknown)])
+fn codes() -> impl Iterator<Item = FailureCode> {
+    let unknown = FailureCode::new(Phase::Tls, FailureReason::RevocationUnknown);
+    FAILURE_CODES.iter().copied().chain([unknown])
 }
 
 /// What a failure means.
-fn title((phase, reason): (Phase, FailureReason)) -> String {
+fn title(FailureCode { phase, reason }: FailureCode) -> String {
     advice::for_failure(phase, reason).title
 }
 
 /// What to change about a failure of one endpoint or many.
-fn change((phase, reason): (Phase, FailureReason)) -> String {
+fn change(FailureCode { phase, reason }: FailureCode) -> String {
     action::for_pair(Component::Maps, phase, reason).into_owned()
-}
-
-/// A pair as in `tls.expired`.
-fn code((phase, reason): (Phase, FailureReason)) -> String {
-    format!("{phase}.{reason}")
 }
 
 /// The codes with the same text.
@@ -53,7 +49,7 @@ fn labelled(query: String, label: &str, from: &str, texts: BTreeMap<String, Vec<
 /// Adds to series with phase and reason the label `cause`: their code, such as tls.expired; of several codes with the same meaning and the
 /// same remedy the reason and all phases, such as "auth_required (tunnel or request)" for a proxy's 407.
 pub fn caused(query: &str) -> String {
-    let equal = by_text(pairs().map(|pair| (code(pair), format!("{} {}", title(pair), change(pair)))));
+    let equal = by_text(codes().map(|code| (code.to_string(), format!("{} {}", title(code), change(code)))));
     let several = equal.into_values().filter(|codes| codes.len() > 1);
     let names = several.map(|codes| {
         let (phases, reasons): (Vec<_>, Vec<_>) =
@@ -67,19 +63,19 @@ pub fn caused(query: &str) -> String {
 /// Adds to series with phase and reason the labels `code` (as tls.expired) and `why` (what it means).
 pub fn meant(query: &str) -> String {
     let coded = format!(r#"label_join({query}, "code", ".", "phase", "reason")"#);
-    labelled(coded, "why", "code", by_text(pairs().map(|pair| (code(pair), title(pair)))))
+    labelled(coded, "why", "code", by_text(codes().map(|code| (code.to_string(), title(code)))))
 }
 
 /// The same, and the label `change`: what to do.
 pub fn explained(query: &str) -> String {
-    labelled(meant(query), "change", "code", by_text(pairs().map(|pair| (code(pair), change(pair)))))
+    labelled(meant(query), "change", "code", by_text(codes().map(|code| (code.to_string(), change(code)))))
 }
 
 /// The same for series with a component: for sample storage, some remedies differ.
 pub fn explained_by_component(query: &str) -> String {
-    let own = pairs().filter_map(|pair| {
-        let own = action::for_pair(Component::Submission, pair.0, pair.1).into_owned();
-        (own != change(pair)).then(|| (format!("submission.{}", code(pair)), own))
+    let own = codes().filter_map(|code| {
+        let own = action::for_pair(Component::Submission, code.phase, code.reason).into_owned();
+        (own != change(code)).then(|| (format!("submission.{code}"), own))
     });
     let joined = format!(r#"label_join({}, "of", ".", "component", "phase", "reason")"#, explained(query));
     labelled(joined, "change", "of", by_text(own))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use defender_exporter::config::ProxyKind;
-use defender_exporter::observation::{FAILURE_PAIRS, FailureReason as R, Phase};
+use defender_exporter::observation::{FAILURE_CODES, FailureCode, FailureReason as R, Phase};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -50,11 +50,13 @@ async fn every_reason_of_the_tunnel_has_a_scenario() {
     assert_eq!(failed, 0, "scenarios that fail");
     assert_eq!(lab.dns.count(HOST), 0, "the name is the proxy's to resolve");
     let elsewhere = [R::Internal, R::PacUnreachable, R::PacInvalid, R::PacTimeout];
-    let wanted = FAILURE_PAIRS.iter().filter(|(phase, _)| *phase == Phase::Tunnel);
+    let wanted =
+        FAILURE_CODES.iter().map(|code| (code.phase, code.reason)).filter(|pair| pair.0 == Phase::Tunnel);
     let missing: Vec<_> =
         wanted.filter(|pair| !seen.contains(pair) && !elsewhere.contains(&pair.1)).collect();
     assert!(missing.is_empty(), "no scenario produces {missing:?}");
-    let unknown: Vec<_> = seen.iter().filter(|pair| !FAILURE_PAIRS.contains(pair)).collect();
+    let unknown: Vec<_> =
+        seen.iter().filter(|pair| !FAILURE_CODES.contains(&FailureCode::from(**pair))).collect();
     assert!(unknown.is_empty(), "no counter is seeded for {unknown:?}");
 }
 
