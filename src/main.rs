@@ -194,7 +194,7 @@ fn log_fatal(error: &ExitError) -> bool {
     }
     if !matches!(error, ExitError::TaskDied(_) | ExitError::Panicked) {
         for problem in error.to_string().lines() {
-            tracing::error!(error = problem, code = error.code(), "failed to start");
+            tracing::error!(problem, code = error.code(), "failed to start");
         }
     }
     true // a dead task and a panic are in the log already
@@ -209,8 +209,10 @@ async fn healthcheck(
     timeout: Duration,
 ) -> Result<ExitCode, ExitError> {
     let file = web_config.clone();
-    let tls =
-        blocking(move || commands::healthcheck::shown_by(file.as_deref()).map(|shown| shown.is_some())).await;
+    let tls = blocking(move || {
+        commands::healthcheck::presented_certificate(file.as_deref()).map(|shown| shown.is_some())
+    })
+    .await;
     let tls = tls.map_err(|problems| problems.to_string())?;
     let url = url.cloned().or_else(|| HealthUrl::from_listen_address(listen?, path, tls));
     let url = url.ok_or("the port to query is unknown: set --url")?;
@@ -219,7 +221,7 @@ async fn healthcheck(
             "{url}: the certificate to trust is unknown: pass the exporter's --web.config.file"
         )));
     }
-    match commands::healthcheck::ask_health(&url, path, web_config.as_deref(), timeout).await {
+    match commands::healthcheck::query_health(&url, path, web_config.as_deref(), timeout).await {
         Ok(answer) => {
             print(&format!("{url}: {answer}\n"))?;
             Ok(ExitCode::SUCCESS)
@@ -274,7 +276,7 @@ async fn open_server(cli: &Cli) -> Result<WebServer, ExitError> {
         why if error.is_temporary() => ExitError::NotNow(why),
         why => ExitError::Usage(why),
     })?;
-    for address in server.places(&cli.web_paths()) {
+    for address in server.metrics_urls(&cli.web_paths()) {
         tracing::info!(%address, "listening");
     }
     Ok(server)

@@ -180,7 +180,7 @@ pub fn load(file: Option<&Path>) -> Result<Loaded, ConfigProblems> {
     }
     let name = file.map_or_else(|| "defaults".to_owned(), |file| file.display().to_string());
     let plan = plan::plan_for(catalog::embedded(), &config, &name).map_err(|problems| match file {
-        Some(file) => config::placed(problems, file),
+        Some(file) => config::with_positions(problems, file),
         None => problems,
     })?;
     Ok(Loaded { config, plan })

@@ -112,7 +112,9 @@ impl Reloader {
 
     /// Keeps the configuration in use and reports the failure in log and metrics.
     async fn reject(&mut self, problems: String) -> String {
-        tracing::error!(problems, "reload failed, keeping the previous configuration");
+        for problem in problems.lines() {
+            tracing::error!(problem, "reload failed, keeping the previous configuration");
+        }
         let _ = self.channels.events.send(Event::ReloadFailed).await;
         let _ = self.channels.snapshot.wait_for(|snapshot| snapshot.reload_failed).await;
         problems

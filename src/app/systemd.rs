@@ -1,6 +1,7 @@
 //! Notifications to systemd (`sd_notify(3)`): ready, reloading, stopping, watchdog, and a status line with the
 //! verdicts. Does nothing unless `NOTIFY_SOCKET` is set.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,10 +34,22 @@ pub enum Notification {
     Status(String),
 }
 
+impl fmt::Display for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "ready",
+            Self::Reloading => "reloading",
+            Self::Stopping => "stopping",
+            Self::Watchdog => "watchdog",
+            Self::Status(line) => line,
+        })
+    }
+}
+
 /// Sends a notification; errors are logged. Blocks while the socket is full.
-fn notify_blocking(what: &Notification) {
-    if let Err(error) = send(what) {
-        tracing::debug!(%error, ?what, "failed to notify the service manager");
+fn notify_blocking(notification: &Notification) {
+    if let Err(error) = send(notification) {
+        tracing::debug!(%error, %notification, "failed to notify the service manager");
     }
 }
 
@@ -107,15 +120,15 @@ pub async fn report_status(mut snapshots: watch::Receiver<Arc<Snapshot>>) {
 }
 
 /// Sends a notification on a blocking thread, and waits while the socket is full.
-async fn notify(what: Notification) {
-    task::blocking(move || notify_blocking(&what)).await;
+async fn notify(notification: Notification) {
+    task::blocking(move || notify_blocking(&notification)).await;
 }
 
 /// Announces a start, reload or stop. Waits at most `NOTIFY_TIMEOUT` for systemd; the message is still delivered if it
 /// reads later.
-pub async fn announce(what: Notification) {
-    if timeout(NOTIFY_TIMEOUT, notify(what.clone())).await.is_err() {
-        tracing::warn!(?what, "the service manager is not reading notifications");
+pub async fn announce(notification: Notification) {
+    if timeout(NOTIFY_TIMEOUT, notify(notification.clone())).await.is_err() {
+        tracing::warn!(%notification, "the service manager is not reading notifications");
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::places::placed_in;
+use super::positions::add_positions;
 use super::reader::{MAX_BYTES, ProblemCollector};
 use super::{Config, ConfigProblems, Environment, parse};
 
@@ -17,11 +17,11 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, ConfigProb
     parse(&name, &text, path.parent().unwrap_or(Path::new("")), environment)
 }
 
-/// Adds the places of the keys in the file, which is read again.
+/// Adds the positions of the keys in the file, which is read again.
 #[must_use]
-pub fn placed(problems: ConfigProblems, path: &Path) -> ConfigProblems {
+pub fn with_positions(problems: ConfigProblems, path: &Path) -> ConfigProblems {
     match read_text(path) {
-        Ok((_, text)) => placed_in(problems, &text),
+        Ok((_, text)) => add_positions(problems, &text),
         Err(_) => problems, // replaced in the meantime
     }
 }

@@ -7,6 +7,7 @@ mod reader;
 mod values;
 
 mod parser;
+mod positions;
 
 mod components;
 mod credentials;
@@ -16,7 +17,6 @@ mod host;
 mod load;
 mod machine;
 mod no_proxy;
-mod places;
 mod problem;
 mod proxy_url;
 pub mod resolv_conf;
@@ -47,7 +47,7 @@ use crate::string_enum::string_enum;
 
 pub use environment::Environment;
 pub(crate) use load::read_capped;
-pub use load::{load, placed};
+pub use load::{load, with_positions};
 pub use machine::{MachineProxies, MdatpProxy, PolicyProxies};
 pub use no_proxy::NoProxy;
 pub use parser::parse;

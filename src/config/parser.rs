@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::places::placed_in;
+use super::positions::add_positions;
 use super::reader::{Mapping, Node, ProblemCollector, document, key};
 use super::values::{INTERVAL, TIMEOUT, connect_to, format_duration, host_port};
 use super::{
@@ -35,9 +35,9 @@ pub fn parse(
     match config {
         Some(config) if report.is_empty() => {
             check_whole(&config, by_default, &report);
-            if report.is_empty() { Ok(config) } else { Err(placed_in(report.finish(), text)) }
+            if report.is_empty() { Ok(config) } else { Err(add_positions(report.finish(), text)) }
         }
-        _ => Err(placed_in(report.finish(), text)),
+        _ => Err(add_positions(report.finish(), text)),
     }
 }
 

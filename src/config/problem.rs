@@ -13,7 +13,7 @@ pub struct ConfigProblem {
     /// The file, as given on the command line.
     pub file: String,
     /// Where in the file. `None` for the file as a whole.
-    pub place: Option<FilePosition>,
+    pub position: Option<FilePosition>,
     /// The path of the key, such as `components.maps.interval` or `endpoints[2].url`; empty for a syntax error and for the whole
     /// file.
     pub key: String,
@@ -24,16 +24,16 @@ pub struct ConfigProblem {
 impl ConfigProblem {
     /// A problem on one line: libraries quote values in full, including line breaks.
     pub(crate) fn new(file: &str, key: String, problem: String) -> Self {
-        Self { file: file.to_owned(), place: None, key, problem: line(problem) }
+        Self { file: file.to_owned(), position: None, key, problem: line(problem) }
     }
 
-    /// A problem at a place.
-    pub(super) fn at(file: &str, place: Option<FilePosition>, problem: String) -> Self {
-        Self { place, ..Self::new(file, String::new(), problem) }
+    /// A problem at a position.
+    pub(super) fn at(file: &str, position: Option<FilePosition>, problem: String) -> Self {
+        Self { position, ..Self::new(file, String::new(), problem) }
     }
 }
 
-/// A place in a file, counted from 1. Columns count characters.
+/// A position in a file, counted from 1. Columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilePosition {
     /// The line.
@@ -51,8 +51,8 @@ impl fmt::Display for FilePosition {
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // As compilers write it, so that editors find it.
-        match self.place {
-            Some(place) => write!(f, "{}:{place}: ", self.file)?,
+        match self.position {
+            Some(position) => write!(f, "{}:{position}: ", self.file)?,
             None => write!(f, "{}: ", self.file)?,
         }
         if !self.key.is_empty() {

@@ -31,8 +31,8 @@ impl<'a> ProblemCollector<'a> {
         self.problems.borrow_mut().push(ConfigProblem::new(self.file, key, problem));
     }
 
-    fn add_at(&self, place: Option<FilePosition>, problem: String) {
-        self.problems.borrow_mut().push(ConfigProblem::at(self.file, place, problem));
+    fn add_at(&self, position: Option<FilePosition>, problem: String) {
+        self.problems.borrow_mut().push(ConfigProblem::at(self.file, position, problem));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -54,8 +54,8 @@ pub(super) fn document<'a>(text: &str, report: &'a ProblemCollector<'a>) -> Opti
         Ok(Value::Null) => Some(Node::root(Value::Object(Map::new()), report)),
         Ok(value) => Some(Node::root(value, report)),
         Err(error) => {
-            let (place, problem) = describe(&error);
-            report.add_at(place, problem);
+            let (position, problem) = describe(&error);
+            report.add_at(position, problem);
             None
         }
     }
@@ -75,14 +75,14 @@ pub(super) fn yaml_options() -> serde_saphyr::Options {
     }
 }
 
-/// The place of a syntax error, and its message on one line.
+/// The position of a syntax error, and its message on one line.
 fn describe(error: &serde_saphyr::Error) -> (Option<FilePosition>, String) {
     let formatter: &dyn MessageFormatter = &UserMessageFormatter;
     let rendered = error.render_with_options(
         serde_saphyr::render_options! { formatter: formatter, snippets: SnippetMode::Off },
     );
-    let place = error.location().map(|at| FilePosition { line: at.line(), column: at.column() });
-    let message = match place {
+    let position = error.location().map(|at| FilePosition { line: at.line(), column: at.column() });
+    let message = match position {
         Some(FilePosition { line, column }) => {
             rendered.replace(&format!(" at line {line}, column {column}"), "")
         }
@@ -94,7 +94,7 @@ fn describe(error: &serde_saphyr::Error) -> (Option<FilePosition>, String) {
         _ if first_line.contains(TOO_COMPLEX) => "too large or too deeply nested".to_owned(),
         _ => format!("not valid YAML: {first_line}"),
     };
-    (place, problem)
+    (position, problem)
 }
 
 /// A value with its path. Each method reads a type, or reports the problem and returns `None`.

@@ -124,7 +124,7 @@ enum FileOutcome {
 }
 
 /// Combines the program's outcome with the event log: `Some(true)` if it contains a detection, `None` if it can't be read.
-fn judge(outcome: FileOutcome, detected: Option<bool>) -> DownloadOutcome {
+fn combine(outcome: FileOutcome, detected: Option<bool>) -> DownloadOutcome {
     let logged = detected == Some(true);
     match outcome {
         FileOutcome::Stopped(sign) if logged => DownloadOutcome::Stopped(vec![sign, BlockEvidence::Logged]),
@@ -155,7 +155,7 @@ pub async fn run(
     if let Err(error) = folder.close() {
         tracing::warn!(%error, "failed to remove the folder of the download test");
     }
-    Ok(judge(outcome, detected))
+    Ok(combine(outcome, detected))
 }
 
 /// Downloads and unpacks the program.

@@ -19,7 +19,7 @@ const MIN_SHARE: Duration = Duration::from_millis(1200);
 
 /// What was learned about the connection, complete up to the phase that failed.
 #[derive(Debug, Default)]
-pub(crate) struct RouteTaken {
+pub(crate) struct ConnectionFacts {
     /// The addresses of the URL's host, in the order of the answer. Empty if it wasn't resolved.
     pub(crate) addresses: Vec<IpAddr>,
     /// The names that the host is an alias of (CNAME), in order.
@@ -63,7 +63,7 @@ pub(super) fn dns_attempt(trouble: &DnsTrouble) -> FailedAttempt {
 /// The first of several attempts that failed. If all of them fail, its failure is the one reported, since clients
 /// prefer this attempt; the others are kept, and named in its words.
 pub(super) struct FirstFailure {
-    /// Its place in `RouteTaken::failed_attempts`.
+    /// Its place in `ConnectionFacts::failed_attempts`.
     index: usize,
     /// The times after it.
     timings: Timings,
@@ -77,21 +77,26 @@ impl FirstFailure {
         first: &mut Option<Self>,
         attempt: FailedAttempt,
         timings: &Timings,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
     ) {
-        let index = taken.failed_attempts.len();
+        let index = facts.failed_attempts.len();
         first.get_or_insert_with(|| {
-            let (timings, peer, proxy) = (timings.clone(), taken.peer, taken.proxy.clone());
+            let (timings, peer, proxy) = (timings.clone(), facts.peer, facts.proxy.clone());
             Self { index, timings, peer, proxy }
         });
-        taken.failed_attempts.push(attempt);
+        facts.failed_attempts.push(attempt);
     }
 
     /// The failure to report once all attempts have failed. `others` names the attempts after it.
-    pub(super) fn into_failure(self, others: &str, timings: &mut Timings, taken: &mut RouteTaken) -> Failure {
+    pub(super) fn into_failure(
+        self,
+        others: &str,
+        timings: &mut Timings,
+        facts: &mut ConnectionFacts,
+    ) -> Failure {
         let Self { index, timings: own, peer, proxy } = self;
-        let FailedAttempt { target, failure, .. } = taken.failed_attempts.remove(index);
-        let later: Vec<_> = taken.failed_attempts[index..]
+        let FailedAttempt { target, failure, .. } = facts.failed_attempts.remove(index);
+        let later: Vec<_> = facts.failed_attempts[index..]
             .iter()
             .filter(|attempt| is_alternative(&target, &attempt.target))
             .map(|attempt| match attempt.target {
@@ -102,7 +107,7 @@ impl FirstFailure {
         if later.is_empty() {
             return failure;
         }
-        (taken.peer, taken.proxy) = (peer, proxy);
+        (facts.peer, facts.proxy) = (peer, proxy);
         for phase in [Phase::Resolve, Phase::Connect] {
             timings.fail_back(phase, &own);
         }

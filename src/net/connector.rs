@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::pki_types::TrustAnchor;
 use tokio_rustls::TlsConnector;
 
-use super::attempts::{FirstFailure, MAX_ADDRESSES, RouteTaken, dns_attempt, dns_share, share_of};
+use super::attempts::{ConnectionFacts, FirstFailure, MAX_ADDRESSES, dns_attempt, dns_share, share_of};
 use super::connect;
 use super::exchange::RequestTarget;
 use super::phase::PhaseClock;
@@ -94,17 +94,17 @@ impl Connector {
         Self { proxies, ..self }
     }
 
-    /// Opens a connection to the URL's host. `taken` is filled in on failure as well.
+    /// Opens a connection to the URL's host. `facts` is filled in on failure as well.
     pub(crate) async fn dial(
         &self,
         clock: &mut PhaseClock,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
         dial: Dial<'_>,
     ) -> Result<DialedConnection, Failure> {
         if let Some(address) = dial.at {
             clock.timings.not_applicable(Phase::Resolve);
             clock.timings.not_applicable(Phase::Tunnel);
-            let stream = self.connect(clock, taken, address, Duration::MAX).await?;
+            let stream = self.connect(clock, facts, address, Duration::MAX).await?;
             return Ok(DialedConnection { stream, target: RequestTarget::Origin });
         }
         let mut first = None;
@@ -114,7 +114,7 @@ impl Connector {
             let proxies = match self.select(clock, source, dial.url, later).await {
                 Ok(proxies) => proxies,
                 Err(attempt) => {
-                    FirstFailure::keep(&mut first, attempt, &clock.timings, taken);
+                    FirstFailure::keep(&mut first, attempt, &clock.timings, facts);
                     if clock.is_over() {
                         break;
                     }
@@ -123,7 +123,7 @@ impl Connector {
             };
             for (index, proxy) in proxies.iter().enumerate() {
                 let others = proxies.len() - index - 1 + later;
-                let mut attempt = match self.attempt(clock, taken, dial, proxy.as_ref(), others).await {
+                let mut attempt = match self.attempt(clock, facts, dial, proxy.as_ref(), others).await {
                     Ok(connected) => return Ok(connected),
                     Err(AttemptError::Final(failure)) => return Err(failure),
                     Err(AttemptError::TryNext(attempt))
@@ -139,7 +139,7 @@ impl Connector {
                     let lost = [Phase::Resolve, Phase::Connect].map(|phase| clock.timings.fail_over(phase));
                     attempt.duration = lost.into_iter().sum();
                 }
-                FirstFailure::keep(&mut first, attempt, &timings, taken);
+                FirstFailure::keep(&mut first, attempt, &timings, facts);
                 if is_last {
                     break 'sources;
                 }
@@ -147,7 +147,7 @@ impl Connector {
         }
         Err(first.map_or_else(
             || Failure::new(Phase::Tunnel, FailureReason::Internal, "no proxy to connect to"), // unreachable: a source has one
-            |first| first.into_failure("the later proxies", &mut clock.timings, taken),
+            |first| first.into_failure("the later proxies", &mut clock.timings, facts),
         ))
     }
 
@@ -172,7 +172,7 @@ impl Connector {
     async fn attempt(
         &self,
         clock: &mut PhaseClock,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
         dial: Dial<'_>,
         proxy: Option<&Arc<Proxy>>,
         others: usize,
@@ -181,39 +181,39 @@ impl Connector {
             AttemptError::TryNext(FailedAttempt { target, failure, duration: Duration::ZERO })
         };
         let Some(proxy) = proxy else {
-            taken.proxy = self.proxies.decides().then(|| DIRECT.to_owned());
-            let connected = self.connect_directly(clock, taken, dial).await;
+            facts.proxy = self.proxies.decides().then(|| DIRECT.to_owned());
+            let connected = self.connect_directly(clock, facts, dial).await;
             let stream = connected.map_err(|failure| failed(AttemptTarget::Direct, failure))?;
             clock.timings.not_applicable(Phase::Tunnel);
             return Ok(DialedConnection { stream, target: RequestTarget::Origin });
         };
         let name = format!("{}://{}", proxy.kind, proxy.at);
-        taken.proxy = Some(name.clone());
+        facts.proxy = Some(name.clone());
         if dial.named_by == NamedBy::ThirdParty {
             refuse_proxy_machine(dial.url).map_err(AttemptError::Final)?;
         }
         let deadline = clock.limit_to(share_of(clock.left(), others));
-        let before = taken.failed_attempts.len();
-        let connected = self.connect_to_proxy(clock, taken, proxy).await;
+        let before = facts.failed_attempts.len();
+        let connected = self.connect_to_proxy(clock, facts, proxy).await;
         clock.restore_deadline(deadline);
         match connected {
             Ok(stream) => {
-                self.open_tunnel(clock, taken, dial.url, proxy, stream).await.map_err(AttemptError::Final)
+                self.open_tunnel(clock, facts, dial.url, proxy, stream).await.map_err(AttemptError::Final)
             }
             Err(failure) => {
                 if others > 0 {
-                    forget_addresses(taken, before);
+                    forget_addresses(facts, before);
                 }
                 Err(failed(AttemptTarget::Proxy(name), at_proxy(proxy, &failure)))
             }
         }
     }
 
-    /// Resolves the URL's own host and connects to it. Records the DNS result in `taken`, on failure as well.
+    /// Resolves the URL's own host and connects to it. Records the DNS result in `facts`, on failure as well.
     async fn connect_directly(
         &self,
         clock: &mut PhaseClock,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
         dial: Dial<'_>,
     ) -> Result<BoxedStream, Failure> {
         let (host, port) = (dial.url.host(), dial.url.port());
@@ -227,21 +227,21 @@ impl Connector {
         {
             refuse_this_machine(dial.url, address)?;
         }
-        let addresses = resolve(clock, taken, to, true).await?;
-        self.connect_to_any(clock, taken, &addresses).await
+        let addresses = resolve(clock, facts, to, true).await?;
+        self.connect_to_any(clock, facts, &addresses).await
     }
 
-    /// Resolves a proxy and connects to it. The proxy's addresses aren't recorded: `taken` is about the URL's
+    /// Resolves a proxy and connects to it. The proxy's addresses aren't recorded: `facts` is about the URL's
     /// host.
     async fn connect_to_proxy(
         &self,
         clock: &mut PhaseClock,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
         proxy: &Proxy,
     ) -> Result<BoxedStream, Failure> {
         let to = self.destinations.configured_destination(&proxy.at.host, proxy.at.port);
-        let addresses = resolve(clock, taken, to, false).await?;
-        self.connect_to_any(clock, taken, &addresses).await
+        let addresses = resolve(clock, facts, to, false).await?;
+        self.connect_to_any(clock, facts, &addresses).await
     }
 
     /// Connects to the first address that accepts the connection. Each has a share of the time left; the time that was
@@ -249,7 +249,7 @@ impl Connector {
     async fn connect_to_any(
         &self,
         clock: &mut PhaseClock,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
         addresses: &[SocketAddr],
     ) -> Result<BoxedStream, Failure> {
         let tried = &addresses[..addresses.len().min(MAX_ADDRESSES)];
@@ -257,7 +257,7 @@ impl Connector {
         for (index, address) in tried.iter().enumerate() {
             let others = tried.len() - index - 1;
             let share = share_of(clock.left(), others);
-            let failure = match self.connect(clock, taken, *address, share).await {
+            let failure = match self.connect(clock, facts, *address, share).await {
                 Ok(stream) => return Ok(stream),
                 Err(failure) if failure.reason == FailureReason::Internal => return Err(failure),
                 Err(failure) => failure,
@@ -266,14 +266,14 @@ impl Connector {
             let is_last = others == 0 || clock.is_over();
             let duration = if is_last { Duration::ZERO } else { clock.timings.fail_over(Phase::Connect) };
             let attempt = FailedAttempt { target: AttemptTarget::Address(*address), failure, duration };
-            FirstFailure::keep(&mut first, attempt, &timings, taken);
+            FirstFailure::keep(&mut first, attempt, &timings, facts);
             if is_last {
                 break;
             }
         }
         Err(first.map_or_else(
             || Failure::new(Phase::Connect, FailureReason::Internal, "no address to connect to"), // unreachable: a lookup has one
-            |first| first.into_failure("the other addresses", &mut clock.timings, taken),
+            |first| first.into_failure("the other addresses", &mut clock.timings, facts),
         ))
     }
 
@@ -281,11 +281,11 @@ impl Connector {
     async fn connect(
         &self,
         clock: &mut PhaseClock,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
         address: SocketAddr,
         share: Duration,
     ) -> Result<BoxedStream, Failure> {
-        taken.peer = Some(address);
+        facts.peer = Some(address);
         let stream =
             clock.phase_within(Phase::Connect, share, connect::connect(address, self.source)).await?;
         Ok(Box::new(stream))
@@ -295,7 +295,7 @@ impl Connector {
     async fn open_tunnel(
         &self,
         clock: &mut PhaseClock,
-        taken: &mut RouteTaken,
+        facts: &mut ConnectionFacts,
         url: &ProbeUrl,
         proxy: &Arc<Proxy>,
         stream: BoxedStream,
@@ -306,7 +306,7 @@ impl Connector {
             return Ok(DialedConnection { stream, target: RequestTarget::absolute(proxy) });
         }
         let to = HostPort { host: url.host().to_owned(), port: url.port() };
-        let status = &mut taken.proxy_status;
+        let status = &mut facts.proxy_status;
         let passed = clock.phase(Phase::Tunnel, async {
             let stream = match proxy.kind {
                 ProxyKind::Https => tunnel::secure(stream, proxy, &self.proxy_tls).await?,
@@ -321,10 +321,10 @@ impl Connector {
 }
 
 /// Forgets the addresses of a proxy that failed: its own failure names them.
-fn forget_addresses(taken: &mut RouteTaken, before: usize) {
-    let later = taken.failed_attempts.split_off(before);
+fn forget_addresses(facts: &mut ConnectionFacts, before: usize) {
+    let later = facts.failed_attempts.split_off(before);
     let is_address = |attempt: &FailedAttempt| matches!(attempt.target, AttemptTarget::Address(_));
-    taken.failed_attempts.extend(later.into_iter().filter(|attempt| !is_address(attempt)));
+    facts.failed_attempts.extend(later.into_iter().filter(|attempt| !is_address(attempt)));
 }
 
 /// Names the proxy in a failure to reach it.
@@ -336,7 +336,7 @@ fn at_proxy(proxy: &Proxy, failure: &Failure) -> Failure {
 /// The addresses of a destination, at least one: the URL's own host, whose addresses are recorded, or a proxy.
 async fn resolve(
     clock: &mut PhaseClock,
-    taken: &mut RouteTaken,
+    facts: &mut ConnectionFacts,
     to: Destination<'_>,
     is_own: bool,
 ) -> Result<Vec<SocketAddr>, Failure> {
@@ -355,12 +355,12 @@ async fn resolve(
     };
     let result = clock.phase(Phase::Resolve, resolved).await;
     if let Some(found) = found {
-        taken.failed_attempts.extend(found.troubles.iter().map(dns_attempt));
+        facts.failed_attempts.extend(found.troubles.iter().map(dns_attempt));
         if is_own {
-            taken.private = found.private();
-            taken.source = found.origin.source();
-            taken.addresses = found.addresses;
-            taken.aliases = found.aliases;
+            facts.private = found.private();
+            facts.source = found.origin.source();
+            facts.addresses = found.addresses;
+            facts.aliases = found.aliases;
         }
     }
     result

@@ -26,9 +26,9 @@ pub use body::{BodyReader, Overflow};
 
 use super::failure::{PhaseError, proxied};
 use super::{
-    BodyEnd, BoxedStream, Connector, Dial, DialedConnection, HttpExchange, NamedBy, PhaseClock, ReadLimits,
-    RequestTarget, ResponseHead, RouteTaken, TlsClient, UnreadResponse, build_request, explain_alert,
-    server_name,
+    BodyEnd, BoxedStream, ConnectionFacts, Connector, Dial, DialedConnection, HttpExchange, NamedBy,
+    PhaseClock, ReadLimits, RequestTarget, ResponseHead, TlsClient, UnreadResponse, build_request,
+    explain_alert, server_name,
 };
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::observation::{Failure, FailureReason as Reason, Phase};
@@ -246,7 +246,7 @@ impl Fetcher {
         let named_by = if local { NamedBy::Configuration } else { NamedBy::ThirdParty };
         let dial = Dial { url, at: None, named_by };
         let DialedConnection { stream, target } =
-            self.connector.dial(clock, &mut RouteTaken::default(), dial).await?;
+            self.connector.dial(clock, &mut ConnectionFacts::default(), dial).await?;
         request.connected.inspect(|connected| connected.notify_one());
         match url.scheme() {
             Scheme::Http | Scheme::Folder => exchange(clock, request, url, stream, target).await,

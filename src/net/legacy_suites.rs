@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
-use super::attempts::RouteTaken;
+use super::attempts::ConnectionFacts;
 use super::connector::{Connector, Dial, DialedConnection};
 use super::failure::PhaseError;
 use super::handshake::server_name;
@@ -70,7 +70,7 @@ pub(crate) async fn explain_alert(
 /// `deadline`.
 async fn chosen_suite(connector: &Connector, dial: Dial<'_>, deadline: Instant) -> Option<&'static str> {
     let mut clock = PhaseClock::start_until("probe", deadline);
-    let dialed = connector.dial(&mut clock, &mut RouteTaken::default(), dial).await;
+    let dialed = connector.dial(&mut clock, &mut ConnectionFacts::default(), dial).await;
     let DialedConnection { stream, .. } = dialed.ok()?;
     let hello = client_hello(server_name(dial.url))?;
     timeout_at(deadline, ask(stream, &hello)).await.ok()?

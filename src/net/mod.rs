@@ -20,7 +20,7 @@ mod read_limit;
 pub mod resolver;
 mod tunnel;
 
-pub(crate) use attempts::RouteTaken;
+pub(crate) use attempts::ConnectionFacts;
 pub use connector::Connector;
 pub(crate) use connector::{Dial, DialedConnection, NamedBy};
 pub(crate) use exchange::{

@@ -76,7 +76,7 @@ fn newest(folder: &Path) -> Found {
 }
 
 /// The package that was found, and why clients can't update from the folder, if so.
-pub(super) fn judge(
+pub(super) fn check_package(
     read: Result<Found, Failure>,
     now: SystemTime,
     stale_after: Duration,
@@ -175,7 +175,7 @@ mod tests {
         ] {
             let folder = folder(now, packages);
             let found = Ok(read(folder.path().to_str().unwrap()).await);
-            let (package, failure) = judge(found, now, days(7));
+            let (package, failure) = check_package(found, now, days(7));
             assert_eq!(package.map(|package| package.file), newest, "{packages:?}");
             assert_eq!(failure.map(|failure| failure.reason), reason, "{packages:?}");
         }
@@ -201,7 +201,7 @@ mod tests {
         let folder = folder(SystemTime::now(), &[("file", 0)]);
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let check = |found: Found, reason: Reason, words: &str| {
-            let (package, failure) = judge(Ok(found), SystemTime::now(), days(7));
+            let (package, failure) = check_package(Ok(found), SystemTime::now(), days(7));
             let failure = failure.unwrap();
             assert!(package.is_none() && failure.detail.contains(words), "{failure:?}");
             assert_eq!((failure.phase, failure.reason), (Phase::Request, reason));
@@ -214,7 +214,7 @@ mod tests {
             check(read(r"\\files.example\updates").await, Reason::Unsupported, "mount the share");
         }
         let timeout = Failure::new(Phase::Request, Reason::Timeout, "");
-        let (_, failure) = judge(Err(timeout), SystemTime::now(), days(7));
+        let (_, failure) = check_package(Err(timeout), SystemTime::now(), days(7));
         assert!(failure.unwrap().detail.contains("within the probe's timeout"));
     }
 
@@ -238,6 +238,6 @@ mod tests {
     fn a_package_of_another_clock_is_no_older_than_now() {
         let now = SystemTime::now();
         let package = PackageFacts { file: PACKAGES[0], modified: now + days(30) };
-        assert_eq!(judge(Ok(Ok(Some(package.clone()))), now, days(7)), (Some(package), None));
+        assert_eq!(check_package(Ok(Ok(Some(package.clone()))), now, days(7)), (Some(package), None));
     }
 }

@@ -22,8 +22,8 @@ use super::{Prober, folder};
 use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
 use crate::net::failure::PhaseError;
 use crate::net::{
-    BodyEnd, BoxedStream, Dial, DialedConnection, HttpExchange, NamedBy, ReadLimits, RequestTarget,
-    RouteTaken, UnreadResponse, build_request, explain_alert, server_name,
+    BodyEnd, BoxedStream, ConnectionFacts, Dial, DialedConnection, HttpExchange, NamedBy, ReadLimits,
+    RequestTarget, UnreadResponse, build_request, explain_alert, server_name,
 };
 use crate::observation::{Failure, FailureReason, Phase};
 use crate::tls::{FetchIssuer, TrustedChain};
@@ -78,7 +78,7 @@ impl Pipeline<'_> {
         let read = async { Ok(self.prober.folders.newest_package(url).await) };
         let read = run.clock.phase(Phase::Request, read).await;
         let (now, stale_after) = (self.prober.clock.now(), self.prober.plan.signatures.stale_after);
-        let (package, failure) = folder::judge(read, now, stale_after);
+        let (package, failure) = folder::check_package(read, now, stale_after);
         let mut outcome = run.end(url, failure);
         outcome.facts.package = package;
         outcome
@@ -87,12 +87,12 @@ impl Pipeline<'_> {
     async fn hop(&self, run: &mut ProbeRun, url: &ProbeUrl) -> Result<HopOutcome, Failure> {
         let at = self.at.filter(|_| run.redirects() == 0);
         run.hop.evidence = self.prober.records_evidence.then(Box::default);
-        let mut taken = RouteTaken::default();
+        let mut connection = ConnectionFacts::default();
         let is_company = self.endpoint.component.is_company();
         let named_by = if is_company { NamedBy::Company } else { NamedBy::Endpoint };
         let dial = Dial { url, at, named_by };
-        let dialed = self.route_context.connector.dial(&mut run.clock, &mut taken, dial).await;
-        run.take(taken);
+        let dialed = self.route_context.connector.dial(&mut run.clock, &mut connection, dial).await;
+        run.take(connection);
         let failed = |failure: &Failure| evidence::failed(&mut run.hop.evidence, Phase::Connect, failure);
         let DialedConnection { stream, target } = dialed.inspect_err(failed)?;
         match url.scheme() {

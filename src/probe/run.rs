@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::catalog::ProbeUrl;
-use crate::net::{PhaseClock, RouteTaken};
+use crate::net::{ConnectionFacts, PhaseClock};
 use crate::observation::{Facts, FailedAttempt, Failure, HopFacts, PhaseOutcome};
 use crate::text::clean;
 
@@ -45,9 +45,17 @@ impl ProbeRun {
     }
 
     /// Records the connection of the current hop.
-    pub(super) fn take(&mut self, taken: RouteTaken) {
-        let RouteTaken { addresses, aliases, source, private, peer, proxy, proxy_status, failed_attempts } =
-            taken;
+    pub(super) fn take(&mut self, connection: ConnectionFacts) {
+        let ConnectionFacts {
+            addresses,
+            aliases,
+            source,
+            private,
+            peer,
+            proxy,
+            proxy_status,
+            failed_attempts,
+        } = connection;
         self.failed_attempts.extend(failed_attempts);
         if source.is_some() {
             self.hop.addresses.clone_from(&addresses);

@@ -21,15 +21,16 @@ use super::{DESCRIPTION, DISPLAY_NAME, NAME, RELOAD, ServiceError, account_name}
 use crate::cli::ServiceAccount;
 
 /// The delays before restarts after the first, second and each further failure.
-const RESTARTS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(60), Duration::from_secs(300)];
+const RESTART_DELAYS: [Duration; 3] =
+    [Duration::from_secs(60), Duration::from_secs(60), Duration::from_secs(300)];
 
 /// Failures are counted anew after this time without one.
-const FORGET: Duration = Duration::from_secs(24 * 60 * 60);
+const FAILURE_RESET_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The interval of retries while the service manager is busy or the service changes its state, and their number: half a
 /// minute.
-const PAUSE: Duration = Duration::from_millis(200);
-const LOOKS: u32 = 150;
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+const MAX_RETRIES: u32 = 150;
 
 /// Errors of the service manager (Microsoft's page "System Error Codes").
 const ACCESS_DENIED: i32 = 5;
@@ -49,8 +50,8 @@ pub(super) fn install(
 ) -> Result<String, ServiceError> {
     let manager = manager(ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE)?;
     let named = flags.iter().any(|flag| flag.to_string_lossy().starts_with("--config.file="));
-    let info = info(account, launch(flags, folders))?;
-    make(folders)?;
+    let info = service_info(account, launch(flags, folders))?;
+    create_folders(folders)?;
     let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::QUERY_STATUS;
     let (service, done) = match manager.open_service(NAME, access) {
         Ok(service) => {
@@ -59,13 +60,14 @@ pub(super) fn install(
         }
         Err(error) if code(&error) == Some(DOES_NOT_EXIST) => {
             // An installer may have removed the previous version a moment ago.
-            let made = patient(MARKED_FOR_DELETE, PAUSE, || manager.create_service(&info, access));
+            let made =
+                retry_while_busy(MARKED_FOR_DELETE, RETRY_INTERVAL, || manager.create_service(&info, access));
             (made.map_err(|error| failed("creating the service", &error))?, "installed")
         }
         Err(error) => return Err(failed("opening the service", &error)),
     };
-    let unknown = finish(&service)?;
-    restrict(folders, account)?;
+    let unknown = configure(&service)?;
+    set_access_lists(folders, account)?;
     let mut text = format!("the service {NAME} is {done}\n  runs as: {}\n", account_name(account).display());
     for (what, place) in [("log", folders.logs()), ("state", folders.data())] {
         let _ = writeln!(text, "  {what}: {}", place.display()); // a String never fails
@@ -90,7 +92,7 @@ pub(super) fn uninstall(folders: &ServiceFolders) -> Result<String, ServiceError
         Err(ServiceError::NotInstalled) => return Ok(format!("the service {NAME} is not installed\n")),
         Err(error) => return Err(error),
     };
-    halt(&service)?;
+    stop_and_wait(&service)?;
     service.delete().map_err(|error| failed("removing the service", &error))?;
     Ok(format!("the service {NAME} is removed; {} stays\n", folders.root().display()))
 }
@@ -99,7 +101,7 @@ pub(super) fn uninstall(folders: &ServiceFolders) -> Result<String, ServiceError
 pub(super) fn start(folders: &ServiceFolders) -> Result<String, ServiceError> {
     let service = open(ServiceAccess::START | ServiceAccess::QUERY_STATUS)?;
     wait(&service, |state| state != ServiceState::StopPending)?;
-    match patient(DATABASE_LOCKED, PAUSE, || service.start::<OsString>(&[])) {
+    match retry_while_busy(DATABASE_LOCKED, RETRY_INTERVAL, || service.start::<OsString>(&[])) {
         Ok(()) => {}
         Err(error) if code(&error) == Some(ALREADY_RUNNING) => {}
         Err(error) => return Err(failed("starting the service", &error)),
@@ -117,7 +119,7 @@ pub(super) fn start(folders: &ServiceFolders) -> Result<String, ServiceError> {
 
 /// Stops the service and waits until it has ended.
 pub(super) fn stop() -> Result<String, ServiceError> {
-    halt(&open(ServiceAccess::STOP | ServiceAccess::QUERY_STATUS)?)?;
+    stop_and_wait(&open(ServiceAccess::STOP | ServiceAccess::QUERY_STATUS)?)?;
     Ok(format!("the service {NAME} is stopped\n"))
 }
 
@@ -140,9 +142,9 @@ fn open(access: ServiceAccess) -> Result<Service, ServiceError> {
     service.map_err(|error| failed("opening the service", &error))
 }
 
-fn halt(service: &Service) -> Result<(), ServiceError> {
+fn stop_and_wait(service: &Service) -> Result<(), ServiceError> {
     // A service that is starting or stopping rejects controls.
-    match patient(CANNOT_ACCEPT_CTRL, PAUSE, || service.stop()) {
+    match retry_while_busy(CANNOT_ACCEPT_CTRL, RETRY_INTERVAL, || service.stop()) {
         Ok(_) => {}
         Err(error) if code(&error) == Some(NOT_ACTIVE) => return Ok(()),
         Err(error) => return Err(failed("stopping the service", &error)),
@@ -152,8 +154,12 @@ fn halt(service: &Service) -> Result<(), ServiceError> {
 
 /// Retries while the service manager returns this error code because it is busy: while another service is being
 /// installed or started, as during the start of Windows.
-fn patient<T>(busy: i32, pause: Duration, mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
-    for _ in 0..LOOKS {
+fn retry_while_busy<T>(
+    busy: i32,
+    pause: Duration,
+    mut ask: impl FnMut() -> Result<T, Error>,
+) -> Result<T, Error> {
+    for _ in 0..MAX_RETRIES {
         match ask() {
             Err(error) if code(&error) == Some(busy) => std::thread::sleep(pause),
             answer => return answer,
@@ -166,14 +172,14 @@ fn patient<T>(busy: i32, pause: Duration, mut ask: impl FnMut() -> Result<T, Err
 fn wait(service: &Service, right: impl Fn(ServiceState) -> bool) -> Result<ServiceStatus, ServiceError> {
     let look = || service.query_status().map_err(|error| failed("asking for the service's state", &error));
     let mut status = look()?;
-    for _ in 0..LOOKS {
+    for _ in 0..MAX_RETRIES {
         if right(status.current_state) {
             return Ok(status);
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(RETRY_INTERVAL);
         status = look()?;
     }
-    let seconds = (PAUSE * LOOKS).as_secs();
+    let seconds = (RETRY_INTERVAL * MAX_RETRIES).as_secs();
     Err(ServiceError::Slow { state: state_name(status.current_state), seconds })
 }
 
@@ -191,7 +197,10 @@ const fn state_name(state: ServiceState) -> &'static str {
 }
 
 /// This program with these arguments, as a service with its own process.
-fn info(account: ServiceAccount, launch_arguments: Vec<OsString>) -> Result<ServiceInfo, ServiceError> {
+fn service_info(
+    account: ServiceAccount,
+    launch_arguments: Vec<OsString>,
+) -> Result<ServiceInfo, ServiceError> {
     let program = std::env::current_exe()
         .map_err(|error| ServiceError::Path { path: "defender-exporter.exe".into(), error })?;
     Ok(ServiceInfo {
@@ -210,13 +219,13 @@ fn info(account: ServiceAccount, launch_arguments: Vec<OsString>) -> Result<Serv
 
 /// Sets what isn't part of a service's creation. Returns the settings that this system doesn't support: Wine lacks
 /// some.
-fn finish(service: &Service) -> Result<Vec<&'static str>, ServiceError> {
+fn configure(service: &Service) -> Result<Vec<&'static str>, ServiceError> {
     let restart = |delay: &Duration| ServiceAction { action_type: ServiceActionType::Restart, delay: *delay };
     let recovery = ServiceFailureActions {
-        reset_period: ServiceFailureResetPeriod::After(FORGET),
+        reset_period: ServiceFailureResetPeriod::After(FAILURE_RESET_PERIOD),
         reboot_msg: None,
         command: None,
-        actions: Some(RESTARTS.iter().map(restart).collect()),
+        actions: Some(RESTART_DELAYS.iter().map(restart).collect()),
     };
     let settings = [
         ("its description", service.set_description(DESCRIPTION)),
@@ -239,7 +248,7 @@ fn finish(service: &Service) -> Result<Vec<&'static str>, ServiceError> {
 }
 
 /// Creates missing folders.
-fn make(folders: &ServiceFolders) -> Result<(), ServiceError> {
+fn create_folders(folders: &ServiceFolders) -> Result<(), ServiceError> {
     let root = folders.root();
     if fs::symlink_metadata(root).is_ok_and(|found| found.file_type().is_symlink()) {
         return Err(ServiceError::Link { path: root.to_owned() });
@@ -251,7 +260,7 @@ fn make(folders: &ServiceFolders) -> Result<(), ServiceError> {
 }
 
 /// Sets the folders' access lists.
-fn restrict(folders: &ServiceFolders, account: ServiceAccount) -> Result<(), ServiceError> {
+fn set_access_lists(folders: &ServiceFolders, account: ServiceAccount) -> Result<(), ServiceError> {
     let system = std::env::var_os("SystemRoot").unwrap_or_else(|| OsString::from(r"C:\Windows"));
     let program = Path::new(&system).join(r"System32\icacls.exe");
     for call in folders.access(account) {
@@ -279,7 +288,7 @@ fn failed(what: &'static str, error: &Error) -> ServiceError {
         (Some(DOES_NOT_EXIST), _) => ServiceError::NotInstalled,
         (Some(NOT_ACTIVE), _) => ServiceError::NotRunning,
         (Some(DATABASE_LOCKED | CANNOT_ACCEPT_CTRL), _) => {
-            ServiceError::Busy { what, seconds: (PAUSE * LOOKS).as_secs() }
+            ServiceError::Busy { what, seconds: (RETRY_INTERVAL * MAX_RETRIES).as_secs() }
         }
         (Some(MARKED_FOR_DELETE), _) => ServiceError::BeingRemoved,
         (_, Error::Winapi(error)) => ServiceError::Call { what, error: io::Error::to_string(error) },
@@ -292,10 +301,10 @@ mod tests {
     use super::*;
 
     /// The result if the service manager is busy this many times, and the number of attempts.
-    fn asked(busy: u32, then: Result<(), i32>) -> (Result<(), Option<i32>>, u32) {
+    fn retried(busy: u32, then: Result<(), i32>) -> (Result<(), Option<i32>>, u32) {
         let mut times = 0;
         let error = |code| Err(Error::Winapi(io::Error::from_raw_os_error(code)));
-        let answer = patient(DATABASE_LOCKED, Duration::ZERO, || {
+        let answer = retry_while_busy(DATABASE_LOCKED, Duration::ZERO, || {
             times += 1;
             if times <= busy { error(DATABASE_LOCKED) } else { then.or_else(error) }
         });
@@ -304,11 +313,15 @@ mod tests {
 
     #[test]
     fn a_busy_service_manager_is_asked_again_and_not_for_ever() {
-        assert_eq!(asked(0, Ok(())), (Ok(()), 1));
-        assert_eq!(asked(3, Ok(())), (Ok(()), 4));
-        assert_eq!(asked(3, Err(ALREADY_RUNNING)), (Err(Some(ALREADY_RUNNING)), 4), "another answer counts");
-        assert_eq!(asked(LOOKS, Ok(())), (Ok(()), LOOKS + 1));
-        assert_eq!(asked(u32::MAX, Ok(())), (Err(Some(DATABASE_LOCKED)), LOOKS + 1));
+        assert_eq!(retried(0, Ok(())), (Ok(()), 1));
+        assert_eq!(retried(3, Ok(())), (Ok(()), 4));
+        assert_eq!(
+            retried(3, Err(ALREADY_RUNNING)),
+            (Err(Some(ALREADY_RUNNING)), 4),
+            "another answer counts"
+        );
+        assert_eq!(retried(MAX_RETRIES, Ok(())), (Ok(()), MAX_RETRIES + 1));
+        assert_eq!(retried(u32::MAX, Ok(())), (Err(Some(DATABASE_LOCKED)), MAX_RETRIES + 1));
     }
 
     #[test]

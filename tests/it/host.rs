@@ -49,7 +49,7 @@ async fn start(
     let anywhere = ["127.0.0.1:0".parse().unwrap()];
     let front = WebServer::open(&anywhere, false, Access::load(None).unwrap()).await.unwrap();
     let path = WebPaths::default();
-    let url = front.places(&path)[0].clone();
+    let url = front.metrics_urls(&path)[0].clone();
     let (stop, stopped) = oneshot::channel();
     let running = tokio::spawn(app::run(setup, front, path, Lifecycle::new(false), async {
         let _ = stopped.await;

@@ -27,11 +27,11 @@ const RENEWAL: Duration = Duration::from_millis(1200);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthStatus {
     /// It reports that it is healthy.
-    Fine,
+    Healthy,
     /// It sent another response that proves that it is running.
-    Lives(StatusCode),
+    Alive(StatusCode),
     /// It requires a client certificate, after proving its own.
-    WantsCertificate,
+    NeedsClientCertificate,
 }
 
 /// Why an exporter doesn't count as healthy.
@@ -69,13 +69,13 @@ pub enum HealthError {
 impl fmt::Display for HealthStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fine => StatusCode::OK.fmt(f),
-            Self::Lives(status @ StatusCode::UNAUTHORIZED) => {
+            Self::Healthy => StatusCode::OK.fmt(f),
+            Self::Alive(status @ StatusCode::UNAUTHORIZED) => {
                 write!(f, "{status}: alive, requires a password")
             }
-            Self::Lives(status @ StatusCode::BAD_REQUEST) => write!(f, "{status}: alive, requires TLS"),
-            Self::Lives(status) => write!(f, "{status}: alive"),
-            Self::WantsCertificate => f.write_str("alive, requires a client certificate"),
+            Self::Alive(status @ StatusCode::BAD_REQUEST) => write!(f, "{status}: alive, requires TLS"),
+            Self::Alive(status) => write!(f, "{status}: alive"),
+            Self::NeedsClientCertificate => f.write_str("alive, requires a client certificate"),
         }
     }
 }
@@ -84,7 +84,7 @@ impl fmt::Display for HealthStatus {
 ///
 /// # Errors
 /// If the files are invalid: the error lists every problem.
-pub fn shown_by(file: Option<&Path>) -> Result<Option<CertificateDer<'static>>, ConfigProblems> {
+pub fn presented_certificate(file: Option<&Path>) -> Result<Option<CertificateDer<'static>>, ConfigProblems> {
     let config = file.map(web::load).transpose()?;
     Ok(config.and_then(|config| config.tls).and_then(|tls| tls.chain.into_iter().next()))
 }
@@ -94,7 +94,7 @@ pub fn shown_by(file: Option<&Path>) -> Result<Option<CertificateDer<'static>>, 
 ///
 /// # Errors
 /// If no healthy response arrives in time.
-pub async fn ask_health(
+pub async fn query_health(
     url: &HealthUrl,
     path: &str,
     web_config: Option<&Path>,
@@ -102,9 +102,9 @@ pub async fn ask_health(
 ) -> Result<HealthStatus, HealthError> {
     let until = Instant::now() + limit;
     loop {
-        let trusted = shown_by(web_config)?;
+        let trusted = presented_certificate(web_config)?;
         let left = until.duration_since(Instant::now());
-        match timeout(left, ask(&url.0, path, trusted)).await.map_err(|_| HealthError::Timeout(limit))? {
+        match timeout(left, query(&url.0, path, trusted)).await.map_err(|_| HealthError::Timeout(limit))? {
             Err(HealthError::OtherCertificate) if Instant::now() + RENEWAL < until => sleep(RENEWAL).await,
             Err(HealthError::Answer(error)) if is_unsent(&error) && Instant::now() + RENEWAL < until => {
                 sleep(RENEWAL).await;
@@ -116,20 +116,20 @@ pub async fn ask_health(
 
 /// Queries once. A request for a password, or too many requests, also proves that the exporter runs. So does "bad
 /// request" for plain HTTP if the exporter serves TLS, the only reason for which it rejects this request.
-async fn ask(
-    place: &HealthTarget,
+async fn query(
+    target: &HealthTarget,
     path: &str,
     trusted: Option<CertificateDer<'static>>,
 ) -> Result<HealthStatus, HealthError> {
     const ALIVE: [StatusCode; 3] =
         [StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_REQUEST];
-    match status(place, path, trusted).await {
-        Ok(StatusCode::OK) => Ok(HealthStatus::Fine),
-        Ok(status) if ALIVE.contains(&status) => Ok(HealthStatus::Lives(status)),
+    match status(target, path, trusted).await {
+        Ok(StatusCode::OK) => Ok(HealthStatus::Healthy),
+        Ok(status) if ALIVE.contains(&status) => Ok(HealthStatus::Alive(status)),
         Ok(status) => Err(HealthError::Unhealthy(status)),
         Err(error) => match tls_error(&error) {
             Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
-                Ok(HealthStatus::WantsCertificate)
+                Ok(HealthStatus::NeedsClientCertificate)
             }
             Some(other) if *other == pinned_certificate::OTHER => Err(HealthError::OtherCertificate),
             _ => Err(error),
@@ -138,22 +138,22 @@ async fn ask(
 }
 
 async fn status(
-    place: &HealthTarget,
+    target: &HealthTarget,
     path: &str,
     trusted: Option<CertificateDer<'static>>,
 ) -> Result<StatusCode, HealthError> {
-    let url = match place {
+    let url = match target {
         HealthTarget::Url(url) => url.to_string(),
         HealthTarget::Unix(_) if trusted.is_some() => format!("https://localhost{path}"),
         HealthTarget::Unix(_) => format!("http://localhost{path}"),
     };
-    let answer = client(place, trusted)?.get(url).send().await.map_err(no_answer)?;
+    let answer = client(target, trusted)?.get(url).send().await.map_err(classify)?;
     Ok(answer.status())
 }
 
 /// A client that doesn't retry, follow redirects or use proxies.
 #[cfg_attr(not(unix), allow(unused_variables, reason = "only a Unix socket changes the client"))]
-fn client(place: &HealthTarget, trusted: Option<CertificateDer<'static>>) -> Result<Client, HealthError> {
+fn client(target: &HealthTarget, trusted: Option<CertificateDer<'static>>) -> Result<Client, HealthError> {
     let tls = pinned_certificate::client_config(trusted).map_err(HealthError::SetUp)?;
     let client = Client::builder()
         .no_proxy()
@@ -161,7 +161,7 @@ fn client(place: &HealthTarget, trusted: Option<CertificateDer<'static>>) -> Res
         .retry(reqwest::retry::never())
         .tls_backend_preconfigured(tls);
     #[cfg(unix)]
-    let client = match place {
+    let client = match target {
         HealthTarget::Unix(socket) => client.unix_socket(socket.as_path()),
         HealthTarget::Url(_) => client,
     };
@@ -169,13 +169,13 @@ fn client(place: &HealthTarget, trusted: Option<CertificateDer<'static>>) -> Res
 }
 
 /// Classifies an error of reqwest, which reports a failed handshake as a failed connection.
-fn no_answer(error: reqwest::Error) -> HealthError {
+fn classify(error: reqwest::Error) -> HealthError {
     if error.is_builder() {
         return HealthError::Request(error);
     }
     if !error.is_connect() {
         HealthError::Answer(error)
-    } else if tls_error(&error).is_some() || hung_up(&error) {
+    } else if tls_error(&error).is_some() || closed_during_handshake(&error) {
         HealthError::Tls(error)
     } else {
         HealthError::Connect(error)
@@ -204,7 +204,7 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> 
 }
 
 /// Whether the peer closed the connection during the handshake.
-fn hung_up(error: &reqwest::Error) -> bool {
+fn closed_during_handshake(error: &reqwest::Error) -> bool {
     io_errors(error).any(|error| error.kind() == io::ErrorKind::UnexpectedEof)
 }
 

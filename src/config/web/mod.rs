@@ -19,7 +19,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::ConfigProblems;
 use super::load::read_text;
-use super::places::placed_in;
+use super::positions::add_positions;
 use super::reader::{Mapping, Node, ProblemCollector, document};
 
 pub use clients::{ClientAuth, is_for_clients};
@@ -67,7 +67,7 @@ pub fn parse(file_name: &str, text: &str, base_dir: &Path) -> Result<WebConfig, 
     let root = document(text, &report).and_then(Node::mapping);
     match root.map(|root| read(root, base_dir)) {
         Some(config) if report.is_empty() => Ok(config),
-        _ => Err(placed_in(report.finish(), text)),
+        _ => Err(add_positions(report.finish(), text)),
     }
 }
 

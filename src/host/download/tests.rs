@@ -23,7 +23,7 @@ fn the_rule() {
                  silent: DownloadOutcome,
                  logged: DownloadOutcome| {
         for (detected, expected) in [(None, not_read), (Some(false), silent), (Some(true), logged)] {
-            assert_eq!(judge(outcome.clone(), detected), expected, "{outcome:?} {detected:?}");
+            assert_eq!(combine(outcome.clone(), detected), expected, "{outcome:?} {detected:?}");
         }
     };
     check(FileOutcome::Stopped(Gone), stopped(&[Gone]), stopped(&[Gone]), stopped(&[Gone, Logged]));

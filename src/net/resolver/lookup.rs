@@ -211,10 +211,10 @@ impl<'a> Session<'a> {
                 exchange.drop_edns();
             }
         }
-        self.judge(a, aaaa)
+        self.evaluate(a, aaaa)
     }
 
-    fn judge(&self, a: Option<Answered>, aaaa: Option<Answered>) -> Turn {
+    fn evaluate(&self, a: Option<Answered>, aaaa: Option<Answered>) -> Turn {
         let mut addresses = Vec::new();
         let mut known_aliases = Vec::new();
         let mut extended = None;

@@ -23,7 +23,7 @@ pub(in crate::web) fn guarded(router: Router, access: Access) -> Router {
 
 async fn admit(State(access): State<Access>, request: Request, next: Next) -> Response {
     let rules = access.rules().await;
-    let mut response = match access.judge(&rules, request.headers()).await {
+    let mut response = match access.authorize(&rules, request.headers()).await {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal,
     };
@@ -34,7 +34,7 @@ async fn admit(State(access): State<Access>, request: Request, next: Next) -> Re
 }
 
 impl Access {
-    async fn judge(&self, rules: &AccessRules, headers: &HeaderMap) -> Result<(), Response> {
+    async fn authorize(&self, rules: &AccessRules, headers: &HeaderMap) -> Result<(), Response> {
         if let Some(limiter) = &rules.limiter {
             limiter.admit(Instant::now()).map_err(|wait| later(StatusCode::TOO_MANY_REQUESTS, wait))?;
         }

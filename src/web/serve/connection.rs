@@ -52,20 +52,20 @@ pub(super) struct Service {
 pub(super) async fn serve(
     stream: Box<dyn Stream>,
     activity: Arc<Activity>,
-    place: ConnectionSlot,
+    slot: ConnectionSlot,
     service: Service,
 ) {
     let times = service.times;
     let ended = tokio::select! {
         biased;
-        () = converse(MonitoredStream::new(stream, Arc::clone(&activity)), &activity, service) => return,
-        () = time_is_up(&activity, &times) => "timed out",
-        () = place.closed() => "closed for a newer connection",
+        () = serve_protocol(MonitoredStream::new(stream, Arc::clone(&activity)), &activity, service) => return,
+        () = timed_out(&activity, &times) => "timed out",
+        () = slot.closed() => "closed for a newer connection",
     };
     tracing::debug!(reason = ended, "connection closed");
 }
 
-async fn time_is_up(activity: &Activity, times: &ConnectionTimeouts) {
+async fn timed_out(activity: &Activity, times: &ConnectionTimeouts) {
     loop {
         let changed = activity.changed();
         match activity.deadline(times) {
@@ -80,10 +80,10 @@ async fn time_is_up(activity: &Activity, times: &ConnectionTimeouts) {
     }
 }
 
-async fn converse(mut stream: MonitoredStream, activity: &Arc<Activity>, service: Service) {
+async fn serve_protocol(mut stream: MonitoredStream, activity: &Arc<Activity>, service: Service) {
     let Some(tls) = service.tls.clone() else { return http1(stream, activity, service).await };
     match stream.speaks_http().await {
-        Ok(true) => return turn_away(stream).await,
+        Ok(true) => return reject_plain_http(stream).await,
         Ok(false) => {}
         Err(_) => return, // the connection is gone
     }
@@ -117,7 +117,7 @@ fn log_failed_handshake(error: &io::Error, service: &Service) {
     }
 }
 
-async fn turn_away(mut stream: MonitoredStream) {
+async fn reject_plain_http(mut stream: MonitoredStream) {
     if stream.write_all(NOT_TLS).await.is_ok() {
         let _ = stream.shutdown().await; // best effort
     }
@@ -176,10 +176,10 @@ async fn answer(
     activity: &Arc<Activity>,
     limiter: &ConnectionLimiter,
 ) -> Result<Response<TrackedBody>, Infallible> {
-    let under_way = ResponseGuard::begin(activity, !request.body().is_end_stream());
+    let guard = ResponseGuard::begin(activity, !request.body().is_end_stream());
     let response = router.oneshot(request.map(Body::new)).await?;
     let generated = response.extensions().get().copied();
-    let response = response.map(|body| TrackedBody::new(body, generated, under_way));
+    let response = response.map(|body| TrackedBody::new(body, generated, guard));
     limiter.limit_unsent(activity);
     Ok(response)
 }

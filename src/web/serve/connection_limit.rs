@@ -165,63 +165,63 @@ mod tests {
     }
 
     /// A connection accepted so many seconds ago.
-    fn came(ago: u64) -> Arc<Activity> {
+    fn accepted_before(ago: u64) -> Arc<Activity> {
         Arc::new(Activity::new(Instant::now().checked_sub(Duration::from_secs(ago)).unwrap()))
     }
 
-    async fn lost(place: &ConnectionSlot) -> bool {
-        tokio::time::timeout(Duration::ZERO, place.closed()).await.is_ok()
+    async fn is_closed(slot: &ConnectionSlot) -> bool {
+        tokio::time::timeout(Duration::ZERO, slot.closed()).await.is_ok()
     }
 
     #[tokio::test]
     async fn the_longest_idle_of_the_busiest_address_goes() {
         let limiter = Arc::new(ConnectionLimiter::with_limits(4, u64::MAX));
-        let prometheus = limiter.admit(peer("10.0.0.1"), &came(1000)).unwrap();
+        let prometheus = limiter.admit(peer("10.0.0.1"), &accepted_before(1000)).unwrap();
         let flood: Vec<_> =
-            (1..=3).map(|n| limiter.admit(peer("10.0.0.66"), &came(10 * n)).unwrap()).collect();
-        let newcomer = limiter.admit(peer("10.0.0.2"), &came(0)).unwrap();
-        assert!(!lost(&prometheus).await && !lost(&flood[0]).await && !lost(&flood[1]).await);
-        assert!(lost(&flood[2]).await && !lost(&newcomer).await);
+            (1..=3).map(|n| limiter.admit(peer("10.0.0.66"), &accepted_before(10 * n)).unwrap()).collect();
+        let newcomer = limiter.admit(peer("10.0.0.2"), &accepted_before(0)).unwrap();
+        assert!(!is_closed(&prometheus).await && !is_closed(&flood[0]).await && !is_closed(&flood[1]).await);
+        assert!(is_closed(&flood[2]).await && !is_closed(&newcomer).await);
         drop(flood);
-        let second = limiter.admit(peer("10.0.0.2"), &came(0)).unwrap();
-        let third = limiter.admit(peer("10.0.0.2"), &came(0)).unwrap();
-        assert!(!lost(&prometheus).await);
+        let second = limiter.admit(peer("10.0.0.2"), &accepted_before(0)).unwrap();
+        let third = limiter.admit(peer("10.0.0.2"), &accepted_before(0)).unwrap();
+        assert!(!is_closed(&prometheus).await);
         drop((prometheus, newcomer, second, third));
         assert!(limiter.connections().open.is_empty() && limiter.connections().per_peer.is_empty());
     }
 
     #[test]
-    fn who_is_being_answered_stays_and_a_newcomer_is_refused() {
+    fn a_connection_with_a_response_in_progress_stays() {
         let limiter = Arc::new(ConnectionLimiter::with_limits(1, u64::MAX));
-        let activity = came(5);
+        let activity = accepted_before(5);
         let answer = ResponseGuard::begin(&activity, false);
-        let _place = limiter.admit(peer("10.0.0.1"), &activity).unwrap();
-        assert!(limiter.admit(peer("10.0.0.1"), &came(0)).is_none());
+        let _slot = limiter.admit(peer("10.0.0.1"), &activity).unwrap();
+        assert!(limiter.admit(peer("10.0.0.1"), &accepted_before(0)).is_none());
         answer.sending(1);
-        assert!(limiter.admit(peer("10.0.0.1"), &came(0)).is_some(), "a slow reader goes");
+        assert!(limiter.admit(peer("10.0.0.1"), &accepted_before(0)).is_some(), "a slow reader goes");
     }
 
     #[tokio::test]
     async fn unread_responses_end_before_they_take_too_much_memory() {
         let limiter = Arc::new(ConnectionLimiter::with_limits(8, 100));
         let reader = |address: &str, ago, size| {
-            let activity = came(ago);
+            let activity = accepted_before(ago);
             let answer = ResponseGuard::begin(&activity, false);
-            let place = limiter.admit(peer(address), &activity).unwrap();
+            let slot = limiter.admit(peer(address), &activity).unwrap();
             answer.sending(size);
             limiter.limit_unsent(&activity);
-            (answer, place)
+            (answer, slot)
         };
-        let idle = limiter.admit(peer("10.0.0.66"), &came(1000)).unwrap();
+        let idle = limiter.admit(peer("10.0.0.66"), &accepted_before(1000)).unwrap();
         let prometheus = reader("10.0.0.1", 0, 40);
         let flood: Vec<_> = (1..=2).map(|_| reader("10.0.0.66", 0, 30)).collect();
-        assert!(!lost(&flood[0].1).await, "100 bytes in all are allowed");
+        assert!(!is_closed(&flood[0].1).await, "100 bytes in all are allowed");
         let newest = reader("10.0.0.66", 0, 30);
-        assert!(lost(&flood[0].1).await && !lost(&flood[1].1).await && !lost(&newest.1).await);
-        assert!(!lost(&prometheus.1).await && !lost(&idle).await);
+        assert!(is_closed(&flood[0].1).await && !is_closed(&flood[1].1).await && !is_closed(&newest.1).await);
+        assert!(!is_closed(&prometheus.1).await && !is_closed(&idle).await);
         let huge = reader("10.0.0.2", 0, 1000);
-        assert!(lost(&flood[1].1).await && lost(&newest.1).await && lost(&prometheus.1).await);
-        assert!(!lost(&huge.1).await, "a single response may be larger");
+        assert!(is_closed(&flood[1].1).await && is_closed(&newest.1).await && is_closed(&prometheus.1).await);
+        assert!(!is_closed(&huge.1).await, "a single response may be larger");
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl WebServer {
     /// The URLs of the metrics, for the user: `https://127.0.0.1:10207/metrics`, `https over unix:///run/exporter.sock at
     /// /metrics`.
     #[must_use]
-    pub fn places(&self, paths: &WebPaths) -> Vec<String> {
+    pub fn metrics_urls(&self, paths: &WebPaths) -> Vec<String> {
         let (scheme, path) = (self.access.scheme(), paths.metrics());
         self.listeners.iter().map(|listener| listener.display_url(scheme, &path)).collect()
     }
@@ -132,8 +132,8 @@ async fn accept_all(listener: Listener, shared: Shared) {
         };
         match accepted {
             Ok(client) => {
-                if let Some(place) = slot(client.peer, &shared).await {
-                    serve(client, place, &shared, &mut connections);
+                if let Some(slot) = slot(client.peer, &shared).await {
+                    serve(client, slot, &shared, &mut connections);
                 } else if complaints.admit(Instant::now()).is_some() {
                     tracing::warn!("refusing connections: too many requests in progress");
                 }
@@ -197,12 +197,12 @@ async fn slot(peer: Peer, shared: &Shared) -> Option<AdmittedConnection> {
 
 fn serve(
     client: AcceptedConnection,
-    place: AdmittedConnection,
+    admitted: AdmittedConnection,
     shared: &Shared,
     connections: &mut JoinSet<()>,
 ) {
     let AcceptedConnection { stream, peer, leave } = client;
-    let AdmittedConnection { slot, activity } = place;
+    let AdmittedConnection { slot, activity } = admitted;
     let Shared { router, access, times, stop, limiter, handshakes } = shared;
     let (router, access, times, stop) = (router.clone(), access.clone(), *times, stop.clone());
     let (limiter, handshakes) = (Arc::clone(limiter), Arc::clone(handshakes));

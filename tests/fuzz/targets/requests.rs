@@ -67,8 +67,8 @@ fn start(users: Option<&Path>) -> SocketAddr {
     let runtime = runtime();
     let listen = ["127.0.0.1:0".parse().unwrap()];
     let front = runtime.block_on(WebServer::open(&listen, false, access)).unwrap();
-    let place = front.places(&WebPaths::default()).remove(0);
-    let address = place.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap();
+    let url = front.metrics_urls(&WebPaths::default()).remove(0);
+    let address = url.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap();
     std::thread::spawn(move || {
         let app = app();
         let supervisor = Supervisor::new();

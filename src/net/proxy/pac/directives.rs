@@ -75,30 +75,30 @@ fn push_bounded<T>(list: &mut Vec<T>, one: T) {
 /// Parses one directive: a keyword and, except for `DIRECT`, a host with an optional port.
 fn directive(part: &str) -> Option<ProxyDirective> {
     let mut words = part.split_ascii_whitespace();
-    let (kind, place, rest) = (words.next()?, words.next(), words.next());
+    let (kind, address, rest) = (words.next()?, words.next(), words.next());
     if rest.is_some() {
         return None;
     }
-    match (kind.to_ascii_uppercase().as_str(), place) {
+    match (kind.to_ascii_uppercase().as_str(), address) {
         ("DIRECT", None) => Some(ProxyDirective::Direct),
-        ("PROXY" | "HTTP", Some(place)) => host_port(place, 80).map(ProxyDirective::HttpProxy),
-        ("HTTPS", Some(place)) => host_port(place, 443).map(ProxyDirective::HttpsProxy),
-        ("SOCKS", Some(place)) => socks(Socks::Unspecified, place),
-        ("SOCKS4", Some(place)) => socks(Socks::V4, place),
-        ("SOCKS5", Some(place)) => socks(Socks::V5, place),
+        ("PROXY" | "HTTP", Some(address)) => host_port(address, 80).map(ProxyDirective::HttpProxy),
+        ("HTTPS", Some(address)) => host_port(address, 443).map(ProxyDirective::HttpsProxy),
+        ("SOCKS", Some(address)) => socks(Socks::Unspecified, address),
+        ("SOCKS4", Some(address)) => socks(Socks::V4, address),
+        ("SOCKS5", Some(address)) => socks(Socks::V5, address),
         _ => None,
     }
 }
 
-fn socks(version: Socks, place: &str) -> Option<ProxyDirective> {
-    host_port(place, 1080).map(|place| ProxyDirective::Socks(version, place))
+fn socks(version: Socks, address: &str) -> Option<ProxyDirective> {
+    host_port(address, 1080).map(|address| ProxyDirective::Socks(version, address))
 }
 
 /// Parses `host`, `host:port` or `[address]:port`. The port defaults to the protocol's own, as in browsers.
-fn host_port(place: &str, default: u16) -> Option<HostPort> {
-    let (host, port) = match place.rsplit_once(':') {
+fn host_port(address: &str, default: u16) -> Option<HostPort> {
+    let (host, port) = match address.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port_number(port)?),
-        _ => (place, default),
+        _ => (address, default),
     };
     if host.contains(':') && !host.starts_with('[') {
         return None;
@@ -132,11 +132,11 @@ impl fmt::Display for ProxyDirective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("DIRECT"),
-            Self::HttpProxy(place) => write!(f, "PROXY {place}"),
-            Self::HttpsProxy(place) => write!(f, "HTTPS {place}"),
-            Self::Socks(Socks::Unspecified, place) => write!(f, "SOCKS {place}"),
-            Self::Socks(Socks::V4, place) => write!(f, "SOCKS4 {place}"),
-            Self::Socks(Socks::V5, place) => write!(f, "SOCKS5 {place}"),
+            Self::HttpProxy(address) => write!(f, "PROXY {address}"),
+            Self::HttpsProxy(address) => write!(f, "HTTPS {address}"),
+            Self::Socks(Socks::Unspecified, address) => write!(f, "SOCKS {address}"),
+            Self::Socks(Socks::V4, address) => write!(f, "SOCKS4 {address}"),
+            Self::Socks(Socks::V5, address) => write!(f, "SOCKS5 {address}"),
         }
     }
 }

@@ -23,16 +23,16 @@ pub(crate) struct CrlView {
 }
 
 impl CrlView {
-    pub(super) fn all(source: ViewInput<'_>) -> Vec<Self> {
+    pub(super) fn all(input: ViewInput<'_>) -> Vec<Self> {
         let of = |(route, crls): (&String, &Vec<CrlState>)| {
-            let views = crls.iter().map(|crl| Self::new(source, route, crl));
+            let views = crls.iter().map(|crl| Self::new(input, route, crl));
             views.collect::<Vec<_>>()
         };
-        source.snapshot.crls.iter().flat_map(of).collect()
+        input.snapshot.crls.iter().flat_map(of).collect()
     }
 
-    fn new(source: ViewInput<'_>, route: &str, crl: &CrlState) -> Self {
-        let holds = crl.next_update.is_some_and(|until| until >= source.now);
+    fn new(input: ViewInput<'_>, route: &str, crl: &CrlState) -> Self {
+        let holds = crl.next_update.is_some_and(|until| until >= input.now);
         let (state, fetch, detail) = match &crl.fetch {
             None => (DisplayState::Unknown, "not fetched yet".to_owned(), String::new()),
             Some(Ok(())) if holds => (DisplayState::Good, "fetched".to_owned(), String::new()),
@@ -45,12 +45,12 @@ impl CrlView {
         };
         Self {
             url: crl.url.clone(),
-            route: source.route(route).map(str::to_owned),
+            route: input.route(route).map(str::to_owned),
             state,
             fetch,
             detail,
-            this_update: crl.this_update.map(|at| source.when(at)),
-            next_update: crl.next_update.map(|at| source.when(at)),
+            this_update: crl.this_update.map(|at| input.when(at)),
+            next_update: crl.next_update.map(|at| input.when(at)),
         }
     }
 }

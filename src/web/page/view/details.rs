@@ -88,15 +88,10 @@ pub(crate) struct RevocationView {
 }
 
 impl Details {
-    pub(super) fn new(
-        source: ViewInput<'_>,
-        target: &Target,
-        state: &TargetState,
-        why: Option<&Why>,
-    ) -> Self {
+    pub(super) fn new(input: ViewInput<'_>, target: &Target, state: &TargetState, why: Option<&Why>) -> Self {
         let component = target.endpoint.component;
         let failed = state.last.as_ref().is_some_and(|last| !last.success());
-        let probe = |of: &Observation| ProbeView::new(source, component, of);
+        let probe = |of: &Observation| ProbeView::new(input, component, of);
         let certificates = state.revocation.iter().flat_map(|report| &report.certificates);
         Self {
             about: about(target, state),
@@ -131,22 +126,22 @@ pub(super) fn fields<const N: usize>(fields: [(&'static str, Vec<String>); N]) -
 }
 
 impl ProbeView {
-    fn new(source: ViewInput<'_>, component: Component, observation: &Observation) -> Self {
+    fn new(input: ViewInput<'_>, component: Component, observation: &Observation) -> Self {
         let facts = &observation.facts;
-        let view = |tls| move |certificate| CertificateView::new(source, tls, certificate);
+        let view = |tls| move |certificate| CertificateView::new(input, tls, certificate);
         let chain = facts.tls.iter().flat_map(|tls| tls.chain.iter().map(view(tls)));
         Self {
-            at: source.when(observation.at),
+            at: input.when(observation.at),
             failure: Why::from_probe(observation).map(|why| FailureView::new(component, &why)),
             phases: Phase::ALL.iter().map(|phase| PhaseView::new(facts, *phase)).collect(),
             total: took(facts.timings.total()),
-            facts: described(source, observation),
+            facts: described(input, observation),
             chain: chain.collect(),
         }
     }
 }
 
-fn described(source: ViewInput<'_>, observation: &Observation) -> Vec<Field> {
+fn described(input: ViewInput<'_>, observation: &Observation) -> Vec<Field> {
     let facts = &observation.facts;
     let one = |value: Option<String>| value.into_iter().collect::<Vec<_>>();
     let mut all = fields([
@@ -158,7 +153,7 @@ fn described(source: ViewInput<'_>, observation: &Observation) -> Vec<Field> {
         ("Proxy's answer", one(facts.proxy_status.map(|status| status.to_string()))),
     ]);
     let package = facts.package.as_ref().map(|package| {
-        let modified = source.when(package.modified);
+        let modified = input.when(package.modified);
         format!("{}, changed {}, {}", package.file, modified.relative, modified.absolute)
     });
     all.extend(fields([("Newest package", one(package))]));
@@ -260,12 +255,12 @@ impl PhaseView {
 }
 
 impl CertificateView {
-    fn new(source: ViewInput<'_>, tls: &TlsFacts, certificate: &CertificateFacts) -> Self {
+    fn new(input: ViewInput<'_>, tls: &TlsFacts, certificate: &CertificateFacts) -> Self {
         Self {
             subject: certificate.subject.clone(),
             issuer: certificate.issuer.clone(),
-            from: source.when(certificate.not_before),
-            until: source.when(certificate.not_after),
+            from: input.when(certificate.not_before),
+            until: input.when(certificate.not_after),
             is_unused: tls.unused.contains(certificate),
         }
     }

@@ -28,28 +28,28 @@ pub(crate) struct HostView {
 }
 
 impl HostView {
-    pub(super) fn new(source: ViewInput<'_>) -> Option<Self> {
-        let facts = source.snapshot.host.as_deref()?;
+    pub(super) fn new(input: ViewInput<'_>) -> Option<Self> {
+        let facts = input.snapshot.host.as_deref()?;
         let validation = facts.windows.as_ref().and_then(|windows| windows.validation.as_ref());
         let mut fields = protection(facts);
-        fields.extend(facts.signatures.iter().flat_map(|of| installed(source, of)));
-        fields.extend(facts.windows.iter().flat_map(|of| windows(source, of)));
-        let order = update_order(source.snapshot);
+        fields.extend(facts.signatures.iter().flat_map(|of| installed(input, of)));
+        fields.extend(facts.windows.iter().flat_map(|of| windows(input, of)));
+        let order = update_order(input.snapshot);
         fields.extend(self::fields([(
             "Update sources in order",
             order.iter().map(UpdateOrderReport::words).collect(),
         )]));
         let notes = order.into_iter().flat_map(|order| order.differences).map(|of| of.note);
-        fields.extend(facts.mdatp.iter().flat_map(|of| mdatp(source, of)));
+        fields.extend(facts.mdatp.iter().flat_map(|of| mdatp(input, of)));
         let problem = |problem: &crate::host::HostProblem| {
             format!("{} ({}): {}", problem.collector, problem.reason, problem.detail)
         };
         Some(Self {
             state: state(facts),
-            at: source.when(facts.at),
+            at: input.when(facts.at),
             failure: validation.and_then(failure),
             fields,
-            hints: hints(source.snapshot).into_iter().chain(notes).collect(),
+            hints: hints(input.snapshot).into_iter().chain(notes).collect(),
             problems: facts.problems.iter().map(problem).collect(),
         })
     }
@@ -99,9 +99,9 @@ fn on_or_off(is_on: Option<bool>) -> Option<String> {
     is_on.map(|is_on| if is_on { "on" } else { "off" }.to_owned())
 }
 
-fn installed(source: ViewInput<'_>, of: &InstalledSignatures) -> Vec<Field> {
+fn installed(input: ViewInput<'_>, of: &InstalledSignatures) -> Vec<Field> {
     let text = |version: Option<String>| version.into_iter().collect();
-    let time = |at: Option<_>| at.map(|at| describe(&source.when(at))).into_iter().collect();
+    let time = |at: Option<_>| at.map(|at| describe(&input.when(at))).into_iter().collect();
     fields([
         ("Signatures", text(of.version.map(|version| version.to_string()))),
         ("Signatures made", time(of.built)),
@@ -111,10 +111,10 @@ fn installed(source: ViewInput<'_>, of: &InstalledSignatures) -> Vec<Field> {
     ])
 }
 
-fn windows(source: ViewInput<'_>, of: &WindowsFacts) -> Vec<Field> {
+fn windows(input: ViewInput<'_>, of: &WindowsFacts) -> Vec<Field> {
     let registry = &of.registry;
     let value = |value: Option<String>| value.into_iter().collect();
-    let time = |at: Option<_>| value(at.map(|at| describe(&source.when(at))));
+    let time = |at: Option<_>| value(at.map(|at| describe(&input.when(at))));
     let proxy = |configured: bool| if configured { "configured" } else { "none" }.to_owned();
     let connected = |connected: bool| if connected { "connected" } else { "not connected" }.to_owned();
     let validation = of.validation.as_ref().and_then(Validation::connected);
@@ -135,8 +135,8 @@ fn windows(source: ViewInput<'_>, of: &WindowsFacts) -> Vec<Field> {
         ("Settings that can't be read", unreadable.map(|of| of.registry_name().to_owned()).collect()),
         ("Own MAPS URLs", registry.maps_urls.iter().map(|own| own.url.to_string()).collect()),
         ("Last fallback to the alternate download location", time(registry.last_fallback)),
-        ("Failed updates", of.events.iter().flat_map(|log| failures(source, log)).collect()),
-        ("Events", events.filter_map(|(kind, tally)| event(source, *kind, *tally)).collect()),
+        ("Failed updates", of.events.iter().flat_map(|log| failures(input, log)).collect()),
+        ("Events", events.filter_map(|(kind, tally)| event(input, *kind, *tally)).collect()),
     ])
 }
 
@@ -155,21 +155,21 @@ fn setting(of: &HostSetting) -> String {
     own + &overruled.collect::<String>()
 }
 
-fn event(source: ViewInput<'_>, kind: EventKind, tally: EventTally) -> Option<String> {
+fn event(input: ViewInput<'_>, kind: EventKind, tally: EventTally) -> Option<String> {
     Some(format!(
         "{kind} {}: last {}, {} since the start",
         kind.meaning(),
-        describe(&source.when(tally.last?)),
+        describe(&input.when(tally.last?)),
         tally.total
     ))
 }
 
-fn failures(source: ViewInput<'_>, log: &EventLog) -> Vec<String> {
-    log.failures.values().map(|failed| failure_line(source, log, failed)).collect()
+fn failures(input: ViewInput<'_>, log: &EventLog) -> Vec<String> {
+    log.failures.values().map(|failed| failure_line(input, log, failed)).collect()
 }
 
 /// What failed, from where, why, and what to change.
-fn failure_line(source: ViewInput<'_>, log: &EventLog, failed: &UpdateFailure) -> String {
+fn failure_line(input: ViewInput<'_>, log: &EventLog, failed: &UpdateFailure) -> String {
     let UpdateFailure { kind, origin, stage, path, hresult, .. } = failed;
     let mut line = format!("{kind} {}", kind.meaning());
     for (word, part) in [
@@ -179,20 +179,20 @@ fn failure_line(source: ViewInput<'_>, log: &EventLog, failed: &UpdateFailure) -
         (": ", hresult.map(|code| format!("0x{code:08X}"))),
         (" ", failed.title().map(str::to_owned)),
         (". ", Some(failed.action().to_owned()).filter(|action| !action.is_empty())),
-        (" — ", Some(describe(&source.when(failed.at)))),
-        ("; succeeded ", log.succeeded_after(failed).map(|at| describe(&source.when(at)))),
+        (" — ", Some(describe(&input.when(failed.at)))),
+        ("; succeeded ", log.succeeded_after(failed).map(|at| describe(&input.when(at)))),
     ] {
         line.extend(part.map(|part| word.to_owned() + &part));
     }
     line
 }
 
-fn mdatp(source: ViewInput<'_>, of: &MdatpFacts) -> Vec<Field> {
+fn mdatp(input: ViewInput<'_>, of: &MdatpFacts) -> Vec<Field> {
     let word = |truth: Option<bool>| {
         truth.map(|truth| if truth { "yes" } else { "no" }.to_owned()).into_iter().collect()
     };
     let health = of.health.as_ref();
-    let expires = health.and_then(|of| Some(describe(&source.when(of.product_expiration?))));
+    let expires = health.and_then(|of| Some(describe(&input.when(of.product_expiration?))));
     let tests = of.connectivity.iter().flatten();
     let failing = tests.filter_map(|test| Some(format!("{}: {}", test.url, test.failure.as_ref()?)));
     fields([

@@ -93,26 +93,26 @@ impl Page {
     /// Builds the page's content.
     #[must_use]
     pub(crate) fn new(snapshot: &Snapshot, now: SystemTime, filter: Filter) -> Self {
-        let source = ViewInput { snapshot, now, filter: &filter };
+        let input = ViewInput { snapshot, now, filter: &filter };
         let counts = Counts::from_snapshot(snapshot);
         let (state, headline) = headline(snapshot);
-        let names = snapshot.plan.routes.iter().filter_map(|route| source.route(&route.name));
+        let names = snapshot.plan.routes.iter().filter_map(|route| input.route(&route.name));
         Self {
             state,
             headline,
             summary: summary(counts, snapshot.plan.routes.len()),
             counts,
             clock: suspected_clock(snapshot),
-            maps: MapsView::all(source),
-            updates: UpdatesView::new(source),
-            host: HostView::new(source),
-            components: ComponentView::all(source),
+            maps: MapsView::all(input),
+            updates: UpdatesView::new(input),
+            host: HostView::new(input),
+            components: ComponentView::all(input),
             causes: Causes::new(snapshot),
-            table: EndpointTable::new(source),
-            crls: CrlView::all(source),
+            table: EndpointTable::new(input),
+            crls: CrlView::all(input),
             routes: names.map(str::to_owned).collect(),
-            now: source.when(now),
-            loaded: source.when(snapshot.config_loaded),
+            now: input.when(now),
+            loaded: input.when(snapshot.config_loaded),
             filter,
         }
     }

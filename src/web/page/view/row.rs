@@ -13,7 +13,7 @@ use crate::state::TargetState;
 
 /// Data common to all rows.
 pub(super) struct RowContext<'a> {
-    pub(super) source: ViewInput<'a>,
+    pub(super) input: ViewInput<'a>,
     pub(super) scale: Duration,
     pub(super) disagreements: BTreeMap<TargetId, Disagreement>,
 }
@@ -83,7 +83,7 @@ pub(crate) struct TlsView {
 
 impl EndpointRow {
     pub(super) fn new(context: &RowContext<'_>, id: TargetId, target: &Target, state: &TargetState) -> Self {
-        let source = context.source;
+        let input = context.input;
         let facts = state.last.as_ref().map(|last| &last.facts);
         let why = state.concern().map(Why::from);
         Self {
@@ -91,15 +91,15 @@ impl EndpointRow {
             component: target.endpoint.component,
             state: state.verdict().into(),
             url: target.endpoint.url.to_string(),
-            route: source.route(&target.route.name).map(str::to_owned),
+            route: input.route(&target.route.name).map(str::to_owned),
             notes: report::notes(target, state),
             disagreement: context.disagreements.get(&id).map(ToString::to_string),
             phases: facts.map(|facts| Waterfall::new(&facts.timings, context.scale)),
             status: facts.and_then(|facts| facts.http.as_ref()).map(|http| StatusView::new(target, http)),
-            tls: facts.and_then(|facts| Some(TlsView::new(source, facts, facts.tls.as_ref()?, state))),
+            tls: facts.and_then(|facts| Some(TlsView::new(input, facts, facts.tls.as_ref()?, state))),
             addresses: addresses(state),
-            last_success: state.last_success.map(|at| source.when(at)),
-            details: Details::new(source, target, state, why.as_ref()),
+            last_success: state.last_success.map(|at| input.when(at)),
+            details: Details::new(input, target, state, why.as_ref()),
             why: why.map(WhyView::new),
         }
     }
@@ -119,7 +119,7 @@ impl StatusView {
 
 impl TlsView {
     /// `tls` and `facts` must be of the same hop.
-    fn new(source: ViewInput<'_>, facts: &Facts, tls: &TlsFacts, state: &TargetState) -> Self {
+    fn new(input: ViewInput<'_>, facts: &Facts, tls: &TlsFacts, state: &TargetState) -> Self {
         let leaf = tls.chain.first();
         let fault = match (tls.verified, tls.intercepted) {
             (_, true) => Some("inspected"),
@@ -136,7 +136,7 @@ impl TlsView {
         });
         Self {
             issuer: leaf.map_or_else(String::new, |leaf| common_name(&leaf.issuer).to_owned()),
-            expires: leaf.map(|leaf| source.when(leaf.not_after)),
+            expires: leaf.map(|leaf| input.when(leaf.not_after)),
             fault,
             revocation,
         }

@@ -64,25 +64,22 @@ impl Group {
 }
 
 impl EndpointTable {
-    pub(super) fn new(source: ViewInput<'_>) -> Self {
-        let known = source.snapshot.iter().filter_map(|(_, _, state)| state.last.as_ref());
+    pub(super) fn new(input: ViewInput<'_>) -> Self {
+        let known = input.snapshot.iter().filter_map(|(_, _, state)| state.last.as_ref());
         let scale = waterfall::scale(known.map(|last| last.facts.timings.total()));
-        let context = RowContext { source, scale, disagreements: disagreements(source.snapshot) };
-        let matching: Vec<_> = source
-            .snapshot
-            .iter()
-            .filter(|(_, target, state)| matches_filter(source, target, state))
-            .collect();
+        let context = RowContext { input, scale, disagreements: disagreements(input.snapshot) };
+        let matching: Vec<_> =
+            input.snapshot.iter().filter(|(_, target, state)| matches_filter(input, target, state)).collect();
         let shown = matching
             .iter()
             .take(MAX_ROWS)
             .map(|(id, target, state)| EndpointRow::new(&context, *id, target, state));
-        let groups = groups(source, shown.collect());
+        let groups = groups(input, shown.collect());
         Self {
             matching: matching.len(),
             left_out: matching.len().saturating_sub(MAX_ROWS),
-            total: source.snapshot.targets.len(),
-            routes: source.snapshot.plan.routes.len(),
+            total: input.snapshot.targets.len(),
+            routes: input.snapshot.plan.routes.len(),
             scale: took(scale),
             phases: phases(&groups),
             groups,
@@ -91,8 +88,8 @@ impl EndpointTable {
 }
 
 /// Groups the rows by component, which the plan lists consecutively, and sorts them: the worst first, then by the failure.
-fn groups(source: ViewInput<'_>, rows: Vec<EndpointRow>) -> Vec<Group> {
-    let specs = source.snapshot.plan.components.iter().map(|known| &known.spec);
+fn groups(input: ViewInput<'_>, rows: Vec<EndpointRow>) -> Vec<Group> {
+    let specs = input.snapshot.plan.components.iter().map(|known| &known.spec);
     let purpose = |of| specs.clone().find(|spec| spec.component == of).map_or("", |spec| &spec.purpose);
     let mut groups: Vec<Group> = Vec::new();
     for row in rows {
@@ -104,7 +101,7 @@ fn groups(source: ViewInput<'_>, rows: Vec<EndpointRow>) -> Vec<Group> {
                 name: component.title(),
                 purpose: purpose(component).to_owned(),
                 rows: vec![row],
-                is_folded: source.filter.text.is_empty(),
+                is_folded: input.filter.text.is_empty(),
             }),
         }
     }
@@ -121,13 +118,13 @@ fn phases(groups: &[Group]) -> Vec<Phase> {
     Phase::ALL.iter().copied().filter(is_drawn).collect()
 }
 
-fn matches_filter(source: ViewInput<'_>, target: &Target, state: &TargetState) -> bool {
+fn matches_filter(input: ViewInput<'_>, target: &Target, state: &TargetState) -> bool {
     let verdict = DisplayState::from(state.verdict());
     let component = target.endpoint.component;
     // Most requests have no search text.
     let text =
-        if source.filter.text.is_empty() { String::new() } else { searchable_text(target, state, verdict) };
-    source.filter.fits(&Searched { component, state: verdict, route: &target.route.name, text })
+        if input.filter.text.is_empty() { String::new() } else { searchable_text(target, state, verdict) };
+    input.filter.fits(&Searched { component, state: verdict, route: &target.route.name, text })
 }
 
 /// The searchable text of a row, in lower case.

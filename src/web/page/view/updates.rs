@@ -73,30 +73,30 @@ pub(crate) struct FeedView {
 }
 
 impl UpdatesView {
-    pub(super) fn new(source: ViewInput<'_>) -> Self {
-        let known = &source.snapshot.signatures;
-        let specs = &source.snapshot.plan.signatures.sources;
-        let stale_after = known.stale_after(&source.snapshot.plan);
+    pub(super) fn new(input: ViewInput<'_>) -> Self {
+        let known = &input.snapshot.signatures;
+        let specs = &input.snapshot.plan.signatures.sources;
+        let stale_after = known.stale_after(&input.snapshot.plan);
         let installed_here = known.installed.is_some();
         let is_known = installed_here
             || known.sources.iter().any(|of| of.source.suffices() && of.last_available.is_some());
         let stale = |at: SystemTime| {
-            let state = DisplayState::from(Some(freshness(at, source.now)));
+            let state = DisplayState::from(Some(freshness(at, input.now)));
             let state = if state == DisplayState::Good && !is_known { DisplayState::Unknown } else { state };
-            StaleView { state, at: source.when(at), is_known, installed_here }
+            StaleView { state, at: input.when(at), is_known, installed_here }
         };
         Self {
             stale: stale_after.map(stale),
-            sources: specs.iter().filter_map(|spec| SourceView::new(source, spec.source)).collect(),
-            feeds: known.feeds.iter().map(|feed| FeedView::new(source, feed)).collect(),
+            sources: specs.iter().filter_map(|spec| SourceView::new(input, spec.source)).collect(),
+            feeds: known.feeds.iter().map(|feed| FeedView::new(input, feed)).collect(),
         }
     }
 }
 
 impl SourceView {
-    fn new(source: ViewInput<'_>, of: UpdateSource) -> Option<Self> {
-        let own = source.snapshot.signatures.sources.iter().filter(|known| known.source == of);
-        let routes: Vec<_> = own.map(|known| SourceRoute::new(source, known)).collect();
+    fn new(input: ViewInput<'_>, of: UpdateSource) -> Option<Self> {
+        let own = input.snapshot.signatures.sources.iter().filter(|known| known.source == of);
+        let routes: Vec<_> = own.map(|known| SourceRoute::new(input, known)).collect();
         let known = routes.iter().map(|by| by.state).filter(|state| *state != DisplayState::Unknown);
         let state = known.max().unwrap_or(DisplayState::Unknown);
         (!routes.is_empty()).then_some(Self { name: of.component().title(), state, routes })
@@ -104,16 +104,16 @@ impl SourceView {
 }
 
 impl SourceRoute {
-    fn new(source: ViewInput<'_>, known: &SourceState) -> Self {
+    fn new(input: ViewInput<'_>, known: &SourceState) -> Self {
         let state = match known.available {
             Some(true) => DisplayState::Good,
             Some(false) => DisplayState::Bad,
             None => DisplayState::Unknown,
         };
         Self {
-            route: source.route(&known.route).map(str::to_owned),
+            route: input.route(&known.route).map(str::to_owned),
             state,
-            last: known.last_available.map(|at| source.when(at)),
+            last: known.last_available.map(|at| input.when(at)),
         }
     }
 
@@ -133,7 +133,7 @@ pub(crate) const fn available(state: DisplayState) -> &'static str {
 }
 
 impl FeedView {
-    fn new(source: ViewInput<'_>, feed: &FeedState) -> Self {
+    fn new(input: ViewInput<'_>, feed: &FeedState) -> Self {
         let (state, words, detail) = match &feed.fetch {
             None => (DisplayState::Unknown, vec!["not queried yet".to_owned()], String::new()),
             Some(Ok(())) if feed.findings.is_empty() => {
@@ -162,12 +162,12 @@ impl FeedView {
             of.into_iter().map(|(name, version)| (name, version.to_string())).collect()
         });
         Self {
-            route: source.route(&feed.route).map(str::to_owned),
+            route: input.route(&feed.route).map(str::to_owned),
             state,
             words,
             detail,
             versions,
-            published: published.map(|published| source.when(published.published_at)),
+            published: published.map(|published| input.when(published.published_at)),
         }
     }
 }

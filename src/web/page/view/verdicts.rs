@@ -36,15 +36,15 @@ pub(crate) struct ClientView {
 }
 
 impl MapsView {
-    pub(super) fn all(source: ViewInput<'_>) -> Vec<Self> {
-        let snapshot = source.snapshot;
+    pub(super) fn all(input: ViewInput<'_>) -> Vec<Self> {
+        let snapshot = input.snapshot;
         let of = |route: &String| {
             let own = snapshot.maps.iter().filter(|maps| maps.route == *route);
             let clients: Vec<_> = own.map(ClientView::new).collect();
             let default = clients.iter().find(|client| client.options == SslOptions::DEFAULT)?;
             let unknown = || "Unknown: the first probes or revocation checks are still running.";
             Some(Self {
-                route: source.route(route).map(str::to_owned),
+                route: input.route(route).map(str::to_owned),
                 state: default.state,
                 summary: report::maps_summary(snapshot, route).unwrap_or_else(|| unknown().to_owned()),
                 clients,
@@ -94,14 +94,14 @@ pub(crate) struct RouteState {
 }
 
 impl ComponentView {
-    pub(super) fn all(source: ViewInput<'_>) -> Vec<Self> {
-        source.snapshot.plan.components.iter().map(|known| Self::new(source, &known.spec)).collect()
+    pub(super) fn all(input: ViewInput<'_>) -> Vec<Self> {
+        input.snapshot.plan.components.iter().map(|known| Self::new(input, &known.spec)).collect()
     }
 
-    fn new(source: ViewInput<'_>, spec: &ComponentSpec) -> Self {
+    fn new(input: ViewInput<'_>, spec: &ComponentSpec) -> Self {
         let component = spec.component;
-        let own = source.snapshot.components.iter().filter(|state| state.component == component);
-        let lost = if component == Component::Maps { report::maps_lost(source.snapshot) } else { Vec::new() };
+        let own = input.snapshot.components.iter().filter(|state| state.component == component);
+        let lost = if component == Component::Maps { report::maps_lost(input.snapshot) } else { Vec::new() };
         let state_of = |c: &ComponentState| {
             if lost.contains(&c.route.as_str()) { DisplayState::Bad } else { c.verdict.into() }
         };
@@ -111,7 +111,7 @@ impl ComponentView {
         let known = routes.iter().map(|by| by.state).filter(|state| *state != DisplayState::Unknown);
         let state =
             if lost.is_empty() { known.max().unwrap_or(DisplayState::Unknown) } else { DisplayState::Bad };
-        let targets = source.snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
+        let targets = input.snapshot.iter().filter(|(_, target, _)| target.endpoint.component == component);
         Self {
             component,
             name: component.title(),

@@ -9,35 +9,35 @@ use serde_saphyr::{Location, Spanned};
 use super::problem::{ConfigProblems, FilePosition};
 use super::reader::{join, yaml_options};
 
-/// Adds the places of the keys in the text of the file, and sorts the problems by them.
-pub(super) fn placed_in(mut problems: ConfigProblems, text: &str) -> ConfigProblems {
-    let places = Places::from_document(text);
+/// Adds the positions of the keys in the text of the file, and sorts the problems by them.
+pub(super) fn add_positions(mut problems: ConfigProblems, text: &str) -> ConfigProblems {
+    let positions = FilePositions::from_document(text);
     for problem in &mut problems.0 {
-        problem.place = problem.place.or_else(|| places.find(&problem.key));
+        problem.position = problem.position.or_else(|| positions.find(&problem.key));
     }
-    problems.0.sort_by_key(|problem| problem.place); // stable; those of the whole file come first
+    problems.0.sort_by_key(|problem| problem.position); // stable; those of the whole file come first
     problems
 }
 
-/// The place of each key and list entry, by its path.
-struct Places(BTreeMap<String, FilePosition>);
+/// The position of each key and list entry, by its path.
+struct FilePositions(BTreeMap<String, FilePosition>);
 
-impl Places {
-    /// The places of a document. Empty if it isn't YAML.
+impl FilePositions {
+    /// The positions of a document. Empty if it isn't YAML.
     fn from_document(text: &str) -> Self {
-        let mut places = BTreeMap::new();
+        let mut positions = BTreeMap::new();
         if let Ok(root) = serde_saphyr::from_str_with_options::<Branch>(text, yaml_options()) {
-            root.collect("", &mut places);
+            root.collect("", &mut positions);
         }
-        Self(places)
+        Self(positions)
     }
 
-    /// The place of a path, or of the innermost mapping or list around it: a missing key has no place of its own.
+    /// The position of a path, or of the innermost mapping or list around it: a missing key has no position of its own.
     fn find(&self, path: &str) -> Option<FilePosition> {
         let mut path = path;
         while !path.is_empty() {
-            if let Some(place) = self.0.get(path) {
-                return Some(*place);
+            if let Some(position) = self.0.get(path) {
+                return Some(*position);
             }
             path = &path[..path.rfind(['.', '['])?];
         }
@@ -53,11 +53,11 @@ enum Branch {
 }
 
 impl Branch {
-    fn collect(&self, path: &str, places: &mut BTreeMap<String, FilePosition>) {
+    fn collect(&self, path: &str, positions: &mut BTreeMap<String, FilePosition>) {
         let mut add = |path: String, at: &Location, branch: &Self| {
-            branch.collect(&path, places);
+            branch.collect(&path, positions);
             if at.line() > 0 {
-                places.insert(path, FilePosition { line: at.line(), column: at.column() });
+                positions.insert(path, FilePosition { line: at.line(), column: at.column() });
             }
         };
         match self {
@@ -168,9 +168,9 @@ routes:
 shared: &s { x: 1 }
 used: *s
 ";
-        let places = Places::from_document(text);
+        let positions = FilePositions::from_document(text);
         let check = |path: &str, expected: Option<(u64, u64)>| {
-            let found = places.find(path).map(|place| (place.line, place.column));
+            let found = positions.find(path).map(|position| (position.line, position.column));
             assert_eq!(found, expected, "{path}");
         };
         check("interval", Some((2, 1)));
@@ -185,6 +185,6 @@ used: *s
         check("used.x", Some((7, 14))); // where it is written
         check("missing", None);
         check("", None);
-        assert!(Places::from_document("a: [").find("a").is_none());
+        assert!(FilePositions::from_document("a: [").find("a").is_none());
     }
 }
