@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use defender_exporter::app::signals::{reload_on_sighup, stop_signal};
 use defender_exporter::app::{self, Lifecycle, Setup, Tasks};
 #[cfg(windows)]
 use defender_exporter::cli::ServiceAction;
@@ -162,12 +163,11 @@ async fn check(cli: &Cli, options: &CheckOptions, progress: &Progress) -> Result
         return print_round(&snapshot, options, Clock::System.now());
     };
     let file = RecordFile::check(path).map_err(|error| ExitError::File(error.to_string()))?;
-    progress.start();
-    let setup = set_up_selected(cli, &options.selection).await.inspect_err(|_| progress.clear())?;
-    progress.expect(setup.plan.targets.len());
     let selected = !options.selection.is_everything();
-    let round = app::check_and_record(setup, selected, |event| progress.count(event)).await;
-    progress.clear();
+    let round = with_progress(cli, &options.selection, progress, async |setup| {
+        app::check_and_record(setup, selected, |event| progress.count(event)).await
+    });
+    let round = round.await?;
     let now = Clock::System.now();
     let record = round.recorder.finish(round.snapshot.config_loaded, now);
     let written = blocking(move || file.write(&record)).await;
@@ -294,12 +294,23 @@ async fn set_up_selected(cli: &Cli, selection: &Selection) -> Result<Setup, Exit
 
 /// Probes what is selected once, and shows the progress.
 async fn probe_once(cli: &Cli, selection: &Selection, progress: &Progress) -> Result<Snapshot, ExitError> {
+    let probe = async |setup| app::check_once(setup, |event| progress.count(event)).await;
+    with_progress(cli, selection, progress, probe).await
+}
+
+/// Loads what is selected and runs a round of it, whose progress is shown and then cleared.
+async fn with_progress<T>(
+    cli: &Cli,
+    selection: &Selection,
+    progress: &Progress,
+    round: impl AsyncFnOnce(Setup) -> T,
+) -> Result<T, ExitError> {
     progress.start();
     let setup = set_up_selected(cli, selection).await.inspect_err(|_| progress.clear())?;
     progress.expect(setup.plan.targets.len());
-    let snapshot = app::check_once(setup, |event| progress.count(event)).await;
+    let result = round(setup).await;
     progress.clear();
-    Ok(snapshot)
+    Ok(result)
 }
 
 fn in_runtime(work: impl Future<Output = Result<ExitCode, ExitError>>) -> Result<ExitCode, ExitError> {
@@ -327,57 +338,6 @@ where
     let levels = cli.log_level.clone().unwrap_or_else(|| Levels::all(usual));
     logging::init(&levels, cli.log_format, coloured, writer);
     logging::log_panics();
-}
-
-/// Completes on SIGINT or SIGTERM. Installed before anything else: PID 1 has no default handlers.
-#[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()>, String> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let install = |kind| signal(kind).map_err(|error| format!("failed to install a signal handler: {error}"));
-    let mut interrupt = install(SignalKind::interrupt())?;
-    let mut terminate = install(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Requests a reload on SIGHUP. Signals during a reload are merged into one.
-#[cfg(unix)]
-fn reload_on_sighup(reloads: Reloads, tasks: &Tasks) -> Result<(), String> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())
-        .map_err(|error| format!("failed to install a signal handler: {error}"))?;
-    tasks.spawn(Task::Sighup, async move {
-        while hangup.recv().await.is_some() && reloads.request().await.is_some() {}
-    });
-    Ok(())
-}
-
-/// SIGHUP exists only on Unix.
-#[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
-fn reload_on_sighup(_reloads: Reloads, _tasks: &Tasks) -> Result<(), String> {
-    Ok(())
-}
-
-/// Completes on Ctrl-C, Ctrl-Break or when the console closes.
-#[cfg(windows)]
-fn stop_signal() -> Result<impl Future<Output = ()>, String> {
-    use tokio::signal::windows;
-    let failed = |error| format!("failed to install a console handler: {error}");
-    let mut interrupt = windows::ctrl_c().map_err(failed)?;
-    let mut abort = windows::ctrl_break().map_err(failed)?;
-    let mut close = windows::ctrl_close().map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = abort.recv() => {}
-            _ = close.recv() => {}
-        }
-    })
 }
 
 /// Runs as a Windows service, with the flags that it was installed with.

@@ -2,6 +2,7 @@
 
 mod config_check;
 mod reload;
+pub mod signals;
 mod supervisor;
 pub mod systemd;
 
