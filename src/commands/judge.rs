@@ -55,13 +55,13 @@ pub fn judge(options: &JudgeOptions, width: usize) -> Result<Judged, ExitError> 
     Ok(judged)
 }
 
-/// The line before the result of one of several files. Programs tell the reports of JSON apart by their order.
+/// The line before the result of one of several files. Programs tell the results in JSON and CSV apart by their order.
 fn heading(path: &Path, format: CheckFormat) -> String {
     let name = name(path);
     match format {
         CheckFormat::Table => format!("{}\n", paint(HEADING, &name)),
         CheckFormat::Markdown => format!("# {name}\n\n"),
-        CheckFormat::Json => String::new(),
+        CheckFormat::Json | CheckFormat::Csv => String::new(),
     }
 }
 

@@ -39,7 +39,7 @@ pub fn alias_chains<'a>(
 ) -> Vec<AliasChain<'a>> {
     let mut chains: Vec<AliasChain<'a>> = Vec::new();
     for id in ids {
-        let (host, names) = (snapshot.plan.target(id).endpoint.url.host(), names(snapshot, id));
+        let (host, names) = (snapshot.plan.target(id).endpoint.url.host(), aliases_of(snapshot, id));
         let route = snapshot.plan.target(id).route.name.as_str();
         if names.is_empty() {
             continue;
@@ -63,14 +63,14 @@ pub fn alias_chains<'a>(
 /// For each target whose host DNS gives other aliases on other routes: those routes.
 pub(super) fn other_aliases(snapshot: &Snapshot) -> BTreeMap<TargetId, Vec<&str>> {
     let mut by_url: BTreeMap<&str, Vec<TargetId>> = BTreeMap::new();
-    for (id, target, _) in snapshot.iter().filter(|(id, ..)| !names(snapshot, *id).is_empty()) {
+    for (id, target, _) in snapshot.iter().filter(|(id, ..)| !aliases_of(snapshot, *id).is_empty()) {
         by_url.entry(target.endpoint.url.as_str()).or_default().push(id);
     }
     let mut others = BTreeMap::new();
     for ids in by_url.values() {
         for id in ids {
-            let own = names(snapshot, *id);
-            let differ = ids.iter().filter(|other| names(snapshot, **other) != own);
+            let own = aliases_of(snapshot, *id);
+            let differ = ids.iter().filter(|other| aliases_of(snapshot, **other) != own);
             let routes: Vec<_> =
                 differ.map(|other| snapshot.plan.target(*other).route.name.as_str()).collect();
             if !routes.is_empty() {
@@ -82,7 +82,8 @@ pub(super) fn other_aliases(snapshot: &Snapshot) -> BTreeMap<TargetId, Vec<&str>
 }
 
 /// The aliases of the endpoint's own host, of the last probe.
-fn names(snapshot: &Snapshot, id: TargetId) -> &[String] {
+#[must_use]
+pub fn aliases_of(snapshot: &Snapshot, id: TargetId) -> &[String] {
     let Some(last) = snapshot.targets[id.0].last.as_deref() else { return &[] };
     last.facts.hops.first().map_or(&last.facts.aliases, |own| &own.aliases)
 }

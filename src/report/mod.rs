@@ -22,7 +22,7 @@ mod update_order;
 mod verdicts;
 mod why;
 
-pub use aliases::{ALIASES_HEADING, AliasChain, alias_chains};
+pub use aliases::{ALIASES_HEADING, AliasChain, alias_chains, aliases_of};
 pub use notes::notes;
 pub use summary::{maps_summary, why};
 

@@ -2,6 +2,7 @@
 //! comes first, then what to change, then where. `report` makes every judgement.
 
 mod causes;
+mod csv;
 mod endpoints;
 mod markdown;
 mod options;
@@ -12,6 +13,7 @@ mod services;
 mod tests;
 mod verdict;
 
+use std::fmt::Display;
 use std::time::SystemTime;
 
 use super::terminal::{HEADING, paint};
@@ -49,6 +51,11 @@ pub fn render(snapshot: &Snapshot, view: &View, now: SystemTime) -> Result<Strin
         CheckFormat::Json => {
             let json = StatusReport::new(snapshot, now, env!("CARGO_PKG_VERSION")).to_json();
             json.map_err(|error| ExitError::render("the report", &error))
+        }
+        CheckFormat::Csv => {
+            let failed = |error: &dyn Display| ExitError::render("the rows", error);
+            let bytes = csv::render(snapshot).map_err(|error| failed(&error))?;
+            String::from_utf8(bytes).map_err(|error| failed(&error))
         }
         CheckFormat::Markdown => Ok(markdown::render(snapshot, view, now)),
     }

@@ -14,6 +14,8 @@ pub enum CheckFormat {
     Table,
     /// For programs.
     Json,
+    /// For spreadsheets and scripts: one row for each endpoint and route, with addresses and DNS aliases.
+    Csv,
     /// For a ticket to the firewall team: causes, hosts, ports, remedies.
     Markdown,
 }

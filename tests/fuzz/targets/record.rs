@@ -17,7 +17,7 @@ pub fn run(bytes: &[u8]) {
     let again = Record::from_bytes(&record.to_bytes().unwrap()).unwrap();
     let (snapshot, repeated) = (record.judge(), again.judge());
     assert_eq!(snapshot.targets, repeated.targets, "the same record, the same judgement");
-    for format in [CheckFormat::Table, CheckFormat::Json, CheckFormat::Markdown] {
+    for format in [CheckFormat::Table, CheckFormat::Json, CheckFormat::Csv, CheckFormat::Markdown] {
         let view = View { format, all: true, selected: record.is_of_selection(), width: 100 };
         let text = render(&snapshot, &view, record.ended()).unwrap();
         // Styles begin with ESC.
