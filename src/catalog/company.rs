@@ -145,6 +145,7 @@ impl CompanySource {
                 may_be_inspected: false,
                 may_be_replaced: false,
                 geo: None,
+                cloud: None,
                 serves: Some(probe.serves.clone()),
                 follow_redirects: 0,
                 range: false,

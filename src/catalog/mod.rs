@@ -19,8 +19,8 @@ pub use history::{
 };
 pub use parse::{embedded, parse};
 pub use types::{
-    BlockPage, BodyKind, Catalog, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot,
-    Method, Trust,
+    BlockPage, BodyKind, Catalog, Cloud, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern,
+    KnownRoot, Method, Trust,
 };
 pub use updates::{
     DownloadTest, ListedSource, SharedNeed, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed,

@@ -12,7 +12,7 @@ use super::component::{Component, ComponentSpec};
 use super::confidence::{Basis, Captured, Confidence};
 use super::error::{CatalogError, EndpointProblem};
 use super::types::{
-    BlockPage, Catalog, Endpoint, Evidence, Expectation, Geo, HostPattern, KnownRoot, Method, Trust,
+    BlockPage, Catalog, Cloud, Endpoint, Evidence, Expectation, Geo, HostPattern, KnownRoot, Method, Trust,
 };
 use super::updates::SourceSpec;
 use super::url::{ProbeUrl, Scheme};
@@ -70,13 +70,15 @@ struct RawService {
     probes: Vec<RawProbe>,
 }
 
-/// A region, or `all` for every region.
+/// A region or a government's cloud, or `all` for every region.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Region {
     All,
     #[serde(untagged)]
-    Of(Geo),
+    Geo(Geo),
+    #[serde(untagged)]
+    Cloud(Cloud),
 }
 
 #[derive(Deserialize)]
@@ -172,20 +174,22 @@ fn check_service(component: Component, service: &RawService) -> Result<(), Catal
 #[derive(Clone, Copy)]
 struct Substitution<'a> {
     geo: Option<Geo>,
+    cloud: Option<Cloud>,
     value: Option<&'a str>,
 }
 
 /// The values of `each`. Without `each`, one entry without region and value.
 fn substitutions(service: &RawService) -> Vec<Substitution<'_>> {
     if service.each.is_empty() {
-        return vec![Substitution { geo: None, value: None }];
+        return vec![Substitution { geo: None, cloud: None, value: None }];
     }
     let regions = service.each.iter().flat_map(|(region, values)| {
-        let geo = match region {
-            Region::All => None,
-            Region::Of(geo) => Some(*geo),
+        let (geo, cloud) = match region {
+            Region::All => (None, None),
+            Region::Geo(geo) => (Some(*geo), None),
+            Region::Cloud(cloud) => (None, Some(*cloud)),
         };
-        values.iter().map(move |value| Substitution { geo, value: Some(value) })
+        values.iter().map(move |value| Substitution { geo, cloud, value: Some(value) })
     });
     regions.collect()
 }
@@ -194,7 +198,7 @@ fn endpoint(
     component: Component,
     service: &RawService,
     probe: &RawProbe,
-    Substitution { geo, value }: Substitution<'_>,
+    Substitution { geo, cloud, value }: Substitution<'_>,
 ) -> Result<Endpoint, EndpointProblem> {
     if probe.url.contains(PLACEHOLDER) != value.is_some()
         || (service.pattern.contains(PLACEHOLDER) && value.is_none())
@@ -219,6 +223,7 @@ fn endpoint(
         may_be_inspected: service.may_be_inspected,
         may_be_replaced: false,
         geo,
+        cloud,
         serves: probe.serves.clone(),
         follow_redirects: probe.follow_redirects,
         range: probe.range,

@@ -31,6 +31,18 @@ string_enum! {
 }
 
 string_enum! {
+    /// A cloud for the government of the United States, with hosts of its own. Defender's own configuration names the hosts by number.
+    Cloud {
+        /// GCC High: 1.
+        GccHigh = "gcc_high",
+        /// Department of Defense: 2.
+        Dod = "dod",
+        /// GCC: 4.
+        Gcc = "gcc",
+    }
+}
+
+string_enum! {
     /// Which roots a genuine answer's certificate chains to.
     Trust {
         /// One of [`Catalog::microsoft_roots`].
@@ -266,6 +278,9 @@ pub struct Endpoint {
     pub may_be_replaced: bool,
     /// The region whose clients use the endpoint; `None` for all regions.
     pub geo: Option<Geo>,
+    /// The government's cloud whose clients use the endpoint; `None` for the public cloud and hosts that all clouds share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<Cloud>,
     /// The component's need that the endpoint serves; `None` if a failure only degrades the component.
     pub serves: Option<String>,
     /// The maximum number of redirects to follow, to hosts of [`Catalog::redirect_hosts`] only.

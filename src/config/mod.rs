@@ -40,8 +40,8 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use crate::catalog::{
-    BlockPage, Component, Evidence, Expectation, Geo, HostPattern, ListedSource, Method, ProbeUrl, Scheme,
-    Trust,
+    BlockPage, Cloud, Component, Evidence, Expectation, Geo, HostPattern, ListedSource, Method, ProbeUrl,
+    Scheme, Trust,
 };
 use crate::string_enum::string_enum;
 
@@ -69,6 +69,8 @@ pub struct Config {
     pub concurrency: usize,
     /// The geographies whose regional hosts and storage accounts are probed.
     pub geos: Vec<Geo>,
+    /// The government's clouds whose hosts are probed, if `groups` has `usgov`.
+    pub clouds: Vec<Cloud>,
     /// Optional components to probe.
     pub groups: Vec<Component>,
     /// The sources that clients update from, in the order of Defender's `FallbackOrder`. Others aren't probed.
@@ -102,6 +104,7 @@ impl Default for Config {
             timeout: Duration::from_secs(10),
             concurrency: 32,
             geos: vec![Geo::Us, Geo::Eu, Geo::Uk],
+            clouds: Cloud::ALL.to_vec(),
             groups: Vec::new(),
             update_sources: ListedSource::defaults(),
             components: BTreeMap::new(),

@@ -11,7 +11,7 @@ use super::{
     Config, ConfigProblems, ConnectTo, Environment, HostPort, components, endpoints, host, resolver, routes,
     signatures, tls, update_sources,
 };
-use crate::catalog::Geo;
+use crate::catalog::{Cloud, Component, Geo};
 
 /// The maximum of `concurrency`.
 const MAX_CONCURRENCY: u64 = 1024;
@@ -52,6 +52,7 @@ fn read(mut root: Mapping<'_>, base_dir: &Path, environment: &Environment) -> Co
             .and_then(|node| concurrency(&node))
             .unwrap_or(default.concurrency),
         geos: root.take("geos").and_then(geos).unwrap_or(default.geos),
+        clouds: root.take("clouds").and_then(clouds).unwrap_or(default.clouds),
         groups: root.take("groups").and_then(components::groups).unwrap_or_default(),
         update_sources: root
             .take("update_sources")
@@ -100,6 +101,9 @@ fn check_whole(config: &Config, by_default: Defaults, report: &ProblemCollector<
             report.add("timeout".to_owned(), problem);
         }
     }
+    if config.clouds != Cloud::ALL && !config.groups.contains(&Component::Usgov) {
+        report.add("clouds".to_owned(), "has no effect: usgov is not listed in groups".to_owned());
+    }
     for (component, settings) in &config.components {
         if let Some(why) = components::unlisted(*component, config).filter(|_| settings.enabled == Some(true))
         {
@@ -116,6 +120,10 @@ fn concurrency(node: &Node<'_>) -> Option<usize> {
 
 fn geos(node: Node<'_>) -> Option<Vec<Geo>> {
     node.filled_distinct("region", |geo| geo.word(Geo::ALL, Geo::as_str))
+}
+
+fn clouds(node: Node<'_>) -> Option<Vec<Cloud>> {
+    node.filled_distinct("cloud", |cloud| cloud.word(Cloud::ALL, Cloud::as_str))
 }
 
 fn connections(mapping: Mapping<'_>) -> BTreeMap<HostPort, ConnectTo> {

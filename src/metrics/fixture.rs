@@ -159,6 +159,7 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
         may_be_inspected: false,
         may_be_replaced: false,
         geo: None,
+        cloud: None,
         serves: None,
         follow_redirects: 0,
         range: false,

@@ -153,6 +153,7 @@ fn new_endpoint(change: &EndpointOverride) -> Endpoint {
         may_be_inspected: false,
         may_be_replaced: false,
         geo: None,
+        cloud: None,
         serves: None,
         follow_redirects: 0,
         range: false,

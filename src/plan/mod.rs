@@ -160,7 +160,7 @@ impl Plan {
 ///
 /// Every endpoint is probed over each route that its component is selected for. An optional component is probed
 /// if `groups` names it, an update source if `update_sources` lists it, a regional endpoint if `geos` names its
-/// region. Intervals and timeouts are those of the endpoint's override, else of the catalog's endpoint, else of the
+/// region, one of a government's cloud if `clouds` names that. Intervals and timeouts are those of the endpoint's override, else of the catalog's endpoint, else of the
 /// component's settings, else the global ones.
 ///
 /// # Errors
@@ -240,7 +240,9 @@ fn is_selected(spec: &ComponentSpec, config: &Config) -> bool {
 
 fn is_candidate_selected(candidate: &EffectiveEndpoint, spec: &ComponentSpec, config: &Config) -> bool {
     let endpoint = &candidate.endpoint;
-    endpoint.component == spec.component && endpoint.geo.is_none_or(|geo| config.geos.contains(&geo))
+    endpoint.component == spec.component
+        && endpoint.geo.is_none_or(|geo| config.geos.contains(&geo))
+        && endpoint.cloud.is_none_or(|cloud| config.clouds.contains(&cloud))
 }
 
 /// Whether a component's endpoints are probed over a route.

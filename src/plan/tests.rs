@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::*;
 use crate::catalog::{
     Basis, BodyKind, Captured, Component, Confidence, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme,
-    Trust,
+    Trust, embedded,
 };
 use crate::config::{ComponentConfig, Environment};
 
@@ -39,6 +39,7 @@ fn endpoint(component: Component, url: &str) -> Endpoint {
         may_be_inspected: false,
         may_be_replaced: false,
         geo: None,
+        cloud: None,
         serves: None,
         follow_redirects: 1,
         range: false,
@@ -108,6 +109,23 @@ fn planned(yaml: &str) -> Plan {
 
 fn urls(plan: &Plan) -> Vec<&str> {
     plan.targets.iter().map(|target| target.endpoint.url.as_str()).collect()
+}
+
+#[test]
+fn selects_the_clouds_of_a_government() {
+    let check = |yaml: &str, numbers: &[&str]| {
+        let plan = plan(embedded(), &config(yaml)).unwrap();
+        let usgov = plan.targets.iter().filter(|target| target.endpoint.component == Component::Usgov);
+        let hosts: BTreeSet<_> = usgov.map(|target| target.endpoint.url.host().to_owned()).collect();
+        let expected = numbers.iter().flat_map(|number| {
+            ["", ".x"].map(|kind| format!("unitedstates{number}{kind}.cp.wd.microsoft.us"))
+        });
+        assert_eq!(hosts, expected.collect(), "{yaml}");
+    };
+    check("", &[]);
+    check("groups: [usgov]", &["1", "2", "4"]);
+    check("groups: [usgov]\nclouds: [gcc_high]", &["1"]);
+    check("groups: [usgov]\nclouds: [dod, gcc]", &["2", "4"]);
 }
 
 #[test]

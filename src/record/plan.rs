@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Nanoseconds, Text};
 use crate::catalog::{
-    Basis, BlockPage, Captured, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, Geo,
-    HostPattern, ListedSource, Method, ProbeUrl, SourceSpec, Trust, UpdateSource,
+    Basis, BlockPage, Captured, Cloud, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation,
+    Geo, HostPattern, ListedSource, Method, ProbeUrl, SourceSpec, Trust, UpdateSource,
 };
 use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target};
 
@@ -69,6 +69,8 @@ struct EndpointDocument {
     may_be_inspected: bool,
     may_be_replaced: bool,
     geo: Option<Geo>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cloud: Option<Cloud>,
     serves: Option<Text>,
     follow_redirects: u8,
     range: bool,
@@ -164,6 +166,7 @@ impl From<&Endpoint> for EndpointDocument {
             may_be_inspected: endpoint.may_be_inspected,
             may_be_replaced: endpoint.may_be_replaced,
             geo: endpoint.geo,
+            cloud: endpoint.cloud,
             serves: endpoint.serves.as_ref().map(Text::from),
             follow_redirects: endpoint.follow_redirects,
             range: endpoint.range,
@@ -249,6 +252,7 @@ impl EndpointDocument {
             may_be_inspected: self.may_be_inspected,
             may_be_replaced: self.may_be_replaced,
             geo: self.geo,
+            cloud: self.cloud,
             serves: self.serves.map(String::from),
             follow_redirects: self.follow_redirects,
             range: self.range,

@@ -57,6 +57,7 @@ impl Scenario {
             may_be_inspected: false,
             may_be_replaced: false,
             geo: None,
+            cloud: None,
             serves: None,
             follow_redirects: 0,
             range: false,

@@ -17,12 +17,13 @@ use crate::exit::ExitError;
 pub use diff::{DiffOptions, render_diff};
 pub use options::{CatalogCommand, CatalogFormat, CatalogOptions};
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "component",
     "pattern",
     "allow",
     "ports",
     "geo",
+    "cloud",
     "method",
     "url",
     "expect",
@@ -71,7 +72,7 @@ fn apex_rules(endpoints: &[&Endpoint]) -> Vec<String> {
     rules
 }
 
-fn row(endpoint: &Endpoint) -> [String; 11] {
+fn row(endpoint: &Endpoint) -> [String; 12] {
     let ports: Vec<String> = endpoint.ports.iter().map(u16::to_string).collect();
     [
         endpoint.component.to_string(),
@@ -79,6 +80,7 @@ fn row(endpoint: &Endpoint) -> [String; 11] {
         endpoint.names_to_allow().join(", "),
         ports.join(", "),
         endpoint.geo.map_or_else(String::new, |geo| geo.to_string()),
+        endpoint.cloud.map_or_else(String::new, |cloud| cloud.to_string()),
         endpoint.method.to_string(),
         endpoint.url.to_string(),
         endpoint.expect.to_string(),

@@ -8,7 +8,7 @@ use crate::plan::{Plan, Target};
 
 /// Why an endpoint of the catalog isn't probed.
 const NOT_SELECTED: &str =
-    "in the catalog, but not probed with this configuration (see `geos`, `groups` and `endpoints`)";
+    "in the catalog, but not probed with this configuration (see `geos`, `clouds`, `groups` and `endpoints`)";
 
 /// Components, routes and endpoints; an empty list selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]

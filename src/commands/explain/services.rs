@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::catalog::{Catalog, Component, Geo};
+use crate::catalog::{Catalog, Cloud, Component, Geo};
 
 /// What one name needs.
 #[derive(Default)]
 struct Need {
     ports: BTreeSet<u16>,
-    /// The regions of its clients; `None` for all.
-    geos: BTreeSet<Option<Geo>>,
+    /// The regions or clouds of its clients; `None` for all.
+    regions: BTreeSet<Option<&'static str>>,
 }
 
 /// A paragraph for each component, then lines with its names.
@@ -32,15 +32,15 @@ fn lines(catalog: &Catalog, component: Component) -> String {
         for name in endpoint.names_to_allow() {
             let need = needs.entry(name).or_default();
             need.ports.extend(&endpoint.ports);
-            need.geos.insert(endpoint.geo);
+            need.regions.insert(endpoint.geo.map(Geo::as_str).or(endpoint.cloud.map(Cloud::as_str)));
         }
     }
     let mut lines = String::new();
-    for (name, Need { ports, geos }) in needs {
+    for (name, Need { ports, regions }) in needs {
         let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
-        let regions: Vec<_> = geos.iter().flatten().map(|geo| geo.as_str()).collect();
+        let named: Vec<_> = regions.iter().flatten().copied().collect();
         let regions =
-            if geos.contains(&None) { String::new() } else { format!("  ({})", regions.join(", ")) };
+            if regions.contains(&None) { String::new() } else { format!("  ({})", named.join(", ")) };
         let _ = writeln!(lines, "    {:<7} {name}{regions}", ports.join(",")); // a String never fails
     }
     lines

@@ -115,6 +115,7 @@ pub fn endpoint(url: &str, evidence: Vec<Evidence>) -> Endpoint {
         may_be_inspected: false,
         may_be_replaced: false,
         geo: None,
+        cloud: None,
         serves: None,
         follow_redirects: 2,
         range: false,
