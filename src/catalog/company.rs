@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::component::ComponentSpec;
 use super::confidence::{Basis, Confidence};
-use super::types::{Catalog, Endpoint, Evidence, Expectation, Method, Trust};
+use super::contents::Catalog;
+use super::endpoint::Endpoint;
+use super::types::{Evidence, Expectation};
 use super::updates::{ListedSource, SharedNeed, SourceSpec, UpdateSource};
 use super::url::{ProbeUrl, Scheme, UrlError};
 
@@ -131,27 +133,14 @@ impl CompanySource {
         let endpoint = |probe: &CompanyProbe| {
             let url = url(address?, &probe.path).ok()?; // the configuration refuses an address that is too long
             Some(Endpoint {
-                component: self.source.component(),
-                pattern: url.host().to_owned(),
                 ports: Some(url.port()).filter(|port| *port != 0).into_iter().collect(),
-                method: Method::Get,
                 expect: probe.expect.clone(),
                 basis: probe.basis,
                 confidence: probe.confidence,
-                captured: None,
                 evidence: probe.evidence.clone(),
-                // Companies have authorities of their own.
-                trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
-                may_be_inspected: false,
-                may_be_replaced: false,
-                geo: None,
-                cloud: None,
                 serves: Some(probe.serves.clone()),
-                follow_redirects: 0,
-                range: false,
-                interval: None,
-                timeout: None,
-                url,
+                // Companies have authorities of their own, so the trust is the default: this machine's roots.
+                ..Endpoint::new(self.source.component(), url)
             })
         };
         self.probes.iter().filter_map(endpoint).collect()

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::types::Endpoint;
+use super::endpoint::Endpoint;
 
 /// A version of the catalog: the day of its last change, and a number if there were several, as `2026-11-30` or
 /// `2026-11-30.2`. Ordered by age.

@@ -3,6 +3,8 @@
 mod company;
 mod component;
 mod confidence;
+mod contents;
+mod endpoint;
 mod error;
 mod history;
 mod parse;
@@ -12,6 +14,8 @@ mod url;
 
 pub use component::{Component, ComponentSpec};
 pub use confidence::{Basis, Captured, CapturedError, Confidence};
+pub use contents::Catalog;
+pub use endpoint::Endpoint;
 pub use error::{CatalogError, EndpointProblem};
 pub use history::{
     CatalogChange, CatalogRelease, CatalogVersion, Change, ChangedProperty, Properties,
@@ -19,8 +23,8 @@ pub use history::{
 };
 pub use parse::{embedded, parse};
 pub use types::{
-    BlockPage, BodyKind, Catalog, Cloud, Endpoint, Evidence, Expectation, Fingerprint, Geo, HostPattern,
-    KnownRoot, Method, Trust,
+    BlockPage, BodyKind, Cloud, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot, Method,
+    Trust,
 };
 pub use updates::{
     DownloadTest, ListedSource, SharedNeed, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed,

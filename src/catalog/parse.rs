@@ -10,10 +10,10 @@ use serde::Deserialize;
 use self::updates::{RawFeed, check_sources, download_test, feeds};
 use super::component::{Component, ComponentSpec};
 use super::confidence::{Basis, Captured, Confidence};
+use super::contents::Catalog;
+use super::endpoint::Endpoint;
 use super::error::{CatalogError, EndpointProblem};
-use super::types::{
-    BlockPage, Catalog, Cloud, Endpoint, Evidence, Expectation, Geo, HostPattern, KnownRoot, Method, Trust,
-};
+use super::types::{BlockPage, Cloud, Evidence, Expectation, Geo, HostPattern, KnownRoot, Method, Trust};
 use super::updates::SourceSpec;
 use super::url::{ProbeUrl, Scheme};
 

@@ -12,8 +12,8 @@ use super::process::ProcessStats;
 use super::scrape::{Scrape, WebStatus};
 use super::spec::MetricScope;
 use crate::catalog::{
-    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, ListedSource, Method,
-    ProbeUrl, Scheme, Trust, UpdateSource,
+    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, ListedSource, ProbeUrl,
+    Scheme, Trust, UpdateSource,
 };
 use crate::config::{Addresses, ResolverConfig};
 use crate::observation::{
@@ -145,26 +145,14 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
     let url = ProbeUrl::parse(url).expect("a test's own URL");
     let trust = if url.scheme() == Scheme::Https { Trust::Microsoft } else { Trust::SignedObject };
     let endpoint = Endpoint {
-        component,
         pattern: pattern.to_owned(),
         ports: vec![443],
-        url,
-        method: Method::Get,
         expect: Expectation::OneOf(expect.to_vec()),
         basis: Basis::Community,
         confidence: Confidence::A,
-        captured: None,
         evidence: vec![Evidence::Status],
         trust,
-        may_be_inspected: false,
-        may_be_replaced: false,
-        geo: None,
-        cloud: None,
-        serves: None,
-        follow_redirects: 0,
-        range: false,
-        interval: None,
-        timeout: None,
+        ..Endpoint::new(component, url)
     };
     let (interval, timeout) = (Duration::from_secs(60), Duration::from_secs(10));
     Target { endpoint, route: Route::direct(), interval, timeout }

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::error::{DurationSetting, PlanError, SettingSource};
-use crate::catalog::{
-    Basis, Catalog, Component, Confidence, Endpoint, Evidence, Expectation, Method, Scheme, Trust,
-};
+use crate::catalog::{Catalog, Component, Confidence, Endpoint, Evidence, Expectation, Method, Scheme};
 use crate::config::{Config, EndpointOverride, RequestKey};
 
 /// An endpoint that may be probed, with the configuration's entry that changed or added it.
@@ -53,7 +51,10 @@ pub(super) fn candidates<'a>(
             Some(false) => {
                 errors.push(PlanError::DisabledUnknown { index, component: *component, url: url.clone() });
             }
-            _ => candidates.push(EffectiveEndpoint::new(new_endpoint(entry.change), Some(entry))),
+            _ => candidates.push(EffectiveEndpoint::new(
+                Endpoint::new(entry.change.component, entry.change.url.clone()),
+                Some(entry),
+            )),
         }
     }
     candidates.retain(|candidate| candidate.entry.is_none_or(|entry| entry.change.enabled != Some(false)));
@@ -133,33 +134,6 @@ fn apply(change: &EndpointOverride, endpoint: &mut Endpoint) {
     // Over plain HTTP nothing else can prove a response.
     if endpoint.url.scheme() == Scheme::Http && endpoint.evidence.is_empty() {
         endpoint.evidence.push(Evidence::Status);
-    }
-}
-
-/// A new endpoint, before the change is applied.
-fn new_endpoint(change: &EndpointOverride) -> Endpoint {
-    let url = change.url.clone();
-    Endpoint {
-        component: change.component,
-        pattern: url.host().to_owned(),
-        ports: vec![url.port()],
-        method: Method::Get,
-        expect: Expectation::Any,
-        basis: Basis::Inferred,
-        confidence: Confidence::D,
-        captured: None,
-        evidence: Vec::new(),
-        trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
-        may_be_inspected: false,
-        may_be_replaced: false,
-        geo: None,
-        cloud: None,
-        serves: None,
-        follow_redirects: 0,
-        range: false,
-        interval: None,
-        timeout: None,
-        url,
     }
 }
 

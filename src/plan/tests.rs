@@ -26,26 +26,15 @@ fn endpoint(component: Component, url: &str) -> Endpoint {
     let url = ProbeUrl::parse(url).unwrap();
     let https = url.scheme() == Scheme::Https;
     Endpoint {
-        component,
         pattern: format!("*.{}", url.host()),
-        ports: vec![url.port()],
-        method: Method::Get,
         expect: Expectation::OneOf(vec![200]),
         basis: Basis::Community,
         confidence: Confidence::C,
         captured: Some(Captured { year: 2019, month: None }),
         evidence: if https { Vec::new() } else { vec![Evidence::Status] },
         trust: if https { Trust::Microsoft } else { Trust::Plain },
-        may_be_inspected: false,
-        may_be_replaced: false,
-        geo: None,
-        cloud: None,
-        serves: None,
         follow_redirects: 1,
-        range: false,
-        interval: None,
-        timeout: None,
-        url,
+        ..Endpoint::new(component, url)
     }
 }
 

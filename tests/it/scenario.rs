@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{
-    Basis, BlockPage, Component, ComponentSpec, Confidence, Endpoint, Expectation, HostPattern, Method,
-    ProbeUrl, Scheme, Trust, embedded,
+    BlockPage, Component, ComponentSpec, Confidence, Endpoint, Expectation, HostPattern, ProbeUrl, Scheme,
+    Trust, embedded,
 };
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo};
@@ -43,26 +43,10 @@ impl Scenario {
         let config = lab.config([&url]);
         let trust = if url.scheme() == Scheme::Https { Trust::Microsoft } else { Trust::Plain };
         let endpoint = Endpoint {
-            component: Component::Maps,
-            pattern: url.host().to_owned(),
-            ports: vec![url.port()],
-            url,
-            method: Method::Get,
             expect: Expectation::OneOf(vec![200]),
-            basis: Basis::Inferred,
             confidence: Confidence::A,
-            captured: None,
-            evidence: Vec::new(),
             trust,
-            may_be_inspected: false,
-            may_be_replaced: false,
-            geo: None,
-            cloud: None,
-            serves: None,
-            follow_redirects: 0,
-            range: false,
-            interval: None,
-            timeout: None,
+            ..Endpoint::new(Component::Maps, url)
         };
         let timeout = Duration::from_millis(1500);
         let target = Target { endpoint, route: Route::direct(), interval: INTERVAL, timeout };

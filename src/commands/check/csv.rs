@@ -5,7 +5,7 @@ use crate::plan::Target;
 use crate::report;
 use crate::state::{Snapshot, TargetState};
 use crate::text::one_line;
-use crate::verdict::Verdict;
+use crate::verdict::{Concern, Verdict};
 
 const COLUMNS: [&str; 12] = [
     "state",
@@ -41,7 +41,7 @@ fn row(target: &Target, state: &TargetState, aliases: &[String]) -> [String; 12]
     let last = state.last.as_deref();
     let addresses = last.map(|last| last.facts.addresses.iter().map(ToString::to_string).collect::<Vec<_>>());
     let status = last.and_then(|last| last.facts.http.as_ref()).map(|http| http.status.to_string());
-    let code = state.concern().and_then(|concern| concern.code()).map(|code| code.to_string());
+    let code = state.concern().and_then(Concern::code).map(|code| code.to_string());
     [
         state.verdict().map_or("unknown", Verdict::as_str).to_owned(),
         endpoint.component.to_string(),

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{
-    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, Method, ProbeUrl, Scheme,
-    Trust, embedded,
+    Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, ProbeUrl, embedded,
 };
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo, Environment, HostPort, parse};
@@ -101,25 +100,10 @@ fn config(proxies: &[&str], endpoints: &[Endpoint], peer: &Peer) -> Config {
 pub fn endpoint(url: &str, evidence: Vec<Evidence>) -> Endpoint {
     let url = ProbeUrl::parse(url).unwrap();
     Endpoint {
-        component: Component::Maps,
-        pattern: url.host().to_owned(),
-        ports: vec![url.port()],
-        trust: if url.scheme() == Scheme::Https { Trust::Any } else { Trust::Plain },
-        url,
-        method: Method::Get,
         expect: Expectation::OneOf(vec![200]),
-        basis: Basis::Inferred,
         confidence: Confidence::A,
-        captured: None,
         evidence,
-        may_be_inspected: false,
-        may_be_replaced: false,
-        geo: None,
-        cloud: None,
-        serves: None,
         follow_redirects: 2,
-        range: false,
-        interval: None,
-        timeout: None,
+        ..Endpoint::new(Component::Maps, url)
     }
 }
