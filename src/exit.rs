@@ -17,7 +17,7 @@ pub const OUTPUT: u8 = 4;
 pub const FAULT: u8 = 5;
 
 /// The machine prevents the start for now: a later start may succeed.
-pub const NOT_NOW: u8 = 6;
+pub const TEMPORARY: u8 = 6;
 
 /// An error that ends the program.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum ExitError {
     Usage(String),
     /// The machine prevents the start for now, for example because the port is in use.
     #[error("{0}")]
-    NotNow(String),
+    Temporary(String),
     /// Standard output can't be written, for example because the disk is full.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
@@ -56,7 +56,7 @@ impl ExitError {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
-            Self::NotNow(_) => NOT_NOW,
+            Self::Temporary(_) => TEMPORARY,
             Self::Output(_) | Self::File(_) => OUTPUT,
             Self::Render { .. } | Self::TaskDied(_) | Self::Panicked => FAULT,
         }
@@ -127,7 +127,7 @@ mod tests {
         let died = TaskDied { task: Task::StateReducer, how: TaskEnd::Panicked };
         let cases = [
             (ExitError::from("no such file"), 3, "no such file"),
-            (ExitError::NotNow("the port is in use".to_owned()), 6, "in use"),
+            (ExitError::Temporary("the port is in use".to_owned()), 6, "in use"),
             (ExitError::Output(ErrorKind::StorageFull.into()), 4, "standard output"),
             (
                 ExitError::render("the report", &"a map with keys that are no texts"),

@@ -273,7 +273,7 @@ async fn open_server(cli: &Cli) -> Result<WebServer, ExitError> {
     let access = access.map_err(|problems| problems.to_string())?;
     let server = WebServer::open(&cli.listen, cli.systemd_socket, access).await;
     let server = server.map_err(|error| match error.to_string() {
-        why if error.is_temporary() => ExitError::NotNow(why),
+        why if error.is_temporary() => ExitError::Temporary(why),
         why => ExitError::Usage(why),
     })?;
     for address in server.metrics_urls(&cli.web_paths()) {
@@ -317,7 +317,7 @@ fn in_runtime(work: impl Future<Output = Result<ExitCode, ExitError>>) -> Result
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| ExitError::NotNow(format!("failed to start the runtime: {error}")))?;
+        .map_err(|error| ExitError::Temporary(format!("failed to start the runtime: {error}")))?;
     // Caught here: dropping a runtime waits for blocking work without a limit.
     let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(Task::Main.run(work))));
     runtime.shutdown_timeout(LAST_GRACE);

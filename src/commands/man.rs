@@ -147,7 +147,7 @@ mod tests {
     fn every_exit_code_is_described() {
         let (_, statuses) = MORE.iter().find(|(heading, _)| *heading == "EXIT STATUS").expect("the section");
         let readme = include_str!("../../README.md");
-        for code in [exit::USAGE, exit::OUTPUT, exit::FAULT, exit::NOT_NOW] {
+        for code in [exit::USAGE, exit::OUTPUT, exit::FAULT, exit::TEMPORARY] {
             assert!(statuses.iter().any(|(term, _)| *term == code.to_string()), "{code}");
             assert!(readme.contains(&format!("| {code} | ")), "{code}");
         }

@@ -22,7 +22,7 @@ struct Entry<'a> {
 }
 
 /// The effective times of an endpoint.
-pub(super) struct Pace {
+pub(super) struct ProbeTiming {
     pub(super) interval: DurationSetting,
     pub(super) timeout: DurationSetting,
 }
@@ -71,7 +71,7 @@ impl<'a> EffectiveEndpoint<'a> {
     }
 
     /// The effective interval and timeout.
-    pub(super) fn pace(&self, config: &Config) -> Pace {
+    pub(super) fn timing(&self, config: &Config) -> ProbeTiming {
         let change = self.entry.map(|entry| entry.change);
         let component = config.components.get(&self.endpoint.component);
         let interval = [
@@ -84,7 +84,10 @@ impl<'a> EffectiveEndpoint<'a> {
             self.endpoint.timeout,
             component.and_then(|settings| settings.timeout),
         ];
-        Pace { interval: self.first(interval, config.interval), timeout: self.first(timeout, config.timeout) }
+        ProbeTiming {
+            interval: self.first(interval, config.interval),
+            timeout: self.first(timeout, config.timeout),
+        }
     }
 
     /// The most specific of override, catalog, component and global setting.

@@ -22,7 +22,7 @@ use crate::config::{Addresses, Config, ConfigProblems, Family, ResolverConfig, R
 
 pub use carry_over::CarriedOver;
 pub use error::{DurationSetting, PlanError, SettingSource};
-use merge::{EffectiveEndpoint, Pace};
+use merge::{EffectiveEndpoint, ProbeTiming};
 pub use signatures::SignaturePlan;
 
 /// The maximum number of targets.
@@ -182,7 +182,7 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
             routes.truncate(1); // the system reads it, whatever the route
         }
         targets.extend(own.flat_map(|candidate| {
-            let Pace { interval, timeout } = checked_pace(candidate, config, &mut errors);
+            let ProbeTiming { interval, timeout } = checked_timing(candidate, config, &mut errors);
             let (interval, timeout) = (interval.value, timeout.value);
             let endpoint = &candidate.endpoint;
             routes.iter().map(move |route| {
@@ -264,8 +264,12 @@ fn idle_routes(routes: &[Arc<Route>], targets: &[Target], config: &Config) -> Ve
 }
 
 /// The effective interval and timeout of an endpoint. Reports a timeout that isn't shorter than the interval.
-fn checked_pace(candidate: &EffectiveEndpoint, config: &Config, errors: &mut Vec<PlanError>) -> Pace {
-    let Pace { interval, timeout } = candidate.pace(config);
+fn checked_timing(
+    candidate: &EffectiveEndpoint,
+    config: &Config,
+    errors: &mut Vec<PlanError>,
+) -> ProbeTiming {
+    let ProbeTiming { interval, timeout } = candidate.timing(config);
     if timeout.value >= interval.value {
         let own = interval.is_endpoints() || timeout.is_endpoints();
         let error = PlanError::TimeoutNotShorter {
@@ -279,7 +283,7 @@ fn checked_pace(candidate: &EffectiveEndpoint, config: &Config, errors: &mut Vec
             errors.push(error);
         }
     }
-    Pace { interval, timeout }
+    ProbeTiming { interval, timeout }
 }
 
 fn component_plan(spec: &ComponentSpec, targets: &[Target], config: &Config) -> ComponentPlan {

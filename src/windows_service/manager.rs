@@ -184,7 +184,7 @@ fn wait(service: &Service, right: impl Fn(ServiceState) -> bool) -> Result<Servi
 }
 
 /// A state in words.
-const fn state_name(state: ServiceState) -> &'static str {
+pub(super) const fn state_name(state: ServiceState) -> &'static str {
     match state {
         ServiceState::Stopped => "stopped",
         ServiceState::StartPending => "starting",

@@ -16,6 +16,7 @@ use windows_service::service_control_handler::{ServiceControlHandlerResult, Serv
 use windows_service::{Error, service_dispatcher};
 
 use super::folders::ServiceFolders;
+use super::manager::state_name;
 use super::{NAME, RELOAD, ServiceError};
 use crate::app::Tasks;
 use crate::cli::Cli;
@@ -98,7 +99,8 @@ impl ServiceHandle {
             process_id: None,
         };
         if let Err(error) = self.status.set_service_status(status) {
-            tracing::warn!(?state, ?error, "failed to report the state to the service manager");
+            let (state, error) = (state_name(state), error_text(&error));
+            tracing::warn!(state, error, "failed to report the state to the service manager");
         }
     }
 }
@@ -119,9 +121,16 @@ pub fn run(cli: Cli, work: ServiceMain) -> Result<(), ServiceError> {
         Error::Winapi(system) if system.raw_os_error() == Some(NOT_A_SERVICE) => {
             ServiceError::NotStartedAsService
         }
-        Error::Winapi(system) => ServiceError::Call { what: "becoming a service", error: system.to_string() },
-        _ => ServiceError::Call { what: "becoming a service", error: error.to_string() },
+        _ => ServiceError::Call { what: "becoming a service", error: error_text(&error) },
     })
+}
+
+/// The system's own message: the library's says only that a call failed.
+fn error_text(error: &Error) -> String {
+    match error {
+        Error::Winapi(system) => system.to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// Called by Windows in a separate thread. The arguments are those of a manual start; they aren't needed, so the
@@ -147,7 +156,9 @@ extern "system" fn service_main(_count: u32, _arguments: *mut *mut u16) {
     };
     let status = match register(NAME, handler) {
         Ok(status) => status,
-        Err(error) => return tracing::error!(?error, "the service manager takes no handler"),
+        Err(error) => {
+            return tracing::error!(error = error_text(&error), "the service manager takes no handler");
+        }
     };
     let service = ServiceHandle { status, controls };
     service.report(ServiceState::StartPending, ServiceExitCode::NO_ERROR);
