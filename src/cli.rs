@@ -19,7 +19,7 @@ const LOG: &str = "Log";
 
 /// Reports whether a network lets Microsoft Defender Antivirus work.
 ///
-/// Probes every endpoint that Microsoft documents and exposes reachability, latency and TLS as Prometheus metrics.
+/// Probes the endpoints that Microsoft documents for Defender Antivirus, and exposes reachability, latency and TLS as Prometheus metrics.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "defender-exporter", version)]
 pub struct Cli {
@@ -100,7 +100,7 @@ impl Cli {
 pub enum Command {
     /// Probe everything once; print whether Defender works here, what is wrong and what to change.
     ///
-    /// Exit 0 if all is well, 1 if something is degraded, lost or unknown, 2 if MAPS is lost, 3 on bad usage or configuration (or if nothing
+    /// Exit 0 if all is well, 1 if something is degraded, lost or unknown, 2 if MAPS is lost via every probed route, 3 on bad usage or configuration (or if nothing
     /// is left to probe), 4 if the output can't be written, 5 on a bug in the exporter. On a terminal a progress bar goes to
     /// standard error. COLUMNS sets the width, NO_COLOR disables colours.
     Check(CheckOptions),
@@ -204,7 +204,7 @@ pub enum ServiceAction {
 /// Who the service runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ServiceAccount {
-    /// NT SERVICE\defender-exporter: no rights but those of any user. Defender's own validation (MpCmdRun
+    /// NT SERVICE\defender-exporter: the rights of an ordinary user. Defender's own validation (MpCmdRun
     /// -ValidateMapsConnection) refuses it.
     Virtual,
     /// LocalSystem: every right on this machine. Defender's own validation needs it.

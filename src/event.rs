@@ -23,8 +23,8 @@ pub enum Event {
     Feed(Box<FeedAnswer>),
     /// This machine's Defender was read.
     Host(Box<HostFacts>),
-    /// Host checks were disabled.
-    NoHost,
+    /// Facts about this machine no longer hold: a reload disabled host checks or changed what they read.
+    HostCleared,
     /// A reload replaced the plan. Later events use its ids.
     Planned(Box<PlanReplaced>),
     /// A reload failed; the previous configuration remains in use.

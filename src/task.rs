@@ -40,7 +40,7 @@ string_enum! {
         Connection = "connection",
         /// Runs one probe. A panic doesn't end the program: the probe fails as `internal`.
         Probe = "probe",
-        /// Checks the revocation of one chain. A panic doesn't end the program.
+        /// Checks the revocation of one probe's chains. A panic doesn't end the program.
         RevocationCheck = "revocation_check",
     }
 }

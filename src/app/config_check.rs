@@ -32,7 +32,7 @@ pub fn check_config(file: Option<&Path>, web_config: Option<&Path>) -> Result<Ch
     let state_file = loaded.as_ref().ok().and_then(state_file_warning);
     let summary = match &loaded {
         Ok(loaded) => format!("configuration OK: {}", plan_size(&loaded.plan)),
-        Err(_) => "configuration OK, but for what can't be read here".to_owned(),
+        Err(_) => "configuration OK; unreadable files not checked".to_owned(),
     };
     Ok(CheckedConfig { summary, warnings: hidden.chain(state_file).collect() })
 }
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn credentials_of_systemd_are_not_known_here() {
         let (summary, warnings) = checked("/run/credentials/x.service/p", "").unwrap();
-        assert_eq!((summary.as_str(), warnings), ("configuration OK, but for what can't be read here", 1));
+        assert_eq!((summary.as_str(), warnings), ("configuration OK; unreadable files not checked", 1));
         let other = checked("/run/credentials/x.service/p", "interval: 0s").unwrap_err();
         assert!(other.contains("interval") && !other.contains("credentials"), "{other}");
         let missing = checked("/nowhere/p", "").unwrap_err();

@@ -140,7 +140,7 @@ fn set_up_after(
     let Loaded { config, plan } = load(file)?;
     let plan = Arc::new(selection.apply(plan)?);
     let roots = Roots::load(&catalog::embedded().microsoft_roots, &config.tls)?;
-    let prober = Arc::new(Prober::after(before, Arc::clone(&plan), &config, &roots, clock)?);
+    let prober = Arc::new(Prober::replacing(before, Arc::clone(&plan), &config, &roots, clock)?);
     let host = host::open(config.signatures.installed)?;
     Ok(Setup {
         file: file.map(Path::to_owned),

@@ -1,5 +1,6 @@
 //! Replaces the configuration atomically, one reload at a time. Starts and stops the pollers of the version feed and
-//! the host.
+//! the host. What is kept: `plan/carry_over.rs` (targets), `state/replace_plan.rs` (results and counters), `Prober::replacing` in
+//! `probe/mod.rs` (caches of routes), `engine/mod.rs` (probes in flight).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -133,7 +134,7 @@ impl Reloader {
             if let Some(host) = self.host.take() {
                 host.end().await;
             }
-            let _ = self.channels.events.send(Event::NoHost).await;
+            let _ = self.channels.events.send(Event::HostCleared).await;
         }
         let probe_setup = ProbeSetup { plan: Arc::clone(&plan), prober: Arc::clone(&prober), concurrency };
         let context = OnDemandContext::new(&probe_setup);

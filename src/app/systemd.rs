@@ -143,7 +143,7 @@ pub fn status(snapshot: &Snapshot) -> String {
     let by_route = snapshot.maps.iter().filter(|maps| maps.options == SslOptions::Both);
     let mut parts: Vec<_> = by_route.filter_map(|maps| maps_status(&maps.route, &maps.connection)).collect();
     if probed < all {
-        parts.push(format!("{probed} of {all} endpoints probed so far"));
+        parts.push(format!("{probed} of {all} targets probed so far"));
     }
     parts.push(match failing {
         0 => "no endpoint failing".to_owned(),
@@ -182,7 +182,7 @@ mod tests {
         let mut snapshot = simulation::fresh(&["direct"]);
         let all = snapshot.targets.len();
         let check = |snapshot: &Snapshot, expected: &str| assert_eq!(status(snapshot), expected);
-        check(&snapshot, &format!("0 of {all} endpoints probed so far; no endpoint failing"));
+        check(&snapshot, &format!("0 of {all} targets probed so far; no endpoint failing"));
         snapshot = simulation::healthy(&["direct"]);
         check(&snapshot, "MAPS connected via direct; no endpoint failing");
         let of_maps = |target: &Target| target.endpoint.component == Component::Maps;

@@ -28,7 +28,7 @@ const MORE: [(&str, &[(&str, &str)]); 3] = [
             ),
             (
                 "2",
-                "MAPS is lost (check, judge), or Defender didn't stop the sample file (check --download-test).",
+                "MAPS is lost via every probed route (check, judge), or Defender didn't stop the sample file (check --download-test).",
             ),
             (
                 "3",

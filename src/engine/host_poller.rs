@@ -23,7 +23,7 @@ pub async fn poll(
     let mut before = None;
     loop {
         let start = Instant::now();
-        let facts = host.facts(clock).await.after(before.as_ref());
+        let facts = host.facts(clock).await.with_earlier(before.as_ref());
         log_changes(before.as_ref(), &facts);
         if events.send(Event::Host(Box::new(facts.clone()))).await.is_err() {
             return;
@@ -73,7 +73,7 @@ fn log_changes(before: Option<&HostFacts>, now: &HostFacts) {
     }
 }
 
-/// The updates that failed since the last reading. Those before the first one are old news.
+/// The updates that failed since the last reading. Those before the first reading are already known.
 fn log_failures(before: &HostFacts, now: &HostFacts) {
     let failures = |facts: &'_ HostFacts| {
         let events = facts.windows.as_ref().and_then(|windows| windows.events.clone());

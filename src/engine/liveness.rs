@@ -63,7 +63,7 @@ mod tests {
     }
 
     fn answer(inbox: &mut mpsc::Receiver<EngineCommand>) {
-        let Ok(EngineCommand::Ping(reply)) = inbox.try_recv() else { panic!("no question") };
+        let Ok(EngineCommand::Ping(reply)) = inbox.try_recv() else { panic!("no ping") };
         let _ = reply.send(());
     }
 
@@ -73,7 +73,7 @@ mod tests {
         let (one, other) = tokio::join!(liveness.is_alive(LIMIT), liveness.is_alive(LIMIT));
         assert!(!one && !other && !liveness.is_alive(LIMIT).await);
         answer(&mut inbox);
-        assert!(inbox.try_recv().is_err(), "a second question");
+        assert!(inbox.try_recv().is_err(), "a second ping");
         let queries = tokio::spawn(async move { liveness.is_alive(LIMIT).await });
         tokio::time::sleep(LIMIT / 2).await;
         answer(&mut inbox); // the new ping; the earlier reply came too late
@@ -90,7 +90,7 @@ mod tests {
         let waiting = tokio::spawn(async move { second.is_alive(LIMIT).await });
         assert!(!queries.await.expect("no panic"), "its time ran out");
         answer(&mut inbox);
-        assert!(waiting.await.expect("no panic"), "it took over the question");
+        assert!(waiting.await.expect("no panic"), "it took over the pending ping");
         drop(inbox);
         assert!(!liveness.is_alive(LIMIT).await);
     }

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(ticks.tick(start + TICK * 3, second), None, "late by chance");
         let woken = start + TICK * 3 + 60 * second;
         assert_eq!(ticks.stalls(woken, second), 1, "a probe notices it");
-        assert_eq!(ticks.tick(woken, second), Some(60 * second), "then the beat");
+        assert_eq!(ticks.tick(woken, second), Some(60 * second), "then the tick");
         assert_eq!(ticks.stalls(woken + TICK, second), 1);
     }
 

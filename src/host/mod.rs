@@ -191,7 +191,7 @@ impl HostFacts {
     /// Carries over earlier facts that remain valid if they couldn't be read again: what is installed, the event counts
     /// and the last connection.
     #[must_use]
-    pub fn after(mut self, before: Option<&Self>) -> Self {
+    pub fn with_earlier(mut self, before: Option<&Self>) -> Self {
         let Some(before) = before else { return self };
         if self.signatures.is_none() && !self.problems.is_empty() {
             self.signatures.clone_from(&before.signatures);

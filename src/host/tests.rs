@@ -29,17 +29,17 @@ fn facts(last: Option<u64>, events: bool, signatures: bool, problems: bool) -> H
 #[test]
 fn what_is_still_true_is_kept() {
     let before = facts(Some(10), true, true, false);
-    let kept = facts(None, false, false, true).after(Some(&before));
+    let kept = facts(None, false, false, true).with_earlier(Some(&before));
     let expected = HostFacts { problems: kept.problems.clone(), ..before.clone() };
     assert_eq!((kept, expected.problems.len()), (expected, 1));
 
-    let newer = facts(Some(20), false, false, true).after(Some(&before));
+    let newer = facts(Some(20), false, false, true).with_earlier(Some(&before));
     assert_eq!(newer.windows.unwrap().last_maps_connection, Some(at(20)));
-    let older = facts(Some(5), false, false, true).after(Some(&before));
+    let older = facts(Some(5), false, false, true).with_earlier(Some(&before));
     assert_eq!(older.windows.unwrap().last_maps_connection, Some(at(10)));
     // Absent signatures without a problem: Defender was removed.
-    assert_eq!(facts(None, true, false, false).after(Some(&before)).signatures, None);
-    assert_eq!(facts(None, false, false, true).after(None), facts(None, false, false, true));
+    assert_eq!(facts(None, true, false, false).with_earlier(Some(&before)).signatures, None);
+    assert_eq!(facts(None, false, false, true).with_earlier(None), facts(None, false, false, true));
 }
 
 #[test]

@@ -86,7 +86,7 @@ metrics! {
     ProbeAddressSuccess: "defender_probe_address_success", Gauge, All, None, ["component", "endpoint", "route", "address"],
         "Whether the last probe of each address of the endpoint's name received a genuine answer (1) or failed (0); at most eight addresses. Absent via a proxy. Unless resolver.addresses is all: present only if an address failed before another one worked.";
     ProbeAttempts: "defender_probe_attempts", Gauge, Probe, None, ["component", "endpoint", "route"],
-        "Number of attempts that the last probe made until it was connected or all had failed: 1 if the first DNS server, address and proxy worked. More: clients lose time, and the endpoint is degraded or fails. Absent if the probe connected nowhere.";
+        "Number of attempts that the last probe made until it was connected or all had failed: 1 if the first DNS server, address and proxy worked. More: clients lose time, and the endpoint is degraded or fails. Absent if the probe attempted no connection.";
     ProbeAddressDuration: "defender_probe_address_duration_seconds", Gauge, All, SECONDS,
         ["component", "endpoint", "route", "address"],
         "Duration of the last probe of each address: the sum of its phases.";
@@ -183,7 +183,7 @@ metrics! {
     ConfigLastReloadSuccessTimestamp: "defender_config_last_reload_success_timestamp_seconds", Gauge, All, SECONDS, [],
         "When the configuration in use was loaded.";
     WebConfigLastReloadSuccessful: "defender_web_config_last_reload_successful", Gauge, All, None, [],
-        "Whether the web configuration and the files that it names could be used when they were last read (1) or not (0); they are read at each scrape. Absent without a web configuration.";
+        "Whether the web configuration and the files that it names could be used when they were last read (1) or not (0); they are read again when a client connects or sends a request, at most once a second. Absent without a web configuration.";
     WebCertificateNotAfter: "defender_web_certificate_not_after_timestamp_seconds", Gauge, All, SECONDS, [],
         "When the certificate expires that the exporter presents to its clients. Absent without TLS.";
     WebCertificateNotBefore: "defender_web_certificate_not_before_timestamp_seconds", Gauge, All, SECONDS, [],

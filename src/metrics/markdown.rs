@@ -11,8 +11,10 @@ use crate::host::mdatp::health::DefinitionsStatus;
 use crate::host::registry::settings::{DefenderSetting, SettingOrigin};
 use crate::host::update_order::DifferenceKind;
 use crate::host::{HostCollector, HostReadReason, RunningMode};
-use crate::observation::{FAILURE_CODES, Phase};
+use crate::observation::{FAILURE_CODES, FailureReason, Phase};
+use crate::revocation::UndeterminedCause;
 use crate::signatures::Finding;
+use crate::verdict::ConcernKind;
 
 /// The text before the table.
 const INTRODUCTION: &str = include_str!("introduction.md");
@@ -27,7 +29,7 @@ pub fn markdown() -> String {
 }
 
 fn write_metrics(out: &mut String) -> fmt::Result {
-    out.push_str("\n## The metrics\n\n| name | kind | labels | meaning |\n|---|---|---|---|\n");
+    out.push_str("\n## The metrics\n\n| name | type | labels | meaning |\n|---|---|---|---|\n");
     for Spec { name, kind, labels, help, .. } in Metric::ALL.iter().map(|metric| metric.spec()) {
         let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
         writeln!(out, "| `{name}` | {} | {} | {help} |", kind.as_str(), labels.join(", "))?;
@@ -52,7 +54,15 @@ fn write_words(out: &mut String) -> fmt::Result {
             writeln!(out, "| `{phase}` | {reasons} |")?;
         }
     }
-    Ok(())
+    let concerns = list(ConcernKind::ALL.iter().map(|word| word.as_str()));
+    let causes = list(UndeterminedCause::ALL.iter().map(|word| word.as_str()));
+    writeln!(out, "\n`concern`, and `reason` of `defender_faults` without a phase: {concerns}.\n")?;
+    writeln!(
+        out,
+        "`reason` of `defender_maps_disconnected_reason` and `defender_faults` with the phase `tls` also: `{}`.\n",
+        FailureReason::RevocationUnknown
+    )?;
+    writeln!(out, "`reason` of `defender_tls_revocation_unknown_reason`: {causes}.")
 }
 
 /// The label values of the metrics of this machine's own Defender.

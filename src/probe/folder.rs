@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_codes_are_told_apart() {
+    fn windows_codes_are_distinguished() {
         use io::ErrorKind::{NotFound, Other, PermissionDenied};
         for (code, kind, expected) in [
             (Some(2), NotFound, Reason::NotFound),

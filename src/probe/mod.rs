@@ -68,14 +68,14 @@ impl Prober {
         roots: &Arc<Roots>,
         clock: Clock,
     ) -> Result<Self, ProberError> {
-        Self::after(None, plan, config, roots, clock)
+        Self::replacing(None, plan, config, roots, clock)
     }
 
     /// Creates a prober that replaces another. Unchanged routes keep their caches.
     ///
     /// # Errors
     /// See [`Self::new`].
-    pub fn after(
+    pub fn replacing(
         before: Option<&Self>,
         plan: Arc<Plan>,
         config: &Config,

@@ -99,7 +99,7 @@ mod tests {
         let plan = Arc::new(plan(embedded(), &config).expect("fits the catalog"));
         let roots =
             Roots::from_lists(&[], &embedded().microsoft_roots, &config.tls).expect("no root of its own");
-        Prober::after(before, plan, &config, &roots, Clock::System).expect("can be set up")
+        Prober::replacing(before, plan, &config, &roots, Clock::System).expect("can be set up")
     }
 
     #[tokio::test]

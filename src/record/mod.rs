@@ -112,7 +112,7 @@ impl Recorder {
             Event::Overrun(_)
             | Event::Feed(_)
             | Event::Host(_)
-            | Event::NoHost
+            | Event::HostCleared
             | Event::Planned(_)
             | Event::ReloadFailed => {}
         }

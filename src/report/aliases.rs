@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn each_chain_of_a_host_is_told_once() {
+    fn each_chain_of_a_host_is_listed_once() {
         let (traffic, cloud) = ("wd-prod-cp.trafficmanager.net", "eu.cloudapp.azure.com");
         let both = format!("wdcp.microsoft.com → {traffic} → {cloud}");
         check(&[traffic, cloud], &[traffic, cloud], &[&both], &[]);

@@ -29,9 +29,9 @@ pub use protection::{OverruledReport, ProtectionReport, SettingReport};
 pub struct HostReport<'a> {
     /// When it was last read.
     pub read_at: Timestamp,
-    /// The sources that were read.
+    /// The collectors that ran.
     pub collectors: &'a [HostCollector],
-    /// The sources that failed.
+    /// The problems of collectors.
     pub problems: Vec<ProblemReport<'a>>,
     /// Groups of the catalog that this machine's Defender uses and that aren't probed, in sentences.
     pub hints: Vec<String>,

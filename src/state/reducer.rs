@@ -72,7 +72,7 @@ impl Snapshot {
                 self.signatures.installed = facts.installed();
                 self.host = Some(Arc::from(facts));
             }
-            Event::NoHost => (self.host, self.signatures.installed) = (None, None),
+            Event::HostCleared => (self.host, self.signatures.installed) = (None, None),
             Event::Planned(planned) => self.replace_plan(planned.plan, planned.at),
             Event::ReloadFailed => self.reload_failed = true,
         }

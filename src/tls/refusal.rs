@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_for_another_host_is_told_with_its_names() {
+    fn a_certificate_for_another_host_is_reported_with_its_names() {
         let not_for = "certificate: the certificate is not for wdcp.microsoft.com";
         check(&for_names(&[]), &[], &format!("{not_for}: it names no host (subjectAltName)"));
         check(&for_names(&["DirectoryName"]), &[], &format!("{not_for}: it names no host (subjectAltName)"));

@@ -88,7 +88,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         return "OK\n".into_response();
     }
     let probed = snapshot.targets.iter().filter(|target| target.probes > 0).count();
-    let reason = format!("not ready: {probed} of {} endpoints probed so far\n", snapshot.targets.len());
+    let reason = format!("not ready: {probed} of {} targets probed so far\n", snapshot.targets.len());
     (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
 }
 

@@ -237,7 +237,7 @@ async fn ready_after_the_first_round() {
     let server = TestServer::start().await;
     let (status, _, reason) = server.get("/-/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(reason, "not ready: 2 of 3 endpoints probed so far\n");
+    assert_eq!(reason, "not ready: 2 of 3 targets probed so far\n");
     server.snapshots.send_modify(|snapshot| {
         let probed = TargetState { probes: 1, ..TargetState::default() };
         Arc::make_mut(snapshot).targets[2] = Arc::new(probed);

@@ -157,7 +157,10 @@ extern "system" fn service_main(_count: u32, _arguments: *mut *mut u16) {
     let status = match register(NAME, handler) {
         Ok(status) => status,
         Err(error) => {
-            return tracing::error!(error = error_text(&error), "the service manager takes no handler");
+            return tracing::error!(
+                error = error_text(&error),
+                "failed to register the service's control handler"
+            );
         }
     };
     let service = ServiceHandle { status, controls };

@@ -27,23 +27,23 @@ fn every_module_has_its_place_in_the_order() {
     let order = order();
     let listed: BTreeSet<_> = order.iter().map(String::as_str).collect();
     assert_eq!(listed.len(), order.len(), "a module stands twice: {order:?}");
-    let there: BTreeSet<_> = modules().iter().filter_map(Module::room).collect();
+    let there: BTreeSet<_> = modules().iter().filter_map(Module::top_level).collect();
     assert_eq!(listed, there);
 }
 
 #[test]
 fn no_module_imports_from_below() {
     let order = order();
-    let place = |room: &str| order.iter().position(|name| name == room);
+    let place = |top_level: &str| order.iter().position(|name| name == top_level);
     let mut below = Vec::new();
     for module in modules() {
-        let Some(room) = module.room() else { continue }; // lib.rs declares, main.rs uses all
+        let Some(top_level) = module.top_level() else { continue }; // lib.rs declares, main.rs uses all
         for name in &module.names {
             let Some(other) = name.path.strip_prefix("crate::").and_then(|rest| rest.split("::").next())
             else {
                 continue;
             };
-            if place(other).is_some_and(|other| Some(other) > place(room)) {
+            if place(other).is_some_and(|other| Some(other) > place(top_level)) {
                 below.push(format!("{}:{}: {}", module.file.display(), name.line, name.path));
             }
         }

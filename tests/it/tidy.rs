@@ -52,7 +52,7 @@ fn check(names: &[&str], homes: &[&str]) {
 }
 
 #[test]
-fn each_room_keeps_its_own() {
+fn each_module_keeps_its_dependencies() {
     check(&["prometheus_client"], &["metrics"]);
     check(&["axum"], &["web"]);
     check(&["reqwest"], &["commands::healthcheck"]);

@@ -175,7 +175,7 @@ fn stacked(rows: &[EndpointLine], shown: &[usize], view: &View) -> String {
     let mut text = String::new();
     let before_url: Vec<_> = shown.iter().copied().filter(|column| *column < URL).collect();
     let taken: usize = before_url.iter().map(|column| width(*column) + 2).sum();
-    let mut told_together = 0;
+    let mut folded = 0;
     for (n, row) in rows.iter().enumerate() {
         for column in &before_url {
             let cell = format!("{:<width$}", row.cells[*column], width = width(*column));
@@ -185,13 +185,13 @@ fn stacked(rows: &[EndpointLine], shown: &[usize], view: &View) -> String {
         let url = &row.cells[URL];
         let gap = if taken + 2 + url.chars().count() <= view.width { "  " } else { "\n      " };
         let _ = writeln!(text, "{gap}{url}"); // a String never fails
-        told_together += 1;
+        folded += 1;
         if rows.get(n + 1).is_none_or(|next| next.general_why != row.general_why) {
-            let why = if told_together == 1 { &row.cells[URL + 1] } else { &row.general_why };
+            let why = if folded == 1 { &row.cells[URL + 1] } else { &row.general_why };
             if !why.is_empty() {
                 text.push_str(&wrap_to(view.width, why, "      ", "      "));
             }
-            told_together = 0;
+            folded = 0;
         }
     }
     // A line that ends before its URL would end in spaces.

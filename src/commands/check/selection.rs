@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_are_told_with_the_known_ones() {
+    fn unknown_names_are_refused_with_the_known_ones() {
         let check = |selection: &Selection, words: &[&str]| {
             let said = selection.apply(plan()).expect_err("unknown names").to_string();
             assert!(words.iter().all(|word| said.contains(word)), "{said}");

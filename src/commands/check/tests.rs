@@ -177,7 +177,7 @@ fn all_lists_every_endpoint() {
 }
 
 #[test]
-fn what_can_be_seen_is_what_is_told_to_programs() {
+fn the_table_has_what_json_has() {
     for (name, snapshot) in states() {
         let code = exit_code(&snapshot);
         for format in [CheckFormat::Table, CheckFormat::Markdown] {

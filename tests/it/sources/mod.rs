@@ -21,7 +21,7 @@ pub struct Module {
 
 impl Module {
     /// The top-level module that it is in or is; none for `lib.rs` and `main.rs`.
-    pub fn room(&self) -> Option<&str> {
+    pub fn top_level(&self) -> Option<&str> {
         self.path.first().map(String::as_str)
     }
 

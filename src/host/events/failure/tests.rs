@@ -75,7 +75,7 @@ fn the_captured_failure_is_read_whole() {
 
 /// Names without spaces, in English and as numbers, old and new; texts of other languages are unknown.
 #[test]
-fn sources_and_steps_are_told_apart() {
+fn sources_and_steps_are_distinguished() {
     let check = |value: &str, expected: Option<UpdateOrigin>| {
         for name in ["Update Source", "UpdateSource"] {
             let failure = UpdateFailure::from_event(&logged("2001", &[(name, value)])).unwrap();

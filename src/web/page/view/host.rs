@@ -13,7 +13,7 @@ use crate::report::{UpdateOrderReport, hints, update_order};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostView {
     /// Bad if MpCmdRun reports no connection to MAPS or mdatp reports unhealthy. Degraded if cloud or real-time protection
-    /// of an active Defender is off, definitions are outdated, or a source couldn't be read.
+    /// of an active Defender is off, definitions are outdated, or a collector failed.
     pub(crate) state: DisplayState,
     /// When Defender was queried.
     pub(crate) at: When,
