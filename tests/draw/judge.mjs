@@ -31,7 +31,7 @@ const SAYS = {
     'MAPS: worst of 5 instances': ['Lost', '2 of 5 instances, 1 partly, 1 unknown'],
     'Update sources: worst of 5 instances': ['Lost', 'Microsoft Update: 1 of 5 instances, 1 partly, 1 unknown'],
     'Endpoints failing: worst of 5 instances': [
-      'via every route: 30 of 30 at 2 instances, unknown at 1 instance',
+      'via every route: 30 of 30 at 1 instance, fewer at 1, unknown at 1 instance',
       'via some routes: 30 of 30 at 1 instance, unknown at 1 instance',
     ],
     'Exporter: worst of 5 instances': ['Down', '1 of 5'],
@@ -66,8 +66,12 @@ const UNSEEN = new Set(['exporter-down']);
 const ROWS = {
   'all-sites': { 'Instances, the worst first': 5, 'Targets of /probe': 4 },
   'two-clusters': { 'Instances, the worst first': 2 },
-  'sixty-sites': { 'Instances, the worst first': 60, 'Where MAPS is lost, why, and what to change': 4 },
+  'sixty-sites': { 'Instances, the worst first': 60, 'Where MAPS is lost, why, and what to change': 4, 'What the failures have in common': 4 },
 };
+
+/** The tables that show all of their rows on the first page: each row has a remedy of its own. */
+const WHOLE = new Set(['Where MAPS is lost, why, and what to change', 'What is wrong, and what to change', 'What the failures have in common',
+  'Why it fails, and what to change']);
 
 /** What is wrong with a picture. Each complaint names dashboard, panel, state and width. */
 export function complaints({ panels, frame, pageWidth, width }, { dashboard, state }) {
@@ -102,6 +106,7 @@ function ofUnseen({ title, kind, rows, total, boxes, columns }, state) {
   const isHole = UNSEEN.has(state) && kind === 'state-timeline' && boxes.length > 0 && !boxes.some(({ text }) => DOWN.test(text));
   return [
     ...(found === wanted ? [] : [`has ${found} rows, not ${wanted}`]),
+    ...(WHOLE.has(title) && rows.length < found ? [`shows ${rows.length} of ${found} remedies`] : []),
     ...(isLate ? ['an exporter that is down stands behind one that is up'] : []),
     ...(isLostLate ? ['what is lost stands behind an exporter that is down'] : []),
     ...(isHole ? ['no box says that the exporter is down'] : []),

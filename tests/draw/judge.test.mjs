@@ -62,6 +62,8 @@ check('causes before an exporter that is down', facts(panel({ kind: 'table', col
   rows: [['TLS is inspected'], ['Exporter down']] })), []);
 check('equal causes that are many rows', facts(panel({ title: 'Where MAPS is lost, why, and what to change', kind: 'table', rows: Array(36).fill(['Lost']) })),
   ['"Where MAPS is lost, why, and what to change": has 36 rows, not 4'], { dashboard: 'defender-endpoint', state: 'sixty-sites' });
+check('remedies on another page', facts(panel({ title: 'What the failures have in common', kind: 'table', total: 4, rows: Array(3).fill(['Lost']) })),
+  ['"What the failures have in common": shows 3 of 4 remedies'], { dashboard: 'defender-endpoint', state: 'all-sites' });
 check('rows on several pages', facts(panel({ title: 'Instances, the worst first', kind: 'table', total: 60, rows: Array(9).fill(['Lost']) })), [],
   { dashboard: 'defender-endpoint', state: 'sixty-sites' });
 check('clusters that are one row', facts(panel({ title: 'Instances, the worst first', kind: 'table', rows: [['Scraped']] })),

@@ -32,7 +32,7 @@ pub fn board() -> Board {
         .link("Overview", "defender-overview")
         .link("Endpoint", "defender-endpoint")
         .line(4, [(6, maps()), (7, stale()), (5, exporters()), (6, alerts())])
-        .line(10, [(24, lost())])
+        .line(12, [(24, lost())])
         .line(13, [(24, instances::instances())])
         .line(10, [(24, causes())])
         .line(12, [(24, history::maps())]);

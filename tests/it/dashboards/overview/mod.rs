@@ -22,7 +22,7 @@ pub fn board() -> Board {
         .link("Fleet", "defender-fleet")
         .link("Endpoint", "defender-endpoint")
         .line(4, [(8, now::maps()), (16, now::sources())])
-        .line(3, [(7, now::stale()), (11, now::failing_count()), (6, now::exporter())])
+        .line(4, [(8, now::stale()), (11, now::failing_count()), (5, now::exporter())])
         .line(10, [(24, causes::causes())])
         .line(7, [(24, now::routes())])
         .line(7, [(24, updates::by_route())])

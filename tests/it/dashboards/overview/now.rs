@@ -46,12 +46,15 @@ const NONE_UP: i64 = -9999;
 pub fn stale() -> Panel {
     let left = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
     let available = by_place("max", &[], SUFFICIENT);
-    // Of several, the site of the first, or else its host.
+    // Of several, the cluster of the first, with its site or else its host.
     let first = format!("bottomk(1, {left}) / 86400 and on () count(up{{%instance}}) > 1");
-    let least =
+    let sited =
         [("instance", "([^.:]+).*"), ("$label", "(.+)")].iter().fold(first, |query, (from, regex)| {
-            format!(r#"label_replace({query}, "at", "first at $1", "{from}", "{regex}")"#)
+            format!(r#"label_replace({query}, "one", "$1", "{from}", "{regex}")"#)
         });
+    let least = format!(
+        r#"label_replace(label_join({sited}, "one", " ", "cluster", "one"), "at", "first at $1", "one", " ?(.+)")"#
+    );
     let least = format!(r#"{least} or on () label_replace(min({left}) / 86400, "at", "1 instance", "", "")"#);
     // No blue: the least may be among the unknown, and without a source the time runs.
     let known = noted(&least, "sourceless", ", $1 without a source", &format!("count({available} == 0)"));
@@ -79,22 +82,31 @@ pub fn failing_count() -> Panel {
     let of = |operator: &str| by_place(operator, &["component", "endpoint"], BAD_STATE);
     let (every, some) = (of("min"), format!("({} - {})", of("max"), of("min")));
     // While exporters are down: those that were probed before.
-    let all = r#"count(max by (component, endpoint) (last_over_time(defender_endpoint_state{%component, state="bad"}[$__range])))"#;
+    let probed = by_place(
+        "count",
+        &[],
+        &by_place("max", &["component", "endpoint"], &format!("last_over_time({BAD_STATE}[$__range])")),
+    );
     let line = |state: &str| {
-        let endpoints = part(&format!("sum(max by (component, endpoint) ({state}))"), all);
-        let places = by_place("max", &[], state);
+        // By instance: endpoints that fail at two of them are not the sum of both.
+        let failing = by_place("sum", &[], state);
+        let most = format!("max({failing})");
+        let all = format!("(max({probed} and {failing} == on () group_left () {most}) or max({probed}))");
         // Of one instance the title says enough.
         let several = "count(up{%instance}) > 1";
-        let at =
-            at_instances(&endpoints, "at", " at ", &format!("(count({places} == 1) and on () {several})"));
-        at_instances(&at, "unknown", ", unknown at ", &unknown(BAD_STATE))
+        let here = |relation: &str| {
+            format!("(count(({failing} > 0) {relation} on () group_left () {most}) and on () {several})")
+        };
+        let at = at_instances(&part(&most, &all), "at", " at ", &here("=="));
+        let fewer = noted(&at, "fewer", ", fewer at $1", &here("<"));
+        at_instances(&fewer, "unknown", ", unknown at ", &unknown(BAD_STATE))
     };
     Panel::stat(
         "Endpoints failing: $scope",
-        "Of the endpoints that were probed in the displayed time: how many are bad now via every selected route of an instance, and how many via some of its routes alone, each with the number of instances where that is so. An endpoint counts in both lines if it fails in one way at one instance and in the other at another. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
+        "Of the endpoints that an instance probes: how many are bad now via every selected route, at the instance with the most, and how many via some of its routes alone, likewise; each with the number of instances with as many, of those with fewer, and of those of which nothing is known. A failing endpoint doesn't always stop Defender: the other tiles show what works.",
     )
-    .now("via every route: {{some}} of {{all}}{{at}}{{unknown}}", &line(&every))
-    .now("via some routes: {{some}} of {{all}}{{at}}{{unknown}}", &line(&some))
+    .now("via every route: {{some}} of {{all}}{{at}}{{fewer}}{{unknown}}", &line(&every))
+    .now("via some routes: {{some}} of {{all}}{{at}}{{fewer}}{{unknown}}", &line(&some))
     .limits(NO_BAD)
     .matching("/^via some routes: /", &[("thresholds", steps(NO_PARTLY))])
     .matching("/ unknown at /", &[("thresholds", steps(NO_BAD_KNOWN))])

@@ -98,15 +98,15 @@ pub fn lists() -> Panel {
 const ALL_UNKNOWN: &str = "all endpoints: nothing known";
 
 pub fn tls_counts() -> Panel {
-    // An endpoint counts once, however many routes and instances it is probed from.
+    // An endpoint counts once, however many routes it is probed via. Endpoints of several instances don't add up.
     let without = unknown("defender_tls_verified{%component}");
     let endpoints = |series: &str| {
-        let count = format!("(sum(max by (component, endpoint) ({series})))");
-        at_instances(&count, "unknown", ", unknown at ", &without)
+        let of_each = by_place("sum", &[], &by_place("max", &["component", "endpoint"], series));
+        at_instances(&format!("(max({of_each}))"), "unknown", ", unknown at ", &without)
     };
     Panel::stat(
         "Endpoints by their TLS: $scope",
-        "Endpoints, at any selected instance via any selected route, whose chain is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has a revocation status that can't be checked, or is revoked. Grey: none is known, but an instance had no TLS in its last results, for example because its exporter is down.",
+        "Endpoints, at the selected instance with the most of them, whose chain via any selected route is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has a revocation status that can't be checked, or is revoked. Grey: none is known, but an instance had no TLS in its last results, for example because its exporter is down.",
     )
     .now("not verified{{unknown}}", &endpoints("defender_tls_verified{%component} == bool 0"))
     .now("inspected{{unknown}}", &endpoints(r#"defender_tls_intercepted{%component, component!="submission"}"#))

@@ -106,7 +106,8 @@ pub const SAID: &[Said] = &[
     ("Exporter: $scope", "A", "killed", true, "0", "1 of 1"),
     ("Signatures stale in: $scope", "A", "killed", true, "-9999", "nothing known"),
     ("Signatures stale in: $scope", "A", ".+", true, "", ", 1 unknown"),
-    ("Endpoints failing: $scope", "A", ".+", false, "", " at 3 instances"),
+    // Of the instance with the most, never of several together.
+    ("Endpoints failing: $scope", "A", ".+", false, "4", "via every route: 4 of 30 at 3 instances"),
     ("Endpoints failing: $scope", "B", ".+", false, "", " at 1 instance"),
     ("Endpoints failing: $scope", "AB", "killed", true, "-1", "?"),
     (

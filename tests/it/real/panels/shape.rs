@@ -104,15 +104,18 @@ pub fn values(series: &Value) -> Vec<String> {
     }
 }
 
-/// The series' name: `{{label}}` filled in; for tables, all labels.
+/// The series' name: `{{label}}` filled in, or left out where the series has no such label; for tables, all labels.
 pub fn legend(format: &str, series: &Value) -> String {
     if format == "__auto" {
         return series["metric"].to_string();
     }
     let labels = series["metric"].as_object().unwrap().iter();
-    labels.fold(format.replace("$label", "site"), |legend, (label, value)| {
+    let filled = labels.fold(format.replace("$label", "site"), |legend, (label, value)| {
         legend.replace(&format!("{{{{{label}}}}}"), text(value))
-    })
+    });
+    let mut parts = filled.split("{{");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |legend, part| legend + part.split_once("}}").map_or(part, |(_, rest)| rest))
 }
 
 /// One series of native buckets, or one of each classic bucket.
