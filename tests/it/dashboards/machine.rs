@@ -1,26 +1,29 @@
 //! The row of the machine's own Defender. Most exporters run without one, so each panel explains why it is empty.
 
 use defender_exporter::host::events::EventKind;
+use defender_exporter::host::update_order::DifferenceKind;
 use serde_json::json;
 
 use super::board::Board;
 use super::grouping::by_place;
 use super::panel::{DAYS, Panel, State, fixed};
-use super::words::{BAD, COMPONENTS, GOOD, INSTALLED, ODD, UNKNOWN, or_unknown};
+use super::words::{BAD, COMPONENTS, DOWN, DOWN_STATE, GOOD, INSTALLED, ODD, UNKNOWN, or_unknown, sources};
 
 /// Words for machines without Defender.
-const NONE: [State<'_>; 2] = [(-2, "Exporter down", UNKNOWN), (-1, "None found", UNKNOWN)];
+const NONE: [State<'_>; 2] = [DOWN_STATE, (-1, "No Defender here", UNKNOWN)];
 
 /// Adds the row.
 pub fn rows(board: Board) -> Board {
     board
         .collapsed("The machine's own Defender, where the exporter runs beside one")
-        .line(6, [(24, state())])
-        .line(5, [(24, protection())])
-        .line(8, [(24, effective_settings())])
-        .line(5, [(24, settings())])
-        .line(5, [(24, mdatp())])
-        .line(8, [(12, events()), (12, reading())])
+        .line(9, [(24, state())])
+        .line(9, [(24, protection())])
+        .line(9, [(24, effective_settings())])
+        .line(9, [(24, update_order())])
+        .line(9, [(24, settings())])
+        .line(9, [(24, mdatp())])
+        .line(8, [(24, reading())])
+        .line(8, [(24, events())])
 }
 
 fn state() -> Panel {
@@ -41,25 +44,25 @@ fn state() -> Panel {
     .rows("1000 * defender_host_last_fallback_timestamp_seconds{%instance}")
     .columns(
         &[
-            ("place", "Instance"),
             ("Value #A", "Signatures' age"),
+            ("place", "Instance"),
             ("Value #B", "MAPS validation"),
             ("hresult", "Error"),
-            ("cause", "What it means"),
+            ("cause", "Why"),
             ("Value #D", "Last connection"),
             ("Value #E", "Last fallback"),
         ],
     )
-    .wrapped("Instance", Some(240))
+    .wrapped("Instance", None)
     .number_column("Signatures' age", 145, DAYS, INSTALLED)
     .words("Signatures' age", &NONE)
     .state_column("MAPS validation", 130, &[(0, "Fails", BAD), (1, "Connected", GOOD)])
     .width("Error", 115)
-    .wrapped("What it means", None)
+    .wrapped("Why", None)
     .ago_column("Last connection", 130, "–")
     .ago_column("Last fallback", 120, "–")
     .sorted(&[("Signatures' age", false), ("Instance", false)])
-    .no_value("No exporter has found Defender on its machine")
+    .no_value("No selected exporter has found Defender on its machine")
 }
 
 fn protection() -> Panel {
@@ -73,8 +76,8 @@ fn protection() -> Panel {
     .rows("defender_host_tamper_protection_enabled{%instance}")
     .rows("defender_host_running_mode_info{%instance}")
     .columns(&[
-        ("place", "Instance"),
         ("Value #A", "Real-time protection"),
+        ("place", "Instance"),
         ("Value #B", "Cloud protection"),
         ("Value #C", "Tamper protection"),
         ("mode", "Mode"),
@@ -82,14 +85,14 @@ fn protection() -> Panel {
     .state_column(
         "Real-time protection",
         145,
-        &[(0, "Off", BAD), (1, "On", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "Unknown", UNKNOWN)],
+        &[(0, "Off", BAD), (1, "On", GOOD), DOWN_STATE, (-1, "Unknown", UNKNOWN)],
     )
     .state_column("Cloud protection", 125, &states)
     .state_column("Tamper protection", 125, &states)
     .width("Mode", 90)
     .wrapped("Instance", None)
     .sorted(&[("Real-time protection", false), ("Instance", false)])
-    .no_value("No exporter has found Defender on its machine")
+    .no_value("No selected exporter has found Defender on its machine")
 }
 
 fn effective_settings() -> Panel {
@@ -103,10 +106,10 @@ fn effective_settings() -> Panel {
     ))
     .columns(&[
         ("Value", "Counts"),
-        ("place", "Instance"),
         ("setting", "Setting"),
         ("value", "Value of it"),
         ("origin", "Set by"),
+        ("place", "Instance"),
     ])
     .state_column(
         "Counts",
@@ -114,16 +117,51 @@ fn effective_settings() -> Panel {
         &[
             (1, "Counts", GOOD),
             (0, "Overruled", ODD),
-            (-2, "Exporter down", UNKNOWN),
-            (-1, "None found", UNKNOWN),
+            DOWN_STATE,
+            (-1, "None known", UNKNOWN),
         ],
     )
-    .wrapped("Instance", Some(240))
+    .wrapped("Instance", None)
     .wrapped("Setting", None)
     .wrapped("Value of it", None)
     .width("Set by", 130)
     .sorted(&[("Counts", false), ("Instance", false), ("Setting", false)])
-    .no_value("No exporter runs on Windows with Defender")
+    .no_value("No selected exporter runs on Windows with Defender")
+}
+
+/// In words, how the order of a machine's update sources can differ from the configuration's.
+const DIFFERENCES: [(DifferenceKind, &str); DifferenceKind::ALL.len()] = [
+    (DifferenceKind::Unlisted, "The machine uses it, and update_sources doesn't list it: nothing probes it"),
+    (DifferenceKind::Unused, "update_sources lists it, and the machine doesn't use it"),
+    (DifferenceKind::Earlier, "The machine uses it earlier than update_sources lists it"),
+    (DifferenceKind::OtherServer, "The machine's WSUS server isn't at an address that update_sources lists"),
+];
+
+fn update_order() -> Panel {
+    let differing = "defender_host_update_source_difference_info{%instance}".to_owned();
+    let worded = DIFFERENCES.iter().fold(differing, |query, (kind, words)| {
+        format!(r#"label_replace({query}, "difference", "{words}", "kind", "{kind}")"#)
+    });
+    Panel::table(
+        "Update sources: what the machine uses, and what is listed (Windows)",
+        "Each difference between the update sources that the machine's own Defender uses (FallbackOrder, with the place that sets it) and update_sources of the exporter's configuration; and exporters that are down. A difference is no fault: the network's clients may have other policies than this machine.",
+    )
+    .rows(&format!("{worded} or {DOWN} - 2"))
+    .columns(&[
+        ("Value", "Order"),
+        ("difference", "Difference"),
+        ("source", "Source"),
+        ("origin", "Set by"),
+        ("place", "Instance"),
+    ])
+    .state_column("Order", 120, &[(1, "Differs", ODD), DOWN_STATE])
+    .wrapped("Difference", None)
+    .width("Source", 300)
+    .names("Source", &sources())
+    .width("Set by", 130)
+    .wrapped("Instance", None)
+    .sorted(&[("Order", false), ("Instance", false), ("Source", false), ("Difference", false)])
+    .no_value("No difference is known")
 }
 
 fn settings() -> Panel {
@@ -139,8 +177,8 @@ fn settings() -> Panel {
     .rows("defender_host_submit_samples_consent{%instance}")
     .columns(
         &[
-            ("place", "Instance"),
             ("Value #A", "SSLOptions"),
+            ("place", "Instance"),
             ("Value #B", "WinHTTP proxy"),
             ("Value #C", "Proxy policy"),
             ("Value #D", "Cloud protection"),
@@ -149,14 +187,14 @@ fn settings() -> Panel {
     )
     .state_column(
         "SSLOptions",
-        145,
+        165,
         &[
             (0, "0: nothing", BAD),
             (1, "1: revocation", ODD),
             (2, "2: pinning", ODD),
             (3, "3: both", GOOD),
-            (-2, "Exporter down", UNKNOWN),
-            (-1, "None found", UNKNOWN),
+            DOWN_STATE,
+            (-1, "No Windows settings", UNKNOWN),
         ],
     )
     .state_column("WinHTTP proxy", 115, &set)
@@ -169,7 +207,7 @@ fn settings() -> Panel {
     )
     .wrapped("Instance", None)
     .sorted(&[("SSLOptions", false), ("Instance", false)])
-    .no_value("No exporter runs on Windows with Defender")
+    .no_value("No selected exporter runs on Windows with Defender")
 }
 
 fn mdatp() -> Panel {
@@ -185,8 +223,8 @@ fn mdatp() -> Panel {
     .rows("defender_host_health_issues{%instance}")
     .rows("defender_host_conflicting_applications{%instance}")
     .columns(&[
-        ("place", "Instance"),
         ("Value #A", "Healthy"),
+        ("place", "Instance"),
         ("Value #B", "Cloud"),
         ("Value #C", "Up to date"),
         ("Value #D", "Failed connections"),
@@ -196,7 +234,7 @@ fn mdatp() -> Panel {
     .state_column(
         "Healthy",
         115,
-        &[(0, "No", BAD), (1, "Yes", GOOD), (-2, "Exporter down", UNKNOWN), (-1, "None found", UNKNOWN)],
+        &[(0, "No", BAD), (1, "Yes", GOOD), DOWN_STATE, (-1, "No mdatp here", UNKNOWN)],
     )
     .state_column("Cloud", 75, &states)
     .state_column("Up to date", 95, &states)
@@ -205,7 +243,7 @@ fn mdatp() -> Panel {
     .width("Conflicting applications", 170)
     .wrapped("Instance", None)
     .sorted(&[("Healthy", false), ("Instance", false)])
-    .no_value("No exporter runs beside mdatp")
+    .no_value("No selected exporter runs beside mdatp")
 }
 
 fn events() -> Panel {
@@ -219,7 +257,7 @@ fn events() -> Panel {
     )
     .of_counters()
     .axis("events")
-    .no_value("No such event in this time, or not Windows");
+    .no_value("No event of Defender on Windows in this time");
     EventKind::ALL.iter().zip(COMPONENTS).fold(panel, |panel, (kind, color)| {
         let name = ("displayName", json!(format!("{kind}: {}", kind.meaning())));
         let [color] = fixed(color);
@@ -235,17 +273,17 @@ fn reading() -> Panel {
     .rows(&or_unknown("defender_host_read_success{%instance}", &["collector"]))
     .rows("defender_host_read_failure_reason{%instance}")
     .columns(
-        &[("place", "Instance"), ("collector", "Collector"), ("Value #A", "Read"), ("reason", "Why not")],
+        &[("Value #A", "Read"), ("collector", "Collector"), ("reason", "Why not"), ("place", "Instance")],
     )
-    .state_column("Read", 120, &[
+    .state_column("Read", 140, &[
         (0, "Failed", BAD),
         (1, "Read", GOOD),
-        (-2, "Exporter down", UNKNOWN),
-        (-1, "None found", UNKNOWN),
+        DOWN_STATE,
+        (-1, "No Defender here", UNKNOWN),
     ])
     .wrapped("Instance", None)
     .width("Collector", 135)
     .width("Why not", 115)
     .sorted(&[("Read", false), ("Instance", false), ("Collector", false)])
-    .no_value("No exporter has found Defender on its machine")
+    .no_value("No selected exporter has found Defender on its machine")
 }

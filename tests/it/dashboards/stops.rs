@@ -84,7 +84,7 @@ pub fn told(coded: &str) -> String {
     let some = format!("0{COUNT}{COUNT}");
     let via = "via $3$4 of $1$2 routes";
     let rows = [
-        ("stops", "Neither MAPS nor updates".to_owned(), "100.+".to_owned()),
+        ("stops", "Neither MAPS nor updates lost".to_owned(), "100.+".to_owned()),
         ("stops", "MAPS lost with other SSLOptions".to_owned(), "110.+".to_owned()),
         ("stops", "An update source lost, another works".to_owned(), "1[23]0.+".to_owned()),
         ("stops", format!("MAPS lost {via}"), format!("{maps}{some}.+")),

@@ -12,7 +12,7 @@ fn tables_have_their_rows_in_one_order() {
         let sorted = panel["options"]["sortBy"].as_array().unwrap();
         let columns: Vec<&str> = sorted.iter().map(|by| text(&by["displayName"])).collect();
         let at = |names: &[&str]| columns.iter().position(|column| names.contains(column));
-        let last = ["Endpoint", "List", "What it means", "Setting"];
+        let last = ["Endpoint", "List", "Why", "Setting"];
         let order = [at(&["Instance", "Target"]), at(&["Route"]), at(&["Source"]).or(at(&last))];
         let named: Vec<usize> = order.into_iter().flatten().collect();
         assert!(named.is_sorted(), "{}: {columns:?}", text(&panel["title"]));

@@ -68,12 +68,12 @@ pub fn tls() -> Panel {
         or label_replace(label_replace({DOWN}, "issuer", "Exporter down", "", ""), "route", "–", "", ""))"#
     ))
     .columns(&[
-        ("route", "Route"),
         ("issuer", "Issuer"),
         ("root", "Root"),
         ("reason", "Revocation unchecked"),
         ("version", "Version"),
         ("cipher", "Cipher"),
+        ("route", "Route"),
         ("place", "Instance"),
     ])
     .width("Route", 100)
@@ -134,7 +134,7 @@ pub fn addresses() -> Panel {
     .classes(&[(0, 0, UNKNOWN), (1, 99, GOOD)])
     .and_states(&[DOWN_STATE])
     .matching("/: private$/", &[("mappings", private_states.into())])
-    .no_value("DNS returned no address, or was not queried")
+    .no_value("No address from DNS in this time")
 }
 
 pub fn each_address() -> Panel {
@@ -161,5 +161,5 @@ pub fn proxy() -> Panel {
     by_route(panel, "max", series, &once(series))
         .states(&[(200, "200", GOOD), (407, "407: login", BAD), DOWN_STATE, NO_ANSWER])
         .fallback(ODD)
-        .no_value("No proxy on these routes, or it gave no answer")
+        .no_value("No proxy answered CONNECT in this time")
 }

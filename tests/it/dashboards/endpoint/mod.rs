@@ -11,7 +11,7 @@ use super::latency;
 /// Which endpoint is shown first: that of cloud protection.
 const FIRST: &str = "https://wdcp.microsoft.com/";
 
-const NO_RESULT: &str = "No exporter has a result";
+const NO_RESULT: &str = "No selected exporter has a result";
 const NO_TLS: &str = "No TLS in the results";
 
 /// The dashboard.

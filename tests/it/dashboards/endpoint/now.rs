@@ -56,7 +56,7 @@ pub fn places() -> Panel {
         ("Value #D", "Last genuine answer"),
         ("Value #E", "Time up"),
         ("Value #F", "Time unknown"),
-        ("Value #G", "Expires in"),
+        ("Value #G", "Certificate expires in"),
         ("place", "Instance"),
     ])
     .state_column("Now", 120, REACHABLE_RANKS)
@@ -68,7 +68,7 @@ pub fn places() -> Panel {
     .number_column("Time up", 85, "percentunit", SHARE)
     .words("Time up", &[(-1, "Unknown", UNKNOWN)])
     .number_column("Time unknown", 85, "percentunit", &[(None, "transparent")])
-    .number_column("Expires in", 100, DAYS, CERTIFICATE)
+    .number_column("Certificate expires in", 100, DAYS, CERTIFICATE)
     .wrapped("Instance", None)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("Now", false), ("Instance", false), ("Route", false)])
@@ -86,22 +86,22 @@ pub fn why() -> Panel {
     .columns(&[
         ("Value", "Now"),
         ("change", "What to change"),
-        ("why", "What it means"),
+        ("why", "Why"),
         ("code", "Reason"),
         ("route", "Route"),
-        ("place", "Instance"),
         ("page", "Advice"),
+        ("place", "Instance"),
         ("instance", "Address"),
     ])
     .hidden("Address")
     .state_column("Now", 115, &[(0, "Failing", BAD), (1, "Exporter down", UNKNOWN)])
     .shared("What to change", 245)
-    .shared("What it means", 200)
+    .shared("Why", 200)
     .width("Reason", 170)
     .width("Route", 115)
     .shared("Instance", 235)
     .field("Advice", &[("noValue", json!("")), ("custom.width", json!(75))])
     .links("Advice", &[("Advice on the exporter's page", PAGE_HERE)])
-    .sorted(&[("Now", false), ("Instance", false), ("Route", false), ("What it means", false)])
-    .no_value("No exporter reports a failure of this endpoint")
+    .sorted(&[("Now", false), ("Instance", false), ("Route", false), ("Why", false)])
+    .no_value("No selected exporter reports a failure of this endpoint")
 }

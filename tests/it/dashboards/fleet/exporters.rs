@@ -79,7 +79,7 @@ pub fn versions() -> Panel {
         .ago_column("Configuration loaded", 165, "–")
         .state_column("Last load", 85, &[(0, "Refused", ODD), (1, "Loaded", GOOD)])
         .sorted(&[("Exporter", false), ("Last load", false), ("Version", false), ("Instance", false)])
-        .no_value("No exporter is scraped")
+        .no_value("No exporter is selected")
 }
 
 pub fn descriptors() -> Panel {

@@ -23,7 +23,7 @@ pub fn maps() -> Panel {
     .over_time(PLACE, &format!("{states} unless {lost} unless {down} unless {partly}"))
     .option("perPage", json!(16))
     .states(COMMON)
-    .no_value("No exporter had a result in this time")
+    .no_value("No selected exporter had a result in this time")
 }
 
 pub fn lost() -> Panel {
@@ -42,7 +42,7 @@ pub fn lost() -> Panel {
     .field("exporter down", &fixed(UNKNOWN))
     .axis("instances")
     .set("decimals", json!(0))
-    .no_value("No exporter had a result in this time")
+    .no_value("No selected exporter had a result in this time")
 }
 
 /// Colours of how many instances lose something.
@@ -73,7 +73,7 @@ pub fn components_lost() -> Panel {
     .matching("/ via some routes$/", &[("mappings", counts(PARTLY)), ("unit", json!(PARTLY_LOST))])
     .option("perPage", json!(26))
     .without_legend()
-    .no_value("No exporter had a result in this time")
+    .no_value("No selected exporter had a result in this time")
 }
 
 pub fn slowest() -> Panel {

@@ -88,8 +88,8 @@ pub fn instances() -> Panel {
     .rows(&format!("(0 * ({lists} == 0 and {crl} == 0) - 1 or {lists})"))
     .columns(&[
         ("Value #A", "MAPS"),
-        ("lost_routes", "Routes lost"),
         ("place", "Instance"),
+        ("lost_routes", "Routes lost"),
         ("Value #C", "Worst route worked"),
         ("Value #D", "Time unknown"),
         ("Value #E", "Stale in"),
@@ -117,7 +117,7 @@ pub fn instances() -> Panel {
     .width("Job", 150)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("MAPS", false), ("Instance", false)])
-    .no_value("Prometheus has no exporter to scrape")
+    .no_value("No exporter is selected")
 }
 
 /// The column of the worst state of an instance's components.
@@ -145,7 +145,7 @@ pub fn components() -> Panel {
     .matrix("component", "place", &columns)
     .states(AVAILABLE_IN_COMMON)
     .sorted(&[(WORST, false), ("Instance", false)])
-    .no_value("No exporter has a result")
+    .no_value("No selected exporter has a result")
 }
 
 pub fn availability() -> Panel {
@@ -164,5 +164,5 @@ pub fn availability() -> Panel {
     .set("min", json!(0))
     .set("max", json!(1))
     .limits(SHARE)
-    .no_value("No exporter has a result")
+    .no_value("No selected exporter has a result")
 }

@@ -65,7 +65,7 @@ fn exporters() -> Panel {
     .now("{{some}} of {{all}} exporters", &part(&format!("sum({UP} == bool 0)"), &format!("count({UP})")))
     .limits(NO_BAD)
     .shows("name")
-    .no_value("No exporter")
+    .no_value("No exporter is selected")
 }
 
 /// Lines of a tile: the names of its values, beneath each other.
@@ -156,9 +156,9 @@ fn lost() -> Panel {
     )
     .ordered_rows(&told(&rows), &["rank", "place", "route", "why"])
     .columns(&[
-        ("stops", "Stops"),
+        ("stops", "Effect"),
         ("change", "What to change"),
-        ("why", "What it means"),
+        ("why", "Why"),
         ("endpoints", "MAPS endpoints"),
         ("route", "Route"),
         ("place", "Instance"),
@@ -167,15 +167,15 @@ fn lost() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
-    .coloured("Stops", 175, COLOURS)
+    .coloured("Effect", 175, COLOURS)
     .wrapped("What to change", None)
-    .wrapped("What it means", Some(155))
+    .wrapped("Why", Some(155))
     .width("MAPS endpoints", 90)
     .width("Route", 115)
     .wrapped("Instance", Some(250))
     .links("MAPS endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
-    .no_value("No exporter reports a loss of MAPS")
+    .no_value("No selected exporter reports a loss of MAPS")
 }
 
 fn causes() -> Panel {
@@ -194,26 +194,26 @@ fn causes() -> Panel {
     ));
     Panel::table(
         "What the failures have in common",
-        "Each cause with its number of instances and of endpoints, however many instances an endpoint fails at (the number links to one of them), and the reason; the most instances first. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Of exporters that are down nothing else is known.",
+        "Each cause with the reason, its number of instances, and of the endpoints that fail for it at any of them, each counted once (the number links to one of them); the most instances first. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Of exporters that are down nothing else is known.",
     )
     .rows(&format!("{} or {down}", explained(&rows)))
     .columns(&[
         ("change", "What to change"),
-        ("why", "What it means"),
-        ("Value", "Instances"),
-        ("endpoints", "Failing endpoints"),
+        ("why", "Why"),
         ("cause", "Reason"),
+        ("Value", "Instances"),
+        ("endpoints", "Distinct endpoints"),
         ("endpoint", "URL"),
         ("component", "Component of the link"),
     ])
     .hidden("URL")
     .hidden("Component of the link")
     .wrapped("What to change", None)
-    .wrapped("What it means", Some(270))
+    .wrapped("Why", Some(220))
+    .wrapped("Reason", Some(255))
     .width("Instances", 105)
-    .width("Failing endpoints", 95)
-    .wrapped("Reason", Some(200))
-    .links("Failing endpoints", &[("One of these endpoints everywhere", TO_ENDPOINT_ANYWHERE)])
+    .width("Distinct endpoints", 95)
+    .links("Distinct endpoints", &[("One of these endpoints everywhere", TO_ENDPOINT_ANYWHERE)])
     .sorted(&[("Instances", true), ("Reason", false)])
     .no_value("No failing endpoint is known")
 }

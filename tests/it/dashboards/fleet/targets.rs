@@ -27,7 +27,7 @@ pub fn targets() -> Panel {
     .columns(&[
         ("Value", "Now"),
         ("change", "What to change"),
-        ("why", "What it means"),
+        ("why", "Why"),
         ("component", "Component"),
         ("route", "Route"),
         ("place", "Target"),
@@ -40,12 +40,12 @@ pub fn targets() -> Panel {
         &[(0, "Failing", BAD), (1, "Not probed", UNKNOWN), (2, "No result", UNKNOWN), (3, "Reachable", GOOD)],
     )
     .wrapped("What to change", None)
-    .wrapped("What it means", Some(195))
+    .wrapped("Why", Some(195))
     .width("Component", 210)
     .names("Component", &components())
     .width("Route", 115)
     .wrapped("Target", Some(330))
     .links("Target", &[("This endpoint over time", TO_ENDPOINT)])
-    .sorted(&[("Now", false), ("Target", false), ("Route", false), ("What it means", false)])
-    .no_value("Prometheus probes no target via /probe")
+    .sorted(&[("Now", false), ("Target", false), ("Route", false), ("Why", false)])
+    .no_value("No target of /probe is selected")
 }

@@ -70,13 +70,13 @@ pub fn causes() -> Panel {
     let unknown = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(CODE_OF_DOWN));
     Panel::table(
         "What is wrong, and what to change",
-        "Each cause once for each route of an instance, with the number of endpoints that fail for it, which links to one of them; the table of failing endpoints names all. Stops: what is lost via this route for this cause, MAPS for clients with default settings (SSLOptions 3: they check revocation and pinned certificates) and updates from any source, and via how many of the instance's routes. First what is lost via every route of an instance, then exporters that are down, since nothing is known there, then what is lost via some routes, then what costs one of several update sources or MAPS for clients with other values of SSLOptions alone, last what stops neither. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. A cause at more than five instances is one row. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
+        "Each cause once for each route of an instance, with the number of endpoints that fail for it, which links to one of them; the table of failing endpoints names all. Effect: what is lost via this route for this cause, MAPS for clients with default settings (SSLOptions 3: they check revocation and pinned certificates) and updates from any source, and via how many of the instance's routes. First what is lost via every route of an instance, then exporters that are down, since nothing is known there, then what is lost via some routes, then what costs one of several update sources or MAPS for clients with other values of SSLOptions alone, last what stops neither. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. A cause at more than five instances is one row. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
     )
     .ordered_rows(&told(&format!("({rows} or {unknown})")), &["rank", "place", "route", "why"])
     .columns(&[
-        ("stops", "Stops"),
+        ("stops", "Effect"),
         ("change", "What to change"),
-        ("why", "What it means"),
+        ("why", "Why"),
         ("endpoints", "Failing endpoints"),
         ("route", "Route"),
         ("place", "Instance"),
@@ -85,9 +85,9 @@ pub fn causes() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
-    .coloured("Stops", 175, COLOURS)
+    .coloured("Effect", 175, COLOURS)
     .wrapped("What to change", None)
-    .wrapped("What it means", Some(155))
+    .wrapped("Why", Some(155))
     .width("Failing endpoints", 85)
     .width("Route", 115)
     .wrapped("Instance", Some(250))

@@ -15,9 +15,9 @@ pub fn maps_over_time() -> Panel {
     );
     let options = [
         ("3", "by default"),
-        ("2", "if 2: pinning alone"),
-        ("1", "if 1: revocation alone"),
-        ("0", "if 0: nothing checked"),
+        ("2", "SSLOptions 2: pinning alone"),
+        ("1", "SSLOptions 1: revocation alone"),
+        ("0", "SSLOptions 0: nothing checked"),
     ];
     options
         .into_iter()
@@ -27,7 +27,7 @@ pub fn maps_over_time() -> Panel {
             panel.over_time(&format!("{{{{route}}}}, {client}"), &worst_over_time(&series, of))
         })
         .states(&of_worst_over_time("Lost", "Connected"))
-        .no_value("The exporter had no result in this time")
+        .no_value("No selected exporter had a result in this time")
 }
 
 pub fn components_over_time() -> Panel {
@@ -42,7 +42,7 @@ pub fn components_over_time() -> Panel {
         &with_names(&worst_over_time(series, of), "component", &components()),
     )
     .states(&of_worst_over_time("Lost", "Available"))
-    .no_value("The exporter had no result in this time")
+    .no_value("No selected exporter had a result in this time")
 }
 
 pub fn availability() -> Panel {
@@ -65,7 +65,7 @@ pub fn availability() -> Panel {
     .set("min", json!(0))
     .set("max", json!(1))
     .limits(SHARE)
-    .no_value("The exporter had no result in this time")
+    .no_value("No selected exporter had a result in this time")
 }
 
 /// Colours of shares of endpoints: some, none, all.
@@ -93,7 +93,7 @@ pub fn reachable_share() -> Panel {
     .set("decimals", json!(0))
     .set("mappings", shares())
     .without_legend()
-    .no_value("The exporter had no result in this time")
+    .no_value("No selected exporter had a result in this time")
 }
 
 pub fn failures() -> Panel {

@@ -143,6 +143,10 @@ pub fn exporter() -> Panel {
     .no_value("Not scraped")
 }
 
+/// What clients check with values of SSLOptions other than the default.
+const OTHER_OPTIONS: [&str; 3] =
+    ["SSLOptions 2: pinning alone", "SSLOptions 1: revocation alone", "SSLOptions 0: nothing checked"];
+
 pub fn routes() -> Panel {
     let maps = |options: &str| {
         by_place("min", &["route"], &format!(r#"defender_maps_connected{{%route, ssl_options="{options}"}}"#))
@@ -158,21 +162,19 @@ pub fn routes() -> Panel {
     .columns(&[
         ("Value #A", "MAPS by default"),
         ("route", "Route"),
-        ("Value #B", "If 2: pinning alone"),
-        ("Value #C", "If 1: revocation alone"),
-        ("Value #D", "If 0: nothing checked"),
+        ("Value #B", OTHER_OPTIONS[0]),
+        ("Value #C", OTHER_OPTIONS[1]),
+        ("Value #D", OTHER_OPTIONS[2]),
         ("place", "Instance"),
     ])
     .width("Route", 125);
     let panel = panel.state_column("MAPS by default", 120, CONNECTED_RANKS);
-    let panel = ["If 2: pinning alone", "If 1: revocation alone", "If 0: nothing checked"]
-        .into_iter()
-        .fold(panel, |panel, name| panel.state_column(name, 130, CONNECTED));
+    let panel = OTHER_OPTIONS.into_iter().fold(panel, |panel, name| panel.state_column(name, 130, CONNECTED));
     panel
         .wrapped("Instance", None)
         .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
         .sorted(&[("MAPS by default", false), ("Instance", false), ("Route", false)])
-        .no_value("No exporter has a result")
+        .no_value("No selected exporter has a result")
 }
 
 pub fn alerts() -> Panel {
@@ -185,8 +187,8 @@ pub fn alerts() -> Panel {
     .columns(&[
         ("Value", "Severity"),
         ("alertname", "Alert"),
-        ("route", "Route"),
         ("component", "Component"),
+        ("route", "Route"),
         ("place", "Instance"),
     ])
     .state_column("Severity", 110, SEVERITIES)

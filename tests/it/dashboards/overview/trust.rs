@@ -91,7 +91,7 @@ pub fn lists() -> Panel {
     .width("Route", 115)
     .wrapped("Instance", Some(235))
     .sorted(&[("Runs out in", false), ("Instance", false), ("Route", false), ("List", false)])
-    .no_value("No exporter has a chain that names a list")
+    .no_value("No selected exporter has a chain that names a list")
 }
 
 /// The name of a tile in place of all others.
@@ -151,5 +151,5 @@ pub fn inspected() -> Panel {
     .wrapped("Instance", None)
     .links("Endpoint", &[("This endpoint over time", TO_ENDPOINT)])
     .sorted(&[("Instance", false), ("Route", false), ("Endpoint", false)])
-    .no_value("No such chain is known")
+    .no_value("No inspected or unverified chain in the last results")
 }

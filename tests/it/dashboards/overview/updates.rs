@@ -21,7 +21,7 @@ pub fn sources_over_time() -> Panel {
         &with_names(&worst_over_time(series, of), "source", &sources()),
     )
     .states(&of_worst_over_time("Lost", "Available"))
-    .no_value("The exporter had no result in this time")
+    .no_value("No selected exporter had a result in this time")
 }
 
 pub fn stale_over_time() -> Panel {
@@ -63,7 +63,7 @@ pub fn by_route() -> Panel {
     .words("Last available", &[(-1, "Not since start", "transparent")])
     .wrapped("Instance", None)
     .sorted(&[("Now", false), ("Instance", false), ("Route", false), ("Source", false)])
-    .no_value("No exporter has a result")
+    .no_value("No selected exporter has a result")
 }
 
 pub fn feed() -> Panel {
@@ -116,5 +116,5 @@ pub fn feed() -> Panel {
     .width("Platform", 130)
     .wrapped("Instance", None)
     .sorted(&[("Last attempt", false), ("Instance", false), ("Route", false)])
-    .no_value("No exporter has a result")
+    .no_value("No selected exporter has a result")
 }

@@ -54,6 +54,7 @@ const SOME: &[Row] = &[
     ("mdatp (Linux)", "BCDEF", &[]),
     ("Events of Defender's log (Windows)", "A", &[]),
     ("What the exporter can read from Defender", "B", &[]),
+    ("Update sources: what the machine uses, and what is listed (Windows)", "A", &[]),
 ];
 
 /// What has results only while an exporter is down.

@@ -10,7 +10,7 @@ use crate::dashboards::text;
 type Case = (u32, [u32; 3], [u32; 3], &'static str, &'static str);
 
 const CASES: &[Case] = &[
-    (0, [0, 1, 0], [0, 1, 0], "Neither MAPS nor updates", "4"),
+    (0, [0, 1, 0], [0, 1, 0], "Neither MAPS nor updates lost", "4"),
     (10, [0, 1, 0], [0, 1, 0], "MAPS lost with other SSLOptions", "3"),
     (20, [0, 1, 0], [0, 1, 0], "An update source lost, another works", "3"),
     (30, [0, 1, 0], [0, 1, 0], "An update source lost, another works", "3"),
