@@ -7,6 +7,7 @@ mod fleet;
 mod folding;
 mod grouping;
 mod latency;
+mod limit_lines;
 #[cfg(test)]
 mod limits;
 mod machine;

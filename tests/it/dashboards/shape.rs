@@ -145,6 +145,14 @@ fn graphs_have_a_legend_a_unit_and_the_same_colours() {
         let title = text(&panel["title"]);
         let defaults = &panel["fieldConfig"]["defaults"];
         assert_eq!(panel["options"]["legend"]["showLegend"], true, "{title}");
+        for target in panel["targets"].as_array().unwrap() {
+            assert!(
+                !text(&target["expr"]).contains("time() - "),
+                "{title}: an age rises until the next scrape"
+            );
+        }
+        // Nobody knows what a line without a name is.
+        assert!(defaults["custom"]["thresholdsStyle"].is_null(), "{title}: limits without a name");
         let counts = ["none", "short"].contains(&text(&defaults["unit"]));
         assert_eq!(counts, defaults["custom"]["axisLabel"].is_string(), "{title}: what are the numbers of?");
         // Colours by the order of series would differ between pictures, and some are those of a loss.

@@ -193,6 +193,10 @@ pub const LINES: [&str; 3] = ["#56a3d9", "#1f60c4", "#8a63b8"];
 
 /// The state of what an exporter that is down would tell.
 pub const DOWN_STATE: State<'_> = (-2, "Exporter down", UNKNOWN);
+/// What stands for a list or feed that the last attempt fetched.
+pub const FETCHED: &str = "Fetched";
+/// The same where what serves it is lost since: the next attempt fails, and it must not look as if all were well.
+pub const FETCHED_BEFORE: &str = "Fetched before";
 /// The state of a probe without the answer that a panel is about.
 pub const NO_ANSWER: State<'_> = (-1, "No answer", UNKNOWN);
 /// States of the worst of several instances: see `tiles::by_instance`.
@@ -258,7 +262,8 @@ pub const STALE_NOW: f64 = 1.0;
 /// Until signatures turn stale, in days.
 pub const STALE: &[Step<'_>] = &[(None, BAD), (Some(STALE_NOW), ODD), (Some(STALE_SOON), GOOD)];
 /// Until a certificate expires, in days: DefenderCertificateExpiringSoon.
-pub const CERTIFICATE: &[Step<'_>] = &[(None, ODD), (Some(14.0), GOOD)];
+pub const EXPIRES_SOON: f64 = 14.0;
+pub const CERTIFICATE: &[Step<'_>] = &[(None, ODD), (Some(EXPIRES_SOON), GOOD)];
 /// Until a revocation list runs out, in days: DefenderCrlExpiring.
 pub const LIST: &[Step<'_>] = &[(None, ODD), (Some(1.0), GOOD)];
 /// The age of published signatures, in days: DefenderPublishedFeedStale.
@@ -272,7 +277,7 @@ pub const FAILED: &[Step<'_>] = &[(None, GOOD), (Some(0.01), ODD), (Some(0.5), B
 /// The share of time with a result in which something works, where much has no result.
 pub const SHARE_PARTLY_KNOWN: &[Step<'_>] = &[(None, BAD), (Some(0.5), ODD), (Some(1.0), UNKNOWN)];
 /// Probe intervals since the newest result: DefenderProbesStalled.
-pub const INTERVALS: &[Step<'_>] = &[(None, GOOD), (Some(3.0), BAD)];
+pub const STALLED: f64 = 3.0;
 /// How many are wrong: none is good, and less isn't known.
 pub const NO_BAD: &[Step<'_>] = &[(None, UNKNOWN), (Some(0.0), GOOD), (Some(1.0), BAD)];
 /// How many are wrong, where not all are known: none is no good news.
@@ -295,7 +300,7 @@ pub const OF_ALERTS: &[(&str, &[Step<'_>], f64)] = &[
     ("DefenderPublishedFeedStale", PUBLISHED, 86400.0),
     ("DefenderSignaturesStale", INSTALLED, 86400.0),
     ("component_route:defender_endpoint_state:bad", SHARE, 1.0),
-    ("DefenderProbesStalled", INTERVALS, 1.0),
+    ("DefenderProbesStalled", &[(None, GOOD), (Some(STALLED), BAD)], 1.0),
 ];
 
 /// The name of each component for people, with the code that configuration and labels have.

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{Panel, mappings};
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, DOWN, DOWN_STATE, GOOD, NO_ANSWER, ODD, REACHABLE, UNKNOWN, or_down,
+    BAD, DOWN, DOWN_STATE, EXPIRES_SOON, GOOD, NO_ANSWER, ODD, REACHABLE, UNKNOWN, or_down,
 };
 
 use super::NO_TLS;
@@ -96,8 +96,7 @@ pub fn expiry_history() -> Panel {
     .over_time("chain", "min(defender_tls_chain_not_after_timestamp_seconds{%endpoint} - time()) / 86400")
     .line_colors(&["leaf", "chain"])
     .days()
-    .limits(CERTIFICATE)
-    .custom("thresholdsStyle", json!({ "mode": "dashed" }))
+    .limit("14 days", EXPIRES_SOON, ODD, "defender_tls_leaf_not_after_timestamp_seconds{%endpoint}")
     .no_value("No certificate")
 }
 
@@ -114,8 +113,8 @@ pub fn addresses() -> Panel {
         format!("{query} or (0 * {before} and ignoring (family) {failed})")
     };
     let private_states = [
-        serde_json::json!({ "type": "range", "options": { "from": 1, "to": 99, "result": { "color": ODD, "index": 2 } } }),
-        serde_json::json!({ "type": "range", "options": { "from": 0, "to": 0, "result": { "color": GOOD, "index": 3 } } }),
+        json!({ "type": "range", "options": { "from": 1, "to": 99, "result": { "color": ODD, "index": 2 } } }),
+        json!({ "type": "range", "options": { "from": 0, "to": 0, "result": { "color": GOOD, "index": 3 } } }),
     ];
     let down = mappings(&[DOWN_STATE]);
     let private_states: Vec<_> = down.as_array().unwrap().iter().cloned().chain(private_states).collect();

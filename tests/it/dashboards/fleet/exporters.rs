@@ -4,7 +4,11 @@ use serde_json::json;
 
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::Panel;
-use crate::dashboards::words::{BAD, GOOD, INTERVALS, ODD, UNKNOWN, UP, ten};
+use crate::dashboards::words::{BAD, GOOD, ODD, STALLED, UNKNOWN, UP, ten};
+
+/// What rates lack where Grafana believes that Prometheus scrapes more often than it does.
+const NO_RATE: &str =
+    "Too few scrapes for a rate: set the data source's scrape interval to that of Prometheus";
 
 /// Lines by instance: of many, the ten highest, so that the legend can be read.
 fn highest(title: &str, description: &str, query: &str) -> Panel {
@@ -19,6 +23,7 @@ pub fn cpu() -> Panel {
     highest("CPU", "CPU usage of each exporter, in cores; of many, the ten highest.", query)
         .of_counters()
         .axis("cores")
+        .no_value(NO_RATE)
 }
 
 pub fn memory() -> Panel {
@@ -37,20 +42,23 @@ pub fn overruns() -> Panel {
     .of_counters()
     .axis("probes")
     .custom("axisSoftMax", json!(1))
+    .no_value(NO_RATE)
 }
 
 pub fn age() -> Panel {
     let newest = by_place("max", &["component"], "defender_probe_last_timestamp_seconds{%component}");
+    // Not the age at each point of the graph, which grows until the next scrape.
+    let age = format!(
+        "-1 * ({newest} - ignoring (component) group_left () timestamp(up{{%instance}})) / defender_probe_interval_seconds{{%instance}}"
+    );
     highest(
         "Age of the newest result",
-        "Age of the last completed probe, in intervals of its component, for the oldest component; of many instances, the ten highest. Three intervals are a stall, as in DefenderProbesStalled.",
-        &format!(
-            "max without (component) ((time() - {newest}) / defender_probe_interval_seconds{{%instance}})"
-        ),
+        "How old the newest result of a component was when Prometheus scraped it, in intervals of the component, for the oldest component: the highest between two points; of many instances, the ten highest. Three intervals are a stall, as in DefenderProbesStalled.",
+        &format!("max_over_time((max without (component) ({age}))[$__rate_interval:])"),
     )
+    .of_counters()
     .axis("intervals")
-    .limits(INTERVALS)
-    .custom("thresholdsStyle", json!({ "mode": "dashed" }))
+    .limit("3 intervals", STALLED, BAD, UP)
 }
 
 pub fn versions() -> Panel {

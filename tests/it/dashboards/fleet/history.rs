@@ -7,7 +7,8 @@ use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{PARTLY_LOST, Panel, fixed, mappings};
 use crate::dashboards::tiles::common;
 use crate::dashboards::words::{
-    BAD, COMMON, DOWN, DOWN_STATE, GOOD, MAPS, PARTLY, STALE, UNKNOWN, UP, components, ten, with_names,
+    BAD, COMMON, DOWN, DOWN_STATE, GOOD, MAPS, ODD, PARTLY, STALE_NOW, STALE_SOON, UNKNOWN, UP, components,
+    ten, with_names,
 };
 
 pub fn maps() -> Panel {
@@ -92,18 +93,16 @@ pub fn slowest() -> Panel {
 }
 
 pub fn least_time_left() -> Panel {
+    const LEFT: &str = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
     Panel::lines(
         "Time left until signatures turn stale",
         "For the ten instances with the least time. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
-    .over_time(
-        PLACE,
-        &ten("(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400", false),
-    )
+    .over_time(PLACE, &ten(&format!("{LEFT} / 86400"), false))
     .legend_beside()
     .days()
     .below_zero()
-    .limits(STALE)
-    .custom("thresholdsStyle", json!({ "mode": "dashed" }))
+    .limit("4 days", STALE_SOON, ODD, LEFT)
+    .limit("1 day", STALE_NOW, BAD, LEFT)
     .no_value("Not known")
 }

@@ -53,7 +53,7 @@ pub fn board() -> Board {
         .line(8, [(24, exporters::cpu())])
         .line(8, [(24, exporters::memory())])
         .line(8, [(24, exporters::overruns())])
-        .line(8, [(24, exporters::age())])
+        .line(9, [(24, exporters::age())])
         .line(8, [(24, exporters::descriptors())])
 }
 

@@ -5,8 +5,8 @@ use crate::dashboards::panel::{DAYS, Panel, mappings, steps};
 use crate::dashboards::remedies::meant;
 use crate::dashboards::tiles::{at_instances, unknown};
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, DOWN, LIST, NO_BAD, NO_BAD_KNOWN, NO_ODD, NO_ODD_KNOWN, ODD, TO_ENDPOINT, UNKNOWN,
-    with_lines,
+    BAD, CERTIFICATE, DOWN, FETCHED, FETCHED_BEFORE, LIST, NO_BAD, NO_BAD_KNOWN, NO_ODD, NO_ODD_KNOWN, ODD,
+    TO_ENDPOINT, UNKNOWN, with_lines,
 };
 
 /// Exporters that are down, with this value, as rows of tables of chains: an empty table would look as if there were none.
@@ -52,12 +52,9 @@ pub fn certificates() -> Panel {
     .no_value("No certificate in the last results")
 }
 
-/// What stands beside a list whose hosts are lost.
-const FETCHED_BEFORE: &str = "Fetched, but its component is lost now";
-
 pub fn lists() -> Panel {
-    let fetched = r#"label_replace((defender_crl_fetch_success{%route} == 1), "why", "Fetched", "", "")"#;
-    // The next attempt fails; until then a list that was fetched must not look as if all were well.
+    let fetched =
+        format!(r#"label_replace((defender_crl_fetch_success{{%route}} == 1), "why", "{FETCHED}", "", "")"#);
     let lost = r#"(defender_component_available{%route, component="crl"} == 0)"#;
     let fetched = format!(
         r#"label_replace({fetched} and ignoring (crl, component, why) {lost}, "why", "{FETCHED_BEFORE}", "", "") or ignoring (why) {fetched}"#
@@ -69,7 +66,7 @@ pub fn lists() -> Panel {
     let down = format!(r#"label_replace({DOWN} - 9999, "why", "Exporter down", "", "")"#);
     Panel::table(
         "Revocation lists, the next to expire first",
-        "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. Yellow: it was fetched, but the revocation lists are lost as a component. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
+        "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. Fetched before: the component of the revocation lists is lost since. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
     )
     .rows(&format!(
         "({lists} * {made} group_left () ({left}) or -9998 * {lists}) or {down}"
@@ -85,7 +82,7 @@ pub fn lists() -> Panel {
     ])
     .number_column("Runs out in", 115, DAYS, LIST)
     .words("Runs out in", &[(-9999, "Unknown", UNKNOWN), (-9998, "No list", BAD)])
-    .coloured("Last fetch", 190, &[(&format!("/^{FETCHED_BEFORE}$/"), ODD)])
+    .coloured("Last fetch", 150, &[(&format!("/^{FETCHED_BEFORE}$/"), ODD)])
     .ago_column("Attempted", 145, "–")
     .wrapped("List", None)
     .width("Route", 115)

@@ -1,12 +1,10 @@
 //! Sources and age of signatures, and when they become stale.
 
-use serde_json::json;
-
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::words::{
-    AVAILABLE_RANKS, BAD, GOOD, ODD, PUBLISHED, STALE, UNKNOWN, of_worst_over_time, ranked, sources,
-    with_names, worst_over_time,
+    AVAILABLE_RANKS, BAD, FETCHED, FETCHED_BEFORE, GOOD, ODD, PUBLISHED, STALE_NOW, STALE_SOON, UNKNOWN,
+    of_worst_over_time, ranked, sources, with_names, worst_over_time,
 };
 
 pub fn sources_over_time() -> Panel {
@@ -25,16 +23,17 @@ pub fn sources_over_time() -> Panel {
 }
 
 pub fn stale_over_time() -> Panel {
+    const LEFT: &str = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
     Panel::lines(
         "Time left until signatures turn stale",
         "Rises with each possible update, and falls while none is possible. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
-    .over_time(PLACE, "(defender_signatures_stale_after_timestamp_seconds{%instance} - time()) / 86400")
+    .over_time(PLACE, &format!("{LEFT} / 86400"))
     .legend_beside()
     .days()
     .below_zero()
-    .limits(STALE)
-    .custom("thresholdsStyle", json!({ "mode": "dashed" }))
+    .limit("4 days", STALE_SOON, ODD, LEFT)
+    .limit("1 day", STALE_NOW, BAD, LEFT)
     .no_value("Not known")
 }
 
@@ -78,7 +77,7 @@ pub fn feed() -> Panel {
     let old = by_place("max", &["route"], "defender_signatures_feed_stale{%route} == 1");
     Panel::table(
         "What the version feed names",
-        "Per route: whether the last attempt to read the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Read before: the alternate download location, which serves the feed, is lost since. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
+        "Per route: whether the last attempt to fetch the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Fetched before: the alternate download location, which serves the feed, is lost since. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
     )
     .rows(&ranked(
         &format!("({versions} and ignoring ({labels}) {old}) or (2 * {versions} and ignoring ({labels}, source) {lost}) or 3 * {versions}"),
@@ -104,8 +103,8 @@ pub fn feed() -> Panel {
             (1, "Exporter down", UNKNOWN),
             (2, "No result", UNKNOWN),
             (3, "Old content", ODD),
-            (6, "Read before", UNKNOWN),
-            (9, "Read", GOOD),
+            (6, FETCHED_BEFORE, ODD),
+            (9, FETCHED, GOOD),
         ],
     )
     .ago_column("Attempted", 145, "–")
