@@ -50,7 +50,12 @@ const SAYS = {
     'Signatures stale in: 1 instance': ['1 instance, 1 without a source'],
     'What is wrong, and what to change': ['MAPS and updates lost'],
   },
-  'exporter-down': { 'MAPS: 1 instance': ['Exporter down', 'nothing known'], 'Endpoints by their TLS: 1 instance': ['Exporter down'] },
+  'exporter-down': {
+    'MAPS: 1 instance': ['Exporter down', 'nothing known'],
+    'Endpoints by their TLS: 1 instance': ['Exporter down'],
+    'Share of the known time in which each component worked: 1 instance': ['Unknown'],
+    'Share of the known time in which MAPS worked, for the worst route': ['Unknown'],
+  },
 };
 
 /** The words that the timelines of a dashboard must have in a state, whichever panel has them: first all was well, then not. */

@@ -139,6 +139,11 @@ pub fn or_silent(query: &str, probed: &str) -> String {
     format!("{query} or 0 * {probed} - 1")
 }
 
+/// What stands for a share of the time where the exporter is down, since a good past says nothing of now: behind all shares.
+pub const SHARE_UNKNOWN: i64 = 2;
+/// Its word.
+pub const UNKNOWN_SHARE_STATE: State<'_> = (SHARE_UNKNOWN, "Unknown", UNKNOWN);
+
 /// The share of the time with a result in which this was 1.
 pub fn share(series: &str) -> String {
     format!("avg_over_time({series}[$__range])")

@@ -8,8 +8,8 @@ use crate::dashboards::panel::{DAYS, Panel};
 use crate::dashboards::remedies::{explained_by_component, unknown};
 use crate::dashboards::tiles::by_instance;
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, PAGE_HERE, REACHABLE_RANKS, SHARE, TO_OVERVIEW, UNKNOWN, UP, gone, of_worst, share,
-    unknown_share, with_page,
+    BAD, CERTIFICATE, PAGE_HERE, REACHABLE_RANKS, SHARE, SHARE_UNKNOWN, TO_OVERVIEW, UNKNOWN,
+    UNKNOWN_SHARE_STATE, UP, gone, of_worst, share, unknown_share, with_page,
 };
 
 use super::NO_RESULT;
@@ -44,8 +44,11 @@ pub fn places() -> Panel {
     .rows(&max("defender_http_status_code{%endpoint}"))
     .rows(&min(EXPECTED))
     .rows(&format!("1000 * {answered} or {never}"))
-    // A good past says nothing of now.
-    .rows(&format!("({} - 1 or {})", gone(SUCCESS, of("min"), &["route"]), min(&share(SUCCESS))))
+    .rows(&format!(
+        "({} + {SHARE_UNKNOWN} or {})",
+        gone(SUCCESS, of("min"), &["route"]),
+        min(&share(SUCCESS))
+    ))
     .rows(&max(&unknown_share(SUCCESS, "component, endpoint, route")))
     .rows(&format!("({} - time()) / 86400", min("defender_tls_leaf_not_after_timestamp_seconds{%endpoint}")))
     .columns(&[
@@ -66,7 +69,7 @@ pub fn places() -> Panel {
     .ago_column("Last genuine answer", 145, "–")
     .words("Last genuine answer", &[(-1, "Not since start", "transparent")])
     .number_column("Time up", 85, "percentunit", SHARE)
-    .words("Time up", &[(-1, "Unknown", UNKNOWN)])
+    .words("Time up", &[UNKNOWN_SHARE_STATE])
     .number_column("Time unknown", 85, "percentunit", &[(None, "transparent")])
     .number_column("Certificate expires in", 100, DAYS, CERTIFICATE)
     .wrapped("Instance", None)

@@ -6,9 +6,9 @@ use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel, steps};
 use crate::dashboards::tiles::common;
 use crate::dashboards::words::{
-    AVAILABLE_IN_COMMON, BAD, COMMON_RANKS, DOWN, MAPS, NO_ODD, ODD, PARTLY, SHARE, SHARE_PARTLY_KNOWN,
-    STALE, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN, UP, components as names, gone, share, unknown_share,
-    with_unknown_share,
+    AVAILABLE_IN_COMMON, BAD, COMMON_RANKS, DOWN, MAPS, NO_ODD, PARTLY, SHARE, SHARE_PARTLY_KNOWN,
+    SHARE_UNKNOWN, STALE, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN_SHARE_STATE, UP, components as names,
+    gone, share, unknown_share, with_unknown_share,
 };
 
 /// The share of the time in which MAPS worked by default settings, of the worst route of an instance, and the share without a result, of the
@@ -49,8 +49,7 @@ const RUNS: i64 = 9999;
 
 pub fn instances() -> Panel {
     let (worked, unknown) = known_share();
-    // A good past says nothing of now.
-    let worked = format!("({DOWN} - 1 or {worked})");
+    let worked = format!("({DOWN} + {SHARE_UNKNOWN} or {worked})");
     let sourceless = format!("({} == 0)", by_place("max", &[], SUFFICIENT));
     let left = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
     // The time runs: what is left must not look as if all were well.
@@ -104,16 +103,16 @@ pub fn instances() -> Panel {
     .width("Routes lost", 62)
     .shared("Instance", 200)
     .number_column("Worst route worked", 78, "percentunit", SHARE)
-    .words("Worst route worked", &[(-1, "Unknown", UNKNOWN)])
+    .words("Worst route worked", &[UNKNOWN_SHARE_STATE])
     .number_column("Time unknown", 75, "percentunit", &[(None, "transparent")])
     .number_column("Stale in", 85, DAYS, STALE)
-    .words("Stale in", &[(RUNS, "No source", ODD)])
+    .words("Stale in", &[(RUNS, "No source", BAD)])
     .coloured("Components lost", 100, COUNTS)
     .coloured("Update sources lost", 85, COUNTS)
     .coloured("Endpoints failing", 98, COUNTS)
     .number_column("Endpoints inspected", 82, "none", NO_ODD)
     .number_column("Lists not fetched", 85, "none", NO_ODD)
-    .words("Lists not fetched", &[(-1, "Hosts lost", ODD)])
+    .words("Lists not fetched", &[(-1, "Hosts lost", BAD)])
     .width("Job", 150)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("MAPS", false), ("Instance", false)])
@@ -150,9 +149,10 @@ pub fn components() -> Panel {
 
 pub fn availability() -> Panel {
     let (worked, unknown) = known_share();
+    let worked = format!("({DOWN} + {SHARE_UNKNOWN} or {worked})");
     Panel::bar_gauge(
         "Share of the known time in which MAPS worked, for the worst route",
-        "Share of the displayed time in which clients with default settings reached MAPS via the worst of their routes; the ten worst instances. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is. Below half is broken, as in the alerts.",
+        "Share of the displayed time in which clients with default settings reached MAPS via the worst of their routes; the ten worst instances. Unknown while the exporter is down. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is. Below half is broken, as in the alerts.",
     )
     .now(
         &format!("{PLACE}{{{{unknown}}}}"),
@@ -163,6 +163,7 @@ pub fn availability() -> Panel {
     .set("decimals", json!(1))
     .set("min", json!(0))
     .set("max", json!(1))
+    .states(&[UNKNOWN_SHARE_STATE])
     .limits(SHARE)
     .no_value("No selected exporter has a result")
 }

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use crate::dashboards::panel::{Panel, mappings, steps};
 use crate::dashboards::words::{
-    BAD, DOWN, DOWN_STATE, GOOD, PARTLY, SHARE, SHARE_PARTLY_KNOWN, components, of_worst_over_time, share,
-    unknown_share, with_names, with_unknown_share, worst_over_time,
+    BAD, DOWN, DOWN_STATE, GOOD, PARTLY, SHARE, SHARE_PARTLY_KNOWN, SHARE_UNKNOWN, UNKNOWN_SHARE_STATE,
+    components, gone, of_worst_over_time, share, unknown_share, with_names, with_unknown_share,
+    worst_over_time,
 };
 
 pub fn maps_over_time() -> Panel {
@@ -48,12 +49,13 @@ pub fn components_over_time() -> Panel {
 pub fn availability() -> Panel {
     let series = "defender_component_available{%component}";
     // Of the instance where it worked least: shares of several instances in one line would be true of none.
-    let worst = format!("bottomk by (component, route) (1, {})", share(series));
+    let down = gone(series, ToOwned::to_owned, &["component", "route"]);
+    let worst = format!("bottomk by (component, route) (1, {down} + {SHARE_UNKNOWN} or {})", share(series));
     let known = with_unknown_share(&worst, &unknown_share(series, "component, route"));
     let place = format!(r#"label_join({known}, "place", " ", "cluster", "$label", "instance")"#);
     Panel::bar_gauge(
         "Share of the known time in which each component worked: $scope",
-        "Share of the displayed time in which a component worked, per route, at the instance where it worked least, which is named; the worst first. It is about time: the panel below is about endpoints. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is at this instance. Below half is broken, as in the alerts.",
+        "Share of the displayed time in which a component worked, per route, at the instance where it worked least, which is named; the worst first. It is about time: the panel below is about endpoints. Unknown while no exporter is up that has the component. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is at this instance. Below half is broken, as in the alerts.",
     )
     .now(
         "{{name}} via {{route}} at {{place}}{{unknown}}",
@@ -64,6 +66,7 @@ pub fn availability() -> Panel {
     .set("decimals", json!(1))
     .set("min", json!(0))
     .set("max", json!(1))
+    .states(&[UNKNOWN_SHARE_STATE])
     .limits(SHARE)
     .no_value("No selected exporter had a result in this time")
 }

@@ -165,13 +165,13 @@ pub const SAID: &[Said] = &[
     ("Instances whose signatures turn stale", "C", "killed", true, "-1", "? of 1"),
     ("Exporters down", "A", "killed", true, "1", "1 of 1"),
     ("Instances, the worst first", "F", "proxy-demands", false, "1", r#" via some""#),
-    ("Instances, the worst first", "C", "killed", true, "-1", "killed"),
+    ("Instances, the worst first", "C", "killed", true, "2", "killed"),
     (
         "Share of the known time in which MAPS worked, for the worst route",
         "A",
         "killed",
         true,
-        "",
+        "2",
         "% of the time unknown",
     ),
     // Over time, the last value: -2 of an exporter that is down.

@@ -53,6 +53,10 @@ fn of_series(panel: &Value, target: &Value, kind: &str, series: &Value) -> Vec<S
     let numbers = values.iter().map(|value| value.parse::<f64>().unwrap());
     // A quantile of no observations is none.
     let numbers: Vec<f64> = numbers.filter(|number| !number.is_nan()).collect();
+    // What has a word is no share.
+    let worded = mapped(&panel["fieldConfig"]["defaults"]["mappings"]);
+    let numbers: Vec<f64> =
+        numbers.into_iter().filter(|number| !worded.contains(&number.to_string())).collect();
     match text(&panel["fieldConfig"]["defaults"]["unit"]) {
         "percentunit" if numbers.iter().any(|share| !(0.0..=1.0 + 1e-9).contains(share)) => {
             found.push(format!("no share: {numbers:?}"));
