@@ -48,6 +48,7 @@ const SAYS = {
   inspected: { 'What is wrong, and what to change': ['MAPS lost'] },
   blocked: {
     'Signatures stale in: 1 instance': ['1 instance, 1 without a source'],
+    'Addresses from DNS': ['Not resolved'],
     'What is wrong, and what to change': ['MAPS and updates lost'],
   },
   'exporter-down': {

@@ -5,11 +5,11 @@ use serde_json::json;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{Panel, mappings};
 use crate::dashboards::words::{
-    BAD, DOWN, DOWN_STATE, EXPIRES_SOON, GOOD, NO_ANSWER, ODD, REACHABLE, UNKNOWN, or_down,
+    BAD, DOWN, DOWN_STATE, EXPIRES_SOON, GOOD, NO_ANSWER, ODD, REACHABLE, or_down,
 };
 
 use super::NO_TLS;
-use super::history::{by_route, by_route_of_answers, once};
+use super::history::{SUCCESS, by_route, by_route_of_answers, once};
 
 /// Probes that shake hands if they get that far.
 const HTTPS: &str = r#"defender_probe_success{%endpoint, endpoint=~"https://.+"}"#;
@@ -18,8 +18,9 @@ pub fn tls_history() -> Panel {
     let is = |metric: &str, value: u8| format!("(defender_tls_{metric}{{%endpoint}} == {value})");
     // The worst first: an inspected chain is verified too.
     let state = format!(
-        "(0 * {} or 0 * {} + 1 or 0 * {} + 2 or 0 * {} + 3 or 0 * {} + 4)",
+        "(0 * {} or 0 * ({} and {SUCCESS} == 0) + 1 or 0 * {} + 5 or 0 * {} + 2 or 0 * {} + 3 or 0 * {} + 4)",
         is("verified", 0),
+        is("intercepted", 1),
         is("intercepted", 1),
         is("unexpected_root", 1),
         is("chain_completed", 1),
@@ -27,12 +28,13 @@ pub fn tls_history() -> Panel {
     );
     let panel = Panel::timeline(
         "TLS over time",
-        "What the presented chain is: not verified; inspected: it ends at a private root that this machine trusts, so a device inspects the connection; unexpected root: a public root that isn't known of the service; completed: genuine, but the server left out an intermediate; genuine. Grey: no chain was presented, or the exporter was down.",
+        "What the presented chain is: not verified; inspected: it ends at a private root that this machine trusts, so a device inspects the connection, which only sample storage bears; unexpected root: a public root that isn't known of the service; completed: genuine, but the server left out an intermediate; genuine. Grey: no chain was presented, or the exporter was down.",
     );
     by_route_of_answers(panel, "min", &state, HTTPS)
         .states(&[
             (0, "Not verified", BAD),
-            (1, "Inspected", ODD),
+            (1, "Inspected", BAD),
+            (5, "Inspected, works", ODD),
             (2, "Unexpected root", ODD),
             (3, "Completed", GOOD),
             (4, "Genuine", GOOD),
@@ -45,7 +47,9 @@ pub fn tls_history() -> Panel {
 pub fn revocation_history() -> Panel {
     let is =
         |status: &str| format!(r#"(defender_tls_revocation_status{{%endpoint, status="{status}"}} == 1)"#);
-    let state = format!("(0 * {} or {} or 2 * {})", is("revoked"), is("unknown"), is("good"));
+    let lost = r#"(defender_tls_revocation_status{%endpoint, component="maps", status="unknown"} == 1
+        and ignoring (component, endpoint, status, ssl_options) defender_maps_connected{%route, ssl_options="3"} == 0)"#;
+    let state = format!("(0 * {} or 2 + {lost} or {} or 2 * {})", is("revoked"), is("unknown"), is("good"));
     let series = r#"defender_tls_revocation_status{%endpoint, status="good"}"#;
     let panel = Panel::timeline(
         "Revocation over time",
@@ -53,7 +57,14 @@ pub fn revocation_history() -> Panel {
     );
     // Nothing where revocation isn't checked at all.
     by_route_of_answers(panel, "min", &state, &once(series))
-        .states(&[(0, "Revoked", BAD), (1, "Unchecked", ODD), (2, "Good", GOOD), DOWN_STATE, NO_ANSWER])
+        .states(&[
+            (0, "Revoked", BAD),
+            (3, "Unchecked, MAPS lost", BAD),
+            (1, "Unchecked", ODD),
+            (2, "Good", GOOD),
+            DOWN_STATE,
+            NO_ANSWER,
+        ])
         .no_value("No chain was checked in this time")
 }
 
@@ -110,7 +121,7 @@ pub fn addresses() -> Panel {
         let failed =
             by_place("max", &["route"], r#"defender_probe_failure_reason{%endpoint, phase="resolve"}"#);
         let before = before(&format!("last_over_time({series}[$__range])"));
-        format!("{query} or (0 * {before} and ignoring (family) {failed})")
+        format!("{query} or (0 * {before} - 3 and ignoring (family) {failed})")
     };
     let private_states = [
         json!({ "type": "range", "options": { "from": 1, "to": 99, "result": { "color": ODD, "index": 2 } } }),
@@ -120,7 +131,7 @@ pub fn addresses() -> Panel {
     let private_states: Vec<_> = down.as_array().unwrap().iter().cloned().chain(private_states).collect();
     Panel::timeline(
         "Addresses from DNS",
-        "Number of addresses that DNS or the hosts file returned, by family, and how many are private. 0 of one family is usual; 0 of both: the name didn't resolve. Public services have no private addresses: the cause is split DNS, a private link, a filter or an entry of the hosts file. Empty: DNS was not queried. Grey: none, or the exporter was down.",
+        "Number of addresses that DNS or the hosts file returned, by family, and how many are private. 0 of one family is usual. Public services have no private addresses: the cause is split DNS, a private link, a filter or an entry of the hosts file. Empty: DNS was not queried. Grey: the exporter was down.",
     )
     .over_time(
         &format!("{PLACE} via {{{{route}}}}: {{{{family}}}}"),
@@ -130,8 +141,8 @@ pub fn addresses() -> Panel {
         &format!("{PLACE} via {{{{route}}}}: private"),
         &or_down(&of_private(private), private, of_private, &["route"]),
     )
-    .classes(&[(0, 0, UNKNOWN), (1, 99, GOOD)])
-    .and_states(&[DOWN_STATE])
+    .classes(&[(0, 99, GOOD)])
+    .and_states(&[(-3, "Not resolved", BAD), DOWN_STATE])
     .matching("/: private$/", &[("mappings", private_states.into())])
     .no_value("No address from DNS in this time")
 }

@@ -15,22 +15,32 @@ use super::NO_RESULT;
 pub const SUCCESS: &str = "defender_probe_success{%endpoint}";
 
 /// Whether the catalog expects the status: 2 if it does and the probe failed, so that the answer isn't the service's; 3 if that is because a
-/// device inspects TLS.
+/// device inspects TLS; 4 if it doesn't, and the probe failed.
 pub const EXPECTED: &str =
     "(3 * (defender_http_status_expected{%endpoint} == 1 and defender_probe_success{%endpoint} == 0 and defender_tls_intercepted{%endpoint} == 1)
     or 2 * (defender_http_status_expected{%endpoint} == 1 and defender_probe_success{%endpoint} == 0)
+    or 4 + (defender_http_status_expected{%endpoint} == 0 and defender_probe_success{%endpoint} == 0)
     or defender_http_status_expected{%endpoint})";
 
-pub const EXPECTED_STATES: &[State<'_>] =
-    &[(0, "Unexpected", ODD), (3, "Inspected", ODD), (2, "Not genuine", ODD), (1, "Expected", GOOD)];
+pub const EXPECTED_STATES: &[State<'_>] = &[
+    (4, "Wrong", BAD),
+    (3, "Inspected", BAD),
+    (2, "Not genuine", BAD),
+    (0, "Unexpected", ODD),
+    (1, "Expected", GOOD),
+];
 
 /// Statuses that have words of their own where they are odd.
 const STATUSES: [u32; 20] =
     [200, 204, 206, 301, 302, 307, 308, 400, 401, 403, 404, 405, 407, 429, 451, 500, 502, 503, 504, 511];
 
-/// By how much a status is higher in the timeline where it is odd, by the state of `EXPECTED`, and what is said of it.
-const ODD_STATUSES: [(u32, u32, &str); 3] =
-    [(0, 1000, "unexpected"), (2, 2000, "not genuine"), (3, 3000, "inspected")];
+/// By how much a status is higher in the timeline where it is odd or wrong, by the state of `EXPECTED`, and what is said of it.
+const ODD_STATUSES: [(u32, u32, &str, &str); 4] = [
+    (0, 1000, "unexpected", ODD),
+    (2, 2000, "not genuine", BAD),
+    (3, 3000, "inspected", BAD),
+    (4, 4000, "wrong", BAD),
+];
 
 /// States of a route at an instance over time, of a series that a probe has if an answer came: grey where none did, and while the exporter
 /// is down. `probed` are the probes.
@@ -126,10 +136,10 @@ pub fn component_failures() -> Panel {
 pub fn status_history() -> Panel {
     let panel = Panel::timeline(
         "HTTP status over time",
-        "Status of each answer. Blue: the catalog of genuine answers expects it, for example a 403, 404 or 503 of many services. Yellow: it doesn't, or the answer isn't the service's, since a device inspects TLS or something else answered. Grey: no answer came, or the exporter was down.",
+        "Status of each answer. Blue: the catalog of genuine answers expects it, for example a 403, 404 or 503 of many services. Yellow: unexpected, and the answer is the service's all the same. Orange: the probe failed, since the status is wrong, a device inspects TLS, or the answer isn't the service's. Grey: no answer came, or the exporter was down.",
     );
     let status = "defender_http_status_code{%endpoint}";
-    let odd = ODD_STATUSES.map(|(state, more, _)| format!("({status} + {more} and {EXPECTED} == {state})"));
+    let odd = ODD_STATUSES.map(|(state, more, ..)| format!("({status} + {more} and {EXPECTED} == {state})"));
     let all = format!("({} or {status})", odd.join(" or "));
     let range = |from: u32, color: &str, text: Option<&str>| {
         let mut result = json!({ "color": color, "index": from });
@@ -140,11 +150,15 @@ pub fn status_history() -> Panel {
     };
     let named: serde_json::Value = ODD_STATUSES
         .iter()
-        .flat_map(|(_, more, word)| STATUSES.map(|status| (more + status, format!("{status}, {word}"))))
-        .map(|(value, text)| (value.to_string(), json!({ "color": ODD, "index": value, "text": text })))
+        .flat_map(|(_, more, word, color)| {
+            STATUSES.map(|status| (more + status, format!("{status}, {word}"), color))
+        })
+        .map(|(value, text, color)| {
+            (value.to_string(), json!({ "color": color, "index": value, "text": text }))
+        })
         .collect();
     let named = json!({ "type": "value", "options": named });
-    let others = ODD_STATUSES.map(|(_, more, word)| range(more, ODD, Some(word)));
+    let others = ODD_STATUSES.map(|(_, more, word, color)| range(more, color, Some(word)));
     let known = mappings(&[DOWN_STATE, NO_ANSWER]);
     let mappings = known.as_array().unwrap().iter().cloned().chain([named]).chain(others);
     by_route_of_answers(panel, "max", &all, SUCCESS)
@@ -155,7 +169,7 @@ pub fn status_history() -> Panel {
 pub fn expected_history() -> Panel {
     let panel = Panel::timeline(
         "Status as expected over time",
-        "Whether the catalog of genuine answers expects the status. Inspected, not genuine: it does, but the probe failed, since a device inspects TLS, or the answer isn't the service's. Grey: no answer came, or the exporter was down.",
+        "Whether the catalog of genuine answers expects the status. Inspected, not genuine: it does, but the probe failed, since a device inspects TLS, or the answer isn't the service's. Wrong: it doesn't, and the probe failed; unexpected: it doesn't, and the answer is genuine. Grey: no answer came, or the exporter was down.",
     );
     by_route_of_answers(panel, "min", EXPECTED, SUCCESS)
         .states(&[EXPECTED_STATES, &[DOWN_STATE, NO_ANSWER]].concat())

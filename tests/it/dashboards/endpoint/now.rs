@@ -38,7 +38,7 @@ pub fn places() -> Panel {
     let never = format!("(0 * {} - 1)", max("defender_probe_last_timestamp_seconds{%endpoint}"));
     Panel::table(
         "By instance and route, the worst first",
-        "Result and HTTP status of the last probe (403, 404 and 503 are healthy answers of many services), whether the catalog of genuine answers expects this status (inspected, not genuine: it does, but the probe failed, since a device inspects TLS or the answer isn't the service's), the last genuine answer, share of the time with a result in which the endpoint was reachable (below half is broken, as in the alerts; unknown while the exporter is down), share of the displayed time without a result, days until the presented certificate expires (two weeks, as in DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left).",
+        "Result and HTTP status of the last probe (403, 404 and 503 are healthy answers of many services), whether the catalog of genuine answers expects this status (inspected, not genuine: it does, but the probe failed, since a device inspects TLS or the answer isn't the service's; wrong: it doesn't, and the probe failed), the last genuine answer, share of the time with a result in which the endpoint was reachable (below half is broken, as in the alerts; unknown while the exporter is down), share of the displayed time without a result, days until the presented certificate expires (two weeks, as in DefenderCertificateExpiringSoon, which ignores short-lived certificates with a third of their lifetime left).",
     )
     .linked_rows(&now)
     .rows(&max("defender_http_status_code{%endpoint}"))

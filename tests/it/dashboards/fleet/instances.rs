@@ -6,7 +6,7 @@ use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel, steps};
 use crate::dashboards::tiles::common;
 use crate::dashboards::words::{
-    AVAILABLE_IN_COMMON, BAD, COMMON_RANKS, DOWN, MAPS, NO_ODD, PARTLY, SHARE, SHARE_PARTLY_KNOWN,
+    AVAILABLE_IN_COMMON, BAD, COMMON_RANKS, DOWN, MAPS, NO_BAD, NO_ODD, PARTLY, SHARE, SHARE_PARTLY_KNOWN,
     SHARE_UNKNOWN, STALE, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN_SHARE_STATE, UP, components as names,
     gone, share, unknown_share, with_unknown_share,
 };
@@ -110,7 +110,7 @@ pub fn instances() -> Panel {
     .coloured("Components lost", 100, COUNTS)
     .coloured("Update sources lost", 85, COUNTS)
     .coloured("Endpoints failing", 98, COUNTS)
-    .number_column("Endpoints inspected", 82, "none", NO_ODD)
+    .number_column("Endpoints inspected", 82, "none", NO_BAD)
     .number_column("Lists not fetched", 85, "none", NO_ODD)
     .words("Lists not fetched", &[(-1, "Hosts lost", BAD)])
     .width("Job", 150)

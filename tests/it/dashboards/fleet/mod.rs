@@ -107,6 +107,7 @@ fn stale() -> Panel {
     .now("without a source: {{some}} of {{all}}", &part(&format!("sum({available} == bool 0)"), &all))
     .now("unknown: {{some}} of {{all}}", &some_of(&format!("count({UP} unless {left})"), &all))
     .limits(NO_ODD)
+    .matching("/^(within a day|without a source): /", &[("thresholds", super::panel::steps(NO_BAD))])
     .no_value("Not known");
     named_lines(panel)
 }

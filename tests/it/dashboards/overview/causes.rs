@@ -29,6 +29,10 @@ fn reasons_by_default() -> String {
     )
 }
 
+/// Where MAPS is lost since revocation can't be checked, and not since a device inspects TLS, which makes the revocation unknown too.
+pub const LOST_UNCHECKED: &str = r#"(defender_maps_disconnected_reason{%route, reason="revocation_unknown"}
+    unless ignoring (ssl_options, need, phase, reason) defender_maps_disconnected_reason{%route, reason="intercepted"})"#;
+
 /// Labels of an endpoint's failure that a cause has not.
 const OWN: &str = "component, endpoint, phase, reason";
 
@@ -36,9 +40,10 @@ const OWN: &str = "component, endpoint, phase, reason";
 /// is lost. With the label `cause`, and `part` where some remedies differ.
 fn failures() -> String {
     let maps = r#"defender_probe_failure_reason{%component, component="maps"}"#;
-    let unknown = r#"(defender_tls_revocation_unknown_reason{%component, component="maps"} and ignoring (component, endpoint, ssl_options, need, phase, reason)
-        (defender_maps_disconnected_reason{%route, reason="revocation_unknown"} unless ignoring (ssl_options, need, phase, reason)
-        defender_maps_disconnected_reason{%route, reason="intercepted"}))"#;
+    let unknown = format!(
+        r#"(defender_tls_revocation_unknown_reason{{%component, component="maps"}}
+        and ignoring (component, endpoint, ssl_options, need, phase, reason) {LOST_UNCHECKED})"#
+    );
     let unknown = format!(
         r#"label_replace(label_replace({unknown}, "phase", "tls", "", ""), "reason", "revocation_unknown", "", "")"#
     );

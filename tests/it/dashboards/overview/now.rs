@@ -56,14 +56,14 @@ pub fn stale() -> Panel {
         r#"label_replace(label_join({sited}, "one", " ", "cluster", "one"), "at", "first at $1", "one", " ?(.+)")"#
     );
     let least = format!(r#"{least} or on () label_replace(min({left}) / 86400, "at", "1 instance", "", "")"#);
-    // No blue: the least may be among the unknown, and without a source the time runs.
+    // No blue: the least may be among the unknown, and without a source updates are lost.
     let known = noted(&least, "sourceless", ", $1 without a source", &format!("count({available} == 0)"));
     let known = noted(&known, "unknown", ", $1 unknown", &unknown(left));
     let limits =
         |good| [("thresholds", steps(&[(None, BAD), (Some(STALE_NOW), ODD), (Some(STALE_SOON), good)]))];
     Panel::stat(
         "Signatures stale in: $scope",
-        "Time until signatures turn stale (seven days by default), of the selected instance with the least time, which is named, with the numbers of instances without an update source and of those of which nothing is known. Yellow where no update source works, since the time runs there; grey if an instance is unknown, for example because its exporter is down. They are those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
+        "Time until signatures turn stale (seven days by default), of the selected instance with the least time, which is named, with the numbers of instances without an update source and of those of which nothing is known. Orange where no update source works, since the time runs there; grey if an instance is unknown, for example because its exporter is down. They are those of this machine if Defender is installed, else those of a client that updated when a source was last available. Negative: they are stale. Colours match DefenderStaleSignatureRisk.",
     )
     .now(
         "{{at}}{{sourceless}}{{unknown}}",
@@ -72,7 +72,7 @@ pub fn stale() -> Panel {
     .days()
     .limits(STALE)
     .matching("/ unknown$/", &limits(UNKNOWN))
-    .matching("/ without a source/", &limits(ODD))
+    .matching("/ without a source/", &limits(BAD))
     .states(&[(NONE_UP, "Exporter down", UNKNOWN)])
     .no_value("Not known")
 }

@@ -3,11 +3,13 @@
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::{DAYS, Panel, mappings, steps};
 use crate::dashboards::remedies::meant;
-use crate::dashboards::tiles::{at_instances, unknown};
+use crate::dashboards::tiles::{at_instances, noted, unknown};
 use crate::dashboards::words::{
     BAD, CERTIFICATE, DOWN, FETCHED, FETCHED_BEFORE, LIST, NO_BAD, NO_BAD_KNOWN, NO_ODD, NO_ODD_KNOWN, ODD,
     TO_ENDPOINT, UNKNOWN, with_lines,
 };
+
+use super::causes::LOST_UNCHECKED;
 
 /// Exporters that are down, with this value, as rows of tables of chains: an empty table would look as if there were none.
 fn unknown_issuer(value: i64) -> String {
@@ -103,18 +105,32 @@ pub fn tls_counts() -> Panel {
     };
     Panel::stat(
         "Endpoints by their TLS: $scope",
-        "Endpoints, at the selected instance with the most of them, whose chain via any selected route is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has a revocation status that can't be checked, or is revoked. Grey: none is known, but an instance had no TLS in its last results, for example because its exporter is down.",
+        "Endpoints, at the selected instance with the most of them, whose chain via any selected route is unverified, ends at a private root (inspected; without sample storage, which Microsoft wants inspected), has a revocation status that can't be checked (yellow, and orange where MAPS is lost for it), or is revoked. Grey: none is known, but an instance had no TLS in its last results, for example because its exporter is down.",
     )
     .now("not verified{{unknown}}", &endpoints("defender_tls_verified{%component} == bool 0"))
     .now("inspected{{unknown}}", &endpoints(r#"defender_tls_intercepted{%component, component!="submission"}"#))
-    .now("revocation unchecked{{unknown}}", &endpoints(r#"defender_tls_revocation_status{%component, status="unknown"}"#))
+    .now(
+        "revocation unchecked{{lost}}{{unknown}}",
+        &noted(
+            &endpoints(r#"defender_tls_revocation_status{%component, status="unknown"}"#),
+            "lost",
+            ", MAPS lost",
+            &format!("count({LOST_UNCHECKED})"),
+        ),
+    )
     .now("revoked{{unknown}}", &endpoints(r#"defender_tls_revocation_status{%component, status="revoked"}"#))
     .now(ALL_UNKNOWN, &format!("0 * count({DOWN}) - 1 unless on () count(defender_tls_verified{{%component}})"))
-    .limits(NO_ODD)
+    .limits(NO_BAD)
     .field(ALL_UNKNOWN, &[("mappings", mappings(&[(-1, "Exporter down", UNKNOWN)]))])
-    .matching("/, unknown at /", &[("thresholds", steps(NO_ODD_KNOWN))])
-    .field_limits("revoked", NO_BAD)
-    .matching("/^revoked, unknown at /", &[("thresholds", steps(NO_BAD_KNOWN))])
+    .matching(
+        "/, unknown at /",
+        &[
+            ("thresholds", steps(NO_BAD_KNOWN)),
+            ("mappings", mappings(&[(0, "None known", UNKNOWN)])),
+        ],
+    )
+    .matching("/^revocation unchecked(, unknown at .+)?$/", &[("thresholds", steps(NO_ODD))])
+    .matching("/^revocation unchecked, unknown at /", &[("thresholds", steps(NO_ODD_KNOWN))])
     .no_value("No TLS in the last results")
 }
 
