@@ -45,7 +45,7 @@ const SAYS = {
     'MAPS: 1 instance': ['Partly lost', '1 of 2 routes lost'],
     'What is wrong, and what to change': ['MAPS lost via 1 of 2 routes, updates too'],
   },
-  inspected: { 'What is wrong, and what to change': ['MAPS lost'] },
+  inspected: { 'What is wrong, and what to change': ['MAPS lost'], 'What this endpoint is for': ['Lost'] },
   blocked: {
     'Signatures stale in: 1 instance': ['1 instance, 1 without a source'],
     'Addresses from DNS': ['Not resolved'],
@@ -56,6 +56,7 @@ const SAYS = {
     'Endpoints by their TLS: 1 instance': ['Exporter down'],
     'Share of the known time in which each component worked: 1 instance': ['Unknown'],
     'Share of the known time in which MAPS worked, for the worst route': ['Unknown'],
+    'What this endpoint is for': ['Exporter down'],
   },
 };
 

@@ -30,7 +30,7 @@ pub fn board() -> Board {
         .link("Overview", "defender-overview")
         .link("Fleet", "defender-fleet")
         .line(3, [(24, now::reachable())])
-        .line(4, [(24, purpose::purpose())])
+        .line(5, [(24, purpose::purpose())])
         .line(7, [(24, now::places())])
         .line(7, [(24, now::why())]);
     let board = board
