@@ -36,6 +36,7 @@ const SAYS = {
     ],
     'Exporter: worst of 5 instances': ['Down', '1 of 5'],
     'Exporters down': ['1 of 5 exporters'],
+    'Instances with firing alerts': ['critical: 4 of 5'],
     'Instances whose signatures turn stale': ['without a source: 1 of 5', 'unknown: 1 of 5'],
     'What is wrong, and what to change': ['MAPS and updates lost', 'MAPS lost', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'],
     'Where MAPS is lost, why, and what to change': ['MAPS and updates lost', 'MAPS lost', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'],

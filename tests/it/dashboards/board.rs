@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::alerts::critical;
 use super::panel::{Panel, data_source};
-use super::words::{BAD, UP, critical, expand};
+use super::words::{BAD, UP, expand};
 
 /// The newest schema of Grafana 11. Newer versions migrate it on import.
 const SCHEMA: u32 = 39;

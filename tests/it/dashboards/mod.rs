@@ -1,6 +1,7 @@
 //! Generates the dashboards in `dashboards/` (`cargo run --example dashboards` writes them) and tests them.
 //! `real/panels` runs their queries against Prometheus.
 
+mod alerts;
 mod board;
 mod endpoint;
 mod fleet;

@@ -324,11 +324,6 @@ impl Panel {
         self
     }
 
-    /// Limits of one field.
-    pub fn field_limits(self, name: &str, limits: &[Step<'_>]) -> Self {
-        self.field(name, &[("thresholds", steps(limits))])
-    }
-
     /// Counters need two samples in each interval: probes end every minute, and scrapes may be a minute apart.
     pub fn of_counters(mut self) -> Self {
         self.0["interval"] = json!("2m");

@@ -63,23 +63,6 @@ pub const UP: &str = "%up";
 /// Exporters that can't be scraped: nothing is known of what they probe.
 pub const DOWN: &str = "(%up == 0)";
 
-/// What alerts are chosen by; some have no instance.
-const ALERTS: &str = r#"alertname=~"Defender.*", alertstate="firing", job=~"$job|", cluster=~"$cluster|", $label=~"$site|", instance=~"$instance|""#;
-
-/// Critical alerts that fire, of what is chosen, by name.
-pub fn critical() -> String {
-    format!(r#"count by (alertname) (ALERTS{{{ALERTS}, severity="critical"}})"#)
-}
-
-/// Alerts that fire, of what is chosen. The value is the rank of the severity.
-pub fn firing() -> String {
-    let of = |severity: &str| format!(r#"ALERTS{{{ALERTS}, severity="{severity}"}}"#);
-    format!("({} or 2 * {} or 3 * {})", of("critical"), of("warning"), of("info"))
-}
-
-/// The severities by their rank.
-pub const SEVERITIES: &[State<'_>] = &[(1, "Critical", BAD), (2, "Warning", ODD), (3, "Info", GOOD)];
-
 /// What a query tells by place, and a value for each exporter of which it tells nothing: -2 if it is down, which comes first, -1 if
 /// it has no result; or -1 alone if there is no exporter. `more` are the labels that the query's series have and an exporter has not.
 /// A table of several queries that are all empty would show its headers and no text.

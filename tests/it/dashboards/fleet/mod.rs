@@ -7,6 +7,7 @@ mod targets;
 
 use serde_json::json;
 
+use super::alerts::{firing_places, none_firing};
 use super::board::{self, Board};
 use super::folding::folded;
 use super::grouping::by_place;
@@ -16,7 +17,7 @@ use super::stops::{CODE_OF_DOWN, COLOURS, Stopped, UPDATES_LOST, told, updates_b
 use super::tiles::{common, part, some_of};
 use super::words::{
     BROKEN, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, NO_PARTLY, STALE_NOW, STALE_SOON, SUFFICIENT,
-    TO_ENDPOINT, TO_ENDPOINT_ANYWHERE, TO_OVERVIEW, UNKNOWN, UP, counted, expand, firing,
+    TO_ENDPOINT, TO_ENDPOINT_ANYWHERE, TO_OVERVIEW, UNKNOWN, UP, counted, expand,
 };
 
 /// The dashboard.
@@ -113,15 +114,22 @@ fn stale() -> Panel {
 }
 
 fn alerts() -> Panel {
-    Panel::stat(
-        "Firing alerts by severity",
-        "Firing alerts of alerts/defender.rules.yml at the selected instances, by severity. The overview lists them.",
-    )
-    .now("{{severity}}", &format!("count by (severity) ({})", firing()))
-    .field_limits("critical", NO_BAD)
-    .field_limits("warning", NO_ODD)
-    .field_limits("info", &[(None, GOOD)])
-    .no_value("None, or no rules")
+    let all = format!("count({UP})");
+    let panel = Panel::stat(
+        "Instances with firing alerts",
+        "Instances at which alerts of alerts/defender.rules.yml fire, by severity; an instance counts once for each severity. The overview lists the alerts.",
+    );
+    let panel = ["critical", "warning", "info"].into_iter().fold(panel, |panel, severity| {
+        let firing = format!("count({})", firing_places(severity));
+        panel.now(&format!("{severity}: {{{{some}}}} of {{{{all}}}}"), &some_of(&firing, &all))
+    });
+    let panel = panel
+        .now("no alert fires", &none_firing())
+        .limits(NO_BAD)
+        .matching("/^warning: /", &[("thresholds", super::panel::steps(NO_ODD))])
+        .matching("/^info: /", &[("thresholds", super::panel::steps(&[(None, GOOD)]))])
+        .no_value("No rules are loaded for what is selected");
+    named_lines(panel)
 }
 
 /// Why clients with default settings lose MAPS, once for each instance and route; where revocation isn't checked, with pinning alone.

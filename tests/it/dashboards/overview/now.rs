@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
+use crate::dashboards::alerts::{SEVERITIES, firing, none_firing};
 use crate::dashboards::grouping::by_place;
 use crate::dashboards::panel::{Panel, steps};
 use crate::dashboards::tiles::{at_instances, by_instance, by_instance_that_has, noted, part, unknown};
 use crate::dashboards::words::{
     BAD, CONNECTED, CONNECTED_RANKS, DOWN, GOOD, MAPS, NO_BAD, NO_BAD_KNOWN, NO_PARTLY, NO_PARTLY_KNOWN, ODD,
-    SEVERITIES, STALE, STALE_NOW, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN, UP, firing, of_worst, ranked,
+    STALE, STALE_NOW, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN, UP, of_worst, ranked,
 };
 
 pub fn maps() -> Panel {
@@ -178,7 +179,12 @@ pub fn routes() -> Panel {
 }
 
 pub fn alerts() -> Panel {
-    let all = format!("max without (alertstate) ({})", firing());
+    let none = ["alertname", "route", "instance"]
+        .into_iter()
+        .fold(format!("4 + {}", none_firing()), |query, label| {
+            format!(r#"label_replace({query}, "{label}", "–", "", "")"#)
+        });
+    let all = format!("(max without (alertstate) ({}) or {none})", firing());
     Panel::table(
         "Firing alerts",
         "Firing alerts of alerts/defender.rules.yml for the selected instances, critical ones first. alerts/RUNBOOK.md has a section for each.",
@@ -199,5 +205,5 @@ pub fn alerts() -> Panel {
     .wrapped("Instance", None)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("Severity", false), ("Alert", false), ("Instance", false), ("Route", false)])
-    .no_value("No alert fires, or Prometheus has not loaded the rules")
+    .no_value("No rules are loaded for what is selected")
 }

@@ -31,7 +31,8 @@ const SOME: &[Row] = &[
     ("Failed probes by reason", "A", BROKEN),
     ("Failed probes of the component by reason", "A", MAPS_FAILS),
     ("Firing alerts", "A", BROKEN),
-    ("Firing alerts by severity", "A", BROKEN),
+    ("Instances with firing alerts", "A", &[Outage::MapsRefused]),
+    ("Instances with firing alerts", "D", &[SOUND]),
     ("Why it fails, and what to change", "A", MAPS_FAILS),
     ("Why it failed over time", "A", MAPS_FAILS),
     ("Inspected and unverified chains", "A", &[Outage::Intercepted]),
@@ -56,6 +57,9 @@ const SOME: &[Row] = &[
     ("What the exporter can read from Defender", "B", &[]),
     ("Update sources: what the machine uses, and what is listed (Windows)", "A", &[]),
 ];
+
+/// What has results or not, as the alerts have it.
+const OF_ALERTS: (&str, &str) = ("Instances with firing alerts", "BC");
 
 /// What has results only while an exporter is down.
 const OF_DOWN: &[(&str, &str)] = &[
@@ -162,6 +166,7 @@ pub const SAID: &[Said] = &[
     ("What this endpoint is for", "A", "proxy-demands", false, "1", "default hosts"),
     ("What this endpoint is for", "A", "killed", false, "2", "default hosts"),
     ("What this endpoint is for", "A", "killed", true, "-2", "default hosts"),
+    ("Instances with firing alerts", "A", "maps-refused", false, "1", "critical: 1 of 1"),
     ("Instances that lose MAPS", "A", ".+", true, "3", "3 of 5"),
     ("Instances that lose MAPS", "B", ".+", true, "1", "1 of 5"),
     ("Instances that lose MAPS", "C", "killed", true, "1", "1 of 1"),
@@ -188,7 +193,7 @@ pub const SAID: &[Said] = &[
 
 /// Where the query of this panel with this letter must have results.
 pub fn wanted(title: &str, letter: &str) -> Vec<Place> {
-    if OF_DOWN.contains(&(title, letter)) {
+    if OF_DOWN.contains(&(title, letter)) || (title == OF_ALERTS.0 && OF_ALERTS.1.contains(letter)) {
         return vec![];
     }
     let listed = SOME.iter().find(|(panel, letters, _)| *panel == title && letters.contains(letter));
@@ -201,5 +206,8 @@ pub fn wanted(title: &str, letter: &str) -> Vec<Place> {
 
 /// The panels and letters that are listed.
 pub fn listed() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SOME.iter().map(|(title, letters, _)| (*title, *letters)).chain(OF_DOWN.iter().copied())
+    SOME.iter()
+        .map(|(title, letters, _)| (*title, *letters))
+        .chain(OF_DOWN.iter().copied())
+        .chain([OF_ALERTS])
 }
