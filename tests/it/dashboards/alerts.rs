@@ -37,7 +37,7 @@ pub fn firing_places(severity: &str) -> String {
     let own: Vec<&str> = own.into_iter().chain(["alertname", "alertstate", "severity"]).collect();
     // A rule makes the label `components`.
     let alerts = format!(
-        r#"label_replace(ALERTS{{{ALERTS}, instance!="", severity="{severity}"}}, "components", "", "", "")"#
+        r#"label_replace(ALERTS{{{ALERTS}, instance!~"(https?://.+)?", severity="{severity}"}}, "components", "", "", "")"#
     );
     format!("group without ({}) ({alerts})", own.join(", "))
 }

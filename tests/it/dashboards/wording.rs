@@ -52,6 +52,58 @@ fn a_state_has_one_colour_everywhere() {
     assert!(colours.len() > 40 && several.is_empty(), "{several:?}");
 }
 
+/// The columns of a table that are shown, in order.
+fn columns(panel: &Value) -> Vec<&str> {
+    let overrides = panel["fieldConfig"]["overrides"].as_array().unwrap();
+    let is_hidden = |title: &str| {
+        let mut own = overrides.iter().filter(|own| own["matcher"]["options"] == title);
+        own.any(|own| own.to_string().contains("custom.hidden"))
+    };
+    let organize = &panel["transformations"].as_array().unwrap().last().unwrap()["options"];
+    let places = organize["indexByName"].as_object().into_iter().flatten();
+    let mut found: Vec<_> = places
+        .map(|(name, at)| (at.as_u64(), text(&organize["renameByName"][name])))
+        .filter(|(_, title)| !is_hidden(title))
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, title)| title).collect()
+}
+
+/// A reader finds a column where another table has it. The instance comes last, or second in a table with one row for each.
+#[test]
+fn columns_have_one_order_in_every_table() {
+    let mut orders = BTreeMap::<(String, String), String>::new();
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "table") {
+        let (title, columns) = (text(&panel["title"]), columns(panel));
+        let instance = columns.iter().position(|column| ["Instance", "Target"].contains(column));
+        let is_at_a_usual_place = |at| at == 1 || at + 1 == columns.len();
+        assert!(instance.is_none_or(is_at_a_usual_place), "{title}: {columns:?}");
+        let others: Vec<_> = columns.into_iter().filter(|column| *column != "Instance").collect();
+        for (at, first) in others.iter().enumerate() {
+            for second in &others[at + 1..] {
+                let order = ((*first).to_owned(), (*second).to_owned());
+                let backwards = orders.get(&(order.1.clone(), order.0.clone()));
+                assert_eq!(backwards, None, "{title}: {first} before {second}");
+                orders.insert(order, title.to_owned());
+            }
+        }
+    }
+    assert!(orders.len() > 100, "{}", orders.len());
+}
+
+/// Nothing is known of what isn't selected.
+#[test]
+fn texts_for_nothing_are_of_what_is_selected() {
+    for panel in boards().iter().flat_map(panels) {
+        let nothing = text(&panel["fieldConfig"]["defaults"]["noValue"]);
+        let is_general =
+            ["exporter", "Prometheus", "target", "rules"].iter().any(|word| nothing.contains(word));
+        let has_place = nothing.contains("selected") || nothing.contains("data source");
+        assert!(!is_general || has_place || nothing == "Unavailable from these exporters", "{nothing}");
+        assert!(!nothing.contains(", or "), "{nothing}: which of both?");
+    }
+}
+
 /// Two columns of one name that count different things would contradict each other.
 #[test]
 fn tables_say_which_endpoints_they_count() {
@@ -89,25 +141,26 @@ fn names_of_instances_break_behind_the_host() {
 
 #[test]
 fn one_word_stands_for_one_thing() {
-    for board in boards() {
-        for panel in panels(&board) {
-            let legends =
-                panel["targets"].as_array().unwrap().iter().map(|target| text(&target["legendFormat"]));
-            let texts = [&panel["title"], &panel["description"]].into_iter().map(text).chain(legends);
-            for text in texts {
-                let others = [
-                    "intercept",
-                    "decrypt",
-                    " by {{route}}",
-                    "by $route",
-                    "Alternate source",
-                    "status unknown{",
-                    ": both",
-                ];
-                for word in others {
-                    assert!(!text.contains(word), "{word}: {text}");
-                }
-            }
+    const OF_TEXTS: &[&str] = &[
+        "intercept",
+        "decrypt",
+        " by {{route}}",
+        "by $route",
+        "Alternate source",
+        "status unknown{",
+        ": both",
+        "if 2",
+    ];
+    const OF_TABLES: &[&str] = &["If 2", "Stops", "What it means", "None found", "Read before"];
+    for panel in boards().iter().flat_map(panels) {
+        let legends = panel["targets"].as_array().unwrap().iter().map(|target| text(&target["legendFormat"]));
+        let texts = [&panel["title"], &panel["description"]].into_iter().map(text).chain(legends);
+        let columns = if panel["type"] == "table" { columns(panel) } else { vec![] };
+        let states: Vec<String> = states(panel).into_iter().map(|(word, _)| word).collect();
+        let of_tables = columns.into_iter().chain(states.iter().map(String::as_str));
+        let all = texts.map(|text| (text, OF_TEXTS)).chain(of_tables.map(|text| (text, OF_TABLES)));
+        for (text, others) in all {
+            assert!(!others.iter().any(|word| text.contains(word)), "{text}: not one of {others:?}");
         }
     }
 }
