@@ -68,9 +68,9 @@ async function jobs(lab) {
   const found = [{ dashboard: 'faulty', json: faulty, state, instances, job, width: WIDTHS[0], judge: missed, themes: [THEMES[0]] }];
   for (const dashboard of flags.dashboard) {
     const json = JSON.parse(await readFile(path.join(flags.from, `${dashboard}.json`)));
-    for (const { state, instances, dashboards, job } of lab.states) {
+    for (const { state, instances, dashboards, job, scrape } of lab.states) {
       if ((flags.state && !flags.state.includes(state)) || (dashboards && !dashboards.includes(dashboard))) continue;
-      for (const width of flags.width.map(Number)) found.push({ dashboard, json, state, instances, job, width, judge: (complaints) => complaints });
+      for (const width of flags.width.map(Number)) found.push({ dashboard, json, state, instances, job, scrape, width, judge: (complaints) => complaints });
     }
   }
   return found;
@@ -79,8 +79,8 @@ async function jobs(lab) {
 const missed = (complaints) => unnoticed(complaints).map((panel) => `faulty: "${panel}" isn't noticed among: ${complaints.join('; ')}`);
 
 /** Draws it, keeps the picture, and returns the complaints. */
-async function draw(page, lab, version, { dashboard, json, state, instances, job, width, judge }, mode) {
-  const { from, to, scrape, tempo } = lab;
+async function draw(page, lab, version, { dashboard, json, state, instances, job, scrape = lab.scrape, width, judge }, mode) {
+  const { from, to, tempo } = lab;
   const caption = `Drawn without Grafana, from its published components (@grafana/ui ${version}). ` +
     `State: ${state}, in the test lab, where an hour takes ${60 / tempo} min.`;
   const hasAll = json.templating.list.some((variable) => variable.name === 'instance' && variable.includeAll);

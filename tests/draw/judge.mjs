@@ -41,7 +41,15 @@ const SAYS = {
     'What is wrong, and what to change': ['MAPS and updates lost', 'MAPS lost', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'],
     'Where MAPS is lost, why, and what to change': ['MAPS and updates lost', 'MAPS lost', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'],
   },
-  'two-clusters': { 'MAPS: worst of 2 instances': ['Lost', '1 of 2 instances'] },
+  'two-clusters': {
+    'MAPS: worst of 2 instances': ['Lost', '1 of 2 instances'],
+    'Signatures stale in: worst of 2 instances': ['first at us-1 defender-exporter, 1 without a source'],
+  },
+  'company-sources': {
+    'Update sources: 1 instance': ['Available', 'Lost'],
+    'What is wrong, and what to change': ['An update source lost, another works'],
+    'Update sources: what the machine uses, and what is listed (Windows)': ['Differs'],
+  },
   'one-route': {
     'MAPS: 1 instance': ['Partly lost', '1 of 2 routes lost'],
     'What is wrong, and what to change': ['MAPS lost via 1 of 2 routes, updates too'],
@@ -65,7 +73,7 @@ const SAYS = {
 const WORDS = {
   'defender-overview': { healthy: ['Connected'], default: ['Connected', 'Lost'] },
   'defender-endpoint': { healthy: [], blocked: ['No answer'], inspected: ['Inspected'], default: [] },
-  'defender-fleet': { healthy: ['Connected'], 'one-route': ['Connected', 'Partly lost'], default: ['Connected', 'Lost'] },
+  'defender-fleet': { healthy: ['Connected'], 'company-sources': ['Connected'], 'one-route': ['Connected', 'Partly lost'], default: ['Connected', 'Lost'] },
 };
 /** After the end of the exporter nobody knows that MAPS is lost. */
 const UNSEEN = new Set(['exporter-down']);

@@ -92,6 +92,11 @@ pub fn answer_as_wsus(lab: &Lab, host: &str) {
     lab.plain.set(host, CABINET, ok(genuine::cabinet()));
 }
 
+/// Lets it answer for a host as a cache does.
+pub fn answer_as_cache(lab: &Lab, host: &str) {
+    lab.plain.set(host, PICTURE, picture());
+}
+
 /// Whether clients can update from the only source.
 fn available(snapshot: &Snapshot) -> bool {
     let [source] = &snapshot.signatures.sources[..] else { panic!("one source, one route") };

@@ -28,3 +28,4 @@ mod squid_routes;
 mod squid_selftest;
 mod stack;
 pub mod tools;
+mod windows_host;

@@ -1,6 +1,7 @@
-//! The lab that `tests/draw` draws the dashboards over: exporters in five states, and a Prometheus with the shipped rules. It scrapes
-//! them under other names too: as two clusters, and as many sites. Time runs faster, as in `stack`. `.ci/dashboards` starts it.
+//! The lab that `tests/draw` draws the dashboards over: exporters in six states, and a Prometheus with the shipped rules. It scrapes
+//! five of them under other names too: as two clusters, and as many sites. Time runs faster, as in `stack`. `.ci/dashboards` starts it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 
 use super::process::Running;
 use super::stack::{Outage, Site, Tempo, Tools, free_port, query, shorten};
+use super::windows_host;
 
 /// How long each phase may take at the fastest tempo.
 const TEST_TIMEOUT: Duration = Duration::from_secs(180);
@@ -20,6 +22,8 @@ const SCRAPES: (usize, usize) = (20, 40);
 const FLEET: (usize, u64) = (60, 10);
 /// The name that exporters in two clusters have in common.
 const SERVICE: &str = "defender-exporter.monitoring.svc:10207";
+/// The exporter of a company with update sources of its own, beside Defender on Windows.
+const COMPANY: &str = "defender-porto.branches.example:10207";
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -83,8 +87,9 @@ async fn states(tempo: Tempo) -> [Pictured; 5] {
     ]
 }
 
-/// The jobs of Prometheus' configuration: the states, two of them in two clusters, and many sites, of which only some series are kept.
-fn jobs(states: &[Pictured], every: u64) -> String {
+/// The jobs of Prometheus' configuration: the states, two of them in two clusters, and many sites, of which only some series are kept; and
+/// the company with update sources of its own, at this address.
+fn jobs(states: &[Pictured], company: SocketAddr, every: u64) -> String {
     let own: String = states.iter().map(|one| one.target(one.instance, "site", one.town())).collect();
     let clusters: String = states
         .iter()
@@ -101,6 +106,7 @@ fn jobs(states: &[Pictured], every: u64) -> String {
     let seldom = every * FLEET.1;
     format!(
         "  - job_name: defender\n    static_configs:\n{own}{}  - job_name: defender-kubernetes\n    static_configs:\n{clusters}\
+         \x20 - job_name: defender-company\n    static_configs:\n      - {{ targets: [\"{company}\"], labels: {{ instance: \"{COMPANY}\", site: porto }} }}\n\
          \x20 - job_name: defender-many\n    scrape_interval: {seldom}s\n    scrape_timeout: {seldom}s\n    metric_relabel_configs:\n\
          \x20     - {{ source_labels: [component], regex: \"|maps|update|adl\", action: keep }}\n\
          \x20     - {{ source_labels: [__name__], regex: \"defender_probe_(latency|failures_by_reason).*\", action: drop }}\n\
@@ -139,7 +145,7 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    async fn start(tools: &Tools, states: &[Pictured], tempo: Tempo) -> Self {
+    async fn start(tools: &Tools, states: &[Pictured], company: SocketAddr, tempo: Tempo) -> Self {
         let files = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(files.path().join(name), text).unwrap();
         let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts/defender.rules.yml");
@@ -151,7 +157,7 @@ impl Prometheus {
                 "global: {{ scrape_interval: {every}s, scrape_timeout: {every}s, evaluation_interval: {every}s }}\n\
                  rule_files: [defender.rules.yml]\n\
                  scrape_configs:\n{}",
-                jobs(states, every)
+                jobs(states, company, every)
             ),
         );
         let address = format!("127.0.0.1:{}", free_port());
@@ -194,8 +200,10 @@ async fn the_lab_of_the_pictures() {
     let tempo = Tempo::of_machine();
     let timeout = tempo.stretched(TEST_TIMEOUT);
     let mut states = states(tempo).await;
+    let mut company = Site::start_with_company_sources(tempo).await;
+    let beside_defender = windows_host::beside(company.address()).await;
     let from = SystemTime::now();
-    let prometheus = Prometheus::start(&tools, &states, tempo).await;
+    let prometheus = Prometheus::start(&tools, &states, beside_defender, tempo).await;
     // One state has a second route.
     let connected = r#"max_over_time(defender_maps_connected{job="defender", ssl_options="3"}[10m]) == 1"#;
     prometheus.until(connected, states.len() + 1, timeout).await;
@@ -207,8 +215,11 @@ async fn the_lab_of_the_pictures() {
     for state in &mut states {
         state.break_it().await;
     }
+    company.break_it().await;
     let lost = r#"group by (instance) (defender_maps_connected{job="defender", ssl_options="3"} == 0)"#;
     prometheus.until(lost, 3, timeout).await;
+    let sources = r#"defender_update_source_available{job="defender-company"} == 0"#;
+    prometheus.until(sources, 2, timeout).await;
     let every = scrape_interval(tempo).as_secs();
     let down = format!(
         "count_over_time((up{{job=\"defender\", instance=~\"defender-.+\"}} == 0)[10m:{every}s]) >= {}",
@@ -222,11 +233,14 @@ async fn the_lab_of_the_pictures() {
     let instances: Vec<_> = states.iter().map(|state| state.instance).collect();
     let several = |state, job, instances: &[&str], dashboards: &[&str]| json!({ "state": state, "job": job, "instances": instances, "dashboards": dashboards });
     let both = ["defender-fleet", "defender-overview"];
+    // All of the job, which is scraped more seldom.
+    let mut many = several("sixty-sites", "defender-many", &["", ""], &both[..1]);
+    many["scrape"] = (every * FLEET.1 * 1000).into();
     let more = [
+        several("company-sources", "defender-company", &[COMPANY], &both),
         several("all-sites", "defender", &instances, &both),
         several("two-clusters", "defender-kubernetes", &[SERVICE], &both),
-        // All of the job.
-        several("sixty-sites", "defender-many", &["", ""], &both[..1]),
+        many,
     ];
     let lab = json!({
         "prometheus": format!("http://{}", prometheus.address),

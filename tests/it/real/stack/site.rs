@@ -9,6 +9,7 @@ use defender_exporter::catalog::{Component, Endpoint};
 use defender_exporter::config::{ConnectTo, HostPort};
 
 use super::{Tempo, free_port};
+use crate::company_sources::{answer_as_cache, answer_as_wsus};
 use crate::exporter::{Exporter, endpoints};
 use crate::lab::dns::Answer;
 use crate::lab::faults::Fault;
@@ -20,6 +21,15 @@ use crate::lab::{Lab, host_port, named};
 /// What is probed every two minutes of the rules' copy.
 const PROBED: &str =
     "geos: [us]\ncomponents:\n  submission: { enabled: false }\n  diagnostics: { enabled: false }\n";
+
+/// Where nobody listens.
+const NOBODY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
+
+/// The servers of a company.
+const WSUS: &str = "wsus.corp.example";
+const CACHE: &str = "cache.corp.example";
+/// From this age on, a package on a file share is outdated.
+const OUTDATED: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
 /// The outages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +100,23 @@ pub struct Site {
     port: u16,
     file: PathBuf,
     cluster: Option<&'static str>,
+    /// Whether clients update from the company's own sources.
+    has_company_sources: bool,
 }
 
 impl Site {
     /// Starts one for this outage, sound; but a blocked list is only missed by an exporter that never had it.
     pub async fn start(outage: Outage, tempo: Tempo) -> Self {
+        Self::start_with(outage, tempo, false).await
+    }
+
+    /// Starts one whose clients update from WSUS, the alternate download location, a file share and a cache. The outage is of the
+    /// last two: the package is outdated, and a firewall rejects the cache.
+    pub async fn start_with_company_sources(tempo: Tempo) -> Self {
+        Self::start_with(Outage::None, tempo, true).await
+    }
+
+    async fn start_with(outage: Outage, tempo: Tempo, has_company_sources: bool) -> Self {
         let lab = Lab::start_at(SystemTime::now()).await;
         let probed = |endpoint: &&Endpoint| {
             !matches!(endpoint.component, Component::Submission | Component::Diagnostics)
@@ -104,7 +126,14 @@ impl Site {
         let proxy = (outage == Outage::ProxyDemands)
             .then(|| Proxy::start(Kind::Http, crate::exporter::proxies::names(&lab, &urls)));
         let file = lab.files().join("exporter.yaml");
-        let site = Self { outage, tempo, lab, proxy, exporter: None, port: free_port(), file, cluster: None };
+        let (port, cluster) = (free_port(), None);
+        let site =
+            Self { outage, tempo, lab, proxy, exporter: None, port, file, cluster, has_company_sources };
+        if has_company_sources {
+            answer_as_wsus(&site.lab, WSUS);
+            answer_as_cache(&site.lab, CACHE);
+            site.age_package(Duration::ZERO);
+        }
         std::fs::write(&site.file, site.configuration(&endpoints)).unwrap();
         site.answer(Ipv4Addr::LOCALHOST);
         let mut site = site;
@@ -121,8 +150,12 @@ impl Site {
             let port = self.lab.origin(&endpoint.url).addr().port();
             (host_port(&endpoint.url), ConnectTo::Name(named(&name(endpoint.component), port)))
         };
+        let port = self.lab.plain.addr().port();
+        let company = [(WSUS, 8530, Component::Wsus), (CACHE, 80, Component::ConnectedCache)];
+        let company = company
+            .map(|(host, own, component)| (named(host, own), ConnectTo::Name(named(&name(component), port))));
         let connect_to: BTreeMap<_, _> =
-            self.lab.connect_to_forwarders().chain(endpoints.iter().map(way)).collect();
+            self.lab.connect_to_forwarders().chain(endpoints.iter().map(way)).chain(company).collect();
         let routes = self.proxy.as_ref().map_or_else(String::new, |proxy| {
             let proxy = proxy.addr();
             format!(
@@ -135,7 +168,28 @@ impl Site {
         let tls = format!("tls:\n  revocation: {checks}\n  extra_roots: [\"{}\"]\n", inspector.display());
         let interval = self.tempo.short(Duration::from_secs(2 * 60));
         let rhythm = format!("interval: {interval:?}\ntimeout: {:?}\n", interval * 19 / 20);
-        format!("{rhythm}{PROBED}{routes}{}", self.lab.yaml(&connect_to).replace("tls:\n", &tls))
+        let sources = if self.has_company_sources { self.sources() } else { String::new() };
+        format!("{rhythm}{PROBED}{sources}{routes}{}", self.lab.yaml(&connect_to).replace("tls:\n", &tls))
+    }
+
+    /// The company's update sources, in the configuration.
+    fn sources(&self) -> String {
+        format!(
+            "update_sources:\n  - internal_server: \"http://{WSUS}:8530\"\n  - adl\n  - file_share: '{}'\n  - connected_cache: \"http://{CACHE}\"\n",
+            self.share().display()
+        )
+    }
+
+    fn share(&self) -> PathBuf {
+        self.lab.files().join("updates")
+    }
+
+    /// Puts a package of this age on the file share.
+    fn age_package(&self, age: Duration) {
+        let folder = self.share().join("x64");
+        std::fs::create_dir_all(&folder).unwrap();
+        let package = std::fs::File::create(folder.join("mpam-fe.exe")).unwrap();
+        package.set_modified(SystemTime::now() - age).unwrap();
     }
 
     /// Where the exporter serves.
@@ -173,7 +227,7 @@ impl Site {
 
     /// Lets the outage begin.
     pub async fn break_it(&mut self) {
-        self.answer(Ipv4Addr::new(127, 0, 0, 9)); // nobody listens there
+        self.answer(NOBODY);
         match self.outage {
             Outage::CrlBlocked => self.lab.forwarder(CRL_HOST).block().await,
             Outage::Intercepted | Outage::AllIntercepted => {
@@ -186,6 +240,10 @@ impl Site {
             }
             Outage::ProxyDemands => self.order(Order::Demand("nobody", "nothing")),
             Outage::Killed => self.exporter = None,
+            Outage::None if self.has_company_sources => {
+                self.age_package(OUTDATED);
+                self.lab.dns.set(&name(Component::ConnectedCache), Answer::address(NOBODY));
+            }
             Outage::None | Outage::MapsRefused | Outage::UpdatesRefused => {}
         }
     }
