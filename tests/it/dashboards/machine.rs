@@ -71,7 +71,13 @@ fn protection() -> Panel {
         "What protects now",
         "Protection of the exporter's own machine: on Linux as mdatp reports, on Windows by the settings that count and the product's state in the registry (WMI isn't read). Beside another antivirus product, Defender is passive. A dash is unknown: tamper protection keeps protection on, whatever a setting says.",
     )
-    .rows(&or_unknown("defender_host_real_time_protection_enabled{%instance}", &[]))
+    .rows(&or_unknown(
+        &format!(
+            "defender_host_real_time_protection_enabled{{%instance}} or 0 * {} + 2",
+            by_place("max", &[], "defender_host_read_success{%instance}")
+        ),
+        &[],
+    ))
     .rows("defender_host_cloud_enabled{%instance}")
     .rows("defender_host_tamper_protection_enabled{%instance}")
     .rows("defender_host_running_mode_info{%instance}")
@@ -85,7 +91,7 @@ fn protection() -> Panel {
     .state_column(
         "Real-time protection",
         145,
-        &[(0, "Off", BAD), (1, "On", GOOD), DOWN_STATE, (-1, "Unknown", UNKNOWN)],
+        &[(0, "Off", BAD), (1, "On", GOOD), (2, "Unknown", UNKNOWN), NONE[0], NONE[1]],
     )
     .state_column("Cloud protection", 125, &states)
     .state_column("Tamper protection", 125, &states)
@@ -156,7 +162,7 @@ fn update_order() -> Panel {
     ])
     .state_column("Order", 120, &[(1, "Differs", ODD), DOWN_STATE])
     .wrapped("Difference", None)
-    .width("Source", 300)
+    .width("Source", 345)
     .names("Source", &sources())
     .width("Set by", 130)
     .wrapped("Instance", None)
@@ -217,7 +223,8 @@ fn mdatp() -> Panel {
         "State reported by mdatp: health, cloud protection, definitions, failed connections of its own test, health issues and conflicting applications, which the exporter's status page names.",
     )
     .rows(&or_unknown("defender_host_healthy{%instance}", &[]))
-    .rows("defender_host_cloud_enabled{%instance}")
+    // Windows has this too.
+    .rows("defender_host_cloud_enabled{%instance} and defender_host_healthy{%instance}")
     .rows("defender_host_definitions_up_to_date{%instance}")
     .rows(r#"defender_host_connectivity_tests{%instance, result="failed"}"#)
     .rows("defender_host_health_issues{%instance}")

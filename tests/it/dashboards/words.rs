@@ -330,7 +330,8 @@ pub fn with_lines(query: &str) -> String {
     let whole = of(query, "$1", "(.*)");
     let three = of(&whole, r"$1\n$2\n$3", "(https?://[^/]+/)(.{8,38}/)(.{8,})");
     let two = of(&three, r"$1\n$2", "(https?://[^/]+/)(.{12,38})");
-    of(&two, r"$1\n$2", "(https?://[^/]{28,}/)(.{4,11})")
+    let short = of(&two, r"$1\n$2", "(https?://[^/]{28,}/)(.{4,11})");
+    of(&short, r"$1\n$2\n$3\n$4", "(https?://[^/]+/)([^?]{8,38})([?][^=]{8,}=)(.{8,})")
 }
 
 /// The exporter's own page, filtered to what a row is about; `scheme` is a hidden variable.

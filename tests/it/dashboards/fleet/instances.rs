@@ -135,7 +135,10 @@ pub fn components() -> Panel {
     // For the order of the rows: its column comes first.
     let worst = format!(r#"label_replace(min without (component) ({rows}), "component", "worst", "", "")"#);
     let mut columns = vec![("worst", WORST.to_owned())];
-    columns.extend(names());
+    // A code such as connected_cache is wider than a column.
+    columns.extend(names().into_iter().map(|(code, name)| {
+        (code, name.strip_suffix(&format!(" ({code})")).map_or_else(|| name.clone(), ToOwned::to_owned))
+    }));
     Panel::table(
         "Components by instance",
         "Whether each component works at each instance, the company's own update sources among them: lost via every route, or partly lost: via some. First the instances that lose a component, then those whose exporter is down, where nothing is known.",

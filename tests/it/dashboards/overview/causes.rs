@@ -138,7 +138,7 @@ pub fn failing() -> Panel {
     ])
     .hidden("Component of the link")
     .width("Needed for", 95)
-    .wrapped("Endpoint", Some(330))
+    .wrapped("Endpoint", Some(350))
     .hidden("URL")
     .width("Reason", 160)
     .width("Route", 115)

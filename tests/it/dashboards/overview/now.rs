@@ -200,7 +200,7 @@ pub fn alerts() -> Panel {
     .state_column("Severity", 110, SEVERITIES)
     .width("Alert", 320)
     .width("Route", 130)
-    .width("Component", 250)
+    .width("Component", 345)
     .names("Component", &crate::dashboards::words::components())
     .wrapped("Instance", None)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])

@@ -55,7 +55,7 @@ pub fn by_route() -> Panel {
         ("place", "Instance"),
     ])
     .state_column("Now", 120, AVAILABLE_RANKS)
-    .width("Source", 300)
+    .width("Source", 345)
     .names("Source", &sources())
     .width("Route", 120)
     .ago_column("Last available", 150, "–")
