@@ -72,7 +72,9 @@ pub fn or_unknown(query: &str, more: &[&str]) -> String {
 
 /// The same as ranks, the worst first: 0 what is lost, 1 an exporter that is down, 2 one without a result, 3 what works.
 pub fn ranked(query: &str, more: &[&str]) -> String {
-    format!("3 * ({query}) or ignoring ({}) ({UP} + 1) or on () vector(2)", more.join(", "))
+    // Otherwise the table would lose its column of routes where all exporters are down.
+    let down = format!(r#"label_replace({UP} + 1, "route", "–", "", "")"#);
+    format!("3 * ({query}) or ignoring ({}) {down} or on () vector(2)", more.join(", "))
 }
 
 /// Adds to a query over time -2 for as long as an exporter is down: without it, a timeline would have a hole. `of` makes of a series what

@@ -167,6 +167,7 @@ pub const SAID: &[Said] = &[
     ("What this endpoint is for", "A", "killed", false, "2", "default hosts"),
     ("What this endpoint is for", "A", "killed", true, "-2", "default hosts"),
     ("Instances with firing alerts", "A", "maps-refused", false, "1", "critical: 1 of 1"),
+    ("MAPS by route", "A", "killed", true, "1", r#""route":"–""#),
     ("Instances that lose MAPS", "A", ".+", true, "3", "3 of 5"),
     ("Instances that lose MAPS", "B", ".+", true, "1", "1 of 5"),
     ("Instances that lose MAPS", "C", "killed", true, "1", "1 of 1"),
