@@ -54,7 +54,8 @@ pub fn instances() -> Panel {
     let left = "(defender_signatures_stale_after_timestamp_seconds{%instance} - time())";
     // The time runs: what is left must not look as if all were well.
     let left = format!("(0 * ({left} > {STALE_SOON} * 86400 and {sourceless}) + {RUNS} or {left} / 86400)");
-    let crl = by_place("min", &[], r#"defender_component_available{%route, component="crl"}"#);
+    let crl = |of: &str| by_place(of, &[], r#"defender_component_available{%route, component="crl"}"#);
+    let without_hosts = |of: &str| format!("0 * ({} == 0)", crl(of));
     let lost = by_place("sum", &[], &format!("{MAPS} == bool 0"));
     let lists = distinct(&["crl"], "defender_crl_fetch_success{%route} == bool 0");
     // Targets of /probe have these too.
@@ -66,7 +67,7 @@ pub fn instances() -> Panel {
     );
     Panel::table(
         "Instances, the worst first",
-        "One row per exporter: whether clients with default settings reach MAPS, and via how many of its routes not (first the instances that lose it via every route, then those whose exporter is down, then those that lose it via some); for the worst route, the share of the time with a result in which MAPS worked (unknown while the exporter is down), and the share of the displayed time without a result; time until signatures turn stale, or that no update source works, so that the time runs; numbers of components and of update sources, the company's own among them, that are lost and of endpoints that fail, via every route or some (light where all are via some routes only); inspected endpoints (without sample storage); revocation lists that can't be fetched, or that their hosts are lost since. The instance links to its overview.",
+        "One row per exporter: whether clients with default settings reach MAPS, and via how many of its routes not (first the instances that lose it via every route, then those whose exporter is down, then those that lose it via some); for the worst route, the share of the time with a result in which MAPS worked (unknown while the exporter is down), and the share of the displayed time without a result; time until signatures turn stale, or that no update source works, so that the time runs; numbers of components and of update sources, the company's own among them, that are lost and of endpoints that fail, via every route or some (light where all are via some routes only); inspected endpoints (without sample storage); revocation lists that can't be fetched, or that their hosts are lost since, or partly lost: via some routes. The instance links to its overview.",
     )
     .linked_rows(&format!("2 * {} or 2 * {UP} + 1 or on () vector(3)", common(MAPS)))
     .rows(&routes)
@@ -84,7 +85,11 @@ pub fn instances() -> Panel {
         &["component", "endpoint"],
         r#"defender_tls_intercepted{%component, component!="submission"}"#,
     ), ""))
-    .rows(&format!("(0 * ({lists} == 0 and {crl} == 0) - 1 or {lists})"))
+    .rows(&format!(
+        "({lists} > 0 or {} - 1 and {lists} or {} - 2 and {lists} or {lists})",
+        without_hosts("max"),
+        without_hosts("min")
+    ))
     .columns(&[
         ("Value #A", "MAPS"),
         ("place", "Instance"),
@@ -111,8 +116,8 @@ pub fn instances() -> Panel {
     .coloured("Update sources lost", 85, COUNTS)
     .coloured("Endpoints failing", 98, COUNTS)
     .number_column("Endpoints inspected", 82, "none", NO_BAD)
-    .number_column("Lists not fetched", 85, "none", NO_ODD)
-    .words("Lists not fetched", &[(-1, "Hosts lost", BAD)])
+    .number_column("Lists not fetched", 92, "none", NO_ODD)
+    .words("Lists not fetched", &[(-1, "Hosts lost", BAD), (-2, "Partly lost", PARTLY)])
     .width("Job", 150)
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .sorted(&[("MAPS", false), ("Instance", false)])

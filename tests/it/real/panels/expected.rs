@@ -176,6 +176,7 @@ pub const SAID: &[Said] = &[
     ("Exporters down", "A", "killed", true, "1", "1 of 1"),
     ("Instances, the worst first", "F", "proxy-demands", false, "1", r#" via some""#),
     ("Instances, the worst first", "C", "killed", true, "2", "killed"),
+    ("Instances, the worst first", "J", "proxy-demands", false, "-2", "proxy-demands"),
     (
         "Share of the known time in which MAPS worked, for the worst route",
         "A",
