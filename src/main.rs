@@ -162,7 +162,8 @@ async fn check(cli: &Cli, options: &CheckOptions, progress: &Progress) -> Result
         let snapshot = probe_once(cli, &options.selection, progress).await?;
         return print_round(&snapshot, options, Clock::System.now());
     };
-    let file = RecordFile::check(path).map_err(|error| ExitError::File(error.to_string()))?;
+    let file =
+        RecordFile::check(path, options.keep_names).map_err(|error| ExitError::File(error.to_string()))?;
     let selected = !options.selection.is_everything();
     let round = with_progress(cli, &options.selection, progress, async |setup| {
         app::check_and_record(setup, selected, |event| progress.count(event)).await

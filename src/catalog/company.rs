@@ -9,6 +9,7 @@ use super::component::ComponentSpec;
 use super::confidence::{Basis, Confidence};
 use super::contents::Catalog;
 use super::endpoint::Endpoint;
+use super::parse::embedded;
 use super::types::{Evidence, Expectation};
 use super::updates::{ListedSource, SharedNeed, SourceSpec, UpdateSource};
 use super::url::{ProbeUrl, Scheme, UrlError};
@@ -59,6 +60,16 @@ fn url(address: &ProbeUrl, path: &str) -> Result<ProbeUrl, UrlError> {
         return Ok(address.clone());
     }
     ProbeUrl::parse(&format!("{}{path}", address.as_str().trim_end_matches('/')))
+}
+
+impl Evidence {
+    /// Whether this program expects it of an endpoint, and not the configuration alone.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        let of_company = known().iter().flat_map(|known| &known.probes).map(|probe| &probe.evidence);
+        let of_catalog = embedded().endpoints.iter().map(|endpoint| &endpoint.evidence);
+        of_company.chain(of_catalog).any(|evidence| evidence.contains(self))
+    }
 }
 
 impl Catalog {

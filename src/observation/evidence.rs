@@ -6,13 +6,15 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 
-use super::{Failure, Phase};
+use super::{Failure, Phase, TlsFacts};
 
 /// What a hop's judgement rests on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HopEvidence {
     /// The chain that the server presented. `None` without TLS, or if the handshake failed before the certificates.
     pub chain: Option<ChainEvidence>,
+    /// What was concluded of the chain, in its place: a redacted record has no certificate that names a company.
+    pub concluded: Option<Box<ConcludedChain>>,
     /// The response. `None` if none was received, or none was requested.
     pub response: Option<ResponseEvidence>,
     /// The failure that ended the hop, if the network made it and not a judgement.
@@ -29,6 +31,15 @@ pub struct ObservedFailure {
     pub during: Phase,
     /// The failure.
     pub failure: Failure,
+}
+
+/// What was concluded of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcludedChain {
+    /// The facts. The verified path, if there is one, has placeholders in place of certificates.
+    pub facts: TlsFacts,
+    /// Why the chain isn't trusted or, if it is verified, why Defender's client would refuse it all the same.
+    pub failure: Option<Failure>,
 }
 
 /// A presented chain, and what else its verification used.

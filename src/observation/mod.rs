@@ -23,7 +23,8 @@ use crate::string_enum::string_enum;
 pub use address::{AddressFacts, AddressResult, AddressSource, DIRECT};
 pub use attempt::{AttemptTarget, FailedAttempt};
 pub use evidence::{
-    ChainEvidence, HeaderEvidence, HopEvidence, IssuerEvidence, ObservedFailure, ResponseEvidence,
+    ChainEvidence, ConcludedChain, HeaderEvidence, HopEvidence, IssuerEvidence, ObservedFailure,
+    ResponseEvidence,
 };
 pub use failure::{FAILURE_CODES, Failure, FailureCode, FailureReason, Phase};
 pub use hops::HopFacts;

@@ -27,3 +27,19 @@ pub struct VerifiedPath {
     /// The stapled OCSP response (RFC 6066, section 8). Empty if there is none.
     pub stapled: Vec<u8>,
 }
+
+impl VerifiedPath {
+    /// What stands for a path whose certificates aren't known. Paths with the same name are equal; no issuer is on it.
+    #[must_use]
+    pub fn placeholder(name: &str) -> Self {
+        let anchor = Anchor { subject: Vec::new(), spki: Vec::new() };
+        Self { certificates: vec![name.as_bytes().to_vec().into()], anchor, stapled: Vec::new() }
+    }
+
+    /// The name of a placeholder. `None` for a path with certificates.
+    #[must_use]
+    pub fn placeholder_name(&self) -> Option<&str> {
+        let name = self.certificates.first().filter(|_| self.anchor.spki.is_empty())?;
+        std::str::from_utf8(name).ok()
+    }
+}

@@ -29,7 +29,7 @@ use crate::tls::Roots;
 use folder::FolderReader;
 pub(crate) use folder::package_path;
 use pipeline::Pipeline;
-pub use replay::{RecordedProbe, Replay};
+pub use replay::{HopConclusion, JudgedProbe, RecordedProbe, Replay};
 use route_context::{RouteContext, RouteKey};
 use run::ProbeOutcome;
 pub(crate) use tls::cipher_name;

@@ -10,10 +10,10 @@ use super::response::{Rules, http_facts, recorded_head};
 use super::tls::{self, Negotiated};
 use crate::catalog::{Endpoint, ProbeUrl};
 use crate::net::failure::PhaseError;
-use crate::net::server_name;
+use crate::net::{ResponseHead, server_name};
 use crate::observation::{
-    AddressFacts, ChainEvidence, Facts, FailedAttempt, Failure, FailureReason, HopEvidence, HopFacts,
-    Observation, PackageFacts, Phase, PhaseOutcome, Timings,
+    AddressFacts, ChainEvidence, ConcludedChain, Facts, FailedAttempt, Failure, FailureReason, HopEvidence,
+    HopFacts, Observation, PackageFacts, Phase, PhaseOutcome, ResponseEvidence, Timings, TlsFacts,
 };
 use crate::plan::{Plan, TargetId};
 use crate::revocation::SignedObjects;
@@ -85,6 +85,34 @@ pub struct Replay {
     objects: SignedObjects,
 }
 
+/// A probe that was judged again, and what was concluded of each hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedProbe {
+    /// The result.
+    pub observation: Observation,
+    /// The conclusions by hop.
+    pub hops: Vec<HopConclusion>,
+}
+
+/// What was concluded of one hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HopConclusion {
+    /// The URL that was requested.
+    pub url: ProbeUrl,
+    /// The facts of its chain.
+    pub tls: Option<TlsFacts>,
+    /// Why its chain isn't trusted, or is refused although it is.
+    pub chain: Option<Failure>,
+    /// Whether its whole response is genuine. `None` if that wasn't judged.
+    pub answer: Option<Result<bool, Failure>>,
+}
+
+impl HopConclusion {
+    const fn new(url: ProbeUrl) -> Self {
+        Self { url, tls: None, chain: None, answer: None }
+    }
+}
+
 /// The judgement on one hop.
 enum HopJudgement {
     Answered,
@@ -113,13 +141,26 @@ impl Replay {
     /// If the target is of another plan.
     #[must_use]
     pub fn judge(&self, probe: RecordedProbe) -> Observation {
+        self.conclude(probe).observation
+    }
+
+    /// Judges a probe again, and also returns what was concluded of each hop.
+    ///
+    /// # Panics
+    /// If the target is of another plan.
+    #[must_use]
+    pub fn conclude(&self, probe: RecordedProbe) -> JudgedProbe {
         let RecordedProbe { target, at, hops, failed_attempts, others, unprobed, package, failure } = probe;
         let endpoint = &self.plan.target(target).endpoint;
         let (mut url, mut result) = (endpoint.url.clone(), failure);
         let mut judged: Vec<HopFacts> = Vec::with_capacity(hops.len());
+        let mut conclusions = Vec::with_capacity(hops.len());
         for mut hop in hops {
             let redirects = u8::try_from(judged.len()).unwrap_or(u8::MAX); // the catalog's limit is a u8
-            let judgement = self.judge_hop(endpoint, redirects, &url, &mut hop);
+            let mut conclusion = HopConclusion::new(url.clone());
+            let judgement = self.judge_hop(endpoint, redirects, &mut conclusion, &mut hop);
+            conclusion.tls.clone_from(&hop.tls);
+            conclusions.push(conclusion);
             (hop.url, hop.authority) = (clean(url.as_str()), clean(&url.authority()));
             if let HopJudgement::Failed(failure) = &judgement
                 && hop.timings.outcome(failure.phase) == PhaseOutcome::Done
@@ -144,7 +185,30 @@ impl Replay {
         }
         let facts = facts(judged, result.is_some());
         let facts = Facts { others, unprobed, package, failed_attempts, ..facts };
-        Observation { target, at, facts, failure: result }
+        let observation = Observation { target, at, facts, failure: result };
+        JudgedProbe { observation, hops: conclusions }
+    }
+
+    /// Whether a whole response to a target's probe is genuine, by the evidence alone.
+    ///
+    /// # Errors
+    /// If it is a filter's or another program's.
+    ///
+    /// # Panics
+    /// If the target is of another plan.
+    pub fn judge_response(
+        &self,
+        target: TargetId,
+        url: &ProbeUrl,
+        response: &ResponseEvidence,
+    ) -> Result<bool, Failure> {
+        let endpoint = &self.plan.target(target).endpoint;
+        let head = recorded_head(response);
+        self.rules(endpoint).is_genuine(response.judged_at, received(url, &head, response))
+    }
+
+    fn rules<'a>(&'a self, endpoint: &'a Endpoint) -> Rules<'a> {
+        Rules { plan: &self.plan, objects: &self.objects, endpoint }
     }
 
     /// Judges one hop, and adds the facts of TLS and HTTP.
@@ -152,20 +216,27 @@ impl Replay {
         &self,
         endpoint: &Endpoint,
         redirects: u8,
-        url: &ProbeUrl,
+        conclusion: &mut HopConclusion,
         hop: &mut HopFacts,
     ) -> HopJudgement {
         let Some(evidence) = hop.evidence.take() else { return HopJudgement::AsRecorded };
         let mut refusal = None;
-        if let Some(chain) = &evidence.chain {
-            match self.judge_chain(endpoint, url, chain, &evidence, hop) {
+        let judged = match (&evidence.chain, &evidence.concluded) {
+            (Some(chain), _) => Some(self.judge_chain(endpoint, &conclusion.url, chain, &evidence, hop)),
+            (None, Some(concluded)) => Some(concluded_chain(concluded, &evidence, hop)),
+            (None, None) => None,
+        };
+        if let Some(judged) = judged {
+            let failure = judged.as_ref().map_or_else(Some, Option::as_ref);
+            conclusion.chain = failure.cloned();
+            match judged {
                 Ok(refused) => refusal = refused,
                 Err(failure) => return HopJudgement::Failed(failure),
             }
         } else if let Some(failure) = evidence.failed_during(&[Phase::Connect, Phase::Tls]) {
             return HopJudgement::Failed(failure.clone());
         }
-        let answered = self.judge_answer(endpoint, redirects, url, &evidence, hop);
+        let answered = self.judge_answer(endpoint, redirects, conclusion, &evidence, hop);
         refusal.map_or(answered, HopJudgement::Failed)
     }
 
@@ -206,7 +277,7 @@ impl Replay {
         &self,
         endpoint: &Endpoint,
         redirects: u8,
-        url: &ProbeUrl,
+        conclusion: &mut HopConclusion,
         evidence: &HopEvidence,
         hop: &mut HopFacts,
     ) -> HopJudgement {
@@ -215,7 +286,7 @@ impl Replay {
         }
         let Some(response) = &evidence.response else { return HopJudgement::AsRecorded };
         let head = recorded_head(response);
-        let rules = Rules { plan: &self.plan, objects: &self.objects, endpoint };
+        let (rules, url) = (self.rules(endpoint), &conclusion.url);
         let http = hop.http.insert(http_facts(&head, redirects));
         match rules.judge_head(url, &head, http) {
             Ok(None) => {}
@@ -227,16 +298,36 @@ impl Replay {
             return HopJudgement::Failed(failure.clone());
         }
         http.unclean_close = response.unclean_close;
-        let received =
-            Received { url, head: &head, body: &response.body, unclean_close: response.unclean_close };
-        let judged = || rules.is_genuine(response.judged_at, received);
-        match response.judgement.clone().unwrap_or_else(judged) {
+        let judged = || rules.is_genuine(response.judged_at, received(url, &head, response));
+        let answer = response.judgement.clone().unwrap_or_else(judged);
+        match conclusion.answer.insert(answer).clone() {
             Ok(genuine) => {
                 http.genuine = genuine;
                 HopJudgement::Answered
             }
             Err(failure) => HopJudgement::Failed(failure),
         }
+    }
+}
+
+/// A recorded response as it was received.
+fn received<'a>(url: &'a ProbeUrl, head: &'a ResponseHead, response: &'a ResponseEvidence) -> Received<'a> {
+    Received { url, head, body: &response.body, unclean_close: response.unclean_close }
+}
+
+/// Takes over what was concluded of a chain. Returns why it is refused although it is trusted, if it is.
+fn concluded_chain(
+    concluded: &ConcludedChain,
+    evidence: &HopEvidence,
+    hop: &mut HopFacts,
+) -> Result<Option<Failure>, Failure> {
+    hop.tls = Some(concluded.facts.clone());
+    if let Some(broken) = evidence.failed_during(&[Phase::Connect, Phase::Tls]) {
+        return Err(broken.clone());
+    }
+    match &concluded.failure {
+        Some(failure) if !concluded.facts.verified => Err(failure.clone()),
+        refusal => Ok(refusal.clone()),
     }
 }
 

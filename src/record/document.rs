@@ -47,6 +47,9 @@ pub(super) struct Document {
     selected: bool,
     /// Whether revocation was checked.
     checks_revocation: bool,
+    /// Whether names are replaced by pseudonyms.
+    #[serde(default)]
+    redacted: bool,
     plan: PlanDocument,
     roots: RootsDocument,
     /// The certificates of all chains, each once.
@@ -105,6 +108,7 @@ impl Document {
             ended: Time(record.ended),
             selected: record.selected,
             checks_revocation: record.checks_revocation,
+            redacted: record.is_redacted,
             plan: PlanDocument::from(record.plan.as_ref()),
             roots: RootsDocument::new(record),
             certificates: certificates.into_list(),
@@ -140,6 +144,7 @@ impl Document {
             ended: self.ended.0,
             selected: self.selected,
             checks_revocation: self.checks_revocation,
+            is_redacted: self.redacted,
             plan: Arc::new(plan),
             root_count: self.roots.count,
             roots: Roots::from_parts(self.roots.named.into_iter().map(RootParts::from)),

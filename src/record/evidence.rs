@@ -1,21 +1,17 @@
 //! The evidence of a hop in the document: what the network sent.
 
 use bytes::Bytes as Body;
-use rustls::crypto::ring::ALL_CIPHER_SUITES;
 use serde::{Deserialize, Serialize};
 
 use super::certificates::{CertificateReader, CertificateWriter};
-use super::values::{Bytes, RecordedFailure, Text, Time};
+use super::concluded::ConcludedDocument;
+use super::values::{Bytes, RecordedFailure, Text, Time, known_cipher, known_version};
 use crate::observation::{
     ChainEvidence, HeaderEvidence, HopEvidence, IssuerEvidence, ObservedFailure, Phase, ResponseEvidence,
 };
-use crate::probe::cipher_name;
 
 /// The maximum number of certificates of a chain and of issuers.
 const MAX_CHAIN: usize = 64;
-
-/// The versions of TLS that are offered.
-const VERSIONS: [&str; 2] = ["TLSv1.2", "TLSv1.3"];
 
 /// What a hop's judgement rests on.
 #[derive(Serialize, Deserialize)]
@@ -23,6 +19,9 @@ const VERSIONS: [&str; 2] = ["TLSv1.2", "TLSv1.3"];
 pub(super) struct EvidenceDocument {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     chain: Option<ChainDocument>,
+    /// What was concluded of the chain, in its place where names are replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    concluded: Option<ConcludedDocument>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     response: Option<ResponseDocument>,
     /// The failure that ended the hop, if the network made it.
@@ -117,6 +116,7 @@ impl EvidenceDocument {
         };
         Self {
             chain: evidence.chain.as_ref().map(|chain| ChainDocument::new(chain, certificates)),
+            concluded: evidence.concluded.as_deref().map(ConcludedDocument::from),
             response: evidence.response.as_ref().map(ResponseDocument::new),
             failure: evidence.failure.as_ref().map(observed),
             revoked: evidence.revoked.as_ref().map(RecordedFailure::from),
@@ -133,6 +133,7 @@ impl EvidenceDocument {
         };
         Ok(Box::new(HopEvidence {
             chain: self.chain.map(|chain| chain.into_evidence(certificates)).transpose()?,
+            concluded: self.concluded.map(ConcludedDocument::into_chain).transpose()?.map(Box::new),
             response: self.response.map(ResponseDocument::into_evidence).transpose()?,
             failure: self.failure.map(observed),
             revoked: self.revoked.map(|failure| failure.0),
@@ -171,22 +172,16 @@ impl ChainDocument {
                 IssuerOutcome::Failure(why) => Err(why.into()),
             },
         };
-        let suites = || ALL_CIPHER_SUITES.iter().filter_map(|suite| cipher_name(suite.suite()));
         Ok(ChainEvidence {
             certificates: certificates.at(&self.certificates)?,
             presented: self.presented,
             stapled: self.stapled.0,
             issuers: self.issuers.into_iter().map(issuer).collect(),
             verified_at: self.verified_at.0,
-            version: self.version.map(|name| known(VERSIONS, &name)).transpose()?,
-            cipher: self.cipher.map(|name| known(suites(), &name)).transpose()?,
+            version: self.version.map(|name| known_version(&name)).transpose()?,
+            cipher: self.cipher.map(|name| known_cipher(&name)).transpose()?,
         })
     }
-}
-
-/// The known name that a document has.
-fn known(names: impl IntoIterator<Item = &'static str>, name: &str) -> Result<&'static str, String> {
-    names.into_iter().find(|known| *known == name).ok_or_else(|| format!("{name:?} is unknown"))
 }
 
 impl ResponseDocument {

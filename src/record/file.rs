@@ -79,15 +79,19 @@ pub struct FileError {
 }
 
 /// A file that a record will be written to. Only its owner may read it.
-pub struct RecordFile(PathBuf);
+pub struct RecordFile {
+    path: PathBuf,
+    keeps_names: bool,
+}
 
 impl RecordFile {
-    /// Checks that the file can be written, before the round. Changes nothing.
+    /// Checks that the file can be written, before the round. Changes nothing. Unless it `keeps_names`, what is written has
+    /// pseudonyms in their place.
     ///
     /// # Errors
     /// If it can't.
-    pub fn check(path: &Path) -> Result<Self, FileError> {
-        let file = Self(path.to_owned());
+    pub fn check(path: &Path, keeps_names: bool) -> Result<Self, FileError> {
+        let file = Self { path: path.to_owned(), keeps_names };
         if path.exists() && !path.is_file() {
             return Err(file.error(io::Error::other("it is not a regular file")));
         }
@@ -104,21 +108,21 @@ impl RecordFile {
     }
 
     fn try_write(&self, record: &Record) -> Result<(), WriteError> {
-        let bytes = record.to_bytes()?;
+        let bytes = if self.keeps_names { record.to_bytes() } else { record.redacted().to_bytes() }?;
         let mut new = self.beside()?;
         new.write_all(&bytes)?;
         new.as_file().sync_all()?;
-        new.persist(&self.0).map_err(|error| error.error)?;
+        new.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }
 
     fn error(&self, why: impl Into<WriteError>) -> FileError {
-        FileError { path: clean(&self.0.display().to_string()), why: why.into() }
+        FileError { path: clean(&self.path.display().to_string()), why: why.into() }
     }
 
     /// A new file in the same folder, which is removed with the value.
     fn beside(&self) -> io::Result<NamedTempFile> {
-        let folder = self.0.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))
     }
 }

@@ -5,11 +5,13 @@
 //! which connection broke), what a file share held, and what revocation checks concluded.
 
 mod certificates;
+mod concluded;
 mod document;
 mod evidence;
 mod file;
 mod plan;
 mod probe;
+mod redact;
 mod revocation;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,8 @@ pub struct Record {
     ended: SystemTime,
     selected: bool,
     checks_revocation: bool,
+    /// Whether names are replaced by pseudonyms.
+    is_redacted: bool,
     plan: Arc<Plan>,
     /// The number of roots that were trusted.
     root_count: usize,
@@ -129,6 +133,7 @@ impl Recorder {
             ended,
             selected,
             checks_revocation,
+            is_redacted: false,
             plan,
             root_count: roots.anchors().len(),
             roots,

@@ -4,10 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::crypto::ring::ALL_CIPHER_SUITES;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::clamp_to_rfc3339;
 use crate::observation::{FAILURE_CODES, Failure, FailureCode, FailureReason, Phase};
+use crate::probe::cipher_name;
 use crate::text::is_harmless;
 
 /// The maximum length of a text, in bytes.
@@ -115,6 +117,29 @@ impl From<&String> for Text {
     fn from(text: &String) -> Self {
         Self(text.clone())
     }
+}
+
+/// The versions of TLS that are offered.
+const VERSIONS: [&str; 2] = ["TLSv1.2", "TLSv1.3"];
+
+/// The version of TLS that a document names.
+///
+/// # Errors
+/// If it isn't offered: in words.
+pub(super) fn known_version(name: &str) -> Result<&'static str, String> {
+    known(VERSIONS, name)
+}
+
+/// The cipher suite that a document names.
+///
+/// # Errors
+/// If it isn't offered: in words.
+pub(super) fn known_cipher(name: &str) -> Result<&'static str, String> {
+    known(ALL_CIPHER_SUITES.iter().filter_map(|suite| cipher_name(suite.suite())), name)
+}
+
+fn known(names: impl IntoIterator<Item = &'static str>, name: &str) -> Result<&'static str, String> {
+    names.into_iter().find(|known| *known == name).ok_or_else(|| format!("{name:?} is unknown"))
 }
 
 /// A failure.

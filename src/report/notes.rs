@@ -93,8 +93,10 @@ fn unprobed(facts: &Facts) -> Option<String> {
 /// Private addresses of a host documented by Microsoft. Endpoints added by the user may have private addresses.
 fn private(target: &Target, facts: &Facts) -> Option<String> {
     let count = facts.private.filter(|count| *count > 0 && is_documented(target))?;
-    let private = facts.addresses.iter().filter(|address| is_private(**address)).take(MAX_NAMED);
-    let named: Vec<_> = private.map(ToString::to_string).collect();
+    // In a record without names, all addresses are others: any of them may stand for a private one.
+    let all_replaced = !facts.addresses.iter().any(|address| is_private(*address));
+    let private = facts.addresses.iter().filter(|address| all_replaced || is_private(**address));
+    let named: Vec<_> = private.take(count.min(MAX_NAMED)).map(ToString::to_string).collect();
     let (named, more) = (named.join(", "), if count > MAX_NAMED { ", …" } else { "" });
     let gives = match facts.source {
         Some(AddressSource::HostsFile) => "the hosts file of this machine pins the name to",

@@ -35,13 +35,14 @@ pub struct CheckOptions {
     /// Also write the round to FILE: whatever `judge` needs to judge it again, anywhere.
     ///
     /// That is the answers of DNS, attempts, certificates, the statuses and some headers of responses, the first 4 KiB of bodies (more
-    /// where the judgement needs it), times, and what revocation checks concluded. Passwords and cookies are never in it.
-    #[arg(long, value_name = "FILE", requires = "keep_names", help_heading = "Record")]
+    /// where the judgement needs it), times, and what revocation checks concluded. Names and addresses of this network are replaced by
+    /// pseudonyms, and what can't be freed of them is left out. Passwords and cookies are never in it.
+    #[arg(long, value_name = "FILE", help_heading = "Record")]
     pub record: Option<PathBuf>,
-    /// Required by --record: the record keeps names and addresses as they are.
+    /// Keep names and addresses in the record as they are, and every certificate and the beginnings of bodies.
     ///
-    /// Names of this network's hosts and proxies, private addresses, and what a page of a filter says of the user. Give it only to those
-    /// who may know them.
+    /// Names of this network's hosts and proxies, private addresses, certificates of a TLS inspector, and what a page of a filter says of
+    /// the user. Give it only to those who may know them.
     #[arg(long, requires = "record", help_heading = "Record")]
     pub keep_names: bool,
     /// Test whether this machine's Defender stops Microsoft's harmless sample file; probes nothing else.

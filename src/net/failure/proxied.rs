@@ -44,6 +44,17 @@ const FAILURES: [&str; 17] = [
     "tls_protocol_error",
 ];
 
+/// The error type of a `Proxy-Status` value, if it is one that decides.
+pub(crate) fn known_error(value: &str) -> Option<&'static str> {
+    let error = nearest_error(value)?;
+    DENIALS.into_iter().chain(FAILURES).find(|known| *known == error)
+}
+
+/// What begins an `X-Squid-Error` value for an unreachable server.
+pub(crate) fn squid_failure(value: &str) -> Option<&'static str> {
+    SQUID_FAILURES.into_iter().find(|name| value.starts_with(name))
+}
+
 /// The headers that the judgement of a whole response looks at.
 pub(crate) const JUDGED_HEADERS: [&str; 4] =
     ["proxy-authenticate", "proxy-status", "server", "x-squid-error"];
@@ -200,7 +211,11 @@ fn proxy_error(status: StatusCode, headers: &HeaderMap) -> Option<(Reason, Strin
 /// The error of the nearest intermediary, which is the last list member (RFC 9209, section 2.1.1).
 fn error_type(headers: &HeaderMap) -> Option<&str> {
     let last = headers.get_all(PROXY_STATUS).iter().next_back()?.to_str().ok()?;
-    let nearest = split(last, ',').filter(|member| !member.is_empty()).last()?;
+    nearest_error(last)
+}
+
+fn nearest_error(value: &str) -> Option<&str> {
+    let nearest = split(value, ',').filter(|member| !member.is_empty()).last()?;
     let parameters = split(nearest, ';').skip(1).filter_map(|parameter| parameter.split_once('='));
     let errors = parameters.filter(|(name, _)| name.trim() == "error");
     errors.last().map(|(_, value)| value.trim().trim_matches('"'))

@@ -17,6 +17,8 @@ pub fn run(bytes: &[u8]) {
     let again = Record::from_bytes(&record.to_bytes().unwrap()).unwrap();
     let (snapshot, repeated) = (record.judge(), again.judge());
     assert_eq!(snapshot.targets, repeated.targets, "the same record, the same judgement");
+    let redacted = Record::from_bytes(&record.redacted().to_bytes().unwrap()).unwrap();
+    let _ = redacted.judge();
     for format in [CheckFormat::Table, CheckFormat::Json, CheckFormat::Csv, CheckFormat::Markdown] {
         let view = View { format, all: true, selected: record.is_of_selection(), width: 100 };
         let text = render(&snapshot, &view, record.ended()).unwrap();

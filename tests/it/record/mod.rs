@@ -2,6 +2,7 @@
 //! again (`judged_again`); here are whole rounds of the program.
 
 mod files;
+mod redaction;
 mod rounds;
 
 use std::io::Read as _;
@@ -17,7 +18,7 @@ use defender_exporter::tls::Roots;
 use flate2::read::GzDecoder;
 
 /// Holds that a probe that kept its evidence is judged again as it was judged, from the bytes of its record alone: the same facts,
-/// failure and verdicts. Returns the observation as it is without a record.
+/// failure and verdicts; and without names, the same verdicts. Returns the observation as it is without a record.
 pub fn judged_again(plan: Plan, roots: &Arc<Roots>, observation: Observation) -> Observation {
     let (plan, at) = (Arc::new(plan), observation.at);
     let round = Round {
@@ -28,8 +29,9 @@ pub fn judged_again(plan: Plan, roots: &Arc<Roots>, observation: Observation) ->
     };
     let mut recorder = Recorder::new(round);
     recorder.add(&Event::Observed(Box::new(observation.clone())));
-    let bytes = recorder.finish(at, at).to_bytes().unwrap();
-    let again = Record::from_bytes(&bytes).unwrap().judge();
+    let record = recorder.finish(at, at);
+    let again = Record::from_bytes(&record.to_bytes().unwrap()).unwrap().judge();
+    redaction::holds_no_name(&record);
 
     let observation = without_evidence(observation);
     let mut judged = Snapshot::new(plan, at);
@@ -41,8 +43,13 @@ pub fn judged_again(plan: Plan, roots: &Arc<Roots>, observation: Observation) ->
 
 /// The document in the file of a record.
 pub fn document(file: &Path) -> Vec<u8> {
+    decompressed(&std::fs::read(file).unwrap())
+}
+
+/// The document in the bytes of a file.
+fn decompressed(bytes: &[u8]) -> Vec<u8> {
     let mut document = Vec::new();
-    GzDecoder::new(std::fs::File::open(file).unwrap()).read_to_end(&mut document).unwrap();
+    GzDecoder::new(bytes).read_to_end(&mut document).unwrap();
     document
 }
 

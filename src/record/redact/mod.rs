@@ -1,0 +1,302 @@
+//! Redaction: a record without what identifies a company, its network or its users, which is judged with the same verdicts,
+//! reasons and exit code.
+//!
+//! What isn't known to be public isn't kept. Known are the catalog, chains that are proven to be a catalog host's (they lead to a
+//! root of Microsoft or of the public web, so that no inspector can have made them), and lists and certificates with a signature
+//! that these prove. Of every other chain the record has what was concluded, since a certificate with other names has no valid
+//! signature. Names in texts have pseudonyms (`names.rs`); of texts only this program's own words are kept (`text.rs`).
+
+mod names;
+mod plan;
+mod response;
+mod text;
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::revocation::{CheckedHop, RecordedCheck};
+use super::{Record, RecordedEvent};
+use crate::catalog::embedded;
+use crate::observation::{
+    AddressFacts, Anchor, AttemptTarget, CertificateFacts, ChainEvidence, ConcludedChain, FailedAttempt,
+    HopEvidence, HopFacts, IssuerEvidence, ObservedFailure, Phase, TlsFacts, VerifiedPath,
+};
+use crate::plan::{Plan, TargetId};
+use crate::probe::{HopConclusion, JudgedProbe, RecordedProbe, Replay};
+use crate::revocation::{CertificateStatus, CrlState, RevocationReport, STAPLED};
+use crate::text::clean;
+use crate::tls::certificate_urls::RevocationSources;
+use crate::tls::{RootKind, Roots, certificate_facts, issuer_certificates};
+use names::Pseudonyms;
+
+/// Redacts one record.
+struct Redactor<'a> {
+    record: &'a Record,
+    names: Pseudonyms,
+    /// The redacted plan.
+    plan: Arc<Plan>,
+    /// Judges what is redacted.
+    replay: Replay,
+    /// The verified paths whose certificates aren't kept.
+    left_out: Vec<Arc<VerifiedPath>>,
+}
+
+impl Record {
+    /// The record without names.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        let judged = self.conclusions();
+        let mut names = Pseudonyms::new(embedded());
+        for root in self.roots.parts().filter(|root| root.kind != RootKind::Private) {
+            names.add_public_name(&root.name);
+        }
+        for (probe, judged) in &judged {
+            for (hop, conclusion) in probe.hops.iter().zip(&judged.hops) {
+                if let Some(path) = public_path(&self.roots, &names, hop, conclusion) {
+                    add_public(&mut names, &path);
+                }
+            }
+        }
+        let plan = Arc::new(names.plan(&self.plan));
+        let public = self.roots.parts().filter(|root| root.kind != RootKind::Private);
+        let roots = Roots::from_parts(public);
+        let replay = Replay::new(Arc::clone(&plan), Arc::clone(&roots));
+        let mut redactor =
+            Redactor { record: self, names, plan: Arc::clone(&plan), replay, left_out: Vec::new() };
+        let mut judged = judged.iter();
+        let events = self.events.iter().filter_map(|event| match event {
+            RecordedEvent::Probe(_) => {
+                let (probe, judged) = judged.next()?;
+                Some(RecordedEvent::Probe(Box::new(redactor.probe(probe, judged))))
+            }
+            RecordedEvent::Checked(check) => Some(RecordedEvent::Checked(redactor.check(check))),
+        });
+        let events = events.collect();
+        Self { plan, roots, events, is_redacted: true, ..self.clone() }
+    }
+
+    /// The probes with what is concluded of them, in order.
+    fn conclusions(&self) -> Vec<(&RecordedProbe, JudgedProbe)> {
+        let replay = Replay::new(Arc::clone(&self.plan), Arc::clone(&self.roots));
+        let probes = self.events.iter().filter_map(|event| match event {
+            RecordedEvent::Probe(probe) => Some(probe.as_ref()),
+            RecordedEvent::Checked(_) => None,
+        });
+        let judged = probes.map(|probe| {
+            let judged = replay.conclude(probe.clone());
+            if self.checks_revocation {
+                replay.add_issuers(&judged.observation);
+            }
+            (probe, judged)
+        });
+        judged.collect()
+    }
+}
+
+/// The path of a chain that is proven to be that of a public host.
+fn public_path(
+    roots: &Roots,
+    names: &Pseudonyms,
+    hop: &HopFacts,
+    conclusion: &HopConclusion,
+) -> Option<Arc<VerifiedPath>> {
+    let chain = hop.evidence.as_ref()?.chain.as_ref()?;
+    let path = conclusion.tls.as_ref().filter(|tls| tls.verified)?.path.as_ref()?;
+    let is_public = matches!(roots.kind(&path.anchor), Some(RootKind::Microsoft | RootKind::Public));
+    let belongs =
+        |der: &CertificateDer<'static>| path.certificates.contains(der) || is_root(der, &path.anchor);
+    let is_whole = chain.certificates.iter().all(belongs);
+    (is_public && is_whole && names.is_public(conclusion.url.host())).then(|| Arc::clone(path))
+}
+
+/// Whether a certificate is the root itself.
+fn is_root(der: &CertificateDer<'_>, root: &Anchor) -> bool {
+    X509Certificate::from_der(der).is_ok_and(|(_, certificate)| {
+        certificate.subject().as_raw() == certificate.issuer().as_raw()
+            && certificate.subject().as_raw().ends_with(&root.subject)
+            && certificate.public_key().raw.ends_with(&root.spki)
+    })
+}
+
+/// Makes known what the certificates of a public path name.
+fn add_public(names: &mut Pseudonyms, path: &VerifiedPath) {
+    for der in &path.certificates {
+        if let Some(facts) = certificate_facts(der) {
+            names.add_public_name(&facts.subject);
+            names.add_public_name(&facts.issuer);
+        }
+        let Ok((_, certificate)) = X509Certificate::from_der(der) else { continue };
+        let RevocationSources { points, freshest, ocsp, issuers } =
+            RevocationSources::from_certificate(&certificate);
+        let lists = points.iter().chain(&freshest).flat_map(|point| &point.urls);
+        lists.chain(&ocsp).chain(&issuers).for_each(|url| names.add_public_url(url));
+    }
+}
+
+impl Redactor<'_> {
+    fn probe(&mut self, probe: &RecordedProbe, judged: &JudgedProbe) -> RecordedProbe {
+        let hops = probe.hops.iter().zip(&judged.hops);
+        let redacted = RecordedProbe {
+            target: probe.target,
+            at: probe.at,
+            hops: hops.map(|(hop, conclusion)| self.hop(probe.target, hop, conclusion)).collect(),
+            failed_attempts: probe.failed_attempts.iter().map(|attempt| self.attempt(attempt)).collect(),
+            others: probe.others.iter().map(|other| self.other_address(other)).collect(),
+            unprobed: probe.unprobed,
+            package: probe.package.clone(),
+            failure: probe.failure.as_ref().map(|failure| self.names.failure(failure)),
+        };
+        if self.record.checks_revocation {
+            self.replay.add_issuers(&self.replay.judge(redacted.clone()));
+        }
+        redacted
+    }
+
+    fn hop(&mut self, target: TargetId, hop: &HopFacts, conclusion: &HopConclusion) -> HopFacts {
+        let evidence = hop.evidence.as_ref().map(|evidence| {
+            let path = public_path(&self.record.roots, &self.names, hop, conclusion);
+            Box::new(self.evidence(target, evidence, conclusion, path.as_deref()))
+        });
+        HopFacts {
+            timings: hop.timings.clone(),
+            addresses: hop.addresses.iter().map(|address| self.names.address(*address)).collect(),
+            aliases: hop.aliases.iter().map(|alias| self.names.host(alias)).collect(),
+            source: hop.source,
+            private: hop.private,
+            peer: hop.peer.map(|peer| self.names.socket(peer)),
+            proxy: hop.proxy.as_ref().map(|proxy| self.names.url(proxy)),
+            proxy_status: hop.proxy_status,
+            evidence,
+            ..HopFacts::default()
+        }
+    }
+
+    fn evidence(
+        &mut self,
+        target: TargetId,
+        evidence: &HopEvidence,
+        conclusion: &HopConclusion,
+        public: Option<&VerifiedPath>,
+    ) -> HopEvidence {
+        let chain = evidence.chain.as_ref().zip(public).map(|(chain, path)| self.chain(chain, path));
+        let has_chain = evidence.chain.is_some() || evidence.concluded.is_some();
+        let concluded = match &conclusion.tls {
+            Some(tls) if has_chain && chain.is_none() => {
+                // The facts first: their names are then known in the failure's words.
+                let facts = self.facts(tls);
+                let failure = conclusion.chain.as_ref().map(|failure| self.names.failure(failure));
+                Some(Box::new(ConcludedChain { facts, failure }))
+            }
+            _ => None,
+        };
+        let observed = match (&evidence.failure, &conclusion.chain) {
+            (Some(observed), _) => Some(observed.clone()),
+            // Without facts: the name can't be that of a TLS server.
+            (None, Some(failure)) if conclusion.tls.is_none() => {
+                Some(ObservedFailure { during: Phase::Tls, failure: failure.clone() })
+            }
+            (None, _) => None,
+        };
+        let failure = observed.map(|ObservedFailure { during, failure }| ObservedFailure {
+            during,
+            failure: self.names.failure(&failure),
+        });
+        HopEvidence {
+            chain,
+            concluded,
+            response: evidence.response.as_ref().map(|response| self.response(target, conclusion, response)),
+            failure,
+            revoked: evidence.revoked.as_ref().map(|failure| self.names.failure(failure)),
+        }
+    }
+
+    /// A public chain. Of what was fetched for it, its own certificates are kept.
+    fn chain(&mut self, chain: &ChainEvidence, path: &VerifiedPath) -> ChainEvidence {
+        let issuers = chain.issuers.iter().map(|issuer| {
+            let outcome = match &issuer.outcome {
+                Ok(body) => {
+                    let certificates = issuer_certificates::read(body).unwrap_or_default();
+                    let own = certificates.into_iter().find(|der| path.certificates.contains(der));
+                    own.map(|der| der.to_vec().into()).ok_or_else(|| "no certificate of the path".to_owned())
+                }
+                Err(why) => Err(clean(&self.names.text(why))),
+            };
+            IssuerEvidence { url: self.names.url(&issuer.url), outcome }
+        });
+        ChainEvidence { issuers: issuers.collect(), ..chain.clone() }
+    }
+
+    /// The facts of a chain that isn't kept.
+    fn facts(&mut self, tls: &TlsFacts) -> TlsFacts {
+        let mut certificate = |facts: &CertificateFacts| CertificateFacts {
+            subject: self.names.name(&facts.subject),
+            issuer: self.names.name(&facts.issuer),
+            ..facts.clone()
+        };
+        let chain = tls.chain.iter().map(&mut certificate).collect();
+        let unused = tls.unused.iter().map(&mut certificate).collect();
+        let root = tls.root.as_ref().map(|root| self.names.name(root));
+        let path = tls.path.as_ref().map(|path| self.placeholder(path));
+        TlsFacts { chain, unused, root, path, ..tls.clone() }
+    }
+
+    /// What stands for a path, the same for equal paths.
+    fn placeholder(&mut self, path: &Arc<VerifiedPath>) -> Arc<VerifiedPath> {
+        let known = self.left_out.iter().position(|known| known == path);
+        let place = known.unwrap_or_else(|| {
+            self.left_out.push(Arc::clone(path));
+            self.left_out.len() - 1
+        });
+        Arc::new(VerifiedPath::placeholder(&format!("chain {}", place + 1)))
+    }
+
+    fn attempt(&mut self, attempt: &FailedAttempt) -> FailedAttempt {
+        let target = match &attempt.target {
+            AttemptTarget::DnsServer(server) => AttemptTarget::DnsServer(self.names.socket(*server)),
+            AttemptTarget::Address(address) => AttemptTarget::Address(self.names.socket(*address)),
+            AttemptTarget::Proxy(proxy) => AttemptTarget::Proxy(self.names.url(proxy)),
+            AttemptTarget::Script(script) => AttemptTarget::Script(self.names.url(script)),
+            AttemptTarget::Direct => AttemptTarget::Direct,
+        };
+        FailedAttempt { target, failure: self.names.failure(&attempt.failure), duration: attempt.duration }
+    }
+
+    fn other_address(&mut self, other: &AddressFacts) -> AddressFacts {
+        AddressFacts {
+            address: self.names.address(other.address),
+            failure: other.failure.as_ref().map(|failure| self.names.failure(failure)),
+            duration: other.duration,
+        }
+    }
+
+    fn check(&mut self, check: &RecordedCheck) -> RecordedCheck {
+        let chains = check.chains.iter().map(|checked| {
+            let statuses = checked.report.certificates.iter().map(|status| self.status(status));
+            CheckedHop { hop: checked.hop, report: Arc::new(RevocationReport::new(statuses.collect())) }
+        });
+        let chains = chains.collect();
+        let crls = check.crls.iter().map(|list| self.list(list)).collect();
+        RecordedCheck { target: check.target, chains, crls }
+    }
+
+    fn status(&mut self, of: &CertificateStatus) -> CertificateStatus {
+        let source = of.source.as_deref();
+        CertificateStatus {
+            subject: self.names.name(&of.subject),
+            status: of.status,
+            cause: of.cause,
+            source: source.map(|url| if url == STAPLED { url.to_owned() } else { self.names.url(url) }),
+            detail: clean(&self.names.text(&of.detail)),
+            failure: of.failure.as_ref().map(|failure| self.names.failure(failure)),
+        }
+    }
+
+    fn list(&mut self, list: &CrlState) -> CrlState {
+        let fetch = list.fetch.as_ref();
+        let fetch =
+            fetch.map(|fetch| fetch.as_ref().map(|&()| ()).map_err(|failure| self.names.failure(failure)));
+        CrlState { url: self.names.url(&list.url), fetch, ..list.clone() }
+    }
+}
