@@ -107,9 +107,8 @@ pub enum Command {
     /// Judge rounds again that `check --record` wrote, without network; print them as `check` does.
     ///
     /// Verifies the recorded chains against the recorded roots at the recorded time, and compares the recorded responses with the
-    /// catalog's evidence. Revocation isn't judged again: what the checks concluded is in the record. This machine's own Defender isn't in
-    /// it. Exit codes as of `check`, the worst
-    /// of several records; 3 if a file isn't a record.
+    /// catalog's evidence, and the revocation lists and OCSP responses with the chains. This machine's own Defender isn't in
+    /// it. Exit codes as of `check`, the worst of several records; 3 if a file isn't a record.
     Judge(JudgeOptions),
     /// Probe everything once, on a healthy network, and print the genuine answers.
     ///

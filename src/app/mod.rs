@@ -350,6 +350,10 @@ pub async fn check_and_record(setup: Setup, selected: bool, happened: impl Fn(&E
         happened(event);
         recorder.lock().add(event);
     };
-    let snapshot = check_once(Setup { prober, ..setup }, record).await;
-    RecordedRound { snapshot, recorder: recorder.into_inner() }
+    let snapshot = check_once(Setup { prober: Arc::clone(&prober), ..setup }, record).await;
+    let mut recorder = recorder.into_inner();
+    for route in &snapshot.plan.routes {
+        recorder.add_fetched(route, prober.fetched(route));
+    }
+    RecordedRound { snapshot, recorder }
 }

@@ -24,7 +24,9 @@ use crate::net::fetch::Fetcher;
 use crate::net::resolver::SystemConfigCache;
 use crate::observation::{Observation, VerifiedPath};
 use crate::plan::{Plan, Route, TargetId};
-use crate::revocation::{CrlState, RevocationReport, SignedObjects};
+use crate::revocation::{
+    CrlState, RecordedFetch, RecordingFetch, RevocationChecker, RevocationReport, SignedObjects,
+};
 use crate::tls::Roots;
 use folder::FolderReader;
 pub(crate) use folder::package_path;
@@ -103,9 +105,10 @@ impl Prober {
         Ok(Self { route_contexts, roots, objects, system, folders, clock, plan, records_evidence: false })
     }
 
-    /// The same prober, whose probes also keep what their judgement rests on.
+    /// The same prober, whose probes also keep what their judgement rests on, and whose revocation checks what they fetch.
     #[must_use]
     pub fn recording(&self) -> Self {
+        self.checkers().for_each(|checker| checker.fetcher().start());
         Self {
             plan: Arc::clone(&self.plan),
             route_contexts: self.route_contexts.clone(),
@@ -116,6 +119,17 @@ impl Prober {
             clock: self.clock,
             records_evidence: true,
         }
+    }
+
+    fn checkers(&self) -> impl Iterator<Item = &RevocationChecker<RecordingFetch<Arc<Fetcher>>>> {
+        self.route_contexts.iter().filter_map(|route_context| route_context.checker.as_ref())
+    }
+
+    /// What revocation checks over a route fetched since they record.
+    #[must_use]
+    pub fn fetched(&self, route: &Route) -> Vec<RecordedFetch> {
+        let checker = self.route_contexts[route.index].checker.as_ref(); // one per route of the plan
+        checker.map(|checker| checker.fetcher().fetched()).unwrap_or_default()
     }
 
     /// The trusted roots.
@@ -187,7 +201,7 @@ impl Prober {
     /// Whether [`Prober::check_revocation`] must follow a probe.
     #[must_use]
     pub fn checks_revocation(&self) -> bool {
-        self.route_contexts.iter().any(|route_context| route_context.checker.is_some())
+        self.checkers().next().is_some()
     }
 
     /// Checks the revocation status of a verified path from a probe of this target, and fetches what that

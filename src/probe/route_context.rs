@@ -13,7 +13,7 @@ use crate::net::proxy::ProxySelector;
 use crate::net::resolver::{Resolver, SystemConfigCache};
 use crate::net::{Connector, TlsClient};
 use crate::plan::{Plan, Route};
-use crate::revocation::{CheckerSettings, RefreshInterval, RevocationChecker};
+use crate::revocation::{CheckerSettings, RecordingFetch, RefreshInterval, RevocationChecker};
 use crate::tls::{AiaIssuers, Roots};
 
 /// The maximum delay before a failed fetch of a CRL is retried.
@@ -51,7 +51,7 @@ pub(super) struct RouteContext {
     /// Fetches over the route, or as Windows itself does beside a policy's proxies.
     pub(super) fetcher: Arc<Fetcher>,
     /// `None` if revocation isn't checked.
-    pub(super) checker: Option<RevocationChecker<Arc<Fetcher>>>,
+    pub(super) checker: Option<RevocationChecker<RecordingFetch<Arc<Fetcher>>>>,
 }
 
 impl RouteContext {
@@ -79,7 +79,9 @@ impl RouteContext {
             refresh_interval: RefreshInterval { refresh, retry: RETRY.min(refresh) },
             ..CheckerSettings::default()
         };
-        let checker = key.revocation.then(|| RevocationChecker::new(Arc::clone(&fetcher), settings));
+        let checker = key
+            .revocation
+            .then(|| RevocationChecker::new(RecordingFetch::new(Arc::clone(&fetcher)), settings));
         Ok(Self { key, connector, tls, fetcher, checker })
     }
 }

@@ -10,7 +10,7 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certific
 use super::certificates::{CertificateList, CertificateReader, CertificateWriter};
 use super::plan::PlanDocument;
 use super::probe::ProbeDocument;
-use super::revocation::{CheckDocument, RecordedCheck};
+use super::revocation::{CheckDocument, FetchedDocument, RecordedCheck};
 use super::values::{Bytes, Text, Time};
 use super::{Record, RecordedEvent};
 use crate::probe::RecordedProbe;
@@ -54,6 +54,9 @@ pub(super) struct Document {
     roots: RootsDocument,
     /// The certificates of all chains, each once.
     certificates: CertificateList,
+    /// What revocation checks fetched.
+    #[serde(default)]
+    fetched: Vec<FetchedDocument>,
     events: Vec<EventDocument>,
 }
 
@@ -112,6 +115,7 @@ impl Document {
             plan: PlanDocument::from(record.plan.as_ref()),
             roots: RootsDocument::new(record),
             certificates: certificates.into_list(),
+            fetched: FetchedDocument::list(&record.fetched),
             events,
         }
     }
@@ -148,6 +152,7 @@ impl Document {
             plan: Arc::new(plan),
             root_count: self.roots.count,
             roots: Roots::from_parts(self.roots.named.into_iter().map(RootParts::from)),
+            fetched: FetchedDocument::into_fetches(self.fetched)?,
             events,
         })
     }

@@ -1,8 +1,8 @@
 //! Records: one round of probes with what each judgement rests on, written to a file and judged again anywhere, by the code
 //! that judges rounds as they end. Judging needs neither network nor clock.
 //!
-//! Chains and responses are judged again. Taken from the record are what the network did (who answered, how long that took,
-//! which connection broke), what a file share held, and what revocation checks concluded.
+//! Chains, responses and revocation are judged again. Taken from the record are what the network did (who answered, how long that
+//! took, which connection broke), what a file share held, and what revocation checks concluded from lists that are too large for it.
 
 mod certificates;
 mod concluded;
@@ -17,18 +17,25 @@ mod revocation;
 mod tests;
 mod values;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+use bytes::Bytes;
 
 use crate::catalog::current_version;
 use crate::event::{Event, RevocationChecked};
 use crate::observation::Observation;
-use crate::plan::{Plan, TargetId};
+use crate::plan::{Plan, Route, TargetId};
 use crate::probe::{RecordedProbe, Replay};
+use crate::revocation::{RecordedChecker, RecordedFetch};
 use crate::state::Snapshot;
 use crate::tls::Roots;
 pub use file::{FileError, RecordError, RecordFile, WriteError};
 use revocation::{CheckedHop, RecordedCheck};
+
+/// The maximum size of all lists and OCSP responses of a record, in bytes: they hardly compress.
+const MAX_FETCHED: usize = 96 * 1024;
 
 /// One recorded round.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +55,17 @@ pub struct Record {
     root_count: usize,
     /// Those roots, or the ones among them that the evidence names.
     roots: Arc<Roots>,
+    /// What revocation checks fetched, by route.
+    fetched: Vec<RouteFetches>,
     events: Vec<RecordedEvent>,
+}
+
+/// What the revocation checks over one route fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct RouteFetches {
+    /// The index of the route in the plan.
+    route: usize,
+    fetched: Vec<RecordedFetch>,
 }
 
 /// An event of the round.
@@ -83,6 +100,8 @@ pub struct Round {
 /// Records a round while it happens.
 pub struct Recorder {
     round: Round,
+    fetched: Vec<RouteFetches>,
+    fetched_bytes: usize,
     events: Vec<RecordedEvent>,
     last: Vec<Option<Observation>>,
 }
@@ -92,7 +111,7 @@ impl Recorder {
     #[must_use]
     pub fn new(round: Round) -> Self {
         let last = vec![None; round.plan.targets.len()];
-        Self { round, events: Vec::new(), last }
+        Self { round, fetched: Vec::new(), fetched_bytes: 0, events: Vec::new(), last }
     }
 
     /// Adds an event. Probes must have kept their evidence.
@@ -122,6 +141,19 @@ impl Recorder {
         }
     }
 
+    /// Adds what the revocation checks over a route of the plan fetched. Lists beyond [`MAX_FETCHED`] bytes are left out: their
+    /// conclusions are in the record.
+    pub fn add_fetched(&mut self, route: &Route, fetched: Vec<RecordedFetch>) {
+        let kept = fetched.into_iter().filter(|fetch| {
+            let size = fetch.outcome.as_ref().map_or(0, Bytes::len);
+            let fits = self.fetched_bytes + size <= MAX_FETCHED;
+            self.fetched_bytes += if fits { size } else { 0 };
+            fits
+        });
+        let fetched = kept.collect();
+        self.fetched.push(RouteFetches { route: route.index, fetched });
+    }
+
     /// Ends the record of a round between these times.
     #[must_use]
     pub fn finish(self, started: SystemTime, ended: SystemTime) -> Record {
@@ -137,6 +169,7 @@ impl Recorder {
             plan,
             root_count: roots.anchors().len(),
             roots,
+            fetched: self.fetched,
             events: self.events,
         }
     }
@@ -160,6 +193,9 @@ impl Record {
     pub fn judge(&self) -> Snapshot {
         let replay = Replay::new(Arc::clone(&self.plan), Arc::clone(&self.roots));
         let mut snapshot = Snapshot::new(Arc::clone(&self.plan), self.started);
+        let fetched = self.fetched.iter();
+        let mut checkers: HashMap<usize, RecordedChecker> =
+            fetched.map(|of| (of.route, RecordedChecker::new(of.fetched.iter().cloned()))).collect();
         for event in &self.events {
             match event {
                 RecordedEvent::Probe(probe) => {
@@ -171,8 +207,8 @@ impl Record {
                 }
                 RecordedEvent::Checked(check) => {
                     let Some(last) = &snapshot.targets[check.target.0].last else { continue };
-                    let chains =
-                        check.chains.iter().filter_map(|checked| checked.path_report(last)).collect();
+                    let again = checkers.get_mut(&self.plan.target(check.target).route.index);
+                    let chains = check.path_reports(last, again);
                     let checked =
                         RevocationChecked { target: check.target, chains, crls: check.crls.clone() };
                     snapshot.apply(Event::Revocation(Box::new(checked)));

@@ -1,15 +1,17 @@
-//! A revocation check in the document: what it concluded. The lists and responses themselves aren't recorded, so a record's
-//! revocation is never judged again.
+//! Revocation checks in the document: what they fetched, from which they are repeated, and what they concluded.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{RecordedFailure, Text, Time};
+use super::RouteFetches;
+use super::values::{Bytes, RecordedFailure, Text, Time};
+use crate::catalog::ProbeUrl;
 use crate::observation::Observation;
 use crate::plan::TargetId;
 use crate::revocation::{
-    CertificateStatus, CrlState, PathReport, RevocationReport, RevocationStatus, UndeterminedCause,
+    CertificateStatus, CrlState, FetchKey, PathReport, RecordedChecker, RecordedFetch, RevocationReport,
+    RevocationStatus, UndeterminedCause,
 };
 
 /// A revocation check of a target's chains.
@@ -34,11 +36,25 @@ impl CheckedHop {
         let (hop, _) = observation.facts.chains().find(|(_, path)| **path == checked.path)?;
         Some(Self { hop, report: Arc::clone(&checked.report) })
     }
+}
 
-    /// The result for the chain that the hop of an observation has now.
-    pub(super) fn path_report(&self, observation: &Observation) -> Option<PathReport> {
-        let (_, path) = observation.facts.chains().find(|(hop, _)| *hop == self.hop)?;
-        Some(PathReport { path: Arc::clone(path), report: Arc::clone(&self.report) })
+impl RecordedCheck {
+    /// The results for the chains that an observation has now: checked again from what was fetched then, or as concluded where the
+    /// record doesn't have that.
+    pub(super) fn path_reports(
+        &self,
+        observation: &Observation,
+        mut checker: Option<&mut RecordedChecker>,
+    ) -> Vec<PathReport> {
+        let mut reports = Vec::with_capacity(self.chains.len());
+        for checked in &self.chains {
+            let chain = observation.facts.chains().find(|(hop, _)| *hop == checked.hop);
+            let Some((_, path)) = chain else { continue };
+            let again = checker.as_mut().and_then(|checker| checker.check(path, observation.at));
+            let report = again.unwrap_or_else(|| Arc::clone(&checked.report));
+            reports.push(PathReport { path: Arc::clone(path), report });
+        }
+        reports
     }
 }
 
@@ -90,6 +106,73 @@ struct CrlDocument {
 enum FetchDocument {
     Done,
     Failed(RecordedFailure),
+}
+
+/// What a revocation check fetched.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct FetchedDocument {
+    /// The place of its route in `routes`.
+    route: usize,
+    url: String,
+    /// SHA-256 of what was sent with POST, in hexadecimal. Absent for a GET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    post: Option<String>,
+    #[serde(flatten)]
+    outcome: FetchedOutcome,
+}
+
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum FetchedOutcome {
+    Body(Bytes),
+    Failure(RecordedFailure),
+}
+
+impl FetchedDocument {
+    /// Everything that was fetched.
+    pub(super) fn list(fetched: &[RouteFetches]) -> Vec<Self> {
+        let each = fetched.iter().flat_map(|of| of.fetched.iter().map(|fetch| (of.route, fetch)));
+        let document = |(route, fetch): (usize, &RecordedFetch)| Self {
+            route,
+            url: fetch.key.url.to_string(),
+            post: fetch.key.body.map(hex::encode),
+            outcome: match &fetch.outcome {
+                Ok(body) => FetchedOutcome::Body(Bytes(body.to_vec())),
+                Err(failure) => FetchedOutcome::Failure(RecordedFailure::from(failure)),
+            },
+        };
+        each.map(document).collect()
+    }
+
+    /// What was fetched, by route.
+    ///
+    /// # Errors
+    /// If a URL or a digest is none: in words.
+    pub(super) fn into_fetches(documents: Vec<Self>) -> Result<Vec<RouteFetches>, String> {
+        let mut all: Vec<RouteFetches> = Vec::new();
+        for document in documents {
+            let url =
+                ProbeUrl::parse(&document.url).map_err(|error| format!("{:?}: {error}", document.url))?;
+            let digest = |text: String| {
+                let mut digest = [0; 32];
+                hex::decode_to_slice(&text, &mut digest).map_err(|error| format!("{text:?}: {error}"))?;
+                Ok::<_, String>(digest)
+            };
+            let outcome = match document.outcome {
+                FetchedOutcome::Body(Bytes(body)) => Ok(body.into()),
+                FetchedOutcome::Failure(failure) => Err(failure.0),
+            };
+            let key = FetchKey { url, body: document.post.map(digest).transpose()? };
+            let fetch = RecordedFetch { key, outcome };
+            match all.iter_mut().find(|of| of.route == document.route) {
+                Some(of) => of.fetched.push(fetch),
+                None => all.push(RouteFetches { route: document.route, fetched: vec![fetch] }),
+            }
+        }
+        Ok(all)
+    }
 }
 
 impl From<&RecordedCheck> for CheckDocument {

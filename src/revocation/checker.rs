@@ -41,6 +41,11 @@ impl<F: Fetch> RevocationChecker<F> {
         Self { context: LookupContext::new(fetcher, settings) }
     }
 
+    /// What fetches.
+    pub const fn fetcher(&self) -> &F {
+        &self.context.fetcher
+    }
+
     /// The cached report on a path, if it is still current at `now`. Fetches nothing.
     #[must_use]
     pub fn known(&self, path: &VerifiedPath, now: SystemTime) -> Option<Arc<RevocationReport>> {

@@ -14,6 +14,7 @@ pub mod crl;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod ocsp;
+mod recorded;
 mod report;
 mod store;
 
@@ -28,6 +29,7 @@ use crate::string_enum::string_enum;
 pub use certificates::{Certificate, Issuer, NotACertificate};
 pub use checker::RevocationChecker;
 pub use lookup_context::{CheckerSettings, Fetch};
+pub use recorded::{FetchKey, RecordedChecker, RecordedFetch, RecordingFetch};
 pub use report::{CertificateStatus, ClockFault, CrlState, PathReport, RevocationReport, RevocationStatus};
 pub use store::RefreshInterval;
 

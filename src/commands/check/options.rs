@@ -35,7 +35,7 @@ pub struct CheckOptions {
     /// Also write the round to FILE: whatever `judge` needs to judge it again, anywhere.
     ///
     /// That is the answers of DNS, attempts, certificates, the statuses and some headers of responses, the first 4 KiB of bodies (more
-    /// where the judgement needs it), times, and what revocation checks concluded. Names and addresses of this network are replaced by
+    /// where the judgement needs it), times, and what revocation checks fetched and concluded. Names and addresses of this network are replaced by
     /// pseudonyms, and what can't be freed of them is left out. Passwords and cookies are never in it.
     #[arg(long, value_name = "FILE", help_heading = "Record")]
     pub record: Option<PathBuf>,

@@ -17,7 +17,7 @@ use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::revocation::{CheckedHop, RecordedCheck};
-use super::{Record, RecordedEvent};
+use super::{Record, RecordedEvent, RouteFetches};
 use crate::catalog::embedded;
 use crate::observation::{
     AddressFacts, Anchor, AttemptTarget, CertificateFacts, ChainEvidence, ConcludedChain, FailedAttempt,
@@ -25,7 +25,9 @@ use crate::observation::{
 };
 use crate::plan::{Plan, TargetId};
 use crate::probe::{HopConclusion, JudgedProbe, RecordedProbe, Replay};
-use crate::revocation::{CertificateStatus, CrlState, RevocationReport, STAPLED};
+use crate::revocation::{
+    CertificateStatus, CrlState, RecordedFetch, RevocationReport, RevocationStatus, STAPLED,
+};
 use crate::text::clean;
 use crate::tls::certificate_urls::RevocationSources;
 use crate::tls::{RootKind, Roots, certificate_facts, issuer_certificates};
@@ -74,7 +76,8 @@ impl Record {
             RecordedEvent::Checked(check) => Some(RecordedEvent::Checked(redactor.check(check))),
         });
         let events = events.collect();
-        Self { plan, roots, events, is_redacted: true, ..self.clone() }
+        let fetched = redactor.fetched();
+        Self { plan, roots, fetched, events, is_redacted: true, ..self.clone() }
     }
 
     /// The probes with what is concluded of them, in order.
@@ -269,6 +272,44 @@ impl Redactor<'_> {
             failure: other.failure.as_ref().map(|failure| self.names.failure(failure)),
             duration: other.duration,
         }
+    }
+
+    /// What revocation checks fetched for public chains.
+    fn fetched(&mut self) -> Vec<RouteFetches> {
+        let of_routes = self.record.fetched.iter();
+        let of_route = |of: &RouteFetches| RouteFetches {
+            route: of.route,
+            fetched: of.fetched.iter().filter_map(|fetch| self.fetch(fetch)).collect(),
+        };
+        of_routes.map(of_route).collect()
+    }
+
+    /// A fetch, if it is of a public certificate's URL, and has a proven object or none.
+    fn fetch(&mut self, fetch: &RecordedFetch) -> Option<RecordedFetch> {
+        let url = fetch.key.url.as_str();
+        let outcome = match &fetch.outcome {
+            Ok(body) if self.is_proven(url) => Ok(body.clone()),
+            Ok(_) => return None,
+            Err(failure) => Err(self.names.failure(failure)),
+        };
+        let fetch = RecordedFetch { key: fetch.key.clone(), outcome };
+        self.names.is_below_public(url).then_some(fetch)
+    }
+
+    /// Whether what a URL served has the signature of a certificate's issuer.
+    fn is_proven(&self, url: &str) -> bool {
+        let checks = self.record.events.iter().filter_map(|event| match event {
+            RecordedEvent::Checked(check) => Some(check),
+            RecordedEvent::Probe(_) => None,
+        });
+        let mut lists = checks.clone().flat_map(|check| &check.crls);
+        let chains = checks.flat_map(|check| &check.chains);
+        let mut statuses = chains.flat_map(|checked| &checked.report.certificates);
+        lists.any(|list| list.url == clean(url) && list.fetch == Some(Ok(())))
+            || statuses.any(|of| {
+                let is_source = of.source.as_deref().is_some_and(|source| url.starts_with(source));
+                is_source && of.status != RevocationStatus::Unknown
+            })
     }
 
     fn check(&mut self, check: &RecordedCheck) -> RecordedCheck {

@@ -1,7 +1,12 @@
 //! Rounds of the program: `judge` prints what `check` printed, with the same exit code, when the network is gone.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
 
 use super::document;
 use crate::exporter::{internet, run};
@@ -111,6 +116,38 @@ async fn a_round_with_a_revoked_certificate_is_judged_as_it_was() {
     let leaf = Leaf::new("wdcp.microsoft.com", Authority::Microsoft2011);
     lab.revoke(Issuer::Intermediate(Authority::Microsoft2011), [leaf.serial()]);
     check(lab, &config, &["--component", "maps"], 1);
+}
+
+/// Exit code and result of a document.
+fn judged(document: &Value) -> Printed {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("round");
+    let mut encoder = GzEncoder::new(std::fs::File::create(&file).unwrap(), Compression::fast());
+    encoder.write_all(&serde_json::to_vec(document).unwrap()).unwrap();
+    encoder.finish().unwrap();
+    printed(&["judge", file.to_str().unwrap()])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recorded_lists_count_and_not_what_was_concluded_from_them() {
+    let (lab, config, _) = internet("").await;
+    let leaf = Leaf::new("wdcp.microsoft.com", Authority::Microsoft2011);
+    lab.revoke(Issuer::Intermediate(Authority::Microsoft2011), [leaf.serial()]);
+    let document = check(lab, &config, &["--component", "maps"], 1);
+    let mut document: Value = serde_json::from_slice(&document).unwrap();
+    let events = document["events"].as_array_mut().unwrap();
+    let chains =
+        events.iter_mut().filter_map(|event| event.pointer_mut("/revocation/chains")?.as_array_mut());
+    let certificates = chains.flatten().flat_map(|chain| chain["certificates"].as_array_mut().unwrap());
+    let revoked: Vec<_> = certificates.filter(|of| of["status"] == "revoked").collect();
+    assert!(!revoked.is_empty());
+    for certificate in revoked {
+        certificate["status"] = "good".into();
+    }
+    let again = judged(&document);
+    assert!(again.code == Some(1) && again.text.contains("revoked"), "{again:?}");
+    document["fetched"] = json!([]);
+    assert_eq!(judged(&document).code, Some(0), "without the lists, what was concluded counts");
 }
 
 /// A folder isn't of the network: what it held is in the record.
