@@ -9,6 +9,7 @@ use crate::commands::catalog::CatalogOptions;
 use crate::commands::check::CheckOptions;
 use crate::commands::healthcheck::HealthUrl;
 use crate::commands::judge::JudgeOptions;
+use crate::commands::report::ReportOptions;
 use crate::logging::{Levels, LogFormat};
 use crate::web::{ExternalUrl, ListenAddress, RoutePrefix, TelemetryPath, WebPaths};
 
@@ -110,6 +111,11 @@ pub enum Command {
     /// catalog's evidence, and the revocation lists and OCSP responses with the chains. This machine's own Defender isn't in
     /// it. Exit codes as of `check`, the worst of several records; 3 if a file isn't a record.
     Judge(JudgeOptions),
+    /// Report a round that `check --record` wrote to the firewall or proxy team: one HTML file.
+    ///
+    /// What is blocked, what was seen, and the hosts, patterns and ports that the rule must cover, with Microsoft's document. The file
+    /// loads nothing. Exit code 3 if FILE isn't a record.
+    Report(ReportOptions),
     /// Probe everything once, on a healthy network, and print the genuine answers.
     ///
     /// Prints a configuration with the differences from the catalog, and a record of every proven answer. Exit 0, or 1 if no

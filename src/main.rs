@@ -18,7 +18,8 @@ use defender_exporter::commands::catalog::{CatalogCommand, CatalogFormat, Catalo
 use defender_exporter::commands::check::{CheckFormat, CheckOptions, Progress, Selection};
 use defender_exporter::commands::healthcheck::HealthUrl;
 use defender_exporter::commands::{
-    self, baseline, catalog, check, completions, download_test, explain, judge, man, terminal, version,
+    self, baseline, catalog, check, completions, download_test, explain, judge, man, report, terminal,
+    version,
 };
 use defender_exporter::engine::reload_requests::Reloads;
 use defender_exporter::exit::{self, ExitError, print, print_error, print_styled};
@@ -101,6 +102,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
             print_check(&judged.text, options.format)?;
             Ok(ExitCode::from(judged.exit_code))
         }
+        Some(Command::Report(options)) => print(&report::render(options)?).map(|()| ExitCode::SUCCESS),
         Some(Command::Baseline { compare: None }) => in_runtime(async {
             let snapshot = probe_once(cli, &Selection::default(), &progress).await?;
             let text = baseline::render(&snapshot, Clock::System.now(), env!("CARGO_PKG_VERSION"));

@@ -15,4 +15,5 @@ pub mod download_test;
 pub mod explain;
 pub mod judge;
 pub mod man;
+pub mod report;
 pub mod version;

@@ -20,6 +20,7 @@ mod tests;
 pub use access::Access;
 pub use app::App;
 pub use listen::{BindError, ListenAddress, ListenAddressError};
+pub use page::RoundReport;
 pub use paths::{ExternalUrl, RoutePrefix, WebPathError, WebPaths};
 pub use routes::router;
 pub use serve::WebServer;

@@ -34,6 +34,11 @@ impl Asset {
         format!(".{}", self.path)
     }
 
+    /// The content.
+    pub(super) const fn text(self) -> &'static str {
+        self.text
+    }
+
     fn answer(self) -> impl IntoResponse + use<> {
         // Browsers request the files again on each visit, so that a new page never runs with an old file. They are small.
         let headers = [(header::CONTENT_TYPE, self.content_type), (header::CACHE_CONTROL, "no-cache")];

@@ -22,6 +22,7 @@ use super::app::App;
 use super::response::in_background;
 use super::telemetry_path::TelemetryPath;
 use crate::metrics::BuildInfo;
+use crate::plan::TargetId;
 use crate::state::Snapshot;
 
 pub(super) use assets::routes as files;
@@ -48,6 +49,33 @@ pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Response {
         (headers, Html(render(&snapshot, now, filter, &about))).into_response()
     })
     .await
+}
+
+/// A recorded round, to be reported to whoever changes the firewall or the proxy.
+#[derive(Clone, Copy)]
+pub struct RoundReport<'a> {
+    /// The version of the program that recorded it.
+    pub program: &'a str,
+    /// The version of its catalog.
+    pub catalog: &'a str,
+    /// When the round began.
+    pub started: SystemTime,
+    /// When it ended.
+    pub ended: SystemTime,
+    /// Whether names are replaced by pseudonyms.
+    pub is_redacted: bool,
+    /// The beginning of the body that a target's probe received, as text.
+    pub received: &'a dyn Fn(TargetId) -> String,
+}
+
+impl RoundReport<'_> {
+    /// One HTML document that loads nothing, of the round that led to this state.
+    #[must_use]
+    pub fn render(&self, snapshot: &Snapshot) -> String {
+        let filter = Filter::default();
+        let source = view::ViewInput { snapshot, now: self.ended, filter: &filter };
+        markup::report_document(&view::ReportView::new(self, source), self).into_string()
+    }
 }
 
 fn render(snapshot: &Snapshot, now: SystemTime, filter: Filter, about: &About<'_>) -> String {

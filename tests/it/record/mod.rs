@@ -3,6 +3,7 @@
 
 mod files;
 mod redaction;
+mod report;
 mod rounds;
 
 use std::io::Read as _;

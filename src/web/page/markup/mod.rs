@@ -6,6 +6,7 @@ mod crls;
 mod details;
 mod filter;
 mod host;
+mod report;
 mod table;
 mod updates;
 mod verdicts;
@@ -15,6 +16,8 @@ use maud::{DOCTYPE, Markup, html};
 use super::view::Page;
 use super::{About, assets};
 use components::{shape, shapes, time};
+
+pub(super) use report::document as report_document;
 
 /// The HTML document.
 pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {

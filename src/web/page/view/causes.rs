@@ -47,7 +47,7 @@ impl Causes {
 }
 
 impl CauseView {
-    fn new(snapshot: &Snapshot, cause: CauseGroup) -> Self {
+    pub(super) fn new(snapshot: &Snapshot, cause: CauseGroup) -> Self {
         let Affected { endpoints, components, routes } = cause.affected(&snapshot.plan);
         Self {
             state: DisplayState::from(cause.verdict),

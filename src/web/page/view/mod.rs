@@ -4,6 +4,7 @@ mod causes;
 mod crls;
 mod details;
 mod host;
+mod report;
 mod row;
 mod table;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub(crate) use details::{
     CertificateView, Details, FailureView, Field, PhaseView, ProbeView, RevocationView,
 };
 pub(crate) use host::HostView;
+pub(crate) use report::{ReportView, ReportedCause, ReportedEndpoint, RuleView};
 pub(crate) use row::{EndpointRow, StatusView, TlsView};
 pub(crate) use table::{EndpointTable, Group};
 pub(crate) use updates::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
@@ -72,10 +74,10 @@ pub(crate) struct Page {
 
 /// The input of the page.
 #[derive(Clone, Copy)]
-struct ViewInput<'a> {
-    snapshot: &'a Snapshot,
-    now: SystemTime,
-    filter: &'a Filter,
+pub(super) struct ViewInput<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) now: SystemTime,
+    pub(super) filter: &'a Filter,
 }
 
 impl ViewInput<'_> {
