@@ -234,6 +234,8 @@ async fn start(
     reloads: Option<Reloads>,
     reload_requests: mpsc::Receiver<ReloadRequest>,
 ) {
+    // Reloads keep that.
+    let setup = Setup { prober: Arc::new(setup.prober.keeping_failures()), ..setup };
     let clock = setup.clock;
     let first = Snapshot::new(Arc::clone(&setup.plan), clock.now());
     let RestoredState { snapshot: first, file: state_file } =

@@ -15,6 +15,7 @@ use crate::plan::{Plan, TargetId};
 use crate::probe::Prober;
 use crate::state::Snapshot;
 use crate::text::clean;
+use crate::tls::Roots;
 
 /// The default route if several lead to the target.
 const DEFAULT_ROUTE: &str = "direct";
@@ -126,6 +127,12 @@ impl OnDemand {
         Self { context, clock }
     }
 
+    /// The roots that probes trust now.
+    #[must_use]
+    pub fn roots(&self) -> Arc<Roots> {
+        Arc::clone(self.context.borrow().prober.roots())
+    }
+
     /// Probes once. The snapshot contains this target alone. Dropping the future aborts the probe.
     ///
     /// # Errors
@@ -146,7 +153,7 @@ impl OnDemand {
 }
 
 /// The requested target.
-fn find(plan: &Plan, request: &ProbeRequest) -> Result<TargetId, RequestError> {
+pub(crate) fn find(plan: &Plan, request: &ProbeRequest) -> Result<TargetId, RequestError> {
     let shown = clean(&request.target);
     let target = request.target.as_str();
     let url = ProbeUrl::parse(target)

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 
-use super::{Failure, Phase, TlsFacts};
+use super::{Facts, Failure, Phase, TlsFacts};
+use crate::text::is_harmless;
 
 /// What a hop's judgement rests on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,11 +101,37 @@ pub struct HeaderEvidence {
     pub value: Vec<u8>,
 }
 
+/// How much of a body is shown, in bytes.
+const MAX_SHOWN: usize = 1024;
+
+/// The beginning of a body, as text. Empty if it isn't text.
+fn readable(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(MAX_SHOWN)]);
+    let is_binary = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER || *c == '\0').count() > 4;
+    let shown = |c: char| if c == '\n' || is_harmless(c) { c } else { ' ' };
+    if is_binary { String::new() } else { text.chars().map(shown).collect() }
+}
+
 impl HopEvidence {
+    /// The beginning of the response's body, as text. Empty if there is none.
+    #[must_use]
+    pub fn received(&self) -> String {
+        self.response.as_ref().map(|response| readable(&response.body)).unwrap_or_default()
+    }
+
     /// The failure of one of these steps, if the network made it.
     #[must_use]
     pub fn failed_during(&self, steps: &[Phase]) -> Option<&Failure> {
         let observed = self.failure.as_ref().filter(|observed| steps.contains(&observed.during))?;
         Some(&observed.failure)
+    }
+}
+
+impl Facts {
+    /// The beginning of the last response's body, as text. Empty if there is none, or if no evidence is kept.
+    #[must_use]
+    pub fn received(&self) -> String {
+        let last = self.hops.last().map_or(&self.evidence, |last| &last.evidence);
+        last.as_ref().map(|evidence| evidence.received()).unwrap_or_default()
     }
 }

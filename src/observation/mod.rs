@@ -4,6 +4,7 @@
 mod address;
 mod attempt;
 mod evidence;
+mod evidence_limit;
 mod failure;
 mod hops;
 mod path;
@@ -26,6 +27,7 @@ pub use evidence::{
     ChainEvidence, ConcludedChain, HeaderEvidence, HopEvidence, IssuerEvidence, ObservedFailure,
     ResponseEvidence,
 };
+pub use evidence_limit::MAX_EVIDENCE;
 pub use failure::{FAILURE_CODES, Failure, FailureCode, FailureReason, Phase};
 pub use hops::HopFacts;
 pub use timings::{PhaseOutcome, Timings};

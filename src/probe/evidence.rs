@@ -159,6 +159,13 @@ pub(super) fn unjudged_body(kept: &mut KeptEvidence, body: &[u8]) {
     }
 }
 
+/// The judgement on a body alone: how much of the body it rests on isn't worth finding out for a success.
+pub(super) fn judged_without_body(kept: &mut KeptEvidence, judgement: &Result<bool, Failure>) {
+    if let Some(response) = kept.as_mut().and_then(|evidence| evidence.response.as_mut()) {
+        response.judgement = Some(judgement.clone());
+    }
+}
+
 /// The first bytes of a body, as many as its judgement rests on. If that is too many, or rests on a header that isn't kept, also
 /// the judgement.
 pub(super) fn judged_body(

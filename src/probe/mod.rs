@@ -55,8 +55,16 @@ pub struct Prober {
     system: Arc<SystemConfigCache>,
     folders: Arc<FolderReader>,
     clock: Clock,
-    /// Whether probes keep what their judgement rests on.
-    records_evidence: bool,
+    kept: KeptProbes,
+}
+
+/// Which probes keep what their judgement rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeptProbes {
+    None,
+    /// Those that fail, in limited size.
+    Failed,
+    All,
 }
 
 impl Prober {
@@ -102,13 +110,34 @@ impl Prober {
             None => Arc::new(SignedObjects::new(roots)),
         };
         let roots = Arc::clone(roots);
-        Ok(Self { route_contexts, roots, objects, system, folders, clock, plan, records_evidence: false })
+        let kept = before.map_or(KeptProbes::None, |before| before.kept);
+        Ok(Self { plan, route_contexts, roots, objects, system, folders, clock, kept })
     }
 
     /// The same prober, whose probes also keep what their judgement rests on, and whose revocation checks what they fetch.
     #[must_use]
     pub fn recording(&self) -> Self {
         self.checkers().for_each(|checker| checker.fetcher().start());
+        self.keeping(KeptProbes::All)
+    }
+
+    /// The same prober, whose failed probes also keep what their judgement rests on, as far as its size is limited.
+    #[must_use]
+    pub fn keeping_failures(&self) -> Self {
+        self.keeping(KeptProbes::Failed)
+    }
+
+    /// Whether probes gather what their judgement rests on.
+    fn keeps_evidence(&self) -> bool {
+        self.kept != KeptProbes::None
+    }
+
+    /// Whether the evidence of a success is dropped.
+    fn keeps_failures_alone(&self) -> bool {
+        self.kept == KeptProbes::Failed
+    }
+
+    fn keeping(&self, kept: KeptProbes) -> Self {
         Self {
             plan: Arc::clone(&self.plan),
             route_contexts: self.route_contexts.clone(),
@@ -117,7 +146,7 @@ impl Prober {
             system: Arc::clone(&self.system),
             folders: Arc::clone(&self.folders),
             clock: self.clock,
-            records_evidence: true,
+            kept,
         }
     }
 
@@ -154,7 +183,7 @@ impl Prober {
             system,
             folders,
             clock: self.clock,
-            records_evidence: self.records_evidence,
+            kept: self.kept,
         };
         (plan, own)
     }
@@ -184,7 +213,11 @@ impl Prober {
             facts.unprobed = unprobed;
             facts.others = other_addresses::probe(pipeline, target, others).await;
         }
-        Observation { target: id, at, facts, failure }
+        let mut observation = Observation { target: id, at, facts, failure };
+        if self.keeps_failures_alone() {
+            observation.limit_evidence();
+        }
+        observation
     }
 
     /// The route context of a target.

@@ -86,7 +86,7 @@ impl Pipeline<'_> {
 
     async fn hop(&self, run: &mut ProbeRun, url: &ProbeUrl) -> Result<HopOutcome, Failure> {
         let at = self.at.filter(|_| run.redirects() == 0);
-        run.hop.evidence = self.prober.records_evidence.then(Box::default);
+        run.hop.evidence = self.prober.keeps_evidence().then(Box::default);
         let mut connection = ConnectionFacts::default();
         let is_company = self.endpoint.component.is_company();
         let named_by = if is_company { NamedBy::Company } else { NamedBy::Endpoint };
@@ -216,7 +216,11 @@ impl Pipeline<'_> {
         let received = Received { url, head: &head, body: &body, unclean_close: http.unclean_close };
         let judgement = rules.is_genuine(now, received);
         if kept.is_some() {
-            evidence::judged_body(kept, rules, now, received, &judgement);
+            if judgement.is_ok() && self.prober.keeps_failures_alone() {
+                evidence::judged_without_body(kept, &judgement);
+            } else {
+                evidence::judged_body(kept, rules, now, received, &judgement);
+            }
         }
         http.genuine = judgement?;
         Ok(HopOutcome::Answered)

@@ -30,7 +30,6 @@ use crate::plan::{Plan, Route, TargetId};
 use crate::probe::{RecordedProbe, Replay};
 use crate::revocation::{RecordedChecker, RecordedFetch};
 use crate::state::Snapshot;
-use crate::text::is_harmless;
 use crate::tls::Roots;
 pub use file::{FileError, RecordError, RecordFile, WriteError};
 use revocation::{CheckedHop, RecordedCheck};
@@ -176,17 +175,6 @@ impl Recorder {
     }
 }
 
-/// How much of a body is shown, in bytes.
-const MAX_SHOWN: usize = 1024;
-
-/// The beginning of a body, as text. Empty if it isn't text.
-fn readable(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&body[..body.len().min(MAX_SHOWN)]);
-    let is_binary = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER || *c == '\0').count() > 4;
-    let shown = |c: char| if c == '\n' || is_harmless(c) { c } else { ' ' };
-    if is_binary { String::new() } else { text.chars().map(shown).collect() }
-}
-
 impl Record {
     /// The version of the program that recorded the round.
     #[must_use]
@@ -220,8 +208,7 @@ impl Record {
             RecordedEvent::Probe(_) | RecordedEvent::Checked(_) => None,
         });
         let evidence = probe.and_then(|probe| probe.hops.last()?.evidence.as_ref());
-        let response = evidence.and_then(|evidence| evidence.response.as_ref());
-        response.map(|response| readable(&response.body)).unwrap_or_default()
+        evidence.map(|evidence| evidence.received()).unwrap_or_default()
     }
 
     /// When the round ended. Whatever depends on the time is shown as it was then.

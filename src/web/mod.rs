@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod app;
+mod evidence;
 mod fallback;
 mod listen;
 mod metrics;

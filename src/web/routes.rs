@@ -15,7 +15,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::app::App;
 use super::serve::GeneratedSize;
-use super::{api, fallback, metrics, page, probe};
+use super::{api, evidence, fallback, metrics, page, probe};
 
 /// The timeout of the engine's liveness check: shorter than health checks wait (three seconds in the Kubernetes
 /// manifests).
@@ -29,6 +29,7 @@ pub fn router(app: App) -> Router {
         .route(&paths.metrics(), get(metrics::metrics))
         .route(&paths.at(api::STATUS), get(api::status))
         .route(&paths.at(api::SCHEMA), get(api::schema))
+        .route(&paths.at(evidence::PATH), get(evidence::evidence))
         .route(&paths.at(probe::PATH), get(probe::probe))
         .merge(page::files(paths))
         .route(&paths.at("/-/healthy"), get(healthy))

@@ -1,6 +1,7 @@
 //! The program as a process: scrapes over HTTP, with the lab's Internet behind `connect_to`.
 
 #[cfg(target_os = "linux")] // it reads /proc
+mod evidence;
 mod hostile;
 mod log;
 mod outages;

@@ -17,6 +17,15 @@ pub(super) fn panel(details: &Details) -> Markup {
                 None => p { "Not probed yet." },
             }
             @if let Some(earlier) = &details.earlier_failure { (probe("Last failure", earlier, &[])) }
+            @if let Some(evidence) = &details.evidence {
+                section class="evidence" {
+                    h4 { "Evidence of the last failure" }
+                    p {
+                        "As a record for " code { "defender-exporter judge" } ": " a href=(evidence) { "without names" } ", or "
+                        a href={ (evidence) "&names=keep" } { "with names" } "."
+                    }
+                }
+            }
             section class="about" { h4 { "The endpoint" } (fields(&details.about)) }
         }
     }
@@ -32,6 +41,10 @@ fn probe(title: &str, probe: &ProbeView, revocation: &[RevocationView]) -> Marku
             @if !probe.chain.is_empty() { h5 { "Certificates as presented" } ol class="chain" {
                 @for of in &probe.chain { (certificate(of)) }
             } }
+            @if !probe.received.is_empty() {
+                h5 { "The beginning of what came, as text" }
+                pre { (foreign(&probe.received)) }
+            }
             @if !revocation.is_empty() { h5 { "Revocation" } ul class="revocation" {
                 @for of in revocation { (status(of)) }
             } }

@@ -1,5 +1,7 @@
 //! The details of an endpoint: the last probe in full, the last failed probe, and what to change.
 
+use url::form_urlencoded;
+
 use super::when::{every, took};
 use super::{DisplayState, ViewInput, When};
 use crate::catalog::Component;
@@ -32,6 +34,8 @@ pub(crate) struct Details {
     pub(crate) earlier_failure: Option<ProbeView>,
     /// The revocation status of each certificate in the last probe's chain.
     pub(crate) revocation: Vec<RevocationView>,
+    /// The URL of the last failure's evidence, relative to the page.
+    pub(crate) evidence: Option<String>,
 }
 
 /// A probe in full.
@@ -44,6 +48,8 @@ pub(crate) struct ProbeView {
     pub(crate) facts: Vec<Field>,
     /// The certificates as presented, leaf first.
     pub(crate) chain: Vec<CertificateView>,
+    /// The beginning of the response's body, as text, if the evidence of the probe is kept.
+    pub(crate) received: String,
 }
 
 /// A failure, its cause and what to change.
@@ -99,8 +105,20 @@ impl Details {
             last: state.last.as_deref().map(probe),
             earlier_failure: state.earlier_failure().map(probe),
             revocation: certificates.map(RevocationView::new).collect(),
+            evidence: evidence_url(target, state),
         }
     }
+}
+
+/// Where the evidence of the last failure is, if any was kept.
+fn evidence_url(target: &Target, state: &TargetState) -> Option<String> {
+    let facts = &state.last_failure.as_ref()?.facts;
+    let is_kept = facts.evidence.is_some() || facts.hops.iter().any(|hop| hop.evidence.is_some());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("target", target.endpoint.url.as_str());
+    query.append_pair("component", target.endpoint.component.as_str());
+    query.append_pair("route", &target.route.name);
+    is_kept.then(|| format!("api/v1/evidence?{}", query.finish()))
 }
 
 fn about(target: &Target, state: &TargetState) -> Vec<Field> {
@@ -137,6 +155,7 @@ impl ProbeView {
             total: took(facts.timings.total()),
             facts: described(input, observation),
             chain: chain.collect(),
+            received: facts.received(),
         }
     }
 }
