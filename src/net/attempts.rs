@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::failure;
 use super::resolver::{DnsTrouble, ServerOutcome};
-use crate::observation::{AddressSource, AttemptTarget, FailedAttempt, Failure, Phase, Timings};
+use crate::observation::{AddressSource, AttemptTarget, FailedAttempt, Failure, LookupFacts, Phase, Timings};
 
 /// The maximum number of addresses that are tried, as in WinHTTP.
 pub(super) const MAX_ADDRESSES: usize = 5;
@@ -28,6 +28,8 @@ pub(crate) struct ConnectionFacts {
     pub(crate) source: Option<AddressSource>,
     /// The number of private addresses. `None` if DNS wasn't queried for the host's own name.
     pub(crate) private: Option<usize>,
+    /// What the last lookup rests on: of the host's name, or of a proxy's.
+    pub(crate) lookup: LookupFacts,
     /// The address of the TCP connection.
     pub(crate) peer: Option<SocketAddr>,
     /// The proxy, as `kind://host:port`. [`DIRECT`](crate::observation::DIRECT) if a PAC script chose no proxy.
@@ -69,6 +71,7 @@ pub(super) struct FirstFailure {
     timings: Timings,
     peer: Option<SocketAddr>,
     proxy: Option<String>,
+    lookup: LookupFacts,
 }
 
 impl FirstFailure {
@@ -81,8 +84,8 @@ impl FirstFailure {
     ) {
         let index = facts.failed_attempts.len();
         first.get_or_insert_with(|| {
-            let (timings, peer, proxy) = (timings.clone(), facts.peer, facts.proxy.clone());
-            Self { index, timings, peer, proxy }
+            let (timings, peer) = (timings.clone(), facts.peer);
+            Self { index, timings, peer, proxy: facts.proxy.clone(), lookup: facts.lookup.clone() }
         });
         facts.failed_attempts.push(attempt);
     }
@@ -94,7 +97,7 @@ impl FirstFailure {
         timings: &mut Timings,
         facts: &mut ConnectionFacts,
     ) -> Failure {
-        let Self { index, timings: own, peer, proxy } = self;
+        let Self { index, timings: own, peer, proxy, lookup } = self;
         let FailedAttempt { target, failure, .. } = facts.failed_attempts.remove(index);
         let later: Vec<_> = facts.failed_attempts[index..]
             .iter()
@@ -107,7 +110,7 @@ impl FirstFailure {
         if later.is_empty() {
             return failure;
         }
-        (facts.peer, facts.proxy) = (peer, proxy);
+        (facts.peer, facts.proxy, facts.lookup) = (peer, proxy, lookup);
         for phase in [Phase::Resolve, Phase::Connect] {
             timings.fail_back(phase, &own);
         }

@@ -13,12 +13,12 @@ use super::connect;
 use super::exchange::RequestTarget;
 use super::phase::PhaseClock;
 use super::proxy::{ProxyList, ProxySelector, ProxySource};
-use super::resolver::{Destination, Resolver, is_sinkhole};
+use super::resolver::{Destination, Resolver, is_sinkhole, lookup_facts, lost_alias};
 use super::tunnel::{self, BoxedStream};
 use crate::catalog::{ProbeUrl, Scheme};
 use crate::clock::Clock;
 use crate::config::{HostPort, Proxies, Proxy, ProxyKind};
-use crate::observation::{AttemptTarget, DIRECT, FailedAttempt, Failure, FailureReason, Phase};
+use crate::observation::{AttemptTarget, DIRECT, FailedAttempt, Failure, FailureReason, LookupFacts, Phase};
 use crate::text::without_brackets;
 
 /// Opens connections over one route.
@@ -342,6 +342,7 @@ async fn resolve(
 ) -> Result<Vec<SocketAddr>, Failure> {
     let lookup = match to {
         Destination::Known(address) => {
+            facts.lookup = LookupFacts::default();
             clock.timings.not_applicable(Phase::Resolve);
             return Ok(vec![address]);
         }
@@ -350,8 +351,12 @@ async fn resolve(
     let limit = dns_share(clock.left());
     let mut found = None;
     let resolved = async {
-        let found = found.insert(lookup.resolve(limit).await?);
-        Ok(found.to_connect()?)
+        let resolved = lookup.resolve(limit).await;
+        facts.lookup = lookup_facts(&resolved);
+        if is_own {
+            facts.aliases = lost_alias(&resolved);
+        }
+        Ok(found.insert(resolved?).to_connect()?)
     };
     let result = clock.phase(Phase::Resolve, resolved).await;
     if let Some(found) = found {

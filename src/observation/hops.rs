@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::{
-    AddressSource, Facts, Failure, HopEvidence, HttpFacts, Observation, Timings, TlsFacts, VerifiedPath,
+    AddressSource, Facts, Failure, HopEvidence, HttpFacts, LookupFacts, Observation, Timings, TlsFacts,
+    VerifiedPath,
 };
 
 /// One hop, with the fields of [`Facts`] for its URL.
@@ -24,6 +25,8 @@ pub struct HopFacts {
     pub source: Option<AddressSource>,
     /// The number of private addresses.
     pub private: Option<usize>,
+    /// What the lookup of the name rests on; of the proxy's name, if one was used.
+    pub lookup: LookupFacts,
     /// The address and port of the TCP connection.
     pub peer: Option<SocketAddr>,
     /// The proxy.
@@ -47,6 +50,7 @@ impl From<HopFacts> for Facts {
             aliases,
             source,
             private,
+            lookup,
             peer,
             proxy,
             proxy_status,
@@ -61,6 +65,7 @@ impl From<HopFacts> for Facts {
             aliases,
             source,
             private,
+            lookup,
             peer,
             proxy,
             proxy_status,

@@ -7,6 +7,7 @@ mod evidence;
 mod evidence_limit;
 mod failure;
 mod hops;
+mod lookup;
 mod path;
 mod timings;
 mod tls;
@@ -30,6 +31,7 @@ pub use evidence::{
 pub use evidence_limit::MAX_EVIDENCE;
 pub use failure::{FAILURE_CODES, Failure, FailureCode, FailureReason, Phase};
 pub use hops::HopFacts;
+pub use lookup::LookupFacts;
 pub use timings::{PhaseOutcome, Timings};
 pub use tls::{CertificateFacts, TlsFacts};
 
@@ -94,6 +96,8 @@ pub struct Facts {
     pub source: Option<AddressSource>,
     /// The number of private addresses. `None` if the endpoint's own name wasn't looked up.
     pub private: Option<usize>,
+    /// What the lookup of the name rests on; of the proxy's name, if one was used.
+    pub lookup: LookupFacts,
     /// The address and port of the TCP connection.
     pub peer: Option<SocketAddr>,
     /// The results for the name's other addresses, if all are probed. The probe itself is that of the first

@@ -70,6 +70,7 @@ fn only_hop(facts: &Facts) -> HopFacts {
         aliases: facts.aliases.clone(),
         source: facts.source,
         private: facts.private,
+        lookup: facts.lookup.clone(),
         peer: facts.peer,
         proxy: facts.proxy.clone(),
         proxy_status: facts.proxy_status,

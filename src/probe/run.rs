@@ -51,6 +51,7 @@ impl ProbeRun {
             aliases,
             source,
             private,
+            lookup,
             peer,
             proxy,
             proxy_status,
@@ -63,8 +64,16 @@ impl ProbeRun {
         if self.before.is_empty() {
             self.found = addresses;
         }
-        self.hop =
-            HopFacts { aliases, source, private, peer, proxy, proxy_status, ..std::mem::take(&mut self.hop) };
+        self.hop = HopFacts {
+            aliases,
+            source,
+            private,
+            lookup,
+            peer,
+            proxy,
+            proxy_status,
+            ..std::mem::take(&mut self.hop)
+        };
     }
 
     /// Ends the current hop, which was at `url`, and starts the next one.

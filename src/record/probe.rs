@@ -8,8 +8,8 @@ use super::certificates::{CertificateReader, CertificateWriter};
 use super::evidence::EvidenceDocument;
 use super::values::{Nanoseconds, RecordedFailure, Text, Time};
 use crate::observation::{
-    AddressFacts, AddressSource, AttemptTarget, FailedAttempt, HopFacts, PackageFacts, Phase, PhaseOutcome,
-    Timings,
+    AddressFacts, AddressSource, AttemptTarget, FailedAttempt, HopFacts, LookupFacts, PackageFacts, Phase,
+    PhaseOutcome, Timings,
 };
 use crate::plan::TargetId;
 use crate::probe::{RecordedProbe, package_path};
@@ -46,6 +46,10 @@ struct HopDocument {
     aliases: Vec<Text>,
     source: Option<AddressSource>,
     private: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resolver: Option<SocketAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    search_suffix: Option<Text>,
     peer: Option<SocketAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     proxy: Option<Text>,
@@ -161,6 +165,8 @@ impl HopDocument {
             aliases: hop.aliases.iter().map(Text::from).collect(),
             source: hop.source,
             private: hop.private,
+            resolver: hop.lookup.resolver,
+            search_suffix: hop.lookup.search_suffix.as_ref().map(Text::from),
             peer: hop.peer,
             proxy: hop.proxy.as_ref().map(Text::from),
             proxy_status: hop.proxy_status,
@@ -185,6 +191,10 @@ impl HopDocument {
             aliases: self.aliases.into_iter().map(String::from).collect(),
             source: self.source,
             private: self.private,
+            lookup: LookupFacts {
+                resolver: self.resolver,
+                search_suffix: self.search_suffix.map(String::from),
+            },
             peer: self.peer,
             proxy: self.proxy.map(String::from),
             proxy_status: self.proxy_status,

@@ -65,6 +65,15 @@ impl AddressOrigin {
             Self::Dns(_) => Some(AddressSource::Dns),
         }
     }
+
+    /// The DNS server that answered. `None` if none was asked.
+    #[must_use]
+    pub const fn resolver(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Configuration | Self::HostsFile => None,
+            Self::Dns(server) => Some(*server),
+        }
+    }
 }
 
 /// A failed DNS lookup.
@@ -83,6 +92,21 @@ impl DnsFailure {
     #[must_use]
     pub fn outcome(&self) -> &ServerOutcome {
         &self.reports[self.decisive].outcome // an index into the list, by construction
+    }
+
+    /// The name that the name is an alias of (CNAME) and that has no address. `None` if the name itself has none.
+    #[must_use]
+    pub fn alias(&self) -> Option<&str> {
+        match self.outcome() {
+            ServerOutcome::NxDomain { alias } | ServerOutcome::NoData { alias } => alias.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The server that decided.
+    #[must_use]
+    pub fn resolver(&self) -> SocketAddr {
+        self.reports[self.decisive].server // an index into the list, by construction
     }
 }
 

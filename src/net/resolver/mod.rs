@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{self, ConnectTo, HostPort};
+use crate::observation::LookupFacts;
 use crate::text::without_brackets;
 use name_resolver::{NameResolver, Resolved};
 
@@ -61,6 +62,8 @@ pub struct ResolvedAddresses {
     pub aliases: Vec<String>,
     /// Where they come from.
     pub origin: AddressOrigin,
+    /// The search domain that completed the name. `None` if it was found as written.
+    search_suffix: Option<String>,
     /// The DNS servers that failed before another one answered.
     pub(crate) troubles: Vec<DnsTrouble>,
     /// What the DNS servers say of a sinkhole address.
@@ -145,11 +148,12 @@ impl NameLookup<'_> {
     pub async fn resolve(&self, limit: Duration) -> Result<ResolvedAddresses, NameError> {
         // Boxed: a lookup is large, and most of a probe's time it doesn't exist.
         let resolved = Box::pin(self.names.resolve(self.name, self.is_configured, limit)).await?;
-        let Resolved { addresses, aliases, origin, troubles, others } = resolved;
+        let Resolved { addresses, aliases, origin, search_suffix, troubles, others } = resolved;
         Ok(ResolvedAddresses {
             addresses,
             aliases,
             origin,
+            search_suffix,
             troubles,
             others,
             port: self.port,
@@ -193,6 +197,27 @@ impl ResolvedAddresses {
             }
             _ => Ok(self.addresses.iter().map(|address| SocketAddr::new(*address, self.port)).collect()),
         }
+    }
+}
+
+/// The alias that has no address, if a lookup failed because of it: a filter by names may have removed it.
+pub(crate) fn lost_alias(resolved: &Result<ResolvedAddresses, NameError>) -> Vec<String> {
+    match resolved {
+        Err(NameError::Dns(failure)) => failure.alias().into_iter().map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What a lookup rests on, found or not.
+pub(crate) fn lookup_facts(resolved: &Result<ResolvedAddresses, NameError>) -> LookupFacts {
+    match resolved {
+        Ok(found) => {
+            LookupFacts { resolver: found.origin.resolver(), search_suffix: found.search_suffix.clone() }
+        }
+        Err(NameError::Dns(failure)) => {
+            LookupFacts { resolver: Some(failure.resolver()), search_suffix: None }
+        }
+        Err(_) => LookupFacts::default(),
     }
 }
 

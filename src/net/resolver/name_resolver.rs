@@ -46,6 +46,8 @@ pub(super) struct Resolved {
     /// The names that the queried one is an alias of (CNAME), in order.
     pub(super) aliases: Vec<String>,
     pub(super) origin: AddressOrigin,
+    /// The search domain that completed the name. `None` if it was found as written.
+    pub(super) search_suffix: Option<String>,
     /// What failed at DNS servers before the one that answered, in words.
     pub(super) troubles: Vec<DnsTrouble>,
     /// What the servers say of a sinkhole address.
@@ -196,7 +198,7 @@ impl NameResolver {
             {
                 Ok(mut resolved) => {
                     order::sort(&mut resolved.addresses, &system.networks);
-                    return Ok(resolved);
+                    return Ok(Resolved { search_suffix: search_suffix(name, &candidate), ..resolved });
                 }
                 // The failure of the name as written says most.
                 Err(error) if failure.is_none() || candidate == *name => failure = Some(error),
@@ -248,7 +250,8 @@ impl NameResolver {
                     DnsTrouble { report, words }
                 });
                 let troubles = troubles.collect();
-                Ok(Resolved { addresses, aliases, origin: AddressOrigin::Dns(server), troubles, others })
+                let origin = AddressOrigin::Dns(server);
+                Ok(Resolved { addresses, aliases, origin, search_suffix: None, troubles, others })
             }
             Err(mut failure) => {
                 if let ServerOutcome::Exhausted(why) = failure.outcome() {
@@ -271,7 +274,8 @@ impl NameResolver {
         if addresses.is_empty() {
             return Err(NameError::NoAddress { name: host.to_owned(), family: self.family, origin });
         }
-        Ok(Resolved { addresses, aliases: Vec::new(), origin, troubles: Vec::new(), others: Vec::new() })
+        let (aliases, troubles, others) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Resolved { addresses, aliases, origin, search_suffix: None, troubles, others })
     }
 
     /// The record types to query on a machine of these families (IPv4, IPv6).
@@ -314,6 +318,12 @@ fn candidates(name: &Name, searches: bool, system: &SystemConfig) -> Vec<Result<
     let at = if dots >= usize::from(system.ndots) { 0 } else { candidates.len() };
     candidates.insert(at, Ok(name.clone()));
     candidates
+}
+
+/// What a candidate adds to a name. `None` if it is the name itself.
+fn search_suffix(name: &Name, candidate: &Name) -> Option<String> {
+    let (name, candidate) = (shown(name), shown(candidate));
+    candidate.strip_prefix(&name)?.strip_prefix('.').map(str::to_owned)
 }
 
 /// Whether the next search domain is tried after this failure (res_search(3)).

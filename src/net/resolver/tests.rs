@@ -70,6 +70,7 @@ fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> ResolvedA
         addresses,
         aliases: Vec::new(),
         origin,
+        search_suffix: None,
         troubles: Vec::new(),
         others: Vec::new(),
         port: 80,
