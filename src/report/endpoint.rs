@@ -86,6 +86,10 @@ pub struct ProbeReport<'a> {
     pub addresses: Vec<String>,
     /// The names that the host is an alias of (CNAME), in order: a firewall that compares resolved names sees them.
     pub aliases: &'a [String],
+    /// The DNS server whose answer, or failure, decided the lookup of the endpoint's name, or of its proxy's; null if none was asked.
+    pub resolver: Option<String>,
+    /// The search domain that completed the name of the proxy, or another short name; null if the name was found as written.
+    pub search_suffix: Option<&'a str>,
     /// The address and port of the connection.
     pub address: Option<String>,
     /// The result for each probed address, starting with that of the probe itself; empty if the connection used a
@@ -227,6 +231,8 @@ impl<'a> ProbeReport<'a> {
             duration_seconds: facts.timings.total().as_secs_f64(),
             addresses: facts.addresses.iter().map(ToString::to_string).collect(),
             aliases: &facts.aliases,
+            resolver: facts.lookup.resolver.map(|server| server.to_string()),
+            search_suffix: facts.lookup.search_suffix.as_deref(),
             address: facts.peer.map(|peer| peer.to_string()),
             by_address: observation.by_address().map(AddressReport::new).collect(),
             failed_attempts: facts.failed_attempts.iter().map(AttemptReport::new).collect(),

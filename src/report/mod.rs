@@ -6,6 +6,7 @@ mod aliases;
 mod answer;
 mod causes;
 mod clock;
+mod common_cause;
 mod endpoint;
 mod hints;
 mod host;
@@ -39,6 +40,7 @@ pub use answer::{
 };
 pub use causes::{Affected, CauseGroup, causes};
 pub use clock::suspected_clock;
+pub use common_cause::{CauseKind, CommonCause, common_cause_sentences, common_causes};
 pub use endpoint::{AddressReport, EndpointReport, ProbeReport};
 pub use hints::hints;
 pub use host::{
@@ -78,6 +80,9 @@ pub struct StatusReport<'a> {
     pub counts: Counts,
     /// What suggests that this machine's clock is wrong; null if nothing does.
     pub suspected_clock: Option<String>,
+    /// The smallest fact that all failures of a route share and no success has, at most two by route; empty where the
+    /// evidence singles none out.
+    pub common_causes: Vec<CommonCause>,
     /// The verdict on each component, by route.
     pub components: Vec<ComponentReport<'a>>,
     /// Whether clients can connect to MAPS, by route; empty if MAPS isn't probed.
@@ -105,6 +110,7 @@ impl<'a> StatusReport<'a> {
             exit_code: exit_code(snapshot),
             counts: Counts::from_snapshot(snapshot),
             suspected_clock: suspected_clock(snapshot),
+            common_causes: common_causes(snapshot),
             components: snapshot.components.iter().map(ComponentReport::new).collect(),
             maps: MapsReport::all(snapshot),
             signatures: SignaturesReport::new(snapshot, now),
