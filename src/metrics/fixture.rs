@@ -1,4 +1,4 @@
-//! A handwritten snapshot for tests of the output: one working endpoint, one that fails during TLS with some facts
+//! A handwritten snapshot for tests of the output: one working endpoint, two that fail during TLS with some facts
 //! known, and one that was never probed. The values are invented; no server returned them.
 
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ fn process() -> ProcessStats {
 
 pub(crate) fn snapshot() -> Snapshot {
     let plan = plan();
-    let mut targets = [works(), fails(), TargetState::default()];
+    let mut targets = [works(), fails(TargetId(1)), TargetState::default(), fails(TargetId(3))];
     for (state, target) in targets.iter_mut().zip(&plan.targets) {
         state.judge(&target.endpoint, false);
     }
@@ -120,6 +120,12 @@ fn plan() -> Plan {
                 Component::Crl,
                 "http://www.microsoft.com/pkiops/crl/",
                 "http://www.microsoft.com/pkiops/crl/a%20b.crl",
+                &[200],
+            ),
+            target(
+                Component::Adl,
+                "definitionupdates.microsoft.com",
+                "https://definitionupdates.microsoft.com/packages?action=info",
                 &[200],
             ),
         ],
@@ -221,7 +227,7 @@ fn others() -> Vec<AddressFacts> {
     vec![other("192.0.2.11", Some(refused)), other("2001:db8::10", None)]
 }
 
-fn fails() -> TargetState {
+fn fails(target: TargetId) -> TargetState {
     let mut facts = Facts::default();
     facts.timings.record(Phase::Resolve, PhaseOutcome::Done, Duration::from_millis(2));
     facts.timings.record(Phase::Connect, PhaseOutcome::Done, Duration::from_millis(3));
@@ -240,7 +246,7 @@ fn fails() -> TargetState {
         ..TlsFacts::default()
     });
     let failure = Failure::new(Phase::Tls, FailureReason::UnknownIssuer, "not a label");
-    let last = Arc::new(Observation { target: TargetId(1), at: at(31.0), facts, failure: Some(failure) });
+    let last = Arc::new(Observation { target, at: at(31.0), facts, failure: Some(failure) });
     TargetState {
         probes: 7,
         failures: 7,

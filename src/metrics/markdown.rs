@@ -12,6 +12,7 @@ use crate::host::registry::settings::{DefenderSetting, SettingOrigin};
 use crate::host::update_order::DifferenceKind;
 use crate::host::{HostCollector, HostReadReason, RunningMode};
 use crate::observation::{FAILURE_CODES, FailureReason, Phase};
+use crate::report::CauseKind;
 use crate::revocation::UndeterminedCause;
 use crate::signatures::Finding;
 use crate::verdict::ConcernKind;
@@ -44,6 +45,9 @@ fn write_words(out: &mut String) -> fmt::Result {
     writeln!(out, "`family`: {}.\n", list(["ipv4", "ipv6"].into_iter()))?;
     writeln!(out, "`source`: {}.\n", list(UpdateSource::ALL.iter().map(|word| word.as_str())))?;
     writeln!(out, "`finding`: {}.\n", list(Finding::ALL.iter().map(|word| word.as_str())))?;
+    let causes = list(CauseKind::ALL.iter().map(|kind| kind.as_str()));
+    let common = Metric::CommonCause.spec().name;
+    writeln!(out, "`kind` of `{common}`, the most specific first: {causes}.\n")?;
     write_host_words(out)?;
     out.push_str("`reason`, by the phase that it can occur in:\n\n| phase | reasons |\n|---|---|\n");
     for phase in Phase::ALL {

@@ -2,6 +2,7 @@
 //! `collector.rs` and `text.rs` encode the samples.
 
 pub(super) mod addresses;
+pub(super) mod common_causes;
 pub(super) mod faults;
 
 use std::borrow::Cow;

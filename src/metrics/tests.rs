@@ -162,8 +162,8 @@ fn an_endpoint_with_two_routes_is_described_once() {
         plan.targets.push(proxied);
         snapshot.targets.push(Arc::new(TargetState::default()));
     });
-    assert_eq!(samples(Metric::EndpointInfo, &scrape).len(), 3);
-    assert_eq!(samples(Metric::Probes, &scrape).len(), 4);
+    assert_eq!(samples(Metric::EndpointInfo, &scrape).len(), 4);
+    assert_eq!(samples(Metric::Probes, &scrape).len(), 5);
 }
 
 #[test]
@@ -261,10 +261,11 @@ proptest! {
 }
 
 #[test]
-fn only_infos_say_what_a_server_sent() {
+fn only_infos_and_the_common_cause_say_what_a_server_sent() {
     let text = text(ExpositionFormat::Text, fixture::scrape());
     for line in text.lines().filter(|line| line.contains("프록시")) {
-        assert!(line.starts_with("defender_tls_info{"), "{line}");
+        let may_say = ["defender_tls_info{", "defender_common_cause{"];
+        assert!(may_say.iter().any(|metric| line.starts_with(metric)), "{line}");
     }
     assert!(!text.contains("not a label"));
     let infos = Metric::ALL.iter().filter(|metric| metric.spec().kind == Kind::Info).count();
@@ -286,8 +287,15 @@ fn series_follow_the_state() {
     };
     let maps = "maps|https://wdcp.microsoft.com/|direct";
     let update = "update|https://fe2.update.microsoft.com:8443/v6/|direct";
-    check(Metric::ProbeSuccess, &[&format!("{maps} Whole(1)"), &format!("{update} Whole(0)")]);
-    check(Metric::ProbeFailureReason, &[&format!("{update}|tls|unknown_issuer Whole(1)")]);
+    let adl = "adl|https://definitionupdates.microsoft.com/packages?action=info|direct";
+    let one_works = [format!("{maps} Whole(1)"), format!("{update} Whole(0)"), format!("{adl} Whole(0)")];
+    let one_works: Vec<_> = one_works.iter().map(String::as_str).collect();
+    check(Metric::ProbeSuccess, &one_works);
+    check(
+        Metric::ProbeFailureReason,
+        &[&format!("{update}|tls|unknown_issuer Whole(1)"), &format!("{adl}|tls|unknown_issuer Whole(1)")],
+    );
+    check(Metric::CommonCause, &["direct|issuer|O=\"Example\\Inspection\", CN=프록시 \"CA\" Whole(2)"]);
     check(
         Metric::ProbePhaseDuration,
         &[
@@ -299,11 +307,14 @@ fn series_follow_the_state() {
             &format!("{update}|resolve Real(0.002)"),
             &format!("{update}|connect Real(0.003)"),
             &format!("{update}|tls Real(0.04)"),
+            &format!("{adl}|resolve Real(0.002)"),
+            &format!("{adl}|connect Real(0.003)"),
+            &format!("{adl}|tls Real(0.04)"),
         ],
     );
     check(Metric::ProbeLastSuccessTimestamp, &[&format!("{maps} Real(1795478430.5)")]);
     check(Metric::HttpStatusExpected, &[&format!("{maps} Whole(1)")]);
-    check(Metric::TlsVerified, &[&format!("{maps} Whole(1)"), &format!("{update} Whole(0)")]);
+    check(Metric::TlsVerified, &one_works);
     check(
         Metric::DnsAddresses,
         &[
@@ -311,12 +322,18 @@ fn series_follow_the_state() {
             &format!("{maps}|ipv6 Whole(1)"),
             &format!("{update}|ipv4 Whole(1)"),
             &format!("{update}|ipv6 Whole(0)"),
+            &format!("{adl}|ipv4 Whole(1)"),
+            &format!("{adl}|ipv6 Whole(0)"),
         ],
     );
     let day = |days: u32| 1_795_478_400.0 + f64::from(days) * 86_400.0;
     check(
         Metric::TlsLeafNotAfter,
-        &[&format!("{maps} Real({:?})", day(300)), &format!("{update} Real({:?})", day(10))],
+        &[
+            &format!("{maps} Real({:?})", day(300)),
+            &format!("{update} Real({:?})", day(10)),
+            &format!("{adl} Real({:?})", day(10)),
+        ],
     );
     check(
         Metric::TlsChainNotAfter,

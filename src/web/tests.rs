@@ -237,7 +237,7 @@ async fn ready_after_the_first_round() {
     let server = TestServer::start().await;
     let (status, _, reason) = server.get("/-/ready").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(reason, "not ready: 2 of 3 targets probed so far\n");
+    assert_eq!(reason, "not ready: 3 of 4 targets probed so far\n");
     server.snapshots.send_modify(|snapshot| {
         let probed = TargetState { probes: 1, ..TargetState::default() };
         Arc::make_mut(snapshot).targets[2] = Arc::new(probed);
@@ -287,7 +287,8 @@ async fn the_status_is_json_with_a_schema() {
     let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((&report["schema_version"], &report["exporter_version"]), (&1.into(), &"0.0.0-test".into()));
     assert_eq!(report["generated_at"], "2026-11-24T00:01:00Z");
-    assert_eq!(report["counts"]["bad"], 1);
+    assert_eq!(report["counts"]["bad"], 2);
+    assert_eq!(report["common_causes"][0]["kind"], "issuer");
     let (_, _, schema) = server.get("/api/v1/status.schema.json").await;
     let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
     assert_eq!(schema["title"], "Status of defender-exporter");
@@ -304,7 +305,7 @@ async fn the_page_may_load_its_own_files_alone() {
     }
     assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains(':'), "{policy}");
     assert!(
-        page.contains("href=\"./telemetry\"") && page.contains("1 of 3 endpoints, by component"),
+        page.contains("href=\"./telemetry\"") && page.contains("2 of 4 endpoints, by component"),
         "{page}"
     );
     for (file, content_type) in [

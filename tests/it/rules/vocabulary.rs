@@ -12,6 +12,7 @@ use defender_exporter::host::registry::settings::{DefenderSetting, SettingOrigin
 use defender_exporter::host::update_order::DifferenceKind;
 use defender_exporter::metrics::{Kind, Metric};
 use defender_exporter::observation::{FailureReason, Phase};
+use defender_exporter::report::CauseKind;
 use defender_exporter::revocation::{RevocationStatus, UndeterminedCause};
 use defender_exporter::signatures::Finding;
 use defender_exporter::verdict::{ConcernKind, SslOptions, Verdict};
@@ -108,6 +109,7 @@ fn values_of(metric: &str, label: &str) -> Option<Vec<&'static str>> {
         ("defender_host_read_success" | "defender_host_read_failure_reason", "collector") => {
             Some(host::HostCollector::ALL.iter().map(|word| word.as_str()).collect())
         }
+        ("defender_common_cause", "kind") => Some(CauseKind::ALL.iter().map(|word| word.as_str()).collect()),
         ("defender_host_update_source_difference_info", "kind") => {
             Some(DifferenceKind::ALL.iter().map(|word| word.as_str()).collect())
         }
