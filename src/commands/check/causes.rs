@@ -6,7 +6,7 @@ use super::View;
 use crate::catalog::Component;
 use crate::commands::terminal::{HEADING, paint, verdict_style};
 use crate::commands::wrap::wrap_to;
-use crate::report::{Affected, CauseGroup};
+use crate::report::{self, Affected, CauseGroup};
 use crate::state::Snapshot;
 use crate::verdict::{ConcernKind, Verdict};
 
@@ -15,6 +15,9 @@ pub(super) fn render(snapshot: &Snapshot, causes: &[CauseGroup], view: &View) ->
     let mut text = String::new();
     if !causes.is_empty() {
         text.push_str(&paint(HEADING, "\nWhat is wrong, and what to change\n"));
+    }
+    for sentence in report::common_cause_sentences(snapshot) {
+        text.push_str(&wrap_to(view.width, &sentence, "  ", "  "));
     }
     for (n, cause) in causes.iter().enumerate() {
         let title = wrap_to(view.width, &cause.title, &format!("{}. ", n + 1), "   ");

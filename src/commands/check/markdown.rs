@@ -24,6 +24,9 @@ pub(super) fn render(snapshot: &Snapshot, view: &View, now: SystemTime) -> Strin
     if let Some(clock) = report::suspected_clock(snapshot) {
         let _ = write!(text, "\n{}\n", escape(&clock)); // a String never fails
     }
+    for sentence in report::common_cause_sentences(snapshot) {
+        let _ = write!(text, "\n{}\n", escape(&sentence)); // a String never fails
+    }
     for (n, of) in report::causes(snapshot).iter().enumerate() {
         text.push_str(&cause(snapshot, n + 1, of));
     }

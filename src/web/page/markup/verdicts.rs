@@ -89,6 +89,7 @@ pub(super) fn causes(causes: &Causes) -> Markup {
         @if !causes.shown.is_empty() {
             section class="causes" aria-labelledby="causes-title" {
                 h2 id="causes-title" { "What is wrong, and what to change" }
+                @for sentence in &causes.common { p class="common" { (foreign(sentence)) } }
                 ul { @for of in &causes.shown { (cause(of)) } }
                 @if causes.more > 0 { p { (causes.more) " more causes: see the table." } }
             }

@@ -11,6 +11,8 @@ const SHOWN: usize = 6;
 /// The causes, the most severe first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Causes {
+    /// What all failures share, in a sentence each.
+    pub(crate) common: Vec<String>,
     /// The displayed causes.
     pub(crate) shown: Vec<CauseView>,
     /// The number of causes beyond `SHOWN`.
@@ -42,7 +44,7 @@ impl Causes {
             report::causes(snapshot).into_iter().map(|cause| CauseView::new(snapshot, cause)).collect();
         let more = shown.len().saturating_sub(SHOWN);
         shown.truncate(SHOWN);
-        Self { shown, more }
+        Self { common: report::common_cause_sentences(snapshot), shown, more }
     }
 }
 
