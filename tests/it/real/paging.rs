@@ -154,8 +154,8 @@ fn check_texts(stack: &Stack, sites: &[Site]) -> Result<(), String> {
             assert!(found.is_empty(), "{found:?}: {summary}\n{description}");
             let runbook = format!("alerts/RUNBOOK.md#{}", expected.alert.to_lowercase());
             assert_eq!(alert.annotations["runbook_url"], runbook);
-            write!(texts, "\n[{}: {}]\n{summary}\n{description}\n", expected.receiver, expected.alert)
-                .unwrap();
+            let text = site.without_port(&format!("{summary}\n{description}"));
+            write!(texts, "\n[{}: {}]\n{text}\n", expected.receiver, expected.alert).unwrap();
         }
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/alerts/outages.txt");

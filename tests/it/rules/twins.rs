@@ -59,6 +59,7 @@ const SAMPLES: usize = 13_000;
 
 /// Series that exist only while something is wrong; and the published signatures, which all exporters compare.
 const ABSENT: &[&str] = &[
+    "defender_common_cause",
     "defender_crl_fetch_failure_reason",
     "defender_endpoint_concern",
     "defender_faults",

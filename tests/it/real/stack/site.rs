@@ -215,6 +215,13 @@ impl Site {
         self.outage.name()
     }
 
+    /// A text with `PROXY` in place of the proxy's address, whose port is another one each time.
+    pub fn without_port(&self, text: &str) -> String {
+        self.proxy
+            .as_ref()
+            .map_or_else(|| text.to_owned(), |proxy| text.replace(&proxy.addr().to_string(), "PROXY"))
+    }
+
     /// How fast time runs around it.
     pub const fn tempo(&self) -> Tempo {
         self.tempo
