@@ -15,6 +15,8 @@ mod calendar;
 #[cfg(target_os = "linux")] // what is real is there alone
 mod catalog_report;
 mod chains;
+#[cfg(target_os = "linux")] // other addresses of loopback
+mod common_cause;
 mod company_sources;
 #[cfg(unix)] // variables of the environment as bytes
 mod corpus;
