@@ -107,7 +107,7 @@ async fn run(
             },
             Some(completed) = pool.next() => {
                 if let Some(target) = completed.target() {
-                    schedule.finished(target);
+                    schedule.finished(target, completed.succeeded(), Instant::now());
                 }
                 Some(completed.event(&plan))
             }

@@ -63,6 +63,14 @@ impl Completed {
             Self::Check(_) => None,
         }
     }
+
+    /// Whether the probe succeeded. `None` if it says nothing about the network.
+    pub(super) fn succeeded(&self) -> Option<bool> {
+        match self {
+            Self::Probe(observation) => observation.is_about_network().then(|| observation.success()),
+            Self::Stalled(_) | Self::Check(_) => None,
+        }
+    }
 }
 
 /// The target of each task, by its id in the current plan, with the handle that aborts it. Tasks that were aborted have

@@ -1,7 +1,8 @@
 //! When each target is due. Pure: the time is an argument.
 //!
 //! Every target has a stable offset within its interval, so that probes are spread evenly and a restart keeps
-//! the order. The first round is compressed into a few seconds, so that a new process soon has results.
+//! the order. The first round is compressed into a few seconds, so that a new process soon has results. After a probe
+//! whose result differs from the one before, the next comes sooner: a look that confirms the change or shows a hiccup.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -21,10 +22,22 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 /// The maximum time over which skipped targets are probed after a stall.
 const CATCH_UP: Duration = Duration::from_secs(60);
 
+/// The longest time from a changed result to the look at it, so that two looks take ten seconds at most.
+const LOOK_AFTER: Duration = Duration::from_secs(5);
+
+/// The time over which looks at targets that change at once are spread.
+const LOOK_SPREAD: Duration = Duration::from_secs(1);
+
+/// The maximum number of looks between two regular probes of a target: one that flaps is probed three times as often, not
+/// more.
+const MAX_LOOKS: u8 = 2;
+
 /// The targets by the time of their next probe.
 #[derive(Debug)]
 pub struct Schedule {
     queue: BinaryHeap<Reverse<(Instant, TargetId)>>,
+    /// The looks at targets whose result has changed. Empty while nothing changes.
+    looks: BinaryHeap<Reverse<(Instant, TargetId)>>,
     slots: Vec<Slot>,
     start: Instant,
 }
@@ -33,13 +46,32 @@ pub struct Schedule {
 struct Slot {
     interval: Duration,
     offset: Duration,
-    busy: bool,
+    state: SlotState,
 }
 
-/// The state of a target that is carried over.
-struct Known {
+/// What is known of a target, and carried over.
+#[derive(Clone, Copy, Debug)]
+struct SlotState {
+    /// When its next regular probe is due.
     due: Instant,
-    busy: bool,
+    in_flight: Option<Occasion>,
+    /// Whether the last probe succeeded. `None` before the first.
+    succeeded: Option<bool>,
+    /// The number of looks since the last regular probe.
+    looks: u8,
+}
+
+/// Why a target is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Occasion {
+    Regular,
+    Look,
+}
+
+impl SlotState {
+    const fn new(due: Instant) -> Self {
+        Self { due, in_flight: None, succeeded: None, looks: 0 }
+    }
 }
 
 /// A due target.
@@ -63,47 +95,77 @@ impl Schedule {
     /// The others are new, and probed soon.
     #[must_use]
     pub fn carry_over(self, plan: &Plan, carried: &HashMap<TargetId, TargetId>, now: Instant) -> Self {
-        let next = self.queue.iter().map(|Reverse((at, id))| (*id, *at));
-        let known = next.filter_map(|(old, at)| {
-            Some((*carried.get(&old)?, Known { due: at, busy: self.slots[old.0].busy }))
-        });
-        Self::with_known(plan, self.start, now, &known.collect())
+        let known = carried.iter().map(|(old, new)| (*new, self.slots[old.0].state));
+        let looks =
+            self.looks.iter().filter_map(|Reverse((at, old))| Some(Reverse((*at, *carried.get(old)?))));
+        Self { looks: looks.collect(), ..Self::with_known(plan, self.start, now, &known.collect()) }
     }
 
     /// Schedules the targets of a plan. `known` has those that are carried over.
-    fn with_known(plan: &Plan, start: Instant, now: Instant, known: &HashMap<TargetId, Known>) -> Self {
+    fn with_known(plan: &Plan, start: Instant, now: Instant, known: &HashMap<TargetId, SlotState>) -> Self {
         let (mut queue, mut slots) = (BinaryHeap::new(), Vec::new());
         for (n, (target, fraction)) in plan.targets.iter().zip(offsets(&plan.targets)).enumerate() {
             let interval = target.interval;
-            let (due, busy) = match known.get(&TargetId(n)) {
-                Some(Known { due, busy }) => ((*due).min(now + interval), *busy),
-                None => (now + first_round(target).mul_f64(fraction), false),
+            let state = match known.get(&TargetId(n)) {
+                Some(state) => SlotState { due: state.due.min(now + interval), ..*state },
+                None => SlotState::new(now + first_round(target).mul_f64(fraction)),
             };
-            slots.push(Slot { interval, offset: interval.mul_f64(fraction), busy });
-            queue.push(Reverse((due, TargetId(n))));
+            slots.push(Slot { interval, offset: interval.mul_f64(fraction), state });
+            queue.push(Reverse((state.due, TargetId(n))));
         }
-        Self { queue, slots, start }
+        Self { queue, looks: BinaryHeap::new(), slots, start }
     }
 
     /// When the next target is due. `None` without targets.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        self.queue.peek().map(|Reverse((at, _))| *at)
+        let regular = self.queue.peek().map(|Reverse((at, _))| *at);
+        if self.looks.is_empty() {
+            return regular;
+        }
+        let look = self.looks.peek().map(|Reverse((at, _))| *at);
+        regular.into_iter().chain(look).min()
     }
 
     /// Takes the next target that is due at `now`, and schedules its next probe.
     pub fn due(&mut self, now: Instant) -> Option<Due> {
-        let Reverse((at, id)) = *self.queue.peek().filter(|Reverse((at, _))| *at <= now)?;
-        self.queue.pop();
-        let slot = &mut self.slots[id.0];
-        let late = now.duration_since(at) > MAX_DELAY;
-        let next = if late { slot.catch_up(self.start, now) } else { slot.next(self.start, at, now) };
-        self.queue.push(Reverse((next, id)));
-        if slot.busy || late {
-            return Some(Due::Overrun(id));
+        if !self.looks.is_empty()
+            && let Some(id) = self.look(now)
+        {
+            return Some(Due::Probe(id));
         }
-        slot.busy = true;
-        Some(Due::Probe(id))
+        loop {
+            let Reverse((at, id)) = *self.queue.peek().filter(|Reverse((at, _))| *at <= now)?;
+            self.queue.pop();
+            let slot = &mut self.slots[id.0];
+            let late = now.duration_since(at) > MAX_DELAY;
+            let next = if late { slot.catch_up(self.start, now) } else { slot.next(self.start, at, now) };
+            self.queue.push(Reverse((next, id)));
+            (slot.state.due, slot.state.looks) = (next, 0);
+            match slot.state.in_flight {
+                _ if late => return Some(Due::Overrun(id)),
+                Some(Occasion::Regular) => return Some(Due::Overrun(id)),
+                // The look under way is as good: nothing is left out.
+                Some(Occasion::Look) => {}
+                None => {
+                    slot.state.in_flight = Some(Occasion::Regular);
+                    return Some(Due::Probe(id));
+                }
+            }
+        }
+    }
+
+    /// Takes the next look that is due at `now`. It is dropped if it is long past, or if a probe under way shows the same.
+    fn look(&mut self, now: Instant) -> Option<TargetId> {
+        while let Some(Reverse((at, id))) = self.looks.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+            self.looks.pop();
+            let in_flight = &mut self.slots[id.0].state.in_flight;
+            if in_flight.is_none() && now.duration_since(at) <= MAX_DELAY {
+                *in_flight = Some(Occasion::Look);
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// Reports a stall of the process, which the monotonic clock may have missed: targets that would wait for
@@ -113,12 +175,28 @@ impl Schedule {
             let (slots, start) = (&self.slots, self.start);
             let soon = |(at, id): (Instant, TargetId)| (at.min(slots[id.0].catch_up(start, now)), id);
             self.queue = self.queue.drain().map(|Reverse(entry)| Reverse(soon(entry))).collect();
+            for Reverse((at, id)) in &self.queue {
+                self.slots[id.0].state.due = *at;
+            }
         }
     }
 
-    /// Reports the end of a target's probe.
-    pub fn finished(&mut self, id: TargetId) {
-        self.slots[id.0].busy = false;
+    /// Reports the end of a target's probe at `now`, and whether it succeeded; `None` if its result says nothing about the
+    /// network. If that is a change, a look follows, unless the next regular probe comes before it.
+    pub fn finished(&mut self, id: TargetId, succeeded: Option<bool>, now: Instant) {
+        let Slot { interval, offset, state } = &mut self.slots[id.0];
+        state.in_flight = None;
+        let Some(succeeded) = succeeded else { return };
+        let changed = state.succeeded == Some(!succeeded);
+        state.succeeded = Some(succeeded);
+        if !changed || state.looks == MAX_LOOKS {
+            return;
+        }
+        let at = now + LOOK_AFTER - LOOK_SPREAD.mul_f64(offset.div_duration_f64(*interval));
+        if at < state.due {
+            state.looks += 1;
+            self.looks.push(Reverse((at, id)));
+        }
     }
 }
 

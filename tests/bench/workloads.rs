@@ -66,7 +66,7 @@ fn schedule() -> Work {
     Box::new(move || {
         while let Some(at) = schedule.next_due().filter(|at| *at < start + Duration::from_secs(600)) {
             if let Some(Due::Probe(id)) = schedule.due(at) {
-                schedule.finished(id);
+                schedule.finished(id, Some(true), at);
             }
         }
     })

@@ -1,5 +1,7 @@
 //! The schedule, driven by a fake clock.
 
+mod looks;
+
 use super::*;
 use crate::catalog;
 use crate::config::Config;
@@ -22,7 +24,7 @@ fn run(plan: &Plan, time: Duration, lasting: Duration) -> Vec<(Duration, Due)> {
         let now = start + Duration::from_millis(u64::try_from(step).unwrap() * 10);
         busy.retain(|(until, id)| {
             if *until <= now {
-                schedule.finished(*id);
+                schedule.finished(*id, Some(true), now);
             }
             *until > now
         });
@@ -125,7 +127,7 @@ fn drain(schedule: &mut Schedule, now: Instant) -> (usize, usize) {
         match due {
             Due::Probe(id) => {
                 probes += 1;
-                schedule.finished(id);
+                schedule.finished(id, Some(true), now);
             }
             Due::Overrun(_) => overruns += 1,
         }
@@ -199,7 +201,7 @@ fn reload_keeps_the_schedule_of_carried_targets() {
     let start = Instant::now();
     let mut schedule = Schedule::new(&plan, start);
     while schedule.due(start + 3 * SECOND).is_some() {}
-    schedule.finished(TargetId(2));
+    schedule.finished(TargetId(2), Some(true), start + 3 * SECOND);
     let before = next(&schedule, start);
     plan.targets.swap(1, 2);
     plan.targets[0].interval = 10 * SECOND; // 60 before
@@ -210,6 +212,6 @@ fn reload_keeps_the_schedule_of_carried_targets() {
     assert!(after[&TargetId(0)] <= 30.0, "a shorter interval takes effect at once: {after:?}");
     assert_eq!(after[&TargetId(1)].to_bits(), before[&TargetId(2)].to_bits(), "{after:?}");
     assert!((20.0..=23.0).contains(&after[&TargetId(2)]), "{after:?}");
-    let busy: Vec<_> = schedule.slots.iter().map(|slot| slot.busy).collect();
+    let busy: Vec<_> = schedule.slots.iter().map(|slot| slot.state.in_flight.is_some()).collect();
     assert_eq!(busy, [true, false, false], "a probe under way is still under way");
 }
