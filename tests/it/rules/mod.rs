@@ -218,7 +218,8 @@ fn every_alert_is_tested_both_ways() {
 #[test]
 fn recording_rules_are_named_tested_and_used() {
     let alerts = Alerts::load();
-    let used: Vec<_> = alerts.queries().into_iter().filter(|(place, _)| place != "tests").collect();
+    let used = alerts.queries().into_iter().chain(runbook().queries);
+    let used: Vec<_> = used.filter(|(place, _)| place != "tests").collect();
     let tested = alerts.tested_expressions();
     for name in alerts.recorded() {
         let parts: Vec<&str> = name.split(':').collect();
@@ -229,7 +230,10 @@ fn recording_rules_are_named_tested_and_used() {
         );
         assert!(!level.is_empty() && !operation.is_empty(), "{name}");
         let names = |query: &String| read(query).selectors.iter().any(|selector| selector.metric == name);
-        assert!(used.iter().any(|(_, query)| names(query)), "{name} is used by no rule and no text");
+        assert!(
+            used.iter().any(|(_, query)| names(query)),
+            "{name} is used by no rule, no text and no query"
+        );
         assert!(tested.iter().any(names), "{name} is tested nowhere");
     }
 }
