@@ -14,7 +14,7 @@ use super::*;
 use crate::config::TlsConfig;
 use crate::observation::{
     ChainEvidence, Facts, Failure, FailureReason as R, HeaderEvidence, HopEvidence, IssuerEvidence,
-    ObservedFailure, Phase as S, ResponseEvidence,
+    LookupFacts, ObservedFailure, Phase as S, ResponseEvidence,
 };
 use crate::report::simulation;
 use crate::tls::fixture::{certs_only, intermediate_ca, leaf_for, moment, root};
@@ -64,6 +64,25 @@ fn record(plan: Plan, roots: Arc<Roots>, observation: Observation) -> Record {
         Recorder::new(Round { plan: Arc::new(plan), roots, checks_revocation: true, selected: true });
     recorder.add(&Event::Observed(Box::new(observation)));
     recorder.finish(moment(0), moment(2))
+}
+
+#[test]
+fn the_lookup_is_kept_without_its_names() {
+    let plan = simulation::fresh(&["direct"]).plan;
+    let plan = plan.select(|target| target.endpoint.url.as_str() == simulation::FIRM).unwrap();
+    let roots = Roots::from_lists(&[], &[], &TlsConfig::default()).unwrap();
+    let lookup = LookupFacts {
+        resolver: Some("10.1.2.3:53".parse().unwrap()),
+        search_suffix: Some("corp.contoso.com".to_owned()),
+    };
+    let facts = Facts { lookup, ..Facts::default() };
+    let failure = Some(Failure::new(S::Resolve, R::Nxdomain, "no such name"));
+    let record = record(plan, roots, Observation { target: TargetId(0), at: moment(1), facts, failure });
+    let lookup = |record: &Record| record.judge().targets[0].last.as_ref().unwrap().facts.lookup.clone();
+    assert_eq!(lookup(&record).search_suffix.as_deref(), Some("corp.contoso.com"));
+    let LookupFacts { resolver, search_suffix } = lookup(&record.redacted());
+    assert_eq!(resolver, Some("192.0.2.0:53".parse().unwrap()));
+    assert!(search_suffix.is_some_and(|domain| !domain.contains("corp") && !domain.contains("contoso")));
 }
 
 /// The failure of the only probe, judged again from the bytes of its record.

@@ -21,7 +21,7 @@ use super::{Record, RecordedEvent, RouteFetches};
 use crate::catalog::embedded;
 use crate::observation::{
     AddressFacts, Anchor, AttemptTarget, CertificateFacts, ChainEvidence, ConcludedChain, FailedAttempt,
-    HopEvidence, HopFacts, IssuerEvidence, ObservedFailure, Phase, TlsFacts, VerifiedPath,
+    HopEvidence, HopFacts, IssuerEvidence, LookupFacts, ObservedFailure, Phase, TlsFacts, VerifiedPath,
 };
 use crate::plan::{Plan, TargetId};
 use crate::probe::{HopConclusion, JudgedProbe, RecordedProbe, Replay};
@@ -171,6 +171,10 @@ impl Redactor<'_> {
             peer: hop.peer.map(|peer| self.names.socket(peer)),
             proxy: hop.proxy.as_ref().map(|proxy| self.names.url(proxy)),
             proxy_status: hop.proxy_status,
+            lookup: LookupFacts {
+                resolver: hop.lookup.resolver.map(|server| self.names.socket(server)),
+                search_suffix: hop.lookup.search_suffix.as_ref().map(|domain| self.names.host(domain)),
+            },
             evidence,
             ..HopFacts::default()
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use defender_exporter::record::Record;
+use defender_exporter::report;
 use defender_exporter::state::Snapshot;
 use serde_json::Value;
 
@@ -58,7 +59,9 @@ fn conclusions(snapshot: &Snapshot) -> Vec<String> {
         let lost: Vec<_> = of.connection.unserved().iter().map(|need| &need.need).collect();
         format!("{:?} {lost:?}", of.options)
     });
-    targets.chain(components).chain(maps).collect()
+    let causes = report::common_causes(snapshot);
+    let causes = causes.iter().map(|of| format!("{} {:?} {} of {}", of.route, of.kind, of.failures, of.of));
+    targets.chain(components).chain(maps).chain(causes).collect()
 }
 
 /// All that is in a record, in lower case: the document, and what its strings are in base64 or hexadecimal.
