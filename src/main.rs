@@ -100,6 +100,11 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
         Some(Command::Judge(options)) => {
             let judged = judge::judge(options, terminal::width())?;
             print_check(&judged.text, options.format)?;
+            if judged.has_pseudonyms {
+                print_error(
+                    &"note: names and addresses of the network are pseudonyms (recorded without --keep-names)",
+                );
+            }
             Ok(ExitCode::from(judged.exit_code))
         }
         Some(Command::Report(options)) => print(&report::render(options)?).map(|()| ExitCode::SUCCESS),

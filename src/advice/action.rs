@@ -18,7 +18,7 @@ pub const MAX_ACTION: usize = 120;
 pub fn for_concern(component: Component, concern: &Concern) -> Cow<'static, str> {
     match concern {
         Concern::Failure { failure, at_proxy } => for_failure(component, failure, *at_proxy),
-        Concern::RevocationBlocked { cause, source, fetch, clock, .. } => {
+        Concern::RevocationUnknown { cause, source, fetch, clock, .. } => {
             let case = RevocationCase {
                 source: source.as_deref(),
                 cause: Some(*cause),
@@ -119,7 +119,7 @@ mod tests {
 
     fn blocked(cause: UndeterminedCause, fetch: Option<FailureCode>, clock: Option<ClockFault>) -> Concern {
         let source = Some("http://crl.microsoft.com/a.crl".to_owned());
-        Concern::RevocationBlocked { cause, source, detail: "a detail".to_owned(), fetch, clock }
+        Concern::RevocationUnknown { cause, source, detail: "a detail".to_owned(), fetch, clock }
     }
 
     /// Every concern that can occur, with each code, cause and clock.
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(keys(&ADVICE.submission_actions), keys(&ADVICE.submission));
         assert_eq!(keys(&ADVICE.company_actions), keys(&ADVICE.company));
         let kinds = ConcernKind::ALL.iter().map(|kind| kind.as_str());
-        let own = kinds.filter(|kind| !["failure", "revocation_blocked"].contains(kind));
+        let own = kinds.filter(|kind| !["failure", "revocation_unknown"].contains(kind));
         assert_eq!(keys(&ADVICE.concerns).iter().map(String::as_str).collect::<BTreeSet<_>>(), own.collect());
     }
 

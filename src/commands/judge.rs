@@ -32,6 +32,8 @@ pub struct Judged {
     pub text: String,
     /// The worst exit code of `check`.
     pub exit_code: u8,
+    /// Whether a record has pseudonyms in place of the network's names and addresses.
+    pub has_pseudonyms: bool,
 }
 
 /// Reads the records and judges them, at a width in columns.
@@ -41,12 +43,13 @@ pub struct Judged {
 pub fn judge(options: &JudgeOptions, width: usize) -> Result<Judged, ExitError> {
     let read = |path: &PathBuf| Record::read(path).map_err(|error| format!("{}: {error}", name(path)));
     let records: Vec<_> = options.files.iter().map(read).collect::<Result<_, _>>()?;
-    let mut judged = Judged { text: String::new(), exit_code: 0 };
+    let mut judged = Judged { text: String::new(), exit_code: 0, has_pseudonyms: false };
     for (path, record) in options.files.iter().zip(&records) {
         if records.len() > 1 {
             judged.text.push_str(&heading(path, options.format));
         }
         let snapshot = record.judge();
+        judged.has_pseudonyms |= record.is_redacted();
         let view =
             View { format: options.format, all: options.all, selected: record.is_of_selection(), width };
         judged.text.push_str(&check::render(&snapshot, &view, record.ended())?);

@@ -268,11 +268,12 @@ impl fmt::Display for CommonCause {
 #[must_use]
 pub fn common_cause_sentences(snapshot: &Snapshot) -> Vec<String> {
     let causes = common_causes(snapshot);
-    let mut told: Vec<&CommonCause> = Vec::new();
-    let is_told = |cause: &&CommonCause| cause.kind == CauseKind::Phase && super::causes(snapshot).len() == 1;
-    for cause in causes.iter().filter(|cause| !is_told(cause)) {
-        if !told.iter().any(|known| known.is_same(cause)) {
-            told.push(cause);
+    let mut named: Vec<&CommonCause> = Vec::new();
+    let is_named_by_group =
+        |cause: &&CommonCause| cause.kind == CauseKind::Phase && super::causes(snapshot).len() == 1;
+    for cause in causes.iter().filter(|cause| !is_named_by_group(cause)) {
+        if !named.iter().any(|known| known.is_same(cause)) {
+            named.push(cause);
         }
     }
     let sentence = |cause: &&CommonCause| {
@@ -287,7 +288,7 @@ pub fn common_cause_sentences(snapshot: &Snapshot) -> Vec<String> {
         };
         format!("{share} failures{via} share {cause}.")
     };
-    told.iter().map(sentence).collect()
+    named.iter().map(sentence).collect()
 }
 
 impl CommonCause {

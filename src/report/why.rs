@@ -34,7 +34,7 @@ impl From<&Concern> for Why {
     fn from(concern: &Concern) -> Self {
         match concern {
             Concern::Failure { failure, at_proxy } => Self::from_failure(failure, *at_proxy),
-            Concern::RevocationBlocked { cause, source, detail, fetch, clock } => {
+            Concern::RevocationUnknown { cause, source, detail, fetch, clock } => {
                 let case = RevocationCase {
                     source: source.as_deref(),
                     cause: Some(*cause),

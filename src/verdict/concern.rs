@@ -57,7 +57,7 @@ pub enum Concern {
     },
     /// The response is genuine, but the revocation status can't be determined although the certificates name
     /// sources.
-    RevocationBlocked {
+    RevocationUnknown {
         /// Why the status is unknown.
         cause: UndeterminedCause,
         /// The URL of the CRL or OCSP responder that failed.
@@ -98,7 +98,7 @@ string_enum! {
         /// The probe failed.
         Failure = "failure",
         /// The revocation status can't be determined.
-        RevocationBlocked = "revocation_blocked",
+        RevocationUnknown = "revocation_unknown",
         /// The status is unexpected.
         UnexpectedStatus = "unexpected_status",
         /// A range was requested, but the whole object was sent.
@@ -114,7 +114,7 @@ impl Concern {
     pub const fn kind(&self) -> ConcernKind {
         match self {
             Self::Failure { .. } => ConcernKind::Failure,
-            Self::RevocationBlocked { .. } => ConcernKind::RevocationBlocked,
+            Self::RevocationUnknown { .. } => ConcernKind::RevocationUnknown,
             Self::UnexpectedStatus { .. } => ConcernKind::UnexpectedStatus,
             Self::RangeStripped => ConcernKind::RangeStripped,
             Self::Failover { .. } => ConcernKind::Failover,
@@ -135,7 +135,7 @@ impl Concern {
     pub const fn code(&self) -> Option<FailureCode> {
         match self {
             Self::Failure { failure, .. } | Self::Failover { failure, .. } => Some(failure.code()),
-            Self::RevocationBlocked { .. } => {
+            Self::RevocationUnknown { .. } => {
                 Some(FailureCode::new(Phase::Tls, FailureReason::RevocationUnknown))
             }
             Self::UnexpectedStatus { .. } | Self::RangeStripped => None,
@@ -150,7 +150,7 @@ impl fmt::Display for Concern {
             Self::Failure { failure: Failure { phase, reason, detail }, .. } => {
                 write!(f, "{phase}: {reason}: {detail}")
             }
-            Self::RevocationBlocked { cause, source, detail, .. } => {
+            Self::RevocationUnknown { cause, source, detail, .. } => {
                 let source = source.as_deref().unwrap_or_default();
                 write!(f, "genuine, but its revocation is unknown: {cause}: {source}: {detail}")
             }

@@ -70,7 +70,7 @@ pub fn endpoint(
         let expected = endpoint.expect.clone();
         return Judgement::Degraded(Concern::UnexpectedStatus { status: http.status, expected });
     }
-    let concern = revocation.and_then(blocked).or_else(|| failover(observation));
+    let concern = revocation.and_then(revocation_unknown).or_else(|| failover(observation));
     concern.map_or(Judgement::Good, Judgement::Degraded)
 }
 
@@ -122,14 +122,14 @@ pub fn are_siblings(one: &Endpoint, other: &Endpoint) -> bool {
 
 /// The concern if the revocation status can't be determined. Ignores certificates that name no source, which
 /// Windows doesn't check either, and causes that prove nothing about Windows.
-fn blocked(report: &RevocationReport) -> Option<Concern> {
+fn revocation_unknown(report: &RevocationReport) -> Option<Concern> {
     let certificate = report.blamed().filter(|blamed| blamed.status == RevocationStatus::Unknown)?;
     let cause = certificate
         .cause
         .filter(|cause| *cause != UndeterminedCause::NoSource && !cause.is_inconclusive())?;
     let (source, detail) = (certificate.source.clone(), certificate.detail.clone());
     let (fetch, clock) = (certificate.fetch(), report.suspected_clock());
-    Some(Concern::RevocationBlocked { cause, source, detail, fetch, clock })
+    Some(Concern::RevocationUnknown { cause, source, detail, fetch, clock })
 }
 
 #[cfg(test)]

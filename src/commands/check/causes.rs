@@ -48,7 +48,7 @@ pub(super) fn actions(cause: &CauseGroup) -> Vec<String> {
         ConcernKind::Failover => {
             vec!["Repair what fails first, or remove it: clients work, but lose time at each connection.".to_owned()]
         }
-        ConcernKind::Failure | ConcernKind::RevocationBlocked => Vec::new(),
+        ConcernKind::Failure | ConcernKind::RevocationUnknown => Vec::new(),
     }
 }
 

@@ -79,7 +79,7 @@ impl ReportedCause {
         let targets =
             cause.targets.iter().map(|id| (*id, snapshot.plan.target(*id), &*snapshot.targets[id.0]));
         let mut rules: Vec<RuleView> = Vec::new();
-        let is_rule = matches!(cause.concern, ConcernKind::Failure | ConcernKind::RevocationBlocked);
+        let is_rule = matches!(cause.concern, ConcernKind::Failure | ConcernKind::RevocationUnknown);
         for (_, target, state) in targets.clone().filter(|_| is_rule) {
             let rule = RuleView::new(target, state);
             if !rules.contains(&rule) {
@@ -111,7 +111,7 @@ impl RuleView {
         let last = state.last.as_ref();
         // What fails may be another host: that of a list, or of a redirect.
         let other = match state.concern() {
-            Some(Concern::RevocationBlocked { source: Some(url), .. }) => Some(url.as_str()),
+            Some(Concern::RevocationUnknown { source: Some(url), .. }) => Some(url.as_str()),
             _ => last.and_then(|last| last.failed_url()),
         };
         if let Some(other) = other.and_then(|url| ProbeUrl::parse(url).ok()) {
