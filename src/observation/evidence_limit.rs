@@ -51,6 +51,7 @@ fn limit(facts: &mut Facts, failure: &Failure) {
         let excess = evidence.size().saturating_sub(left);
         if let Some(response) = evidence.response.as_mut().filter(|_| excess > 0) {
             response.body.truncate(response.body.len().saturating_sub(excess));
+            response.body.shrink_to_fit(); // the rest stays allocated otherwise
             let is_of_answer = matches!(failure.phase, Phase::Request | Phase::Transfer);
             let judgement = if is_of_answer { Err(failure.clone()) } else { Ok(genuine) };
             response.judgement.get_or_insert(judgement);
@@ -117,6 +118,14 @@ mod tests {
             observation.limit_evidence();
             let kept: usize = all(&mut observation.facts).flatten().map(|evidence| evidence.size()).sum();
             assert_eq!(kept, expected, "{of:?}");
+            for evidence in all(&mut observation.facts).flatten() {
+                let body = &evidence.response.as_ref().expect("a response").body;
+                assert!(
+                    body.capacity() <= body.len() + 64,
+                    "{of:?}: {} bytes are allocated",
+                    body.capacity()
+                );
+            }
         };
         check(&[(3000, 4096)], &failure, 7096);
         check(&[(3000, 65536)], &failure, MAX_EVIDENCE);

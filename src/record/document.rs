@@ -149,10 +149,10 @@ impl Document {
             selected: self.selected,
             checks_revocation: self.checks_revocation,
             is_redacted: self.redacted,
+            fetched: FetchedDocument::into_fetches(self.fetched, plan.routes.len())?,
             plan: Arc::new(plan),
             root_count: self.roots.count,
             roots: Roots::from_parts(self.roots.named.into_iter().map(RootParts::from)),
-            fetched: FetchedDocument::into_fetches(self.fetched)?,
             events,
         })
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificates::{CertificateReader, CertificateWriter};
 use super::concluded::ConcludedDocument;
-use super::values::{Bytes, RecordedFailure, Text, Time, known_cipher, known_version};
+use super::values::{Bytes, RecordedFailure, Text, Time, known_cipher, known_version, short_list};
 use crate::observation::{
     ChainEvidence, HeaderEvidence, HopEvidence, IssuerEvidence, ObservedFailure, Phase, ResponseEvidence,
 };
@@ -43,13 +43,14 @@ struct ObservedDocument {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ChainDocument {
     /// Places in `certificates`, leaf first.
+    #[serde(deserialize_with = "short_list")]
     certificates: Vec<usize>,
     /// The number of certificates that the server presented.
     presented: usize,
     /// The stapled OCSP response.
     #[serde(default, skip_serializing_if = "Bytes::is_empty")]
     stapled: Bytes,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "short_list", skip_serializing_if = "Vec::is_empty")]
     issuers: Vec<IssuerDocument>,
     verified_at: Time,
     version: Option<String>,
@@ -76,6 +77,7 @@ enum IssuerOutcome {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ResponseDocument {
     status: u16,
+    #[serde(deserialize_with = "short_list")]
     headers: Vec<HeaderDocument>,
     /// Whether the request carried proxy credentials. Absent if the response can't be a proxy's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 use tempfile::NamedTempFile;
 
@@ -168,10 +168,15 @@ impl Record {
             return Err(RecordError::Foreign);
         }
         let mut json = Vec::new();
-        let mut decoder = MultiGzDecoder::new(bytes).take(MAX_DOCUMENT + 1);
+        let mut decoder = GzDecoder::new(bytes).take(MAX_DOCUMENT + 1);
         decoder.read_to_end(&mut json).map_err(|error| RecordError::Damaged(clean(&error.to_string())))?;
         if json.len() as u64 > MAX_DOCUMENT {
             return Err(RecordError::TooLarge);
+        }
+        if !decoder.into_inner().into_inner().is_empty() {
+            return Err(RecordError::Damaged(
+                "it goes on after the end of the compressed document".to_owned(),
+            ));
         }
         Self::from_json(&json)
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificates::{CertificateReader, CertificateWriter};
 use super::evidence::EvidenceDocument;
-use super::values::{Nanoseconds, RecordedFailure, Text, Time};
+use super::values::{Nanoseconds, RecordedFailure, Text, Time, short_list};
 use crate::observation::{
     AddressFacts, AddressSource, AttemptTarget, FailedAttempt, HopFacts, LookupFacts, PackageFacts, Phase,
     PhaseOutcome, Timings,
@@ -24,10 +24,11 @@ pub(super) struct ProbeDocument {
     /// Its place in the plan's targets.
     target: usize,
     at: Time,
+    #[serde(deserialize_with = "short_list")]
     hops: Vec<HopDocument>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "short_list", skip_serializing_if = "Vec::is_empty")]
     failed_attempts: Vec<AttemptDocument>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "short_list", skip_serializing_if = "Vec::is_empty")]
     other_addresses: Vec<AddressDocument>,
     unprobed: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,9 +41,11 @@ pub(super) struct ProbeDocument {
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HopDocument {
+    #[serde(deserialize_with = "short_list")]
     phases: Vec<PhaseDocument>,
+    #[serde(deserialize_with = "short_list")]
     addresses: Vec<IpAddr>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "short_list", skip_serializing_if = "Vec::is_empty")]
     aliases: Vec<Text>,
     source: Option<AddressSource>,
     private: Option<usize>,

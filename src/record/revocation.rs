@@ -1,5 +1,6 @@
 //! Revocation checks in the document: what they fetched, from which they are repeated, and what they concluded.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -146,13 +147,16 @@ impl FetchedDocument {
         each.map(document).collect()
     }
 
-    /// What was fetched, by route.
+    /// What was fetched, by route, of this number of routes.
     ///
     /// # Errors
-    /// If a URL or a digest is none: in words.
-    pub(super) fn into_fetches(documents: Vec<Self>) -> Result<Vec<RouteFetches>, String> {
-        let mut all: Vec<RouteFetches> = Vec::new();
+    /// If a URL, a digest or a route is none: in words.
+    pub(super) fn into_fetches(documents: Vec<Self>, routes: usize) -> Result<Vec<RouteFetches>, String> {
+        let mut all: BTreeMap<usize, Vec<RecordedFetch>> = BTreeMap::new();
         for document in documents {
+            if document.route >= routes {
+                return Err(format!("there is no route {}", document.route));
+            }
             let url =
                 ProbeUrl::parse(&document.url).map_err(|error| format!("{:?}: {error}", document.url))?;
             let digest = |text: String| {
@@ -165,13 +169,9 @@ impl FetchedDocument {
                 FetchedOutcome::Failure(failure) => Err(failure.0),
             };
             let key = FetchKey { url, body: document.post.map(digest).transpose()? };
-            let fetch = RecordedFetch { key, outcome };
-            match all.iter_mut().find(|of| of.route == document.route) {
-                Some(of) => of.fetched.push(fetch),
-                None => all.push(RouteFetches { route: document.route, fetched: vec![fetch] }),
-            }
+            all.entry(document.route).or_default().push(RecordedFetch { key, outcome });
         }
-        Ok(all)
+        Ok(all.into_iter().map(|(route, fetched)| RouteFetches { route, fetched }).collect())
     }
 }
 

@@ -300,3 +300,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn hostile_lists_and_routes_are_refused() {
+    let check = |change: &dyn Fn(&mut Value), words: &str| {
+        let error = Record::from_json(&document(change)).err().expect(words).to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    let fetch = |route: usize| json!([{ "route": route, "url": "http://a.example/", "body": "" }]);
+    check(&|json| json["fetched"] = fetch(1), "there is no route 1");
+    let hop = |json: &mut Value, key: &str, entries: Value| {
+        json["events"][0]["probe"]["hops"][0][key] = entries;
+    };
+    check(&|json| hop(json, "aliases", json!(vec![""; 1025])), "a list of at most 1024 entries");
+    check(&|json| hop(json, "addresses", json!(vec!["192.0.2.1"; 1025])), "a list of at most 1024 entries");
+    let mut bytes = recorded((-10, 10), |_| {}).to_bytes().unwrap();
+    bytes.extend(bytes.clone());
+    let error = Record::from_bytes(&bytes).err().expect("two documents").to_string();
+    assert!(error.contains("after the end of the compressed document"), "{error}");
+}

@@ -1,10 +1,13 @@
 //! Values of the document: times, bytes and texts. What a document may not contain is refused when it is read.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::crypto::ring::ALL_CIPHER_SUITES;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::clamp_to_rfc3339;
@@ -14,6 +17,42 @@ use crate::text::is_harmless;
 
 /// The maximum length of a text, in bytes.
 const MAX_TEXT: usize = 4096;
+
+/// The maximum number of entries of a list within a probe. The exporter writes fewer than a hundred; more would only cost memory.
+const MAX_ENTRIES: usize = 1024;
+
+/// Reads a list of at most [`MAX_ENTRIES`].
+///
+/// # Errors
+/// If it is longer.
+pub(super) fn short_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct ShortList<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for ShortList<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {MAX_ENTRIES} entries")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut list = Vec::new();
+            while let Some(entry) = entries.next_element()? {
+                if list.len() == MAX_ENTRIES {
+                    return Err(A::Error::invalid_length(MAX_ENTRIES + 1, &self));
+                }
+                list.push(entry);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(ShortList(PhantomData))
+}
 
 /// A time, as RFC 3339 with nanoseconds: what is judged again must be judged at the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

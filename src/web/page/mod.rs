@@ -73,8 +73,8 @@ impl RoundReport<'_> {
     #[must_use]
     pub fn render(&self, snapshot: &Snapshot) -> String {
         let filter = Filter::default();
-        let source = view::ViewInput { snapshot, now: self.ended, filter: &filter };
-        markup::report_document(&view::ReportView::new(self, source), self).into_string()
+        let input = view::ViewInput { snapshot, now: self.ended, filter: &filter };
+        markup::report_document(&view::ReportView::new(self, input), self).into_string()
     }
 }
 

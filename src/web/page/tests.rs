@@ -6,6 +6,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::metrics::fixture;
 use crate::observation::{CertificateFacts, Failure, FailureReason, HttpFacts, Phase, TlsFacts};
+use crate::plan::TargetId;
 use crate::report::simulation::{self, MAPS, at};
 use crate::revocation::{RevocationStatus, UndeterminedCause};
 
@@ -44,6 +45,32 @@ fn hostile() -> Snapshot {
         HOSTILE,
     );
     snapshot
+}
+
+/// One DNS server fails for everything but two hosts that it wasn't asked for: no rule of a firewall, and each name once.
+#[test]
+fn a_report_says_what_all_failures_share_and_names_each_rule_once() {
+    let mut snapshot = simulation::healthy(&["direct"]);
+    for n in 2..snapshot.targets.len() {
+        simulation::observe(&mut snapshot, TargetId(n), 70, |facts| {
+            facts.lookup.resolver = "192.0.2.53:53".parse().ok();
+            Some(Failure::new(Phase::Resolve, FailureReason::Nxdomain, "no such name"))
+        });
+    }
+    let round = RoundReport {
+        program: "0.0.0-test",
+        catalog: "2026-01-01",
+        started: at(60),
+        ended: at(90),
+        is_redacted: false,
+        received: &|_| String::new(),
+    };
+    let html = round.render(&snapshot);
+    assert!(html.contains("failures share the DNS server 192.0.2.53."), "{html}");
+    for row in ["\n*.download.windowsupdate.com tcp ", "\ngo.microsoft.com tcp "] {
+        let shown = html.matches(row).count();
+        assert_eq!(shown, 1, "{row}: {html}");
+    }
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(in crate::web::page) fn document(report: &ReportView, round: &RoundReport<'_
                             h1 id="headline" { (report.headline) }
                             p { (report.summary) }
                             @if let Some(clock) = &report.clock { p { (clock) } }
+                            @for sentence in &report.common { p { (foreign(sentence)) } }
                         }
                     }
                     @if report.causes.is_empty() { p { "Nothing needs to be changed." } }
@@ -93,7 +94,7 @@ fn rules(rules: &[RuleView]) -> Markup {
                     td { (rule.purpose) }
                     td { @match rule.source {
                         Some(source) => { a href=(source) rel="noreferrer" { (source) } }
-                        None => "none: the company's own",
+                        None => "not in Microsoft's list",
                     } }
                 }
             } }
@@ -132,6 +133,7 @@ fn about(report: &ReportView, round: &RoundReport<'_>) -> Markup {
                 "From one round of probes between " (time(&report.started)) " and " (time(&report.ended))
                 ". Whether it was so before isn't known."
             }
+            p { "Records aren't signed: trust this report as far as you trust who sent the record." }
             p { "Recorded by defender-exporter " (round.program) " with catalog " (round.catalog) "." }
             @if round.is_redacted {
                 p {

@@ -16,6 +16,8 @@ pub(crate) struct ReportView {
     pub(crate) headline: String,
     pub(crate) summary: String,
     pub(crate) clock: Option<String>,
+    /// What all failures share, in sentences.
+    pub(crate) common: Vec<String>,
     pub(crate) started: When,
     pub(crate) ended: When,
     /// The problems, the most severe first.
@@ -39,7 +41,7 @@ pub(crate) struct RuleView {
     pub(crate) ports: Vec<u16>,
     /// What needs them.
     pub(crate) purpose: &'static str,
-    /// Microsoft's page that lists them. `None` for what the company runs or adds.
+    /// Microsoft's page that lists them. `None` for what isn't in its list: what the company runs or adds, hosts that a certificate or a redirect names.
     pub(crate) source: Option<&'static str>,
 }
 
@@ -57,8 +59,8 @@ pub(crate) struct ReportedEndpoint {
 }
 
 impl ReportView {
-    pub(in crate::web::page) fn new(round: &RoundReport<'_>, source: ViewInput<'_>) -> Self {
-        let snapshot = source.snapshot;
+    pub(in crate::web::page) fn new(round: &RoundReport<'_>, input: ViewInput<'_>) -> Self {
+        let snapshot = input.snapshot;
         let (state, headline) = headline(snapshot);
         let causes = report::causes(snapshot).into_iter();
         Self {
@@ -66,23 +68,25 @@ impl ReportView {
             headline,
             summary: summary(Counts::from_snapshot(snapshot), snapshot.plan.routes.len()),
             clock: suspected_clock(snapshot),
-            started: source.when(round.started),
-            ended: source.when(round.ended),
-            causes: causes.map(|cause| ReportedCause::new(round, source, cause)).collect(),
+            common: report::common_cause_sentences(snapshot),
+            started: input.when(round.started),
+            ended: input.when(round.ended),
+            causes: causes.map(|cause| ReportedCause::new(round, input, cause)).collect(),
         }
     }
 }
 
 impl ReportedCause {
-    fn new(round: &RoundReport<'_>, source: ViewInput<'_>, cause: CauseGroup) -> Self {
-        let snapshot = source.snapshot;
+    fn new(round: &RoundReport<'_>, input: ViewInput<'_>, cause: CauseGroup) -> Self {
+        let snapshot = input.snapshot;
         let targets =
             cause.targets.iter().map(|id| (*id, snapshot.plan.target(*id), &*snapshot.targets[id.0]));
         let mut rules: Vec<RuleView> = Vec::new();
         let is_rule = matches!(cause.concern, ConcernKind::Failure | ConcernKind::RevocationUnknown);
         for (_, target, state) in targets.clone().filter(|_| is_rule) {
             let rule = RuleView::new(target, state);
-            if !rules.contains(&rule) {
+            if !rules.iter().any(|known| known.covers(&rule)) {
+                rules.retain(|known| !rule.covers(known));
                 rules.push(rule);
             }
         }
@@ -91,9 +95,9 @@ impl ReportedCause {
             let since = state.failing_since.or_else(|| state.last.as_ref().map(|last| last.at));
             ReportedEndpoint {
                 url: target.endpoint.url.to_string(),
-                route: source.route(&target.route.name).map(str::to_owned),
-                since: since.map(|at| source.when(at)),
-                details: Details::new(source, target, state, why.as_ref()),
+                route: input.route(&target.route.name).map(str::to_owned),
+                since: since.map(|at| input.when(at)),
+                details: Details::new(input, target, state, why.as_ref()),
                 received: (round.received)(id),
             }
         };
@@ -103,11 +107,16 @@ impl ReportedCause {
 }
 
 impl RuleView {
+    /// Whether it lets through what another rule does, for the same purpose.
+    fn covers(&self, other: &Self) -> bool {
+        let Self { names, ports, purpose, source } = other;
+        (self.purpose, self.source) == (*purpose, *source)
+            && names.iter().all(|name| self.names.contains(name))
+            && ports.iter().all(|port| self.ports.contains(port))
+    }
+
     fn new(target: &Target, state: &TargetState) -> Self {
-        let endpoint = &target.endpoint;
-        let is_listed = embedded().endpoints.iter().any(|listed| listed.url == endpoint.url);
-        let purpose = endpoint.component.title();
-        let source = endpoint.component.page().filter(|_| is_listed);
+        let purpose = target.endpoint.component.title();
         let last = state.last.as_ref();
         // What fails may be another host: that of a list, or of a redirect.
         let other = match state.concern() {
@@ -115,9 +124,18 @@ impl RuleView {
             _ => last.and_then(|last| last.failed_url()),
         };
         if let Some(other) = other.and_then(|url| ProbeUrl::parse(url).ok()) {
+            // A certificate or a server named it, which proves nothing: Microsoft's page only for a host that it lists.
+            let listed = embedded().endpoints.iter().find(|listed| listed.url.host() == other.host());
+            let source = listed.and_then(|listed| listed.component.page());
             return Self { names: vec![other.host().to_owned()], ports: vec![other.port()], purpose, source };
         }
+        // A record isn't signed: what Microsoft lists is read from the catalog, not from the record.
+        let listed = embedded().endpoints.iter().find(|listed| {
+            listed.url == target.endpoint.url && listed.component == target.endpoint.component
+        });
+        let endpoint = listed.unwrap_or(&target.endpoint);
         let names = endpoint.names_to_allow().into_iter().map(str::to_owned).collect();
+        let source = listed.and_then(|listed| listed.component.page());
         Self { names, ports: endpoint.ports.clone(), purpose, source }
     }
 }
