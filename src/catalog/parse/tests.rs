@@ -7,6 +7,17 @@ use crate::catalog::UpdateSource;
 
 const DOCUMENT: &str = include_str!("../../../tests/data/source-document-patterns.tsv");
 
+/// A firewall that lets the listed names through must let the probe through.
+#[test]
+fn the_names_to_allow_cover_the_probed_host() {
+    for endpoint in &embedded().endpoints {
+        let host = endpoint.url.host();
+        let names = endpoint.names_to_allow();
+        let covers = |name: &&str| HostPattern((*name).to_owned()).matches(host);
+        assert!(names.iter().any(covers), "{} is not covered by {names:?}", endpoint.url);
+    }
+}
+
 /// The ports of each component and pattern in the source document.
 fn documented() -> BTreeMap<(String, String), Vec<u16>> {
     let rows = DOCUMENT.lines().filter(|line| !line.starts_with('#'));
