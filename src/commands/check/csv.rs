@@ -62,7 +62,7 @@ fn row(target: &Target, state: &TargetState, aliases: &[String]) -> [String; 12]
 /// Injection"): an apostrophe makes it text.
 fn harmless(cell: &str) -> String {
     let cell = one_line(cell);
-    if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell }
+    if cell.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) { format!("'{cell}") } else { cell }
 }
 
 #[cfg(test)]
@@ -126,9 +126,14 @@ mod tests {
 
     #[test]
     fn no_cell_is_a_formula() {
-        for (text, expected) in
-            [("=1+1", "'=1+1"), ("+1", "'+1"), ("-a.example", "'-a.example"), ("@a", "'@a"), ("a=1", "a=1")]
-        {
+        for (text, expected) in [
+            ("=1+1", "'=1+1"),
+            ("+1", "'+1"),
+            ("-a.example", "'-a.example"),
+            ("@a", "'@a"),
+            ("＝1", "'＝1"),
+            ("a=1", "a=1"),
+        ] {
             assert_eq!(harmless(text), expected);
         }
     }
