@@ -116,14 +116,20 @@ async fn run(
                 schedule.awake(stalled, Instant::now());
                 None
             }
-            () = wait_until(next_due) => match schedule.due(Instant::now()) {
-                Some(Due::Probe(id)) => {
-                    pool.add(id);
-                    None
+            () = wait_until(next_due) => {
+                let now = Instant::now();
+                if !pool.has_room() {
+                    schedule.drop_due_looks(now);
                 }
-                Some(Due::Overrun(id)) => Some(Event::Overrun(plan.target(id).endpoint.component)),
-                None => None,
-            },
+                match schedule.due(now) {
+                    Some(Due::Probe(id)) => {
+                        pool.add(id);
+                        None
+                    }
+                    Some(Due::Overrun(id)) => Some(Event::Overrun(plan.target(id).endpoint.component)),
+                    None => None,
+                }
+            }
         };
         if let Some(event) = event
             && events.send(event).await.is_err()

@@ -106,6 +106,11 @@ impl WorkerPool {
         self.in_flight.is_empty()
     }
 
+    /// Whether a probe would start at once.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight.len() < self.limit
+    }
+
     /// Queues a probe of the target.
     pub(super) fn add(&mut self, id: TargetId) {
         self.waiting.push_back(id);
@@ -113,7 +118,7 @@ impl WorkerPool {
     }
 
     fn start_waiting(&mut self) {
-        while self.in_flight.len() < self.limit
+        while self.has_room()
             && let Some(id) = self.waiting.pop_front()
         {
             let (prober, stall_detector) = (Arc::clone(&self.prober), self.stall_detector.clone());

@@ -168,6 +168,13 @@ impl Schedule {
         None
     }
 
+    /// Drops the looks that are due at `now`: all places are taken, and a look that waits would delay regular probes.
+    pub fn drop_due_looks(&mut self, now: Instant) {
+        while self.looks.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            self.looks.pop();
+        }
+    }
+
     /// Reports a stall of the process, which the monotonic clock may have missed: targets that would wait for
     /// long are probed soon.
     pub fn awake(&mut self, stalled: Duration, now: Instant) {

@@ -304,7 +304,7 @@ proptest! {
 #[test]
 fn hostile_lists_and_routes_are_refused() {
     let check = |change: &dyn Fn(&mut Value), words: &str| {
-        let error = Record::from_json(&document(change)).err().expect(words).to_string();
+        let error = Record::from_json(&document(change)).expect_err(words).to_string();
         assert!(error.contains(words), "{error}");
     };
     let fetch = |route: usize| json!([{ "route": route, "url": "http://a.example/", "body": "" }]);
@@ -316,6 +316,6 @@ fn hostile_lists_and_routes_are_refused() {
     check(&|json| hop(json, "addresses", json!(vec!["192.0.2.1"; 1025])), "a list of at most 1024 entries");
     let mut bytes = recorded((-10, 10), |_| {}).to_bytes().unwrap();
     bytes.extend(bytes.clone());
-    let error = Record::from_bytes(&bytes).err().expect("two documents").to_string();
+    let error = Record::from_bytes(&bytes).expect_err("two documents").to_string();
     assert!(error.contains("after the end of the compressed document"), "{error}");
 }

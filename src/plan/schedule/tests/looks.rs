@@ -126,6 +126,28 @@ fn a_look_that_is_long_past_is_dropped_and_not_counted() {
     assert!(schedule.looks.is_empty());
 }
 
+/// While all places are taken, looks would make regular probes wait.
+#[test]
+fn due_looks_are_dropped_and_later_ones_kept() {
+    let mut plan = default_plan();
+    plan.targets.truncate(2);
+    for target in &mut plan.targets {
+        target.interval = 3600 * SECOND;
+    }
+    let start = Instant::now();
+    let mut schedule = Schedule::new(&plan, start);
+    assert_eq!(drain(&mut schedule, start + 3 * SECOND), (2, 0));
+    for (id, ended) in [(TargetId(0), start + 3 * SECOND), (TargetId(1), start + 30 * SECOND)] {
+        schedule.finished(id, Some(false), ended);
+    }
+    assert_eq!(schedule.looks.len(), 2);
+    schedule.drop_due_looks(start + 10 * SECOND);
+    let left: Vec<_> = schedule.looks.iter().map(|Reverse((_, id))| *id).collect();
+    assert_eq!(left, [TargetId(1)]);
+    assert_eq!(schedule.due(start + 10 * SECOND), None);
+    assert_eq!(schedule.due(start + 36 * SECOND), Some(Due::Probe(TargetId(1))));
+}
+
 #[test]
 fn a_result_of_this_machine_is_no_change() {
     let mut plan = default_plan();
