@@ -264,7 +264,7 @@ fn events() -> Panel {
     )
     .of_counters()
     .axis("events")
-    .no_value("No event of Defender on Windows in this time");
+    .no_value("No event of Defender was read in this time");
     EventKind::ALL.iter().zip(COMPONENTS).fold(panel, |panel, (kind, color)| {
         let name = ("displayName", json!(format!("{kind}: {}", kind.meaning())));
         let [color] = fixed(color);
