@@ -174,16 +174,37 @@ pub fn check(
     now: SystemTime,
 ) -> Result<OcspStatus, OcspProblem> {
     let basic = basic_answer(answer)?;
-    let mut reader = SliceReader::new(&basic)?;
+    let (signed, certificates) = parts(&basic)?;
+    let data = ResponseData::from_der(signed.data)?;
+    verify_signer(&data.responder_id, issuer, &certificates, now, &signed)?;
+    check_critical(data.response_extensions.as_deref())?;
+    evaluate(response_for(&data.responses, certificate, issuer).ok_or(OcspProblem::OtherCertificate)?, now)
+}
+
+/// Whether a response can be used as by [`check`], and all that is in it is the issuer's: a response may have certificates that
+/// its signature doesn't cover.
+#[must_use]
+pub fn is_proven(certificate: &Certificate, issuer: &Issuer, answer: &[u8], now: SystemTime) -> bool {
+    let is_issued = |certificate: &Any| {
+        let der = certificate.to_der().unwrap_or_default();
+        let signed = AnyRef::from_der(&der).and_then(|whole| whole.sequence(Signed::read));
+        signed.is_ok_and(|signed| issuer.verify(&signed).is_ok())
+    };
+    check(certificate, issuer, answer, now).is_ok()
+        && basic_answer(answer).is_ok_and(|basic| {
+            parts(&basic).is_ok_and(|(_, certificates)| certificates.iter().all(is_issued))
+        })
+}
+
+/// What a `BasicOCSPResponse` signs, and the certificates in it.
+fn parts(basic: &[u8]) -> der::Result<(Signed<'_>, Vec<Any>)> {
+    let mut reader = SliceReader::new(basic)?;
     let (signed, certificates) = AnyRef::decode(&mut reader)?.sequence(|reader| {
         let signed = Signed::read(reader)?;
         Ok((signed, reader.context_specific::<Vec<Any>>(TagNumber::N0, TagMode::Explicit)?))
     })?;
     reader.finish(())?;
-    let data = ResponseData::from_der(signed.data)?;
-    verify_signer(&data.responder_id, issuer, &certificates.unwrap_or_default(), now, &signed)?;
-    check_critical(data.response_extensions.as_deref())?;
-    evaluate(response_for(&data.responses, certificate, issuer).ok_or(OcspProblem::OtherCertificate)?, now)
+    Ok((signed, certificates.unwrap_or_default()))
 }
 
 /// Extracts the `BasicOCSPResponse` (DER) of a successful response.

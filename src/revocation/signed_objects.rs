@@ -13,7 +13,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
-use super::crl::CrlProblem;
+use super::crl::{CrlProblem, List};
 use super::{Issuer, UndeterminedCause, crl};
 use crate::observation::{Anchor, VerifiedPath};
 use crate::tls::signature::Signed;
@@ -135,6 +135,26 @@ impl SignedObjects {
         Ok(())
     }
 
+    /// Whether a signer that is known, and genuine, signed a CRL, whatever its time. Unlike [`Self::check_crl`], not if its
+    /// issuer is unknown, or a private root.
+    #[must_use]
+    pub fn proves_crl(&self, der: &[u8]) -> bool {
+        let Ok(([], list)) = CertificateRevocationList::from_der(der) else { return false };
+        let mut signers = self.genuine_signers(list.issuer().as_raw());
+        signers.any(|signer| crl::verify_issuer(List::Whole(der), &signer.issuer).is_ok())
+    }
+
+    /// Whether such a signer signed the certificate of an authority.
+    #[must_use]
+    pub fn proves_authority(&self, der: &[u8]) -> bool {
+        let Ok(([], certificate)) = X509Certificate::from_der(der) else { return false };
+        let Ok(signed) = AnyRef::from_der(der).and_then(|whole| whole.sequence(Signed::read)) else {
+            return false;
+        };
+        let mut signers = self.genuine_signers(certificate.issuer().as_raw());
+        certificate.is_ca() && signers.any(|signer| signer.issuer.verify(&signed).is_ok())
+    }
+
     /// Caches the issuers of a path to a genuine or public root, no others (see `Signer`).
     pub fn add_issuers(&self, path: &VerifiedPath) {
         if is_genuine(&self.trusted, &path.anchor) {
@@ -153,6 +173,10 @@ impl SignedObjects {
             same_name.remove(0); // the oldest
         }
         same_name.push(issuer);
+    }
+
+    fn genuine_signers(&self, name: &[u8]) -> impl Iterator<Item = Signer> {
+        self.signers_named(name).into_iter().filter(|signer| signer.is_genuine)
     }
 
     /// All signers with this name.

@@ -39,7 +39,7 @@ pub(super) fn signed<'a, 'b>(links: &'b [X509Certificate<'a>]) -> Vec<&'b X509Ce
 }
 
 /// Whether a certificate is its own issuer's: what a root's store holds.
-pub(super) fn is_self_signed(certificate: &X509Certificate<'_>) -> bool {
+pub(crate) fn is_self_signed(certificate: &X509Certificate<'_>) -> bool {
     is_issued_by(certificate, certificate)
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod digest;
 pub(crate) mod fixture;
 pub(crate) mod inspectors;
 pub mod issuer_certificates;
-mod links;
+pub(crate) mod links;
 mod microsoft;
 mod recorded;
 pub(crate) mod refusal;

@@ -8,35 +8,34 @@
 
 mod names;
 mod plan;
+mod public;
 mod response;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::Arc;
-
-use rustls::pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::revocation::{CheckedHop, RecordedCheck};
 use super::{Record, RecordedEvent, RouteFetches};
 use crate::catalog::embedded;
 use crate::observation::{
-    AddressFacts, Anchor, AttemptTarget, CertificateFacts, ChainEvidence, ConcludedChain, FailedAttempt,
-    HopEvidence, HopFacts, IssuerEvidence, LookupFacts, ObservedFailure, Phase, TlsFacts, VerifiedPath,
+    AddressFacts, AttemptTarget, CertificateFacts, ChainEvidence, ConcludedChain, FailedAttempt, HopEvidence,
+    HopFacts, IssuerEvidence, LookupFacts, ObservedFailure, Phase, TlsFacts, VerifiedPath,
 };
 use crate::plan::{Plan, TargetId};
 use crate::probe::{HopConclusion, JudgedProbe, RecordedProbe, Replay};
-use crate::revocation::{
-    CertificateStatus, CrlState, RecordedFetch, RevocationReport, RevocationStatus, STAPLED,
-};
+use crate::revocation::{CertificateStatus, CrlState, RecordedFetch, RevocationReport, STAPLED};
 use crate::text::clean;
-use crate::tls::certificate_urls::RevocationSources;
-use crate::tls::{RootKind, Roots, certificate_facts, issuer_certificates};
+use crate::tls::{RootKind, Roots, issuer_certificates};
 use names::Pseudonyms;
+use public::{Public, has_proven_staple, public_path};
 
 /// Redacts one record.
 struct Redactor<'a> {
     record: &'a Record,
     names: Pseudonyms,
+    public: Public,
     /// The redacted plan.
     plan: Arc<Plan>,
     /// Judges what is redacted.
@@ -54,19 +53,19 @@ impl Record {
         for root in self.roots.parts().filter(|root| root.kind != RootKind::Private) {
             names.add_public_name(&root.name);
         }
+        let roots = Roots::from_parts(self.roots.parts().filter(|root| root.kind != RootKind::Private));
+        let mut public = Public::new(&roots);
         for (probe, judged) in &judged {
             for (hop, conclusion) in probe.hops.iter().zip(&judged.hops) {
-                if let Some(path) = public_path(&self.roots, &names, hop, conclusion) {
-                    add_public(&mut names, &path);
+                if let Some(path) = public_path(&roots, &names, hop, conclusion) {
+                    public.add(&path, &mut names);
                 }
             }
         }
         let plan = Arc::new(names.plan(&self.plan));
-        let public = self.roots.parts().filter(|root| root.kind != RootKind::Private);
-        let roots = Roots::from_parts(public);
         let replay = Replay::new(Arc::clone(&plan), Arc::clone(&roots));
         let mut redactor =
-            Redactor { record: self, names, plan: Arc::clone(&plan), replay, left_out: Vec::new() };
+            Redactor { record: self, names, public, plan: Arc::clone(&plan), replay, left_out: Vec::new() };
         let mut judged = judged.iter();
         let events = self.events.iter().filter_map(|event| match event {
             RecordedEvent::Probe(_) => {
@@ -95,46 +94,6 @@ impl Record {
             (probe, judged)
         });
         judged.collect()
-    }
-}
-
-/// The path of a chain that is proven to be that of a public host.
-fn public_path(
-    roots: &Roots,
-    names: &Pseudonyms,
-    hop: &HopFacts,
-    conclusion: &HopConclusion,
-) -> Option<Arc<VerifiedPath>> {
-    let chain = hop.evidence.as_ref()?.chain.as_ref()?;
-    let path = conclusion.tls.as_ref().filter(|tls| tls.verified)?.path.as_ref()?;
-    let is_public = matches!(roots.kind(&path.anchor), Some(RootKind::Microsoft | RootKind::Public));
-    let belongs =
-        |der: &CertificateDer<'static>| path.certificates.contains(der) || is_root(der, &path.anchor);
-    let is_whole = chain.certificates.iter().all(belongs);
-    (is_public && is_whole && names.is_public(conclusion.url.host())).then(|| Arc::clone(path))
-}
-
-/// Whether a certificate is the root itself.
-fn is_root(der: &CertificateDer<'_>, root: &Anchor) -> bool {
-    X509Certificate::from_der(der).is_ok_and(|(_, certificate)| {
-        certificate.subject().as_raw() == certificate.issuer().as_raw()
-            && certificate.subject().as_raw().ends_with(&root.subject)
-            && certificate.public_key().raw.ends_with(&root.spki)
-    })
-}
-
-/// Makes known what the certificates of a public path name.
-fn add_public(names: &mut Pseudonyms, path: &VerifiedPath) {
-    for der in &path.certificates {
-        if let Some(facts) = certificate_facts(der) {
-            names.add_public_name(&facts.subject);
-            names.add_public_name(&facts.issuer);
-        }
-        let Ok((_, certificate)) = X509Certificate::from_der(der) else { continue };
-        let RevocationSources { points, freshest, ocsp, issuers } =
-            RevocationSources::from_certificate(&certificate);
-        let lists = points.iter().chain(&freshest).flat_map(|point| &point.urls);
-        lists.chain(&ocsp).chain(&issuers).for_each(|url| names.add_public_url(url));
     }
 }
 
@@ -232,7 +191,10 @@ impl Redactor<'_> {
             };
             IssuerEvidence { url: self.names.url(&issuer.url), outcome }
         });
-        ChainEvidence { issuers: issuers.collect(), ..chain.clone() }
+        let issuers = issuers.collect();
+        let stapled =
+            if has_proven_staple(path, chain.verified_at) { chain.stapled.clone() } else { Vec::new() };
+        ChainEvidence { stapled, issuers, ..chain.clone() }
     }
 
     /// The facts of a chain that isn't kept.
@@ -288,32 +250,14 @@ impl Redactor<'_> {
         of_routes.map(of_route).collect()
     }
 
-    /// A fetch, if it is of a public certificate's URL, and has a proven object or none.
+    /// A fetch, if the check of a public chain makes it, and it has a proven object or none. Without it the conclusions stay.
     fn fetch(&mut self, fetch: &RecordedFetch) -> Option<RecordedFetch> {
-        let url = fetch.key.url.as_str();
         let outcome = match &fetch.outcome {
-            Ok(body) if self.is_proven(url) => Ok(body.clone()),
-            Ok(_) => return None,
+            _ if !self.public.is_requested(&fetch.key) => return None,
+            Ok(body) => Ok(self.public.proves(body, self.record.ended).then(|| body.clone())?),
             Err(failure) => Err(self.names.failure(failure)),
         };
-        let fetch = RecordedFetch { key: fetch.key.clone(), outcome };
-        self.names.is_below_public(url).then_some(fetch)
-    }
-
-    /// Whether what a URL served has the signature of a certificate's issuer.
-    fn is_proven(&self, url: &str) -> bool {
-        let checks = self.record.events.iter().filter_map(|event| match event {
-            RecordedEvent::Checked(check) => Some(check),
-            RecordedEvent::Probe(_) => None,
-        });
-        let mut lists = checks.clone().flat_map(|check| &check.crls);
-        let chains = checks.flat_map(|check| &check.chains);
-        let mut statuses = chains.flat_map(|checked| &checked.report.certificates);
-        lists.any(|list| list.url == clean(url) && list.fetch == Some(Ok(())))
-            || statuses.any(|of| {
-                let is_source = of.source.as_deref().is_some_and(|source| url.starts_with(source));
-                is_source && of.status != RevocationStatus::Unknown
-            })
+        Some(RecordedFetch { key: fetch.key.clone(), outcome })
     }
 
     fn check(&mut self, check: &RecordedCheck) -> RecordedCheck {

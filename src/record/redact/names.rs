@@ -76,14 +76,11 @@ impl Pseudonyms {
         self.public_urls.insert(url.as_str().to_owned());
     }
 
-    /// Whether a URL is public, or a request to a public one in its path (OCSP over GET).
-    pub(super) fn is_below_public(&self, url: &str) -> bool {
-        self.public_urls.iter().any(|known| url.starts_with(known.as_str()))
-    }
-
     /// Adds the distinguished name of a public certificate.
     pub(super) fn add_public_name(&mut self, name: &str) {
-        self.public_names.insert(name.to_owned());
+        if !name.is_empty() {
+            self.public_names.insert(name.to_owned());
+        }
     }
 
     /// Whether a host needs no pseudonym.

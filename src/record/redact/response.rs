@@ -28,7 +28,7 @@ impl Redactor<'_> {
         let endpoint = self.plan.target(target).endpoint.clone();
         let headers = response.headers.iter();
         let headers = headers.filter_map(|header| self.header(&endpoint, &conclusion.url, header)).collect();
-        let is_object = conclusion.answer == Some(Ok(true)) && endpoint.evidence.iter().any(is_signed);
+        let is_object = endpoint.evidence.iter().any(is_signed) && self.public.proves_object(&response.body);
         let body = if is_object { response.body.clone() } else { Vec::new() };
         let mut redacted = ResponseEvidence { headers, body, judgement: None, ..response.clone() };
         if let Some(answer) = &conclusion.answer {
@@ -84,7 +84,7 @@ impl Redactor<'_> {
     }
 }
 
-/// Whether evidence is an object with a signature of its own, which was verified if the response is genuine.
+/// Whether evidence is an object with a signature of its own.
 const fn is_signed(evidence: &Evidence) -> bool {
     matches!(evidence, Evidence::Body(BodyKind::Crl | BodyKind::Certificate))
 }
