@@ -24,6 +24,20 @@ const NETWORKS: [(u32, u32); 4] =
 /// The first address for documentation of IPv6 (RFC 3849).
 const FIRST_V6: u128 = 0x2001_0db8 << 96;
 
+/// The schemes that a URL keeps.
+const SCHEMES: [&str; 8] = ["http", "https", "socks", "socks4", "socks5", "socks5h", "ldap", "file"];
+
+/// Whether a URL has a scheme that it keeps.
+pub(super) fn has_known_scheme(url: &str) -> bool {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+}
+
+/// Whether a text is a port as programs write it, and no other number.
+pub(super) fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port.to_string() == text)
+}
+
 /// Numbers values in the order in which they are met.
 #[derive(Debug)]
 struct Numbers<T>(HashMap<T, usize>);
@@ -63,6 +77,8 @@ impl Pseudonyms {
     pub(super) fn new(catalog: &Catalog) -> Self {
         let patterns = catalog.redirect_hosts.iter().chain(&catalog.issuer_hosts);
         let mut pseudonyms = Self { public_patterns: patterns.cloned().collect(), ..Self::default() };
+        let domains = pseudonyms.public_patterns.iter().map(|pattern| pattern.0.trim_start_matches("*."));
+        pseudonyms.public_hosts = domains.map(str::to_ascii_lowercase).collect();
         let feeds = catalog.version_feeds.iter().map(|feed| &feed.url);
         for url in catalog.endpoints.iter().map(|endpoint| &endpoint.url).chain(feeds) {
             pseudonyms.add_public_url(url);
@@ -86,9 +102,13 @@ impl Pseudonyms {
     /// Whether a host needs no pseudonym.
     pub(super) fn is_public(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        self.public_hosts.contains(&host)
-            || self.public_patterns.iter().any(|pattern| pattern.matches(&host))
-            || host == "localhost"
+        self.public_hosts.contains(&host) || host == "localhost"
+    }
+
+    /// The domain of the catalog that a host is below. Others have names in it too: they aren't public, but it is.
+    fn public_domain(&self, host: &str) -> Option<String> {
+        let mut patterns = self.public_patterns.iter().filter(|pattern| pattern.matches(host));
+        patterns.find_map(|pattern| Some(pattern.0.strip_prefix("*.")?.to_ascii_lowercase()))
     }
 
     /// A pattern of hosts: as it is if it stands for a public one.
@@ -117,11 +137,13 @@ impl Pseudonyms {
         if host.len() > MAX_NAME {
             return format!("{}.{DOMAIN}", self.other(&host));
         }
+        let public = self.public_domain(&host);
         let mut pseudonym = String::new();
         let mut domain = host.as_str();
         loop {
             let _ = write!(pseudonym, "n{}.", self.domains.of(domain.to_owned())); // a String never fails
             match domain.split_once('.') {
+                Some((_, parent)) if public.as_deref() == Some(parent) => return pseudonym + parent,
                 Some((_, parent)) => domain = parent,
                 None => return pseudonym + DOMAIN,
             }
@@ -159,15 +181,16 @@ impl Pseudonyms {
             return url.to_owned();
         }
         let Some((scheme, rest)) = url.split_once("://") else { return self.other(url) };
+        if !has_known_scheme(url) {
+            return self.other(url);
+        }
+        let scheme = scheme.to_ascii_lowercase();
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         let authority = authority.rsplit('@').next().unwrap_or_default();
-        let port = authority.rfind(':').filter(|at| {
-            !authority[at + 1..].is_empty() && authority[at + 1..].bytes().all(|byte| byte.is_ascii_digit())
-        });
+        let port = authority.rfind(':').filter(|at| is_port(&authority[at + 1..]));
         let (host, port) = authority.split_at(port.unwrap_or(authority.len()));
         let host = self.host(host);
-        let scheme: String = scheme.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
         let path =
             if path.len() > 1 { format!("/p{}", self.paths.of(path.to_owned())) } else { path.to_owned() };
         format!("{scheme}://{host}{port}{path}")
@@ -256,6 +279,15 @@ mod tests {
         assert_eq!(names.host("wdcp.microsoft.com"), "wdcp.microsoft.com");
         assert_eq!(names.host("microsoft.com.corp.example"), "n5.n6.n2.n3.invalid");
         assert_eq!(names.host("[fd00::7]"), "[2001:db8::1]");
+        // Whose tenants and mirrors have names in Microsoft's domains isn't public; that they are in them decides on redirects.
+        assert!(!names.is_public("contoso-tenant.microsoft.com"));
+        assert_eq!(names.host("contoso-tenant.microsoft.com"), "n7.microsoft.com");
+        assert_eq!(names.host("a.contoso.digicert.com"), "n8.n9.digicert.com");
+        assert_eq!(names.host("microsoft.com"), "microsoft.com");
+        let mut pattern = |text: &str| names.pattern(&HostPattern(text.to_owned())).0;
+        assert_eq!(pattern("contoso.digicert.com"), "n9.digicert.com");
+        assert_eq!(pattern("*.contoso.digicert.com"), "*.n9.digicert.com");
+        assert_eq!(pattern("*.microsoft.com"), "*.microsoft.com");
     }
 
     #[test]
@@ -287,8 +319,12 @@ mod tests {
         check("http://proxy:8080/", "http://n1.invalid:8080/");
         check("http://[fd00::7]:8080/login?user=jdoe", "http://[2001:db8::1]:8080/p2");
         check("socks5://10.1.2.3:1080", "socks5://192.0.2.0:1080");
+        check("HTTP://proxy:080", "http://n2.invalid");
+        check("socks5h://proxy:0491711234567", "socks5h://n3.invalid");
+        check("janedoe://x", "name1");
+        check("client=jane.doe,url=http://portal/x", "name2");
         check("direct", "direct");
-        check("/etc/proxy.pac", "name1");
+        check("/etc/proxy.pac", "name3");
     }
 
     #[test]
