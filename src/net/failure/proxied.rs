@@ -221,20 +221,24 @@ fn nearest_error(value: &str) -> Option<&str> {
     errors.last().map(|(_, value)| value.trim().trim_matches('"'))
 }
 
+const REJECTED: &str = ", and rejected the configured user name and password";
+const UNSUPPORTED: &str = ", none of which this exporter supports (Basic only)";
+const NONE_CONFIGURED: &str = ", and no credentials are configured";
+
+/// How the description of a demand may end, after what the proxy offers.
+pub(crate) const DEMAND_ENDS: [&str; 3] = [REJECTED, UNSUPPORTED, NONE_CONFIGURED];
+
 /// Describes the authentication that a proxy offers, and why the exporter doesn't satisfy it. `credentials_sent`
 /// is `None` if no proxy is configured.
 fn authentication_demand(schemes: &[String], credentials_sent: Option<bool>) -> String {
-    const REJECTED: &str = ", and rejected the configured user name and password";
     if schemes.is_empty() {
         let rejected = if credentials_sent == Some(true) { REJECTED } else { "" };
         return format!(", without an offered method{rejected}");
     }
     let why = match credentials_sent {
-        _ if !schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) => {
-            ", none of which this exporter supports (Basic only)"
-        }
+        _ if !schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) => UNSUPPORTED,
         Some(true) => REJECTED,
-        Some(false) => ", and no credentials are configured",
+        Some(false) => NONE_CONFIGURED,
         None => "",
     };
     format!(": it offers {}{why}", schemes.join(", "))

@@ -11,6 +11,20 @@ use crate::probe::HopConclusion;
 /// The methods of authentication that proxies offer. The parameters of NTLM name the domain.
 const SCHEMES: [&str; 6] = ["Basic", "Bearer", "Digest", "Kerberos", "Negotiate", "NTLM"];
 
+/// The servers whose names stay: Microsoft's, and those that answer in a filter's place. By tinyproxy's, its answers are known.
+const PRODUCTS: [&str; 10] = [
+    "Microsoft-IIS",
+    "Microsoft-HTTPAPI",
+    "Windows-Azure",
+    "Kestrel",
+    "AkamaiGHost",
+    "ECAcc",
+    "nginx",
+    "Apache",
+    "squid",
+    "tinyproxy/",
+];
+
 /// A URL to which no redirect can lead, for a `Location` that isn't a URL.
 const NO_URL: &str = "http://[";
 
@@ -60,7 +74,7 @@ impl Redactor<'_> {
             "x-squid-error" => proxied::squid_failure(value).unwrap_or("ERR_ACCESS_DENIED").to_owned(),
             name => match (self.needed(endpoint, name, value), name) {
                 (Some(needed), _) => needed,
-                (None, "server") => self.names.text(value).replace('…', "other"),
+                (None, "server") => product(value).to_owned(),
                 (None, _) => return None,
             },
         };
@@ -98,6 +112,11 @@ fn is_same(one: &Result<bool, Failure>, other: &Result<bool, Failure>) -> bool {
     }
 }
 
+/// The product that a `Server` header names first, if it is known.
+fn product(server: &str) -> &'static str {
+    PRODUCTS.into_iter().find(|product| server.starts_with(product)).unwrap_or("other")
+}
+
 /// The known schemes of a `Proxy-Authenticate` header.
 fn schemes(value: &str) -> String {
     let unquoted: String = value.split('"').step_by(2).collect();
@@ -118,5 +137,18 @@ mod tests {
         check("NTLM TlRMTVNTUAACAAAACAAI", "NTLM");
         check("negotiate, ntlm", "Negotiate, NTLM");
         check("Corp realm=x", "Other");
+    }
+
+    #[test]
+    fn a_server_keeps_its_product_alone() {
+        let check = |value: &str, expected: &str| assert_eq!(product(value), expected, "{value}");
+        check("Microsoft-IIS/10.0", "Microsoft-IIS");
+        check("tinyproxy/1.11.1", "tinyproxy/");
+        check("nginx (10.20.30.40/24)", "nginx");
+        for private in
+            ["proxy (10.20.30.40/24)", "ip=10.20.30.43", "user-janedoe://x", "badge:4711", "089-123-456"]
+        {
+            check(private, "other");
+        }
     }
 }

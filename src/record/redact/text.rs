@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
-use super::names::Pseudonyms;
+use super::names::{Pseudonyms, has_known_scheme, is_port};
 use crate::catalog::embedded;
+use crate::net::failure::proxied;
 use crate::observation::Failure;
 
 /// What stands for a text that is left out.
@@ -21,15 +22,32 @@ const LAST_PLACEHOLDER: u32 = 0xf8ff;
 /// Numbers of up to so many digits are kept: statuses and codes, but no phone or personnel numbers.
 const MAX_DIGITS: usize = 3;
 
-/// Words of the servers and statuses that filters and Microsoft's services name.
-const MORE_WORDS: &str = "Microsoft IIS HTTPAPI Kestrel nginx Apache AkamaiGHost ECAcc squid tinyproxy Zscaler Windows Azure Blob Table \
-     Forbidden Unauthorized Gateway Service Unavailable Proxy Authentication Required";
+/// The versions of protocols in messages. No other word has two numbers, besides durations and times.
+const VERSIONS: [&str; 4] = ["1.0", "1.1", "1.2", "1.3"];
+
+/// What a proxy's answer to CONNECT begins with in a message, before its status.
+const CONNECT: &str = "answered CONNECT with ";
+
+/// What comes before the words of a proxy, a script or another peer in a message.
+const FOREIGN: [&str; 11] = [
+    CONNECT,
+    "response header of ",
+    "response body is a page of ",
+    "instead of the server: ",
+    "it offers ",
+    "it sent ",
+    "it begins with ",
+    "the script threw",
+    "the script is malformed",
+    "the script engine failed: ",
+    "invalid result of the script: ",
+];
 
 /// The words of the program's own messages, by the test `the_vocabulary_is_that_of_the_messages`.
 fn vocabulary() -> &'static HashSet<String> {
     static VOCABULARY: LazyLock<HashSet<String>> = LazyLock::new(|| {
         let pages = embedded().block_pages.iter().map(|page| page.name.as_str());
-        let texts = [include_str!("vocabulary.txt"), MORE_WORDS].into_iter().chain(pages);
+        let texts = [include_str!("vocabulary.txt")].into_iter().chain(pages);
         texts.flat_map(words).map(str::to_owned).collect()
     });
     &VOCABULARY
@@ -82,7 +100,7 @@ impl Pseudonyms {
     /// A text without names and without what isn't this program's.
     pub(super) fn text(&mut self, text: &str) -> String {
         let mut placeholders = Placeholders::default();
-        let mut text: String = text.chars().filter(|c| !is_placeholder(*c)).collect();
+        let mut text: String = without_foreign(text).chars().filter(|c| !is_placeholder(*c)).collect();
         for known in self.known_names() {
             if text.contains(&known.name) {
                 text = text.replace(&known.name, &placeholders.add(&known.pseudonym));
@@ -104,6 +122,7 @@ impl Pseudonyms {
         let start = body.len() - body.trim_start().len();
         let (blank, body) = body.split_at(start);
         let kept: Option<Vec<_>> = body.split(' ').map(|word| self.word(word, placeholders)).collect();
+        let kept = kept.filter(|_| !has_two_numbers(body));
         kept.map_or_else(
             || format!("{blank}{LEFT_OUT}{end}"),
             |words| format!("{blank}{}{end}", words.join(" ")),
@@ -129,7 +148,7 @@ impl Pseudonyms {
     /// What stands for a URL, an address or a host.
     fn replacement(&mut self, word: &str) -> Option<String> {
         if word.contains("://") {
-            return Some(self.url(word));
+            return has_known_scheme(word).then(|| self.url(word));
         }
         if let Ok(socket) = word.parse::<SocketAddr>() {
             return Some(self.socket(socket).to_string());
@@ -138,13 +157,15 @@ impl Pseudonyms {
             return Some(self.address(address).to_string());
         }
         let (host, port) = match word.rsplit_once(':') {
-            Some((host, port)) if port.parse::<u16>().is_ok() => (host, Some(port)),
+            Some((host, port)) if is_port(port) => (host, Some(port)),
             _ => (word, None),
         };
         let is_host = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte))
             // No top-level domain begins with a digit: "TLSv1.2" and "4.5s" aren't hosts.
             && host.rsplit('.').next().is_some_and(|label| label.starts_with(|c: char| c.is_ascii_alphabetic()))
-            && (host.contains('.') || port.is_some() || self.knows_host(host) && !vocabulary().contains(host));
+            && (host.contains('.')
+                || self.is_public(host)
+                || self.knows_host(host) && (port.is_some() || !vocabulary().contains(host)));
         if !is_host {
             return None;
         }
@@ -156,11 +177,28 @@ impl Pseudonyms {
     }
 }
 
-/// The text with nothing between quotation marks: that is what the network sent.
+/// The text without what a proxy, a script or another peer said, whatever its words. How a demand for authentication ends is this
+/// program's again.
+fn without_foreign(text: &str) -> String {
+    let found = FOREIGN.into_iter().filter_map(|start| Some((text.find(start)?, start)));
+    let Some((at, start)) = found.min() else { return text.to_owned() };
+    let (own, foreign) = text.split_at(at + start.len());
+    if embedded().block_pages.iter().any(|page| page.name == foreign) {
+        return text.to_owned();
+    }
+    let status =
+        if start == CONNECT { foreign.bytes().take(3).filter(u8::is_ascii_digit).count() } else { 0 };
+    let (status, foreign) = foreign.split_at(status);
+    let end = proxied::DEMAND_ENDS.into_iter().find(|end| foreign.ends_with(end)).unwrap_or_default();
+    let left_out = if foreign.is_empty() { "" } else { LEFT_OUT };
+    format!("{own}{status}{left_out}{end}")
+}
+
+/// The text with nothing between its first quotation mark and its last: that is what the network sent, and may have marks too.
 fn without_quotes(text: &str) -> String {
-    let parts = text.split('"').enumerate();
-    let parts = parts.map(|(n, part)| if n % 2 == 0 { part.to_owned() } else { format!("\"{LEFT_OUT}\"") });
-    parts.collect()
+    let (Some(first), Some(last)) = (text.find('"'), text.rfind('"')) else { return text.to_owned() };
+    let end = if first == last { "" } else { &text[last + 1..] };
+    format!("{}\"{LEFT_OUT}\"{end}", &text[..first])
 }
 
 /// The clauses of a text, each with the punctuation that ends it.
@@ -185,9 +223,42 @@ fn clauses(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a word is this program's: words of its messages, small numbers, versions, times.
+/// Whether a word is this program's: words of its messages, small numbers, durations, versions, times. What looks like an address
+/// isn't, whatever surrounds it.
 fn is_own(word: &str) -> bool {
-    humantime::parse_rfc3339(word).is_ok() || words(word).all(is_own_part)
+    if humantime::parse_rfc3339(word).is_ok() {
+        return true;
+    }
+    let numbers = words(word).filter(|part| part.contains(|c: char| c.is_ascii_digit())).count();
+    let is_number = numbers < 2 || is_duration(word) || is_version(word);
+    let has_signs = word.contains("://") || word.matches(':').count() > 1;
+    is_number && !has_signs && words(word).all(is_own_part) && word.chars().all(is_plain)
+}
+
+/// Whether letters and signs are those of messages: others may be letters that no vocabulary knows.
+fn is_plain(c: char) -> bool {
+    c.is_ascii() || c == '…' || is_placeholder(c)
+}
+
+/// A duration in seconds, like "4.999s".
+fn is_duration(word: &str) -> bool {
+    let parts = word.strip_suffix('s').and_then(|seconds| seconds.split_once('.'));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    parts.is_some_and(|(whole, rest)| is_digits(whole) && is_digits(rest))
+}
+
+/// A version of a protocol, with its name or without, like "HTTP/1.1", "TLSv1.2" and "1.3".
+fn is_version(word: &str) -> bool {
+    let name = VERSIONS.into_iter().find_map(|version| word.strip_suffix(version));
+    name.is_some_and(|name| matches!(name, "" | "HTTP/" | "TLSv"))
+}
+
+/// Whether numbers follow each other, as in a telephone number.
+fn has_two_numbers(clause: &str) -> bool {
+    let is_number = |word: &str| words(word).all(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+    let said = clause.split(' ').filter(|word| words(word).next().is_some());
+    let kinds: Vec<_> = said.map(is_number).collect();
+    kinds.windows(2).any(|two| two == [true, true])
 }
 
 fn is_own_part(part: &str) -> bool {
@@ -197,101 +268,4 @@ fn is_own_part(part: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::path::{Path, PathBuf};
-
-    use proc_macro2::{TokenStream, TokenTree};
-
-    use super::*;
-
-    #[test]
-    fn only_what_is_the_programs_stays() {
-        let mut names = Pseudonyms::new(embedded());
-        names.host("squid01");
-        names.name("CN=Corp Root, O=Corp");
-        let mut check = |text: &str, expected: &str| assert_eq!(names.text(text), expected, "{text}");
-        check("TLS alert: handshake_failure (40)", "TLS alert: handshake_failure (40)");
-        check(
-            "DNS server 10.0.0.53 did not answer for wdcp.microsoft.com within 4.5s",
-            "DNS server 192.0.2.0 did not answer for wdcp.microsoft.com within 4.5s",
-        );
-        check("proxy squid01:3128: connection refused", "proxy n1.invalid:3128: connection refused");
-        check("proxy proxy.corp.example:8080: no answer", "proxy n2.n3.n4.invalid:8080: no answer");
-        check(
-            "the peer does not speak TLS: it answered with HTTP (\"HTTP/1.1 302 to http://portal/?user=jdoe\")",
-            "the peer does not speak TLS: it answered with HTTP (\"…\")",
-        );
-        check(
-            "the proxy answered CONNECT with 403: Blocked for jdoe, personnel 4711",
-            "the proxy answered CONNECT with 403: …, …",
-        );
-        check(
-            "the chain ends at CN=Corp Root, O=Corp, not at a root of the genuine service",
-            "the chain ends at CN=name 1, not at a root of the genuine service",
-        );
-        check(
-            "redirect to http://portal.corp.example/login?user=jdoe",
-            "redirect to http://n5.n3.n4.invalid/p1",
-        );
-        check("expired at 2026-01-02T00:00:00Z", "expired at 2026-01-02T00:00:00Z");
-        check("jdoe\u{e000}", "…");
-        check("", "");
-    }
-
-    /// The string literals of the messages: those of these modules without their tests.
-    fn messages() -> Vec<String> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut folders: Vec<PathBuf> =
-            ["net", "tls", "probe", "revocation", "observation"].map(|name| root.join(name)).to_vec();
-        let mut found = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                let is = |names: &[&str]| names.contains(&path.file_stem().unwrap().to_str().unwrap());
-                if is(&["tests", "fixture", "inspectors"]) {
-                    continue;
-                }
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|ending| ending == "rs") {
-                    let text = std::fs::read_to_string(&path).unwrap();
-                    let own = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-                    let code: Vec<_> =
-                        own.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-                    read_literals(code.join("\n").parse().unwrap(), &mut found);
-                }
-            }
-        }
-        found
-    }
-
-    fn read_literals(tokens: TokenStream, found: &mut Vec<String>) {
-        for token in tokens {
-            match token {
-                TokenTree::Group(group) => read_literals(group.stream(), found),
-                TokenTree::Literal(literal) => {
-                    let text = syn::parse_str::<syn::LitStr>(&literal.to_string());
-                    found.extend(text.map(|text| text.value()));
-                }
-                TokenTree::Ident(_) | TokenTree::Punct(_) => {}
-            }
-        }
-    }
-
-    /// After a change of messages, `UPDATE_GOLDEN=1 cargo test --lib record` writes the words anew. A word that is missing is left
-    /// out of redacted records.
-    #[test]
-    fn the_vocabulary_is_that_of_the_messages() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/record/redact/vocabulary.txt");
-        let messages = messages();
-        let is_word = |word: &&str| word.chars().all(|c| c.is_ascii_alphabetic());
-        let found: BTreeSet<_> = messages.iter().flat_map(|text| words(text)).filter(is_word).collect();
-        let actual = found.into_iter().collect::<Vec<_>>().join("\n") + "\n";
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            std::fs::write(&file, &actual).unwrap();
-        }
-        let expected = std::fs::read_to_string(&file).unwrap();
-        assert!(actual == expected, "the messages have other words: UPDATE_GOLDEN=1 cargo test --lib record");
-    }
-}
+mod tests;
