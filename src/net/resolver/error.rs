@@ -103,10 +103,11 @@ impl DnsFailure {
         }
     }
 
-    /// The server that decided.
+    /// The server that decided: the one that knows that there is no address, or the only one. If several failed, none did.
     #[must_use]
-    pub fn resolver(&self) -> SocketAddr {
-        self.reports[self.decisive].server // an index into the list, by construction
+    pub fn decided_by(&self) -> Option<SocketAddr> {
+        let report = &self.reports[self.decisive]; // an index into the list, by construction
+        (report.outcome.is_negative() || self.reports.len() == 1).then_some(report.server)
     }
 }
 
@@ -155,5 +156,34 @@ const fn family_name(family: config::Family) -> &'static str {
         config::Family::Any => "usable",
         config::Family::Ipv4 => "IPv4",
         config::Family::Ipv6 => "IPv6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_server_that_knows_decides_or_else_the_only_one() {
+        let silent = || ServerOutcome::Silent(Duration::from_secs(1));
+        let unreachable = || ServerOutcome::Unreachable("no route".to_owned());
+        let absent = || ServerOutcome::NxDomain { alias: None };
+        let check = |outcomes: Vec<ServerOutcome>, decisive, expected: Option<u16>| {
+            let server = |port| SocketAddr::from(([192, 0, 2, 53], port));
+            let reports = (0..).zip(outcomes);
+            let reports =
+                reports.map(|(port, outcome)| ServerReport { server: server(port), outcome, extended: None });
+            let failure = DnsFailure { name: "a.example".to_owned(), reports: reports.collect(), decisive };
+            assert_eq!(failure.decided_by(), expected.map(server), "{failure:?}");
+        };
+        check(vec![silent()], 0, Some(0));
+        check(vec![silent(), silent()], 0, None);
+        check(vec![unreachable(), unreachable()], 0, None);
+        check(vec![ServerOutcome::Rejected, silent()], 0, None);
+        check(vec![absent()], 0, Some(0));
+        check(vec![silent(), absent()], 1, Some(1));
+        check(vec![absent(), ServerOutcome::Addresses(2)], 0, Some(0));
     }
 }

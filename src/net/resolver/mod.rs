@@ -214,9 +214,7 @@ pub(crate) fn lookup_facts(resolved: &Result<ResolvedAddresses, NameError>) -> L
         Ok(found) => {
             LookupFacts { resolver: found.origin.resolver(), search_suffix: found.search_suffix.clone() }
         }
-        Err(NameError::Dns(failure)) => {
-            LookupFacts { resolver: Some(failure.resolver()), search_suffix: None }
-        }
+        Err(NameError::Dns(failure)) => LookupFacts { resolver: failure.decided_by(), search_suffix: None },
         Err(_) => LookupFacts::default(),
     }
 }

@@ -68,6 +68,14 @@ pub enum ServerOutcome {
     Exhausted(String),
 }
 
+impl ServerOutcome {
+    /// Whether the server knows that there is no address: no other server is asked then.
+    #[must_use]
+    pub const fn is_negative(&self) -> bool {
+        matches!(self, Self::NxDomain { .. } | Self::NoData { .. } | Self::AliasLoop | Self::OtherOwner)
+    }
+}
+
 /// An Extended DNS Error (RFC 8914).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtendedError {
