@@ -148,7 +148,7 @@ metrics! {
     Faults: "defender_faults", Gauge, All, None, ["component", "route", "phase", "reason", "remedy"],
         "Number of endpoints (of crl: also revocation lists) that fail or are degraded now, by phase, reason and the first thing to change, from a closed set. Without a failure, the phase is empty and the reason is the concern of defender_endpoint_concern. Absent while all is good.";
     CommonCause: "defender_common_cause", Gauge, All, None, ["route", "kind", "value"],
-        "Number of failing endpoints of the route that share this fact, which no working endpoint has: the smallest fact that explains all failures, or two facts that do so together. Absent where the evidence singles none out: without failures, with a single one, and where nothing works that failures can be compared with.";
+        "Number of failing endpoints of the route that share this fact, which no working endpoint has: the smallest fact that explains all failures that are the route's own, or two facts that do so together. Absent where the evidence singles none out: without failures, with a single one, and where nothing works that failures can be compared with.";
     ComponentAvailable: "defender_component_available", Gauge, All, None, ["component", "route"],
         "Whether the component works (1, also if degraded) or not (0). Absent until each of its endpoints was probed once.";
     MapsConnected: "defender_maps_connected", Gauge, All, None, ["route", "ssl_options"],

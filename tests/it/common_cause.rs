@@ -31,6 +31,7 @@ const EDGES: [&str; 2] = ["edge-a.example", "edge-b.example"];
 
 /// Where nobody listens.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 5, 1);
+const FAR_AWAY: Ipv4Addr = Ipv4Addr::new(127, 0, 6, 1);
 
 /// The single faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +119,13 @@ impl World {
                     self.lab.tls.break_host(host, Fault::Certificate(Authority::Inspector, Flaw::None));
                 }
             }
-            Single::EdgeIsGone => self.answer(&Answer::Alias(EDGES[1], vec![ELSEWHERE.into()]), is_some),
+            // It stands in two networks, so that its name is all that its hosts have in common.
+            Single::EdgeIsGone => {
+                for (index, host) in self.some.iter().enumerate() {
+                    let address = [ELSEWHERE, FAR_AWAY][index % 2];
+                    self.answer(&Answer::Alias(EDGES[1], vec![address.into()]), |of| of == host);
+                }
+            }
             Single::NetworkIsGone => self.answer(&Answer::address(ELSEWHERE), is_some),
             Single::OldTlsBreaks => {
                 self.break_some(|_| Handshake::Only(&rustls::version::TLS12).into());

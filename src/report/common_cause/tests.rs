@@ -1,5 +1,6 @@
 //! One fault of twelve is named, two are told apart, and a healthy round names nothing.
 
+mod blame;
 mod world;
 
 use proptest::prelude::*;
@@ -187,7 +188,7 @@ fn of_several_facts_the_most_specific_is_named() {
         facts.peer = Some((if is_maps(target) { [203, 0, 113, 7] } else { [192, 0, 2, 10] }, 443).into());
         is_maps(target).then_some((S::Connect, R::Timeout))
     });
-    check("the first alias before its network", &snapshot, &["cname_target z.service.example"]);
+    check("the network that TCP failed in", &snapshot, &["address_prefix 203.0.113.0/24"]);
     let genuine = round(&["direct"], |target, _| is_maps(target).then_some((S::Request, R::BlockPage)));
     check("an answer came: not the issuer", &genuine, &["phase request"]);
 }

@@ -25,6 +25,7 @@ const INSPECTOR: &str = "CN=Filter CA, O=Example";
 /// What a probe of one target goes through.
 pub(super) struct Path {
     route: String,
+    host: String,
     pub(super) resolver: Option<SocketAddr>,
     proxy: Option<&'static str>,
     search_suffix: Option<&'static str>,
@@ -63,6 +64,7 @@ impl Path {
         let version = if digit(4) == 0 { "TLSv1.2" } else { "TLSv1.3" };
         Self {
             route: target.route.name.clone(),
+            host: target.endpoint.url.host().to_owned(),
             resolver: resolves.then(|| RESOLVER.parse().expect("an address")),
             proxy: (!is_direct).then_some(proxy),
             search_suffix: (!is_direct && is_short).then_some(SUFFIX),
@@ -81,6 +83,7 @@ impl Path {
             CauseKind::Resolver => self.resolver.is_some_and(|server| server.ip().to_string() == value),
             CauseKind::Proxy => self.proxy == Some(value),
             CauseKind::SearchSuffix => self.search_suffix == Some(value),
+            CauseKind::Host => self.host == value,
             CauseKind::Issuer => self.issuer.as_deref() == Some(value),
             CauseKind::CnameTarget => self.aliases.iter().any(|name| name == value),
             CauseKind::AddressPrefix => {
