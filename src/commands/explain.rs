@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::wrap::{sentence, wrap, wrap_paragraph};
 use crate::advice::{self, Advice, Code, RevocationCause, Topic, UnknownCode};
 use crate::catalog;
-use crate::observation::{FAILURE_CODES, FailureCode, Phase};
+use crate::observation::{FAILURE_CODES, Phase};
 
 /// The meaning of a code and the remedies.
 ///
@@ -18,9 +18,9 @@ use crate::observation::{FAILURE_CODES, FailureCode, Phase};
 pub fn render(code: &str) -> Result<String, UnknownCode> {
     Ok(match advice::parse_code(code)? {
         Code::Failures(codes) => {
-            let texts = codes.into_iter().map(|FailureCode { phase, reason }| {
-                text(&format!("{phase}.{reason}: "), &advice::for_failure(phase, reason))
-            });
+            let texts = codes
+                .into_iter()
+                .map(|code| text(&format!("{code}: "), &advice::for_failure(code.phase, code.reason)));
             texts.collect::<Vec<_>>().join("\n\n")
         }
         // MAPS verdicts have no phase; clients fail during TLS.

@@ -14,7 +14,7 @@ use super::failure::PhaseError;
 use super::handshake::server_name;
 use super::phase::PhaseClock;
 use super::tunnel::BoxedStream;
-use crate::observation::{Failure, FailureReason, Phase};
+use crate::observation::{Failure, FailureCode, FailureReason, Phase};
 use crate::tls::CapturingVerifier;
 
 /// The cipher suites of TLS 1.2 that Windows enables by default and rustls doesn't support, in Windows' order
@@ -56,7 +56,7 @@ pub(crate) async fn explain_alert(
     verifier: &CapturingVerifier,
     failure: Failure,
 ) -> Failure {
-    let is_alert = (failure.phase, failure.reason) == (Phase::Tls, FailureReason::Alert);
+    let is_alert = failure.code() == FailureCode::new(Phase::Tls, FailureReason::Alert);
     if !is_alert || verifier.captured().is_some() {
         return failure;
     }

@@ -37,7 +37,7 @@ pub struct HopFacts {
     pub tls: Option<TlsFacts>,
     /// Facts of the HTTP response.
     pub http: Option<HttpFacts>,
-    /// What the judgement rests on, if the round is recorded.
+    /// What the judgement rests on: of a recorded round, and of a failure until the next one.
     pub evidence: Option<Box<HopEvidence>>,
 }
 

@@ -115,7 +115,7 @@ pub struct Facts {
     pub http: Option<HttpFacts>,
     /// The newest package in a folder of update packages. `None` for other endpoints, and if there is none.
     pub package: Option<PackageFacts>,
-    /// What the judgement rests on, if the round is recorded.
+    /// What the judgement rests on: of a recorded round, and of a failure until the next one.
     pub evidence: Option<Box<HopEvidence>>,
     /// The attempts that failed beside those that counted, over all hops, in order.
     pub failed_attempts: Vec<FailedAttempt>,

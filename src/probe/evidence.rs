@@ -1,4 +1,5 @@
-//! Keeps what a hop's judgement rests on, if the round is recorded. Costs nothing otherwise.
+//! Keeps what a hop's judgement rests on: of a recorded round whole, of the exporter's probes until it is known that they didn't fail. Of a
+//! success it therefore takes a copy of the chain and of some headers, but no body.
 
 use std::time::{Duration, SystemTime};
 

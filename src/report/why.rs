@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::advice::{self, Advice, RevocationCase};
 use crate::catalog::Component;
-use crate::observation::{Failure, FailureReason, Observation, Phase};
+use crate::observation::{Failure, FailureCode, FailureReason, Observation, Phase};
 use crate::text;
 use crate::verdict::{Concern, ConcernKind};
 
@@ -123,7 +123,7 @@ impl Why {
         if self.concern == ConcernKind::Failover {
             return Some(self.concern.to_string());
         }
-        Some(format!("{}.{}", self.phase?, self.reason?))
+        Some(FailureCode::new(self.phase?, self.reason?).to_string())
     }
 
     /// The explanation and remedies for an endpoint of this component. Returns `None` for an unusual status, and after

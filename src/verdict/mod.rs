@@ -8,7 +8,7 @@ mod notes;
 mod sources;
 
 use crate::catalog::{Confidence, Endpoint, Evidence, Trust};
-use crate::observation::{Failure, FailureReason, Observation, Phase, RangeOutcome};
+use crate::observation::{Failure, FailureCode, FailureReason, Observation, Phase, RangeOutcome};
 use crate::revocation::{RevocationReport, RevocationStatus, UndeterminedCause};
 use crate::string_enum::string_enum;
 
@@ -106,10 +106,10 @@ fn is_harm(endpoint: &Endpoint, observation: &Observation, failure: &Failure) ->
 /// returns NXDOMAIN. Whether its siblings answer distinguishes a retired host from a blocked region.
 #[must_use]
 pub fn may_be_retired(endpoint: &Endpoint, observation: &Observation) -> bool {
-    let failure = observation.failure.as_ref().map(|failure| (failure.phase, failure.reason));
+    const NXDOMAIN: FailureCode = FailureCode::new(Phase::Resolve, FailureReason::Nxdomain);
     endpoint.confidence == Confidence::D
         && endpoint.geo.is_some()
-        && failure == Some((Phase::Resolve, FailureReason::Nxdomain))
+        && observation.failure.as_ref().map(Failure::code) == Some(NXDOMAIN)
         && !observation.failed_at_proxy()
 }
 
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::catalog::{BodyKind, Component, Expectation, HostPattern};
     use crate::metrics::fixture;
-    use crate::observation::{Facts, FailureCode, HttpFacts, TlsFacts};
+    use crate::observation::{Facts, HttpFacts, TlsFacts};
     use crate::plan::TargetId;
     use crate::revocation::CertificateStatus;
 

@@ -40,7 +40,7 @@ impl CrlView {
             Some(Err(failure)) => {
                 let title = advice::for_failure(failure.phase, failure.reason).title;
                 let state = if holds { DisplayState::Degraded } else { DisplayState::Bad };
-                (state, title, format!("{}.{}: {}", failure.phase, failure.reason, failure.detail))
+                (state, title, format!("{}: {}", failure.code(), failure.detail))
             }
         };
         Self {

@@ -6,8 +6,7 @@ use super::when::{every, took};
 use super::{DisplayState, ViewInput, When};
 use crate::catalog::Component;
 use crate::observation::{
-    AddressResult, CertificateFacts, Facts, Failure, HopFacts, HttpFacts, Observation, Phase, PhaseOutcome,
-    TlsFacts,
+    AddressResult, CertificateFacts, Facts, HopFacts, HttpFacts, Observation, Phase, PhaseOutcome, TlsFacts,
 };
 use crate::plan::Target;
 use crate::report::Why;
@@ -206,8 +205,8 @@ fn each_address(observation: &Observation) -> Vec<String> {
     let results =
         observation.by_address().map(|AddressResult { address, failure, duration }| match failure {
             None => format!("{address}: answers, {}", took(duration)),
-            Some(Failure { phase, reason, detail }) => {
-                format!("{address}: {phase}.{reason}: {detail}, {}", took(duration))
+            Some(failure) => {
+                format!("{address}: {}: {}, {}", failure.code(), failure.detail, took(duration))
             }
         });
     results.collect()

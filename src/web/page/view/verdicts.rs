@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{DisplayState, ViewInput};
 use crate::catalog::{Component, ComponentSpec};
+use crate::observation::FailureCode;
 use crate::report::{self, Counts};
 use crate::state::{ComponentState, MapsState};
 use crate::verdict::{MapsConnection, SslOptions};
@@ -62,7 +63,7 @@ impl ClientView {
             MapsConnection::Lost(_) => (DisplayState::Bad, "lost"),
         };
         let unserved = maps.connection.unserved().iter();
-        let codes = unserved.map(|of| format!("{}.{}", of.phase, of.reason)).collect();
+        let codes = unserved.map(|of| FailureCode::new(of.phase, of.reason).to_string()).collect();
         let checks = match (maps.options.checks_revocation(), maps.options.pins()) {
             (false, false) => "no revocation check, no pinning",
             (true, false) => "revocation check",
