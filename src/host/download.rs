@@ -2,7 +2,7 @@
 //! Defender removes it or denies access. Scanners can't detect it within the archive, which has a password. Runs only
 //! on an explicit command, because it raises a real detection. The program is never executed.
 //!
-//! [`combine`] is pure; [`run`] gathers its input. `download/archive.rs` opens the archive.
+//! `combine` is pure; [`run`] gathers its input. `download/archive.rs` opens the archive.
 
 mod archive;
 

@@ -141,7 +141,7 @@ impl Recorder {
         }
     }
 
-    /// Adds what the revocation checks over a route of the plan fetched. Lists beyond [`MAX_FETCHED`] bytes are left out: their
+    /// Adds what the revocation checks over a route of the plan fetched. Lists beyond `MAX_FETCHED` bytes are left out: their
     /// conclusions are in the record.
     pub fn add_fetched(&mut self, route: &Route, fetched: Vec<RecordedFetch>) {
         let kept = fetched.into_iter().filter(|fetch| {

@@ -1,5 +1,5 @@
 //! The smallest fact that all failures of a round share and no success has. One fault, one cause: fifty endpoints behind a
-//! dead proxy fail in one way or in several, and this names the proxy. [`causes`](super::causes) groups what is wrong by
+//! dead proxy fail in one way or in several, and this names the proxy. [`causes`](super::causes()) groups what is wrong by
 //! symptom, with the remedies; this looks across the groups. Pure.
 //!
 //! It names nothing unless the evidence singles a fact out: at least two failures have it, none of at least two successes
