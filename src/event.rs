@@ -26,7 +26,7 @@ pub enum Event {
     /// Facts about this machine no longer hold: a reload disabled host checks or changed what they read.
     HostCleared,
     /// A reload replaced the plan. Later events use its ids.
-    Planned(Box<PlanReplaced>),
+    PlanReplaced(Box<PlanReplaced>),
     /// A reload failed; the previous configuration remains in use.
     ReloadFailed,
 }

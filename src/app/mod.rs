@@ -31,7 +31,7 @@ use crate::state::persist::StateFile;
 use crate::state::{self, Snapshot, persist};
 use crate::task::{self, Task, TaskDied};
 use crate::tls::{Roots, RootsError};
-use crate::web::{self, App, WebPaths, WebServer};
+use crate::web::{self, AppState, WebPaths, WebServer};
 use crate::{catalog, exit};
 pub use config_check::{CheckedConfig, check_config};
 use reload::{ReloadChannels, Reloader};
@@ -251,7 +251,7 @@ async fn start(
     };
     let (context, current_context) = watch::channel(OnDemandContext::new(&probe_setup));
     let liveness = LivenessProbe::new(engine.clone());
-    let app = App {
+    let app = AppState {
         snapshot: snapshot.clone(),
         build: BuildInfo::current(),
         paths,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::proxy_url::{proxy_url, shown};
-use super::{Credentials, NoProxy, PacConfig, PolicyConfig, Proxies, Proxy, Via, credentials};
+use super::{Credentials, NoProxy, PacConfig, PolicyConfig, Proxies, Proxy, RouteProxy, credentials};
 
 /// The machine's settings. In each, `None` means that this system has no such setting, and an error says why it can't
 /// be used; the message continues the setting's name.
@@ -50,7 +50,7 @@ impl MachineProxies {
         &self,
         credentials: Option<&Credentials>,
         no_proxy: NoProxy,
-    ) -> Result<Via, String> {
+    ) -> Result<RouteProxy, String> {
         let policy = available_setting(self.defender_policy.as_ref(), "Windows", "Defender's proxy policy")?;
         self.policy(policy, credentials, no_proxy)
     }
@@ -60,7 +60,7 @@ impl MachineProxies {
         &self,
         credentials: Option<&Credentials>,
         no_proxy: NoProxy,
-    ) -> Result<Via, String> {
+    ) -> Result<RouteProxy, String> {
         let policy =
             available_setting(self.telemetry_proxy.as_ref(), "Windows", "the policy TelemetryProxyServer")?;
         self.policy(policy, credentials, no_proxy)
@@ -72,14 +72,14 @@ impl MachineProxies {
         policy: Option<PolicyProxies>,
         credentials: Option<&Credentials>,
         no_proxy: NoProxy,
-    ) -> Result<Via, String> {
+    ) -> Result<RouteProxy, String> {
         let with_rules =
             |proxies: Proxies, rules| Proxies { no_proxy: proxies.no_proxy.and(rules), ..proxies };
         let system = with_rules(self.winhttp(credentials)?, no_proxy.clone());
-        let Some(PolicyProxies { server, script }) = policy else { return Ok(Via::Proxies(system)) };
+        let Some(PolicyProxies { server, script }) = policy else { return Ok(RouteProxy::Proxies(system)) };
         let server = with_rules(with_credentials(&server, credentials)?, no_proxy);
         let script = script.map(|source| PacConfig { source, credentials: credentials.cloned() });
-        Ok(Via::Policy(PolicyConfig { server, script, system }))
+        Ok(RouteProxy::Policy(PolicyConfig { server, script, system }))
     }
 
     /// The proxies of `mdatp`, which has no bypass list and doesn't authenticate.

@@ -53,7 +53,8 @@ pub use no_proxy::NoProxy;
 pub use parser::parse;
 pub use problem::{ConfigProblem, ConfigProblems, FilePosition};
 pub use route::{
-    Credentials, PacConfig, PacSource, PolicyConfig, Proxies, Proxy, ProxyKind, RouteConfig, Secret, Via,
+    Credentials, PacConfig, PacSource, PolicyConfig, Proxies, Proxy, ProxyKind, RouteConfig, RouteProxy,
+    Secret,
 };
 pub use signatures::{InstalledFrom, SignaturesConfig};
 pub(crate) use values::format_duration;

@@ -9,7 +9,8 @@ use super::proxy_url::proxy_url;
 use super::reader::{Mapping, Node};
 use super::values::{host_name, shown_url};
 use super::{
-    Credentials, Environment, NoProxy, PacConfig, PacSource, Proxies, Proxy, Via, credentials, proxy_url,
+    Credentials, Environment, NoProxy, PacConfig, PacSource, Proxies, Proxy, RouteProxy, credentials,
+    proxy_url,
 };
 use crate::catalog::ProbeUrl;
 
@@ -21,7 +22,7 @@ const ALTERNATIVES: &str =
     "proxy, from_environment, winhttp, defender_policy, telemetry_proxy, mdatp, pac and wpad";
 
 /// Reads the keys; paths are relative to `base_dir`.
-pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Environment) -> Via {
+pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Environment) -> RouteProxy {
     let dependent: Vec<_> = DEPENDENT.into_iter().filter(|key| entry.has(key)).collect();
     let credentials = credentials::read(entry, base_dir);
     let no_proxy = entry.take("no_proxy").and_then(no_proxy).unwrap_or_default();
@@ -60,15 +61,15 @@ pub(super) fn read(entry: &mut Mapping<'_>, base_dir: &Path, environment: &Envir
         routes.extend(flag(&node, read).map(|via| ("wpad", via)));
     }
     check_together(entry, &routes.iter().map(|(key, _)| *key).collect::<Vec<_>>(), &dependent);
-    routes.pop().map_or_else(|| Via::Proxies(Proxies::default()), |(_, via)| via)
+    routes.pop().map_or_else(|| RouteProxy::Proxies(Proxies::default()), |(_, via)| via)
 }
 
 /// A boolean key: `true` selects its setting, `false` is ignored.
-fn flag(node: &Node<'_>, read: impl FnOnce() -> Via) -> Option<Via> {
+fn flag(node: &Node<'_>, read: impl FnOnce() -> RouteProxy) -> Option<RouteProxy> {
     match node.boolean() {
         Some(true) => Some(read()),
         Some(false) => None,
-        None => Some(Via::Proxies(Proxies::default())),
+        None => Some(RouteProxy::Proxies(Proxies::default())),
     }
 }
 
@@ -116,14 +117,14 @@ fn no_proxy(node: Node<'_>) -> Option<NoProxy> {
     node.distinct(|rule| rule.parsed(parse_rule)).map(NoProxy::new)
 }
 
-fn proxy(node: &Node<'_>, credentials: Option<Credentials>, no_proxy: NoProxy) -> Via {
+fn proxy(node: &Node<'_>, credentials: Option<Credentials>, no_proxy: NoProxy) -> RouteProxy {
     let proxy = node.text().and_then(|text| {
         parse_proxy(text, credentials)
             .map_err(|why| node.problem(format!("{} {why}", proxy_url::shown(text))))
             .ok()
     });
     let proxy = proxy.map(Arc::new);
-    Via::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy })
+    RouteProxy::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy })
 }
 
 fn parse_proxy(text: &str, credentials: Option<Credentials>) -> Result<Proxy, String> {
@@ -141,39 +142,39 @@ fn from_environment(
     credentials: Option<&Credentials>,
     no_proxy: NoProxy,
     environment: &Environment,
-) -> Via {
+) -> RouteProxy {
     let proxies = environment.proxies(credentials).unwrap_or_else(|problems| {
         for problem in problems {
             node.problem(problem);
         }
         Proxies::default()
     });
-    Via::Proxies(Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies })
+    RouteProxy::Proxies(Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies })
 }
 
 /// The route of a setting of this machine.
-fn machine(node: &Node<'_>, via: Result<Via, String>) -> Via {
+fn machine(node: &Node<'_>, via: Result<RouteProxy, String>) -> RouteProxy {
     via.unwrap_or_else(|why| {
         node.problem(why);
-        Via::Proxies(Proxies::default())
+        RouteProxy::Proxies(Proxies::default())
     })
 }
 
 /// The same for a setting that names proxies, with more destinations to connect to directly.
-fn bypassed(node: &Node<'_>, proxies: Result<Proxies, String>, no_proxy: NoProxy) -> Via {
+fn bypassed(node: &Node<'_>, proxies: Result<Proxies, String>, no_proxy: NoProxy) -> RouteProxy {
     let with_rules = |proxies: Proxies| Proxies { no_proxy: proxies.no_proxy.and(no_proxy), ..proxies };
-    machine(node, proxies.map(with_rules).map(Via::Proxies))
+    machine(node, proxies.map(with_rules).map(RouteProxy::Proxies))
 }
 
-fn pac(node: &Node<'_>, credentials: Option<Credentials>, base_dir: &Path) -> Via {
+fn pac(node: &Node<'_>, credentials: Option<Credentials>, base_dir: &Path) -> RouteProxy {
     let source = node.text().and_then(|text| {
         script(text, base_dir)
             .map_err(|why| node.problem(format!("{} can't be fetched: {why}", shown_url(text))))
             .ok()
     });
     source.map_or_else(
-        || Via::Proxies(Proxies::default()),
-        |source| Via::Pac(PacConfig { source, credentials }),
+        || RouteProxy::Proxies(Proxies::default()),
+        |source| RouteProxy::Pac(PacConfig { source, credentials }),
     )
 }
 
@@ -189,10 +190,10 @@ fn script(text: &str, base_dir: &Path) -> Result<PacSource, String> {
     }
 }
 
-fn wpad(node: &Node<'_>, credentials: Option<Credentials>, domain: Option<&str>) -> Via {
+fn wpad(node: &Node<'_>, credentials: Option<Credentials>, domain: Option<&str>) -> RouteProxy {
     if domain.is_none() {
         node.problem("this machine's domain is unknown: set domain");
     }
     let domain = domain.unwrap_or_default().trim_end_matches('.').to_owned();
-    Via::Pac(PacConfig { source: PacSource::Wpad { domain }, credentials })
+    RouteProxy::Pac(PacConfig { source: PacSource::Wpad { domain }, credentials })
 }

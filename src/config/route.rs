@@ -16,7 +16,7 @@ pub struct RouteConfig {
     /// The value of the label `route`; unique.
     pub name: String,
     /// How connections are made.
-    pub via: Via,
+    pub via: RouteProxy,
     /// The components probed on it; empty for all.
     pub components: Vec<Component>,
     /// Its name resolution. `None` for the general one.
@@ -31,7 +31,7 @@ impl RouteConfig {
     pub fn direct() -> Self {
         Self {
             name: "direct".to_owned(),
-            via: Via::Proxies(Proxies::default()),
+            via: RouteProxy::Proxies(Proxies::default()),
             components: Vec::new(),
             resolver: None,
             source_address: None,
@@ -39,9 +39,9 @@ impl RouteConfig {
     }
 }
 
-/// How a route's connections are made.
+/// Which proxy a route's connections use.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Via {
+pub enum RouteProxy {
     /// Through these proxies, or directly if there is none.
     Proxies(Proxies),
     /// As a script decides (proxy auto-configuration).
@@ -50,7 +50,7 @@ pub enum Via {
     Policy(PolicyConfig),
 }
 
-impl Via {
+impl RouteProxy {
     /// Whether connections may use a proxy.
     #[must_use]
     pub const fn may_use_a_proxy(&self) -> bool {

@@ -154,13 +154,13 @@ fn the_examples_of_the_sample_are_valid_and_cover_every_key() {
 /// Checks that the examples of routes contain every key.
 fn cover_routes(routes: &[RouteConfig]) {
     let proxies = |route: &RouteConfig| match &route.via {
-        Via::Proxies(proxies) => proxies.https.clone().map(|proxy| (proxy, proxies.no_proxy.clone())),
-        Via::Policy(policy) => policy.server.https.clone().map(|proxy| (proxy, NoProxy::default())),
-        Via::Pac(_) => None,
+        RouteProxy::Proxies(proxies) => proxies.https.clone().map(|proxy| (proxy, proxies.no_proxy.clone())),
+        RouteProxy::Policy(policy) => policy.server.https.clone().map(|proxy| (proxy, NoProxy::default())),
+        RouteProxy::Pac(_) => None,
     };
     let scripts = routes.iter().filter_map(|route| match &route.via {
-        Via::Pac(pac) => Some(&pac.source),
-        Via::Proxies(_) | Via::Policy(_) => None,
+        RouteProxy::Pac(pac) => Some(&pac.source),
+        RouteProxy::Proxies(_) | RouteProxy::Policy(_) => None,
     });
     let (proxy, no_proxy) = routes.iter().find_map(proxies).unwrap();
     assert!(proxy.credentials.is_some() && no_proxy != NoProxy::default());
@@ -219,9 +219,9 @@ fn without_a_policy_its_route_is_that_of_winhttp() {
         let text = format!("routes: [{{ name: machine, {key}: true, no_proxy: [a.example] }}]");
         parse("f", &text, Path::new(""), &environment).unwrap().routes.remove(0).via
     };
-    assert!(matches!(via("winhttp"), Via::Proxies(proxies) if proxies.https.is_some()));
+    assert!(matches!(via("winhttp"), RouteProxy::Proxies(proxies) if proxies.https.is_some()));
     assert_eq!([via("defender_policy"), via("telemetry_proxy")], [via("winhttp"), via("winhttp")]);
-    assert!(matches!(via("mdatp"), Via::Proxies(Proxies { http: None, https: None, .. })));
+    assert!(matches!(via("mdatp"), RouteProxy::Proxies(Proxies { http: None, https: None, .. })));
 }
 
 #[test]

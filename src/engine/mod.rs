@@ -102,7 +102,7 @@ async fn run(
                     schedule = schedule.carry_over(&next.plan, &kept, Instant::now());
                     pool.replace(next.prober, next.concurrency, &kept);
                     plan = next.plan;
-                    Some(Event::Planned(Box::new(PlanReplaced { plan: Arc::clone(&plan), at })))
+                    Some(Event::PlanReplaced(Box::new(PlanReplaced { plan: Arc::clone(&plan), at })))
                 }
             },
             Some(completed) = pool.next() => {

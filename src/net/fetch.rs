@@ -270,7 +270,8 @@ impl Fetcher {
             Ok(unverified) => unverified,
             Err(failure) => return Err(explain_alert(&self.connector, clock, dial, &verifier, failure).await),
         };
-        let verdict = clock.beside(|deadline| self.tls.verify_chain(host, &verifier, self, deadline)).await;
+        let verdict =
+            clock.outside_phases(|deadline| self.tls.verify_chain(host, &verifier, self, deadline)).await;
         let trusted = verdict.map_err(|error| PhaseError::Chain(error).failure(Phase::Tls))?;
         Ok(unverified.into_stream(&trusted))
     }

@@ -60,7 +60,7 @@ pub(crate) async fn explain_alert(
     if !is_alert || verifier.captured().is_some() {
         return failure;
     }
-    match clock.beside(|deadline| chosen_suite(connector, dial, deadline)).await {
+    match clock.outside_phases(|deadline| chosen_suite(connector, dial, deadline)).await {
         Some(suite) => PhaseError::Suite { suite, alert: failure.detail }.failure(Phase::Tls),
         None => failure,
     }

@@ -27,14 +27,21 @@ pub(crate) struct PhaseClock {
     deadline: Instant,
     limit: Duration,
     /// The time that went into fetching missing certificates, beside the phases.
-    beside: Duration,
+    outside_phases: Duration,
 }
 
 impl PhaseClock {
     /// Starts now, with `limit` until the deadline. `work` is "probe" or "fetch", for messages.
     pub(crate) fn start(work: &'static str, limit: Duration) -> Self {
         let (timings, before) = (Timings::default(), Timings::default());
-        Self { timings, before, work, deadline: Instant::now() + limit, limit, beside: Duration::ZERO }
+        Self {
+            timings,
+            before,
+            work,
+            deadline: Instant::now() + limit,
+            limit,
+            outside_phases: Duration::ZERO,
+        }
     }
 
     /// Starts now, until `deadline`.
@@ -71,10 +78,13 @@ impl PhaseClock {
 
     /// Runs work that no phase's time includes, which may fetch missing certificates. It gets half of the time that is
     /// left, so that a slow host of certificates doesn't use up that of the request.
-    pub(crate) async fn beside<T, F: Future<Output = T>>(&mut self, work: impl FnOnce(Instant) -> F) -> T {
+    pub(crate) async fn outside_phases<T, F: Future<Output = T>>(
+        &mut self,
+        work: impl FnOnce(Instant) -> F,
+    ) -> T {
         let start = Instant::now();
         let done = work(start + self.left() / 2).await;
-        self.beside += start.elapsed();
+        self.outside_phases += start.elapsed();
         done
     }
 
@@ -139,11 +149,14 @@ impl PhaseClock {
         } else {
             let took = text::duration(took);
             let what = activity(phase);
-            let beside = match self.beside {
+            let outside_phases = match self.outside_phases {
                 short if short < self.limit / NOTABLE => String::new(),
                 long => format!(", and fetching missing certificates took {}", text::duration(long)),
             };
-            (phase, format!("{what} timed out after {took} (the {work}'s timeout is {limit}{beside})"))
+            (
+                phase,
+                format!("{what} timed out after {took} (the {work}'s timeout is {limit}{outside_phases})"),
+            )
         };
         Failure::new(blamed, FailureReason::Timeout, detail)
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog::{BlockPage, Catalog, Component, ComponentSpec, Endpoint, HostPattern};
-use crate::config::{Addresses, Config, ConfigProblems, Family, ResolverConfig, RouteConfig, Via};
+use crate::config::{Addresses, Config, ConfigProblems, Family, ResolverConfig, RouteConfig, RouteProxy};
 
 pub use carry_over::CarriedOver;
 pub use error::{DurationSetting, PlanError, SettingSource};
@@ -40,7 +40,7 @@ pub struct Route {
     /// The value of the label `route`.
     pub name: String,
     /// Proxies or a PAC script.
-    pub via: Via,
+    pub via: RouteProxy,
     /// How names are resolved.
     pub resolver: ResolverConfig,
     /// The source address of connections. If `None`, the system chooses it.

@@ -128,7 +128,8 @@ impl Pipeline<'_> {
             Some(recorder) => recorder,
             None => fetcher.as_ref(),
         };
-        let verdict = run.clock.beside(|deadline| tls.verify_chain(host, &verifier, source, deadline)).await;
+        let verdict =
+            run.clock.outside_phases(|deadline| tls.verify_chain(host, &verifier, source, deadline)).await;
         if let (Some(kept), Some(recorder)) = (&mut run.hop.evidence, recorder)
             && let (Some(captured), Some(facts)) = (verifier.captured(), &facts)
         {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ProberError;
 use crate::catalog::HostPattern;
 use crate::clock::Clock;
-use crate::config::{Config, ConnectTo, HostPort, Via};
+use crate::config::{Config, ConnectTo, HostPort, RouteProxy};
 use crate::net::fetch::Fetcher;
 use crate::net::proxy::ProxySelector;
 use crate::net::resolver::{Resolver, SystemConfigCache};
@@ -70,8 +70,10 @@ impl RouteContext {
         let selector = ProxySelector::new(&route.via, &destinations, &scripts, clock);
         let connector = Arc::new(direct.clone().with_proxies(selector));
         let route_of_fetches = match &route.via {
-            Via::Policy(policy) => Arc::new(direct.with_proxies(ProxySelector::fixed(policy.system.clone()))),
-            Via::Proxies(_) | Via::Pac(_) => Arc::clone(&connector),
+            RouteProxy::Policy(policy) => {
+                Arc::new(direct.with_proxies(ProxySelector::fixed(policy.system.clone())))
+            }
+            RouteProxy::Proxies(_) | RouteProxy::Pac(_) => Arc::clone(&connector),
         };
         let fetcher = Arc::new(Fetcher::new(route_of_fetches, Arc::clone(&tls)));
         let refresh = key.crl_refresh;

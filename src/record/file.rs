@@ -95,7 +95,7 @@ impl RecordFile {
         if path.exists() && !path.is_file() {
             return Err(file.error(io::Error::other("it is not a regular file")));
         }
-        file.beside().map_err(|error| file.error(error))?;
+        file.create_temporary().map_err(|error| file.error(error))?;
         Ok(file)
     }
 
@@ -109,7 +109,7 @@ impl RecordFile {
 
     fn try_write(&self, record: &Record) -> Result<(), WriteError> {
         let bytes = if self.keeps_names { record.to_bytes() } else { record.redacted().to_bytes() }?;
-        let mut new = self.beside()?;
+        let mut new = self.create_temporary()?;
         new.write_all(&bytes)?;
         new.as_file().sync_all()?;
         new.persist(&self.path).map_err(|error| error.error)?;
@@ -121,7 +121,7 @@ impl RecordFile {
     }
 
     /// A new file in the same folder, which is removed with the value.
-    fn beside(&self) -> io::Result<NamedTempFile> {
+    fn create_temporary(&self) -> io::Result<NamedTempFile> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))
     }

@@ -136,7 +136,7 @@ impl Recorder {
             | Event::Feed(_)
             | Event::Host(_)
             | Event::HostCleared
-            | Event::Planned(_)
+            | Event::PlanReplaced(_)
             | Event::ReloadFailed => {}
         }
     }

@@ -3,10 +3,10 @@
 mod chains;
 mod change_log;
 mod histogram;
-mod lists;
 pub mod persist;
 mod reducer;
 mod replace_plan;
+mod revocation_lists;
 mod saved;
 mod signatures;
 mod verdicts;
@@ -23,8 +23,8 @@ use crate::revocation::{CrlState, PathReport, RevocationReport};
 use crate::verdict::{Judgement, MapsConnection, Note, SslOptions, Verdict};
 
 pub use histogram::Histogram;
-pub use lists::NeededLists;
 pub use reducer::run;
+pub use revocation_lists::NeededLists;
 pub use saved::{Saved, SavedError};
 pub use signatures::{FeedState, SignaturesState, SourceState};
 pub(crate) use verdicts::serves_maps;

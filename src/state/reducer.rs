@@ -73,7 +73,7 @@ impl Snapshot {
                 self.host = Some(Arc::from(facts));
             }
             Event::HostCleared => (self.host, self.signatures.installed) = (None, None),
-            Event::Planned(planned) => self.replace_plan(planned.plan, planned.at),
+            Event::PlanReplaced(planned) => self.replace_plan(planned.plan, planned.at),
             Event::ReloadFailed => self.reload_failed = true,
         }
     }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::app::App;
+use super::app::AppState;
 use super::response::{in_background, write_error};
 use crate::report::StatusReport;
 
@@ -18,7 +18,7 @@ pub(super) const SCHEMA: &str = "/api/v1/status.schema.json";
 /// Generated from the report's types; a test compares it with them.
 const SCHEMA_TEXT: &str = include_str!("../../deploy/status.schema.json");
 
-pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn status(State(app): State<Arc<AppState>>) -> Response {
     let (snapshot, now, version) = (app.newest(), app.clock.now(), app.build.version);
     in_background("the status", move || {
         let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];

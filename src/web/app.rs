@@ -15,7 +15,7 @@ use crate::state::Snapshot;
 
 /// The state of the router.
 #[derive(Clone)]
-pub struct App {
+pub struct AppState {
     /// The newest snapshot.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// The version of the exporter.
@@ -34,7 +34,7 @@ pub struct App {
     pub liveness: Option<LivenessProbe>,
 }
 
-impl App {
+impl AppState {
     pub(super) fn newest(&self) -> Arc<Snapshot> {
         self.snapshot.borrow().clone()
     }

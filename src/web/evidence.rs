@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
-use super::app::App;
+use super::app::AppState;
 use super::response::{in_background, write_error};
 use crate::engine::on_demand::{OnDemand, ProbeRequest, find};
 use crate::event::Event;
@@ -30,7 +30,7 @@ struct EvidenceRequest {
 }
 
 /// Serves the record. Errors are text for the user.
-pub(super) async fn evidence(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn evidence(State(app): State<Arc<AppState>>, RawQuery(query): RawQuery) -> Response {
     let (snapshot, roots) = (app.newest(), app.on_demand.as_ref().map(OnDemand::roots));
     let bad = |words: String| (StatusCode::BAD_REQUEST, format!("{words}\n")).into_response();
     let request = match evidence_request(query.as_deref().unwrap_or_default()) {

@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
-use super::app::App;
+use super::app::AppState;
 use super::{api, probe};
 use crate::text::clean;
 
-pub(super) async fn not_found(State(app): State<Arc<App>>, uri: Uri) -> Response {
+pub(super) async fn not_found(State(app): State<Arc<AppState>>, uri: Uri) -> Response {
     let paths = &app.paths;
     let served = [
         (paths.at("/"), "status page"),
@@ -30,6 +30,6 @@ pub(super) async fn not_found(State(app): State<Arc<App>>, uri: Uri) -> Response
 }
 
 /// Redirects from where the page could be expected to where it is: its links are relative to it.
-pub(super) async fn home(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn home(State(app): State<Arc<AppState>>) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, app.paths.home.clone())]).into_response()
 }

@@ -7,19 +7,19 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::access::Access;
-use super::app::App;
+use super::app::AppState;
 use super::response::{in_background, write_error};
 use crate::metrics::{self, ExpositionFormat, MetricScope, ProcessStats, Scrape};
 use crate::state::Snapshot;
 
 /// All metrics.
-pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(State(app): State<Arc<AppState>>, headers: HeaderMap) -> Response {
     show(&app, &headers, app.newest(), MetricScope::All).await
 }
 
 /// The metrics of a snapshot, in the negotiated format.
 pub(super) async fn show(
-    app: &App,
+    app: &AppState,
     headers: &HeaderMap,
     snapshot: Arc<Snapshot>,
     scope: MetricScope,

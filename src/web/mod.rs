@@ -19,7 +19,7 @@ mod telemetry_path;
 mod tests;
 
 pub use access::Access;
-pub use app::App;
+pub use app::AppState;
 pub use listen::{BindError, ListenAddress, ListenAddressError};
 pub use page::RoundReport;
 pub use paths::{ExternalUrl, RoutePrefix, WebPathError, WebPaths};

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
-use super::app::App;
+use super::app::AppState;
 use super::metrics::show;
 use crate::engine::on_demand::{ProbeRequest, RequestError};
 use crate::metrics::MetricScope;
@@ -29,7 +29,7 @@ const LONGEST: f64 = 86_400.0;
 
 /// Probes the requested target. Errors are text for the user.
 pub(super) async fn probe(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AppState>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {

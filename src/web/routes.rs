@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::app::App;
+use super::app::AppState;
 use super::serve::GeneratedSize;
 use super::{api, evidence, fallback, metrics, page, probe};
 
@@ -22,7 +22,7 @@ use super::{api, evidence, fallback, metrics, page, probe};
 const LIVENESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Every route of the exporter.
-pub fn router(app: App) -> Router {
+pub fn router(app: AppState) -> Router {
     let paths = &app.paths;
     let router = Router::new()
         .route(&paths.at("/"), get(page::show))
@@ -73,7 +73,7 @@ async fn harden(mut response: Response) -> Response {
 }
 
 /// The response itself proves that the server works; only the engine can tell whether probes run.
-async fn healthy(State(app): State<Arc<App>>) -> Response {
+async fn healthy(State(app): State<Arc<AppState>>) -> Response {
     match &app.liveness {
         Some(liveness) if !liveness.is_alive(LIVENESS_TIMEOUT).await => {
             let says = "unhealthy: engine not responding, nothing is probed; restart the exporter\n";
@@ -83,7 +83,7 @@ async fn healthy(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-async fn ready(State(app): State<Arc<App>>) -> Response {
+async fn ready(State(app): State<Arc<AppState>>) -> Response {
     let snapshot = app.newest();
     if snapshot.is_ready() {
         return "OK\n".into_response();
@@ -94,7 +94,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 }
 
 /// Responds as Prometheus does, with every problem of an invalid configuration.
-async fn reload(State(app): State<Arc<App>>) -> Response {
+async fn reload(State(app): State<Arc<AppState>>) -> Response {
     let Some(reloads) = &app.reloads else {
         return (StatusCode::FORBIDDEN, "Lifecycle API is not enabled.\n").into_response();
     };

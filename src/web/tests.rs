@@ -21,7 +21,7 @@ use tower::ServiceExt as _;
 
 use super::listen::Listener;
 use super::serve::GeneratedSize;
-use super::{Access, App, TelemetryPath, router};
+use super::{Access, AppState, TelemetryPath, router};
 use crate::clock::Clock;
 use crate::engine::{EngineCommand, LivenessProbe};
 use crate::metrics::fixture;
@@ -68,11 +68,11 @@ impl TestServer {
     }
 }
 
-fn app(snapshot: watch::Receiver<Arc<Snapshot>>, liveness: Option<LivenessProbe>) -> App {
+fn app(snapshot: watch::Receiver<Arc<Snapshot>>, liveness: Option<LivenessProbe>) -> AppState {
     let telemetry: TelemetryPath = "/telemetry".parse().expect("a valid path");
     let paths = telemetry.into();
     let clock = Clock::Fixed(simulation::at(60));
-    App {
+    AppState {
         snapshot,
         build: fixture::build(),
         paths,
@@ -112,7 +112,7 @@ async fn routed(prefix: &str, external: &str, path: &str) -> (u16, String, Strin
     let (_snapshots, snapshot) = watch::channel(Arc::new(fixture::snapshot()));
     let (prefix, external) = (prefix.parse().ok(), external.parse().ok());
     let paths = super::WebPaths::new(TelemetryPath::default(), prefix.as_ref(), external.as_ref());
-    let router = router(App { paths, ..app(snapshot, None) });
+    let router = router(AppState { paths, ..app(snapshot, None) });
     let request = Request::get(path).body(Body::empty()).expect("a request");
     let answer = router.oneshot(request).await.expect("an answer");
     let location = answer.headers().get("location").and_then(|value| value.to_str().ok());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::Evidence;
-use defender_exporter::config::{Addresses, HostPort, NoProxy, Proxies, Proxy, ProxyKind, Via};
+use defender_exporter::config::{Addresses, HostPort, NoProxy, Proxies, Proxy, ProxyKind, RouteProxy};
 use defender_exporter::observation::{AddressResult, Failure, FailureReason as R, Observation, Phase as S};
 
 use crate::lab::Lab;
@@ -139,7 +139,7 @@ async fn the_others_are_left_alone_where_nobody_asks_for_them() {
     let proxy = Some(Arc::new(Proxy { kind: ProxyKind::Http, at, credentials: None }));
     let mut proxied = each(&lab, PLAIN, lab.plain.addr().port(), &both);
     proxied.config.routes[0].via =
-        Via::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy: NoProxy::default() });
+        RouteProxy::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy: NoProxy::default() });
 
     for (name, scenario, own) in [("the first alone", first, 1), ("by a proxy", proxied, 0)] {
         let observation = scenario.probe().await;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::ProbeUrl;
-use defender_exporter::config::{ConnectTo, PacConfig, PacSource, Via};
+use defender_exporter::config::{ConnectTo, PacConfig, PacSource, RouteProxy};
 use defender_exporter::net::fetch::FetchRequest;
 use defender_exporter::net::proxy::{ProxySelector, RefreshPolicy};
 use defender_exporter::observation::{Failure, FailureReason as R, Phase as S};
@@ -33,7 +33,7 @@ fn by_script(lab: &Lab) -> (defender_exporter::net::fetch::Fetcher, ProxySelecto
     let script = parse("http://pac.lab/proxy.pac");
     let mut config = lab.config([]);
     config.connect_to.insert(host_port(&script), ConnectTo::Address(lab.plain.addr()));
-    config.routes[0].via = Via::Pac(PacConfig { source: PacSource::Url(script), credentials: None });
+    config.routes[0].via = RouteProxy::Pac(PacConfig { source: PacSource::Url(script), credentials: None });
     paced(&routes(&config)[0], &config, PACE)
 }
 

@@ -2,13 +2,13 @@
 //! comes first, then what to change, then where. `report` makes every judgement.
 
 mod causes;
+mod components;
 mod csv;
 mod endpoints;
 mod markdown;
 mod options;
 mod progress;
 mod selection;
-mod services;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -74,7 +74,7 @@ fn text(snapshot: &Snapshot, view: &View) -> String {
     } else {
         endpoints::failing(snapshot, &causes, view)
     });
-    text.push_str(&services::render(snapshot, view));
+    text.push_str(&components::render(snapshot, view));
     if !view.all {
         text.push_str(&endpoints::good(snapshot, view));
     }

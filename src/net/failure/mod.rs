@@ -2,10 +2,10 @@
 //! failure means for an endpoint, and `advice` what to do about it.
 
 mod classify;
+mod describe;
 mod protocol;
 pub(crate) mod proxied;
 mod quote;
-mod words;
 
 use std::error::Error;
 use std::io;
@@ -18,9 +18,9 @@ use crate::config::ProxyKind;
 use crate::observation::{Failure, FailureReason, Phase};
 use crate::tls::ChainError;
 use classify::classify;
+pub(crate) use describe::tls as tls_error_text;
 pub use protocol::PeerProtocol;
 pub(crate) use quote::quote;
-pub(crate) use words::tls as tls_error_text;
 
 /// Why a phase failed, before classification.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +29,10 @@ pub enum PhaseError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// A socket error.
-    #[error("{}", words::io(.0))]
+    #[error("{}", describe::io(.0))]
     Io(#[from] io::Error),
     /// The configured source address can't be used.
-    #[error("{}", words::source(*.address, .error))]
+    #[error("{}", describe::source(*.address, .error))]
     Source {
         /// The configured address.
         address: IpAddr,
@@ -49,10 +49,10 @@ pub enum PhaseError {
     #[error("{0:?} is not a valid TLS server name")]
     ServerName(String),
     /// An HTTP error.
-    #[error("{}", words::http(.0))]
+    #[error("{}", describe::http(.0))]
     Http(#[from] hyper::Error),
     /// The peer speaks another protocol.
-    #[error("{}", words::spoken(.expected, *.spoken, .sent.as_deref()))]
+    #[error("{}", describe::spoken(.expected, *.spoken, .sent.as_deref()))]
     OtherProtocol {
         /// The protocol that the phase needs.
         expected: &'static str,
@@ -72,7 +72,7 @@ pub enum PhaseError {
         alert: String,
     },
     /// The response isn't valid HTTP/1.1.
-    #[error("{}: it begins with {sent}", words::http(.error))]
+    #[error("{}: it begins with {sent}", describe::http(.error))]
     Unparsable {
         /// Why.
         error: hyper::Error,
@@ -128,7 +128,7 @@ pub enum TunnelError {
         unresolved: bool,
     },
     /// The proxy speaks another protocol than the configured one.
-    #[error("{}", words::other_protocol(*.kind, *.spoken))]
+    #[error("{}", describe::other_protocol(*.kind, *.spoken))]
     OtherProtocol {
         /// As which the proxy is configured.
         kind: ProxyKind,
@@ -139,7 +139,7 @@ pub enum TunnelError {
     #[error("the proxy sent {0} bytes through the tunnel before any request")]
     Hasty(usize),
     /// The TLS handshake with the proxy failed.
-    #[error("TLS to the proxy: {}", words::io(.0))]
+    #[error("TLS to the proxy: {}", describe::io(.0))]
     Tls(io::Error),
     /// The proxy's name isn't valid in SNI. The configuration accepts no such name; a PAC script may return one.
     #[error(
@@ -147,7 +147,7 @@ pub enum TunnelError {
     )]
     Name(String),
     /// The SOCKS handshake failed.
-    #[error("SOCKS: {}", words::socks(.0))]
+    #[error("SOCKS: {}", describe::socks(.0))]
     Socks(#[from] tokio_socks::Error),
     /// The proxy selected an authentication method that wasn't offered (RFC 1928, section 3).
     #[error("SOCKS: the proxy requires an authentication method that was not offered: {}", .0)]

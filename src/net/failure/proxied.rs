@@ -4,7 +4,7 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, LOCATION, PROXY_AUTHENTICATE, SERVER, WWW_AUTHENTICATE};
 
-use super::{PeerProtocol, words};
+use super::{PeerProtocol, describe};
 use crate::config::ProxyKind;
 use crate::observation::{Failure, FailureReason as Reason, Phase};
 use crate::text::clean;
@@ -106,7 +106,7 @@ pub(crate) fn plain_on_tls(
     credentials_sent: Option<bool>,
 ) -> Option<Failure> {
     credentials_sent.filter(|_| expects_tls(status, body))?;
-    let detail = words::other_protocol(ProxyKind::Http, PeerProtocol::HttpForTls);
+    let detail = describe::other_protocol(ProxyKind::Http, PeerProtocol::HttpForTls);
     Some(Failure::new(Phase::Request, Reason::Protocol, detail))
 }
 

@@ -14,7 +14,7 @@ use super::fetch::Fetcher;
 use super::resolver::Resolver;
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
-use crate::config::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, Via};
+use crate::config::{Credentials, PacConfig, PacSource, Proxies, Proxy, ProxyKind, RouteProxy};
 use crate::observation::{AttemptTarget, Failure, FailureReason, Phase};
 use pac::{Evaluation, PacLimits, PacReason, ProxyDirective, ScriptMachine, Socks};
 use pac_cache::PacCache;
@@ -57,14 +57,14 @@ pub(super) struct PacSelector {
 impl ProxySelector {
     /// Creates a selector for `via`. `fetcher` fetches the script, without a proxy.
     #[must_use]
-    pub fn new(via: &Via, destinations: &Arc<Resolver>, fetcher: &Fetcher, clock: Clock) -> Self {
+    pub fn new(via: &RouteProxy, destinations: &Arc<Resolver>, fetcher: &Fetcher, clock: Clock) -> Self {
         Self::with_refresh_policy(via, destinations, fetcher, clock, RefreshPolicy::default())
     }
 
     /// Like [`Self::new`], with another refresh policy for the script.
     #[must_use]
     pub fn with_refresh_policy(
-        via: &Via,
+        via: &RouteProxy,
         destinations: &Arc<Resolver>,
         fetcher: &Fetcher,
         clock: Clock,
@@ -80,9 +80,9 @@ impl ProxySelector {
             }))
         };
         Self(match via {
-            Via::Proxies(proxies) => [ProxySource::Fixed(proxies.clone())].into(),
-            Via::Pac(pac) => [script(pac)].into(),
-            Via::Policy(policy) => {
+            RouteProxy::Proxies(proxies) => [ProxySource::Fixed(proxies.clone())].into(),
+            RouteProxy::Pac(pac) => [script(pac)].into(),
+            RouteProxy::Policy(policy) => {
                 let named = ProxySource::Named(policy.server.clone());
                 [named]
                     .into_iter()

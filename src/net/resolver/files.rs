@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::exchange::Transport;
 use super::hosts::HostsFile;
 use super::lookup::{DnsServer, DnsServers};
 use super::nsswitch::{NssStep, hosts_steps};
+use super::query::Transport;
 use crate::config::read_capped;
 use crate::config::resolv_conf::{NameServer, ResolvConf};
 

@@ -11,8 +11,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::time::Instant;
 
 use super::error::DnsFailure;
-use super::exchange::{DnsExchange, Transport};
 use super::message::{self, Content, DnsResponse, Question};
+use super::query::{DnsQuery, Transport};
 use super::server_report::{ExtendedError, ServerOutcome, ServerReport};
 
 /// The longest time that servers are queried for the reason of a failure, after it. Short, since it counts as time of the
@@ -70,28 +70,28 @@ pub(super) async fn lookup(
 ) -> Result<DnsAnswer, DnsFailure> {
     let deadline = Instant::now() + limit;
     let questions = Questions::new(name, types);
-    let mut sessions: Vec<_> =
-        servers.servers.iter().map(|server| Session::new(servers, *server, &questions)).collect();
-    let mut reports: Vec<Option<ServerReport>> = vec![None; sessions.len()];
-    let mut turns = servers.attempts * u32::try_from(sessions.len()).unwrap_or(u32::MAX);
+    let mut server_queries: Vec<_> =
+        servers.servers.iter().map(|server| ServerQueries::new(servers, *server, &questions)).collect();
+    let mut reports: Vec<Option<ServerReport>> = vec![None; server_queries.len()];
+    let mut attempts_left = servers.attempts * u32::try_from(server_queries.len()).unwrap_or(u32::MAX);
     for _ in 0..servers.attempts {
-        for (index, session) in sessions.iter_mut().enumerate() {
+        for (index, queries) in server_queries.iter_mut().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
-            let share = left / turns.max(1);
-            turns = turns.saturating_sub(1);
-            let until = Instant::now() + session.server.timeout.min(share);
-            match session.turn(until, servers.single_request).await {
-                Turn::Addresses { addresses, aliases, extended, trouble } => {
+            let share = left / attempts_left.max(1);
+            attempts_left = attempts_left.saturating_sub(1);
+            let until = Instant::now() + queries.server.timeout.min(share);
+            match queries.attempt(until, servers.single_request).await {
+                AttemptOutcome::Addresses { addresses, aliases, extended, trouble } => {
                     let mut troubles: Vec<_> = reports.into_iter().take(index).flatten().collect();
                     troubles.extend(trouble);
-                    let server = session.server.address;
+                    let server = queries.server.address;
                     return Ok(DnsAnswer { addresses, aliases, server, extended, troubles });
                 }
-                Turn::Negative(report) => {
+                AttemptOutcome::Negative(report) => {
                     reports[index] = Some(report);
                     return Err(failure(name, reports, Some(index)));
                 }
-                Turn::Failed(report) => {
+                AttemptOutcome::Failed(report) => {
                     let before = reports[index].take();
                     reports[index] = Some(report.after(before.as_ref()));
                 }
@@ -125,11 +125,11 @@ pub(super) async fn diagnose(
     let has_explained = |server: &DnsServer| {
         servers.transport.edns && reports.iter().any(|report| report.server == server.address)
     };
-    let asked = servers.servers.iter().filter(|server| !has_explained(server)).map(|server| async move {
+    let queries = servers.servers.iter().filter(|server| !has_explained(server)).map(|server| async move {
         let id = random_id();
-        (server.address, DnsExchange::new(server.address, question, id, transport).attempt(until).await)
+        (server.address, DnsQuery::new(server.address, question, id, transport).attempt(until).await)
     });
-    let answers: Vec<_> = join_all(asked).await;
+    let answers: Vec<_> = join_all(queries).await;
     for (server, answered) in answers {
         let Ok(DnsResponse { content, aliases, extended }) = answered else { continue };
         match reports.iter_mut().find(|report| report.server == server) {
@@ -160,15 +160,15 @@ impl Questions {
     }
 }
 
-/// The exchanges with one server, over all attempts.
-struct Session<'a> {
+/// The queries to one server, over all attempts.
+struct ServerQueries<'a> {
     server: DnsServer,
-    a: Option<DnsExchange<'a>>,
-    aaaa: Option<DnsExchange<'a>>,
+    a: Option<DnsQuery<'a>>,
+    aaaa: Option<DnsQuery<'a>>,
 }
 
-/// How a turn of one server ended.
-enum Turn {
+/// How an attempt with one server ended.
+enum AttemptOutcome {
     /// With addresses; one of the record types may have failed.
     Addresses {
         addresses: Vec<IpAddr>,
@@ -182,17 +182,17 @@ enum Turn {
     Failed(ServerReport),
 }
 
-impl<'a> Session<'a> {
+impl<'a> ServerQueries<'a> {
     fn new(servers: &DnsServers, server: DnsServer, questions: &'a Questions) -> Self {
-        let exchange = |question: &'a Option<Question>| {
+        let query = |question: &'a Option<Question>| {
             let question = question.as_ref()?;
-            Some(DnsExchange::new(server.address, question, random_id(), servers.transport))
+            Some(DnsQuery::new(server.address, question, random_id(), servers.transport))
         };
-        Self { server, a: exchange(&questions.a), aaaa: exchange(&questions.aaaa) }
+        Self { server, a: query(&questions.a), aaaa: query(&questions.aaaa) }
     }
 
     /// Queries both record types and judges the responses.
-    async fn turn(&mut self, until: Instant, single_request: bool) -> Turn {
+    async fn attempt(&mut self, until: Instant, single_request: bool) -> AttemptOutcome {
         let start = Instant::now();
         let (a, aaaa) = match (&mut self.a, &mut self.aaaa) {
             (Some(a), Some(aaaa)) if single_request => {
@@ -206,15 +206,15 @@ impl<'a> Session<'a> {
             (None, Some(aaaa)) => (None, Some(aaaa.attempt(until).await)),
             (None, None) => (None, None), // unreachable: a lookup has a record type
         };
-        for (exchange, answered) in [(&mut self.a, &a), (&mut self.aaaa, &aaaa)] {
-            if let (Some(exchange), Some(Err(ServerOutcome::Silent(_)))) = (exchange, answered) {
-                exchange.drop_edns();
+        for (query, answered) in [(&mut self.a, &a), (&mut self.aaaa, &aaaa)] {
+            if let (Some(query), Some(Err(ServerOutcome::Silent(_)))) = (query, answered) {
+                query.drop_edns();
             }
         }
         self.evaluate(a, aaaa)
     }
 
-    fn evaluate(&self, a: Option<Answered>, aaaa: Option<Answered>) -> Turn {
+    fn evaluate(&self, a: Option<Answered>, aaaa: Option<Answered>) -> AttemptOutcome {
         let mut addresses = Vec::new();
         let mut known_aliases = Vec::new();
         let mut extended = None;
@@ -253,14 +253,14 @@ impl<'a> Session<'a> {
         if !addresses.is_empty() {
             let trouble =
                 failed.into_iter().next().map(|(record_type, report)| one_type(record_type, report));
-            return Turn::Addresses { addresses, aliases: known_aliases, extended, trouble };
+            return AttemptOutcome::Addresses { addresses, aliases: known_aliases, extended, trouble };
         }
         let nxdomain = |report: &ServerReport| matches!(report.outcome, ServerOutcome::NxDomain { .. });
         match (negative, failed.into_iter().next()) {
-            (Some(report), None) => Turn::Negative(report),
-            (Some(report), Some(_)) if nxdomain(&report) => Turn::Negative(report),
-            (_, Some((_, report))) => Turn::Failed(report),
-            (None, None) => Turn::Failed(ServerReport {
+            (Some(report), None) => AttemptOutcome::Negative(report),
+            (Some(report), Some(_)) if nxdomain(&report) => AttemptOutcome::Negative(report),
+            (_, Some((_, report))) => AttemptOutcome::Failed(report),
+            (None, None) => AttemptOutcome::Failed(ServerReport {
                 server: self.server.address,
                 outcome: ServerOutcome::Malformed,
                 extended: None,
@@ -271,8 +271,8 @@ impl<'a> Session<'a> {
 
 /// Queries both record types at once. A name that doesn't exist has records of neither type.
 async fn both(
-    a: &mut DnsExchange<'_>,
-    aaaa: &mut DnsExchange<'_>,
+    a: &mut DnsQuery<'_>,
+    aaaa: &mut DnsQuery<'_>,
     until: Instant,
 ) -> (Option<Answered>, Option<Answered>) {
     let is_nxdomain =
@@ -296,7 +296,7 @@ fn one_type(record_type: &'static str, report: ServerReport) -> ServerReport {
     ServerReport { outcome, ..report }
 }
 
-/// The outcome of a response; none of one that is truncated, which `DnsExchange` never returns.
+/// The outcome of a response; none of one that is truncated, which `DnsQuery` never returns.
 fn outcome(content: Content, mut aliases: Vec<String>) -> Option<ServerOutcome> {
     let alias = aliases.pop();
     Some(match content {

@@ -2,7 +2,6 @@
 //! and nothing is connected to.
 
 mod error;
-mod exchange;
 mod files;
 pub mod hosts;
 mod lookup;
@@ -10,6 +9,7 @@ mod message;
 mod name_resolver;
 pub mod nsswitch;
 mod order;
+mod query;
 mod server_report;
 mod system;
 

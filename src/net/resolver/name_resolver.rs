@@ -12,11 +12,11 @@ use hickory_proto::rr::Name;
 use tokio::time::Instant;
 
 use super::error::{AddressOrigin, DnsFailure};
-use super::exchange::Transport;
 use super::files::SystemConfig;
 use super::lookup::{self, DnsAnswer, DnsServer, DnsServers, RecordTypes};
 use super::message::{dns_name, shown};
 use super::nsswitch::{NssSource, NssStatus};
+use super::query::Transport;
 use super::server_report::{ReportFor, ServerOutcome, ServerReport};
 use super::system::SystemConfigCache;
 use super::{NameError, is_sinkhole, order};
@@ -55,9 +55,9 @@ pub(super) struct Resolved {
 }
 
 /// Whether and how long servers are queried for the reason of a sinkhole address or a failure.
-struct Explain {
-    /// Whether a sinkhole address is a failure: not for a name that the configuration chose.
-    explains: bool,
+struct Diagnosis {
+    /// Whether a sinkhole address is diagnosed: not for a name that the configuration chose.
+    diagnoses_sinkholes: bool,
     left: Duration,
 }
 
@@ -107,9 +107,10 @@ impl NameResolver {
             return self.by_system(host, &name, searches, &system, deadline).await;
         };
         let types = self.types((true, true));
-        let asked = lookup::lookup(servers, &name, types, left()).await;
-        let mut resolved =
-            self.finish(servers, &name, types, asked, Explain { explains: !searches, left: left() }).await?;
+        let answer = lookup::lookup(servers, &name, types, left()).await;
+        let mut resolved = self
+            .finish(servers, &name, types, answer, Diagnosis { diagnoses_sinkholes: !searches, left: left() })
+            .await?;
         if resolved.addresses.len() > 1 {
             let system = self.system.config().await;
             order::sort(&mut resolved.addresses, system.as_ref().map_or(&[], |system| &system.networks));
@@ -117,7 +118,7 @@ impl NameResolver {
         Ok(resolved)
     }
 
-    /// Asks the sources of this machine in their order.
+    /// Queries the sources of this machine in their order.
     async fn by_system(
         &self,
         host: &str,
@@ -190,10 +191,16 @@ impl NameResolver {
         for candidate in candidates(name, searches, system) {
             let candidate = candidate?;
             let left = || deadline.saturating_duration_since(Instant::now());
-            let asked = lookup::lookup(&servers, &candidate, types, left()).await;
-            let ends = !asked.as_ref().err().is_some_and(continues_search);
+            let answer = lookup::lookup(&servers, &candidate, types, left()).await;
+            let ends = !answer.as_ref().err().is_some_and(continues_search);
             match self
-                .finish(&servers, &candidate, types, asked, Explain { explains: !searches, left: left() })
+                .finish(
+                    &servers,
+                    &candidate,
+                    types,
+                    answer,
+                    Diagnosis { diagnoses_sinkholes: !searches, left: left() },
+                )
                 .await
             {
                 Ok(mut resolved) => {
@@ -217,10 +224,10 @@ impl NameResolver {
         servers: &DnsServers,
         name: &Name,
         types: RecordTypes,
-        asked: Result<DnsAnswer, DnsFailure>,
-        Explain { explains, left }: Explain,
+        answer: Result<DnsAnswer, DnsFailure>,
+        Diagnosis { diagnoses_sinkholes, left }: Diagnosis,
     ) -> Result<Resolved, NameError> {
-        match asked {
+        match answer {
             Ok(DnsAnswer { addresses, aliases, server, extended, troubles }) => {
                 // Without a socket for the first family the answer isn't whole.
                 let shortage = troubles.iter().find_map(|report| match &report.outcome {
@@ -232,7 +239,7 @@ impl NameResolver {
                     return Err(NameError::Shortage(shortage));
                 }
                 let mut others = Vec::new();
-                if explains && addresses.iter().any(|address| is_sinkhole(*address)) {
+                if diagnoses_sinkholes && addresses.iter().any(|address| is_sinkhole(*address)) {
                     others.push(ServerReport {
                         server,
                         outcome: ServerOutcome::Addresses(addresses.len()),

@@ -71,9 +71,9 @@ fn routes_are_planned_in_order_with_their_own_settings() {
 fn nothing_prints_a_password() {
     let config = config(ROUTES);
     let plan = plan(&catalog(), &config).unwrap();
-    let Via::Proxies(proxies) = &config.routes[1].via else { panic!("it has a proxy") };
+    let RouteProxy::Proxies(proxies) = &config.routes[1].via else { panic!("it has a proxy") };
     assert_eq!(proxies.http.as_ref().unwrap().credentials.as_ref().unwrap().password.reveal(), PASSWORDS[0]);
-    let Via::Proxies(proxies) = &plan.routes[2].via else { panic!("it has a proxy") };
+    let RouteProxy::Proxies(proxies) = &plan.routes[2].via else { panic!("it has a proxy") };
     assert_eq!(proxies.http.as_ref().unwrap().credentials.as_ref().unwrap().password.reveal(), PASSWORDS[1]);
     let texts = [format!("{config:?}"), format!("{config:#?}"), format!("{plan:?}"), format!("{plan:#?}")];
     for text in texts {

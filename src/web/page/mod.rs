@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::{Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::app::App;
+use super::app::AppState;
 use super::response::in_background;
 use super::telemetry_path::TelemetryPath;
 use crate::metrics::BuildInfo;
@@ -40,7 +40,7 @@ struct About<'a> {
 }
 
 /// Serves the page, filtered by the query string.
-pub(super) async fn show(State(app): State<Arc<App>>, uri: Uri) -> Response {
+pub(super) async fn show(State(app): State<Arc<AppState>>, uri: Uri) -> Response {
     let (snapshot, now) = (app.newest(), app.clock.now());
     let filter = Filter::parse(uri.query().unwrap_or_default());
     in_background("the page", move || {

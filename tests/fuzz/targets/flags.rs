@@ -13,7 +13,9 @@ use defender_exporter::logging::Levels;
 use defender_exporter::metrics::{BuildInfo, ExpositionFormat};
 use defender_exporter::signatures::Version;
 use defender_exporter::state::Snapshot;
-use defender_exporter::web::{App, ExternalUrl, ListenAddress, RoutePrefix, TelemetryPath, WebPaths, router};
+use defender_exporter::web::{
+    AppState, ExternalUrl, ListenAddress, RoutePrefix, TelemetryPath, WebPaths, router,
+};
 use tokio::sync::watch;
 
 use super::lab::{endpoint, now, plan};
@@ -50,10 +52,10 @@ pub fn run(bytes: &[u8]) {
     let _ = Cli::try_parse_from(std::iter::once("defender-exporter").chain(text.lines()));
 }
 
-fn app(paths: WebPaths) -> App {
+fn app(paths: WebPaths) -> AppState {
     let snapshot = watch::Sender::new(Arc::clone(&SNAPSHOT)).subscribe();
     let (build, clock) = (BuildInfo::current(), Clock::Fixed(now()));
-    App { snapshot, build, paths, clock, reloads: None, on_demand: None, access: None, liveness: None }
+    AppState { snapshot, build, paths, clock, reloads: None, on_demand: None, access: None, liveness: None }
 }
 
 fn round<T: FromStr + Display + PartialEq + Debug>(text: &str) -> Option<T> {

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use defender_exporter::config::{Config, Environment, Via, parse};
+use defender_exporter::config::{Config, Environment, RouteProxy, parse};
 
 use super::text::file;
 
@@ -19,7 +19,7 @@ pub fn run(bytes: &[u8]) {
         Ok(config) => config,
         Err(message) => return assert!(MESSAGES.contains(&message), "the password is leaked: {message}"),
     };
-    let Via::Proxies(proxies) = &config.routes[0].via else { panic!("{config:?}") };
+    let RouteProxy::Proxies(proxies) = &config.routes[0].via else { panic!("{config:?}") };
     let credentials = proxies.http.as_ref().unwrap().credentials.as_ref().unwrap();
     let password = credentials.password.reveal();
     assert!(bytes.len() <= 1024 && !password.trim().is_empty());

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use defender_exporter::config::{Environment, NoProxy, Via, parse};
+use defender_exporter::config::{Environment, NoProxy, RouteProxy, parse};
 
 use super::text::{SECRET, check_problems};
 
@@ -41,7 +41,7 @@ fn of_environment(url: &[u8], rules: &[u8]) {
     let environment = Environment::new(&[("all_proxy", url), ("no_proxy", rules)], None);
     match parse("fuzz.yaml", CONFIG, Path::new("/nonexistent"), &environment) {
         Ok(config) => {
-            let Via::Proxies(proxies) = &config.routes[0].via else { panic!("{config:?}") };
+            let RouteProxy::Proxies(proxies) = &config.routes[0].via else { panic!("{config:?}") };
             let Some(proxy) = &proxies.https else { return };
             assert!(proxy.at.port != 0 && !proxy.at.host.is_empty(), "{}", proxy.at);
             assert!(

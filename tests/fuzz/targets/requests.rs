@@ -13,7 +13,7 @@ use defender_exporter::engine::ProbeSetup;
 use defender_exporter::engine::on_demand::{OnDemand, OnDemandContext};
 use defender_exporter::metrics::BuildInfo;
 use defender_exporter::state::Snapshot;
-use defender_exporter::web::{Access, App, WebPaths, WebServer, router};
+use defender_exporter::web::{Access, AppState, WebPaths, WebServer, router};
 use tokio::sync::watch;
 
 use super::lab::{Lab, endpoint, now, runtime};
@@ -81,7 +81,7 @@ fn start(users: Option<&Path>) -> SocketAddr {
 }
 
 /// One endpoint, where nothing listens.
-fn app() -> App {
+fn app() -> AppState {
     let Lab { plan, prober, .. } =
         Lab::new(&["components: [maps]"], &[endpoint("http://plain.example/", Vec::new())]);
     let clock = Clock::Fixed(now());
@@ -90,5 +90,5 @@ fn app() -> App {
     let (_, snapshot) = watch::channel(Arc::new(Snapshot::new(plan, now())));
     let (build, paths) = (BuildInfo::current(), WebPaths::default());
     let on_demand = Some(OnDemand::new(context, clock));
-    App { snapshot, build, paths, clock, reloads: None, on_demand, access: None, liveness: None }
+    AppState { snapshot, build, paths, clock, reloads: None, on_demand, access: None, liveness: None }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use defender_exporter::config::{
-    Credentials, HostPort, Proxies, Proxy as ProxyConfig, ProxyKind, Secret, Via,
+    Credentials, HostPort, Proxies, Proxy as ProxyConfig, ProxyKind, RouteProxy, Secret,
 };
 use defender_exporter::net::fetch::{FetchRequest, Fetched, Fetcher};
 use defender_exporter::plan::routes;
@@ -30,7 +30,7 @@ fn fetcher(lab: &Lab, kind: ProxyKind, at: SocketAddr, who: Option<(&str, &str)>
     let at = HostPort { host: "proxy.lab".to_owned(), port: at.port() };
     let proxy = Some(Arc::new(ProxyConfig { kind, at, credentials }));
     let no_proxy = defender_exporter::config::NoProxy::default();
-    config.routes[0].via = Via::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy });
+    config.routes[0].via = RouteProxy::Proxies(Proxies { http: proxy.clone(), https: proxy, no_proxy });
     by(&routes(&config)[0], &config)
 }
 

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use defender_exporter::config::{
-    Credentials, HostPort, NoProxy, Proxies, Proxy as ProxyConfig, ProxyKind, Secret, Via,
+    Credentials, HostPort, NoProxy, Proxies, Proxy as ProxyConfig, ProxyKind, RouteProxy, Secret,
 };
 use defender_exporter::observation::{Failure, FailureReason, Observation, Phase, PhaseOutcome};
 
@@ -48,7 +48,7 @@ pub fn by(lab: &Lab, scheme: &str, kind: ProxyKind, at: HostPort, who: Option<(&
     });
     let proxy = Some(Arc::new(ProxyConfig { kind, at, credentials }));
     let proxies = Proxies { http: proxy.clone(), https: proxy, no_proxy: NoProxy::default() };
-    scenario.config.routes[0].via = Via::Proxies(proxies);
+    scenario.config.routes[0].via = RouteProxy::Proxies(proxies);
     scenario
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::ProbeUrl;
-use defender_exporter::config::{ConnectTo, HostPort, PacConfig, PacSource, Via};
+use defender_exporter::config::{ConnectTo, HostPort, PacConfig, PacSource, RouteProxy};
 use defender_exporter::observation::{FailureReason as R, Phase, PhaseOutcome};
 
 use super::{HOST, phases, proxy, reason_of};
@@ -22,7 +22,7 @@ pub(super) fn by(lab: &Lab, scheme: &str, source: PacSource) -> Scenario {
         origin.set(HOST, "/", Response::new(200));
     }
     let mut scenario = Scenario::new(lab, &format!("{scheme}://{HOST}/")).by_name();
-    scenario.config.routes[0].via = Via::Pac(PacConfig { source, credentials: None });
+    scenario.config.routes[0].via = RouteProxy::Pac(PacConfig { source, credentials: None });
     for host in ["pac.lab", "wpad.branch.example"] {
         let from = HostPort { host: host.to_owned(), port: 80 };
         scenario.config.connect_to.insert(from, ConnectTo::Address(lab.plain.addr()));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use defender_exporter::catalog::ProbeUrl;
-use defender_exporter::config::{ConnectTo, PacConfig, Via};
+use defender_exporter::config::{ConnectTo, PacConfig, RouteProxy};
 use defender_exporter::net::fetch::{FetchRequest, Fetched, Fetcher};
 use defender_exporter::net::proxy::RefreshPolicy;
 use defender_exporter::observation::{FailureReason as R, Phase};
@@ -78,7 +78,7 @@ async fn all_endpoints_at_once_reach_the_proxy_in_time() {
 fn fetcher(lab: &Lab) -> Fetcher {
     let mut config = lab.config([]);
     config.connect_to.insert(named("pac.lab", 80), ConnectTo::Address(lab.plain.addr()));
-    config.routes[0].via = Via::Pac(PacConfig { source: url(), credentials: None });
+    config.routes[0].via = RouteProxy::Pac(PacConfig { source: url(), credentials: None });
     paced(&routes(&config)[0], &config, RefreshPolicy::default()).0
 }
 

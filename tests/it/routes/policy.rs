@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use defender_exporter::catalog::ProbeUrl;
 use defender_exporter::config::{
-    ConnectTo, HostPort, NoProxy, PacConfig, PolicyConfig, Proxies, Proxy as ProxyConfig, ProxyKind, Via,
+    ConnectTo, HostPort, NoProxy, PacConfig, PolicyConfig, Proxies, Proxy as ProxyConfig, ProxyKind,
+    RouteProxy,
 };
 use defender_exporter::net::fetch::{FetchRequest, Fetched};
 use defender_exporter::observation::{DIRECT, FailureReason as R, Phase};
@@ -41,7 +42,7 @@ fn by(lab: &Lab, server: Proxies, script: Option<ConnectTo>) -> Scenario {
     }
     let script = script.map(|_| PacConfig { source: url(), credentials: None });
     let system = Proxies::default();
-    scenario.config.routes[0].via = Via::Policy(PolicyConfig { server, script, system });
+    scenario.config.routes[0].via = RouteProxy::Policy(PolicyConfig { server, script, system });
     scenario.target.timeout = Duration::from_secs(8);
     scenario
 }
@@ -101,7 +102,7 @@ async fn what_windows_fetches_goes_by_its_own_proxy() {
     let (policy, system) = (proxy(&lab, Kind::Http), proxy(&lab, Kind::Http));
     lab.plain.set(HOST, "/", Response::new(200).body("a list"));
     let mut scenario = by(&lab, named(Some(policy.addr()), ""), None).by_name();
-    let Via::Policy(via) = &mut scenario.config.routes[0].via else { unreachable!() };
+    let RouteProxy::Policy(via) = &mut scenario.config.routes[0].via else { unreachable!() };
     via.system = named(Some(system.addr()), "");
     let (plan, prober) = (scenario.plan(), scenario.prober());
     assert_eq!(prober.probe(TargetId(0)).await.failure, None);

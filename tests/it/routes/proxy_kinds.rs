@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use defender_exporter::config::{ConnectTo, HostPort, NoProxy, ProxyKind, Via};
+use defender_exporter::config::{ConnectTo, HostPort, NoProxy, ProxyKind, RouteProxy};
 use defender_exporter::observation::{FailureReason, Phase};
 
 use super::{HOST, at, by, origins, phases, proxy};
@@ -131,7 +131,7 @@ async fn no_proxy_goes_directly() {
     let lab = Lab::start().await;
     let proxy = proxy(&lab, Kind::Http);
     let mut scenario = by(&lab, "https", Http, at(proxy.addr()), None);
-    let Via::Proxies(proxies) = &mut scenario.config.routes[0].via else { unreachable!() };
+    let RouteProxy::Proxies(proxies) = &mut scenario.config.routes[0].via else { unreachable!() };
     proxies.no_proxy = NoProxy::default();
     proxies.no_proxy.add(".genuine.example").unwrap();
     let here = host_port(&scenario.target.endpoint.url);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use defender_exporter::catalog::ProbeUrl;
-use defender_exporter::config::{ConnectTo, ProxyKind, Via};
+use defender_exporter::config::{ConnectTo, ProxyKind, RouteProxy};
 use defender_exporter::observation::{FailureReason as R, Phase};
 
 use super::cases::LOGIN;
@@ -88,7 +88,7 @@ async fn credentials_stay_with_the_proxy() {
         let mut scenario = by(&lab, scheme, Http, at(proxy.addr()), Some(LOGIN));
         // The second hop goes directly.
         let next = ProbeUrl::parse(&format!("{scheme}://{NEXT}/")).unwrap();
-        let Via::Proxies(proxies) = &mut scenario.config.routes[0].via else { unreachable!() };
+        let RouteProxy::Proxies(proxies) = &mut scenario.config.routes[0].via else { unreachable!() };
         proxies.no_proxy.add(NEXT).unwrap();
         scenario.config.connect_to.insert(host_port(&next), ConnectTo::Address(lab.origin(&next).addr()));
         scenario.target.endpoint.follow_redirects = 1;

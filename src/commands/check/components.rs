@@ -1,4 +1,4 @@
-//! The services by route: components, MAPS with each value of `SSLOptions`, update sources, and where routes disagree.
+//! The state by route: components, MAPS with each value of `SSLOptions`, update sources, and where routes disagree.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::report::{self, Counts};
 use crate::state::{ComponentState, Snapshot, SourceState};
 use crate::verdict::{MapsConnection, Verdict};
 
-/// Everything about services.
+/// Components, MAPS, update sources and disagreements.
 pub(super) fn render(snapshot: &Snapshot, view: &View) -> String {
     components(snapshot, view)
         + &maps(snapshot, view)

@@ -26,7 +26,7 @@ pub(super) struct Transport {
 }
 
 /// One question to one server.
-pub(super) struct DnsExchange<'a> {
+pub(super) struct DnsQuery<'a> {
     server: SocketAddr,
     question: &'a Question,
     id: u16,
@@ -46,7 +46,7 @@ enum TcpProgress {
     Connected,
 }
 
-impl<'a> DnsExchange<'a> {
+impl<'a> DnsQuery<'a> {
     pub(super) const fn new(
         server: SocketAddr,
         question: &'a Question,
