@@ -10,7 +10,7 @@ use crate::task::TaskDied;
 /// Invalid usage or configuration.
 pub const USAGE: u8 = 3;
 
-/// Standard output or a file of results can't be written.
+/// Standard output, a file of results or a temporary file can't be written.
 pub const OUTPUT: u8 = 4;
 
 /// A bug in the exporter: a task died, or a result can't be serialized.
@@ -31,7 +31,7 @@ pub enum ExitError {
     /// Standard output can't be written, for example because the disk is full.
     #[error("can't write to standard output: {0}")]
     Output(io::Error),
-    /// A file of results can't be written: which, and why.
+    /// A file of results or a temporary file can't be written: which, and why.
     #[error("{0}")]
     File(String),
     /// A result can't be serialized.

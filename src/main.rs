@@ -92,7 +92,7 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
         Some(Command::Catalog(options)) => print_catalog(options, file),
         Some(Command::Check(CheckOptions { download_test: true, .. })) => in_runtime(async {
             let setup = set_up(cli).await?;
-            let outcome = app::download_test(setup).await.map_err(|refusal| refusal.to_string())?;
+            let outcome = app::download_test(setup).await?;
             print(&download_test::render(&outcome, terminal::width()))?;
             Ok(ExitCode::from(download_test::exit_code(&outcome)))
         }),

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::Host;
 use crate::catalog::ProbeUrl;
 use crate::clock::Clock;
+use crate::exit::ExitError;
 use crate::net::fetch::{FetchRequest, Fetched};
 use crate::observation::Failure;
 use crate::revocation::Fetch;
@@ -110,6 +111,16 @@ pub enum DownloadTestError {
     /// No folder could be created for the program.
     #[error("the download test has no folder for the file: {0}; nothing was fetched")]
     NoFolder(#[from] io::Error),
+}
+
+impl From<DownloadTestError> for ExitError {
+    fn from(error: DownloadTestError) -> Self {
+        let message = error.to_string();
+        match error {
+            DownloadTestError::NoDefender | DownloadTestError::NoFile => Self::Usage(message),
+            DownloadTestError::NoFolder(_) => Self::File(message),
+        }
+    }
 }
 
 /// The outcome of the program on disk.

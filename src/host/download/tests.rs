@@ -177,3 +177,15 @@ async fn what_fails_for_another_reason_tells_nothing() {
         assert!(matches!(unreadable, FileOutcome::Inconclusive(Inconclusive::Disk(_))), "{unreadable:?}");
     }
 }
+
+#[test]
+fn a_refusal_has_an_exit_code_for_what_must_change() {
+    let check = |error: DownloadTestError, code, words: &str| {
+        let error = ExitError::from(error);
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    check(DownloadTestError::NoDefender, 3, "was not found on this machine");
+    check(DownloadTestError::NoFile, 3, "no file or no route");
+    check(DownloadTestError::NoFolder(io::ErrorKind::StorageFull.into()), 4, "no folder for the file");
+}
