@@ -54,7 +54,7 @@ pub fn for_pair(component: Component, phase: Phase, reason: FailureReason) -> Co
     let remedies = ADVICE.failure(phase, reason).map_or(&[][..], |entry| &entry.remedies);
     let own = remedies.first().and_then(|name| match component {
         Component::Submission => ADVICE.submission_actions.get(name),
-        component if component.is_company() => ADVICE.company_actions.get(name),
+        component if component.is_on_premises() => ADVICE.on_premises_actions.get(name),
         _ => None,
     });
     match own {
@@ -182,7 +182,7 @@ mod tests {
             |texts: &std::collections::BTreeMap<String, String>| texts.keys().cloned().collect::<Vec<_>>();
         assert_eq!(keys(&ADVICE.actions), keys(&ADVICE.remedies));
         assert_eq!(keys(&ADVICE.submission_actions), keys(&ADVICE.submission));
-        assert_eq!(keys(&ADVICE.company_actions), keys(&ADVICE.company));
+        assert_eq!(keys(&ADVICE.on_premises_actions), keys(&ADVICE.on_premises));
         let kinds = ConcernKind::ALL.iter().map(|kind| kind.as_str());
         let own = kinds.filter(|kind| !["failure", "revocation_unknown"].contains(kind));
         assert_eq!(keys(&ADVICE.concerns).iter().map(String::as_str).collect::<BTreeSet<_>>(), own.collect());

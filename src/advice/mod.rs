@@ -135,7 +135,7 @@ impl Advice {
 fn remedies(component: Option<Component>, names: &[String]) -> Vec<String> {
     let own = |name| match component? {
         Component::Submission => ADVICE.submission.get(name),
-        component if component.is_company() => ADVICE.company.get(name),
+        component if component.is_on_premises() => ADVICE.on_premises.get(name),
         _ => None,
     };
     names.iter().filter_map(|name| own(name).or_else(|| ADVICE.remedies.get(name))).cloned().collect()

@@ -43,7 +43,7 @@ fn remedies_are_defined_and_used() {
         .chain(hresults)
         .chain(families)
         .chain(ADVICE.submission.keys())
-        .chain(ADVICE.company.keys())
+        .chain(ADVICE.on_premises.keys())
         .chain(&ADVICE.at_proxy.remedies)
         .chain(&ADVICE.other_host.remedies)
         .collect();
@@ -156,7 +156,7 @@ fn no_advice_exempts_the_sample_storage_from_inspection() {
         assert!(remedy.contains("do not exclude *.blob.core.windows.net"), "{remedy}");
     }
     // Other components have the text of the pair.
-    let differs = |component: &Component| *component == Component::Submission || component.is_company();
+    let differs = |component: &Component| *component == Component::Submission || component.is_on_premises();
     for component in Component::ALL.iter().filter(|component| !differs(component)) {
         for FailureCode { phase, reason } in FAILURE_CODES {
             assert_eq!(for_component(*component, *phase, *reason), for_failure(*phase, *reason));

@@ -15,13 +15,13 @@ pub(super) struct AdviceTexts {
     /// Remedies with another text for the sample storage.
     pub(super) submission: BTreeMap<String, String>,
     /// Remedies with another text for servers that the company runs.
-    pub(super) company: BTreeMap<String, String>,
+    pub(super) on_premises: BTreeMap<String, String>,
     /// The remedies as one short action.
     pub(super) actions: BTreeMap<String, String>,
     /// Actions with another text for the sample storage.
     pub(super) submission_actions: BTreeMap<String, String>,
     /// Actions with another text for servers that the company runs.
-    pub(super) company_actions: BTreeMap<String, String>,
+    pub(super) on_premises_actions: BTreeMap<String, String>,
     /// Actions for endpoints that work with a fault, by the kind of their concern.
     pub(super) concerns: BTreeMap<String, String>,
     /// Actions for probes that get slow or flap, by phase.

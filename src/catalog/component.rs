@@ -32,14 +32,14 @@ string_enum! {
         /// Optional: clouds of the United States government.
         Usgov = "usgov",
         /// Optional: certificate hosts that the document omits.
-        PkiExtended = "pki-extended",
+        PkiExtended = "pki_extended",
     }
 }
 
 impl Component {
     /// Whether the company runs it, so that the configuration has its address.
     #[must_use]
-    pub const fn is_company(self) -> bool {
+    pub const fn is_on_premises(self) -> bool {
         matches!(self, Self::Wsus | Self::FileShare | Self::ConnectedCache)
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::component::Component;
 use super::confidence::{Basis, Captured, Confidence};
-use super::types::{Cloud, Evidence, Expectation, Geo, Method, Trust};
+use super::types::{Cloud, Expectation, ExpectedEvidence, Geo, Method, Trust};
 use super::url::{ProbeUrl, Scheme};
 
 /// A concrete URL that represents a documented pattern, and the genuine service's answer.
@@ -31,7 +31,7 @@ pub struct Endpoint {
     /// When the genuine answer was last captured; `None` if never, and for a user's own endpoints.
     pub captured: Option<Captured>,
     /// Evidence that an answer is genuine, in addition to its chain.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<ExpectedEvidence>,
     /// The roots that are genuine.
     pub trust: Trust,
     /// Whether TLS inspection is acceptable, as Microsoft's document states for sample storage.
@@ -92,7 +92,7 @@ impl Endpoint {
     /// the service's marks is the fault to find: a login page, a proxy's page, a server that is something else.
     #[must_use]
     pub fn expects_firmly(&self) -> bool {
-        self.basis == Basis::Document || self.confidence == Confidence::A || self.component.is_company()
+        self.basis == Basis::Document || self.confidence == Confidence::A || self.component.is_on_premises()
     }
 
     /// How much of the body is read, if not all of it: the body is large, and its beginning is enough.
@@ -102,7 +102,7 @@ impl Endpoint {
             return Some(1);
         }
         let lengths = self.evidence.iter().filter_map(|evidence| match evidence {
-            Evidence::Body(kind) => Some(kind.prefix_len()),
+            ExpectedEvidence::Body(kind) => Some(kind.prefix_len()),
             _ => None,
         });
         lengths.collect::<Option<Vec<_>>>()?.into_iter().max()

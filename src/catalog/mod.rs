@@ -1,12 +1,12 @@
 //! The network requirements of Defender Antivirus: types, the embedded data, and its parser.
 
-mod company;
 mod component;
 mod confidence;
 mod contents;
 mod endpoint;
 mod error;
 mod history;
+mod on_premises;
 mod parse;
 mod types;
 mod updates;
@@ -23,8 +23,8 @@ pub use history::{
 };
 pub use parse::{embedded, parse};
 pub use types::{
-    BlockPage, BodyKind, Cloud, Evidence, Expectation, Fingerprint, Geo, HostPattern, KnownRoot, Method,
-    Trust,
+    BlockPage, BodyKind, Cloud, Expectation, ExpectedEvidence, Fingerprint, Geo, HostPattern, KnownRoot,
+    Method, Trust,
 };
 pub use updates::{
     DownloadTest, ListedSource, SharedNeed, SourceSpec, UpdateOrigin, UpdateSource, VersionFeed,

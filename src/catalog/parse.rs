@@ -13,7 +13,9 @@ use super::confidence::{Basis, Captured, Confidence};
 use super::contents::Catalog;
 use super::endpoint::Endpoint;
 use super::error::{CatalogError, EndpointProblem};
-use super::types::{BlockPage, Cloud, Evidence, Expectation, Geo, HostPattern, KnownRoot, Method, Trust};
+use super::types::{
+    BlockPage, Cloud, Expectation, ExpectedEvidence, Geo, HostPattern, KnownRoot, Method, Trust,
+};
 use super::updates::SourceSpec;
 use super::url::{ProbeUrl, Scheme};
 
@@ -93,7 +95,7 @@ struct RawProbe {
     captured: Option<Captured>,
     trust: Trust,
     #[serde(default)]
-    evidence: Vec<Evidence>,
+    evidence: Vec<ExpectedEvidence>,
     serves: Option<String>,
     #[serde(default)]
     follow_redirects: u8,
@@ -252,7 +254,7 @@ fn check_probe(probe: &RawProbe, scheme: Scheme) -> Result<(), EndpointProblem> 
         return Err(EndpointProblem::Status(probe.expect.to_string()));
     }
     for evidence in &probe.evidence {
-        if let Evidence::Header { name, .. } = evidence
+        if let ExpectedEvidence::Header { name, .. } = evidence
             && name.chars().any(|c| c.is_ascii_uppercase())
         {
             return Err(EndpointProblem::HeaderCase(name.clone()));

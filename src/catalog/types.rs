@@ -122,7 +122,7 @@ impl fmt::Display for Expectation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Evidence {
+pub enum ExpectedEvidence {
     /// The expected status alone: the only evidence on plain HTTP without signed content.
     Status,
     /// A response header with this name whose value starts with `prefix`.

@@ -101,7 +101,7 @@ impl<'a> Difference<'a> {
                 let status = GenuineAnswer::from_probe(target, state).and_then(|answer| answer.status());
                 self.statuses.extend(status);
             }
-            CatalogFact::Evidence => {
+            CatalogFact::ExpectedEvidence => {
                 self.without_evidence |=
                     target.endpoint.url.scheme() == Scheme::Https && evidence_can_be_dropped(state);
             }

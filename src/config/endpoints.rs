@@ -8,7 +8,8 @@ use super::reader::{Mapping, Node};
 use super::values::{INTERVAL, TIMEOUT, host_pattern, quoted, shown_url};
 use super::{EndpointOverride, RequestKey};
 use crate::catalog::{
-    BlockPage, BodyKind, Component, Evidence, Expectation, HostPattern, Method, ProbeUrl, Scheme, Trust,
+    BlockPage, BodyKind, Component, Expectation, ExpectedEvidence, HostPattern, Method, ProbeUrl, Scheme,
+    Trust,
 };
 
 /// `endpoints`. Duplicate URLs of a component are rejected.
@@ -94,7 +95,7 @@ fn status(node: &Node<'_>) -> Option<u16> {
 
 /// One piece of evidence. Read by hand, since serde would ignore an unknown key below `header`: a misspelled `prefix`
 /// would make every value genuine.
-fn evidence(node: Node<'_>) -> Option<Evidence> {
+fn evidence(node: Node<'_>) -> Option<ExpectedEvidence> {
     if node.value().get("header").is_some() {
         return header_evidence(node.mapping()?);
     }
@@ -107,24 +108,24 @@ fn evidence(node: Node<'_>) -> Option<Evidence> {
     }
 }
 
-fn header_evidence(mut mapping: Mapping<'_>) -> Option<Evidence> {
+fn header_evidence(mut mapping: Mapping<'_>) -> Option<ExpectedEvidence> {
     let header = mapping.take("header").and_then(Node::mapping);
     mapping.finish();
     let mut header = header?;
     let name = header.require("name").and_then(|node| node.parsed(header_name));
     let prefix = header.take("prefix").map(|node| node.text().map(str::to_owned));
     header.finish();
-    Some(Evidence::Header { name: name?, prefix: prefix.unwrap_or(Some(String::new()))? })
+    Some(ExpectedEvidence::Header { name: name?, prefix: prefix.unwrap_or(Some(String::new()))? })
 }
 
 /// Checks what the types don't.
-fn sound(evidence: Evidence) -> Result<Evidence, String> {
+fn sound(evidence: ExpectedEvidence) -> Result<ExpectedEvidence, String> {
     match evidence {
-        Evidence::Redirect(HostPattern(pattern)) => match host_pattern(&pattern) {
-            Ok(pattern) => Ok(Evidence::Redirect(HostPattern(pattern))),
+        ExpectedEvidence::Redirect(HostPattern(pattern)) => match host_pattern(&pattern) {
+            Ok(pattern) => Ok(ExpectedEvidence::Redirect(HostPattern(pattern))),
             Err(why) => Err(format!("redirect: {} {why}", quoted(&pattern))),
         },
-        Evidence::Body(BodyKind::Xml(text) | BodyKind::Text(text)) if text.trim().is_empty() => {
+        ExpectedEvidence::Body(BodyKind::Xml(text) | BodyKind::Text(text)) if text.trim().is_empty() => {
             Err("body: the value is empty and would match every answer".to_owned())
         }
         sound => Ok(sound),

@@ -40,8 +40,8 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use crate::catalog::{
-    BlockPage, Cloud, Component, Evidence, Expectation, Geo, HostPattern, ListedSource, Method, ProbeUrl,
-    Scheme, Trust,
+    BlockPage, Cloud, Component, Expectation, ExpectedEvidence, Geo, HostPattern, ListedSource, Method,
+    ProbeUrl, Scheme, Trust,
 };
 use crate::string_enum::string_enum;
 
@@ -249,7 +249,7 @@ pub struct EndpointOverride {
     /// Replaces the request method.
     pub method: Option<Method>,
     /// Replaces the evidence.
-    pub evidence: Option<Vec<Evidence>>,
+    pub evidence: Option<Vec<ExpectedEvidence>>,
     /// Replaces the genuine roots.
     pub trust: Option<Trust>,
     /// Replaces the MAPS need that it serves.

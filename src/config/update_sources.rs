@@ -51,7 +51,7 @@ pub(super) fn read(node: Node<'_>) -> Option<Vec<ListedSource>> {
 /// One source: the name of one of Microsoft's, or the name and address of one that the company runs.
 fn source(node: Node<'_>) -> Option<ListedSource> {
     if node.value().is_object() {
-        return company_source(node.mapping()?);
+        return on_premises_source(node.mapping()?);
     }
     let text = node.value().as_str().unwrap_or_default();
     if let Some(source) = OF_COMPANY.iter().find(|source| source.as_str() == text) {
@@ -72,7 +72,7 @@ fn source(node: Node<'_>) -> Option<ListedSource> {
     found.copied().map(ListedSource::from_catalog)
 }
 
-fn company_source(mut mapping: Mapping<'_>) -> Option<ListedSource> {
+fn on_premises_source(mut mapping: Mapping<'_>) -> Option<ListedSource> {
     let mut found = Vec::new();
     for source in OF_COMPANY {
         if let Some(node) = mapping.take(source.as_str()) {

@@ -12,8 +12,8 @@ use super::process::ProcessStats;
 use super::scrape::{Scrape, WebStatus};
 use super::spec::MetricScope;
 use crate::catalog::{
-    Basis, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, ListedSource, ProbeUrl,
-    Scheme, Trust, UpdateSource,
+    Basis, Component, ComponentSpec, Confidence, Endpoint, Expectation, ExpectedEvidence, ListedSource,
+    ProbeUrl, Scheme, Trust, UpdateSource,
 };
 use crate::config::{Addresses, ResolverConfig};
 use crate::observation::{
@@ -156,7 +156,7 @@ pub(crate) fn target(component: Component, pattern: &str, url: &str, expect: &[u
         expect: Expectation::OneOf(expect.to_vec()),
         basis: Basis::Community,
         confidence: Confidence::A,
-        evidence: vec![Evidence::Status],
+        evidence: vec![ExpectedEvidence::Status],
         trust,
         ..Endpoint::new(component, url)
     };

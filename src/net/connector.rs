@@ -38,7 +38,7 @@ pub(crate) enum NamedBy {
     /// The catalog or the configuration, as an endpoint: DNS must not resolve it to this machine.
     Endpoint,
     /// The configuration, as a server of the company: the hosts file may say that it is this machine.
-    Company,
+    OnPremises,
     /// The configuration, as a service that may run on this machine.
     Configuration,
     /// A third party (a certificate, a redirect): it must not be this machine.
@@ -219,7 +219,7 @@ impl Connector {
         let (host, port) = (dial.url.host(), dial.url.port());
         let to = match dial.named_by {
             NamedBy::Configuration => self.destinations.configured_destination(host, port),
-            NamedBy::Company => self.destinations.company_destination(host, port),
+            NamedBy::OnPremises => self.destinations.on_premises_destination(host, port),
             NamedBy::Endpoint | NamedBy::ThirdParty => self.destinations.destination(host, port),
         };
         if let Destination::Known(address) = to

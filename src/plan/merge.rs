@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::error::{DurationSetting, PlanError, SettingSource};
-use crate::catalog::{Catalog, Component, Confidence, Endpoint, Evidence, Expectation, Method, Scheme};
+use crate::catalog::{
+    Catalog, Component, Confidence, Endpoint, Expectation, ExpectedEvidence, Method, Scheme,
+};
 use crate::config::{Config, EndpointOverride, RequestKey};
 
 /// An endpoint that may be probed, with the configuration's entry that changed or added it.
@@ -103,8 +105,8 @@ impl<'a> EffectiveEndpoint<'a> {
     fn contradiction(&self) -> Option<PlanError> {
         let index = self.entry?.index;
         let (endpoint, url) = (&self.endpoint, self.endpoint.url.clone());
-        let body = endpoint.evidence.iter().any(|evidence| matches!(evidence, Evidence::Body(_)));
-        if endpoint.evidence.contains(&Evidence::Status) && endpoint.expect == Expectation::Any {
+        let body = endpoint.evidence.iter().any(|evidence| matches!(evidence, ExpectedEvidence::Body(_)));
+        if endpoint.evidence.contains(&ExpectedEvidence::Status) && endpoint.expect == Expectation::Any {
             return Some(PlanError::NoProof { index, url });
         }
         (body && endpoint.method == Method::Head).then_some(PlanError::BodyOfHead { index, url })
@@ -136,7 +138,7 @@ fn apply(change: &EndpointOverride, endpoint: &mut Endpoint) {
     }
     // Over plain HTTP nothing else can prove a response.
     if endpoint.url.scheme() == Scheme::Http && endpoint.evidence.is_empty() {
-        endpoint.evidence.push(Evidence::Status);
+        endpoint.evidence.push(ExpectedEvidence::Status);
     }
 }
 

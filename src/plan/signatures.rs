@@ -46,7 +46,7 @@ impl SignaturePlan {
             (feeds.clone(), routes.clone())
         } else {
             // Where only a company's own sources are allowed, Microsoft's feed is blocked on purpose.
-            let routes = leads_to(|spec| !spec.component.is_company());
+            let routes = leads_to(|spec| !spec.component.is_on_premises());
             let feeds = catalog.version_feeds.iter().filter(|_| !routes.is_empty());
             (feeds.map(|feed| feed.url.clone()).collect(), routes)
         };

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::catalog::{
-    Basis, BodyKind, Captured, Component, Confidence, Evidence, Expectation, Geo, Method, ProbeUrl, Scheme,
-    Trust, embedded,
+    Basis, BodyKind, Captured, Component, Confidence, Expectation, ExpectedEvidence, Geo, Method, ProbeUrl,
+    Scheme, Trust, embedded,
 };
 use crate::config::{ComponentConfig, Environment};
 
@@ -31,7 +31,7 @@ fn endpoint(component: Component, url: &str) -> Endpoint {
         basis: Basis::Community,
         confidence: Confidence::C,
         captured: Some(Captured { year: 2019, month: None }),
-        evidence: if https { Vec::new() } else { vec![Evidence::Status] },
+        evidence: if https { Vec::new() } else { vec![ExpectedEvidence::Status] },
         trust: if https { Trust::Microsoft } else { Trust::Plain },
         follow_redirects: 1,
         ..Endpoint::new(component, url)
@@ -49,7 +49,7 @@ fn catalog() -> Catalog {
     let slow = Endpoint {
         interval: Some(Duration::from_secs(600)),
         timeout: Some(Duration::from_secs(30)),
-        evidence: vec![Evidence::Body(BodyKind::Crl)],
+        evidence: vec![ExpectedEvidence::Body(BodyKind::Crl)],
         ..endpoint(Component::Crl, CRL)
     };
     Catalog {
@@ -207,7 +207,7 @@ fn the_most_specific_interval_and_timeout_count() {
 fn an_override_replaces_what_it_sets() {
     let yaml = "endpoints: [{ component: maps, url: 'https://maps.example', expect: [404], method: HEAD, \
                 evidence: [{ header: { name: etag } }], serves: india }]";
-    let header = Evidence::Header { name: "etag".to_owned(), prefix: String::new() };
+    let header = ExpectedEvidence::Header { name: "etag".to_owned(), prefix: String::new() };
     let expected = Endpoint {
         expect: Expectation::OneOf(vec![404]),
         confidence: Confidence::A,
@@ -244,14 +244,14 @@ fn a_new_endpoint_has_default_expectations() {
         (
             "'http://New.example/x', expect: 200",
             Expectation::OneOf(vec![200]),
-            vec![Evidence::Status],
+            vec![ExpectedEvidence::Status],
             Trust::Plain,
             80,
         ),
         (
             "'http://New.example/x', evidence: [{ body: crl }]",
             Expectation::Any,
-            vec![Evidence::Body(BodyKind::Crl)],
+            vec![ExpectedEvidence::Body(BodyKind::Crl)],
             Trust::Plain,
             80,
         ),

@@ -10,7 +10,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::genuine::Received;
 use super::response::{Rules, recorded_head};
-use crate::catalog::{Evidence, ProbeUrl};
+use crate::catalog::{ExpectedEvidence, ProbeUrl};
 use crate::clock::Clock;
 use crate::net::ResponseHead;
 use crate::net::failure::{PhaseError, proxied};
@@ -128,8 +128,8 @@ pub(super) fn is_of_chain(failure: &Failure, verdict: &Result<TrustedChain, Chai
 /// The head of a response, with the headers that its judgement may need.
 pub(super) fn response(rules: Rules<'_>, head: &ResponseHead, clock: Clock) -> ResponseEvidence {
     let of_evidence = rules.endpoint.evidence.iter().filter_map(|evidence| match evidence {
-        Evidence::Header { name, .. } => Some(name.as_str()),
-        Evidence::Status | Evidence::Redirect(_) | Evidence::Body(_) => None,
+        ExpectedEvidence::Header { name, .. } => Some(name.as_str()),
+        ExpectedEvidence::Status | ExpectedEvidence::Redirect(_) | ExpectedEvidence::Body(_) => None,
     });
     let of_pages = rules.plan.block_pages.iter().filter_map(|page| page.header.as_deref());
     let needed: Vec<&str> = of_evidence.chain(of_pages).chain(proxied::JUDGED_HEADERS).chain(SHOWN).collect();

@@ -6,7 +6,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
-use crate::catalog::{BlockPage, BodyKind, Endpoint, Evidence, ProbeUrl, Scheme};
+use crate::catalog::{BlockPage, BodyKind, Endpoint, ExpectedEvidence, ProbeUrl, Scheme};
 use crate::net::ResponseHead;
 use crate::net::failure::{PhaseError, proxied};
 use crate::observation::{Failure, FailureReason as Reason, Phase};
@@ -82,7 +82,7 @@ pub(super) fn check(
     let Received { head, body, .. } = received;
     let missing = endpoint.evidence.iter().find(|evidence| !is_present(evidence, endpoint, received));
     let mut kinds = endpoint.evidence.iter().filter_map(|evidence| match evidence {
-        Evidence::Body(kind) => Some(kind),
+        ExpectedEvidence::Body(kind) => Some(kind),
         _ => None,
     });
     if missing.is_none() && kinds.clone().next().is_some() {
@@ -99,7 +99,7 @@ pub(super) fn check(
     match missing {
         None => Ok(EvidenceCheck::Given),
         Some(evidence) if is_required(evidence, endpoint, received.url, head.status.as_u16()) => {
-            if received.unclean_close && matches!(evidence, Evidence::Body(_)) {
+            if received.unclean_close && matches!(evidence, ExpectedEvidence::Body(_)) {
                 return Err(PhaseError::CutOff.failure(Phase::Transfer));
             }
             Err(not_genuine(evidence, endpoint, head))
@@ -111,24 +111,25 @@ pub(super) fn check(
 /// Whether missing evidence is a failure. It is if the catalog is sure of the evidence. Otherwise, a chain over
 /// TLS authenticates the host, so the service may have changed; but over plain HTTP, a response with the
 /// expected status must at least be the requested kind of object.
-fn is_required(evidence: &Evidence, endpoint: &Endpoint, url: &ProbeUrl, status: u16) -> bool {
+fn is_required(evidence: &ExpectedEvidence, endpoint: &Endpoint, url: &ProbeUrl, status: u16) -> bool {
     let expected = endpoint.expect.allows(status);
-    let is_other_object = url.scheme() == Scheme::Http && expected && matches!(evidence, Evidence::Body(_));
+    let is_other_object =
+        url.scheme() == Scheme::Http && expected && matches!(evidence, ExpectedEvidence::Body(_));
     endpoint.expects_firmly() || is_other_object
 }
 
-fn is_present(evidence: &Evidence, endpoint: &Endpoint, received: Received<'_>) -> bool {
+fn is_present(evidence: &ExpectedEvidence, endpoint: &Endpoint, received: Received<'_>) -> bool {
     let Received { url, head, body, unclean_close } = received;
     match evidence {
-        Evidence::Status => is_expected(endpoint, head.status.as_u16()),
-        Evidence::Header { name, prefix } => {
+        ExpectedEvidence::Status => is_expected(endpoint, head.status.as_u16()),
+        ExpectedEvidence::Header { name, prefix } => {
             head.header(name).is_some_and(|value| value.starts_with(prefix.as_str()))
         }
-        Evidence::Redirect(pattern) => redirect_location(head)
+        ExpectedEvidence::Redirect(pattern) => redirect_location(head)
             .and_then(|location| url.join(location).ok())
             .is_some_and(|next| pattern.matches(next.host())),
-        Evidence::Body(BodyKind::Cabinet) if unclean_close && !is_whole_cabinet(body) => false,
-        Evidence::Body(kind) => body_is(kind, body),
+        ExpectedEvidence::Body(BodyKind::Cabinet) if unclean_close && !is_whole_cabinet(body) => false,
+        ExpectedEvidence::Body(kind) => body_is(kind, body),
     }
 }
 
@@ -214,22 +215,22 @@ fn xml_root_is(root: &str, body: &[u8]) -> bool {
     }
 }
 
-fn not_genuine(evidence: &Evidence, endpoint: &Endpoint, head: &ResponseHead) -> Failure {
+fn not_genuine(evidence: &ExpectedEvidence, endpoint: &Endpoint, head: &ResponseHead) -> Failure {
     let status = head.status.as_u16();
     if !is_expected(endpoint, status) {
         let detail = format!("status {status}; the genuine service answers {}", endpoint.expect);
         return Failure::new(Phase::Request, Reason::Status, detail);
     }
     let (phase, lacks) = match evidence {
-        Evidence::Status => (Phase::Request, "the expected status".to_owned()),
-        Evidence::Header { name, prefix } if prefix.is_empty() => {
+        ExpectedEvidence::Status => (Phase::Request, "the expected status".to_owned()),
+        ExpectedEvidence::Header { name, prefix } if prefix.is_empty() => {
             (Phase::Request, format!("the header {name}"))
         }
-        Evidence::Header { name, prefix } => {
+        ExpectedEvidence::Header { name, prefix } => {
             (Phase::Request, format!("a header {name} that starts with {prefix:?}"))
         }
-        Evidence::Redirect(pattern) => (Phase::Request, format!("a redirect to {}", pattern.0)),
-        Evidence::Body(kind) => (Phase::Transfer, format!("a body that is {}", body_kind_name(kind))),
+        ExpectedEvidence::Redirect(pattern) => (Phase::Request, format!("a redirect to {}", pattern.0)),
+        ExpectedEvidence::Body(kind) => (Phase::Transfer, format!("a body that is {}", body_kind_name(kind))),
     };
     let detail = format!("status {status} as expected, but without {lacks}");
     Failure::new(phase, Reason::WrongContent, detail)
@@ -278,7 +279,7 @@ mod tests {
 
     /// Whether missing evidence is a failure, for a response with this status from an endpoint that expects
     /// 200.
-    fn is_failure(url: &str, confidence: Confidence, evidence: &Evidence, status: u16) -> bool {
+    fn is_failure(url: &str, confidence: Confidence, evidence: &ExpectedEvidence, status: u16) -> bool {
         let mut endpoint = fixture::target(Component::Update, "*.a.example", url, &[200]).endpoint;
         (endpoint.confidence, endpoint.basis) = (confidence, Basis::Community);
         is_required(evidence, &endpoint, &endpoint.url, status)
@@ -287,10 +288,10 @@ mod tests {
     #[test]
     fn unsure_evidence_is_rarely_required() {
         use Confidence::{A, B, C, D};
-        let header = Evidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
-        let redirect = Evidence::Redirect(HostPattern("*.a.example".to_owned()));
-        let list = Evidence::Body(BodyKind::Crl);
-        for evidence in [&Evidence::Status, &header, &redirect, &list] {
+        let header = ExpectedEvidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
+        let redirect = ExpectedEvidence::Redirect(HostPattern("*.a.example".to_owned()));
+        let list = ExpectedEvidence::Body(BodyKind::Crl);
+        for evidence in [&ExpectedEvidence::Status, &header, &redirect, &list] {
             for url in ["http://a.example/", "https://a.example/"] {
                 for status in [200, 404] {
                     assert!(is_failure(url, A, evidence, status), "{url} {evidence:?} {status}");

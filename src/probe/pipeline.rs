@@ -88,8 +88,8 @@ impl Pipeline<'_> {
         let at = self.at.filter(|_| run.redirects() == 0);
         run.hop.evidence = self.prober.keeps_evidence().then(Box::default);
         let mut connection = ConnectionFacts::default();
-        let is_company = self.endpoint.component.is_company();
-        let named_by = if is_company { NamedBy::Company } else { NamedBy::Endpoint };
+        let is_on_premises = self.endpoint.component.is_on_premises();
+        let named_by = if is_on_premises { NamedBy::OnPremises } else { NamedBy::Endpoint };
         let dial = Dial { url, at, named_by };
         let dialed = self.route_context.connector.dial(&mut run.clock, &mut connection, dial).await;
         run.take(connection);

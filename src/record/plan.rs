@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Nanoseconds, Text};
 use crate::catalog::{
-    Basis, BlockPage, Captured, Cloud, Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation,
-    Geo, HostPattern, ListedSource, Method, ProbeUrl, SourceSpec, Trust, UpdateSource,
+    Basis, BlockPage, Captured, Cloud, Component, ComponentSpec, Confidence, Endpoint, Expectation,
+    ExpectedEvidence, Geo, HostPattern, ListedSource, Method, ProbeUrl, SourceSpec, Trust, UpdateSource,
 };
 use crate::plan::{ComponentPlan, Plan, Route, SignaturePlan, Target};
 
@@ -64,7 +64,7 @@ struct EndpointDocument {
     confidence: Confidence,
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     captured: Option<Captured>,
-    evidence: Vec<Evidence>,
+    evidence: Vec<ExpectedEvidence>,
     trust: Trust,
     may_be_inspected: bool,
     may_be_replaced: bool,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{BodyKind, Endpoint, Evidence, ProbeUrl, Scheme, Trust};
+use crate::catalog::{BodyKind, Endpoint, ExpectedEvidence, ProbeUrl, Scheme, Trust};
 use crate::observation::{Failure, FailureReason, HopFacts, HttpFacts, Observation, Phase, TlsFacts};
 use crate::plan::Target;
 use crate::revocation::RevocationStatus;
@@ -48,7 +48,7 @@ string_enum! {
         /// The expected statuses.
         Status = "status",
         /// The evidence besides the chain that makes an answer genuine, or that identifies a filter's page.
-        Evidence = "evidence",
+        ExpectedEvidence = "evidence",
         /// The genuine roots.
         Root = "root",
     }
@@ -124,8 +124,9 @@ fn proof(endpoint: &Endpoint, observation: &Observation) -> Option<Proof> {
     let facts = &observation.facts;
     let http = facts.http.as_ref()?;
     if facts.hops.is_empty() && endpoint.url.scheme() == Scheme::Http {
-        let signed =
-            |evidence: &Evidence| matches!(evidence, Evidence::Body(BodyKind::Crl | BodyKind::Certificate));
+        let signed = |evidence: &ExpectedEvidence| {
+            matches!(evidence, ExpectedEvidence::Body(BodyKind::Crl | BodyKind::Certificate))
+        };
         let has_object = endpoint.trust == Trust::SignedObject && endpoint.evidence.iter().any(signed);
         return (observation.success() && http.genuine && has_object).then_some(Proof::Object);
     }
@@ -183,8 +184,8 @@ impl AnsweredHop {
     }
 }
 
-const fn object_kind(evidence: &Evidence) -> Option<ObjectKind> {
-    let Evidence::Body(kind) = evidence else { return None };
+const fn object_kind(evidence: &ExpectedEvidence) -> Option<ObjectKind> {
+    let ExpectedEvidence::Body(kind) = evidence else { return None };
     Some(match kind {
         BodyKind::Crl => ObjectKind::Crl,
         BodyKind::Certificate => ObjectKind::Certificate,
@@ -213,7 +214,7 @@ pub fn contradictions(target: &Target, state: &TargetState) -> Vec<Contradiction
         });
     }
     // If the status is the only evidence, it is listed already.
-    let more_than_status = endpoint.evidence.iter().any(|evidence| *evidence != Evidence::Status);
+    let more_than_status = endpoint.evidence.iter().any(|evidence| *evidence != ExpectedEvidence::Status);
     let lacking = match &observation.failure {
         Some(failure) if is_beyond_endpoints(failure) || more_than_status => Some(failure.detail.clone()),
         None if more_than_status && !is_genuine(observation) => Some("an answer without it".to_owned()),
@@ -222,7 +223,7 @@ pub fn contradictions(target: &Target, state: &TargetState) -> Vec<Contradiction
     if let Some(lacking) = lacking {
         let expected: Vec<_> = endpoint.evidence.iter().map(words_for).collect();
         found.push(Contradiction {
-            fact: CatalogFact::Evidence,
+            fact: CatalogFact::ExpectedEvidence,
             expected: if expected.is_empty() { "no block page".to_owned() } else { expected.join(", ") },
             found: lacking,
         });
@@ -250,19 +251,19 @@ fn is_genuine(observation: &Observation) -> bool {
     observation.facts.http.as_ref().is_some_and(|http| http.genuine)
 }
 
-fn words_for(evidence: &Evidence) -> String {
+fn words_for(evidence: &ExpectedEvidence) -> String {
     match evidence {
-        Evidence::Status => "the status".to_owned(),
-        Evidence::Header { name, prefix } if prefix.is_empty() => format!("the header {name}"),
-        Evidence::Header { name, prefix } => format!("the header {name}: {prefix}…"),
-        Evidence::Redirect(pattern) => format!("a redirect to {}", pattern.0),
-        Evidence::Body(BodyKind::Crl) => "a revocation list".to_owned(),
-        Evidence::Body(BodyKind::Certificate) => "a certificate".to_owned(),
-        Evidence::Body(BodyKind::Cabinet) => "a cabinet".to_owned(),
-        Evidence::Body(BodyKind::Gif) => "a GIF picture".to_owned(),
-        Evidence::Body(BodyKind::WebService) => "a web service".to_owned(),
-        Evidence::Body(BodyKind::Xml(root)) => format!("XML <{root}>"),
-        Evidence::Body(BodyKind::Text(text)) => format!("the text {text:?}"),
+        ExpectedEvidence::Status => "the status".to_owned(),
+        ExpectedEvidence::Header { name, prefix } if prefix.is_empty() => format!("the header {name}"),
+        ExpectedEvidence::Header { name, prefix } => format!("the header {name}: {prefix}…"),
+        ExpectedEvidence::Redirect(pattern) => format!("a redirect to {}", pattern.0),
+        ExpectedEvidence::Body(BodyKind::Crl) => "a revocation list".to_owned(),
+        ExpectedEvidence::Body(BodyKind::Certificate) => "a certificate".to_owned(),
+        ExpectedEvidence::Body(BodyKind::Cabinet) => "a cabinet".to_owned(),
+        ExpectedEvidence::Body(BodyKind::Gif) => "a GIF picture".to_owned(),
+        ExpectedEvidence::Body(BodyKind::WebService) => "a web service".to_owned(),
+        ExpectedEvidence::Body(BodyKind::Xml(root)) => format!("XML <{root}>"),
+        ExpectedEvidence::Body(BodyKind::Text(text)) => format!("the text {text:?}"),
     }
 }
 

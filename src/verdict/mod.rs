@@ -7,7 +7,7 @@ mod maps;
 mod notes;
 mod sources;
 
-use crate::catalog::{Confidence, Endpoint, Evidence, Trust};
+use crate::catalog::{Confidence, Endpoint, ExpectedEvidence, Trust};
 use crate::observation::{Failure, FailureCode, FailureReason, Observation, Phase, RangeOutcome};
 use crate::revocation::{RevocationReport, RevocationStatus, UndeterminedCause};
 use crate::string_enum::string_enum;
@@ -98,7 +98,9 @@ fn is_harm(endpoint: &Endpoint, observation: &Observation, failure: &Failure) ->
     let by_roots = matches!(endpoint.trust, Trust::Microsoft | Trust::Public);
     let tls = observation.facts.tls.as_ref();
     let has_genuine_chain = by_roots && tls.is_some_and(|tls| tls.verified && !tls.intercepted);
-    let proves = |evidence: &Evidence| matches!(evidence, Evidence::Body(_) | Evidence::Header { .. });
+    let proves = |evidence: &ExpectedEvidence| {
+        matches!(evidence, ExpectedEvidence::Body(_) | ExpectedEvidence::Header { .. })
+    };
     !has_genuine_chain && endpoint.expects_firmly() && endpoint.evidence.iter().any(proves)
 }
 
@@ -190,7 +192,7 @@ mod tests {
     struct Response {
         url: &'static str,
         confidence: Confidence,
-        evidence: Evidence,
+        evidence: ExpectedEvidence,
         /// Whether the chain ends at an inspector's root.
         inspected: bool,
         failure: Option<FailureCode>,
@@ -200,7 +202,7 @@ mod tests {
     const PLAIN: Response = Response {
         url: "http://a.example/",
         confidence: Confidence::A,
-        evidence: Evidence::Status,
+        evidence: ExpectedEvidence::Status,
         inspected: false,
         failure: Some(FailureCode::new(Phase::Request, FailureReason::Status)),
         status: 404,
@@ -236,8 +238,9 @@ mod tests {
             let (url, confidence, failure) = (response.url, response.confidence, response.failure);
             assert_eq!(judge(response).0, Some(expected), "{url} {confidence} {failure:?}");
         };
-        let crl = || Evidence::Body(BodyKind::Crl);
-        let header = || Evidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
+        let crl = || ExpectedEvidence::Body(BodyKind::Crl);
+        let header =
+            || ExpectedEvidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
         // A signed object that is invalid, or missing although the catalog is sure of it.
         check(Response { evidence: crl(), failure: WRONG_CONTENT, ..PLAIN }, Bad);
         check(Response { evidence: crl(), ..PLAIN }, Bad);
@@ -245,7 +248,7 @@ mod tests {
         // A bare status proves nothing, even if the catalog is sure of it.
         check(PLAIN, Degraded);
         check(
-            Response { evidence: Evidence::Redirect(HostPattern("*.a.example".to_owned())), ..PLAIN },
+            Response { evidence: ExpectedEvidence::Redirect(HostPattern("*.a.example".to_owned())), ..PLAIN },
             Degraded,
         );
         // A genuine chain proves that the service itself has changed. An inspector's chain doesn't.
@@ -277,7 +280,7 @@ mod tests {
         let check = |may_be_replaced: bool, failure: FailureCode, expected| {
             let mut target = fixture::target(Component::Crl, "a.example", "http://a.example/", &[200]);
             target.endpoint.may_be_replaced = may_be_replaced;
-            target.endpoint.evidence = vec![Evidence::Body(BodyKind::Cabinet)];
+            target.endpoint.evidence = vec![ExpectedEvidence::Body(BodyKind::Cabinet)];
             let observation = Observation {
                 target: TargetId(0),
                 at: SystemTime::UNIX_EPOCH,

@@ -28,7 +28,7 @@ pub fn source<'a>(
 ) -> Option<bool> {
     let own =
         endpoints.filter(|(endpoint, _)| endpoint.component == spec.component && endpoint.serves.is_some());
-    if !spec.component.is_company() {
+    if !spec.component.is_on_premises() {
         return needs_served(spec, &own);
     }
     let servers: BTreeSet<&str> = own.clone().map(|(endpoint, _)| server(endpoint)).collect();
@@ -46,7 +46,7 @@ pub fn source<'a>(
 /// What serves all needs together: Microsoft's hosts do, and each server of a company does alone, since a client uses one of
 /// them.
 pub(super) fn server(endpoint: &Endpoint) -> &str {
-    if endpoint.component.is_company() { endpoint.url.host() } else { "" }
+    if endpoint.component.is_on_premises() { endpoint.url.host() } else { "" }
 }
 
 fn needs_served<'a>(

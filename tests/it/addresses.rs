@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use defender_exporter::catalog::Evidence;
+use defender_exporter::catalog::ExpectedEvidence;
 use defender_exporter::config::{Addresses, HostPort, NoProxy, Proxies, Proxy, ProxyKind, RouteProxy};
 use defender_exporter::observation::{AddressResult, Failure, FailureReason as R, Observation, Phase as S};
 
@@ -86,7 +86,7 @@ async fn every_address_is_a_probe_of_its_own() {
 async fn an_address_may_answer_and_fail() {
     let lab = Lab::start().await;
     let mut scenario = each(&lab, PLAIN, lab.plain.addr().port(), &["127.0.0.2", "127.0.0.1"]);
-    scenario.target.endpoint.evidence.push(Evidence::Status);
+    scenario.target.endpoint.evidence.push(ExpectedEvidence::Status);
     lab.plain.set(HOST, "/", Response::new(502));
     let observation = scenario.probe().await;
     assert_eq!(

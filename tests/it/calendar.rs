@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use defender_exporter::catalog::{BodyKind, Endpoint, Evidence, Fingerprint, Trust, embedded};
+use defender_exporter::catalog::{BodyKind, Endpoint, ExpectedEvidence, Fingerprint, Trust, embedded};
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -68,10 +68,9 @@ fn of_the_catalog() -> Vec<Dated> {
 /// The name of a signed object's file, if it is one of a certification authority's.
 fn object_name(endpoint: &Endpoint) -> Option<String> {
     let signed = endpoint.trust == Trust::SignedObject
-        && endpoint
-            .evidence
-            .iter()
-            .any(|evidence| matches!(evidence, Evidence::Body(BodyKind::Crl | BodyKind::Certificate)));
+        && endpoint.evidence.iter().any(|evidence| {
+            matches!(evidence, ExpectedEvidence::Body(BodyKind::Crl | BodyKind::Certificate))
+        });
     let file = endpoint.url.path_and_query().rsplit('/').next()?;
     signed.then(|| file.replace("%20", " "))
 }

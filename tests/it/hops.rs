@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use defender_exporter::catalog::{Evidence, Expectation, ProbeUrl};
+use defender_exporter::catalog::{Expectation, ExpectedEvidence, ProbeUrl};
 use defender_exporter::clock::Clock;
 use defender_exporter::engine;
 use defender_exporter::observation::{
@@ -38,7 +38,7 @@ fn way(lab: &Lab) -> Scenario {
     let endpoint = &mut scenario.target.endpoint;
     (endpoint.follow_redirects, endpoint.range) = (3, true);
     endpoint.expect = Expectation::OneOf(vec![206]);
-    endpoint.evidence = vec![Evidence::Status];
+    endpoint.evidence = vec![ExpectedEvidence::Status];
     scenario.target.timeout = Duration::from_secs(20);
     scenario.config.connect_to.extend([divert(&ProbeUrl::parse(CHOOSER).unwrap(), lab.tls.addr())]);
     scenario

@@ -17,7 +17,6 @@ mod catalog_report;
 mod chains;
 #[cfg(target_os = "linux")] // other addresses of loopback
 mod common_cause;
-mod company_sources;
 #[cfg(unix)] // variables of the environment as bytes
 mod corpus;
 mod dashboards;
@@ -33,6 +32,7 @@ mod lab;
 mod lab_selftest;
 mod layers;
 mod load;
+mod on_premises_sources;
 mod pac_hostile;
 mod pac_refresh;
 mod probe_failures;

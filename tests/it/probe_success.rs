@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use defender_exporter::catalog::{BodyKind, Evidence, HostPattern, Method};
+use defender_exporter::catalog::{BodyKind, ExpectedEvidence, HostPattern, Method};
 use defender_exporter::config::Family;
 use defender_exporter::observation::Observation;
 
@@ -19,7 +19,7 @@ const TLS: &str = "https://maps.genuine.example/";
 const PLAIN: &str = "http://maps.genuine.example/";
 
 /// Makes both origins answer so, and holds that all the evidence is found in it.
-async fn check(lab: &Lab, url: &str, evidence: &[Evidence], response: Response) -> Observation {
+async fn check(lab: &Lab, url: &str, evidence: &[ExpectedEvidence], response: Response) -> Observation {
     lab.tls.set(HOST, "/", response.clone());
     lab.plain.set(HOST, "/", response.clone());
     let mut scenario = Scenario::new(lab, url);
@@ -44,8 +44,13 @@ async fn an_answer_may_have_hundreds_of_headers() {
     let lab = Lab::start().await;
     for url in [TLS, PLAIN] {
         let many = (0..500).fold(Response::new(200), |response, n| response.header(&format!("X-{n}"), "lab"));
-        check(&lab, url, &[Evidence::Header { name: "x-499".to_owned(), prefix: "lab".to_owned() }], many)
-            .await;
+        check(
+            &lab,
+            url,
+            &[ExpectedEvidence::Header { name: "x-499".to_owned(), prefix: "lab".to_owned() }],
+            many,
+        )
+        .await;
     }
 }
 
@@ -58,8 +63,10 @@ async fn headers_are_read_as_clients_read_them() {
         for (origin, url) in [(&lab.tls, TLS), (&lab.plain, PLAIN)] {
             origin.break_host(HOST, Reply::Script(steps.clone()));
             let mut scenario = Scenario::new(&lab, url);
-            let evidence =
-                |prefix: &&str| Evidence::Header { name: "x-lab".to_owned(), prefix: (*prefix).to_owned() };
+            let evidence = |prefix: &&str| ExpectedEvidence::Header {
+                name: "x-lab".to_owned(),
+                prefix: (*prefix).to_owned(),
+            };
             scenario.target.endpoint.evidence = value.iter().map(evidence).collect();
             assert_eq!(scenario.probe().await.failure, None, "{url} {header:?}");
         }
@@ -89,14 +96,16 @@ async fn evidence_of_each_kind_holds() {
         (BodyKind::Crl, ok().header("X-Lab-Filter", "passed").body(crl)),
     ];
     for (kind, response) in cases {
-        check(&lab, PLAIN, &[Evidence::Body(kind)], response).await;
+        check(&lab, PLAIN, &[ExpectedEvidence::Body(kind)], response).await;
     }
-    check(&lab, PLAIN, &[Evidence::Status], ok()).await;
-    let header =
-        |name: &str, prefix: &str| Evidence::Header { name: name.to_owned(), prefix: prefix.to_owned() };
+    check(&lab, PLAIN, &[ExpectedEvidence::Status], ok()).await;
+    let header = |name: &str, prefix: &str| ExpectedEvidence::Header {
+        name: name.to_owned(),
+        prefix: prefix.to_owned(),
+    };
     let blob = Response::new(400).header("x-ms-request-id", "1").header("Server", "Windows-Azure-Blob/1.0");
     check(&lab, TLS, &[header("x-ms-request-id", ""), header("server", "Windows-Azure-Blob/")], blob).await;
-    let to_www = Evidence::Redirect(HostPattern("*.genuine.example".to_owned()));
+    let to_www = ExpectedEvidence::Redirect(HostPattern("*.genuine.example".to_owned()));
     check(&lab, PLAIN, &[to_www], Response::redirect(302, "https://www.genuine.example/")).await;
 }
 

@@ -264,7 +264,7 @@ fn config(scenario: &Scenario) -> Config {
     let off = ComponentConfig { enabled: Some(false), ..ComponentConfig::default() };
     let others = Component::ALL
         .iter()
-        .filter(|of| !of.is_company() && !UpdateSource::ALL.iter().any(|s| s.component() == **of));
+        .filter(|of| !of.is_on_premises() && !UpdateSource::ALL.iter().any(|s| s.component() == **of));
     let route = |name: &String| RouteConfig { name: name.clone(), ..RouteConfig::direct() };
     Config {
         components: others.map(|component| (*component, off.clone())).collect(),

@@ -56,7 +56,7 @@ fn each_module_keeps_its_dependencies() {
     check(&["prometheus_client"], &["metrics"]);
     check(&["axum"], &["web"]);
     check(&["reqwest"], &["commands::healthcheck"]);
-    check(&["tokio::net"], &["net::resolver::exchange", "net::connect", "web"]);
+    check(&["tokio::net"], &["net::resolver::query", "net::connect", "web"]);
     check(
         &["std::time::Instant::now", "tokio::time::Instant::now", ".elapsed"],
         &[

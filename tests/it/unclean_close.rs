@@ -1,7 +1,7 @@
 //! Servers that close TLS without close_notify after a body without a length. Clients such as curl accept that; it is a
 //! failure only where what proves the answer may have been cut off.
 
-use defender_exporter::catalog::{BodyKind, Evidence};
+use defender_exporter::catalog::{BodyKind, ExpectedEvidence};
 use defender_exporter::observation::{FailureReason as R, Phase as S};
 
 use crate::lab::Lab;
@@ -20,7 +20,14 @@ enum Outcome {
 }
 use Outcome::{Clean, CutOff, Unclean};
 
-async fn check(lab: &Lab, name: &str, evidence: Option<Evidence>, sent: &[u8], end: End, expected: Outcome) {
+async fn check(
+    lab: &Lab,
+    name: &str,
+    evidence: Option<ExpectedEvidence>,
+    sent: &[u8],
+    end: End,
+    expected: Outcome,
+) {
     let script = vec![Step::Send(sent.to_vec()), Step::End(end)];
     lab.tls.break_host(HOST, Reply::Script(script));
     let mut scenario = Scenario::new(lab, &format!("https://{HOST}/"));
@@ -48,15 +55,15 @@ async fn an_answer_that_ends_with_the_connection_needs_no_close_notify() {
     let root = Issuer::Root(Authority::Microsoft2011);
     let list = lab.pki.sign_crl(root, &lab.pki.sound_crl(root));
     let cabinet = [b"MSCF\0\0\0\0\x14\0\0\0".as_slice(), &[0; 8]].concat();
-    let of = |kind: BodyKind| Some(Evidence::Body(kind));
+    let of = |kind: BodyKind| Some(ExpectedEvidence::Body(kind));
     let xml = || of(BodyKind::Xml("versions".to_owned()));
     let text = || of(BodyKind::Text("OK".to_owned()));
-    let header = Evidence::Header { name: "x-lab".to_owned(), prefix: String::new() };
-    let cases: [(&str, Option<Evidence>, &[u8], Outcome); 13] = [
+    let header = ExpectedEvidence::Header { name: "x-lab".to_owned(), prefix: String::new() };
+    let cases: [(&str, Option<ExpectedEvidence>, &[u8], Outcome); 13] = [
         ("no evidence", None, b"<html>", Unclean),
         ("no body", None, b"", Unclean),
         ("evidence in the head", Some(header), b"<html>", Unclean),
-        ("evidence in the status", Some(Evidence::Status), b"<html>", Unclean),
+        ("evidence in the status", Some(ExpectedEvidence::Status), b"<html>", Unclean),
         ("the text", text(), b"OK", Unclean),
         ("half of the text", text(), b"O", CutOff),
         ("a document", xml(), b"<versions><a>1</a></versions>", Unclean),

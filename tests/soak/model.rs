@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use defender_exporter::catalog::{Basis, Component, Confidence, Endpoint, Evidence, Scheme, Trust, embedded};
+use defender_exporter::catalog::{
+    Basis, Component, Confidence, Endpoint, ExpectedEvidence, Scheme, Trust, embedded,
+};
 
 use crate::state::{HostFault as F, ListenerFault, NameFault, ProxyFault, Source, State, Variant};
 use crate::world::{ADDED, DIRECT, PROXIED, PROXY, World, name_of};
@@ -226,7 +228,9 @@ fn sure(endpoint: &Endpoint) -> bool {
 /// Whether another content than the expected one proves harm: on plain HTTP, where nothing else proves the answer, of what should
 /// prove itself.
 fn proves_harm(endpoint: &Endpoint) -> bool {
-    let proves = |evidence: &Evidence| matches!(evidence, Evidence::Body(_) | Evidence::Header { .. });
+    let proves = |evidence: &ExpectedEvidence| {
+        matches!(evidence, ExpectedEvidence::Body(_) | ExpectedEvidence::Header { .. })
+    };
     !secure(endpoint) && sure(endpoint) && endpoint.evidence.iter().any(proves)
 }
 
@@ -235,15 +239,17 @@ fn proves_harm(endpoint: &Endpoint) -> bool {
 /// of the expected status isn't the object.
 fn lacking(endpoint: &Endpoint, status: u16) -> Option<(&'static str, &'static [&'static str])> {
     let expected = endpoint.expect.allows(status);
-    let first =
-        endpoint.evidence.iter().find(|evidence| !(expected && matches!(evidence, Evidence::Status)))?;
-    let not_the_object = expected && !secure(endpoint) && matches!(first, Evidence::Body(_));
+    let first = endpoint
+        .evidence
+        .iter()
+        .find(|evidence| !(expected && matches!(evidence, ExpectedEvidence::Status)))?;
+    let not_the_object = expected && !secure(endpoint) && matches!(first, ExpectedEvidence::Body(_));
     if !sure(endpoint) && !not_the_object {
         return None;
     }
     Some(match first {
         _ if !expected => ("request", &["status"]),
-        Evidence::Body(_) => ("transfer", &["wrong_content"]),
+        ExpectedEvidence::Body(_) => ("transfer", &["wrong_content"]),
         _ => ("request", &["wrong_content"]),
     })
 }

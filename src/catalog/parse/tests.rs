@@ -32,7 +32,7 @@ fn documented() -> BTreeMap<(String, String), Vec<u16>> {
 #[test]
 fn the_embedded_catalog_is_good() {
     let catalog = parse(include_str!("../endpoints.yaml")).unwrap();
-    let of_microsoft = Component::ALL.iter().filter(|component| !component.is_company());
+    let of_microsoft = Component::ALL.iter().filter(|component| !component.is_on_premises());
     assert_eq!(catalog.components.len(), of_microsoft.count());
 }
 

@@ -51,7 +51,7 @@ pub struct NameLookup<'a> {
     /// Whether the configuration chose the name: then an address of this machine is intended.
     is_configured: bool,
     /// Whether it is a server of the company, which may run on this machine.
-    is_company: bool,
+    is_on_premises: bool,
 }
 
 /// The result of a [`NameLookup`].
@@ -70,7 +70,7 @@ pub struct ResolvedAddresses {
     others: Vec<ServerReport>,
     port: u16,
     is_configured: bool,
-    is_company: bool,
+    is_on_premises: bool,
 }
 
 impl Resolver {
@@ -102,9 +102,9 @@ impl Resolver {
 
     /// The destination for a server of the company. It is on this machine where the hosts file says so.
     #[must_use]
-    pub fn company_destination<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
+    pub fn on_premises_destination<'a>(&'a self, host: &'a str, port: u16) -> Destination<'a> {
         match self.destination(host, port) {
-            Destination::Named(lookup) => Destination::Named(NameLookup { is_company: true, ..lookup }),
+            Destination::Named(lookup) => Destination::Named(NameLookup { is_on_premises: true, ..lookup }),
             known @ Destination::Known(_) => known,
         }
     }
@@ -125,7 +125,7 @@ impl Resolver {
                 name,
                 port,
                 is_configured: elsewhere.is_some(),
-                is_company: false,
+                is_on_premises: false,
             }),
         }
     }
@@ -158,7 +158,7 @@ impl NameLookup<'_> {
             others,
             port: self.port,
             is_configured: self.is_configured,
-            is_company: self.is_company,
+            is_on_premises: self.is_on_premises,
         })
     }
 }
@@ -180,7 +180,7 @@ impl ResolvedAddresses {
         match self.origin {
             _ if self.is_configured => true,
             AddressOrigin::Configuration => true,
-            AddressOrigin::HostsFile => self.is_company && !self.addresses.iter().any(is_unspecified),
+            AddressOrigin::HostsFile => self.is_on_premises && !self.addresses.iter().any(is_unspecified),
             AddressOrigin::Dns(_) => false,
         }
     }

@@ -75,7 +75,7 @@ fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> ResolvedA
         others: Vec::new(),
         port: 80,
         is_configured,
-        is_company: false,
+        is_on_premises: false,
     }
 }
 
@@ -108,7 +108,7 @@ fn a_companys_server_may_be_this_machine_by_its_hosts_file() {
     let hosts = || AddressOrigin::HostsFile;
     let dns = || AddressOrigin::Dns(server());
     let (own, debian) = (true, "127.0.1.1");
-    for (addresses, origin, is_company, connects) in [
+    for (addresses, origin, is_on_premises, connects) in [
         (&[debian][..], hosts(), own, true),
         (&["127.0.0.1"], hosts(), own, true),
         (&["::1", "127.0.1.1"], hosts(), own, true),
@@ -126,9 +126,14 @@ fn a_companys_server_may_be_this_machine_by_its_hosts_file() {
         (&[debian], hosts(), !own, false),
     ] {
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        let found = ResolvedAddresses { addresses, is_company, ..found(debian, origin.clone(), false) };
+        let found = ResolvedAddresses { addresses, is_on_premises, ..found(debian, origin.clone(), false) };
         let shown = found.to_connect();
-        assert_eq!(shown.is_ok(), connects, "{:?} {origin:?} of a company: {is_company}", found.addresses);
+        assert_eq!(
+            shown.is_ok(),
+            connects,
+            "{:?} {origin:?} of a company: {is_on_premises}",
+            found.addresses
+        );
     }
 }
 
@@ -136,11 +141,11 @@ fn a_companys_server_may_be_this_machine_by_its_hosts_file() {
 #[test]
 fn a_companys_destination_is_resolved_as_an_endpoints() {
     let destinations = destinations();
-    let Destination::Named(lookup) = destinations.company_destination("wsus.example", 8530) else {
+    let Destination::Named(lookup) = destinations.on_premises_destination("wsus.example", 8530) else {
         panic!("it has to be resolved")
     };
-    assert!(lookup.is_company && !lookup.is_configured);
-    let moved = destinations.company_destination("moved.example", 443);
+    assert!(lookup.is_on_premises && !lookup.is_configured);
+    let moved = destinations.on_premises_destination("moved.example", 443);
     assert!(matches!(moved, Destination::Known(address) if address.to_string() == "192.0.2.1:8443"));
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::names::Pseudonyms;
-use crate::catalog::{Endpoint, Evidence, HostPattern, ListedSource, Scheme, embedded};
+use crate::catalog::{Endpoint, ExpectedEvidence, HostPattern, ListedSource, Scheme, embedded};
 use crate::observation::DIRECT;
 use crate::plan::{Plan, Route, SignaturePlan, Target};
 
@@ -61,7 +61,7 @@ impl Pseudonyms {
         };
         let mut evidence = endpoint.evidence.clone();
         // What the configuration expects may name the company. Without it, the response's judgement is recorded.
-        evidence.retain(Evidence::is_published);
+        evidence.retain(ExpectedEvidence::is_published);
         Endpoint { pattern, url, evidence, ..endpoint.clone() }
     }
 }

@@ -2,7 +2,7 @@
 //! judgements need of it. Whatever then isn't judged as before has its judgement recorded.
 
 use super::Redactor;
-use crate::catalog::{BodyKind, Endpoint, Evidence, ProbeUrl};
+use crate::catalog::{BodyKind, Endpoint, ExpectedEvidence, ProbeUrl};
 use crate::net::failure::proxied;
 use crate::observation::{Failure, HeaderEvidence, ResponseEvidence};
 use crate::plan::TargetId;
@@ -84,7 +84,9 @@ impl Redactor<'_> {
     /// The part of a header's value that evidence or a mark of a block page needs.
     fn needed(&self, endpoint: &Endpoint, name: &str, value: &str) -> Option<String> {
         let prefixes = endpoint.evidence.iter().filter_map(|evidence| match evidence {
-            Evidence::Header { name: needed, prefix } if needed == name && value.starts_with(prefix) => {
+            ExpectedEvidence::Header { name: needed, prefix }
+                if needed == name && value.starts_with(prefix) =>
+            {
                 Some(prefix)
             }
             _ => None,
@@ -99,8 +101,8 @@ impl Redactor<'_> {
 }
 
 /// Whether evidence is an object with a signature of its own.
-const fn is_signed(evidence: &Evidence) -> bool {
-    matches!(evidence, Evidence::Body(BodyKind::Crl | BodyKind::Certificate))
+const fn is_signed(evidence: &ExpectedEvidence) -> bool {
+    matches!(evidence, ExpectedEvidence::Body(BodyKind::Crl | BodyKind::Certificate))
 }
 
 /// Whether two judgements differ in their words alone.

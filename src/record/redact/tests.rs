@@ -5,7 +5,7 @@ use rcgen::{DnType, SanType};
 use rustls::pki_types::CertificateDer;
 
 use super::*;
-use crate::catalog::{BodyKind, Evidence, ProbeUrl};
+use crate::catalog::{BodyKind, ExpectedEvidence, ProbeUrl};
 use crate::config::TlsConfig;
 use crate::event::Event;
 use crate::observation::{Facts, Failure, FailureReason, Observation, ResponseEvidence};
@@ -134,7 +134,8 @@ fn evidence(record: &Record, probe: usize) -> HopEvidence {
 fn a_body_is_kept_if_a_public_issuer_signed_it() {
     let lab = Lab::new();
     let check = |kind: BodyKind, body: Vec<u8>, is_kept: bool| {
-        let target = target(|target| target.endpoint.evidence.contains(&Evidence::Body(kind.clone())));
+        let target =
+            target(|target| target.endpoint.evidence.contains(&ExpectedEvidence::Body(kind.clone())));
         let evidence_of =
             HopEvidence { response: Some(response(200, body.clone())), ..HopEvidence::default() };
         let redacted = lab.redacted(vec![(target, evidence_of)], Vec::new());

@@ -47,7 +47,7 @@ fn only_proven_answers_are_recorded() {
     };
     assert_eq!(judged(CRL, unlike), none);
     // Over TLS the chain proves it, so the catalog's evidence is wrong.
-    assert_eq!(judged(STORAGE, unlike), (chain, vec![CatalogFact::Evidence]));
+    assert_eq!(judged(STORAGE, unlike), (chain, vec![CatalogFact::ExpectedEvidence]));
     assert_eq!(judged(MAPS, unlike), (chain, vec![]), "there is no evidence but the chain");
     assert_eq!(
         judged(
@@ -68,7 +68,10 @@ fn only_proven_answers_contradict_the_catalog() {
         }
     };
     assert_eq!(judged(MAPS, status(418)), (chain, vec![CatalogFact::Status]));
-    assert_eq!(judged(MAPS, |_| failure(S::Request, R::BlockPage)), (chain, vec![CatalogFact::Evidence]));
+    assert_eq!(
+        judged(MAPS, |_| failure(S::Request, R::BlockPage)),
+        (chain, vec![CatalogFact::ExpectedEvidence])
+    );
     for (phase, reason) in [
         (S::Connect, R::Refused),
         (S::Tls, R::Intercepted),

@@ -78,7 +78,7 @@ mod tests {
         check("", all());
         check("component=&state=&q=&route=", all());
         check("component=nonsense&state=BAD&other=1&&=", all());
-        check("component=pki-extended", Filter { component: Some(Component::PkiExtended), ..all() });
+        check("component=pki_extended", Filter { component: Some(Component::PkiExtended), ..all() });
         check("state=bad&state=good", Filter { state: Some(DisplayState::Good), ..all() });
         check("q=+a%26b%20%3Cscript%3E+", Filter { text: "a&b <script>".to_owned(), ..all() });
         check("q=%FF", Filter { text: "\u{fffd}".to_owned(), ..all() });

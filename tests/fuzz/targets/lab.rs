@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use defender_exporter::catalog::{
-    Component, ComponentSpec, Confidence, Endpoint, Evidence, Expectation, ProbeUrl, embedded,
+    Component, ComponentSpec, Confidence, Endpoint, Expectation, ExpectedEvidence, ProbeUrl, embedded,
 };
 use defender_exporter::clock::Clock;
 use defender_exporter::config::{Config, ConnectTo, Environment, HostPort, parse};
@@ -97,7 +97,7 @@ fn config(proxies: &[&str], endpoints: &[Endpoint], peer: &Peer) -> Config {
 }
 
 /// An endpoint that answers 200, with this evidence.
-pub fn endpoint(url: &str, evidence: Vec<Evidence>) -> Endpoint {
+pub fn endpoint(url: &str, evidence: Vec<ExpectedEvidence>) -> Endpoint {
     let url = ProbeUrl::parse(url).unwrap();
     Endpoint {
         expect: Expectation::OneOf(vec![200]),

@@ -3,25 +3,25 @@
 
 use std::sync::LazyLock;
 
-use defender_exporter::catalog::{BodyKind, Evidence, HostPattern};
+use defender_exporter::catalog::{BodyKind, ExpectedEvidence, HostPattern};
 use defender_exporter::observation::Observation;
 
 use super::lab::{Lab, endpoint};
 use super::text::{check_failure, check_shown};
 
 static LAB: LazyLock<Lab> = LazyLock::new(|| {
-    let header = Evidence::Header { name: "etag".to_owned(), prefix: "\"0x".to_owned() };
+    let header = ExpectedEvidence::Header { name: "etag".to_owned(), prefix: "\"0x".to_owned() };
     let kinds = [
-        vec![Evidence::Status],
+        vec![ExpectedEvidence::Status],
         vec![header],
-        vec![Evidence::Redirect(HostPattern("*.microsoft.com".to_owned()))],
-        vec![Evidence::Body(BodyKind::Crl)],
-        vec![Evidence::Body(BodyKind::Certificate)],
-        vec![Evidence::Body(BodyKind::Cabinet)],
-        vec![Evidence::Body(BodyKind::Gif)],
-        vec![Evidence::Body(BodyKind::WebService)],
-        vec![Evidence::Status, Evidence::Body(BodyKind::Xml("versions".to_owned()))],
-        vec![Evidence::Body(BodyKind::Text("Microsoft".to_owned()))],
+        vec![ExpectedEvidence::Redirect(HostPattern("*.microsoft.com".to_owned()))],
+        vec![ExpectedEvidence::Body(BodyKind::Crl)],
+        vec![ExpectedEvidence::Body(BodyKind::Certificate)],
+        vec![ExpectedEvidence::Body(BodyKind::Cabinet)],
+        vec![ExpectedEvidence::Body(BodyKind::Gif)],
+        vec![ExpectedEvidence::Body(BodyKind::WebService)],
+        vec![ExpectedEvidence::Status, ExpectedEvidence::Body(BodyKind::Xml("versions".to_owned()))],
+        vec![ExpectedEvidence::Body(BodyKind::Text("Microsoft".to_owned()))],
     ];
     let plain = kinds.into_iter().map(|evidence| endpoint("http://plain.example/a?b", evidence));
     let endpoints: Vec<_> = plain.chain([endpoint("https://secure.example/", Vec::new())]).collect();

@@ -5,11 +5,11 @@ use std::process::{Command, Output};
 use super::PROGRAM;
 
 const CONFIG: &str = "
-groups: [pki-extended]
+groups: [pki_extended]
 routes:
   - { name: direct }
   - { name: proxy, proxy: 'http://127.0.0.1:9', username: ann, password_file: proxy.pass }
-  - { name: environment, from_environment: true, components: [pki-extended] }
+  - { name: environment, from_environment: true, components: [pki_extended] }
 ";
 
 /// The program's output, including the log, with proxies in its environment.
@@ -49,7 +49,7 @@ fn routes_multiply_the_targets_but_not_the_catalog() {
     assert_eq!(output.status.code(), Some(0), "{csv}");
     let rows =
         String::from_utf8(output.stdout).unwrap().lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
-    let extended = rows.iter().filter(|row| row.starts_with("pki-extended,")).count();
+    let extended = rows.iter().filter(|row| row.starts_with("pki_extended,")).count();
     assert!(extended > 0 && extended < rows.len());
     assert_eq!(number(targets), 2 * rows.len() + extended);
     let distinct: std::collections::BTreeSet<_> = rows.iter().collect();

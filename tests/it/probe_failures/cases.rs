@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use defender_exporter::catalog::{BodyKind, Evidence};
+use defender_exporter::catalog::{BodyKind, ExpectedEvidence};
 use defender_exporter::observation::{FailureReason as R, Phase as S};
 
 use rustls::CipherSuite;
@@ -71,7 +71,7 @@ pub struct Case {
     /// The fault.
     pub wrong: Wrong,
     /// What the catalog demands of a genuine answer.
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<ExpectedEvidence>,
     /// Whether the plan alone finds it wrong: by its evidence, its roots, its hosts, its marks of block pages. A fetch, which has
     /// no plan, is content.
     pub by_plan: bool,
@@ -98,7 +98,7 @@ impl Case {
     }
 
     /// An answer over plain HTTP that lacks this evidence.
-    fn lacking(evidence: Evidence, response: Response, expected: Pair) -> Self {
+    fn lacking(evidence: ExpectedEvidence, response: Response, expected: Pair) -> Self {
         let case = Self::new(&format!("no {evidence:?}"), "http", Wrong::Origin(response.into()), expected);
         Self { evidence: Some(evidence), ..case.by_plan() }
     }
@@ -259,11 +259,11 @@ fn refusals() -> Vec<Case> {
     let filtered = Case::of_both("a filter's header", &filtered.into(), (S::Request, R::BlockPage));
     let away = || Wrong::Origin(Response::redirect(302, "http://portal.example/").into());
     let off_site = (S::Request, R::RedirectOffSite);
-    let header = Evidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
+    let header = ExpectedEvidence::Header { name: "x-ms-request-id".to_owned(), prefix: String::new() };
     let others = [
         Case::new("a captive portal", "http", away(), off_site).by_plan(),
         Case { follow_redirects: 2, ..Case::new("a redirect off site", "https", away(), off_site) }.by_plan(),
-        Case::lacking(Evidence::Status, Response::new(404), (S::Request, R::Status)),
+        Case::lacking(ExpectedEvidence::Status, Response::new(404), (S::Request, R::Status)),
         Case::lacking(header, Response::new(200), (S::Request, R::WrongContent)),
     ];
     both.chain(filtered.map(Case::by_plan)).chain(others).collect()
@@ -307,7 +307,7 @@ fn objects() -> Vec<Case> {
     cases
         .map(|(name, order, reason)| {
             let case = Case::new(name, "http", Wrong::Ordered(order), (S::Transfer, reason));
-            Case { evidence: Some(Evidence::Body(BodyKind::Crl)), ..case.by_plan() }
+            Case { evidence: Some(ExpectedEvidence::Body(BodyKind::Crl)), ..case.by_plan() }
         })
         .into()
 }
@@ -333,9 +333,9 @@ fn contents() -> Vec<Case> {
         BodyKind::Text("OK".to_owned()),
     ];
     let mut cases: Vec<_> = kinds
-        .map(|kind| Case::lacking(Evidence::Body(kind), welcome(), (S::Transfer, R::WrongContent)))
+        .map(|kind| Case::lacking(ExpectedEvidence::Body(kind), welcome(), (S::Transfer, R::WrongContent)))
         .into();
-    cases.push(Case::lacking(Evidence::Body(BodyKind::Crl), portal.clone(), blocked));
+    cases.push(Case::lacking(ExpectedEvidence::Body(BodyKind::Crl), portal.clone(), blocked));
     cases.extend(Case::of_both("a portal's page", &portal.into(), blocked).map(Case::by_plan));
     cases
 }

@@ -171,7 +171,7 @@ async fn no_alert_fires_on_a_healthy_network() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_wrong_with_the_optional_groups_and_all_regions() {
     let all: Vec<&Endpoint> = embedded().endpoints.iter().collect();
-    let keys = "geos: [us, eu, uk, au, ch, in]\ngroups: [streamlined, mde, usgov, pki-extended]";
+    let keys = "geos: [us, eu, uk, au, ch, in]\ngroups: [streamlined, mde, usgov, pki_extended]";
     let (_lab, file) = internet(&all, keys).await;
     check(&file);
     let report = run(&["check", "--format", "json", "--config.file", file.to_str().unwrap()]);

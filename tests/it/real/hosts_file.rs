@@ -10,9 +10,9 @@ use defender_exporter_needs::needs;
 
 use super::getent::{own_etc, write};
 use super::netns::{Network, alone};
-use crate::company_sources::{End, answer_as_wsus, probe};
 use crate::lab::Lab;
 use crate::lab::dns::{Answer, Dns};
+use crate::on_premises_sources::{End, answer_as_wsus, probe};
 
 const SINKHOLE: End = Some((S::Resolve, R::Sinkhole));
 const UNKNOWN: End = Some((S::Resolve, R::Nxdomain));

@@ -15,7 +15,7 @@ fn squid_accepts_the_list() {
     let config = folder.path().join("config.yaml");
     std::fs::write(
         &config,
-        "geos: [us, eu, uk, au, ch, in]\ngroups: [streamlined, mde, usgov, pki-extended]\n",
+        "geos: [us, eu, uk, au, ch, in]\ngroups: [streamlined, mde, usgov, pki_extended]\n",
     )
     .unwrap();
     let output = run(&["catalog", "--format", "squid", "--config.file", config.to_str().unwrap()]);

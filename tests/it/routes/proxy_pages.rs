@@ -1,6 +1,6 @@
 //! Pages that a proxy sends in place of the origin's response over plain HTTP.
 
-use defender_exporter::catalog::{BodyKind, Evidence, Expectation};
+use defender_exporter::catalog::{BodyKind, Expectation, ExpectedEvidence};
 use defender_exporter::config::ProxyKind;
 use defender_exporter::observation::{FailureReason as R, Phase};
 
@@ -66,7 +66,7 @@ async fn a_proxys_own_answer_is_not_taken_for_the_endpoints() {
         proxy.order(Order::Reply(response.clone().into()));
         let mut scenario = by(&lab, "http", ProxyKind::Http, at(proxy.addr()), None);
         scenario.target.endpoint.expect = Expectation::OneOf(vec![403, 500, 502, 503]);
-        scenario.target.endpoint.evidence = vec![Evidence::Status];
+        scenario.target.endpoint.evidence = vec![ExpectedEvidence::Status];
         let observation = scenario.probe().await;
         let found = observation.failure.as_ref().map(|failure| failure.reason);
         assert_eq!(found, expected, "{response:?}: {:?}", observation.failure);
@@ -87,7 +87,7 @@ async fn a_proof_outweighs_what_a_proxy_adds() {
     let list = with(200, &[("Proxy-Status", "lab; error=dns_error"), ("X-Squid-Error", "ERR_DNS_FAIL 0")]);
     proxy.order(Order::Reply(list.body(lab.pki.crl(Authority::Microsoft2011)).into()));
     let mut scenario = by(&lab, "http", ProxyKind::Http, at(proxy.addr()), None);
-    scenario.target.endpoint.evidence = vec![Evidence::Body(BodyKind::Crl)];
+    scenario.target.endpoint.evidence = vec![ExpectedEvidence::Body(BodyKind::Crl)];
     assert_eq!(scenario.probe().await.failure, None);
 }
 
@@ -105,7 +105,7 @@ async fn an_answer_that_no_proxy_can_have_given_is_the_endpoints() {
             origin.set(HOST, "/", proxy_status("cdn; error=http_request_denied"));
         }
         scenario.target.endpoint.expect = Expectation::OneOf(vec![403]);
-        scenario.target.endpoint.evidence = vec![Evidence::Status];
+        scenario.target.endpoint.evidence = vec![ExpectedEvidence::Status];
         assert_eq!(scenario.probe().await.failure, None, "{scheme} by {kind}");
     }
 }

@@ -9,7 +9,6 @@ use defender_exporter::catalog::{Component, Endpoint};
 use defender_exporter::config::{ConnectTo, HostPort};
 
 use super::{Tempo, free_port};
-use crate::company_sources::{answer_as_cache, answer_as_wsus};
 use crate::exporter::{Exporter, endpoints};
 use crate::lab::dns::Answer;
 use crate::lab::faults::Fault;
@@ -17,6 +16,7 @@ use crate::lab::pki::pointers::CRL_HOST;
 use crate::lab::pki::{Authority, Flaw};
 use crate::lab::proxy::{Kind, Order, Proxy};
 use crate::lab::{Lab, host_port, named};
+use crate::on_premises_sources::{answer_as_cache, answer_as_wsus};
 
 /// What is probed every two minutes of the rules' copy.
 const PROBED: &str =

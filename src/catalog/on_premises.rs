@@ -1,4 +1,4 @@
-//! Update sources that a company runs itself: the configuration has their addresses, and `company.yaml` what proves them.
+//! Update sources that a company runs itself: the configuration has their addresses, and `on_premises.yaml` what proves them.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -10,35 +10,35 @@ use super::confidence::{Basis, Confidence};
 use super::contents::Catalog;
 use super::endpoint::Endpoint;
 use super::parse::embedded;
-use super::types::{Evidence, Expectation};
+use super::types::{Expectation, ExpectedEvidence};
 use super::updates::{ListedSource, SharedNeed, SourceSpec, UpdateSource};
 use super::url::{ProbeUrl, Scheme, UrlError};
 
 /// A source with what proves it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CompanySource {
+struct OnPremisesSource {
     source: UpdateSource,
     purpose: String,
     needs: Vec<String>,
-    probes: Vec<CompanyProbe>,
+    probes: Vec<OnPremisesProbe>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CompanyProbe {
+struct OnPremisesProbe {
     path: String,
     expect: Expectation,
     basis: Basis,
     confidence: Confidence,
-    evidence: Vec<Evidence>,
+    evidence: Vec<ExpectedEvidence>,
     serves: String,
 }
 
 /// The sources that are known.
-fn known() -> &'static [CompanySource] {
-    static KNOWN: LazyLock<Vec<CompanySource>> = LazyLock::new(|| {
-        serde_saphyr::from_str(include_str!("company.yaml"))
+fn known() -> &'static [OnPremisesSource] {
+    static KNOWN: LazyLock<Vec<OnPremisesSource>> = LazyLock::new(|| {
+        serde_saphyr::from_str(include_str!("on_premises.yaml"))
             .expect("held by the test every_source_is_complete")
     });
     &KNOWN
@@ -62,7 +62,7 @@ fn url(address: &ProbeUrl, path: &str) -> Result<ProbeUrl, UrlError> {
     ProbeUrl::parse(&format!("{}{path}", address.as_str().trim_end_matches('/')))
 }
 
-impl Evidence {
+impl ExpectedEvidence {
     /// Whether this program expects it of an endpoint, and not the configuration alone.
     #[must_use]
     pub fn is_published(&self) -> bool {
@@ -126,7 +126,7 @@ fn share(source: &SourceSpec, endpoint: &mut Endpoint) {
     }
 }
 
-impl CompanySource {
+impl OnPremisesSource {
     /// The component, if the source is listed.
     fn spec(&self, listed: &[ListedSource]) -> Option<ComponentSpec> {
         let is_listed = listed.iter().any(|listed| listed.source == self.source);
@@ -141,7 +141,7 @@ impl CompanySource {
     /// The endpoints at the address of a listed source; empty if that is another source.
     fn endpoints(&self, listed: &ListedSource) -> Vec<Endpoint> {
         let address = listed.address.as_ref().filter(|_| listed.source == self.source);
-        let endpoint = |probe: &CompanyProbe| {
+        let endpoint = |probe: &OnPremisesProbe| {
             let url = url(address?, &probe.path).ok()?; // the configuration refuses an address that is too long
             Some(Endpoint {
                 ports: Some(url.port()).filter(|port| *port != 0).into_iter().collect(),
@@ -171,18 +171,18 @@ mod tests {
 
     #[test]
     fn every_source_is_complete() {
-        let parsed: Vec<CompanySource> = serde_saphyr::from_str(include_str!("company.yaml")).unwrap();
+        let parsed: Vec<OnPremisesSource> = serde_saphyr::from_str(include_str!("on_premises.yaml")).unwrap();
         for source in UpdateSource::ALL {
             let known = parsed.iter().filter(|known| known.source == *source).count();
             let of_microsoft = embedded().update_sources.iter().find(|spec| spec.source == *source);
             assert_eq!(known, usize::from(of_microsoft.is_none()), "{source}");
             assert!(of_microsoft.is_none_or(|spec| spec.component == source.component()), "{source}");
-            assert_eq!(source.component().is_company(), of_microsoft.is_none(), "{source}");
+            assert_eq!(source.component().is_on_premises(), of_microsoft.is_none(), "{source}");
         }
         for known in &parsed {
             let served: Vec<_> = known.probes.iter().map(|probe| probe.serves.as_str()).collect();
             assert_eq!(known.needs, served, "{}", known.source);
-            let is_folder = |probe: &CompanyProbe| probe.path.is_empty() == probe.evidence.is_empty();
+            let is_folder = |probe: &OnPremisesProbe| probe.path.is_empty() == probe.evidence.is_empty();
             assert!(known.probes.iter().all(is_folder), "{}: a folder alone has no evidence", known.source);
         }
     }
@@ -227,7 +227,7 @@ mod tests {
             let found: Vec<_> =
                 catalog.components.iter().filter(is_source).map(|spec| spec.component).collect();
             assert_eq!(found, components);
-            let own = catalog.endpoints.iter().filter(|endpoint| endpoint.component.is_company());
+            let own = catalog.endpoints.iter().filter(|endpoint| endpoint.component.is_on_premises());
             assert_eq!(own.map(|endpoint| endpoint.url.as_str()).collect::<Vec<_>>(), urls);
         };
         let wsus = || listed(InternalServer, "http://wsus.example:8530");
