@@ -86,7 +86,7 @@ struct Candidate<'a> {
 
 /// The last round of probes, as evidence.
 #[derive(Default)]
-struct ExpectedEvidence<'a> {
+struct RoundEvidence<'a> {
     failures: Vec<FailedProbe<'a>>,
     /// By route.
     cleared: BTreeMap<&'a str, Cleared<'a>>,
@@ -100,7 +100,7 @@ struct ExpectedEvidence<'a> {
 /// out.
 #[must_use]
 pub fn common_causes(snapshot: &Snapshot) -> Vec<CommonCause> {
-    let evidence = ExpectedEvidence::new(snapshot);
+    let evidence = RoundEvidence::new(snapshot);
     let everywhere = evidence.everywhere();
     let mut by_route: BTreeMap<&str, Vec<&FailedProbe<'_>>> = BTreeMap::new();
     for failed in &evidence.failures {
@@ -124,7 +124,7 @@ pub fn common_causes(snapshot: &Snapshot) -> Vec<CommonCause> {
     found
 }
 
-impl<'a> ExpectedEvidence<'a> {
+impl<'a> RoundEvidence<'a> {
     /// Failures that the network caused, and successes. A listed host that Microsoft has retired is neither, and what this
     /// machine's own fault is isn't either.
     fn new(snapshot: &'a Snapshot) -> Self {

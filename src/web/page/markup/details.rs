@@ -19,7 +19,7 @@ pub(super) fn panel(details: &Details) -> Markup {
             @if let Some(earlier) = &details.earlier_failure { (probe("Last failure", earlier, &[])) }
             @if let Some(evidence) = &details.evidence {
                 section class="evidence" {
-                    h4 { "ExpectedEvidence of the last failure" }
+                    h4 { "Evidence of the last failure" }
                     p {
                         "As a record for " code { "defender-exporter judge" } ": " a href=(evidence) { "without names" } ", or "
                         a href={ (evidence) "&names=keep" } { "with names" } "."
