@@ -1,24 +1,18 @@
-//! Encodes a scrape in one of the formats. `text.rs` writes text 0.0.4, prometheus-client the others.
+//! Encodes a scrape in one of the formats: `text.rs` writes text 0.0.4, `protobuf.rs` protobuf, prometheus-client OpenMetrics.
 
 use std::fmt;
 
-use prometheus_client::encoding::{prometheus_protobuf, text as openmetrics};
+use prometheus_client::encoding::text as openmetrics;
 use prometheus_client::registry::Registry;
 
 use super::negotiation::ExpositionFormat;
 use super::scrape::Scrape;
-use super::text;
+use super::{protobuf, text};
 
-/// Why encoding failed. Either error is a bug in this program.
+/// The encoder rejected the samples: a bug in this program.
 #[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// The encoder rejected the collector's samples.
-    #[error("failed to encode the metrics")]
-    Samples(#[from] fmt::Error),
-    /// The protobuf messages couldn't be serialized.
-    #[error("failed to encode the metrics as protobuf")]
-    Protobuf(#[from] prometheus_protobuf::EncodeError),
-}
+#[error("failed to encode the metrics")]
+pub struct EncodeError(#[from] fmt::Error);
 
 /// Encodes the metrics of a scrape.
 ///
@@ -28,16 +22,12 @@ pub fn encode(format: ExpositionFormat, scrape: Scrape) -> Result<Vec<u8>, Encod
     match format {
         ExpositionFormat::Text => Ok(text::render(&scrape).into_bytes()),
         ExpositionFormat::OpenMetrics => {
+            let mut registry = Registry::default();
+            registry.register_collector(Box::new(scrape));
             let mut text = String::new();
-            openmetrics::encode(&mut text, &registry(scrape))?;
+            openmetrics::encode(&mut text, &registry)?;
             Ok(text.into_bytes())
         }
-        ExpositionFormat::Protobuf => Ok(prometheus_protobuf::encode_to_vec(&registry(scrape))?),
+        ExpositionFormat::Protobuf => Ok(protobuf::render(&scrape)),
     }
-}
-
-fn registry(scrape: Scrape) -> Registry {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(scrape));
-    registry
 }

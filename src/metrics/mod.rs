@@ -10,6 +10,7 @@ mod host;
 mod markdown;
 mod negotiation;
 mod process;
+mod protobuf;
 mod samples;
 mod scrape;
 mod signatures;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model as model;
 use proptest::prelude::*;
 use prost::Message;
 
 use super::families::{MetricFamily, Visitor, visit};
+use super::protobuf::{FamilyMessage, HistogramMessage};
 use super::value::Sample;
 use super::{ExpositionFormat, Kind, Metric, Scrape, encode, fixture, markdown};
 use crate::observation::{Facts, RangeOutcome, TlsFacts};
@@ -61,12 +61,12 @@ fn samples(metric: Metric, scrape: &Scrape) -> Vec<Shown> {
     visit(metric, scrape, &mut Collect)
 }
 
-fn families(scrape: Scrape) -> Vec<model::MetricFamily> {
+fn families(scrape: Scrape) -> Vec<FamilyMessage> {
     let bytes = encode(ExpositionFormat::Protobuf, scrape).expect("encodes");
     let mut rest = bytes.as_slice();
     let mut families = Vec::new();
     while !rest.is_empty() {
-        families.push(model::MetricFamily::decode_length_delimited(&mut rest).expect("decodes"));
+        families.push(FamilyMessage::decode_length_delimited(&mut rest).expect("decodes"));
     }
     families
 }
@@ -186,7 +186,7 @@ fn native_buckets_hold_every_observation() {
 }
 
 /// The non-cumulative counts of the native buckets, computed from the deltas.
-fn counts(histogram: &model::Histogram) -> Vec<u64> {
+fn counts(histogram: &HistogramMessage) -> Vec<u64> {
     let cumulated = histogram.positive_delta.iter().scan(0, |count, delta| {
         *count += delta;
         Some(u64::try_from(*count).expect("no bucket is below zero"))
