@@ -1,17 +1,15 @@
-//! The expected metrics of a lab state. Derived from METRICS.md and the catalog's data, without the crate's
+//! How each probe of a lab state may end. Derived from METRICS.md and the catalog's data, without the crate's
 //! decision code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use defender_exporter::catalog::{
-    Basis, Component, Confidence, Endpoint, ExpectedEvidence, Scheme, Trust, embedded,
-};
+use defender_exporter::catalog::{Basis, Confidence, Endpoint, ExpectedEvidence, Scheme, Trust};
 
 use crate::state::{HostFault as F, ListenerFault, NameFault, ProxyFault, Source, State, Variant};
 use crate::world::{ADDED, DIRECT, PROXIED, PROXY, World, name_of};
 
 /// Where and why a probe fails: the phase and the reasons that it may have there.
-type Failure = (&'static str, BTreeSet<&'static str>);
+pub type Failure = (&'static str, BTreeSet<&'static str>);
 
 /// What is known of a chain's revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +28,11 @@ pub struct Outcome {
     /// None: a genuine answer over a chain that clients take.
     pub failures: Vec<Failure>,
     /// Whether it proves that something is in the way.
-    harm: bool,
+    pub harm: bool,
     /// Whether a genuine answer came over a trusted chain all the same.
-    genuine: bool,
-    intercepted: bool,
-    revocation: Option<Revocation>,
+    pub genuine: bool,
+    pub intercepted: bool,
+    pub revocation: Option<Revocation>,
 }
 
 impl Outcome {
@@ -273,137 +271,4 @@ fn revocation(state: &State, target: &Target, fault: Option<F>) -> Option<Revoca
         (true, true) => Revocation::Revoked,
         (true, false) => Revocation::Good,
     })
-}
-
-/// The expected series of the compared families, with their allowed values.
-pub struct Expected {
-    /// Series with their value.
-    pub exact: BTreeMap<String, f64>,
-    /// For each failing target, the possible reason series: exactly one exists.
-    pub reasons: BTreeMap<String, Vec<String>>,
-}
-
-/// The families that [`Expected::exact`] holds all of.
-pub const FAMILIES: [&str; 4] = [
-    "defender_probe_success",
-    "defender_component_available",
-    "defender_maps_connected",
-    "defender_update_source_available",
-];
-
-/// The expected series of all targets.
-pub fn expected(world: &World, state: &State) -> Expected {
-    let mut all: Vec<_> =
-        targets(world, state).into_iter().map(|target| (outcome(world, state, &target), target)).collect();
-    retire(&mut all);
-    let (mut exact, mut reasons) = (BTreeMap::new(), BTreeMap::new());
-    for (outcome, target) in &all {
-        let labels = target.labels();
-        exact.insert(format!("defender_probe_success{{{labels}}}"), f64::from(u8::from(outcome.success())));
-        let why = |(phase, reasons): &Failure| -> Vec<String> {
-            reasons.iter().map(|reason| format!("{labels},phase=\"{phase}\",reason=\"{reason}\"")).collect()
-        };
-        if !outcome.success() {
-            reasons.insert(labels.clone(), outcome.failures.iter().flat_map(why).collect());
-        }
-    }
-    for route in [DIRECT, PROXY] {
-        let own: Vec<_> = all
-            .iter()
-            .filter(|(_, target)| target.route == route)
-            .map(|(outcome, target)| (outcome, &target.endpoint))
-            .collect();
-        exact.extend(verdicts(route, &own));
-    }
-    exact.insert("defender_config_last_reload_successful".to_owned(), f64::from(u8::from(!state.refused)));
-    Expected { exact, reasons }
-}
-
-/// A listed regional host without a DNS entry is no failure while another host of its region responds.
-fn retire(all: &mut [(Outcome, Target)]) {
-    let of = |target: &Target| {
-        let Endpoint { component, geo, serves, .. } = &target.endpoint;
-        (target.route, *component, *geo, serves.clone())
-    };
-    let answering: Vec<_> =
-        all.iter().filter(|(outcome, _)| outcome.success()).map(|(_, target)| of(target)).collect();
-    for (outcome, target) in all {
-        let listed = target.endpoint.confidence == Confidence::D && target.endpoint.geo.is_some();
-        let gone = outcome.failures == [("resolve", ["nxdomain"].into())];
-        outcome.harm &= !(listed && gone && answering.contains(&of(target)));
-    }
-}
-
-type Known<'a> = (&'a Outcome, &'a Endpoint);
-
-fn verdicts(route: &str, own: &[Known<'_>]) -> BTreeMap<String, f64> {
-    let mut said = BTreeMap::new();
-    for spec in &embedded().components {
-        let members: Vec<_> =
-            own.iter().filter(|(_, endpoint)| endpoint.component == spec.component).copied().collect();
-        if !members.is_empty() {
-            let series = format!(
-                "defender_component_available{{component=\"{}\",route=\"{route}\"}}",
-                spec.component.as_str()
-            );
-            said.insert(series, number(available(&spec.needs, &members)));
-        }
-    }
-    for spec in &embedded().update_sources {
-        let members: Vec<_> =
-            own.iter().filter(|(_, endpoint)| endpoint.component == spec.component).copied().collect();
-        if !members.is_empty() {
-            let series = format!(
-                "defender_update_source_available{{source=\"{}\",route=\"{route}\"}}",
-                spec.source.as_str()
-            );
-            said.insert(series, number(served(&spec.needs, &members)));
-        }
-    }
-    let maps_endpoints: Vec<_> = own
-        .iter()
-        .filter(|(_, endpoint)| endpoint.component == Component::Maps && endpoint.serves.is_some())
-        .collect();
-    let maps = embedded().components.iter().find(|spec| spec.component == Component::Maps);
-    let needs = maps.map(|spec| spec.needs.clone()).unwrap_or_default();
-    for options in 0..4 {
-        let served = |need: &String| {
-            let mut own = maps_endpoints
-                .iter()
-                .filter(|(_, endpoint)| endpoint.serves.as_ref() == Some(need))
-                .peekable();
-            own.peek().is_none()
-                || own.any(|(outcome, _)| connects(outcome, options & 1 != 0, options & 2 != 0))
-        };
-        said.insert(
-            format!("defender_maps_connected{{route=\"{route}\",ssl_options=\"{options}\"}}"),
-            number(needs.iter().all(served)),
-        );
-    }
-    said
-}
-
-fn number(yes: bool) -> f64 {
-    f64::from(u8::from(yes))
-}
-
-/// Each need that any endpoint serves has one that works.
-fn served(needs: &[String], members: &[Known<'_>]) -> bool {
-    needs.iter().all(|need| {
-        let mut serving =
-            members.iter().filter(|(_, endpoint)| endpoint.serves.as_ref() == Some(need)).peekable();
-        serving.peek().is_none() || serving.any(|(outcome, _)| !outcome.harm)
-    })
-}
-
-fn available(needs: &[String], members: &[Known<'_>]) -> bool {
-    let any_serves =
-        members.iter().any(|(_, endpoint)| endpoint.serves.as_ref().is_some_and(|need| needs.contains(need)));
-    served(needs, members) && (any_serves || members.iter().any(|(outcome, _)| !outcome.harm))
-}
-
-fn connects(outcome: &Outcome, checks_revocation: bool, pins: bool) -> bool {
-    (outcome.genuine || outcome.success())
-        && !(pins && outcome.intercepted)
-        && !(checks_revocation && outcome.revocation != Some(Revocation::Good))
 }

@@ -8,11 +8,12 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 
 use crate::RunOptions;
+use crate::expected::{Expected, FAMILIES, expected};
 use crate::exporter::Exporter;
 use crate::lab;
 use crate::lab::rng::Rng;
 use crate::leak::{self, Median};
-use crate::model::{self, Expected, FAMILIES};
+use crate::model;
 use crate::series::{Scrape, label};
 use crate::state::State;
 use crate::watch::{SLACK, Watch, scrape};
@@ -214,7 +215,7 @@ impl Run {
     }
 
     async fn look(&mut self) -> Result<Look, String> {
-        let mut expected = model::expected(&self.world, &self.state);
+        let mut expected = expected(&self.world, &self.state);
         expected.exact.extend(self.world.feed.expected(TIMEOUT).unwrap_or_default());
         let now = scrape(&self.client, &self.exporter.base).await?;
         let differences = differences(&expected, &now);

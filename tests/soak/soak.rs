@@ -8,6 +8,7 @@
 // This crate is a binary: `pub` marks what a module offers to the others.
 #![allow(unreachable_pub, missing_docs)]
 
+mod expected;
 mod exporter;
 mod feed;
 #[allow(unused_imports, reason = "what the laboratory offers to the tests")]
