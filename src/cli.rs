@@ -105,13 +105,13 @@ pub enum Command {
     /// is left to probe), 4 if the output can't be written, 5 on a bug in the exporter. On a terminal a progress bar goes to
     /// standard error. COLUMNS sets the width, NO_COLOR disables colours.
     Check(CheckOptions),
-    /// Judge rounds again that `check --record` wrote, without network; print them as `check` does.
+    /// Re-evaluate rounds recorded by `check --record`, without network; print them as `check` does.
     ///
     /// Verifies the recorded chains against the recorded roots at the recorded time, and compares the recorded responses with the
-    /// catalog's evidence, and the revocation lists and OCSP responses with the chains. This machine's own Defender isn't in
-    /// it. Exit codes as of `check`, the worst of several records; 3 if a file isn't a record.
+    /// expected evidence, and the revocation lists and OCSP responses with the chains. A record has no facts about
+    /// this machine's own Defender. Exit codes as of `check`, the worst of several records; 3 if a file isn't a record.
     Judge(JudgeOptions),
-    /// Report a round that `check --record` wrote to the firewall or proxy team: one HTML file.
+    /// Write one HTML file for the firewall or proxy team from a round recorded by `check --record`.
     ///
     /// What is blocked, what was seen, and the hosts, patterns and ports that the rule must cover, with Microsoft's document. The file
     /// loads nothing. Exit code 3 if FILE isn't a record.
@@ -121,7 +121,7 @@ pub enum Command {
     /// Prints a configuration with the differences from the catalog, and a record of every proven answer. Exit 0, or 1 if no
     /// answer is proven genuine.
     Baseline {
-        /// Report changes since FILE was printed instead.
+        /// Print only what changed since the baseline FILE was recorded.
         ///
         /// Exit 0 if nothing changed, 1 if something did, 3 if FILE is not a baseline.
         #[arg(long, value_name = "FILE")]

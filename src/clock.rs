@@ -37,7 +37,7 @@ impl TimeProvider for Clock {
 /// The total time this machine was suspended, if its monotonic clock excludes it. Linux' clock does, Windows' doesn't.
 #[cfg(target_os = "linux")]
 #[must_use]
-pub fn asleep() -> Duration {
+pub fn time_suspended() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
     let read = |id| Duration::try_from(clock_gettime(id)).unwrap_or_default(); // never negative
     read(ClockId::Boottime).saturating_sub(read(ClockId::Monotonic))
@@ -46,7 +46,7 @@ pub fn asleep() -> Duration {
 /// Always zero on this system.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
-pub const fn asleep() -> Duration {
+pub const fn time_suspended() -> Duration {
     Duration::ZERO
 }
 

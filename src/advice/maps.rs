@@ -214,7 +214,7 @@ mod tests {
                 refused("http://c.test/a.crl"),
                 "HTTP answers, but the CRL http://c.test/a.crl can't be fetched (connect: refused: connection refused): with \
                  the default SSLOptions MAPS will fail with 0x80072F8F; allow c.test on port 80 in the firewall for the \
-                 machine, or set its WinHTTP proxy if only a proxy leads out. (SSLOptions 2 and 0, which don't check \
+                 machine, or set its WinHTTP proxy if a proxy is required. (SSLOptions 2 and 0, which don't check \
                  revocation, connect.)",
             ),
             (
@@ -251,8 +251,8 @@ mod tests {
             ),
             (
                 unknown(Some(CRL), UndeterminedCause::NoNextUpdate, ""),
-                "HTTP answers, but the CRL http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl does not \
-                 say when it ends, so it is unknown whether clients with the default SSLOptions connect; report it to the \
+                "HTTP answers, but the CRL http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl has no \
+                 nextUpdate, so it is unknown whether clients with the default SSLOptions connect; report it to the \
                  issuer: the list at http://crl.microsoft.com/pki/crl/products/MicRooCerAut2011_2011_03_22.crl needs a \
                  nextUpdate. (SSLOptions 2 and 0, which don't check revocation, connect.)",
             ),

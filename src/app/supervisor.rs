@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::task::{Task, TaskDied, TaskEnd};
+use crate::text::duration;
 
 /// Supervises the tasks of the program.
 #[derive(Debug)]
@@ -54,7 +55,11 @@ impl Supervisor {
         self.tasks.all.close();
         if timeout(limit, self.tasks.all.wait()).await.is_err() {
             let left: Vec<_> = self.tasks.alive().iter().map(|task| task.as_str()).collect();
-            tracing::warn!(tasks = left.join(","), "tasks still running after {limit:?}; abandoning them");
+            tracing::warn!(
+                tasks = left.join(","),
+                limit = duration(limit),
+                "tasks still running at shutdown, abandoning them"
+            );
         }
         let later = std::iter::from_fn(|| self.deaths.try_recv().ok());
         let mut deaths = first.into_iter().chain(later);

@@ -113,13 +113,13 @@ async fn run(
             }
             Ok(()) = stall.changed() => {
                 let stalled = *stall.borrow_and_update();
-                schedule.awake(stalled, Instant::now());
+                schedule.resume_after_stall(stalled, Instant::now());
                 None
             }
             () = wait_until(next_due) => {
                 let now = Instant::now();
                 if !pool.has_room() {
-                    schedule.drop_due_looks(now);
+                    schedule.drop_due_rechecks(now);
                 }
                 match schedule.due(now) {
                     Some(Due::Probe(id)) => {

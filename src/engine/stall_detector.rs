@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::clock;
+use crate::text::duration;
 
 /// The interval between ticks.
 const TICK: Duration = Duration::from_millis(500);
@@ -48,12 +49,12 @@ impl Ticks {
 impl StallDetector {
     /// Ticks from now on.
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Ticks { last: Instant::now(), asleep: clock::asleep(), stalls: 0 }))
+        Self(Mutex::new(Ticks { last: Instant::now(), asleep: clock::time_suspended(), stalls: 0 }))
     }
 
     /// The number of stalls so far. A probe is invalid if this changed while it ran.
     pub(super) fn stalls(&self) -> u64 {
-        self.ticks().stalls(Instant::now(), clock::asleep())
+        self.ticks().stalls(Instant::now(), clock::time_suspended())
     }
 
     /// Ticks until it is dropped, and reports how long each stall lasted.
@@ -62,9 +63,12 @@ impl StallDetector {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let passed = self.ticks().tick(Instant::now(), clock::asleep());
+            let passed = self.ticks().tick(Instant::now(), clock::time_suspended());
             if let Some(passed) = passed {
-                tracing::warn!("process stalled for {passed:.1?}; discarding in-flight probes");
+                tracing::warn!(
+                    stalled_for = duration(passed),
+                    "process stalled, discarding in-flight probes"
+                );
                 stalled.send_replace(passed);
             }
         }

@@ -124,7 +124,7 @@ metrics! {
         "When the first certificate of the verified chain expires, the root and fetched intermediates included, unused certificates excluded. Absent if the chain was not verified.";
     TlsChainNotBefore: "defender_tls_chain_not_before_timestamp_seconds", Gauge, Probe, SECONDS,
         ["component", "endpoint", "route"],
-        "When the validity of the certificate began that expires first in the verified chain. Its lifetime is the difference to defender_tls_chain_not_after_timestamp_seconds. Absent if the chain was not verified.";
+        "notBefore of the certificate in the verified chain that expires first. Its lifetime is defender_tls_chain_not_after_timestamp_seconds minus this. Absent if the chain was not verified.";
     TlsRevocationStatus: "defender_tls_revocation_status", Gauge, Probe, None,
         ["component", "endpoint", "route", "status"],
         "Revocation status of the last probe's verified chain: 1 for one of good, revoked, unknown, 0 for the others. Absent before the first check.";
@@ -215,7 +215,7 @@ metrics! {
     HostSettingInfo: "defender_host_setting_info", Info, All, None, ["setting", "origin", "value"],
         "Windows: the effective value of each setting that Group Policy, MDM or a local preference sets, and which of them sets it (origin). value: a number as Group Policy has it (those of MDM are translated), the update sources in order, or set for texts.";
     HostSettingOverruled: "defender_host_setting_overruled", Gauge, All, None, ["setting", "origin", "value"],
-        "Windows, always 1: a place that sets another value of a setting, which is overruled. Absent without a conflict.";
+        "Windows, always 1: a value of a setting that one of higher precedence overrides. Absent without a conflict.";
     HostUpdateSourceDifferenceInfo: "defender_host_update_source_difference_info", Info, All, None, ["kind", "source", "origin"],
         "Windows: a difference between the order in which this machine's Defender uses update sources (FallbackOrder) and update_sources of the configuration: it uses a source that isn't listed, so that nothing probes it (unlisted); it doesn't use a listed one (unused); it uses a source before one that is listed before it (earlier); its WSUS server (WUServer) isn't at a listed address (other_server). origin: where the order is set; default if nowhere. The network's clients may have other policies than this machine. Absent while both agree, and if the order is unknown.";
     HostMapsValidationSuccess: "defender_host_maps_validation_success", Gauge, All, None, [],

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::failure;
-use super::resolver::{DnsTrouble, ServerOutcome};
+use super::resolver::{FailedDnsServer, ServerOutcome};
 use crate::observation::{AddressSource, AttemptTarget, FailedAttempt, Failure, LookupFacts, Phase, Timings};
 
 /// The maximum number of addresses that are tried, as in WinHTTP.
@@ -52,8 +52,8 @@ pub(super) fn share_of(left: Duration, others: usize) -> Duration {
 }
 
 /// A DNS server that failed before another one answered.
-pub(super) fn dns_attempt(trouble: &DnsTrouble) -> FailedAttempt {
-    let DnsTrouble { report, words } = trouble;
+pub(super) fn dns_attempt(failed_server: &FailedDnsServer) -> FailedAttempt {
+    let FailedDnsServer { report, words } = failed_server;
     let duration = match &report.outcome {
         ServerOutcome::Silent(after) | ServerOutcome::OneTypeSilent { after, .. } => *after,
         _ => Duration::ZERO,

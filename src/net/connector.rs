@@ -360,7 +360,7 @@ async fn resolve(
     };
     let result = clock.phase(Phase::Resolve, resolved).await;
     if let Some(found) = found {
-        facts.failed_attempts.extend(found.troubles.iter().map(dns_attempt));
+        facts.failed_attempts.extend(found.failed_servers.iter().map(dns_attempt));
         if is_own {
             facts.private = found.private();
             facts.source = found.origin.source();

@@ -2,7 +2,7 @@
 //!
 //! Every target has a stable offset within its interval, so that probes are spread evenly and a restart keeps
 //! the order. The first round is compressed into a few seconds, so that a new process soon has results. After a probe
-//! whose result differs from the one before, the next comes sooner: a look that confirms the change or shows a hiccup.
+//! whose result differs from the one before, the next comes sooner: a recheck that confirms the change or shows that it was transient.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -22,22 +22,22 @@ const MAX_DELAY: Duration = Duration::from_secs(5);
 /// The maximum time over which skipped targets are probed after a stall.
 const CATCH_UP: Duration = Duration::from_secs(60);
 
-/// The longest time from a changed result to the look at it, so that two looks take ten seconds at most.
-const LOOK_AFTER: Duration = Duration::from_secs(5);
+/// The longest time from a changed result to the recheck at it, so that two rechecks take ten seconds at most.
+const RECHECK_DELAY: Duration = Duration::from_secs(5);
 
-/// The time over which looks at targets that change at once are spread.
-const LOOK_SPREAD: Duration = Duration::from_secs(1);
+/// The time over which rechecks at targets that change at once are spread.
+const RECHECK_SPREAD: Duration = Duration::from_secs(1);
 
-/// The maximum number of looks between two regular probes of a target: one that flaps is probed three times as often, not
+/// The maximum number of rechecks between two regular probes of a target: one that flaps is probed three times as often, not
 /// more.
-const MAX_LOOKS: u8 = 2;
+const MAX_RECHECKS: u8 = 2;
 
 /// The targets by the time of their next probe.
 #[derive(Debug)]
 pub struct Schedule {
     queue: BinaryHeap<Reverse<(Instant, TargetId)>>,
-    /// The looks at targets whose result has changed. Empty while nothing changes.
-    looks: BinaryHeap<Reverse<(Instant, TargetId)>>,
+    /// The rechecks at targets whose result has changed. Empty while nothing changes.
+    rechecks: BinaryHeap<Reverse<(Instant, TargetId)>>,
     slots: Vec<Slot>,
     start: Instant,
 }
@@ -57,20 +57,20 @@ struct SlotState {
     in_flight: Option<Occasion>,
     /// Whether the last probe succeeded. `None` before the first.
     succeeded: Option<bool>,
-    /// The number of looks since the last regular probe.
-    looks: u8,
+    /// The number of rechecks since the last regular probe.
+    rechecks: u8,
 }
 
 /// Why a target is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Occasion {
     Regular,
-    Look,
+    Recheck,
 }
 
 impl SlotState {
     const fn new(due: Instant) -> Self {
-        Self { due, in_flight: None, succeeded: None, looks: 0 }
+        Self { due, in_flight: None, succeeded: None, rechecks: 0 }
     }
 }
 
@@ -96,9 +96,9 @@ impl Schedule {
     #[must_use]
     pub fn carry_over(self, plan: &Plan, carried: &HashMap<TargetId, TargetId>, now: Instant) -> Self {
         let known = carried.iter().map(|(old, new)| (*new, self.slots[old.0].state));
-        let looks =
-            self.looks.iter().filter_map(|Reverse((at, old))| Some(Reverse((*at, *carried.get(old)?))));
-        Self { looks: looks.collect(), ..Self::with_known(plan, self.start, now, &known.collect()) }
+        let rechecks =
+            self.rechecks.iter().filter_map(|Reverse((at, old))| Some(Reverse((*at, *carried.get(old)?))));
+        Self { rechecks: rechecks.collect(), ..Self::with_known(plan, self.start, now, &known.collect()) }
     }
 
     /// Schedules the targets of a plan. `known` has those that are carried over.
@@ -113,24 +113,24 @@ impl Schedule {
             slots.push(Slot { interval, offset: interval.mul_f64(fraction), state });
             queue.push(Reverse((state.due, TargetId(n))));
         }
-        Self { queue, looks: BinaryHeap::new(), slots, start }
+        Self { queue, rechecks: BinaryHeap::new(), slots, start }
     }
 
     /// When the next target is due. `None` without targets.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
         let regular = self.queue.peek().map(|Reverse((at, _))| *at);
-        if self.looks.is_empty() {
+        if self.rechecks.is_empty() {
             return regular;
         }
-        let look = self.looks.peek().map(|Reverse((at, _))| *at);
-        regular.into_iter().chain(look).min()
+        let recheck = self.rechecks.peek().map(|Reverse((at, _))| *at);
+        regular.into_iter().chain(recheck).min()
     }
 
     /// Takes the next target that is due at `now`, and schedules its next probe.
     pub fn due(&mut self, now: Instant) -> Option<Due> {
-        if !self.looks.is_empty()
-            && let Some(id) = self.look(now)
+        if !self.rechecks.is_empty()
+            && let Some(id) = self.next_recheck(now)
         {
             return Some(Due::Probe(id));
         }
@@ -141,12 +141,12 @@ impl Schedule {
             let late = now.duration_since(at) > MAX_DELAY;
             let next = if late { slot.catch_up(self.start, now) } else { slot.next(self.start, at, now) };
             self.queue.push(Reverse((next, id)));
-            (slot.state.due, slot.state.looks) = (next, 0);
+            (slot.state.due, slot.state.rechecks) = (next, 0);
             match slot.state.in_flight {
                 _ if late => return Some(Due::Overrun(id)),
                 Some(Occasion::Regular) => return Some(Due::Overrun(id)),
-                // The look under way is as good: nothing is left out.
-                Some(Occasion::Look) => {}
+                // The recheck under way is as good: nothing is left out.
+                Some(Occasion::Recheck) => {}
                 None => {
                     slot.state.in_flight = Some(Occasion::Regular);
                     return Some(Due::Probe(id));
@@ -155,29 +155,31 @@ impl Schedule {
         }
     }
 
-    /// Takes the next look that is due at `now`. It is dropped if it is long past, or if a probe under way shows the same.
-    fn look(&mut self, now: Instant) -> Option<TargetId> {
-        while let Some(Reverse((at, id))) = self.looks.peek().copied().filter(|Reverse((at, _))| *at <= now) {
-            self.looks.pop();
+    /// Takes the next recheck that is due at `now`. It is dropped if it is long past, or if a probe under way shows the same.
+    fn next_recheck(&mut self, now: Instant) -> Option<TargetId> {
+        while let Some(Reverse((at, id))) =
+            self.rechecks.peek().copied().filter(|Reverse((at, _))| *at <= now)
+        {
+            self.rechecks.pop();
             let in_flight = &mut self.slots[id.0].state.in_flight;
             if in_flight.is_none() && now.duration_since(at) <= MAX_DELAY {
-                *in_flight = Some(Occasion::Look);
+                *in_flight = Some(Occasion::Recheck);
                 return Some(id);
             }
         }
         None
     }
 
-    /// Drops the looks that are due at `now`: all places are taken, and a look that waits would delay regular probes.
-    pub fn drop_due_looks(&mut self, now: Instant) {
-        while self.looks.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            self.looks.pop();
+    /// Drops the rechecks that are due at `now`: all places are taken, and a recheck that waits would delay regular probes.
+    pub fn drop_due_rechecks(&mut self, now: Instant) {
+        while self.rechecks.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            self.rechecks.pop();
         }
     }
 
     /// Reports a stall of the process, which the monotonic clock may have missed: targets that would wait for
     /// long are probed soon.
-    pub fn awake(&mut self, stalled: Duration, now: Instant) {
+    pub fn resume_after_stall(&mut self, stalled: Duration, now: Instant) {
         if stalled >= CATCH_UP {
             let (slots, start) = (&self.slots, self.start);
             let soon = |(at, id): (Instant, TargetId)| (at.min(slots[id.0].catch_up(start, now)), id);
@@ -189,20 +191,20 @@ impl Schedule {
     }
 
     /// Reports the end of a target's probe at `now`, and whether it succeeded; `None` if its result says nothing about the
-    /// network. If that is a change, a look follows, unless the next regular probe comes before it.
+    /// network. If that is a change, a recheck follows, unless the next regular probe comes before it.
     pub fn finished(&mut self, id: TargetId, succeeded: Option<bool>, now: Instant) {
         let Slot { interval, offset, state } = &mut self.slots[id.0];
         state.in_flight = None;
         let Some(succeeded) = succeeded else { return };
         let changed = state.succeeded == Some(!succeeded);
         state.succeeded = Some(succeeded);
-        if !changed || state.looks == MAX_LOOKS {
+        if !changed || state.rechecks == MAX_RECHECKS {
             return;
         }
-        let at = now + LOOK_AFTER - LOOK_SPREAD.mul_f64(offset.div_duration_f64(*interval));
+        let at = now + RECHECK_DELAY - RECHECK_SPREAD.mul_f64(offset.div_duration_f64(*interval));
         if at < state.due {
-            state.looks += 1;
-            self.looks.push(Reverse((at, id)));
+            state.rechecks += 1;
+            self.rechecks.push(Reverse((at, id)));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! `route_context.rs` holds what the probes of a route share, and `net` makes the connections.
 
 mod evidence;
-mod folder;
+mod file_share;
 mod genuine;
 mod other_addresses;
 mod pipeline;
@@ -28,8 +28,8 @@ use crate::revocation::{
     CrlState, RecordedFetch, RecordingFetch, RevocationChecker, RevocationReport, SignedObjects,
 };
 use crate::tls::Roots;
-use folder::FolderReader;
-pub(crate) use folder::package_path;
+use file_share::FileShareReader;
+pub(crate) use file_share::package_path;
 use pipeline::Pipeline;
 pub use replay::{HopConclusion, JudgedProbe, RecordedProbe, Replay};
 use route_context::{RouteContext, RouteKey};
@@ -53,7 +53,7 @@ pub struct Prober {
     objects: Arc<SignedObjects>,
     /// The resolver configuration of this machine.
     system: Arc<SystemConfigCache>,
-    folders: Arc<FolderReader>,
+    file_shares: Arc<FileShareReader>,
     clock: Clock,
     kept: KeptProbes,
 }
@@ -95,7 +95,7 @@ impl Prober {
         let same_roots = before.filter(|before| before.roots == *roots);
         let roots = same_roots.map_or(roots, |before| &before.roots);
         let system = before.map_or_else(Arc::default, |before| Arc::clone(&before.system));
-        let folders = before.map_or_else(Arc::default, |before| Arc::clone(&before.folders));
+        let file_shares = before.map_or_else(Arc::default, |before| Arc::clone(&before.file_shares));
         let known = before.into_iter().flat_map(|before| &before.route_contexts);
         let route_context = |route: &Arc<Route>| {
             let key = RouteKey::new(route, &plan, config, roots);
@@ -111,7 +111,7 @@ impl Prober {
         };
         let roots = Arc::clone(roots);
         let kept = before.map_or(KeptProbes::None, |before| before.kept);
-        Ok(Self { plan, route_contexts, roots, objects, system, folders, clock, kept })
+        Ok(Self { plan, route_contexts, roots, objects, system, file_shares, clock, kept })
     }
 
     /// The same prober, whose probes also keep what their judgement rests on, and whose revocation checks what they fetch.
@@ -144,7 +144,7 @@ impl Prober {
             roots: Arc::clone(&self.roots),
             objects: Arc::clone(&self.objects),
             system: Arc::clone(&self.system),
-            folders: Arc::clone(&self.folders),
+            file_shares: Arc::clone(&self.file_shares),
             clock: self.clock,
             kept,
         }
@@ -174,14 +174,14 @@ impl Prober {
         let plan = Arc::new(self.plan.for_target(id, timeout));
         let route_contexts = vec![Arc::clone(self.route_context(id))];
         let (roots, objects) = (Arc::clone(&self.roots), Arc::clone(&self.objects));
-        let (system, folders) = (Arc::clone(&self.system), Arc::clone(&self.folders));
+        let (system, file_shares) = (Arc::clone(&self.system), Arc::clone(&self.file_shares));
         let own = Self {
             plan: Arc::clone(&plan),
             route_contexts,
             roots,
             objects,
             system,
-            folders,
+            file_shares,
             clock: self.clock,
             kept: self.kept,
         };

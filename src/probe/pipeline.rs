@@ -18,7 +18,7 @@ use super::response::{Rules, http_facts};
 use super::route_context::RouteContext;
 use super::run::{ProbeOutcome, ProbeRun};
 use super::tls::{self, Negotiated};
-use super::{Prober, folder};
+use super::{Prober, file_share};
 use crate::catalog::{Endpoint, Method, ProbeUrl, Scheme};
 use crate::net::failure::PhaseError;
 use crate::net::{
@@ -53,7 +53,7 @@ impl Pipeline<'_> {
     pub(super) async fn run(&self, limit: Duration) -> ProbeOutcome {
         let mut run = ProbeRun::new(limit);
         if self.endpoint.url.scheme() == Scheme::Folder {
-            return self.read_folder(run).await;
+            return self.read_file_share(run).await;
         }
         let mut url = self.endpoint.url.clone();
         let failure = loop {
@@ -70,15 +70,15 @@ impl Pipeline<'_> {
     }
 
     /// Looks for the newest package in a folder: no network of the route's, one phase.
-    async fn read_folder(&self, mut run: ProbeRun) -> ProbeOutcome {
+    async fn read_file_share(&self, mut run: ProbeRun) -> ProbeOutcome {
         for phase in Phase::ALL.iter().filter(|phase| **phase != Phase::Request) {
             run.clock.timings.not_applicable(*phase);
         }
         let url = &self.endpoint.url;
-        let read = async { Ok(self.prober.folders.newest_package(url).await) };
+        let read = async { Ok(self.prober.file_shares.newest_package(url).await) };
         let read = run.clock.phase(Phase::Request, read).await;
         let (now, stale_after) = (self.prober.clock.now(), self.prober.plan.signatures.stale_after);
-        let (package, failure) = folder::check_package(read, now, stale_after);
+        let (package, failure) = file_share::check_package(read, now, stale_after);
         let mut outcome = run.end(url, failure);
         outcome.facts.package = package;
         outcome

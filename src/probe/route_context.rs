@@ -13,7 +13,7 @@ use crate::net::proxy::ProxySelector;
 use crate::net::resolver::{Resolver, SystemConfigCache};
 use crate::net::{Connector, TlsClient};
 use crate::plan::{Plan, Route};
-use crate::revocation::{CheckerSettings, RecordingFetch, RefreshInterval, RevocationChecker};
+use crate::revocation::{CheckerSettings, FetchIntervals, RecordingFetch, RevocationChecker};
 use crate::tls::{AiaIssuers, Roots};
 
 /// The maximum delay before a failed fetch of a CRL is retried.
@@ -78,7 +78,7 @@ impl RouteContext {
         let fetcher = Arc::new(Fetcher::new(route_of_fetches, Arc::clone(&tls)));
         let refresh = key.crl_refresh;
         let settings = CheckerSettings {
-            refresh_interval: RefreshInterval { refresh, retry: RETRY.min(refresh) },
+            fetch_intervals: FetchIntervals { refresh, retry: RETRY.min(refresh) },
             ..CheckerSettings::default()
         };
         let checker = key

@@ -164,7 +164,7 @@ mod tests {
         let unknown = MapsConnection::Unknown;
         let words = "so it is unknown whether clients with the default SSLOptions connect";
         check(UndeterminedCause::Unsupported, &unknown, Some(words));
-        check(UndeterminedCause::NoNextUpdate, &unknown, Some("does not say when it ends"));
+        check(UndeterminedCause::NoNextUpdate, &unknown, Some("has no nextUpdate"));
         check(UndeterminedCause::Pending, &unknown, None);
     }
 }

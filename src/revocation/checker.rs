@@ -66,7 +66,7 @@ impl<F: Fetch> RevocationChecker<F> {
         let until = checked
             .iter()
             .filter_map(|checked| checked.until)
-            .fold(now + self.context.settings.refresh_interval.refresh, SystemTime::min);
+            .fold(now + self.context.settings.fetch_intervals.refresh, SystemTime::min);
         let lists = checked.iter().flat_map(|checked| checked.lists.iter().cloned()).collect();
         let certificates = checked.into_iter().map(|checked| checked.status).collect();
         let report = Arc::new(RevocationReport::new(certificates));

@@ -88,7 +88,7 @@ pub(super) struct StatusLookup<'a, F> {
 
 impl<'a, F: Fetch> StatusLookup<'a, F> {
     pub(super) fn new(context: &'a LookupContext<F>, link: &'a CertificateLink, now: SystemTime) -> Self {
-        let until = Mutex::new(now + context.settings.refresh_interval.refresh);
+        let until = Mutex::new(now + context.settings.fetch_intervals.refresh);
         let deadline = Instant::now() + context.settings.timeout;
         Self { context, link, now, deadline, until, fetches: AtomicUsize::new(0), lists: Mutex::default() }
     }

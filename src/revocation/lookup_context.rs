@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::host_availability::HostAvailability;
 use super::keyed_mutex::KeyedMutex;
-use super::store::{ObjectKey, RefreshInterval, RevocationStore};
+use super::store::{FetchIntervals, ObjectKey, RevocationStore};
 use crate::net::fetch::{FetchRequest, Fetched, Fetcher};
 use crate::observation::Failure;
 
@@ -17,7 +17,7 @@ use crate::observation::Failure;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckerSettings {
     /// How often to fetch.
-    pub refresh_interval: RefreshInterval,
+    pub fetch_intervals: FetchIntervals,
     /// The timeout of the check of a path, with all its fetches.
     pub timeout: Duration,
     /// The maximum number of concurrent fetches. A fetch holds at most 10 MiB and the cache at most 64 MiB, so
@@ -27,11 +27,7 @@ pub struct CheckerSettings {
 
 impl Default for CheckerSettings {
     fn default() -> Self {
-        Self {
-            refresh_interval: RefreshInterval::default(),
-            timeout: Duration::from_secs(10),
-            concurrency: 8,
-        }
+        Self { fetch_intervals: FetchIntervals::default(), timeout: Duration::from_secs(10), concurrency: 8 }
     }
 }
 
@@ -73,7 +69,7 @@ impl<F> LookupContext<F> {
             settings,
             permits: Semaphore::new(settings.concurrency),
             hosts: HostAvailability::default(),
-            store: Mutex::new(RevocationStore::new(settings.refresh_interval)),
+            store: Mutex::new(RevocationStore::new(settings.fetch_intervals)),
             in_progress: KeyedMutex::default(),
         }
     }

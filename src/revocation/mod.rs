@@ -31,7 +31,7 @@ pub use checker::RevocationChecker;
 pub use lookup_context::{CheckerSettings, Fetch};
 pub use recorded::{FetchKey, RecordedChecker, RecordedFetch, RecordingFetch};
 pub use report::{CertificateStatus, ClockFault, CrlState, PathReport, RevocationReport, RevocationStatus};
-pub use store::RefreshInterval;
+pub use store::FetchIntervals;
 
 /// The source of a status that the server's stapled OCSP response determined.
 pub const STAPLED: &str = "stapled";

@@ -28,7 +28,7 @@ const MAX_REPORTS: usize = 1024;
 
 /// How often objects are fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefreshInterval {
+pub struct FetchIntervals {
     /// The interval after a success. Much shorter than a CRL's validity, so that a failing fetch is reported
     /// long before the CRL expires.
     pub refresh: Duration,
@@ -36,7 +36,7 @@ pub struct RefreshInterval {
     pub retry: Duration,
 }
 
-impl Default for RefreshInterval {
+impl Default for FetchIntervals {
     fn default() -> Self {
         Self { refresh: Duration::from_secs(60 * 60), retry: Duration::from_secs(60) }
     }
@@ -138,15 +138,15 @@ struct CachedReport {
 /// The cache of one route.
 #[derive(Debug)]
 pub(super) struct RevocationStore {
-    refresh_interval: RefreshInterval,
+    fetch_intervals: FetchIntervals,
     objects: LruCache<ObjectKey, StoreEntry>,
     reports: LruCache<PathId, CachedReport>,
 }
 
 impl RevocationStore {
     /// Creates an empty cache.
-    pub(super) fn new(refresh_interval: RefreshInterval) -> Self {
-        Self { refresh_interval, objects: LruCache::unbounded(), reports: LruCache::unbounded() }
+    pub(super) fn new(fetch_intervals: FetchIntervals) -> Self {
+        Self { fetch_intervals, objects: LruCache::unbounded(), reports: LruCache::unbounded() }
     }
 
     /// The state of a key. Empty before the first fetch.
@@ -155,7 +155,7 @@ impl RevocationStore {
         entry.last_used = now;
         let mut state = entry.state.clone();
         // If the clock was set back, no fetch waits longer than the interval.
-        if state.due.is_some_and(|due| due > now + self.refresh_interval.refresh) {
+        if state.due.is_some_and(|due| due > now + self.fetch_intervals.refresh) {
             state.due = None;
         }
         state
@@ -188,10 +188,10 @@ impl RevocationStore {
     /// The time of the next fetch: after the interval, or when the cached object expires if that is earlier.
     /// After a failure, the retry interval.
     fn due(&self, state: &ObjectState, now: SystemTime) -> SystemTime {
-        let retry = now + self.refresh_interval.retry;
+        let retry = now + self.fetch_intervals.retry;
         let end = state.cached.as_ref().and_then(|cached| cached.next_update);
         match (&state.error, end) {
-            (None, Some(end)) => end.clamp(retry, (now + self.refresh_interval.refresh).max(retry)),
+            (None, Some(end)) => end.clamp(retry, (now + self.fetch_intervals.refresh).max(retry)),
             _ => retry,
         }
     }
@@ -216,7 +216,7 @@ impl RevocationStore {
     /// The cached report on a path, if none of its objects is due.
     pub(super) fn report(&mut self, path: PathId, now: SystemTime) -> Option<Arc<RevocationReport>> {
         let CachedReport { report, until, .. } = self.reports.get(&path)?;
-        (now < *until && *until <= now + self.refresh_interval.refresh).then(|| Arc::clone(report))
+        (now < *until && *until <= now + self.fetch_intervals.refresh).then(|| Arc::clone(report))
     }
 
     /// Caches the report on a path until a fetch is due or an object expires.

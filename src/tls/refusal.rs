@@ -63,7 +63,7 @@ pub(crate) fn describe(error: &webpki::Error, chain: &[X509Certificate<'_>]) -> 
         | Error::MaximumPathBuildCallsExceeded
         | Error::MaximumPathDepthExceeded
         | Error::MaximumSignatureChecksExceeded => {
-            "the chain is too long or too tangled to verify".to_owned()
+            "the chain is too long or too complex to verify".to_owned()
         }
         _ => return "certificate chain rejected (invalid encoding)".to_owned(),
     };
@@ -364,7 +364,7 @@ mod tests {
             ),
             (
                 Error::MaximumPathBuildCallsExceeded,
-                "certificate: the chain is too long or too tangled to verify",
+                "certificate: the chain is too long or too complex to verify",
             ),
             (Error::BadDer, rest),
             (Error::MalformedExtensions, rest),

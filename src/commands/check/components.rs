@@ -33,7 +33,7 @@ fn components(snapshot: &Snapshot, view: &View) -> String {
         row.extend([verdict.map_or("unknown", Verdict::as_str).to_owned(), counted(counts)]);
         table.add_row(row);
     }
-    format!("{}\n{}\n", paint(HEADING, "\nServices\n"), table.trim_fmt())
+    format!("{}\n{}\n", paint(HEADING, "\nComponents\n"), table.trim_fmt())
 }
 
 /// "2 bad, 4 good".

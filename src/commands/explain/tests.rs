@@ -105,7 +105,7 @@ fn the_codes_of_updates_are_explained_one_by_one() {
         assert!(!text.contains("an error of the family"), "{code}: {text}");
     };
     let (networking, defender) = ("\"WUA networking error codes\"", "ERROR_MP_NO_INTERNET_CONN");
-    check("0x80501004", &["no connection to the Internet"], "a way to the Internet", defender);
+    check("0x80501004", &["no connection to the Internet"], "Internet access", defender);
     check("0x8024401B", &["407", "the machine can't give"], "machine accounts through the proxy", networking);
     check("0x80244018", &["403", "forbids"], "at the proxy and in the web filter", networking);
     check("0x80244022", &["503", "unavailable"], "WUServer", networking);

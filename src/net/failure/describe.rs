@@ -53,7 +53,7 @@ pub(crate) fn tls(error: &rustls::Error) -> String {
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => "the peer speaks neither TLS 1.2 nor TLS 1.3".to_owned(),
         E::PeerIncompatible(fault) => {
-            format!("the peer's TLS does not fit this exporter's ({})", spaced(fault))
+            format!("the peer's TLS is incompatible with this exporter's ({})", spaced(fault))
         }
         E::PeerMisbehaved(fault) => format!("the peer violates the TLS protocol ({})", spaced(fault)),
         E::InappropriateMessage { .. } | E::InappropriateHandshakeMessage { .. } => {
@@ -190,11 +190,11 @@ pub(super) fn http(error: &hyper::Error) -> String {
     let words = if error.is_parse_too_large() {
         "the head of the response is too long"
     } else if error.is_parse_status() {
-        "the status of the answer can't be read"
+        "the status line of the response can't be read"
     } else if error.is_parse() {
         "the response is not valid HTTP/1.1"
     } else if error.is_incomplete_message() {
-        "the connection was closed before the answer was complete"
+        "the connection was closed before the response was complete"
     } else if error.is_closed() || error.is_canceled() {
         "the connection was closed"
     } else if error.is_user() {
@@ -273,7 +273,7 @@ mod tests {
             ),
             (
                 E::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
-                "the peer's TLS does not fit this exporter's (no cipher suites in common)",
+                "the peer's TLS is incompatible with this exporter's (no cipher suites in common)",
             ),
             (
                 E::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite),

@@ -63,7 +63,7 @@ pub enum PhaseError {
     },
     /// The server refused the handshake, and accepts a cipher suite that only Windows offers.
     #[error(
-        "the server chooses {suite}, which this program does not support and Windows does; before that: {alert}"
+        "the server accepts only {suite}, which Windows supports and this exporter does not (handshake: {alert})"
     )]
     Suite {
         /// The suite's IANA name.

@@ -58,7 +58,7 @@ pub(super) struct DnsAnswer {
     /// Its own explanation of the addresses.
     pub(super) extended: Option<ExtendedError>,
     /// What failed before, or beside it.
-    pub(super) troubles: Vec<ServerReport>,
+    pub(super) failed_servers: Vec<ServerReport>,
 }
 
 /// Looks `name` up within `limit`.
@@ -81,11 +81,11 @@ pub(super) async fn lookup(
             attempts_left = attempts_left.saturating_sub(1);
             let until = Instant::now() + queries.server.timeout.min(share);
             match queries.attempt(until, servers.single_request).await {
-                AttemptOutcome::Addresses { addresses, aliases, extended, trouble } => {
-                    let mut troubles: Vec<_> = reports.into_iter().take(index).flatten().collect();
-                    troubles.extend(trouble);
+                AttemptOutcome::Addresses { addresses, aliases, extended, failed_server } => {
+                    let mut failed_servers: Vec<_> = reports.into_iter().take(index).flatten().collect();
+                    failed_servers.extend(failed_server);
                     let server = queries.server.address;
-                    return Ok(DnsAnswer { addresses, aliases, server, extended, troubles });
+                    return Ok(DnsAnswer { addresses, aliases, server, extended, failed_servers });
                 }
                 AttemptOutcome::Negative(report) => {
                     reports[index] = Some(report);
@@ -174,7 +174,7 @@ enum AttemptOutcome {
         addresses: Vec<IpAddr>,
         aliases: Vec<String>,
         extended: Option<ExtendedError>,
-        trouble: Option<ServerReport>,
+        failed_server: Option<ServerReport>,
     },
     /// The server knows that there is no address.
     Negative(ServerReport),
@@ -251,9 +251,9 @@ impl<'a> ServerQueries<'a> {
             }
         }
         if !addresses.is_empty() {
-            let trouble =
+            let failed_server =
                 failed.into_iter().next().map(|(record_type, report)| one_type(record_type, report));
-            return AttemptOutcome::Addresses { addresses, aliases: known_aliases, extended, trouble };
+            return AttemptOutcome::Addresses { addresses, aliases: known_aliases, extended, failed_server };
         }
         let nxdomain = |report: &ServerReport| matches!(report.outcome, ServerOutcome::NxDomain { .. });
         match (negative, failed.into_iter().next()) {

@@ -24,7 +24,7 @@ use crate::text::without_brackets;
 use name_resolver::{NameResolver, Resolved};
 
 pub use error::{AddressOrigin, DnsFailure, NameError};
-pub(crate) use name_resolver::DnsTrouble;
+pub(crate) use name_resolver::FailedDnsServer;
 pub use server_report::{ExtendedError, ServerOutcome, ServerReport};
 pub(crate) use system::SystemConfigCache;
 
@@ -65,7 +65,7 @@ pub struct ResolvedAddresses {
     /// The search domain that completed the name. `None` if it was found as written.
     search_suffix: Option<String>,
     /// The DNS servers that failed before another one answered.
-    pub(crate) troubles: Vec<DnsTrouble>,
+    pub(crate) failed_servers: Vec<FailedDnsServer>,
     /// What the DNS servers say of a sinkhole address.
     others: Vec<ServerReport>,
     port: u16,
@@ -148,13 +148,13 @@ impl NameLookup<'_> {
     pub async fn resolve(&self, limit: Duration) -> Result<ResolvedAddresses, NameError> {
         // Boxed: a lookup is large, and most of a probe's time it doesn't exist.
         let resolved = Box::pin(self.names.resolve(self.name, self.is_configured, limit)).await?;
-        let Resolved { addresses, aliases, origin, search_suffix, troubles, others } = resolved;
+        let Resolved { addresses, aliases, origin, search_suffix, failed_servers, others } = resolved;
         Ok(ResolvedAddresses {
             addresses,
             aliases,
             origin,
             search_suffix,
-            troubles,
+            failed_servers,
             others,
             port: self.port,
             is_configured: self.is_configured,

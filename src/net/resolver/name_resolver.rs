@@ -49,7 +49,7 @@ pub(super) struct Resolved {
     /// The search domain that completed the name. `None` if it was found as written.
     pub(super) search_suffix: Option<String>,
     /// What failed at DNS servers before the one that answered, in words.
-    pub(super) troubles: Vec<DnsTrouble>,
+    pub(super) failed_servers: Vec<FailedDnsServer>,
     /// What the servers say of a sinkhole address.
     pub(super) others: Vec<ServerReport>,
 }
@@ -63,7 +63,7 @@ struct Diagnosis {
 
 /// A DNS server that failed although the name was resolved in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DnsTrouble {
+pub(crate) struct FailedDnsServer {
     pub(crate) report: ServerReport,
     pub(crate) words: String,
 }
@@ -228,9 +228,9 @@ impl NameResolver {
         Diagnosis { diagnoses_sinkholes, left }: Diagnosis,
     ) -> Result<Resolved, NameError> {
         match answer {
-            Ok(DnsAnswer { addresses, aliases, server, extended, troubles }) => {
+            Ok(DnsAnswer { addresses, aliases, server, extended, failed_servers }) => {
                 // Without a socket for the first family the answer isn't whole.
-                let shortage = troubles.iter().find_map(|report| match &report.outcome {
+                let shortage = failed_servers.iter().find_map(|report| match &report.outcome {
                     ServerOutcome::Exhausted(why) => Some(why.clone()),
                     _ => None,
                 });
@@ -249,16 +249,16 @@ impl NameResolver {
                     others.retain(|report| report.server != server || report.extended.is_some());
                 }
                 let shown = shown(name);
-                let troubles = troubles
+                let failed_servers = failed_servers
                     .into_iter()
                     .filter(|report| !matches!(report.outcome, ServerOutcome::Exhausted(_)));
-                let troubles = troubles.map(|report| {
+                let failed_servers = failed_servers.map(|report| {
                     let words = ReportFor { report: &report, name: &shown }.to_string();
-                    DnsTrouble { report, words }
+                    FailedDnsServer { report, words }
                 });
-                let troubles = troubles.collect();
+                let failed_servers = failed_servers.collect();
                 let origin = AddressOrigin::Dns(server);
-                Ok(Resolved { addresses, aliases, origin, search_suffix: None, troubles, others })
+                Ok(Resolved { addresses, aliases, origin, search_suffix: None, failed_servers, others })
             }
             Err(mut failure) => {
                 if let ServerOutcome::Exhausted(why) = failure.outcome() {
@@ -281,8 +281,8 @@ impl NameResolver {
         if addresses.is_empty() {
             return Err(NameError::NoAddress { name: host.to_owned(), family: self.family, origin });
         }
-        let (aliases, troubles, others) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Resolved { addresses, aliases, origin, search_suffix: None, troubles, others })
+        let (aliases, failed_servers, others) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Resolved { addresses, aliases, origin, search_suffix: None, failed_servers, others })
     }
 
     /// The record types to query on a machine of these families (IPv4, IPv6).

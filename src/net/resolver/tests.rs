@@ -71,7 +71,7 @@ fn found(address: &str, origin: AddressOrigin, is_configured: bool) -> ResolvedA
         aliases: Vec::new(),
         origin,
         search_suffix: None,
-        troubles: Vec::new(),
+        failed_servers: Vec::new(),
         others: Vec::new(),
         port: 80,
         is_configured,

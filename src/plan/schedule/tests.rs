@@ -1,6 +1,6 @@
 //! The schedule, driven by a fake clock.
 
-mod looks;
+mod rechecks;
 
 use super::*;
 use crate::catalog;
@@ -158,7 +158,7 @@ fn probes_missed_during_a_stall_are_skipped_without_a_burst() {
         check_catch_up(interval, |schedule, slept| {
             let woken = slept + day;
             assert_eq!(drain(schedule, woken), (0, all), "one is left out of each, not a day of them");
-            schedule.awake(day, woken);
+            schedule.resume_after_stall(day, woken);
             woken
         });
     }
@@ -167,9 +167,12 @@ fn probes_missed_during_a_stall_are_skipped_without_a_burst() {
 #[test]
 fn targets_are_probed_soon_after_a_suspend() {
     check_catch_up(3600 * SECOND, |schedule, slept| {
-        schedule.awake(SECOND, slept);
-        assert!(schedule.queue.iter().all(|Reverse((at, _))| *at > slept + 60 * SECOND), "a hiccup is none");
-        schedule.awake(8 * 3600 * SECOND, slept);
+        schedule.resume_after_stall(SECOND, slept);
+        assert!(
+            schedule.queue.iter().all(|Reverse((at, _))| *at > slept + 60 * SECOND),
+            "a short pause is no stall"
+        );
+        schedule.resume_after_stall(8 * 3600 * SECOND, slept);
         slept
     });
 }

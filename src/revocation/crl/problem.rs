@@ -52,7 +52,7 @@ pub enum CrlProblem {
         next_update: SystemTime,
     },
     /// It has no `nextUpdate`.
-    #[error("the CRL does not say when it ends (no nextUpdate)")]
+    #[error("the CRL has no nextUpdate")]
     NoNextUpdate,
     /// The list or an entry has an unsupported critical extension.
     #[error("unsupported critical extension {id}")]

@@ -32,7 +32,7 @@ fn fetch_error() -> FetchOutcome {
 #[test]
 fn refresh_and_retry_times() {
     let check = |what: &str, outcome: Vec<FetchOutcome>, after: Duration| {
-        let mut store = RevocationStore::new(RefreshInterval::default());
+        let mut store = RevocationStore::new(FetchIntervals::default());
         assert!(store.state(&key(1), now()).is_due(now()), "{what}: before the first fetch");
         for outcome in outcome {
             store.record(key(1), outcome, now());
@@ -55,7 +55,7 @@ fn refresh_and_retry_times() {
 
 #[test]
 fn a_cached_list_survives_failures_and_older_lists() {
-    let mut store = RevocationStore::new(RefreshInterval::default());
+    let mut store = RevocationStore::new(FetchIntervals::default());
     store.record(key(1), list(1, now(), now() + DAY), now());
     store.record(key(1), fetch_error(), now());
     let look = store.state(&key(1), now());
@@ -76,7 +76,7 @@ fn a_cached_list_survives_failures_and_older_lists() {
 
 #[test]
 fn the_least_recently_used_object_is_evicted() {
-    let mut store = RevocationStore::new(RefreshInterval::default());
+    let mut store = RevocationStore::new(FetchIntervals::default());
     for n in 0..MAX_OBJECTS {
         store.record(key(n), list(1, now(), now() + DAY), now());
     }
@@ -96,7 +96,7 @@ fn the_least_recently_used_object_is_evicted() {
 
 #[test]
 fn the_total_size_is_bounded() {
-    let mut store = RevocationStore::new(RefreshInterval::default());
+    let mut store = RevocationStore::new(FetchIntervals::default());
     for n in 0..8 {
         store.record(key(n), list(crl::MAX_LIST, now(), now() + DAY), now());
         assert!(store.bytes() <= MAX_BYTES);
@@ -110,7 +110,7 @@ fn the_total_size_is_bounded() {
 
 #[test]
 fn unused_objects_are_removed() {
-    let mut store = RevocationStore::new(RefreshInterval::default());
+    let mut store = RevocationStore::new(FetchIntervals::default());
     store.record(key(1), list(1, now(), now() + 9 * DAY), now());
     store.record(key(2), list(1, now(), now() + 9 * DAY), now());
     let later = now() + DAY;
@@ -124,7 +124,7 @@ fn unused_objects_are_removed() {
 
 #[test]
 fn the_lists_of_a_path_are_reported_by_url() {
-    let mut store = RevocationStore::new(RefreshInterval::default());
+    let mut store = RevocationStore::new(FetchIntervals::default());
     let (path, other) = (PathId([1; 32]), PathId([2; 32]));
     let url = |n: usize| ProbeUrl::parse(&format!("http://crl.test/{n:03}.crl")).unwrap();
     let needed = [3, 2, 1, 2].map(url).to_vec();
@@ -143,7 +143,7 @@ fn the_lists_of_a_path_are_reported_by_url() {
 
 #[test]
 fn a_clock_that_was_set_back_delays_no_fetch() {
-    let mut store = RevocationStore::new(RefreshInterval::default());
+    let mut store = RevocationStore::new(FetchIntervals::default());
     store.record(key(1), list(1, now(), now() + DAY), now());
     let path = PathId([1; 32]);
     store.insert_report(path, Arc::new(RevocationReport::new(Vec::new())), Vec::new(), now() + HOUR);
@@ -156,7 +156,7 @@ fn a_clock_that_was_set_back_delays_no_fetch() {
 
 #[test]
 fn reports_are_bounded() {
-    let mut store = RevocationStore::new(RefreshInterval::default());
+    let mut store = RevocationStore::new(FetchIntervals::default());
     let path = |n: usize| {
         let mut id = [0; 32];
         id[..8].copy_from_slice(&n.to_be_bytes());

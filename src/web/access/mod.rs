@@ -36,7 +36,7 @@ use rate_limiter::RateLimiter;
 pub(super) use tls::H2;
 
 /// The minimum interval between readings of the file.
-const PAUSE: Duration = Duration::from_secs(1);
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time that a connection waits for a reading, in case the file is on a hanging disk.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub struct Access(Arc<SharedAccess>);
 struct SharedAccess {
     file: Option<PathBuf>,
     rules: RwLock<Arc<AccessRules>>,
-    look: tokio::sync::Mutex<ReloadState>,
+    reload: tokio::sync::Mutex<ReloadState>,
     /// Whether the last reading of the file failed.
     unusable: AtomicBool,
     basic_auth: BasicAuth,
@@ -69,7 +69,7 @@ pub(super) struct AccessRules {
 struct ReloadState {
     last: Option<Instant>,
     reading: Option<JoinHandle<Result<WebConfig, ConfigProblems>>>,
-    complaint: Option<String>,
+    problem: Option<String>,
 }
 
 impl Access {
@@ -84,7 +84,7 @@ impl Access {
         Ok(Self(Arc::new(SharedAccess {
             file: file.map(Path::to_owned),
             rules: RwLock::new(Arc::new(rules)),
-            look: tokio::sync::Mutex::default(),
+            reload: tokio::sync::Mutex::default(),
             unusable: AtomicBool::new(false),
             basic_auth: BasicAuth::new(),
         })))
@@ -111,11 +111,11 @@ impl Access {
     pub(super) async fn rules(&self) -> Arc<AccessRules> {
         // While the file is being read, other connections use the previous rules.
         if let Some(file) = &self.0.file
-            && let Ok(mut look) = self.0.look.try_lock()
-            && look.last.is_none_or(|last| last.elapsed() >= PAUSE)
+            && let Ok(mut state) = self.0.reload.try_lock()
+            && state.last.is_none_or(|last| last.elapsed() >= MIN_RELOAD_INTERVAL)
         {
-            look.last = Some(Instant::now());
-            self.look(file, &mut look).await;
+            state.last = Some(Instant::now());
+            self.reload_file(file, &mut state).await;
         }
         self.current()
     }
@@ -125,31 +125,30 @@ impl Access {
     }
 
     /// Reads the file once. If the reading takes too long, the next call waits for it.
-    async fn look(&self, file: &Path, look: &mut ReloadState) {
+    async fn reload_file(&self, file: &Path, state: &mut ReloadState) {
         let path = file.to_owned();
         let reading =
-            look.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || web::load(&path)));
+            state.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || web::load(&path)));
         let Ok(read) = timeout(READ_TIMEOUT, reading).await else {
             self.0.unusable.store(true, Ordering::Relaxed);
             return;
         };
-        look.reading = None;
+        state.reading = None;
         let Ok(read) = read else {
             self.0.unusable.store(true, Ordering::Relaxed); // panicked, which is logged
             return;
         };
-        let complaint =
-            self.take(&file.display().to_string(), read).err().map(|problems| problems.to_string());
-        if complaint.is_some() && complaint != look.complaint {
-            for line in complaint.iter().flat_map(|text| text.lines()) {
+        let problem = self.take(&file.display().to_string(), read).err().map(|problems| problems.to_string());
+        if problem.is_some() && problem != state.problem {
+            for line in problem.iter().flat_map(|text| text.lines()) {
                 tracing::warn!(
                     problem = line,
                     "reload of the web configuration failed, keeping the previous one"
                 );
             }
         }
-        self.0.unusable.store(complaint.is_some(), Ordering::Relaxed);
-        look.complaint = complaint;
+        self.0.unusable.store(problem.is_some(), Ordering::Relaxed);
+        state.problem = problem;
     }
 
     fn take(&self, name: &str, read: Result<WebConfig, ConfigProblems>) -> Result<(), ConfigProblems> {

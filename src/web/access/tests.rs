@@ -158,18 +158,18 @@ async fn the_file_is_read_again_once_a_second_at_most() {
     assert_eq!(users().await, ["ann"]);
     std::fs::write(&path, ann.replace("ann", "bob")).unwrap();
     assert_eq!(users().await, ["ann"], "it was read just now");
-    advance(PAUSE).await;
+    advance(MIN_RELOAD_INTERVAL).await;
     assert_eq!(users().await, ["bob"]);
     for bad in ["basic_auth_users: 1", "{", "rate_limit: {}\nnope: 1"] {
         std::fs::write(&path, bad).unwrap();
-        advance(PAUSE).await;
+        advance(MIN_RELOAD_INTERVAL).await;
         assert_eq!(users().await, ["bob"], "{bad}");
     }
     std::fs::remove_file(&path).unwrap();
-    advance(PAUSE).await;
+    advance(MIN_RELOAD_INTERVAL).await;
     assert_eq!(users().await, ["bob"]);
     std::fs::write(&path, ann).unwrap();
-    advance(PAUSE).await;
+    advance(MIN_RELOAD_INTERVAL).await;
     assert_eq!(users().await, ["ann"]);
 }
 
@@ -179,7 +179,7 @@ async fn tls_does_not_vanish_while_the_exporter_runs() {
     let tls = format!("tls_server_config: {{ cert_file: {pem:?}/server.pem, key_file: {pem:?}/server.key }}");
     let (_folder, path, access) = file(&tls.replace('"', ""));
     std::fs::write(&path, "").unwrap();
-    advance(PAUSE).await;
+    advance(MIN_RELOAD_INTERVAL).await;
     assert!(access.rules().await.tls.is_some());
     assert_eq!(access.scheme(), "https");
 }
@@ -191,10 +191,10 @@ async fn a_limit_that_stays_goes_on_counting() {
     let admit = async || access.rules().await.limiter.as_ref().unwrap().admit(Instant::now()).is_ok();
     assert!(admit().await && !admit().await);
     std::fs::write(&path, format!("{limit}http_server_config: {{ http2: false }}")).unwrap();
-    advance(PAUSE).await;
+    advance(MIN_RELOAD_INTERVAL).await;
     assert!(!admit().await);
     assert!(!access.rules().await.config.http2);
     std::fs::write(&path, limit.replace("1h", "30m")).unwrap();
-    advance(PAUSE).await;
+    advance(MIN_RELOAD_INTERVAL).await;
     assert!(admit().await);
 }

@@ -25,7 +25,7 @@ const MAX_UNSENT: u64 = 128 * 1024 * 1024;
 struct OpenConnection {
     peer: Peer,
     activity: Arc<Activity>,
-    leave: Arc<Notify>,
+    close: Arc<Notify>,
 }
 
 /// The connections of all listeners.
@@ -70,16 +70,16 @@ impl ConnectionLimiter {
 
     /// Takes a slot, closing another connection if all are taken. Returns `None` if none can be closed.
     pub(super) fn admit(self: &Arc<Self>, peer: Peer, activity: &Arc<Activity>) -> Option<ConnectionSlot> {
-        let mut inside = self.connections();
-        if inside.open.len() >= self.most && !inside.close_longest_idle(|_| true) {
+        let mut connections = self.connections();
+        if connections.open.len() >= self.most && !connections.close_longest_idle(|_| true) {
             return None;
         }
-        let (number, leave) = (inside.next, Arc::new(Notify::new()));
-        inside.next += 1;
-        let member = OpenConnection { peer, activity: Arc::clone(activity), leave: Arc::clone(&leave) };
-        inside.open.insert(number, member);
-        *inside.per_peer.entry(peer).or_default() += 1;
-        Some(ConnectionSlot { limiter: Arc::clone(self), number, leave })
+        let (number, close) = (connections.next, Arc::new(Notify::new()));
+        connections.next += 1;
+        let connection = OpenConnection { peer, activity: Arc::clone(activity), close: Arc::clone(&close) };
+        connections.open.insert(number, connection);
+        *connections.per_peer.entry(peer).or_default() += 1;
+        Some(ConnectionSlot { limiter: Arc::clone(self), number, close })
     }
 
     /// Closes a connection when the system is out of resources.
@@ -90,10 +90,12 @@ impl ConnectionLimiter {
     /// Closes connections whose clients don't read their responses, as far as those take too much memory. The one of
     /// `newest` stays.
     pub(super) fn limit_unsent(&self, newest: &Arc<Activity>) {
-        let mut inside = self.connections();
-        while inside.open.values().map(|member| member.activity.unsent()).sum::<u64>() > self.most_unsent {
+        let mut connections = self.connections();
+        while connections.open.values().map(|connection| connection.activity.unsent()).sum::<u64>()
+            > self.most_unsent
+        {
             let is_slow = |activity: &Arc<Activity>| activity.unsent() > 0 && !Arc::ptr_eq(activity, newest);
-            if !inside.close_longest_idle(is_slow) {
+            if !connections.close_longest_idle(is_slow) {
                 return;
             }
         }
@@ -103,29 +105,29 @@ impl ConnectionLimiter {
 impl Connections {
     /// Closes one of the connections that may be closed. Returns false if there is none.
     fn close_longest_idle(&mut self, may_close: impl Fn(&Arc<Activity>) -> bool) -> bool {
-        let idle = self.open.iter().filter(|(_, member)| may_close(&member.activity));
-        let idle = idle.filter_map(|(number, member)| {
-            let since = member.activity.idle_since()?;
-            let connections = self.per_peer.get(&member.peer).copied().unwrap_or_default();
+        let idle = self.open.iter().filter(|(_, connection)| may_close(&connection.activity));
+        let idle = idle.filter_map(|(number, connection)| {
+            let since = connection.activity.idle_since()?;
+            let connections = self.per_peer.get(&connection.peer).copied().unwrap_or_default();
             Some((std::cmp::Reverse(connections), since, *number))
         });
         let Some((_, _, number)) = idle.min() else { return false };
-        if let Some(member) = self.remove(number) {
-            member.leave.notify_one();
+        if let Some(connection) = self.remove(number) {
+            connection.close.notify_one();
         }
         true
     }
 
     /// Removes a connection. `None` if it is already closed.
     fn remove(&mut self, number: u64) -> Option<OpenConnection> {
-        let member = self.open.remove(&number)?;
-        if let Some(connections) = self.per_peer.get_mut(&member.peer) {
+        let connection = self.open.remove(&number)?;
+        if let Some(connections) = self.per_peer.get_mut(&connection.peer) {
             *connections -= 1; // it contains at least this connection
             if *connections == 0 {
-                self.per_peer.remove(&member.peer);
+                self.per_peer.remove(&connection.peer);
             }
         }
-        Some(member)
+        Some(connection)
     }
 }
 
@@ -133,13 +135,13 @@ impl Connections {
 pub(super) struct ConnectionSlot {
     limiter: Arc<ConnectionLimiter>,
     number: u64,
-    leave: Arc<Notify>,
+    close: Arc<Notify>,
 }
 
 impl ConnectionSlot {
     /// Completes when another connection needs the slot.
     pub(super) async fn closed(&self) {
-        self.leave.notified().await;
+        self.close.notified().await;
     }
 }
 

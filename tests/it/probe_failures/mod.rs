@@ -73,7 +73,7 @@ async fn every_pair_has_a_scenario() {
     assert!(unknown.is_empty(), "no counter is seeded for {unknown:?}");
 }
 
-/// Whether only a share's folder fails so: `probe/folder.rs` and `on_premises_sources.rs` have that.
+/// Whether only a share's folder fails so: `probe/file_share.rs` and `on_premises_sources.rs` have that.
 const fn is_of_folder(phase: Phase, reason: FailureReason) -> bool {
     use FailureReason as R;
     matches!(

@@ -50,7 +50,7 @@ async fn what_came_in_place_of_the_protocol_is_quoted() {
         (
             head(b"HTTP/1.1 0200 OK\r\n\r\n"),
             protocol,
-            "the status of the answer can't be read: it begins with \"HTTP/1.1 0200 OK\"",
+            "the status line of the response can't be read: it begins with \"HTTP/1.1 0200 OK\"",
         ),
     ];
     for (n, (fault, pair, detail)) in cases.into_iter().enumerate() {

@@ -257,11 +257,14 @@ async fn http_errors_are_worded() {
         assert!(is_plain(&said), "{said}");
         assert_eq!(said, expected);
     };
-    let cut_short = "the connection was closed before the answer was complete";
+    let cut_short = "the connection was closed before the response was complete";
     check(error_of_response("", 0).await, cut_short);
     check(error_of_response("HTTP/1.1 2", 1).await, cut_short);
     check(error_of_response("no HTTP at all\r\n\r\n", 1).await, "the response is not valid HTTP/1.1");
-    check(error_of_response("HTTP/1.1 2x0 OK\r\n\r\n", 1).await, "the status of the answer can't be read");
+    check(
+        error_of_response("HTTP/1.1 2x0 OK\r\n\r\n", 1).await,
+        "the status line of the response can't be read",
+    );
     let long = format!("HTTP/1.1 200 OK\r\nx: {}", "x".repeat(9 * 1024));
     check(error_of_response(&long, 1).await, "the head of the response is too long");
 }

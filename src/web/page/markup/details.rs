@@ -42,7 +42,7 @@ fn probe(title: &str, probe: &ProbeView, revocation: &[RevocationView]) -> Marku
                 @for of in &probe.chain { (certificate(of)) }
             } }
             @if !probe.received.is_empty() {
-                h5 { "The beginning of what came, as text" }
+                h5 { "Start of the response body, as text" }
                 pre { (foreign(&probe.received)) }
             }
             @if !revocation.is_empty() { h5 { "Revocation" } ul class="revocation" {

@@ -118,7 +118,7 @@ fn seen(endpoint: &ReportedEndpoint) -> Markup {
             }
             (details::panel(&endpoint.details))
             @if !endpoint.received.is_empty() {
-                h4 { "The beginning of what came, as text" }
+                h4 { "Start of the response body, as text" }
                 pre { (foreign(&endpoint.received)) }
             }
         }

@@ -25,7 +25,7 @@ fn stale(of: &StaleView) -> Markup {
     let whose = if of.installed_here {
         "This machine's signatures"
     } else if of.is_known {
-        "A client that updated at the last chance"
+        "A client that updated when a source last worked"
     } else {
         "No source has been reached since the exporter's start. A client that updated then"
     };

@@ -57,5 +57,9 @@ async fn a_stalled_process_blames_no_network() {
     let all = endpoints().len() as f64;
     assert!(left_out >= all, "each target missed a turn, {left_out} are counted");
     assert!(left_out < 2.5 * all, "one turn and what was under way, {left_out} are counted");
-    assert!(exporter.log().iter().any(|line| line.contains("process stalled for")), "{:#?}", exporter.log());
+    assert!(
+        exporter.log().iter().any(|line| line.contains("process stalled, discarding")),
+        "{:#?}",
+        exporter.log()
+    );
 }

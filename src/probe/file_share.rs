@@ -32,9 +32,9 @@ type Reading = AsyncMutex<Option<JoinHandle<Found>>>;
 
 /// Readings of folders. A share that hangs keeps one thread, however many probes give up on it.
 #[derive(Default)]
-pub(super) struct FolderReader(Mutex<HashMap<String, Arc<Reading>>>);
+pub(super) struct FileShareReader(Mutex<HashMap<String, Arc<Reading>>>);
 
-impl FolderReader {
+impl FileShareReader {
     /// The newest package, `None` if there is none. Concurrent callers share one reading, also with one that gave up.
     pub(super) async fn newest_package(&self, folder: &ProbeUrl) -> Found {
         if !cfg!(windows) && !folder.as_str().starts_with('/') {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     async fn read(path: &str) -> Found {
-        FolderReader::default().newest_package(&ProbeUrl::parse_folder(path).unwrap()).await
+        FileShareReader::default().newest_package(&ProbeUrl::parse_folder(path).unwrap()).await
     }
 
     #[tokio::test]
@@ -186,7 +186,7 @@ mod tests {
     async fn a_reading_of_an_earlier_time_is_dropped() {
         let folder = folder(SystemTime::now(), &[("mpam-fe.exe", 0)]);
         let path = folder.path().to_str().unwrap();
-        let folders = FolderReader::default();
+        let folders = FileShareReader::default();
         let earlier = spawn_blocking(|| Ok(None));
         while !earlier.is_finished() {
             tokio::task::yield_now().await;
