@@ -12,8 +12,8 @@ use crate::origin::Origin;
 use crate::process::{Running, free_port};
 use crate::scrape::{self, Wanted};
 
-/// What `cargo build --release` of the crate makes.
-const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/defender-exporter");
+/// What `cargo build --profile dist` of the crate makes.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dist/defender-exporter");
 
 /// Each so many-th target is where answers come late, where any are.
 pub const LATE_EVERY: usize = 20;
