@@ -7,12 +7,15 @@ const FAINTEST = 3;
 /** How tables and timelines say that an exporter is down. */
 const DOWN = /^(Exporter down|Down)$/;
 /** What stands before an exporter that is down, if it is the first state of a row, and the states that there are. */
-const LOST = /^(Lost|Failing|Failed)$|^(MAPS|Updates)[a-z ]* lost( via every route.*)?$/;
-const STATE = /^(Lost|Failing|Failed|Partly lost|Exporter down|No result|Connected|Available|Reachable|Read|Old content)$|^(MAPS|Updates|An update source)[a-z ]* lost|^Neither/;
+const LOST = /^(Lost|Outdated|Failing|Failed)$|^MAPS validation fails on this machine$|^(MAPS|Updates)[a-z ]* lost( via every route.*)?$/;
+const STATE = /^(Lost|Outdated|Failing|Failed|Partly lost|Exporter down|No result|Connected|Available|Reachable|Read|Old content)$|^(MAPS|Updates)[a-z ]* lost|^MAPS validation|another (source )?works$|^Neither/;
 /** What stands for itself in a timeline, also where no legend has it. */
-const NUMBER = /^[0-9.]+(%| partly)?$/;
+const NUMBER = /^[0-9.]+(%| partly| down)?$/;
 /** What only a fault prints. */
 const FAULTS = [/\bNaN\b/, /\bundefined\b/, /\bInfinity\b/, /∞/, /\[object /, /\bNo data\b/, /\$\{|\$__/];
+
+/** The longest page: a dashboard is read, not searched. */
+const TALLEST = 8000;
 
 /** The colours, in each theme, of what works. */
 const GOOD = new Set(['#1f60c4', '#3274d9']);
@@ -43,20 +46,33 @@ const SAYS = {
   },
   'two-clusters': {
     'MAPS: worst of 2 instances': ['Lost', '1 of 2 instances'],
-    'Signatures stale in: worst of 2 instances': ['first at us-1 defender-exporter, 1 without a source'],
+    'Signatures stale in: worst of 2 instances': ['No update source', '1 of 2 instances, us-1 defender-exporter stale in 7 days'],
   },
   'company-sources': {
-    'Update sources: 1 instance': ['Available', 'Lost'],
-    'What is wrong, and what to change': ['An update source lost, another works'],
+    'MAPS: 1 instance': ['Connected', 'on this machine', 'Validation fails'],
+    'Instances that lose MAPS': ['own validation fails: 1 of 1'],
+    'Update sources: 1 instance': ['Available', 'Lost', 'Outdated, unused'],
+    'Update sources by route': ['Available', 'Lost', 'Outdated, unused'],
+    'Update sources over time: 1 instance': ['Outdated'],
+    'Whether each component works: 1 instance': ['Outdated'],
+    'Components by instance': ['Outdated'],
+    'What is wrong, and what to change': ['MAPS validation fails on this machine', 'Microsoft Connected Cache lost, another source works', 'File share outdated, another source works'],
+    'Where MAPS is lost, why, and what to change': ['MAPS validation fails on this machine'],
+    'Availability of the last 30 days': ['99.87%', '45.00%'],
     'Update sources: what the machine uses, and what is listed (Windows)': ['Differs'],
   },
   'one-route': {
     'MAPS: 1 instance': ['Partly lost', '1 of 2 routes lost'],
     'What is wrong, and what to change': ['MAPS lost via 1 of 2 routes, updates too'],
   },
-  inspected: { 'What is wrong, and what to change': ['MAPS lost'], 'What this endpoint is for': ['Lost'] },
+  inspected: {
+    'What is wrong, and what to change': ['MAPS lost'],
+    'What this endpoint is for': ['Lost'],
+    'What the failures share: 1 instance': ['4 failing endpoints via direct share the certificate issuer O=Lab, CN=Lab Inspection CA'],
+    'Revocation over time': ['Unchecked'],
+  },
   blocked: {
-    'Signatures stale in: 1 instance': ['1 instance, 1 without a source'],
+    'Signatures stale in: 1 instance': ['No update source', 'stale in 7 days'],
     'Addresses from DNS': ['Not resolved'],
     'What is wrong, and what to change': ['MAPS and updates lost'],
   },
@@ -82,19 +98,21 @@ const UNSEEN = new Set(['exporter-down']);
 const ROWS = {
   'all-sites': { 'Instances, the worst first': 5, 'Targets of /probe': 4 },
   'two-clusters': { 'Instances, the worst first': 2 },
-  'sixty-sites': { 'Instances, the worst first': 60, 'Where MAPS is lost, why, and what to change': 4, 'What the failures have in common': 4 },
+  'sixty-sites': { 'Instances, the worst first': 60, 'Where MAPS is lost, why, and what to change': 4, 'Causes of failures at all instances': 4 },
 };
 
 /** The tables that show all of their rows on the first page: each row has a remedy of its own. */
-const WHOLE = new Set(['Where MAPS is lost, why, and what to change', 'What is wrong, and what to change', 'What the failures have in common',
+const WHOLE = new Set(['Where MAPS is lost, why, and what to change', 'What is wrong, and what to change', 'Causes of failures at all instances',
   'Why it fails, and what to change']);
 
 /** What is wrong with a picture. Each complaint names dashboard, panel, state and width. */
-export function complaints({ panels, frame, pageWidth, width }, { dashboard, state }) {
+export function complaints({ panels, frame, pageWidth, height: pageHeight = 0, width }, { dashboard, state }) {
   const found = [];
   if (pageWidth > width) found.push(`the page is ${pageWidth} px wide`);
   found.push(...[...frame.flatMap(ofText), ...cutOff(frame)].map((what) => `frame: ${what}`));
   for (const panel of panels) found.push(...[...ofPanel(panel), ...ofUnseen(panel, state), ...ofTile(panel, state)].map((what) => `"${panel.title}": ${what}`));
+  found.push(...ofCounts(panels));
+  if (pageHeight > TALLEST) found.push(`the page is ${pageHeight} px long, more than ${TALLEST}`);
   const words = new Set(panels.flatMap(({ boxes }) => boxes.map(({ text }) => text)));
   for (const word of expectedWords(dashboard, state)) {
     if (!words.has(word)) found.push(`no timeline says ${word}`);
@@ -135,6 +153,23 @@ function ofTile({ title, kind, texts }, state) {
   const missing = (SAYS[state]?.[title] ?? []).filter((text) => !said.has(text));
   const calm = kind === 'stat' && UNEASY[state]?.test(title) ? texts.filter(({ behind }) => GOOD.has(behind)) : [];
   return [...missing.map((text) => `doesn't say "${text}"`), ...calm.map(({ text }) => `"${text}" looks as if all were well`)];
+}
+
+/** The numbers of a tile's lines, by what the line is about. */
+function counts(panels, title) {
+  const lines = panels.find((panel) => panel.title === title)?.texts ?? [];
+  const found = lines.map(({ text }) => /^(?:(.+): )?([0-9]+) of [0-9]+/.exec(text)).filter(Boolean);
+  return Object.fromEntries(found.map(([, name = '', number]) => [name, Number(number)]));
+}
+
+/** Whether each instance that loses MAPS, or whose exporter is down, is among those with a critical alert or among those without one. */
+function ofCounts(panels) {
+  const alerts = counts(panels, 'Instances with firing alerts');
+  if (!('critical' in alerts)) return [];
+  const maps = counts(panels, 'Instances that lose MAPS');
+  const lost = (maps['via every route'] ?? 0) + (maps['via some routes'] ?? 0) + (counts(panels, 'Exporters down')[''] ?? 0);
+  const alerted = alerts.critical + (alerts['lost or down, no critical alert'] ?? 0);
+  return alerted === lost ? [] : [`${alerted} instances with a critical alert or without one yet, but ${lost} lose MAPS or are down`];
 }
 
 function ofPanel({ kind, failure, isEmpty, texts, outside, columns, cutRows, boxes }) {

@@ -46,10 +46,20 @@ check('no answer', facts(timeline({ texts: [text('Lost')], boxes: [box()] })), [
   { dashboard: 'defender-endpoint', state: 'blocked' });
 const tile = (words, behind) => facts(panel({ title: 'Signatures stale in: 1 instance', texts: [text(words, { behind })] }));
 const blocked = { dashboard: 'defender-fleet-tile', state: 'blocked' };
-check('a tile that is yellow', tile('1 instance, 1 without a source', '#fade2a'), [], blocked);
-check('a tile that is calm', tile('1 instance, 1 without a source', '#1f60c4'),
-  ['"Signatures stale in: 1 instance": "1 instance, 1 without a source" looks as if all were well'], blocked);
-check('a tile that says too little', tile('1 instance', '#fade2a'), ['"Signatures stale in: 1 instance": doesn\'t say "1 instance, 1 without a source"'], blocked);
+const said = (words, behind) => facts(panel({ title: 'Signatures stale in: 1 instance',
+  texts: [text('stale in 7 days', { behind }), text(words, { behind })] }));
+check('a tile that is yellow', said('No update source', '#fade2a'), [], blocked);
+check('a tile that is calm', said('No update source', '#1f60c4'),
+  ['stale in 7 days', 'No update source'].map((words) => `"Signatures stale in: 1 instance": "${words}" looks as if all were well`), blocked);
+check('a tile that says too little', tile('stale in 7 days', '#fade2a'), ['"Signatures stale in: 1 instance": doesn\'t say "No update source"'], blocked);
+const counted = (...lines) => facts(panel({ title: 'Instances with firing alerts', texts: lines.map((line) => text(line)) }));
+const fleet = (alerts) => ({ ...alerts, panels: [...alerts.panels,
+  panel({ title: 'Instances that lose MAPS', texts: ['via every route: 24 of 60', 'via some routes: 12 of 60', 'unknown: 12 of 60'].map((line) => text(line)) }),
+  panel({ title: 'Exporters down', texts: [text('12 of 60 exporters')] })] });
+check('counts that agree', fleet(counted('critical: 36 of 60', 'lost or down, no critical alert: 12 of 60', 'warning: 36 of 60')), []);
+check('counts that differ', fleet(counted('critical: 36 of 60', 'warning: 36 of 60')),
+  ['36 instances with a critical alert or without one yet, but 48 lose MAPS or are down']);
+check('a long page', facts(panel(), { height: 8900 }), ['the page is 8900 px long, more than 8000']);
 const rows = (...first) => facts(panel({ kind: 'table', rows: first.map((cell) => [cell, 'direct']) }));
 check('the worst first', rows('Lost', 'Exporter down', 'Down', 'Partly lost', 'Connected'), []);
 check('causes, the worst first', rows('MAPS and updates lost', 'MAPS lost via every route, updates via some', 'Exporter down', 'MAPS lost via 1 of 2 routes, updates too'), []);
@@ -62,8 +72,8 @@ check('causes before an exporter that is down', facts(panel({ kind: 'table', col
   rows: [['TLS is inspected'], ['Exporter down']] })), []);
 check('equal causes that are many rows', facts(panel({ title: 'Where MAPS is lost, why, and what to change', kind: 'table', rows: Array(36).fill(['Lost']) })),
   ['"Where MAPS is lost, why, and what to change": has 36 rows, not 4'], { dashboard: 'defender-endpoint', state: 'sixty-sites' });
-check('remedies on another page', facts(panel({ title: 'What the failures have in common', kind: 'table', total: 4, rows: Array(3).fill(['Lost']) })),
-  ['"What the failures have in common": shows 3 of 4 remedies'], { dashboard: 'defender-endpoint', state: 'all-sites' });
+check('remedies on another page', facts(panel({ title: 'Causes of failures at all instances', kind: 'table', total: 4, rows: Array(3).fill(['Lost']) })),
+  ['"Causes of failures at all instances": shows 3 of 4 remedies'], { dashboard: 'defender-endpoint', state: 'all-sites' });
 check('rows on several pages', facts(panel({ title: 'Instances, the worst first', kind: 'table', total: 60, rows: Array(9).fill(['Lost']) })), [],
   { dashboard: 'defender-endpoint', state: 'sixty-sites' });
 check('clusters that are one row', facts(panel({ title: 'Instances, the worst first', kind: 'table', rows: [['Scraped']] })),

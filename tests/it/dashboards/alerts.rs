@@ -25,10 +25,14 @@ pub fn firing() -> String {
 pub const SEVERITIES: &[State<'_>] =
     &[(1, "Critical", BAD), (2, "Warning", ODD), (3, "Info", GOOD), (4, "None fires", GOOD)];
 
-/// 0 if Prometheus has evaluated the rules in the time shown, as one of their records shows, and none of these alerts fires.
+/// A count if Prometheus has evaluated the rules in the time shown, as one of their records shows.
+pub fn is_evaluated() -> String {
+    "count(last_over_time(route:defender_maps_connected:default{%route}[$__range]))".to_owned()
+}
+
+/// 0 if Prometheus has evaluated the rules, and none of these alerts fires.
 pub fn none_firing() -> String {
-    let record = "last_over_time(route:defender_maps_connected:default{%route}[$__range])";
-    format!("0 * count({record}) unless on () count({})", firing())
+    format!("0 * {} unless on () count({})", is_evaluated(), firing())
 }
 
 /// Alerts of this severity that fire, by the instance that they are of: without every label that the exporter or a rule sets.

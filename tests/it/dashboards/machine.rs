@@ -16,14 +16,14 @@ const NONE: [State<'_>; 2] = [DOWN_STATE, (-1, "No Defender here", UNKNOWN)];
 pub fn rows(board: Board) -> Board {
     board
         .collapsed("The machine's own Defender, where the exporter runs beside one")
-        .line(9, [(24, state())])
-        .line(9, [(24, protection())])
-        .line(9, [(24, effective_settings())])
-        .line(9, [(24, update_order())])
-        .line(9, [(24, settings())])
-        .line(9, [(24, mdatp())])
-        .line(8, [(24, reading())])
-        .line(8, [(24, events())])
+        .line(5, [(24, state())])
+        .line(5, [(24, protection())])
+        .line(6, [(24, effective_settings())])
+        .line(6, [(24, update_order())])
+        .line(5, [(24, settings())])
+        .line(5, [(24, mdatp())])
+        .line(7, [(24, reading())])
+        .line(6, [(24, events())])
 }
 
 fn state() -> Panel {
@@ -195,10 +195,10 @@ fn settings() -> Panel {
         "SSLOptions",
         165,
         &[
-            (0, "0: nothing", BAD),
-            (1, "1: revocation", ODD),
-            (2, "2: pinning", ODD),
-            (3, "3: both", GOOD),
+            (0, "0: nothing checked", BAD),
+            (1, "1: revocation alone", ODD),
+            (2, "2: pinning alone", ODD),
+            (3, "3: all checked", GOOD),
             DOWN_STATE,
             (-1, "No Windows settings", UNKNOWN),
         ],

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod board;
+mod common_causes;
 mod endpoint;
 mod fleet;
 mod folding;
@@ -11,14 +12,17 @@ mod latency;
 mod limit_lines;
 #[cfg(test)]
 mod limits;
+mod line_colors;
 mod machine;
 mod overview;
+mod own_validation;
 mod panel;
 #[cfg(test)]
 mod queries;
 mod remedies;
 #[cfg(test)]
 mod shape;
+mod source_states;
 pub mod stops;
 mod table;
 mod tiles;

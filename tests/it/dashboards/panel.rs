@@ -72,7 +72,7 @@ impl Panel {
     }
 
     /// Lines over time. Where names aren't known, a line's colour is by its highest value, from blue to purple: by its place among those
-    /// that there are, it would differ between pictures, and could be that of a loss.
+    /// that there are, it would differ between pictures, and could be that of a loss. Instances have colours of their own (`line_colors.rs`).
     pub fn lines(title: &str, description: &str) -> Self {
         let options = json!({
             "legend": { "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true },
@@ -87,7 +87,7 @@ impl Panel {
     /// What fails over time by phase and reason, as bars upon each other, in the phases' colours.
     pub fn failing_bars(title: &str, description: &str) -> Self {
         PHASES.iter().fold(Self::stacked_bars(title, description), |panel, (phase, color)| {
-            panel.matching(&format!("/^{phase}: /"), &fixed(color))
+            panel.matching(&format!("/^{phase}[.]/"), &fixed(color))
         })
     }
 
@@ -349,6 +349,9 @@ pub const DAYS: &str = "suffix:days";
 
 /// The unit of how many lose something in part.
 pub const PARTLY_LOST: &str = "suffix:partly";
+
+/// The unit of how many exporters are down.
+pub const DOWN_UNIT: &str = "suffix:down";
 
 /// The unit of what is told as the time since a moment.
 pub const AGO: &str = "dateTimeFromNow";

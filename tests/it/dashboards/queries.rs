@@ -64,7 +64,12 @@ fn names_labels_and_values_are_those_of_the_table() {
     let mut found = Vec::new();
     for (place, query) in all() {
         let own = made(&query);
-        let records = BTreeSet::from(["route:defender_maps_connected:default".to_owned()]);
+        let records = [
+            "route:defender_maps_connected:default",
+            "route:defender_maps_connected:avg30d",
+            "source_route:defender_update_source_available:avg30d",
+        ];
+        let records = BTreeSet::from(records.map(ToOwned::to_owned));
         let of_table = complaints(&read(&filled(&query)), &records);
         let unknown = of_table.into_iter().filter(|complaint| {
             let label = complaint.strip_prefix("no metric has a label ");
@@ -177,8 +182,7 @@ fn labels_of(query: &str) -> Vec<String> {
     });
     let alerts = ["job", "instance", "alertname", "severity"].map(ToOwned::to_owned);
     let alerts = alerts.into_iter().chain(
-        query
-            .contains("ALERTS{")
+        (query.contains("ALERTS{") || query.contains(":avg30d{"))
             .then(|| "route component".split(' ').map(ToOwned::to_owned))
             .into_iter()
             .flatten(),

@@ -47,16 +47,11 @@ fn labelled(query: String, label: &str, from: &str, texts: BTreeMap<String, Vec<
 }
 
 /// Adds to series with phase and reason the label `cause`: their code, such as tls.expired; of several codes with the same meaning and the
-/// same remedy the reason and all phases, such as "auth_required (tunnel or request)" for a proxy's 407.
+/// same remedy all of them, such as "tunnel.auth_required, request.auth_required" for a proxy's 407.
 pub fn caused(query: &str) -> String {
     let equal = by_text(codes().map(|code| (code.to_string(), format!("{} {}", title(code), change(code)))));
     let several = equal.into_values().filter(|codes| codes.len() > 1);
-    let names = several.map(|codes| {
-        let (phases, reasons): (Vec<_>, Vec<_>) =
-            codes.iter().map(|code| code.split_once("[.]").unwrap()).unzip();
-        (format!("{} ({})", reasons[0], phases.join(" or ")), codes)
-    });
-    let names = names.collect();
+    let names = several.map(|codes| (codes.join(", ").replace("[.]", "."), codes)).collect();
     labelled(format!(r#"label_join({query}, "cause", ".", "phase", "reason")"#), "cause", "cause", names)
 }
 

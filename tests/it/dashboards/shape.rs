@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::panel::{AGO, DAYS, PARTLY_LOST};
+use super::panel::{AGO, DAYS, DOWN_UNIT, PARTLY_LOST};
 use super::words::{BAD, GOOD, ODD, PARTLY, UNKNOWN};
 use super::{boards, inner, panels, text};
 
 /// Grafana's names of units that are in use here.
 const UNITS: &[&str] =
-    &["none", "short", "percentunit", "percent", "s", "bytes", "string", DAYS, AGO, PARTLY_LOST];
+    &["none", "short", "percentunit", "percent", "s", "bytes", "string", DAYS, AGO, PARTLY_LOST, DOWN_UNIT];
 
 #[test]
 fn files_can_be_provisioned_and_imported_alike() {
@@ -158,9 +158,9 @@ fn graphs_have_a_legend_a_unit_and_the_same_colours() {
         // Colours by the order of series would differ between pictures, and some are those of a loss.
         let mode = text(&defaults["color"]["mode"]);
         assert!(["continuous-BlPu", "thresholds"].contains(&mode), "{title}: {mode}");
-        let by_reason = panel["targets"][0]["legendFormat"] == "{{phase}}: {{reason}}";
+        let by_reason = panel["targets"][0]["legendFormat"] == "{{phase}}.{{reason}}";
         let own = panel["fieldConfig"]["overrides"].to_string();
-        assert_eq!(by_reason, own.contains("/^tls: /"), "{title}: colours of reasons");
+        assert_eq!(by_reason, own.contains("/^tls[.]/"), "{title}: colours of reasons");
         let by_component = panel["targets"].to_string().contains("{{name}}");
         assert_eq!(by_component, own.contains("(MAPS)"), "{title}: colours of components");
         let legend = panel["targets"][0]["legendFormat"] == "{{phase}}";

@@ -150,8 +150,11 @@ fn one_word_stands_for_one_thing() {
         "status unknown{",
         ": both",
         "if 2",
+        "{{phase}}: {{reason}}",
+        ", by default",
     ];
-    const OF_TABLES: &[&str] = &["If 2", "Stops", "What it means", "None found", "Read before"];
+    const OF_TABLES: &[&str] =
+        &["If 2", "Stops", "What it means", "None found", "Read before", "Fetched before", "MAPS by default"];
     for panel in boards().iter().flat_map(panels) {
         let legends = panel["targets"].as_array().unwrap().iter().map(|target| text(&target["legendFormat"]));
         let texts = [&panel["title"], &panel["description"]].into_iter().map(text).chain(legends);
@@ -163,4 +166,57 @@ fn one_word_stands_for_one_thing() {
             assert!(!others.iter().any(|word| text.contains(word)), "{text}: not one of {others:?}");
         }
     }
+}
+
+/// Codes are spelled as in configuration, advice and `explain`: phase, dot, reason.
+#[test]
+fn codes_of_failures_have_one_spelling() {
+    let mut found = 0;
+    for target in boards().iter().flat_map(panels).flat_map(|panel| panel["targets"].as_array().unwrap()) {
+        let (legend, query) = (text(&target["legendFormat"]), text(&target["expr"]));
+        found += usize::from(legend.contains("{{reason}}"));
+        assert_eq!(legend.contains("{{reason}}"), legend.contains("{{phase}}.{{reason}}"), "{legend}");
+        assert!(!query.contains(" or request)\""), "{query}");
+    }
+    assert!(found >= 3, "{found}");
+}
+
+/// A remedy for "these hosts" beside a bare number: which?
+#[test]
+fn tables_of_remedies_name_an_endpoint() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "table") {
+        let organize = panel["transformations"].as_array().unwrap().last().unwrap();
+        let bare = organize["options"]["renameByName"]["endpoints"].is_string();
+        let has_remedies = columns(panel).contains(&"What to change");
+        assert!(!(bare && has_remedies), "{}", text(&panel["title"]));
+    }
+}
+
+#[test]
+fn an_unknown_share_has_no_bar() {
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "bargauge") {
+        let defaults = &panel["fieldConfig"]["defaults"];
+        let states = defaults["mappings"][0]["options"].as_object().unwrap();
+        let least = defaults["min"].as_f64().unwrap();
+        for value in states.keys() {
+            assert!(value.parse::<f64>().unwrap() < least, "{}: {value}", text(&panel["title"]));
+        }
+    }
+}
+
+/// Equal lines in one colour can't be told apart.
+#[test]
+fn lines_of_instances_have_colours() {
+    let mut found = 0;
+    for panel in boards().iter().flat_map(panels).filter(|panel| panel["type"] == "timeseries") {
+        let by_place = text(&panel["targets"][0]["legendFormat"]).contains("{{instance}}");
+        found += usize::from(by_place);
+        let overrides = panel["fieldConfig"]["overrides"].as_array().unwrap().iter();
+        let colours: BTreeSet<String> = overrides
+            .filter(|own| text(&own["matcher"]["options"]).starts_with("/(^| )"))
+            .map(|own| own["properties"][0]["value"]["fixedColor"].to_string())
+            .collect();
+        assert_eq!(colours.len(), if by_place { 8 } else { 0 }, "{}", text(&panel["title"]));
+    }
+    assert!(found >= 7, "{found}");
 }

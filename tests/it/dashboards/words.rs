@@ -54,6 +54,10 @@ pub fn counted(reasons: &str, broken: &str) -> String {
     )
 }
 
+/// Where MAPS is lost since revocation can't be checked, and not since a device inspects TLS, which makes the revocation unknown too.
+pub const LOST_UNCHECKED: &str = r#"(defender_maps_disconnected_reason{%route, reason="revocation_unknown"}
+    unless ignoring (ssl_options, need, phase, reason) defender_maps_disconnected_reason{%route, reason="intercepted"})"#;
+
 /// Update sources with which alone a client can stay current: a cache only has what another source names.
 pub const SUFFICIENT: &str = r#"defender_update_source_available{%route, source!="connected_cache"}"#;
 
@@ -124,10 +128,14 @@ pub fn or_silent(query: &str, probed: &str) -> String {
     format!("{query} or 0 * {probed} - 1")
 }
 
-/// What stands for a share of the time where the exporter is down, since a good past says nothing of now: behind all shares.
+/// What stands in tables for a share of the time where the exporter is down, since a good past says nothing of now: behind all shares.
 pub const SHARE_UNKNOWN: i64 = 2;
 /// Its word.
 pub const UNKNOWN_SHARE_STATE: State<'_> = (SHARE_UNKNOWN, "Unknown", UNKNOWN);
+/// The same for bars: below all shares, so that there is no bar. A full one would look like a share of all.
+pub const NO_BAR: i64 = -1;
+/// Its word.
+pub const NO_BAR_STATE: State<'_> = (NO_BAR, "Unknown", UNKNOWN);
 
 /// The share of the time with a result in which this was 1.
 pub fn share(series: &str) -> String {
@@ -186,7 +194,7 @@ pub const DOWN_STATE: State<'_> = (-2, "Exporter down", UNKNOWN);
 /// What stands for a list or feed that the last attempt fetched.
 pub const FETCHED: &str = "Fetched";
 /// The same where what serves it is lost since: the next attempt fails, and it must not look as if all were well.
-pub const FETCHED_BEFORE: &str = "Fetched before";
+pub const LOST_SINCE: &str = "Fetched, lost since";
 /// The state of a probe without the answer that a panel is about.
 pub const NO_ANSWER: State<'_> = (-1, "No answer", UNKNOWN);
 /// States of the worst of several instances: see `tiles::by_instance`.
@@ -221,16 +229,14 @@ pub const COMMON_RANKS: &[State<'_>] = &[
 /// States of what works or doesn't.
 pub const CONNECTED: &[State<'_>] =
     &[(0, "Lost", BAD), (1, "Connected", GOOD), DOWN_STATE, (-1, "No result", UNKNOWN)];
-/// States of components and sources, as ranks: see `ranked`.
-pub const AVAILABLE_RANKS: &[State<'_>] =
-    &[(0, "Lost", BAD), (1, "Exporter down", UNKNOWN), (2, "No result", UNKNOWN), (3, "Available", GOOD)];
 /// States of what the routes of an instance have in common, as ranks.
 pub const AVAILABLE_IN_COMMON: &[State<'_>] = &[
     (0, "Lost", BAD),
-    (1, "Exporter down", UNKNOWN),
-    (2, "Partly lost", PARTLY),
-    (3, "No result", UNKNOWN),
-    (4, "Available", GOOD),
+    (1, "Outdated", BAD),
+    (2, "Exporter down", UNKNOWN),
+    (3, "Partly lost", PARTLY),
+    (4, "No result", UNKNOWN),
+    (6, "Available", GOOD),
 ];
 /// States of MAPS as ranks: see `ranked`.
 pub const CONNECTED_RANKS: &[State<'_>] =
@@ -244,6 +250,14 @@ pub const REACHABLE: &[State<'_>] = &[
     (1, "Reachable", GOOD),
     (-2, "Exporter down", UNKNOWN),
     (-1, "No result", UNKNOWN),
+];
+
+/// The values of the registry value SSLOptions, and what a client with each checks. The first is the default, and what counts.
+pub const SSL_OPTIONS: [(&str, &str); 4] = [
+    ("3", "SSLOptions 3: all checked (default)"),
+    ("2", "SSLOptions 2: pinning alone"),
+    ("1", "SSLOptions 1: revocation alone"),
+    ("0", "SSLOptions 0: nothing checked"),
 ];
 
 /// Days until signatures turn stale, from which on a ticket and a page are due: DefenderStaleSignatureRisk.

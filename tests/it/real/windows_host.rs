@@ -21,6 +21,13 @@ defender_host_update_source_difference_info{kind="unused",source="internal_serve
 defender_host_update_source_difference_info{kind="unused",source="file_share",origin="preference"} 1
 "#;
 
+/// What the rules record of 30 days, which the pictures don't wait for.
+const MONTH: &str = r#"route:defender_maps_connected:avg30d{route="direct"} 0.9987
+source_route:defender_update_source_available:avg30d{source="adl",route="direct"} 1
+source_route:defender_update_source_available:avg30d{source="internal_server",route="direct"} 0.9431
+source_route:defender_update_source_available:avg30d{source="file_share",route="direct"} 0.45
+"#;
+
 /// Serves both as one, at the address that it returns, until the test's runtime ends.
 pub async fn beside(exporter: String) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -28,7 +35,7 @@ pub async fn beside(exporter: String) -> SocketAddr {
     let client = lab::client();
     let answer = move || {
         let request = client.get(format!("http://{exporter}/metrics"));
-        async move { request.send().await.unwrap().text().await.unwrap() + &of_host() + DIFFERENCES }
+        async move { request.send().await.unwrap().text().await.unwrap() + &of_host() + DIFFERENCES + MONTH }
     };
     let router = Router::new().route("/metrics", get(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{Panel, mappings};
 use crate::dashboards::words::{
-    BAD, DOWN, DOWN_STATE, EXPIRES_SOON, GOOD, NO_ANSWER, ODD, REACHABLE, or_down,
+    BAD, DOWN, DOWN_STATE, EXPIRES_SOON, GOOD, LOST_UNCHECKED, NO_ANSWER, ODD, REACHABLE, or_down,
 };
 
 use super::NO_TLS;
@@ -47,13 +47,15 @@ pub fn tls_history() -> Panel {
 pub fn revocation_history() -> Panel {
     let is =
         |status: &str| format!(r#"(defender_tls_revocation_status{{%endpoint, status="{status}"}} == 1)"#);
-    let lost = r#"(defender_tls_revocation_status{%endpoint, component="maps", status="unknown"} == 1
-        and ignoring (component, endpoint, status, ssl_options) defender_maps_connected{%route, ssl_options="3"} == 0)"#;
+    let lost = format!(
+        r#"(defender_tls_revocation_status{{%endpoint, component="maps", status="unknown"}} == 1
+        and ignoring (component, endpoint, status, ssl_options, need, phase, reason) {LOST_UNCHECKED})"#
+    );
     let state = format!("(0 * {} or 2 + {lost} or {} or 2 * {})", is("revoked"), is("unknown"), is("good"));
     let series = r#"defender_tls_revocation_status{%endpoint, status="good"}"#;
     let panel = Panel::timeline(
         "Revocation over time",
-        "Revocation status of the chain; unchecked (status unknown) if revocation data can't be fetched, and of an inspected chain whose authority publishes none. Grey: no chain was checked, or the exporter was down.",
+        "Revocation status of the chain; unchecked (status unknown) if revocation data can't be fetched, and of an inspected chain whose authority publishes none. MAPS lost: since revocation is unchecked, and not since a device inspects TLS. Grey: no chain was checked, or the exporter was down.",
     );
     // Nothing where revocation isn't checked at all.
     by_route_of_answers(panel, "min", &state, &once(series))

@@ -94,7 +94,7 @@ pub fn reasons_history() -> Panel {
         "Failures over time by phase and reason, per route; empty while there was no such failure. Grey: the exporter was down.",
     )
     .over_time(
-        &format!("{PLACE} via {{{{route}}}}: {{{{phase}}}}: {{{{reason}}}}"),
+        &format!("{PLACE} via {{{{route}}}}: {{{{phase}}}}.{{{{reason}}}}"),
         &or_down(&of(series), series, of, kept),
     )
     .states(&[(1, "Failing", BAD), DOWN_STATE])
@@ -125,7 +125,7 @@ pub fn component_failures() -> Panel {
         "Failed probes of the endpoint's component between two points, by phase and reason, over all endpoints of the component.",
     )
     .over_time(
-        "{{phase}}: {{reason}}",
+        "{{phase}}.{{reason}}",
         &format!("sum by (phase, reason) (increase(defender_probe_failures_by_reason_total{{%component}}[$__rate_interval]) {OF_COMPONENT}) > 0"),
     )
     .of_counters()

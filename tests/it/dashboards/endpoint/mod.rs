@@ -31,8 +31,8 @@ pub fn board() -> Board {
         .link("Fleet", "defender-fleet")
         .line(3, [(24, now::reachable())])
         .line(5, [(24, purpose::purpose())])
-        .line(7, [(24, now::places())])
-        .line(7, [(24, now::why())]);
+        .line(6, [(24, now::places())])
+        .line(6, [(24, now::why())]);
     let board = board
         .row("Where the time goes")
         .line(8, [(24, history::phases())])
@@ -47,9 +47,9 @@ pub fn board() -> Board {
         .line(8, [(12, history::status_history()), (12, history::expected_history())])
         .line(8, [(12, history::range_history()), (12, connection::revocation_history())])
         .line(8, [(12, connection::tls_history()), (12, connection::expiry_history())])
-        .line(7, [(24, connection::tls())]);
+        .line(5, [(24, connection::tls())]);
     board
         .collapsed("Names, addresses, proxy")
         .line(8, [(12, connection::addresses()), (12, connection::each_address())])
-        .line(8, [(24, connection::proxy())])
+        .line(6, [(24, connection::proxy())])
 }

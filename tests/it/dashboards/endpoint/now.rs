@@ -17,7 +17,7 @@ use super::history::{EXPECTED, EXPECTED_STATES, SUCCESS};
 
 pub fn reachable() -> Panel {
     Panel::stat(
-        "Now: $scope",
+        "Now: $endpoint, $scope",
         "Whether the last probes received a genuine answer, with any status. Failing: via every selected route of an instance; partly failing: via some. The worst state counts, with the number of instances in it, of those partly failing, and of those unknown; see the table.",
     )
     .now("{{text}}", &by_instance(SUCCESS, "failing"))

@@ -14,6 +14,7 @@ const NO_RATE: &str =
 fn highest(title: &str, description: &str, query: &str) -> Panel {
     Panel::lines(title, description)
         .over_time(PLACE, &ten(query, true))
+        .by_instance()
         .legend_beside()
         .no_value("Unavailable from these exporters")
 }

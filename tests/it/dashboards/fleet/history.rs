@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{down_at_end, lost_at_end};
 use crate::dashboards::grouping::{PLACE, by_place};
-use crate::dashboards::panel::{PARTLY_LOST, Panel, fixed, mappings};
+use crate::dashboards::panel::{DOWN_UNIT, PARTLY_LOST, Panel, fixed, mappings};
 use crate::dashboards::tiles::common;
 use crate::dashboards::words::{
     BAD, COMMON, DOWN, DOWN_STATE, GOOD, MAPS, ODD, PARTLY, STALE_NOW, STALE_SOON, UNKNOWN, UP, components,
@@ -67,11 +67,13 @@ pub fn components_lost() -> Panel {
         format!(r#"label_replace({} > 0, "via", " via some routes", "", "")"#, count(&state(series), 1));
     Panel::timeline(
         "Instances that lose each component, over time",
-        "Number of instances at which each component is lost via every route; and, while there are such, of those at which it is lost via some routes. Many at once point to a common cause. Grey: no exporter was up.",
+        "Number of instances at which each component is lost via every route; and, while there are such, of those at which it is lost via some routes. Many at once point to a common cause. Instances whose exporter is down are in a line of their own: nothing is known there, so no component counts them. Grey: no exporter was up.",
     )
     .over_time("{{name}}{{via}}", &with_names(&format!("({known} or {partly})"), "component", &components()))
+    .over_time("exporter down: nothing known", &format!("sum({UP} == bool 0)"))
     .set("mappings", counts(BAD))
     .matching("/ via some routes$/", &[("mappings", counts(PARTLY)), ("unit", json!(PARTLY_LOST))])
+    .matching("/^exporter down: /", &[("mappings", counts(UNKNOWN)), ("unit", json!(DOWN_UNIT))])
     .option("perPage", json!(26))
     .without_legend()
     .no_value("No selected exporter had a result in this time")
@@ -87,6 +89,7 @@ pub fn slowest() -> Panel {
     let mean = format!("({mean} and {UP})");
     Panel::lines("Slowest instances", "Mean duration of a successful probe, for the ten slowest instances.")
         .over_time(PLACE, &ten(&mean, true))
+        .by_instance()
         .legend_beside()
         .unit("s")
         .no_value("No probe succeeded in this time")
@@ -99,6 +102,7 @@ pub fn least_time_left() -> Panel {
         "For the ten instances with the least time. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
     .over_time(PLACE, &ten(&format!("{LEFT} / 86400"), false))
+    .by_instance()
     .legend_beside()
     .days()
     .below_zero()

@@ -2,13 +2,15 @@
 
 use serde_json::json;
 
+use crate::dashboards::folding::down;
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel, steps};
+use crate::dashboards::source_states::outdated;
 use crate::dashboards::tiles::common;
 use crate::dashboards::words::{
-    AVAILABLE_IN_COMMON, BAD, COMMON_RANKS, DOWN, MAPS, NO_BAD, NO_ODD, PARTLY, SHARE, SHARE_PARTLY_KNOWN,
-    SHARE_UNKNOWN, STALE, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN_SHARE_STATE, UP, components as names,
-    gone, share, unknown_share, with_unknown_share,
+    AVAILABLE_IN_COMMON, BAD, COMMON_RANKS, DOWN, MAPS, NO_BAD, NO_BAR, NO_BAR_STATE, NO_ODD, PARTLY, SHARE,
+    SHARE_PARTLY_KNOWN, SHARE_UNKNOWN, STALE, STALE_SOON, SUFFICIENT, TO_OVERVIEW, UNKNOWN_SHARE_STATE, UP,
+    components as names, gone, share, unknown_share, with_unknown_share,
 };
 
 /// The share of the time in which MAPS worked by default settings, of the worst route of an instance, and the share without a result, of the
@@ -130,13 +132,17 @@ const WORST: &str = "Worst";
 pub fn components() -> Panel {
     let series = "defender_component_available{%component}";
     let of = |operator| move |series: &str| by_place(operator, &["component"], series);
+    let of_share = r#"(defender_component_available{%component, component="file_share"} == 0)"#;
+    let is_lost = format!("({} + {} == 0)", of("min")(series), of("max")(series));
+    let outdated =
+        format!("(0 * {is_lost} + 1 and {} and ignoring (component) {})", of("max")(of_share), outdated(&[]));
     let known = format!(
-        "2 * ({} + {}) or {} + 1",
+        "{outdated} or 3 * ({} + {}) or {} + 2",
         of("min")(series),
         of("max")(series),
         gone(series, of("min"), &["component"])
     );
-    let rows = format!(r#"({known} or label_replace({DOWN} + 1, "component", "maps", "", ""))"#);
+    let rows = format!(r#"({known} or label_replace({DOWN} + 2, "component", "maps", "", ""))"#);
     // For the order of the rows: its column comes first.
     let worst = format!(r#"label_replace(min without (component) ({rows}), "component", "worst", "", "")"#);
     let mut columns = vec![("worst", WORST.to_owned())];
@@ -146,7 +152,7 @@ pub fn components() -> Panel {
     }));
     Panel::table(
         "Components by instance",
-        "Whether each component works at each instance, the company's own update sources among them: lost via every route, or partly lost: via some. First the instances that lose a component, then those whose exporter is down, where nothing is known.",
+        "Whether each component works at each instance, the company's own update sources among them: lost via every route, or partly lost: via some. Outdated: the newest package on the file share is too old. First the instances that lose a component, then those whose exporter is down, where nothing is known.",
     )
     .named_rows(&format!("{worst} or {rows}"))
     .matrix("component", "place", &columns)
@@ -157,21 +163,21 @@ pub fn components() -> Panel {
 
 pub fn availability() -> Panel {
     let (worked, unknown) = known_share();
-    let worked = format!("({DOWN} + {SHARE_UNKNOWN} or {worked})");
+    let shares = |of: &str| format!("sort({})", with_unknown_share(of, &unknown));
+    // One of many that are down: nothing is known of each.
+    let is_down = format!("({} + {NO_BAR})", down());
     Panel::bar_gauge(
         "Share of the known time in which MAPS worked, for the worst route",
-        "Share of the displayed time in which clients with default settings reached MAPS via the worst of their routes; the ten worst instances. Unknown while the exporter is down. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is. Below half is broken, as in the alerts.",
+        "Share of the displayed time in which clients with default settings reached MAPS via the worst of their routes; the ten worst instances, then those whose exporter is down: unknown, without a bar. Time without a result, for example because the exporter was down, doesn't count; the name says how much that is. Below half is broken, as in the alerts.",
     )
-    .now(
-        &format!("{PLACE}{{{{unknown}}}}"),
-        &format!("sort(bottomk(10, {}))", with_unknown_share(&worked, &unknown)),
-    )
+    .now(&format!("{PLACE}{{{{unknown}}}}"), &shares(&format!("bottomk(10, {worked} unless {DOWN})")))
+    .now(&format!("{{{{more}}}} {PLACE}{{{{unknown}}}}"), &shares(&is_down))
     .matching("/ unknown$/", &[("thresholds", steps(SHARE_PARTLY_KNOWN))])
     .unit("percentunit")
     .set("decimals", json!(1))
     .set("min", json!(0))
     .set("max", json!(1))
-    .states(&[UNKNOWN_SHARE_STATE])
+    .states(&[NO_BAR_STATE])
     .limits(SHARE)
     .no_value("No selected exporter has a result")
 }

@@ -7,13 +7,15 @@ mod targets;
 
 use serde_json::json;
 
-use super::alerts::{firing_places, none_firing};
+use super::alerts::{firing_places, is_evaluated, none_firing};
 use super::board::{self, Board};
+use super::common_causes;
 use super::folding::folded;
 use super::grouping::by_place;
+use super::own_validation;
 use super::panel::Panel;
 use super::remedies::{caused, explained, explained_down, unknown};
-use super::stops::{CODE_OF_DOWN, COLOURS, Stopped, UPDATES_LOST, told, updates_by_route};
+use super::stops::{CODE_OF_DOWN, COLOURS, Stopped, UPDATES_LOST, told, updates_by_route, with_hosts};
 use super::tiles::{common, part, some_of};
 use super::words::{
     BROKEN, DOWN, GOOD, MAPS, MAPS_BROKEN, NO_BAD, NO_ODD, NO_PARTLY, STALE_NOW, STALE_SOON, SUFFICIENT,
@@ -32,16 +34,17 @@ pub fn board() -> Board {
         .variables(board::common())
         .link("Overview", "defender-overview")
         .link("Endpoint", "defender-endpoint")
-        .line(4, [(6, maps()), (7, stale()), (5, exporters()), (6, alerts())])
+        .line(4, [(6, maps()), (6, stale()), (5, exporters()), (7, alerts())])
+        .line(3, [(24, common_causes::of_all_places())])
         .line(12, [(24, lost())])
         .line(13, [(24, instances::instances())])
         .line(10, [(24, causes())])
         .line(12, [(24, history::maps())]);
     let board = board
         .collapsed("Components and availability by instance")
-        .line(10, [(24, instances::components())])
-        .line(13, [(24, instances::availability())]);
-    let board = board.collapsed("Targets of /probe").line(9, [(24, targets::targets())]);
+        .line(9, [(24, instances::components())])
+        .line(14, [(24, instances::availability())]);
+    let board = board.collapsed("Targets of /probe").line(7, [(24, targets::targets())]);
     let board = board
         .collapsed("Over time")
         .line(8, [(24, history::lost())])
@@ -83,11 +86,12 @@ fn maps() -> Panel {
     let all = format!("count({maps} or {UP})");
     let panel = Panel::stat(
         "Instances that lose MAPS",
-        "Instances at which clients with default settings don't reach MAPS via any route, and at which they reach it via some routes only; the table below names them. Unknown: no result, for example because the exporter is down.",
+        "Instances at which clients with default settings don't reach MAPS via any route, and at which they reach it via some routes only; the table below names them. Unknown: no result, for example because the exporter is down. Where exporters run beside Defender on Windows: at how many of these machines its own validation of MAPS fails.",
     )
     .now("via every route: {{some}} of {{all}}", &part(&format!("sum({maps} == bool 0)"), &all))
     .now("via some routes: {{some}} of {{all}}", &part(&format!("sum({maps} == bool 1)"), &all))
     .now("unknown: {{some}} of {{all}}", &some_of(&format!("count({UP} unless {maps})"), &all))
+    .now("own validation fails: {{some}} of {{all}}", &own_validation::failing_count())
     .limits(NO_BAD)
     .matching("/^via some routes: /", &[("thresholds", super::panel::steps(NO_PARTLY))])
     .no_value("No result");
@@ -117,16 +121,29 @@ fn alerts() -> Panel {
     let all = format!("count({UP})");
     let panel = Panel::stat(
         "Instances with firing alerts",
-        "Instances at which alerts of alerts/defender.rules.yml fire, by severity; an instance counts once for each severity. The overview lists the alerts.",
+        "Instances at which alerts of alerts/defender.rules.yml fire, by severity; an instance counts once for each severity. An alert comes minutes after a loss: instances that lose MAPS or whose exporter is down, and that have no critical alert yet, have a line of their own. The overview lists the alerts.",
     );
-    let panel = ["critical", "warning", "info"].into_iter().fold(panel, |panel, severity| {
+    let of = |severity: &str| {
         let firing = format!("count({})", firing_places(severity));
-        panel.now(&format!("{severity}: {{{{some}}}} of {{{{all}}}}"), &some_of(&firing, &all))
-    });
+        (format!("{severity}: {{{{some}}}} of {{{{all}}}}"), some_of(&firing, &all))
+    };
+    let missed = format!(
+        "count(({} < 2 or {DOWN}) unless {} and on () {})",
+        common(MAPS),
+        firing_places("critical"),
+        is_evaluated()
+    );
+    let missed = ("lost or down, no critical alert: {{some}} of {{all}}".to_owned(), some_of(&missed, &all));
+    let panel = [of("critical"), missed, of("warning"), of("info")]
+        .into_iter()
+        .fold(panel, |panel, (name, query)| panel.now(&name, &query));
     let panel = panel
         .now("no alert fires", &none_firing())
         .limits(NO_BAD)
-        .matching("/^warning: /", &[("thresholds", super::panel::steps(NO_ODD))])
+        .matching(
+            "/^(warning|lost or down, no critical alert): /",
+            &[("thresholds", super::panel::steps(NO_ODD))],
+        )
         .matching("/^info: /", &[("thresholds", super::panel::steps(&[(None, GOOD)]))])
         .no_value("No rules are loaded for what is selected");
     named_lines(panel)
@@ -157,18 +174,18 @@ fn lost() -> Panel {
     let rows = by_place(
         "max",
         &["route", "component", "endpoint"],
-        &format!("{} or {down}", explained(&format!("({coded})"))),
+        &format!("{} or {down} or {}", explained(&format!("({coded})")), own_validation::failed_rows()),
     );
     Panel::table(
         "Where MAPS is lost, why, and what to change",
-        "Each instance and route at which clients with default settings don't reach MAPS, with whether they can't update via this route either, and via how many routes: first the instances that lose it via every route, then those whose exporter is down, since nothing is known there, then those that lose it via some routes. A cause at more than five instances is one row; the next table names them. MAPS endpoints: how many fail for this reason; the number links to one of them. The instance links to its overview, which names all.",
+        "Each instance and route at which clients with default settings don't reach MAPS, with whether they can't update via this route either, and via how many routes: first the instances that lose it via every route, and machines whose own validation of MAPS (MpCmdRun -ValidateMapsConnection) fails although the probes succeed, then those whose exporter is down, since nothing is known there, then those that lose it via some routes. A cause at more than five instances is one row; the next table names them. MAPS endpoints: one that fails for this reason, and how many do. The instance links to its overview, which names all.",
     )
-    .ordered_rows(&told(&rows), &["rank", "place", "route", "why"])
+    .ordered_rows(&with_hosts(&told(&rows)), &["rank", "place", "route", "why"])
     .columns(&[
         ("stops", "Effect"),
         ("change", "What to change"),
         ("why", "Why"),
-        ("endpoints", "MAPS endpoints"),
+        ("named", "MAPS endpoints"),
         ("route", "Route"),
         ("place", "Instance"),
         ("endpoint", "URL"),
@@ -176,10 +193,10 @@ fn lost() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
-    .coloured("Effect", 175, COLOURS)
+    .coloured("Effect", 165, COLOURS)
     .wrapped("What to change", None)
-    .wrapped("Why", Some(155))
-    .width("MAPS endpoints", 90)
+    .wrapped("Why", Some(150))
+    .wrapped("MAPS endpoints", Some(185))
     .width("Route", 115)
     .wrapped("Instance", Some(250))
     .links("MAPS endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
@@ -202,16 +219,16 @@ fn causes() -> Panel {
         r#"label_replace(label_replace(count({DOWN}), "endpoints", "–", "", ""), "cause", "unknown", "", "")"#
     ));
     Panel::table(
-        "What the failures have in common",
-        "Each cause with the reason, its number of instances, and of the endpoints that fail for it at any of them, each counted once (the number links to one of them); the most instances first. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Of exporters that are down nothing else is known.",
+        "Causes of failures at all instances",
+        "Each cause with the reason, its number of instances, and one of the endpoints that fail for it at any of them, with how many there are, each counted once; the most instances first. A failure everywhere points to the service or a global rule; a failure at one instance points to its site. Of exporters that are down nothing else is known.",
     )
-    .rows(&format!("{} or {down}", explained(&rows)))
+    .rows(&with_hosts(&format!("({} or {down})", explained(&rows))))
     .columns(&[
         ("change", "What to change"),
         ("why", "Why"),
         ("cause", "Reason"),
         ("Value", "Instances"),
-        ("endpoints", "Distinct endpoints"),
+        ("named", "Distinct endpoints"),
         ("endpoint", "URL"),
         ("component", "Component of the link"),
     ])
@@ -219,9 +236,9 @@ fn causes() -> Panel {
     .hidden("Component of the link")
     .wrapped("What to change", None)
     .wrapped("Why", Some(220))
-    .wrapped("Reason", Some(255))
-    .width("Instances", 105)
-    .width("Distinct endpoints", 95)
+    .wrapped("Reason", Some(185))
+    .width("Instances", 90)
+    .wrapped("Distinct endpoints", Some(225))
     .links("Distinct endpoints", &[("One of these endpoints everywhere", TO_ENDPOINT_ANYWHERE)])
     .sorted(&[("Instances", true), ("Reason", false)])
     .no_value("No failing endpoint is known")

@@ -4,12 +4,16 @@ use serde_json::json;
 
 use crate::dashboards::folding::{down, folded};
 use crate::dashboards::grouping::by_place;
+use crate::dashboards::own_validation;
 use crate::dashboards::panel::Panel;
 use crate::dashboards::remedies::{caused, explained_by_component, unknown};
 use crate::dashboards::stops::{
-    CODE_OF_DOWN, COLOURS, SOURCE_LOST, Stopped, UPDATES_LOST, broken_sources, told, updates_by_route,
+    CODE_OF_DOWN, COLOURS, ONE_MORE_SOURCE, SOURCE_LOST, Stopped, UPDATES_LOST, broken_sources, told,
+    updates_by_route, with_hosts,
 };
-use crate::dashboards::words::{BROKEN, PAGE, TO_ENDPOINT, TO_OVERVIEW, UNKNOWN, with_lines, with_page};
+use crate::dashboards::words::{
+    BROKEN, LOST_UNCHECKED, PAGE, TO_ENDPOINT, TO_OVERVIEW, UNKNOWN, with_lines, with_page,
+};
 
 /// Why clients lose MAPS, of the series of their reasons with these matchers. Whoever inspects TLS makes the revocation of the genuine chain
 /// unknown: that is no cause of its own.
@@ -29,15 +33,11 @@ fn reasons_by_default() -> String {
     )
 }
 
-/// Where MAPS is lost since revocation can't be checked, and not since a device inspects TLS, which makes the revocation unknown too.
-pub const LOST_UNCHECKED: &str = r#"(defender_maps_disconnected_reason{%route, reason="revocation_unknown"}
-    unless ignoring (ssl_options, need, phase, reason) defender_maps_disconnected_reason{%route, reason="intercepted"})"#;
-
 /// Labels of an endpoint's failure that a cause has not.
 const OWN: &str = "component, endpoint, phase, reason";
 
-/// What fails, those of MAPS with the value 2: bad endpoints, and endpoints of MAPS with an unknown revocation status where that is why MAPS
-/// is lost. With the label `cause`, and `part` where some remedies differ.
+/// What fails: bad endpoints, and endpoints of MAPS with an unknown revocation status where that is why MAPS is lost. The highest value is of
+/// what names the row: 2 of MAPS, 1.5 of lost update sources. With the label `cause`, and `part` where some remedies differ.
 fn failures() -> String {
     let maps = r#"defender_probe_failure_reason{%component, component="maps"}"#;
     let unknown = format!(
@@ -47,7 +47,8 @@ fn failures() -> String {
     let unknown = format!(
         r#"label_replace(label_replace({unknown}, "phase", "tls", "", ""), "reason", "revocation_unknown", "", "")"#
     );
-    let all = format!("({BROKEN} + ({maps} or 0 * {BROKEN}) or 2 * {unknown})");
+    let sources = format!("0 * {} + 0.5", broken_sources());
+    let all = format!("({BROKEN} + ({maps} or {sources} or 0 * {BROKEN}) or 2 * {unknown})");
     caused(&format!(r#"label_replace({all}, "part", "$1", "component", "(submission)")"#))
 }
 
@@ -60,10 +61,14 @@ pub fn causes() -> Panel {
     );
     let of_route = |query: &str| by_place("max", &["route", "cause"], &caused(query));
     let lost = of_route(&broken_sources());
+    let sources = by_place("max", &["route", "cause", "component"], &caused(&broken_sources()));
+    let sources = format!("count without (component) ({sources})");
     let is_last = format!("{} * ({} == bool 0)", UPDATES_LOST - SOURCE_LOST, updates_by_route());
     let stopped = Stopped {
         maps: of_route(&reasons_by_default()),
-        updates: format!("0 * {lost} + {SOURCE_LOST} + ignoring (cause) group_left () {is_last}"),
+        updates: format!(
+            "0 * {lost} + {SOURCE_LOST} + {ONE_MORE_SOURCE} * ({sources} - 1) + ignoring (cause) group_left () {is_last}"
+        ),
         others: Some(of_route(&reasons(r#"ssl_options!="3""#))),
         failing: Some(format!("max without (part) ({})", by_place("max", &["route", "cause"], &failing))),
         own: "route, cause",
@@ -75,14 +80,17 @@ pub fn causes() -> Panel {
     let unknown = format!(r#"label_replace({}, "endpoints", "–", "", "")"#, unknown(CODE_OF_DOWN));
     Panel::table(
         "What is wrong, and what to change",
-        "Each cause once for each route of an instance, with the number of endpoints that fail for it, which links to one of them; the table of failing endpoints names all. Effect: what is lost via this route for this cause, MAPS for clients with default settings (SSLOptions 3: they check revocation and pinned certificates) and updates from any source, and via how many of the instance's routes. First what is lost via every route of an instance, then exporters that are down, since nothing is known there, then what is lost via some routes, then what costs one of several update sources or MAPS for clients with other values of SSLOptions alone, last what stops neither. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. A cause at more than five instances is one row. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
+        "Each cause once for each route of an instance, with one of the endpoints that fail for it and how many there are; the table of failing endpoints names all. Effect: what is lost via this route for this cause, MAPS for clients with default settings (SSLOptions 3: they check revocation and pinned certificates) and updates from any source, and via how many of the instance's routes. First what is lost via every route of an instance, and machines whose own validation of MAPS (MpCmdRun -ValidateMapsConnection) fails although the probes succeed, then exporters that are down, since nothing is known there, then what is lost via some routes, then what costs one of several update sources or MAPS for clients with other values of SSLOptions alone, last what stops neither. Where a device inspects TLS, an unknown revocation status is a consequence and isn't listed. A cause at more than five instances is one row. For all remedies, run `defender-exporter explain` with the reason, for example tls.expired.",
     )
-    .ordered_rows(&told(&format!("({rows} or {unknown})")), &["rank", "place", "route", "why"])
+    .ordered_rows(
+        &with_hosts(&told(&format!("({rows} or {unknown} or {})", own_validation::failed_rows()))),
+        &["rank", "place", "route", "why"],
+    )
     .columns(&[
         ("stops", "Effect"),
         ("change", "What to change"),
         ("why", "Why"),
-        ("endpoints", "Failing endpoints"),
+        ("named", "Failing endpoints"),
         ("route", "Route"),
         ("place", "Instance"),
         ("endpoint", "URL"),
@@ -90,12 +98,12 @@ pub fn causes() -> Panel {
     ])
     .hidden("URL")
     .hidden("Component of the link")
-    .coloured("Effect", 175, COLOURS)
+    .coloured("Effect", 165, COLOURS)
     .wrapped("What to change", None)
     .wrapped("Why", Some(155))
-    .width("Failing endpoints", 85)
+    .wrapped("Failing endpoints", Some(225))
     .width("Route", 115)
-    .wrapped("Instance", Some(250))
+    .wrapped("Instance", Some(215))
     .links("Failing endpoints", &[("One of these endpoints over time", TO_ENDPOINT)])
     .links("Instance", &[("Overview of this instance", TO_OVERVIEW)])
     .no_value("No failure is known")

@@ -5,11 +5,9 @@ use crate::dashboards::panel::{DAYS, Panel, mappings, steps};
 use crate::dashboards::remedies::meant;
 use crate::dashboards::tiles::{at_instances, noted, unknown};
 use crate::dashboards::words::{
-    BAD, CERTIFICATE, DOWN, FETCHED, FETCHED_BEFORE, LIST, NO_BAD, NO_BAD_KNOWN, NO_ODD, NO_ODD_KNOWN, ODD,
-    TO_ENDPOINT, UNKNOWN, with_lines,
+    BAD, CERTIFICATE, DOWN, FETCHED, LIST, LOST_SINCE, LOST_UNCHECKED, NO_BAD, NO_BAD_KNOWN, NO_ODD,
+    NO_ODD_KNOWN, ODD, TO_ENDPOINT, UNKNOWN, with_lines,
 };
-
-use super::causes::LOST_UNCHECKED;
 
 /// Exporters that are down, with this value, as rows of tables of chains: an empty table would look as if there were none.
 fn unknown_issuer(value: i64) -> String {
@@ -59,7 +57,7 @@ pub fn lists() -> Panel {
         format!(r#"label_replace((defender_crl_fetch_success{{%route}} == 1), "why", "{FETCHED}", "", "")"#);
     let lost = r#"(defender_component_available{%route, component="crl"} == 0)"#;
     let fetched = format!(
-        r#"label_replace({fetched} and ignoring (crl, component, why) {lost}, "why", "{FETCHED_BEFORE}", "", "") or ignoring (why) {fetched}"#
+        r#"label_replace({fetched} and ignoring (crl, component, why) {lost}, "why", "{LOST_SINCE}", "", "") or ignoring (why) {fetched}"#
     );
     let failed = meant("defender_crl_fetch_failure_reason{%route}");
     let lists = by_place("max", &["crl", "route"], &format!("{fetched} or {failed}"));
@@ -68,7 +66,7 @@ pub fn lists() -> Panel {
     let down = format!(r#"label_replace({DOWN} - 9999, "why", "Exporter down", "", "")"#);
     Panel::table(
         "Revocation lists, the next to expire first",
-        "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. Fetched before: the component of the revocation lists is lost since. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
+        "Lists that verified chains need: remaining validity of the list in use, and whether the last attempt to fetch it succeeded, or why not, and when that was: a valid list is fetched again at an interval, so the result can be older than a fault. Fetched, lost since: after that attempt, the component of the revocation lists was lost. The limit of a day matches DefenderCrlExpiring. Clients check revocation by default and need these lists.",
     )
     .rows(&format!(
         "({lists} * {made} group_left () ({left}) or -9998 * {lists}) or {down}"
@@ -84,7 +82,7 @@ pub fn lists() -> Panel {
     ])
     .number_column("Runs out in", 115, DAYS, LIST)
     .words("Runs out in", &[(-9999, "Unknown", UNKNOWN), (-9998, "No list", BAD)])
-    .coloured("Last fetch", 150, &[(&format!("/^{FETCHED_BEFORE}$/"), ODD)])
+    .coloured("Last fetch", 170, &[(&format!("/^{LOST_SINCE}$/"), ODD)])
     .ago_column("Attempted", 145, "–")
     .wrapped("List", None)
     .width("Route", 115)

@@ -2,23 +2,23 @@
 
 use crate::dashboards::grouping::{PLACE, by_place};
 use crate::dashboards::panel::{DAYS, Panel};
+use crate::dashboards::source_states;
 use crate::dashboards::words::{
-    AVAILABLE_RANKS, BAD, FETCHED, FETCHED_BEFORE, GOOD, ODD, PUBLISHED, STALE_NOW, STALE_SOON, UNKNOWN,
-    of_worst_over_time, ranked, sources, with_names, worst_over_time,
+    BAD, FETCHED, GOOD, LOST_SINCE, ODD, PUBLISHED, STALE_NOW, STALE_SOON, UNKNOWN, of_worst_over_time,
+    ranked, sources, with_names,
 };
 
 pub fn sources_over_time() -> Panel {
     let series = "defender_update_source_available{%route}";
-    let of = |series: &str| format!("min by (source, route) ({series})");
     Panel::timeline(
         "Update sources over time: $scope",
-        "Whether clients could update from each source, per route. With several instances: Lost if lost at any. Grey: an exporter was down, and nothing was lost where one was up.",
+        "Whether clients could update from each source, per route. With several instances: Lost if lost at any. Outdated: the newest package on the share was too old. Grey: an exporter was down, and nothing was lost where one was up.",
     )
     .over_time(
         "{{name}} via {{route}}",
-        &with_names(&worst_over_time(series, of), "source", &sources()),
+        &with_names(&source_states::over_time(series, "source"), "source", &sources()),
     )
-    .states(&of_worst_over_time("Lost", "Available"))
+    .states(&[&of_worst_over_time("Lost", "Available")[..], &source_states::OVER_TIME].concat())
     .no_value("No selected exporter had a result in this time")
 }
 
@@ -29,6 +29,7 @@ pub fn stale_over_time() -> Panel {
         "Rises with each possible update, and falls while none is possible. The lines match DefenderStaleSignatureRisk: four days, and one.",
     )
     .over_time(PLACE, &format!("{LEFT} / 86400"))
+    .by_instance()
     .legend_beside()
     .days()
     .below_zero()
@@ -41,9 +42,9 @@ pub fn by_route() -> Panel {
     let available = "defender_update_source_available{%route}";
     Panel::table(
         "Update sources by route",
-        "Whether clients can update from each source, Microsoft's and the company's own, as far as the exporters probe them, per route, and when each was last available: since the exporter's start, or longer with a state_file. One source is enough to stay current; a cache only has what another source names.",
+        "Whether clients can update from each source, Microsoft's and the company's own, as far as the exporters probe them, per route, and when each was last available: since the exporter's start, or longer with a state_file. One source is enough to stay current; a cache only has what another source names. Outdated: the newest package on the share is too old. Unused: the machine's own Defender, beside the exporter, doesn't use the source.",
     )
-    .rows(&ranked(available, &["source", "route"]))
+    .rows(&source_states::ranks())
     .rows(&format!(
         "(1000 * defender_update_source_last_available_timestamp_seconds{{%route}}) or (0 * {available} - 1)"
     ))
@@ -54,7 +55,7 @@ pub fn by_route() -> Panel {
         ("Value #B", "Last available"),
         ("place", "Instance"),
     ])
-    .state_column("Now", 120, AVAILABLE_RANKS)
+    .state_column("Now", 145, source_states::RANKS)
     .width("Source", 345)
     .names("Source", &sources())
     .width("Route", 120)
@@ -77,7 +78,7 @@ pub fn feed() -> Panel {
     let old = by_place("max", &["route"], "defender_signatures_feed_stale{%route} == 1");
     Panel::table(
         "What the version feed names",
-        "Per route: whether the last attempt to fetch the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Fetched before: the alternate download location, which serves the feed, is lost since. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
+        "Per route: whether the last attempt to fetch the version feed succeeded, and when that was; the newest signatures, engine and platform that the feed named, and the signatures' age. Fetched, lost since: after that attempt, the alternate download location, which serves the feed, was lost. Old content: signs of a caching proxy (the feed goes backwards, is behind other sources, or is old). The limit of two days matches DefenderPublishedFeedStale.",
     )
     .rows(&ranked(
         &format!("({versions} and ignoring ({labels}) {old}) or (2 * {versions} and ignoring ({labels}, source) {lost}) or 3 * {versions}"),
@@ -97,13 +98,13 @@ pub fn feed() -> Panel {
     ])
     .state_column(
         "Last attempt",
-        125,
+        150,
         &[
             (0, "Failed", BAD),
             (1, "Exporter down", UNKNOWN),
             (2, "No result", UNKNOWN),
             (3, "Old content", ODD),
-            (6, FETCHED_BEFORE, ODD),
+            (6, LOST_SINCE, ODD),
             (9, FETCHED, GOOD),
         ],
     )

@@ -26,13 +26,17 @@ const SOME: &[Row] = &[
     // What fails, why, and what to change: nothing where nothing fails.
     ("Where MAPS is lost, why, and what to change", "A", BROKEN),
     ("What is wrong, and what to change", "A", BROKEN),
-    ("What the failures have in common", "A", BROKEN),
+    ("Causes of failures at all instances", "A", BROKEN),
+    ("What the failures share", "A", &[Outage::Intercepted]),
+    ("What the failures share: $scope", "A", &[Outage::Intercepted]),
+    ("What the failures share", "B", &[SOUND]),
+    ("What the failures share: $scope", "B", &[SOUND]),
     ("Failing endpoints", "A", BROKEN),
     ("Failed probes by reason", "A", BROKEN),
     ("Failed probes of the component by reason", "A", MAPS_FAILS),
     ("Firing alerts", "A", BROKEN),
     ("Instances with firing alerts", "A", &[Outage::MapsRefused]),
-    ("Instances with firing alerts", "D", &[SOUND]),
+    ("Instances with firing alerts", "E", &[SOUND]),
     ("Why it fails, and what to change", "A", MAPS_FAILS),
     ("Why it failed over time", "A", MAPS_FAILS),
     ("Inspected and unverified chains", "A", &[Outage::Intercepted]),
@@ -45,6 +49,9 @@ const SOME: &[Row] = &[
     ("MAPS by instance over time", "D", &[SOUND]),
     // What these places don't have.
     ("Update sources: $scope", "CDE", &[]),
+    ("MAPS: $scope", "B", &[]),
+    ("Instances that lose MAPS", "D", &[]),
+    ("Availability of the last 30 days", "A", &[]),
     ("Targets of /probe", "A", &[]),
     ("Addresses from DNS", "B", &[]),
     ("Each address over time", "A", &[]),
@@ -59,9 +66,9 @@ const SOME: &[Row] = &[
 ];
 
 /// What has results or not, as the alerts have it.
-const OF_ALERTS: (&str, &str) = ("Instances with firing alerts", "BC");
+const OF_ALERTS: (&str, &str) = ("Instances with firing alerts", "BCD");
 
-/// What has results only while an exporter is down.
+/// What has results only while an exporter is down, or where no update source works.
 const OF_DOWN: &[(&str, &str)] = &[
     ("Instances that lose MAPS", "C"),
     ("Endpoints by their TLS: $scope", "E"),
@@ -69,6 +76,9 @@ const OF_DOWN: &[(&str, &str)] = &[
     ("Update sources: $scope", "F"),
     ("Instances whose signatures turn stale", "D"),
     ("MAPS by instance over time", "B"),
+    ("Signatures stale in: $scope", "B"),
+    ("Share of the known time in which MAPS worked, for the worst route", "B"),
+    ("Share of the known time in which each component worked: $scope", "B"),
 ];
 
 /// What has no result of an exporter that is gone, although Prometheus is asked whether it is up, or what was before.
@@ -78,6 +88,10 @@ const ENDS: &[(&str, &str)] = &[
     ("Instances, the worst first", "HI"),
     ("Targets of /probe", "A"),
     ("Versions", "B"),
+    ("Signatures stale in: $scope", "B"),
+    ("What the failures share: $scope", "A"),
+    ("Share of the known time in which MAPS worked, for the worst route", "A"),
+    ("Share of the known time in which each component worked: $scope", "A"),
 ];
 
 /// Whether a query still has results when the exporter is gone: what Prometheus itself knows, and what has been. All else must be
@@ -105,8 +119,8 @@ pub const SAID: &[Said] = &[
     ("Update sources: $scope", "A", "killed|maps-refused", false, "3", "Microsoft Update: 2 of 2 instances"),
     ("Update sources: $scope", "A", "killed|maps-refused", true, "4", "Microsoft Update: 1 of 2 instances"),
     ("Update sources: $scope", "B", "killed", true, "0", "Alternate download location (adl): nothing known"),
-    ("Now: $scope", "A", "killed|proxy-demands", true, "7", "1 of 2 instances, 1 unknown"),
-    ("Now: $scope", "A", "proxy-demands", false, "6", "1 of 2 routes failing"),
+    ("Now: $endpoint, $scope", "A", "killed|proxy-demands", true, "7", "1 of 2 instances, 1 unknown"),
+    ("Now: $endpoint, $scope", "A", "proxy-demands", false, "6", "1 of 2 routes failing"),
     ("Exporter: $scope", "A", ".+", true, "0", "1 of 5"),
     ("Exporter: $scope", "A", "killed", true, "0", "1 of 1"),
     ("Signatures stale in: $scope", "A", "killed", true, "-9999", "nothing known"),
@@ -179,11 +193,21 @@ pub const SAID: &[Said] = &[
     ("Instances, the worst first", "J", "proxy-demands", false, "-2", "proxy-demands"),
     (
         "Share of the known time in which MAPS worked, for the worst route",
-        "A",
+        "B",
         "killed",
         true,
-        "2",
+        "-1",
         "% of the time unknown",
+    ),
+    ("What the failures share: $scope", "A", "intercepted", false, "", "share the certificate issuer "),
+    ("What the failures share", "A", "intercepted", false, "1", "share the certificate issuer "),
+    (
+        "Instances that lose each component, over time",
+        "B",
+        "killed",
+        true,
+        "1",
+        "exporter down: nothing known",
     ),
     // Over time, the last value: -2 of an exporter that is down.
     ("HTTP status over time", "A", "maps-refused", false, "-1", "via direct"),
