@@ -14,7 +14,7 @@ use super::checker::RevocationChecker;
 use super::lookup_context::{CheckerSettings, Fetch};
 use super::report::RevocationReport;
 use crate::catalog::ProbeUrl;
-use crate::net::fetch::{ContentHeaders, FetchRequest, Fetched, Validators};
+use crate::net::fetch::{BodyReader, ContentHeaders, FetchRequest, Fetched, Overflow, Validators};
 use crate::observation::{Failure, FailureReason, Phase, VerifiedPath};
 use crate::tls::digest::sha256;
 
@@ -73,19 +73,49 @@ impl<F> RecordingFetch<F> {
 impl<F: Fetch> Fetch for RecordingFetch<F> {
     async fn fetch(&self, request: FetchRequest<'_>) -> Result<Fetched, Failure> {
         let key = FetchKey::new(&request);
-        let outcome = self.inner.fetch(request).await;
+        let reader = request.overflow.map(ObservedReader::new);
+        let overflow = reader.as_ref().map(ObservedReader::overflow);
+        let outcome = self.inner.fetch(FetchRequest { overflow, ..request }).await;
+        let was_long = reader.as_ref().is_some_and(ObservedReader::has_read);
         if let Some(fetched) = self.fetched.lock().as_mut() {
             let kept = match &outcome {
-                // An empty body was read by what reads long ones.
-                Ok(Fetched::Body { bytes, .. }) if !bytes.is_empty() && bytes.len() <= MAX_RECORDED => {
-                    Some(Ok(bytes.clone()))
-                }
+                // Only what read it knows what is wrong with it.
+                _ if was_long => None,
+                Ok(Fetched::Body { bytes, .. }) if bytes.len() <= MAX_RECORDED => Some(Ok(bytes.clone())),
                 Ok(Fetched::Body { .. } | Fetched::NotModified) => None,
                 Err(failure) => Some(Err(failure.clone())),
             };
             fetched.extend(kept.map(|outcome| RecordedFetch { key, outcome }));
         }
         outcome
+    }
+}
+
+/// What reads a long body, and whether it was given one.
+#[derive(Debug)]
+struct ObservedReader<'a> {
+    inner: Overflow<'a>,
+    has_read: AtomicBool,
+}
+
+impl<'a> ObservedReader<'a> {
+    const fn new(inner: Overflow<'a>) -> Self {
+        Self { inner, has_read: AtomicBool::new(false) }
+    }
+
+    fn overflow(&self) -> Overflow<'_> {
+        Overflow { limit: self.inner.limit, reader: self }
+    }
+
+    fn has_read(&self) -> bool {
+        self.has_read.load(Ordering::Relaxed)
+    }
+}
+
+impl BodyReader for ObservedReader<'_> {
+    fn push(&self, bytes: &[u8]) -> Result<(), String> {
+        self.has_read.store(true, Ordering::Relaxed);
+        self.inner.reader.push(bytes)
     }
 }
 
