@@ -121,9 +121,12 @@ pub enum Command {
     /// Prints a configuration with the differences from the catalog, and a record of every proven answer. Exit 0, or 1 if no
     /// answer is proven genuine.
     Baseline {
-        /// Print only what changed since the baseline FILE was recorded.
+        /// A round that `check --record` wrote, to use instead of probing.
+        #[arg(value_name = "RECORD")]
+        record: Option<PathBuf>,
+        /// Print only what changed since FILE: a baseline, or a record.
         ///
-        /// Exit 0 if nothing changed, 1 if something did, 3 if FILE is not a baseline.
+        /// Exit 0 if nothing changed, 1 if something did, 3 if FILE is neither.
         #[arg(long, value_name = "FILE")]
         compare: Option<PathBuf>,
     },

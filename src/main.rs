@@ -14,6 +14,7 @@ use defender_exporter::app::{self, Lifecycle, Setup, Tasks};
 use defender_exporter::cli::ServiceAction;
 use defender_exporter::cli::{Cli, Command};
 use defender_exporter::clock::Clock;
+use defender_exporter::commands::baseline::Baseline;
 use defender_exporter::commands::catalog::{CatalogCommand, CatalogFormat, CatalogOptions};
 use defender_exporter::commands::check::{CheckFormat, CheckOptions, Progress, Selection};
 use defender_exporter::commands::healthcheck::HealthUrl;
@@ -25,13 +26,18 @@ use defender_exporter::engine::reload_requests::Reloads;
 use defender_exporter::exit::{self, ExitError, print, print_error, print_styled};
 use defender_exporter::logging::{self, Levels};
 use defender_exporter::metrics::BuildInfo;
-use defender_exporter::record::RecordFile;
+use defender_exporter::record::{Record, RecordFile};
 use defender_exporter::state::Snapshot;
 use defender_exporter::task::{Task, blocking};
+use defender_exporter::text::clean;
 use defender_exporter::web::{Access, ListenAddress, WebPaths, WebServer};
 use defender_exporter::windows_service;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+/// What to know of a record without names.
+const PSEUDONYMS: &str =
+    "note: names and addresses of the network are pseudonyms (recorded without --keep-names)";
 
 /// The time for hanging tasks when the process exits.
 const LAST_GRACE: Duration = Duration::from_millis(100);
@@ -101,27 +107,26 @@ fn execute(cli: &Cli) -> Result<ExitCode, ExitError> {
             let judged = judge::judge(options, terminal::width())?;
             print_check(&judged.text, options.format)?;
             if judged.has_pseudonyms {
-                print_error(
-                    &"note: names and addresses of the network are pseudonyms (recorded without --keep-names)",
-                );
+                print_error(&PSEUDONYMS);
             }
             Ok(ExitCode::from(judged.exit_code))
         }
         Some(Command::Report(options)) => print(&report::render(options)?).map(|()| ExitCode::SUCCESS),
-        Some(Command::Baseline { compare: None }) => in_runtime(async {
-            let snapshot = probe_once(cli, &Selection::default(), &progress).await?;
-            let text = baseline::render(&snapshot, Clock::System.now(), env!("CARGO_PKG_VERSION"));
-            print(&text.map_err(|error| ExitError::render("the baseline", &error))?)?;
-            Ok(ExitCode::from(baseline::exit_code(&snapshot)))
-        }),
-        Some(Command::Baseline { compare: Some(before) }) => {
-            let before = baseline::read(before).map_err(|error| error.to_string())?;
-            in_runtime(async {
-                let snapshot = probe_once(cli, &Selection::default(), &progress).await?;
-                let comparison = baseline::compare(&before, &snapshot);
-                print(&comparison.render())?;
-                Ok(ExitCode::from(comparison.exit_code()))
-            })
+        Some(Command::Baseline { record, compare }) => {
+            let before = compare.as_deref().map(baseline::read).transpose();
+            let before = before.map_err(|error| error.to_string())?;
+            let Some(path) = record else {
+                return in_runtime(async {
+                    let snapshot = probe_once(cli, &Selection::default(), &progress).await?;
+                    print_baseline(&snapshot, before.as_ref(), Clock::System.now())
+                });
+            };
+            let record = Record::read(path)
+                .map_err(|error| format!("{}: {error}", clean(&path.display().to_string())))?;
+            if record.is_redacted() {
+                print_error(&PSEUDONYMS);
+            }
+            print_baseline(&record.judge(), before.as_ref(), record.ended())
         }
         Some(Command::Healthcheck { url, listen, web_config, external_url, route_prefix, timeout }) => {
             let web_config = web_config.clone().or_else(|| cli.web_config.clone());
@@ -182,6 +187,22 @@ async fn check(cli: &Cli, options: &CheckOptions, progress: &Progress) -> Result
     let code = print_round(&round.snapshot, options, now)?;
     written.map_err(|error| ExitError::File(error.to_string()))?;
     Ok(code)
+}
+
+/// Prints a round's proven answers, or what changed since those of another one.
+fn print_baseline(
+    snapshot: &Snapshot,
+    before: Option<&Baseline>,
+    at: SystemTime,
+) -> Result<ExitCode, ExitError> {
+    if let Some(before) = before {
+        let comparison = baseline::compare(before, snapshot);
+        print(&comparison.render())?;
+        return Ok(ExitCode::from(comparison.exit_code()));
+    }
+    let text = baseline::render(snapshot, at, env!("CARGO_PKG_VERSION"));
+    print(&text.map_err(|error| ExitError::render("the baseline", &error))?)?;
+    Ok(ExitCode::from(baseline::exit_code(snapshot)))
 }
 
 /// Prints a round, `now` being the current time.

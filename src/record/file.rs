@@ -159,12 +159,18 @@ impl Record {
         Self::from_bytes(&bytes)
     }
 
+    /// Whether the contents of a file are compressed, as those of every record are.
+    #[must_use]
+    pub fn is_compressed(bytes: &[u8]) -> bool {
+        bytes.starts_with(&GZIP)
+    }
+
     /// Reads the contents of a file.
     ///
     /// # Errors
     /// If they aren't a usable record.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordError> {
-        if !bytes.starts_with(&GZIP) {
+        if !Self::is_compressed(bytes) {
             return Err(RecordError::Foreign);
         }
         let mut json = Vec::new();

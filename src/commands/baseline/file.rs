@@ -10,9 +10,11 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::AnswerKey;
+use super::{AnswerKey, answers};
 use crate::catalog::{Component, ProbeUrl};
+use crate::clock;
 use crate::config::read_capped;
+use crate::record::Record;
 use crate::report::GenuineAnswer;
 use crate::text::clean;
 
@@ -122,14 +124,19 @@ const fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~')
 }
 
-/// Reads a baseline.
+/// Reads a baseline, or the round that `check --record` wrote.
 ///
 /// # Errors
-/// If the file can't be read or isn't a valid baseline: with the line and the key.
+/// If the file can't be read, or is neither a valid baseline nor a record: with the line and the key.
 pub fn read(path: &Path) -> Result<Baseline, BaselineError> {
     let file = path.display().to_string();
     let whole = |problem| BaselineError { file: file.clone(), line: 0, key: String::new(), problem };
     let bytes = read_capped(path, MAX_BYTES).map_err(whole)?;
+    if Record::is_compressed(&bytes) {
+        let record = Record::from_bytes(&bytes).map_err(|error| whole(error.to_string()))?;
+        let answers = answers(&record.judge()).collect();
+        return Ok(Baseline { taken_at: clock::rfc3339(record.ended()), answers });
+    }
     let text = String::from_utf8(bytes)
         .map_err(|error| whole(format!("is not UTF-8: byte {}", error.utf8_error().valid_up_to() + 1)))?;
     parse(&file, &text)
