@@ -1,6 +1,6 @@
 //! Every failure reason, on real sockets. The scenarios are in `cases.rs`.
 
-mod cases;
+pub mod cases;
 mod fetched;
 mod names;
 mod quotes;
@@ -110,7 +110,7 @@ async fn check(lab: Arc<Lab>, host: String, case: Case) {
 }
 
 /// Makes the lab wrong for the scenario's host, or leads the scenario to where it is.
-fn spoil(lab: &Lab, mut scenario: Scenario, wrong: &Wrong) -> Scenario {
+pub fn spoil(lab: &Lab, mut scenario: Scenario, wrong: &Wrong) -> Scenario {
     let url = scenario.target.endpoint.url.clone();
     match wrong {
         Wrong::Name(answer) => {

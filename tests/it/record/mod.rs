@@ -1,6 +1,7 @@
 //! Records: what `check --record` writes is judged again as it was judged. Every scenario of these tests is recorded and judged
 //! again (`judged_again`); here are whole rounds of the program.
 
+pub mod corpus;
 mod files;
 mod redaction;
 mod report;

@@ -34,7 +34,7 @@ pub fn holds_no_name(record: &Record) {
 }
 
 /// What must not differ: everything but words.
-fn conclusions(snapshot: &Snapshot) -> Vec<String> {
+pub fn conclusions(snapshot: &Snapshot) -> Vec<String> {
     let targets = snapshot.targets.iter().map(|target| {
         let last = target.last.as_ref().unwrap();
         let failure = last.failure.as_ref().map(|failure| (failure.phase, failure.reason));
@@ -65,7 +65,7 @@ fn conclusions(snapshot: &Snapshot) -> Vec<String> {
 }
 
 /// All that is in a record, in lower case: the document, and what its strings are in base64 or hexadecimal.
-fn contents(record: &[u8]) -> String {
+pub fn contents(record: &[u8]) -> String {
     let document = decompressed(record);
     let mut all = document.clone();
     add_decoded(&serde_json::from_slice(&document).unwrap(), &mut all);
@@ -88,7 +88,7 @@ fn add_decoded(value: &Value, all: &mut Vec<u8>) {
 }
 
 /// The names and addresses in it that are a network's own.
-fn private_names(contents: &str) -> BTreeSet<String> {
+pub fn private_names(contents: &str) -> BTreeSet<String> {
     let tokens = contents.split(|c: char| !c.is_ascii_alphanumeric() && !".-:".contains(c));
     let hosts = tokens.clone().flat_map(|token| token.split(':')).map(|token| token.trim_matches('.'));
     let is_private =

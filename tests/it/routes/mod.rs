@@ -1,6 +1,6 @@
 //! Probes through proxies, on real sockets: the requests that each kind of proxy receives, and its responses.
 
-mod cases;
+pub mod cases;
 mod pac;
 mod pac_dns;
 mod pac_sources;
