@@ -1,11 +1,14 @@
 //! Rounds with revocation: by lists, by responders, and by neither.
 
 use defender_exporter::catalog::Endpoint;
+use defender_exporter::verdict::Verdict;
 
 use super::scenes::{is_kind, scene};
+use super::world::{World, is_of};
 use crate::exporter::endpoints;
 use crate::lab::Lab;
 use crate::lab::faults;
+use crate::lab::genuine::authority_of;
 use crate::lab::pki::crl::Crl;
 use crate::lab::pki::ocsp::Ocsp;
 use crate::lab::pki::pointers::{CRL_HOST, CRL2_HOST, OCSP_HOST};
@@ -92,6 +95,21 @@ async fn each_state_of_revocation_has_a_record() {
         checked(name, "maps", async |lab| lab.serve_crl_reply(issuer, reply)).await;
     }
     checked("a-closed-port", "maps", async |lab| lab.forwarder(CRL_HOST).block().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_chain_is_judged_again_over_the_catalog() {
+    let mut world = World::start().await;
+    world.config.tls.revocation = true;
+    for authority in [Microsoft2011, DigicertG2, Authority::EccProduct2018, Authority::TlsG2] {
+        let own = world.urls.iter().filter(|url| authority_of(url.host()) == Some(authority));
+        let serials = own.map(|url| Leaf::new(url.host(), authority).serial());
+        world.lab.revoke(Issuer::Intermediate(authority), serials);
+    }
+    let recorded = world.round(is_of("https"), None).await;
+    recorded.judged_again();
+    let verdicts = recorded.verdicts();
+    assert!(verdicts.iter().all(|verdict| *verdict == Some(Verdict::Bad)), "{verdicts:?}");
 }
 
 /// What `check --record` writes on a network where all is well.

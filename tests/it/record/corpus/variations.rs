@@ -11,7 +11,7 @@ use defender_exporter::config::{
 };
 
 use super::scenes::{CRL, HEALTHY, OTHER_STATUS, REGION, is_kind, scene};
-use super::world::World;
+use super::world::{World, is_of};
 use crate::exporter::proxies::names;
 use crate::lab::blackhole::Refusing;
 use crate::lab::dns::{Answer, Dns};
@@ -312,6 +312,7 @@ async fn each_page_of_a_proxy_has_a_record() {
             let started = proxy.insert(Proxy::start(Kind::Http, names(&world.lab, &world.urls)));
             started.order(Order::Reply(Response::new(status).header(header, value).into()));
             world.config.routes[0].via = RouteProxy::Proxies(both(ProxyKind::Http, started.addr()));
+            world.round(is_of("http"), None).await.judged_again();
         })
         .await;
     }

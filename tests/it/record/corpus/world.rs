@@ -15,6 +15,7 @@ use defender_exporter::record::{Record, Recorder, Round};
 use defender_exporter::revocation::RecordedFetch;
 use defender_exporter::state::Snapshot;
 use defender_exporter::tls::Roots;
+use defender_exporter::verdict::Verdict;
 use rustls::pki_types::CertificateDer;
 
 use super::super::{redaction, without_evidence};
@@ -217,6 +218,11 @@ impl Recorded {
         let redacted = again(&record.redacted());
         assert_eq!(redaction::conclusions(&redacted.judge()), expected, "without names");
         redacted
+    }
+
+    /// The verdicts on its endpoints.
+    pub fn verdicts(&self) -> Vec<Option<Verdict>> {
+        self.record().judge().targets.iter().map(|target| target.verdict()).collect()
     }
 
     /// The failures, for messages.
