@@ -140,10 +140,7 @@ async fn a_round_is_recorded_without_names() {
     let page =
         "<html><title>Contoso</title>Web Filter Violation by jane.doe (badge-4711) at 10.20.30.40</html>";
     let secure = [
-        (
-            "wdcp.microsoft.com",
-            Response::new(200).header("RouteProxy", "1.1 proxy.contoso.example").body(page),
-        ),
+        ("wdcp.microsoft.com", Response::new(200).header("Via", "1.1 proxy.contoso.example").body(page)),
         (
             "wdcpalt.microsoft.com",
             Response::new(403).header("X-Contoso", "user=jane.doe").body("denied to jane.doe"),

@@ -46,8 +46,8 @@ fn cases() -> Vec<Case> {
             with(403, &[("Proxy-Status", "cdn"), ("Proxy-Status", "lab; error=http_request_denied")]),
             Some(R::Denied),
         ),
-        (with(502, &[("RouteProxy", "1.1 lab")]), None),
-        (with(403, &[("RouteProxy", "1.1 lab (tinyproxy/1.11.1)")]), None),
+        (with(502, &[("Via", "1.1 lab")]), None),
+        (with(403, &[("Via", "1.1 lab (tinyproxy/1.11.1)")]), None),
         (with(403, &[("Server", "tinyproxy/1.11.1")]), Some(R::Denied)),
         (with(500, &[("Server", "tinyproxy/1.11.1")]), Some(R::BadGateway)),
         (
