@@ -1,4 +1,4 @@
-//! The files of the alerts folder as data.
+//! The files of the alerts folder as data, and the rules for a store of many sites.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -112,13 +112,21 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(folder().join(name)).unwrap()
 }
 
+/// The rules for a store of many sites, and their tests.
+const FLEET_RULES: &str = "../deploy/prometheus/fleet.rules.yml";
+const FLEET_TESTS: &str = "../deploy/prometheus/fleet.test.yml";
+
 impl Alerts {
     /// Reads them.
     pub fn load() -> Self {
-        let rules: Rules = serde_saphyr::from_str(&text("defender.rules.yml")).unwrap();
+        let rules = ["defender.rules.yml", FLEET_RULES].into_iter().flat_map(|name| {
+            let rules: Rules = serde_saphyr::from_str(&text(name)).unwrap();
+            rules.groups
+        });
         let mut files: Vec<_> =
             std::fs::read_dir(folder().join("tests")).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
+        files.push(folder().join(FLEET_TESTS));
         let tests = files
             .into_iter()
             .filter(|path| path.extension().is_some_and(|ending| ending == "yml"))
@@ -126,10 +134,7 @@ impl Alerts {
                 let tests: Tests = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
                 tests.tests
             });
-        Self {
-            rules: rules.groups.into_iter().flat_map(|group| group.rules).collect(),
-            tests: tests.collect(),
-        }
+        Self { rules: rules.flat_map(|group| group.rules).collect(), tests: tests.collect() }
     }
 
     /// The alerting rules; a name can have several.

@@ -2,8 +2,12 @@
 //! runbook, tests of both outcomes. promtool tests the rules (`.ci/alerts`).
 
 pub mod files;
-pub mod texts;
 #[cfg(target_os = "linux")] // promtool is Debian's
+mod many_sites;
+#[cfg(target_os = "linux")]
+pub mod simulated_fleet;
+pub mod texts;
+#[cfg(target_os = "linux")]
 mod twins;
 pub mod vocabulary;
 
@@ -65,6 +69,9 @@ const ADDED: &[(&str, &str)] = &[
     ),
     ("DefenderProbeTargetFailing", "of that mode: an endpoint is bad"),
     ("DefenderResultsMissing", "a component whose series are missing or old"),
+    ("DefenderSiteSilent", "an agent that is down sends nothing that another rule could see"),
+    ("DefenderManySitesFailing", "one ticket for a fault that many sites have, in place of one for each"),
+    ("DefenderMapsLostAtManySites", "one page for a loss that many sites have, in place of one for each"),
 ];
 
 fn assert_none(complaints: &[String]) {
@@ -253,10 +260,14 @@ const PLACE: &[&str] = &["cluster", "namespace", "site", "segment"];
 /// Alerts about targets that have never answered.
 const BY_JOB: &[&str] = &["DefenderExporterDown", "DefenderProbeTargetsDown"];
 
+/// Alerts about sites, which the labels `site` and `cluster` name; recording rules of the level `all` count them.
+const OF_SITES: &[&str] = &["DefenderSiteSilent", "DefenderManySitesFailing", "DefenderMapsLostAtManySites"];
+
 /// Without its own labels, a text lists other exporters' failures, and costs more with each exporter.
 #[test]
 fn texts_query_only_the_exporter_of_the_alert() {
-    for rule in Alerts::load().alerts() {
+    let alerts = Alerts::load();
+    for rule in alerts.alerts().filter(|rule| !OF_SITES.contains(&rule.alert.as_str())) {
         for query in rule.annotations.values().flat_map(|text| files::template_queries(text)) {
             for selector in read(&query).selectors {
                 let own = selector.matchers.iter().any(|matcher| matcher.value == "%s");
@@ -270,7 +281,8 @@ fn texts_query_only_the_exporter_of_the_alert() {
 #[test]
 fn no_rule_matches_or_aggregates_by_job_or_instance() {
     let alerts = Alerts::load();
-    for (place, query) in alerts.queries().iter().filter(|(place, _)| place != "tests") {
+    let of_sites = |place: &str| place.starts_with("all:") || OF_SITES.contains(&place);
+    for (place, query) in alerts.queries().iter().filter(|(place, _)| place != "tests" && !of_sites(place)) {
         // A target that has never answered is known by its job alone.
         let named = |label: &str| match label {
             "job" | "instance" => !BY_JOB.contains(&place.as_str()),
@@ -284,7 +296,7 @@ fn no_rule_matches_or_aggregates_by_job_or_instance() {
 #[test]
 fn inhibition_and_grouping_tell_places_apart() {
     let lists = files::alertmanager_label_lists();
-    assert_eq!(lists.len(), 1 + 8, "{lists:?}");
+    assert_eq!(lists.len(), 1 + 9, "{lists:?}");
     for labels in lists {
         assert!(["job", "instance"].iter().chain(PLACE).all(|label| labels.contains(*label)), "{labels:?}");
     }

@@ -142,6 +142,9 @@ fn what_to_change_follows_the_reason() {
         "DefenderResultsMissing",
         "DefenderConfigReloadFailed",
         "DefenderWebConfigFault",
+        "DefenderSiteSilent",
+        "DefenderManySitesFailing",    // by phase and reason
+        "DefenderMapsLostAtManySites", // by phase and reason
     ];
     for rule in Alerts::load().alerts() {
         let asks = rule.annotations["description"].contains("defender_faults{");

@@ -146,13 +146,13 @@ pub fn complaints(query: &Query, recorded: &BTreeSet<String>) -> Vec<String> {
             found.extend(bad_values(metric, matcher));
         }
     }
-    let unknown = query.labels.iter().filter(|label| !is_label(label));
+    let unknown = query.labels.iter().filter(|label| !is_label(label) && !OWN.contains(&label.as_str()));
     found.extend(unknown.map(|label| format!("no metric has a label {label}")));
     found
 }
 
-/// Labels that users set on their targets; the tests see to it that they live through the rules.
-const OWN: &[&str] = &["cluster", "site"];
+/// Labels that users or Kubernetes set on targets; the tests see to it that they live through the rules.
+const OWN: &[&str] = &["cluster", "namespace", "site", "segment", "pod", "container", "node"];
 
 /// The values in a matcher that its label can't have. `%q` is a placeholder of a template.
 fn bad_values(metric: &str, matcher: &Matcher) -> Vec<String> {

@@ -121,6 +121,7 @@ fn every_duration_of_the_shipped_files_is_understood() {
     for (file, text) in [
         ("defender.rules.yml", include_str!("../../../../alerts/defender.rules.yml")),
         ("alertmanager.yml", include_str!("../../../../alerts/alertmanager.yml")),
+        ("fleet.rules.yml", include_str!("../../../../deploy/prometheus/fleet.rules.yml")),
     ] {
         let copy = shorten(text, Tempo::FASTEST);
         assert_eq!(copy.lines().count(), text.lines().count(), "{file}");
