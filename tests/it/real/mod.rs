@@ -12,6 +12,7 @@ mod healthy_day;
 mod hosts_file;
 mod interception;
 mod limits;
+mod many_sites;
 mod mitmproxy;
 mod netns;
 mod openssl;

@@ -150,7 +150,7 @@ pub async fn query(address: &str, expression: &str) -> Result<Vec<Value>, String
 }
 
 /// The shipped routes and inhibitions, with the receivers' place replaced.
-fn alertmanager(tools: &Tools, files: &Path, port: u16, webhook: &Webhook, tempo: Tempo) -> Running {
+pub fn alertmanager(tools: &Tools, files: &Path, port: u16, webhook: &Webhook, tempo: Tempo) -> Running {
     let routes = shorten(&shipped("alertmanager.yml"), tempo);
     let place = format!("http://{}/", webhook.addr);
     assert_eq!(routes.matches("http://127.0.0.1:9099/").count(), 3, "the receivers have moved");
