@@ -276,7 +276,7 @@ async fn serve(
         () = &mut stop => return Ok(ExitCode::SUCCESS), // loading can hang on a network disk
         started = async { Ok::<_, ExitError>((set_up(cli).await?, open_server(cli).await?)) } => started?,
     };
-    tracing::info!(targets = setup.plan.targets.len(), routes = setup.plan.routes.len(), "probing");
+    tracing::info!(targets = setup.plan.defender().count(), routes = setup.plan.routes.len(), "probing");
     serving(lifecycle.reloads.clone(), lifecycle.supervisor.tasks());
     app::run(setup, server, cli.web_paths(), lifecycle, stop).await?;
     Ok(ExitCode::SUCCESS)

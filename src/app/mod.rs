@@ -187,11 +187,11 @@ pub fn load(file: Option<&Path>) -> Result<Loaded, ConfigProblems> {
     Ok(Loaded { config, plan })
 }
 
-/// The size of a plan: "32 targets via 2 routes".
+/// The size of a plan: "32 targets via 2 routes". Controls don't count.
 #[must_use]
 pub fn plan_size(plan: &Plan) -> String {
     let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    format!("{} via {}", counted(plan.targets.len(), "target"), counted(plan.routes.len(), "route"))
+    format!("{} via {}", counted(plan.defender().count(), "target"), counted(plan.routes.len(), "route"))
 }
 
 /// Probes and serves until `shutdown` completes or a task dies, then stops within a second even if tasks hang. Must be

@@ -98,16 +98,12 @@ impl Reloader {
         };
         let (before, plan) = (Arc::clone(&self.plan), Arc::clone(&setup.plan));
         self.replace(setup).await;
-        let kept = before.carry_over(&plan).iter().flatten().count();
-        let (added, removed) = (plan.targets.len() - kept, before.targets.len() - kept);
+        let carried = before.targets.iter().zip(before.carry_over(&plan));
+        let kept = carried.filter(|(target, next)| !target.is_control() && next.is_some()).count();
+        let targets = plan.defender().count();
+        let (added, removed) = (targets - kept, before.defender().count() - kept);
         let size = plan_size(&plan);
-        tracing::info!(
-            targets = plan.targets.len(),
-            routes = plan.routes.len(),
-            added,
-            removed,
-            "configuration reloaded"
-        );
+        tracing::info!(targets, routes = plan.routes.len(), added, removed, "configuration reloaded");
         Ok(format!("reloaded: {size}, {added} added, {removed} removed"))
     }
 

@@ -136,9 +136,9 @@ pub async fn announce(notification: Notification) {
 /// endpoints.
 #[must_use]
 pub fn status(snapshot: &Snapshot) -> String {
-    let all = snapshot.targets.len();
-    let probed = snapshot.targets.iter().filter(|target| target.probes > 0).count();
-    let verdicts = snapshot.targets.iter().filter_map(|target| target.verdict());
+    let all = snapshot.defender().count();
+    let probed = snapshot.defender().filter(|(.., state)| state.probes > 0).count();
+    let verdicts = snapshot.defender().filter_map(|(.., state)| state.verdict());
     let failing = verdicts.filter(|verdict| *verdict == Verdict::Bad).count();
     let by_route = snapshot.maps.iter().filter(|maps| maps.options == SslOptions::Both);
     let mut parts: Vec<_> = by_route.filter_map(|maps| maps_status(&maps.route, &maps.connection)).collect();
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_status_is_one_line() {
         let mut snapshot = simulation::fresh(&["direct"]);
-        let all = snapshot.targets.len();
+        let all = snapshot.defender().count();
         let check = |snapshot: &Snapshot, expected: &str| assert_eq!(status(snapshot), expected);
         check(&snapshot, &format!("0 of {all} targets probed so far; no endpoint failing"));
         snapshot = simulation::healthy(&["direct"]);

@@ -33,6 +33,8 @@ string_enum! {
         Usgov = "usgov",
         /// Optional: certificate hosts that the document omits.
         PkiExtended = "pki_extended",
+        /// No service of Defender: what Windows asks to learn whether there is an Internet.
+        Control = "control",
     }
 }
 
@@ -41,6 +43,17 @@ impl Component {
     #[must_use]
     pub const fn is_on_premises(self) -> bool {
         matches!(self, Self::Wsus | Self::FileShare | Self::ConnectedCache)
+    }
+
+    /// Whether it isn't Defender's: its endpoints show whether there is an Internet, and count nowhere as Defender's.
+    #[must_use]
+    pub const fn is_control(self) -> bool {
+        matches!(self, Self::Control)
+    }
+
+    /// The components of Defender: all but the control.
+    pub fn of_defender() -> impl Iterator<Item = Self> + Clone {
+        Self::ALL.iter().copied().filter(|component| !component.is_control())
     }
 
     /// Microsoft's page that lists its hosts. `None` for what a company runs, and for hosts that no page lists.
@@ -59,6 +72,9 @@ impl Component {
             Self::Usgov => {
                 Some("https://learn.microsoft.com/defender-endpoint/streamlined-device-connectivity-urls-gov")
             }
+            Self::Control => Some(
+                "https://learn.microsoft.com/troubleshoot/windows-client/networking/internet-explorer-edge-open-connect-corporate-public-network",
+            ),
             Self::Wsus | Self::FileShare | Self::ConnectedCache | Self::PkiExtended => None,
         }
     }
@@ -80,6 +96,7 @@ impl Component {
             Self::Mde => "Defender for Endpoint commands",
             Self::Usgov => "US government clouds",
             Self::PkiExtended => "Further certificate hosts",
+            Self::Control => "Internet control",
         }
     }
 }

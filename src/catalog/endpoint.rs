@@ -116,9 +116,13 @@ impl Endpoint {
         apex.eq_ignore_ascii_case(self.url.host()).then_some(apex)
     }
 
-    /// The names that a firewall must allow: the pattern's, and for a wildcard also the probed apex.
+    /// The names that a firewall must allow: the pattern's, and for a wildcard also the probed apex. None for a control, which
+    /// Defender doesn't need.
     #[must_use]
     pub fn names_to_allow(&self) -> Vec<&str> {
+        if self.component.is_control() {
+            return Vec::new();
+        }
         let pattern = if self.pattern.contains("://") { self.url.host() } else { &self.pattern };
         std::iter::once(pattern).chain(self.apex()).collect()
     }

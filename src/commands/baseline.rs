@@ -41,7 +41,7 @@ impl AnswerKey {
 
 /// Every proven answer, in the plan's order.
 fn answers(snapshot: &Snapshot) -> impl Iterator<Item = (AnswerKey, GenuineAnswer)> {
-    snapshot.iter().filter_map(|(_, target, state)| {
+    snapshot.defender().filter_map(|(_, target, state)| {
         Some((AnswerKey::new(target), GenuineAnswer::from_probe(target, state)?))
     })
 }
@@ -140,7 +140,7 @@ impl<'a> Difference<'a> {
 /// The `endpoints` block.
 fn overrides(snapshot: &Snapshot) -> String {
     let mut differences: BTreeMap<(Component, &str), Difference<'_>> = BTreeMap::new();
-    for (_, target, state) in snapshot.iter() {
+    for (_, target, state) in snapshot.defender() {
         let endpoint = &target.endpoint;
         for found in contradictions(target, state) {
             let difference = differences.entry((endpoint.component, endpoint.url.as_str()));
@@ -159,7 +159,7 @@ fn overrides(snapshot: &Snapshot) -> String {
 /// The answers that weren't recorded, and why.
 fn left_out(snapshot: &Snapshot) -> String {
     let mut text = String::new();
-    for (_, target, state) in snapshot.iter() {
+    for (_, target, state) in snapshot.defender() {
         if GenuineAnswer::from_probe(target, state).is_some() {
             continue;
         }

@@ -36,8 +36,9 @@ const OF_CHAINS: [Trust; 3] = [Trust::Microsoft, Trust::Public, Trust::Any];
 /// Reads one entry. Returns `None` if component or URL are missing or invalid; all keys are read nevertheless.
 fn override_entry(path: &str, mut mapping: Mapping<'_>) -> Option<EndpointOverride> {
     let report = mapping.report();
-    let component =
-        mapping.require("component").and_then(|node| node.word(Component::ALL, Component::as_str));
+    // A control of the company's own would show the Internet where there is none.
+    let known: Vec<_> = Component::of_defender().collect();
+    let component = mapping.require("component").and_then(|node| node.word(&known, Component::as_str));
     let url = mapping.require("url").and_then(|node| url_to_probe(&node));
     let expect = mapping.take("expect").and_then(expectation);
     let method = mapping.take("method").and_then(|node| node.word(Method::ALL, Method::as_str));

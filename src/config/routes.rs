@@ -60,7 +60,8 @@ fn name(text: &str, others: &[&str]) -> Result<String, String> {
 }
 
 fn component_names(node: Node<'_>) -> Option<Vec<Component>> {
-    node.filled_distinct("component", |entry| entry.word(Component::ALL, Component::as_str))
+    let known: Vec<_> = Component::of_defender().collect(); // a control follows them
+    node.filled_distinct("component", |entry| entry.word(&known, Component::as_str))
 }
 
 fn source_address(text: &str) -> Result<IpAddr, String> {

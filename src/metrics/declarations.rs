@@ -142,13 +142,15 @@ metrics! {
     CrlNextUpdate: "defender_crl_next_update_timestamp_seconds", Gauge, All, SECONDS, ["crl", "route"],
         "When the revocation list in use expires (nextUpdate). Afterwards, clients that check revocation fail unless they can fetch a newer list.";
     EndpointState: "defender_endpoint_state", Gauge, Probe, None, ["component", "endpoint", "route", "state"],
-        "State of the endpoint: 1 for one of good, degraded, bad, 0 for the others. bad requires proof of harm; an answer that the catalog isn't sure of degrades nothing. Absent before the first probe, and while the last failure is the exporter's or its machine's (internal, unsupported).";
+        "State of the endpoint: 1 for one of good, degraded, bad, 0 for the others. bad requires proof of harm; an answer that the catalog isn't sure of degrades nothing. Absent for controls, before the first probe, and while the last failure is the exporter's or its machine's (internal, unsupported).";
     EndpointConcern: "defender_endpoint_concern", Gauge, Probe, None, ["component", "endpoint", "route", "concern"],
         "Always 1: what keeps the endpoint from being good (for failure, see defender_probe_failure_reason). Absent while it is good.";
     Faults: "defender_faults", Gauge, All, None, ["component", "route", "phase", "reason", "remedy"],
         "Number of endpoints (of crl: also revocation lists) that fail or are degraded now, by phase, reason and the first thing to change, from a closed set. Without a failure, the phase is empty and the reason is the concern of defender_endpoint_concern. Absent while all is good.";
     CommonCause: "defender_common_cause", Gauge, All, None, ["route", "kind", "value"],
         "Number of failing endpoints of the route that share this fact, which no working endpoint has: the smallest fact that explains all failures that are the route's own, or two facts that do so together. Absent where the evidence singles none out: without failures, with a single one, and where nothing works that failures can be compared with.";
+    ControlSuccess: "defender_control_success", Gauge, All, None, ["route"],
+        "Whether what Windows asks to learn whether there is an Internet (component control) answers as Microsoft's (1) or not (0). It is no endpoint of Defender, and some networks block it: 0 alone is no fault. Absent before the first probe, if it failed because of the exporter's machine, and on routes without a control.";
     ComponentAvailable: "defender_component_available", Gauge, All, None, ["component", "route"],
         "Whether the component works (1, also if degraded) or not (0). Absent until each of its endpoints was probed once.";
     MapsConnected: "defender_maps_connected", Gauge, All, None, ["route", "ssl_options"],

@@ -5,11 +5,11 @@ use std::fmt;
 
 use super::declarations::Metric;
 use super::samples::{
-    addresses, build_info, catalog_info, common_causes, component_available, counted,
+    addresses, build_info, catalog_info, common_causes, component_available, control_success, counted,
     crl_fetch_failure_reason, endpoint_concern, endpoint_info, endpoint_state, failure_reason,
     failures_by_reason, faults, identity, intervals, latencies, maps_connected, maps_disconnected_reason,
-    overruns, per_answer, per_crl, per_handshake, per_probe, per_target, phase_durations, revocation_status,
-    revocation_unknown_reason, tls_info,
+    overruns, per_answer, per_crl, per_endpoint, per_handshake, per_probe, per_target, phase_durations,
+    revocation_status, revocation_unknown_reason, tls_info,
 };
 use super::scrape::Scrape;
 use super::spec::Spec;
@@ -130,10 +130,11 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         CrlFetchLast => per_crl(scrape, |crl| crl.fetched.map(SampleValue::time)),
         CrlThisUpdate => per_crl(scrape, |crl| crl.this_update.map(SampleValue::time)),
         CrlNextUpdate => per_crl(scrape, |crl| crl.next_update.map(SampleValue::time)),
-        EndpointState => per_target(scrape, endpoint_state),
-        EndpointConcern => per_target(scrape, endpoint_concern),
+        EndpointState => per_endpoint(scrape, endpoint_state),
+        EndpointConcern => per_endpoint(scrape, endpoint_concern),
         Faults => faults::faults(scrape),
         CommonCause => common_causes::common_causes(scrape),
+        ControlSuccess => control_success(scrape),
         ComponentAvailable => component_available(scrape),
         MapsConnected => maps_connected(scrape),
         MapsDisconnectedReason => maps_disconnected_reason(scrape),

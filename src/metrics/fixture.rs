@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+mod control;
 mod host;
 
 use super::build_info::BuildInfo;
@@ -76,7 +77,8 @@ fn process() -> ProcessStats {
 
 pub(crate) fn snapshot() -> Snapshot {
     let plan = plan();
-    let mut targets = [works(), fails(TargetId(1)), TargetState::default(), fails(TargetId(3))];
+    let none = TargetState::default();
+    let mut targets = [works(), fails(TargetId(1)), none, fails(TargetId(3)), control::answers(TargetId(4))];
     for (state, target) in targets.iter_mut().zip(&plan.targets) {
         state.judge(&target.endpoint, false);
     }
@@ -128,6 +130,7 @@ fn plan() -> Plan {
                 "https://definitionupdates.microsoft.com/packages?action=info",
                 &[200],
             ),
+            control::planned(),
         ],
         components: vec![
             component_plan(Component::Maps, 30),

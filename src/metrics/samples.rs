@@ -14,6 +14,7 @@ use super::value::{Sample, SampleValue};
 use crate::catalog::current_version;
 use crate::observation::{Facts, Failure, HttpFacts, Observation, Phase, TlsFacts};
 use crate::plan::Target;
+use crate::report;
 use crate::revocation::{CrlState, RevocationStatus, UndeterminedCause};
 use crate::state::TargetState;
 use crate::verdict::{MapsConnection, UnservedNeed, Verdict};
@@ -35,6 +36,14 @@ pub(super) fn per_target<'a, const N: usize>(
     value: impl Fn(&'a Target, &'a TargetState) -> Vec<Sample<'a, N>>,
 ) -> Vec<Sample<'a, N>> {
     scrape.snapshot.iter().flat_map(|(_, target, state)| value(target, state)).collect()
+}
+
+/// The samples of each target of Defender.
+pub(super) fn per_endpoint<'a, const N: usize>(
+    scrape: &'a Scrape,
+    value: impl Fn(&'a Target, &'a TargetState) -> Vec<Sample<'a, N>>,
+) -> Vec<Sample<'a, N>> {
+    scrape.snapshot.defender().flat_map(|(_, target, state)| value(target, state)).collect()
 }
 
 /// One count per target.
@@ -229,6 +238,12 @@ pub(super) fn intervals(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
         SampleValue::Real(component.interval.as_secs_f64()).sample([component.spec.component.as_str()])
     });
     interval.collect()
+}
+
+pub(super) fn control_success(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
+    let known = report::internet(&scrape.snapshot).into_iter();
+    let known = known.filter_map(|internet| Some((internet.route, internet.control_answers?)));
+    known.map(|(route, answers)| SampleValue::truth(answers).sample([route])).collect()
 }
 
 pub(super) fn component_available(scrape: &Scrape) -> Vec<Sample<'_, 2>> {

@@ -162,8 +162,8 @@ fn an_endpoint_with_two_routes_is_described_once() {
         plan.targets.push(proxied);
         snapshot.targets.push(Arc::new(TargetState::default()));
     });
-    assert_eq!(samples(Metric::EndpointInfo, &scrape).len(), 4);
-    assert_eq!(samples(Metric::Probes, &scrape).len(), 5);
+    assert_eq!(samples(Metric::EndpointInfo, &scrape).len(), 5);
+    assert_eq!(samples(Metric::Probes, &scrape).len(), 6);
 }
 
 #[test]
@@ -288,9 +288,12 @@ fn series_follow_the_state() {
     let maps = "maps|https://wdcp.microsoft.com/|direct";
     let update = "update|https://fe2.update.microsoft.com:8443/v6/|direct";
     let adl = "adl|https://definitionupdates.microsoft.com/packages?action=info|direct";
+    let control = "control|http://www.msftconnecttest.com/connecttest.txt|direct";
+    let answers = format!("{control} Whole(1)");
     let one_works = [format!("{maps} Whole(1)"), format!("{update} Whole(0)"), format!("{adl} Whole(0)")];
     let one_works: Vec<_> = one_works.iter().map(String::as_str).collect();
-    check(Metric::ProbeSuccess, &one_works);
+    check(Metric::ProbeSuccess, &[&one_works[..], &[&answers]].concat());
+    check(Metric::ControlSuccess, &["direct Whole(1)"]);
     check(
         Metric::ProbeFailureReason,
         &[&format!("{update}|tls|unknown_issuer Whole(1)"), &format!("{adl}|tls|unknown_issuer Whole(1)")],
@@ -310,10 +313,14 @@ fn series_follow_the_state() {
             &format!("{adl}|resolve Real(0.002)"),
             &format!("{adl}|connect Real(0.003)"),
             &format!("{adl}|tls Real(0.04)"),
+            &format!("{control}|request Real(0.008)"),
         ],
     );
-    check(Metric::ProbeLastSuccessTimestamp, &[&format!("{maps} Real(1795478430.5)")]);
-    check(Metric::HttpStatusExpected, &[&format!("{maps} Whole(1)")]);
+    check(
+        Metric::ProbeLastSuccessTimestamp,
+        &[&format!("{maps} Real(1795478430.5)"), &format!("{control} Real(1795478430.0)")],
+    );
+    check(Metric::HttpStatusExpected, &[&format!("{maps} Whole(1)"), &answers]);
     check(Metric::TlsVerified, &one_works);
     check(
         Metric::DnsAddresses,

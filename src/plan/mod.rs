@@ -84,6 +84,14 @@ pub struct Target {
     pub timeout: Duration,
 }
 
+impl Target {
+    /// Whether it is no target of Defender, but shows whether there is an Internet.
+    #[must_use]
+    pub const fn is_control(&self) -> bool {
+        self.endpoint.component.is_control()
+    }
+}
+
 /// Everything to probe.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -120,6 +128,11 @@ impl Plan {
     #[must_use]
     pub fn target(&self, id: TargetId) -> &Target {
         &self.targets[id.0]
+    }
+
+    /// The targets of Defender: all but the controls.
+    pub fn defender(&self) -> impl Iterator<Item = &Target> + Clone {
+        self.targets.iter().filter(|target| !target.is_control())
     }
 
     /// A plan of a single target, with a timeout of at most `timeout`. Only the name's first address is probed,
@@ -163,6 +176,9 @@ impl Plan {
 /// region, one of a government's cloud if `clouds` names that. Intervals and timeouts are those of the endpoint's override, else of the catalog's endpoint, else of the
 /// component's settings, else the global ones.
 ///
+/// A control is probed over the routes by which endpoints of Microsoft are: a route to the company's own servers needn't lead
+/// to the Internet.
+///
 /// # Errors
 /// If the configuration doesn't fit the catalog, with all errors.
 pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> {
@@ -177,7 +193,7 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
         let own = candidates.iter().filter(|candidate| is_candidate_selected(candidate, spec, config));
         let start = targets.len();
         let mut routes: Vec<_> =
-            routes.iter().filter(|route| serves(config, route, spec.component)).collect();
+            routes.iter().filter(|route| serves(config, route, spec.component, &targets)).collect();
         if spec.component == Component::FileShare {
             routes.truncate(1); // the system reads it, whatever the route
         }
@@ -194,10 +210,11 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
             components.push(component_plan(spec, &targets[start..], config));
         }
     }
-    match targets.len() {
+    let found = targets.len();
+    match targets.iter().filter(|target| !target.is_control()).count() {
         0 if errors.is_empty() => errors.push(PlanError::Empty),
         0 => {}
-        found => {
+        _ => {
             errors.extend(idle_routes(&routes, &targets, config));
             errors.extend((found > MAX_TARGETS).then_some(PlanError::TooMany { found }));
         }
@@ -245,9 +262,15 @@ fn is_candidate_selected(candidate: &EffectiveEndpoint, spec: &ComponentSpec, co
         && endpoint.cloud.is_none_or(|cloud| config.clouds.contains(&cloud))
 }
 
-/// Whether a component's endpoints are probed over a route.
-fn serves(config: &Config, route: &Route, component: Component) -> bool {
+/// Whether a component's endpoints are probed over a route, if `before` are the targets of the components before it.
+fn serves(config: &Config, route: &Route, component: Component, before: &[Target]) -> bool {
     let selected = &config.routes[route.index].components; // the route was made from this entry
+    if component.is_control() {
+        let leads_to_microsoft = |target: &Target| {
+            target.route.index == route.index && !target.endpoint.component.is_on_premises()
+        };
+        return before.iter().any(leads_to_microsoft);
+    }
     selected.is_empty() || selected.contains(&component)
 }
 

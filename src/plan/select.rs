@@ -5,11 +5,21 @@ use std::sync::Arc;
 use super::{Plan, Route, SignaturePlan, Target};
 
 impl Plan {
-    /// The plan of the selected targets. Omits routes, components, needs and update sources without a target. `None` if no
-    /// target is selected.
+    /// The plan of the selected targets, and of the controls of their routes. Omits routes, components, needs and update sources
+    /// without a target. `None` if no target is selected.
     #[must_use]
     pub fn select(&self, is_selected: impl Fn(&Target) -> bool) -> Option<Self> {
-        let selected = || self.targets.iter().filter(|target| is_selected(target));
+        let is_used = |route: &Route| {
+            self.targets.iter().any(|target| {
+                target.route.index == route.index && !target.is_control() && is_selected(target)
+            })
+        };
+        let used: Vec<bool> = self.routes.iter().map(|route| is_used(route)).collect();
+        let selected = || {
+            self.targets.iter().filter(|target| {
+                if target.is_control() { used[target.route.index] } else { is_selected(target) }
+            })
+        };
         let mut routes: Vec<Arc<Route>> = Vec::new();
         for route in &self.routes {
             if selected().any(|target| target.route.index == route.index) {
@@ -84,9 +94,10 @@ mod tests {
             target.route.name == "proxy" && target.endpoint.url.host() == "wdcp.microsoft.com"
         });
         let part = part.expect("it is probed");
-        assert_eq!((part.targets.len(), part.routes.len(), part.routes[0].index), (1, 1, 0));
-        assert!(Arc::ptr_eq(&part.targets[0].route, &part.routes[0]));
-        assert_eq!(part.components.len(), 1);
+        assert_eq!((part.targets.len(), part.routes.len(), part.routes[0].index), (2, 1, 0));
+        assert!(part.targets.iter().all(|target| Arc::ptr_eq(&target.route, &part.routes[0])));
+        assert!(part.targets[1].is_control(), "it goes with its route");
+        assert_eq!(part.components.len(), 2);
         assert_eq!(part.components[0].spec.needs, ["default_hosts"]);
         assert!(part.signatures.sources.is_empty() && part.signatures.routes.is_empty());
     }

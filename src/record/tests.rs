@@ -223,7 +223,7 @@ fn contents_that_no_round_has_are_refused() {
     };
     check(|json| json["version"] = json!(0), "there is no version 0");
     check(|json| json["started"] = json!("yesterday"), "started: ");
-    check(|json| json["events"][0]["probe"]["target"] = json!(1), "there is no target 1");
+    check(|json| json["events"][0]["probe"]["target"] = json!(2), "there is no target 2");
     check(|json| json["plan"]["targets"][0]["route"] = json!(1), "there is no route 1");
     check(
         |json| json["plan"]["targets"][0]["endpoint"]["url"] = json!("ftp://a.example/"),

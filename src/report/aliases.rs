@@ -63,7 +63,7 @@ pub fn alias_chains<'a>(
 /// For each target whose host DNS gives other aliases on other routes: those routes.
 pub(super) fn other_aliases(snapshot: &Snapshot) -> BTreeMap<TargetId, Vec<&str>> {
     let mut by_url: BTreeMap<&str, Vec<TargetId>> = BTreeMap::new();
-    for (id, target, _) in snapshot.iter().filter(|(id, ..)| !aliases_of(snapshot, *id).is_empty()) {
+    for (id, target, _) in snapshot.defender().filter(|(id, ..)| !aliases_of(snapshot, *id).is_empty()) {
         by_url.entry(target.endpoint.url.as_str()).or_default().push(id);
     }
     let mut others = BTreeMap::new();

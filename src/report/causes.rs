@@ -44,7 +44,7 @@ pub struct Affected<'a> {
 #[must_use]
 pub fn causes(snapshot: &Snapshot) -> Vec<CauseGroup> {
     let mut causes: BTreeMap<(Option<String>, String), CauseGroup> = BTreeMap::new();
-    for (id, target, state) in snapshot.iter() {
+    for (id, target, state) in snapshot.defender() {
         let Some(why) = state.concern().map(Why::from) else { continue };
         let remedies = why.first_remedies(target.endpoint.component);
         let cause = causes.entry((why.code(), why.title.clone())).or_insert_with(|| CauseGroup::new(why));

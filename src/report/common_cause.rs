@@ -130,12 +130,12 @@ impl<'a> RoundEvidence<'a> {
     fn new(snapshot: &'a Snapshot) -> Self {
         let mut evidence = Self::default();
         let is_failed = |state: &TargetState| matches!(state.concern(), Some(Concern::Failure { .. }));
-        if snapshot.targets.iter().filter(|state| is_failed(state)).count() < MIN_COUNT {
+        if snapshot.defender().filter(|(.., state)| is_failed(state)).count() < MIN_COUNT {
             return evidence;
         }
         let mut successes = Vec::new();
         let mut since = None;
-        for (_, target, state) in snapshot.iter().filter(|(_, target, _)| facts::is_of_network(target)) {
+        for (_, target, state) in snapshot.defender().filter(|(_, target, _)| facts::is_of_network(target)) {
             let Some(probe) = state.last.as_deref() else { continue };
             if probe.success() {
                 successes.push((target, probe));

@@ -172,7 +172,13 @@ pub struct AttemptReport<'a> {
     pub duration_seconds: f64,
 }
 
-/// Every endpoint on every route, in the plan's order.
+/// The controls on every route, in the plan's order.
+pub(super) fn controls(snapshot: &Snapshot) -> Vec<EndpointReport<'_>> {
+    let controls = snapshot.iter().filter(|(_, target, _)| target.is_control());
+    controls.map(|(_, target, state)| EndpointReport::new(target, state)).collect()
+}
+
+/// Every endpoint of Defender on every route, in the plan's order.
 pub(super) fn all(snapshot: &Snapshot) -> Vec<EndpointReport<'_>> {
     let mut disagreements = disagreements(snapshot);
     let mut others = super::aliases::other_aliases(snapshot);
@@ -181,7 +187,7 @@ pub(super) fn all(snapshot: &Snapshot) -> Vec<EndpointReport<'_>> {
         let other_aliases = others.remove(&id).unwrap_or_default();
         EndpointReport { routes_disagree, other_aliases, ..EndpointReport::new(target, state) }
     };
-    snapshot.iter().map(report).collect()
+    snapshot.defender().map(report).collect()
 }
 
 impl<'a> EndpointReport<'a> {

@@ -10,6 +10,7 @@ mod common_cause;
 mod endpoint;
 mod hints;
 mod host;
+mod internet;
 mod notes;
 mod outcome;
 mod routes;
@@ -47,6 +48,7 @@ pub use host::{
     ConnectivityReport, EventReport, HostReport, InstalledReport, MdatpReport, OverruledReport,
     ProblemReport, ProtectionReport, SettingReport, UpdateFailureReport, ValidationReport, WindowsReport,
 };
+pub use internet::{InternetReport, InternetSituation, internet, internet_sentences};
 pub use outcome::{NetworkOutcome, maps_lost, outcome};
 pub use routes::{Disagreement, RouteOutcome, disagreements};
 pub use signatures::{FeedReport, SignaturesReport, SourceReport, freshness};
@@ -76,13 +78,15 @@ pub struct StatusReport<'a> {
     /// The exit code of `check`. 0: all good; 1: something is degraded, lost or unknown; 2: clients with the default
     /// `SSLOptions` reach MAPS on no route.
     pub exit_code: u8,
-    /// The number of endpoints by state; each counts once per route.
+    /// The number of endpoints of Defender by state; each counts once per route.
     pub counts: Counts,
     /// What suggests that this machine's clock is wrong; null if nothing does.
     pub suspected_clock: Option<String>,
     /// The smallest fact that all failures of a route share and no success has, at most two by route; empty where the
     /// evidence singles none out.
     pub common_causes: Vec<CommonCause>,
+    /// The Internet by each route that has a control: whether that answers, and what it says about failures.
+    pub internet: Vec<InternetReport<'a>>,
     /// The verdict on each component, by route.
     pub components: Vec<ComponentReport<'a>>,
     /// Whether clients can connect to MAPS, by route; empty if MAPS isn't probed.
@@ -93,8 +97,10 @@ pub struct StatusReport<'a> {
     pub host: Option<HostReport<'a>>,
     /// The revocation lists named by the verified chains, by route.
     pub crls: Vec<CrlReport<'a>>,
-    /// Every endpoint on every route, in the catalog's order.
+    /// Every endpoint of Defender on every route, in the catalog's order.
     pub endpoints: Vec<EndpointReport<'a>>,
+    /// What Windows asks to learn whether there is an Internet, on each route: no endpoints of Defender, and counted nowhere.
+    pub controls: Vec<EndpointReport<'a>>,
 }
 
 impl<'a> StatusReport<'a> {
@@ -111,12 +117,14 @@ impl<'a> StatusReport<'a> {
             counts: Counts::from_snapshot(snapshot),
             suspected_clock: suspected_clock(snapshot),
             common_causes: common_causes(snapshot),
+            internet: internet(snapshot),
             components: snapshot.components.iter().map(ComponentReport::new).collect(),
             maps: MapsReport::all(snapshot),
             signatures: SignaturesReport::new(snapshot, now),
             host: snapshot.host.as_deref().map(|facts| HostReport::new(facts, snapshot)),
             crls: CrlReport::all(snapshot),
             endpoints: endpoint::all(snapshot),
+            controls: endpoint::controls(snapshot),
         }
     }
 
@@ -147,7 +155,7 @@ impl Counts {
     /// The counts of a snapshot.
     #[must_use]
     pub fn from_snapshot(snapshot: &Snapshot) -> Self {
-        snapshot.targets.iter().map(|state| state.verdict()).collect()
+        snapshot.defender().map(|(.., state)| state.verdict()).collect()
     }
 
     /// The total.
@@ -172,6 +180,14 @@ impl FromIterator<Option<Verdict>> for Counts {
     }
 }
 
+/// What failures have in common, in sentences: how far they reach, then the facts that they share.
+#[must_use]
+pub fn shared_sentences(snapshot: &Snapshot) -> Vec<String> {
+    let mut sentences = internet_sentences(snapshot);
+    sentences.extend(common_cause_sentences(snapshot));
+    sentences
+}
+
 /// A time, as RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -192,6 +208,6 @@ pub fn exit_code(snapshot: &Snapshot) -> u8 {
     if maps.peek().is_some() && maps.all(|maps| matches!(maps.connection, MapsConnection::Lost(_))) {
         return 2;
     }
-    let well = snapshot.targets.iter().all(|state| state.verdict() == Some(Verdict::Good));
+    let well = snapshot.defender().all(|(.., state)| state.verdict() == Some(Verdict::Good));
     u8::from(!well)
 }

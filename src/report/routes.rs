@@ -80,7 +80,7 @@ impl fmt::Display for Disagreement {
 #[must_use]
 pub fn disagreements(snapshot: &Snapshot) -> BTreeMap<TargetId, Disagreement> {
     let mut endpoints: BTreeMap<(Component, &str), Vec<(TargetId, RouteOutcome)>> = BTreeMap::new();
-    for (id, target, state) in snapshot.iter() {
+    for (id, target, state) in snapshot.defender() {
         let key = (target.endpoint.component, target.endpoint.url.as_str());
         endpoints
             .entry(key)

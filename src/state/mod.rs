@@ -109,7 +109,7 @@ pub struct Snapshot {
     pub plan: Arc<Plan>,
     /// One per target of the plan, in its order.
     pub targets: Vec<Arc<TargetState>>,
-    /// One per component and route.
+    /// One per component of Defender and route.
     pub components: Vec<ComponentState>,
     /// One per route and value of `SSLOptions` that can be judged; empty if MAPS isn't probed.
     pub maps: Vec<MapsState>,
@@ -135,14 +135,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether every target has been probed at least once, now or before the last reload: a reload doesn't reset
+    /// Whether every target of Defender has been probed at least once, now or before the last reload: a reload doesn't reset
     /// readiness.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.was_ready || self.targets.iter().all(|target| target.probes > 0)
+        self.was_ready || self.defender().all(|(.., state)| state.probes > 0)
     }
 
-    /// The targets with their state.
+    /// The targets of Defender with their state: all but the controls, which nothing counts as Defender's.
+    pub fn defender(&self) -> impl Iterator<Item = (TargetId, &Target, &TargetState)> + Clone {
+        self.iter().filter(|(_, target, _)| !target.is_control())
+    }
+
+    /// The targets with their state, the controls included.
     pub fn iter(&self) -> impl Iterator<Item = (TargetId, &Target, &TargetState)> + Clone {
         let known = self.plan.targets.iter().zip(&self.targets).enumerate();
         known.map(|(n, (target, state))| (TargetId(n), target, state.as_ref()))

@@ -33,7 +33,9 @@ impl Snapshot {
             if own.peek().is_none() {
                 continue; // the route isn't selected for it
             }
-            components.push(ComponentState { component, route: name.clone(), verdict: None });
+            if !component.is_control() {
+                components.push(ComponentState { component, route: name.clone(), verdict: None });
+            }
             for phase in phases(own) {
                 latencies.insert(LatencyKey { component, route: name.clone(), phase }, Histogram::default());
                 let reasons = FAILURE_CODES.iter().filter(|code| code.phase == phase).map(|code| code.reason);

@@ -88,8 +88,9 @@ async fn ready(State(app): State<Arc<AppState>>) -> Response {
     if snapshot.is_ready() {
         return "OK\n".into_response();
     }
-    let probed = snapshot.targets.iter().filter(|target| target.probes > 0).count();
-    let reason = format!("not ready: {probed} of {} targets probed so far\n", snapshot.targets.len());
+    let probed = snapshot.defender().filter(|(.., state)| state.probes > 0).count();
+    let all = snapshot.defender().count();
+    let reason = format!("not ready: {probed} of {all} targets probed so far\n");
     (StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
 }
 

@@ -28,6 +28,7 @@ mod fetch;
 mod hops;
 #[cfg(unix)] // the stand-in is a script
 mod host;
+mod internet;
 mod lab;
 mod lab_selftest;
 mod layers;

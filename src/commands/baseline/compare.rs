@@ -38,7 +38,7 @@ pub fn compare(baseline: &Baseline, snapshot: &Snapshot) -> Comparison {
         }
     }
     let states: BTreeMap<_, _> =
-        snapshot.iter().map(|(_, target, state)| (AnswerKey::new(target), (target, state))).collect();
+        snapshot.defender().map(|(_, target, state)| (AnswerKey::new(target), (target, state))).collect();
     for key in baseline.answers.keys().filter(|key| !now.contains_key(key)) {
         let why = match states.get(key) {
             Some((target, state)) => format!("no proven answer now: {}", unproven(target, state)),

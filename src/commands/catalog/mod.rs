@@ -52,10 +52,11 @@ pub fn render(endpoints: &[&Endpoint], format: CatalogFormat, width: usize) -> R
     }
 }
 
-/// Each URL once: some belong to two components.
+/// Each URL that Defender needs, once: some belong to two components.
 fn urls(endpoints: &[&Endpoint]) -> String {
     let mut seen = BTreeSet::new();
-    let urls = endpoints.iter().map(|endpoint| endpoint.url.as_str()).filter(|url| seen.insert(*url));
+    let needed = endpoints.iter().filter(|endpoint| !endpoint.component.is_control());
+    let urls = needed.map(|endpoint| endpoint.url.as_str()).filter(|url| seen.insert(*url));
     let urls: String = urls.flat_map(|url| [url, "\n"]).collect();
     let remarks: String = apex_rules(endpoints).iter().flat_map(|rule| ["# ", rule, "\n"]).collect();
     urls + &remarks
@@ -107,7 +108,7 @@ struct CatalogEntry<'a> {
     source: Option<&'a str>,
     #[serde(flatten)]
     endpoint: &'a Endpoint,
-    /// The names that a firewall has to let through.
+    /// The names that a firewall has to let through. None for the control, which Defender doesn't need.
     allow: Vec<&'a str>,
     /// A note on the pattern, or null.
     remark: Option<String>,
@@ -143,10 +144,32 @@ mod tests {
     #[test]
     fn every_format_has_every_endpoint() {
         let endpoints: Vec<_> = embedded().endpoints.iter().collect();
+        let needed: Vec<_> = endpoints.iter().filter(|endpoint| !endpoint.component.is_control()).collect();
         for format in [CatalogFormat::Table, CatalogFormat::Json, CatalogFormat::Csv, CatalogFormat::Urls] {
             let text = render(&endpoints, format, 80).expect("it can be written");
-            let missing: Vec<_> = endpoints.iter().filter(|e| !text.contains(e.url.as_str())).collect();
+            let missing: Vec<_> = needed.iter().filter(|e| !text.contains(e.url.as_str())).collect();
             assert!(missing.is_empty(), "{format:?} lacks {missing:?}");
+        }
+    }
+
+    /// A firewall team opens what these list.
+    #[test]
+    fn the_control_is_no_name_to_allow() {
+        let endpoints: Vec<_> = embedded().endpoints.iter().collect();
+        let control = "msftconnecttest";
+        for format in
+            [CatalogFormat::Urls, CatalogFormat::Squid, CatalogFormat::PanEdl, CatalogFormat::Fortinet]
+        {
+            let text = render(&endpoints, format, 80).expect("it can be written");
+            assert!(!text.contains(control), "{format:?}: {text}");
+        }
+        for (format, words) in [
+            (CatalogFormat::Table, "not needed by Defender: port 80\n"),
+            (CatalogFormat::Csv, "control,www.msftconnecttest.com,,80,"),
+            (CatalogFormat::Json, "\"allow\": []"),
+        ] {
+            let text = render(&endpoints, format, 80).expect("it can be written");
+            assert!(text.contains(control) && text.contains(words), "{format:?}: {text}");
         }
     }
 

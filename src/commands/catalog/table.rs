@@ -18,6 +18,9 @@ const ALLOW: usize = 1;
 const WRAPPED: [usize; 2] = [4, 5];
 const MIN_WRAPPED: usize = 12;
 
+/// In place of the names to allow: the control.
+const NOT_NEEDED: &str = "not needed by Defender";
+
 /// The endpoints, laid out for a width, and remarks.
 pub(super) fn render(endpoints: &[&Endpoint], width: usize) -> String {
     let rows: Vec<_> = endpoints.iter().map(|endpoint| row(endpoint)).collect();
@@ -44,10 +47,11 @@ pub(super) fn render(endpoints: &[&Endpoint], width: usize) -> String {
 }
 
 fn row(endpoint: &Endpoint) -> [String; 6] {
+    let names = endpoint.names_to_allow();
     let captured = endpoint.captured.map(|captured| format!(", {captured}")).unwrap_or_default();
     [
         endpoint.component.to_string(),
-        endpoint.names_to_allow().join(", "),
+        if names.is_empty() { NOT_NEEDED.to_owned() } else { names.join(", ") },
         endpoint.ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", "),
         endpoint.url.to_string(),
         format!("{} {}", endpoint.method, endpoint.expect),

@@ -16,7 +16,7 @@ pub(super) fn render(snapshot: &Snapshot, causes: &[CauseGroup], view: &View) ->
     if !causes.is_empty() {
         text.push_str(&paint(HEADING, "\nWhat is wrong, and what to change\n"));
     }
-    for sentence in report::common_cause_sentences(snapshot) {
+    for sentence in report::shared_sentences(snapshot) {
         text.push_str(&wrap_to(view.width, &sentence, "  ", "  "));
     }
     for (n, cause) in causes.iter().enumerate() {

@@ -29,7 +29,7 @@ const COLUMNS: [&str; 12] = [
 pub(super) fn render(snapshot: &Snapshot) -> csv::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS)?;
-    for (id, target, state) in snapshot.iter() {
+    for (id, target, state) in snapshot.defender() {
         let aliases = report::aliases_of(snapshot, id);
         writer.write_record(row(target, state, aliases).iter().map(|cell| harmless(cell)))?;
     }
@@ -77,7 +77,7 @@ mod tests {
         let mut reader = csv::Reader::from_reader(bytes.as_slice());
         assert_eq!(reader.headers().expect("a header"), COLUMNS.as_slice());
         let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
-        assert_eq!(rows.len(), snapshot.targets.len(), "one row for each endpoint and route");
+        assert_eq!(rows.len(), snapshot.defender().count(), "one row for each endpoint and route");
         let row = rows.iter().find(|row| &row[3] == url).expect("the endpoint has a row");
         COLUMNS.into_iter().zip(row.iter().map(str::to_owned)).collect()
     }

@@ -79,8 +79,8 @@ pub(super) fn failing(snapshot: &Snapshot, causes: &[CauseGroup], view: &View) -
 
 /// Every endpoint.
 pub(super) fn all(snapshot: &Snapshot, view: &View) -> String {
-    let rows = EndpointLine::from_targets(snapshot, snapshot.iter().map(|(id, ..)| id));
-    let aliases = aliases(snapshot, snapshot.iter().map(|(id, ..)| id), view);
+    let rows = EndpointLine::from_targets(snapshot, snapshot.defender().map(|(id, ..)| id));
+    let aliases = aliases(snapshot, snapshot.defender().map(|(id, ..)| id), view);
     paint(HEADING, "\nAll endpoints\n") + "\n" + &list(&rows, &shown(snapshot, None), view) + &aliases
 }
 
@@ -101,7 +101,7 @@ pub(super) fn good(snapshot: &Snapshot, view: &View) -> String {
     let routes = if snapshot.plan.routes.len() > 1 { ", counted by route" } else { "" };
     let is_good = |state: &TargetState| state.verdict() == Some(Verdict::Good);
     let remarks = snapshot
-        .iter()
+        .defender()
         .filter(|(_, target, state)| is_good(state) && !report::notes(target, state).is_empty());
     let remarks = match remarks.count() {
         0 => String::new(),

@@ -24,7 +24,7 @@ pub(super) fn render(snapshot: &Snapshot, view: &View, now: SystemTime) -> Strin
     if let Some(clock) = report::suspected_clock(snapshot) {
         let _ = write!(text, "\n{}\n", escape(&clock)); // a String never fails
     }
-    for sentence in report::common_cause_sentences(snapshot) {
+    for sentence in report::shared_sentences(snapshot) {
         let _ = write!(text, "\n{}\n", escape(&sentence)); // a String never fails
     }
     for (n, of) in report::causes(snapshot).iter().enumerate() {
@@ -85,7 +85,7 @@ fn aliases(snapshot: &Snapshot, cause: &CauseGroup) -> String {
 /// Every endpoint.
 fn all(snapshot: &Snapshot) -> String {
     let mut text = "\n## All endpoints\n\n| State | Endpoint | Route |\n| --- | --- | --- |\n".to_owned();
-    for (_, target, state) in snapshot.iter() {
+    for (_, target, state) in snapshot.defender() {
         let verdict = state.verdict().map_or("unknown", crate::verdict::Verdict::as_str);
         let (url, route) = (span(target.endpoint.url.as_str()), span(&target.route.name));
         let _ = writeln!(text, "| {verdict} | {url} | {route} |"); // a String never fails

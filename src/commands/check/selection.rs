@@ -28,9 +28,9 @@ pub struct Selection {
 /// Reads a component's name.
 #[must_use]
 pub fn component_parser() -> impl TypedValueParser<Value = Component> {
-    let names = PossibleValuesParser::new(Component::ALL.iter().map(|component| component.as_str()));
+    let names = PossibleValuesParser::new(Component::of_defender().map(Component::as_str));
     names.try_map(|name| {
-        let mut known = Component::ALL.iter().copied();
+        let mut known = Component::of_defender();
         known.find(|component| component.as_str() == name).ok_or("unknown component")
     })
 }
@@ -115,7 +115,7 @@ impl Selection {
     }
 
     fn check_components(&self, plan: &Plan) -> Result<(), SelectionError> {
-        let known = || plan.components.iter().map(|known| known.spec.component);
+        let known = || plan.components.iter().map(|known| known.spec.component).filter(|of| !of.is_control());
         match self.components.iter().find(|component| !known().any(|known| known == **component)) {
             None => Ok(()),
             Some(name) => Err(SelectionError::Component {
@@ -138,17 +138,18 @@ impl Selection {
     }
 
     fn check_endpoints(&self, plan: &Plan) -> Result<(), SelectionError> {
-        let is_probed = |name: &str| plan.targets.iter().any(|target| is_named(target, name));
+        let is_probed = |name: &str| plan.defender().any(|target| is_named(target, name));
         match self.endpoints.iter().find(|name| !is_probed(name)) {
             None => Ok(()),
             Some(name) => {
-                let mut catalog = embedded().endpoints.iter();
+                let mut catalog =
+                    embedded().endpoints.iter().filter(|endpoint| !endpoint.component.is_control());
                 let is_listed =
                     catalog.any(|endpoint| endpoint.url.as_str() == name || endpoint.url.host() == name);
                 Err(SelectionError::Endpoint {
                     name: name.clone(),
                     why: if is_listed { NOT_SELECTED } else { "not probed" },
-                    nearest: nearest(name, plan.targets.iter().flat_map(names)),
+                    nearest: nearest(name, plan.defender().flat_map(names)),
                 })
             }
         }
@@ -193,16 +194,17 @@ mod tests {
     fn a_selection_is_what_all_its_kinds_name() {
         let check = |selection: &Selection, targets: usize, routes: usize| {
             let plan = selection.apply(plan()).expect("known names");
-            assert_eq!((plan.targets.len(), plan.routes.len()), (targets, routes), "{selection:?}");
+            assert_eq!((plan.defender().count(), plan.routes.len()), (targets, routes), "{selection:?}");
+            assert_eq!(plan.targets.len(), targets + routes, "{selection:?}: each route keeps its control");
         };
-        let all = plan().targets.len();
+        let all = plan().defender().count();
         check(&of(&[], &[], &[]), all, 2);
         check(&of(&[], &["direct"], &[]), all / 2, 1);
         check(&of(&[], &[], &["wdcp.microsoft.com"]), 2, 2);
         check(&of(&[], &["proxy"], &["https://WDCP.microsoft.com", "*.wdcpalt.microsoft.com"]), 2, 1);
         let maps = of(&[Component::Maps], &["proxy"], &[]).apply(plan()).expect("known names");
-        assert!(maps.targets.iter().all(|target| target.endpoint.component == Component::Maps));
-        assert_eq!(maps.components.len(), 1);
+        assert!(maps.defender().all(|target| target.endpoint.component == Component::Maps));
+        assert_eq!(maps.components.len(), 2, "and the control");
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn all_lists_every_endpoint() {
     for width in WIDTHS {
         let text = plain(&snapshot, &View { all: true, ..view(CheckFormat::Table, width) });
         let missing: Vec<_> = snapshot
-            .iter()
+            .defender()
             .map(|(_, target, _)| target.endpoint.url.as_str())
             .filter(|url| !text.contains(url))
             .collect();

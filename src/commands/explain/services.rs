@@ -16,7 +16,7 @@ struct Need {
 /// A paragraph for each component, then lines with its names.
 pub(super) fn paragraphs(catalog: &Catalog) -> Vec<String> {
     let mut paragraphs = Vec::new();
-    for spec in &catalog.components {
+    for spec in catalog.components.iter().filter(|spec| !spec.component.is_control()) {
         let component = spec.component;
         let group = if spec.optional { " (optional group)" } else { "" };
         paragraphs.push(format!("{component}{group}: {}", spec.purpose));
@@ -55,7 +55,7 @@ mod tests {
     fn every_name_has_a_line_below_its_component() {
         let catalog = embedded();
         let paragraphs = paragraphs(catalog);
-        for endpoint in &catalog.endpoints {
+        for endpoint in catalog.endpoints.iter().filter(|endpoint| !endpoint.component.is_control()) {
             let head =
                 paragraphs.iter().position(|text| text.starts_with(endpoint.component.as_str())).unwrap();
             for name in endpoint.names_to_allow() {

@@ -25,7 +25,7 @@ struct Fault<'a> {
 pub(in crate::metrics) fn faults(scrape: &Scrape) -> Vec<Sample<'_, 5>> {
     let mut counts: BTreeMap<Fault<'_>, u64> = BTreeMap::new();
     let snapshot = &scrape.snapshot;
-    let endpoints = snapshot.iter().filter_map(|(_, target, state)| endpoint_fault(target, state));
+    let endpoints = snapshot.defender().filter_map(|(_, target, state)| endpoint_fault(target, state));
     for fault in endpoints.chain(list_faults(scrape)) {
         *counts.entry(fault).or_default() += 1;
     }

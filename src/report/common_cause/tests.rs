@@ -207,7 +207,7 @@ fn a_route_is_named_if_nothing_smaller_is() {
     check("a route", &lost(None), &["route direct"]);
     check("its proxy", &lost(Some("http://10.0.0.8:8080")), &["proxy http://10.0.0.8:8080"]);
     let sentences = common_cause_sentences(&lost(Some("http://10.0.0.8:8080")));
-    let all = simulation::fresh(&["direct"]).targets.len();
+    let all = simulation::fresh(&["direct"]).defender().count();
     assert_eq!(sentences, [format!("All {all} failures via direct share the proxy http://10.0.0.8:8080.")]);
 }
 

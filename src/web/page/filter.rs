@@ -35,9 +35,10 @@ impl Filter {
     #[must_use]
     pub(crate) fn parse(query: &str) -> Self {
         let mut filter = Self::default();
+        let components: Vec<_> = Component::of_defender().collect();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "component" => filter.component = word(Component::ALL, Component::as_str, &value),
+                "component" => filter.component = word(&components, Component::as_str, &value),
                 "state" => filter.state = word(DisplayState::ALL, DisplayState::as_str, &value),
                 "route" => filter.route = Some(value.into_owned()).filter(|route| !route.is_empty()),
                 "q" => filter.text = value.trim().chars().take(MAX_QUERY).collect(),

@@ -120,7 +120,7 @@ fn the_table_is_a_table() {
     let html = html(&simulation::healthy(&["direct"]), "");
     let count = |what: &str| html.matches(what).count();
     assert_eq!(count("<table"), count("<caption"), "every table has its caption");
-    let rows = simulation::healthy(&["direct"]).targets.len();
+    let rows = simulation::healthy(&["direct"]).defender().count();
     assert_eq!(count("<tr id=\"r-"), rows);
     assert_eq!(count("<details id=\"o-"), rows);
     assert_eq!(count("<th role=\"rowheader\" scope=\"row\""), rows + 1, "each endpoint, and the one list");

@@ -247,7 +247,11 @@ pub fn common() -> [Value; 10] {
         label(),
         any("site", "Site", sites),
         several("instance", "Instance", instances),
-        several("component", "Component", "label_values(defender_probes_total{%instance}, component)"),
+        several(
+            "component",
+            "Component",
+            r#"label_values(defender_probes_total{%instance, component!="control"}, component)"#,
+        ),
         several("route", "Route", "label_values(defender_probes_total{%instance}, route)"),
         scheme(),
         scope(),

@@ -22,7 +22,8 @@ pub fn expand(query: &str) -> String {
         ),
         ("%exporters", "last_over_time(defender_config_last_reload_successful{%instance}[$__range])"),
         ("%endpoint", r#"%target, route=~"$route", component=~"$component", endpoint="$endpoint""#),
-        ("%component", r#"%route, component=~"$component""#),
+        // The control is no component of Defender.
+        ("%component", r#"%route, component!="control", component=~"$component""#),
         ("%route", r#"%instance, route=~"$route""#),
         ("%instance", r#"%target, instance!~"https?://.+""#),
         ("%target", r#"job=~"$job", cluster=~"$cluster", $label=~"$site", instance=~"$instance""#),
@@ -180,8 +181,8 @@ pub const PHASES: &[(Phase, &str)] = &[
     (Phase::Transfer, "#5b7f3b"),
 ];
 
-/// Colours of components, in their order: none that means a loss.
-pub const COMPONENTS: [&str; Component::ALL.len()] = [
+/// Colours of Defender's components, in their order: none that means a loss.
+pub const COMPONENTS: [&str; Component::ALL.len() - 1] = [
     "#1f60c4", "#56a3d9", "#2f7486", "#3d4f6b", "#94b84f", "#b39bd6", "#8a63b8", "#c774ac", "#8e9196",
     "#5b7f3b", "#9c3d7d", "#4d4d9f", "#7a6a53",
 ];

@@ -117,6 +117,14 @@ impl Lab {
 }
 
 impl Captured {
+    /// Its URLs.
+    pub fn urls(&self) -> Vec<String> {
+        if self.each.is_empty() {
+            return vec![self.url.to_owned()];
+        }
+        self.each.iter().map(|value| self.url.replace("{}", value)).collect()
+    }
+
     /// Where a redirect leads from this URL of it.
     pub fn leads_from(&self, url: &ProbeUrl) -> Option<ProbeUrl> {
         let Says::Redirects(_, _, to) = self.says else { return None };

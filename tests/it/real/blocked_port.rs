@@ -70,7 +70,7 @@ impl World {
     /// The URLs that are probed by a scheme.
     fn probed(&self, keys: &str, scheme: Scheme) -> BTreeSet<String> {
         let app::Loaded { plan, .. } = app::load(Some(&self.config(keys))).unwrap();
-        let urls = plan.targets.iter().map(|target| &target.endpoint.url);
+        let urls = plan.defender().map(|target| &target.endpoint.url);
         urls.filter(|url| url.scheme() == scheme).map(|url| url.as_str().to_owned()).collect()
     }
 }

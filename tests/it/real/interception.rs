@@ -117,7 +117,7 @@ impl World {
 
 async fn check(world: &World, inspector: Inspector, expected: &Found) {
     let snapshot = world.probe(inspector).await;
-    assert_eq!(snapshot.targets.len(), maps().count());
+    assert_eq!(snapshot.defender().count(), maps().count());
     for (_, target, state) in snapshot.iter() {
         let name = format!("{} by {inspector:?}", target.endpoint.url);
         let last = state.last.as_deref().unwrap();

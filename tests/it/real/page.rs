@@ -51,7 +51,7 @@ impl World {
         let mut browser = Browser::start(&chromium);
         browser.look(WIDE, "light");
         browser.open(&exporter.page());
-        Self { lab, exporter, browser, all }
+        Self { lab, exporter, browser, all: all - 1 } // without the control
     }
 
     /// The page is fetched until something holds, as it is by itself every ten seconds.

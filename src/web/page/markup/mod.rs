@@ -43,7 +43,7 @@ pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {
                     (verdicts::causes(&page.causes))
                     (verdicts::maps(&page.maps))
                     (updates::section(&page.updates))
-                    (verdicts::components(&page.components))
+                    (verdicts::components(&page.components, &page.controls))
                     section id="endpoints" aria-labelledby="endpoints-title" tabindex="-1" {
                         h2 id="endpoints-title" { "Endpoints" }
                         (filter::form(page))

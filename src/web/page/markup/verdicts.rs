@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::view::{CauseView, Causes, ClientView, ComponentView, MapsView, endpoints};
+use super::super::view::{CauseView, Causes, ClientView, ComponentView, ControlView, MapsView, endpoints};
 use super::components::{badge, code, foreign, hidden, shape, worded_badge};
 use crate::verdict::SslOptions;
 
@@ -55,12 +55,18 @@ fn client(client: &ClientView) -> Markup {
     }
 }
 
-/// The components, per route.
-pub(super) fn components(components: &[ComponentView]) -> Markup {
+/// The components, per route, and the controls.
+pub(super) fn components(components: &[ComponentView], controls: &[ControlView]) -> Markup {
     html! {
         section class="components" aria-labelledby="components-title" {
             h2 id="components-title" { "Components" }
             ul class="cards" { @for of in components { (component(of)) } }
+            @for of in controls {
+                p class="control" {
+                    @if let Some(route) = &of.route { "Via " span class="route" { (route) } ": " }
+                    (of.sentence)
+                }
+            }
         }
     }
 }

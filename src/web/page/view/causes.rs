@@ -11,7 +11,7 @@ const SHOWN: usize = 6;
 /// The causes, the most severe first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Causes {
-    /// What all failures share, in a sentence each.
+    /// How far failures reach and what they share, in a sentence each.
     pub(crate) common: Vec<String>,
     /// The displayed causes.
     pub(crate) shown: Vec<CauseView>,
@@ -44,7 +44,7 @@ impl Causes {
             report::causes(snapshot).into_iter().map(|cause| CauseView::new(snapshot, cause)).collect();
         let more = shown.len().saturating_sub(SHOWN);
         shown.truncate(SHOWN);
-        Self { common: report::common_cause_sentences(snapshot), shown, more }
+        Self { common: report::shared_sentences(snapshot), shown, more }
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) use report::{ReportView, ReportedCause, ReportedEndpoint, RuleView};
 pub(crate) use row::{EndpointRow, StatusView, TlsView};
 pub(crate) use table::{EndpointTable, Group};
 pub(crate) use updates::{FeedView, SourceRoute, SourceView, StaleView, UpdatesView, available};
-pub(crate) use verdicts::{ClientView, ComponentView, MapsView};
+pub(crate) use verdicts::{ClientView, ComponentView, ControlView, MapsView};
 pub(crate) use waterfall::{WIDTH, Waterfall};
 pub(crate) use when::When;
 
@@ -56,6 +56,8 @@ pub(crate) struct Page {
     pub(crate) host: Option<HostView>,
     /// Each component, per route.
     pub(crate) components: Vec<ComponentView>,
+    /// Whether the control of each route answers.
+    pub(crate) controls: Vec<ControlView>,
     /// The problems, grouped by cause.
     pub(crate) causes: Causes,
     /// The endpoints that match the filter.
@@ -109,6 +111,7 @@ impl Page {
             updates: UpdatesView::new(input),
             host: HostView::new(input),
             components: ComponentView::all(input),
+            controls: ControlView::all(input),
             causes: Causes::new(snapshot),
             table: EndpointTable::new(input),
             crls: CrlView::all(input),
@@ -136,7 +139,7 @@ fn headline(snapshot: &Snapshot) -> (DisplayState, String) {
             let by = if snapshot.plan.routes.len() > 1 { " via some route" } else { "" };
             (DisplayState::Degraded, format!("Every service works{by}, but not every endpoint"))
         }
-        NetworkOutcome::Unknown if snapshot.targets.iter().any(|target| target.last.is_none()) => {
+        NetworkOutcome::Unknown if snapshot.defender().any(|(.., state)| state.last.is_none()) => {
             (DisplayState::Unknown, "First probes running".to_owned())
         }
         // Their probes ended without a verdict, because this machine failed or lacks a feature.

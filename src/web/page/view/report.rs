@@ -68,7 +68,7 @@ impl ReportView {
             headline,
             summary: summary(Counts::from_snapshot(snapshot), snapshot.plan.routes.len()),
             clock: suspected_clock(snapshot),
-            common: report::common_cause_sentences(snapshot),
+            common: report::shared_sentences(snapshot),
             started: input.when(round.started),
             ended: input.when(round.ended),
             causes: causes.map(|cause| ReportedCause::new(round, input, cause)).collect(),

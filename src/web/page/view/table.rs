@@ -65,11 +65,13 @@ impl Group {
 
 impl EndpointTable {
     pub(super) fn new(input: ViewInput<'_>) -> Self {
-        let known = input.snapshot.iter().filter_map(|(_, _, state)| state.last.as_ref());
+        let known = input.snapshot.defender().filter_map(|(_, _, state)| state.last.as_ref());
         let scale = waterfall::scale(known.map(|last| last.facts.timings.total()));
         let context = RowContext { input, scale, disagreements: disagreements(input.snapshot) };
+        let defender = input.snapshot.defender();
+        let total = defender.clone().count();
         let matching: Vec<_> =
-            input.snapshot.iter().filter(|(_, target, state)| matches_filter(input, target, state)).collect();
+            defender.filter(|(_, target, state)| matches_filter(input, target, state)).collect();
         let shown = matching
             .iter()
             .take(MAX_ROWS)
@@ -78,7 +80,7 @@ impl EndpointTable {
         Self {
             matching: matching.len(),
             left_out: matching.len().saturating_sub(MAX_ROWS),
-            total: input.snapshot.targets.len(),
+            total,
             routes: input.snapshot.plan.routes.len(),
             scale: took(scale),
             phases: phases(&groups),

@@ -33,7 +33,7 @@ fn the_worst_news_is_the_headline() {
         assert_eq!((page.state, page.headline.as_str(), page.summary.as_str()), (state, headline, summary));
     };
     let mut snapshot = simulation::fresh(&["direct"]);
-    let all = snapshot.targets.len();
+    let all = snapshot.defender().count();
     let some_unknown = format!("Of {all} endpoints: {} unknown, 1 good.", all - 1);
     simulation::observe(&mut snapshot, TargetId(1), 10, |_| None);
     check(&snapshot, DisplayState::Unknown, "First probes running", &some_unknown);
@@ -65,7 +65,7 @@ fn a_component_does_as_well_as_its_best_route_but_maps_as_its_worst() {
     let page = page(&snapshot, "");
     // A route without MAPS pages.
     assert_eq!((page.state, page.headline.as_str()), (DisplayState::Bad, "MAPS is lost via direct"));
-    let all = snapshot.targets.len();
+    let all = snapshot.defender().count();
     let summary = format!("Of {all} results (endpoints via 2 routes): {0} bad, {0} good.", all / 2);
     assert_eq!(page.summary, summary);
     assert!(page.components[1..].iter().all(|of| of.state == DisplayState::Good));
@@ -235,7 +235,7 @@ fn the_table_has_what_is_asked_for() {
     let mut snapshot = simulation::healthy(&["direct", "proxy"]);
     let id = simulation::target(&snapshot, MAPS, "proxy");
     simulation::fail(&mut snapshot, id, 70, (S::Tunnel, R::Denied), "policy 7");
-    let all = snapshot.targets.len();
+    let all = snapshot.defender().count();
     let check = |query: &str, expected: usize| {
         let page = page(&snapshot, query);
         assert_eq!(

@@ -87,6 +87,26 @@ pub(crate) struct ComponentView {
     pub(crate) counts: Counts,
 }
 
+/// The control of one route, which is no endpoint of Defender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ControlView {
+    /// `None` with a single route.
+    pub(crate) route: Option<String>,
+    /// Whether it answers, in a sentence.
+    pub(crate) sentence: String,
+}
+
+impl ControlView {
+    pub(super) fn all(input: ViewInput<'_>) -> Vec<Self> {
+        let by_route = report::internet(input.snapshot).into_iter();
+        let view = by_route.filter_map(|internet| {
+            let route = input.route(internet.route).map(str::to_owned);
+            Some(Self { route, sentence: internet.control_sentence()? })
+        });
+        view.collect()
+    }
+}
+
 /// The state of a component on one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RouteState {
@@ -96,7 +116,8 @@ pub(crate) struct RouteState {
 
 impl ComponentView {
     pub(super) fn all(input: ViewInput<'_>) -> Vec<Self> {
-        input.snapshot.plan.components.iter().map(|known| Self::new(input, &known.spec)).collect()
+        let known = input.snapshot.plan.components.iter().map(|known| &known.spec);
+        known.filter(|spec| !spec.component.is_control()).map(|spec| Self::new(input, spec)).collect()
     }
 
     fn new(input: ViewInput<'_>, spec: &ComponentSpec) -> Self {

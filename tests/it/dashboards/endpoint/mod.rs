@@ -16,7 +16,7 @@ const NO_TLS: &str = "No TLS in the results";
 
 /// The dashboard.
 pub fn board() -> Board {
-    let endpoint = r#"label_values(defender_endpoint_info{%target, component=~"$component"}, endpoint)"#;
+    let endpoint = r#"label_values(defender_endpoint_info{%target, component!="control", component=~"$component"}, endpoint)"#;
     let phase = "label_values(defender_probe_phase_duration_seconds{%component}, phase)";
     let board = Board::new(
         "defender-endpoint",

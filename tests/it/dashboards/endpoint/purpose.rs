@@ -44,12 +44,13 @@ const fn loss(component: Component) -> &'static str {
         Component::PkiExtended => {
             "Some chains can't be completed or checked for revocation, and connections over them fail"
         }
+        Component::Control => "Nothing: Defender doesn't need it",
     }
 }
 
 /// What stops without the endpoint, by component.
 fn losses() -> Vec<(&'static str, &'static str)> {
-    Component::ALL.iter().map(|component| (component.as_str(), loss(*component))).collect()
+    Component::of_defender().map(|component| (component.as_str(), loss(component))).collect()
 }
 
 /// What stands for the need of an endpoint that serves none.
@@ -58,7 +59,7 @@ const NO_NEED: &str = "None";
 /// The endpoints of the catalog, as regular expressions over component and URL, by the need that they serve in words.
 fn needs() -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::<String, Vec<String>>::new();
-    for endpoint in &catalog::embedded().endpoints {
+    for endpoint in catalog::embedded().endpoints.iter().filter(|of| !of.component.is_control()) {
         let need = match &endpoint.serves {
             Some(need) => {
                 let same = |other: &&catalog::Endpoint| {

@@ -384,17 +384,12 @@ const OPTIONAL: &[Captured] = &[
     ),
 ];
 
+/// What Windows asks to learn whether there is an Internet.
+const CONTROL: &[Captured] =
+    &[http("http://www.msftconnecttest.com/connecttest.txt", A, Answers(200, &[], Text(CONNECT_TEST)))];
+const CONNECT_TEST: &str = "Microsoft Connect Test";
+
 /// Every answer.
 pub fn all() -> impl Iterator<Item = &'static Captured> {
-    [MAPS, UPDATE, ADL, SUBMISSION, OBJECTS, DIAGNOSTICS, OPTIONAL].into_iter().flatten()
-}
-
-impl Captured {
-    /// Its URLs.
-    pub fn urls(&self) -> Vec<String> {
-        if self.each.is_empty() {
-            return vec![self.url.to_owned()];
-        }
-        self.each.iter().map(|value| self.url.replace("{}", value)).collect()
-    }
+    [MAPS, UPDATE, ADL, SUBMISSION, OBJECTS, DIAGNOSTICS, OPTIONAL, CONTROL].into_iter().flatten()
 }
