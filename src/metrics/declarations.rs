@@ -151,6 +151,8 @@ metrics! {
         "Number of failing endpoints of the route that share this fact, which no working endpoint has: the smallest fact that explains all failures that are the route's own, or two facts that do so together. Absent where the evidence singles none out: without failures, with a single one, and where nothing works that failures can be compared with.";
     ControlSuccess: "defender_control_success", Gauge, All, None, ["route"],
         "Whether what Windows asks to learn whether there is an Internet (component control) answers as Microsoft's (1) or not (0). It is no endpoint of Defender, and some networks block it: 0 alone is no fault. Absent before the first probe, if it failed because of the exporter's machine, and on routes without a control.";
+    InternetSituation: "defender_internet_situation", Gauge, All, None, ["route", "situation"],
+        "Always 1: what the control and the endpoints of Defender say together. no_internet: nothing answers, on several hosts. captive_portal: something else answers in place of the control, and all endpoints of Defender fail. defender_blocked: the control answers over HTTP, and all endpoints of Defender fail. endpoints_failing: it answers, and some of them fail. Absent while none fails, and where the control can't tell: it failed before they did, they have a cause of their own, or they took another proxy.";
     ComponentAvailable: "defender_component_available", Gauge, All, None, ["component", "route"],
         "Whether the component works (1, also if degraded) or not (0). Absent until each of its endpoints was probed once.";
     MapsConnected: "defender_maps_connected", Gauge, All, None, ["route", "ssl_options"],

@@ -7,9 +7,9 @@ use super::declarations::Metric;
 use super::samples::{
     addresses, build_info, catalog_info, common_causes, component_available, control_success, counted,
     crl_fetch_failure_reason, endpoint_concern, endpoint_info, endpoint_state, failure_reason,
-    failures_by_reason, faults, identity, intervals, latencies, maps_connected, maps_disconnected_reason,
-    overruns, per_answer, per_crl, per_endpoint, per_handshake, per_probe, per_target, phase_durations,
-    revocation_status, revocation_unknown_reason, tls_info,
+    failures_by_reason, faults, identity, internet_situation, intervals, latencies, maps_connected,
+    maps_disconnected_reason, overruns, per_answer, per_crl, per_endpoint, per_handshake, per_probe,
+    per_target, phase_durations, revocation_status, revocation_unknown_reason, tls_info,
 };
 use super::scrape::Scrape;
 use super::spec::Spec;
@@ -135,6 +135,7 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         Faults => faults::faults(scrape),
         CommonCause => common_causes::common_causes(scrape),
         ControlSuccess => control_success(scrape),
+        InternetSituation => internet_situation(scrape),
         ComponentAvailable => component_available(scrape),
         MapsConnected => maps_connected(scrape),
         MapsDisconnectedReason => maps_disconnected_reason(scrape),

@@ -246,6 +246,12 @@ pub(super) fn control_success(scrape: &Scrape) -> Vec<Sample<'_, 1>> {
     known.map(|(route, answers)| SampleValue::truth(answers).sample([route])).collect()
 }
 
+pub(super) fn internet_situation(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
+    let known = report::internet(&scrape.snapshot).into_iter();
+    let known = known.filter_map(|internet| Some((internet.route, internet.situation?)));
+    known.map(|(route, situation)| SampleValue::Whole(1).sample([route, situation.as_str()])).collect()
+}
+
 pub(super) fn component_available(scrape: &Scrape) -> Vec<Sample<'_, 2>> {
     let judged = scrape.snapshot.components.iter().filter_map(|state| Some((state, state.verdict?)));
     let available = judged.map(|(state, verdict)| {

@@ -294,6 +294,7 @@ fn series_follow_the_state() {
     let one_works: Vec<_> = one_works.iter().map(String::as_str).collect();
     check(Metric::ProbeSuccess, &[&one_works[..], &[&answers]].concat());
     check(Metric::ControlSuccess, &["direct Whole(1)"]);
+    check(Metric::InternetSituation, &["direct|endpoints_failing Whole(1)"]);
     check(
         Metric::ProbeFailureReason,
         &[&format!("{update}|tls|unknown_issuer Whole(1)"), &format!("{adl}|tls|unknown_issuer Whole(1)")],

@@ -210,8 +210,8 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
             components.push(component_plan(spec, &targets[start..], config));
         }
     }
-    let found = targets.len();
-    match targets.iter().filter(|target| !target.is_control()).count() {
+    let found = targets.iter().filter(|target| !target.is_control()).count();
+    match found {
         0 if errors.is_empty() => errors.push(PlanError::Empty),
         0 => {}
         _ => {

@@ -49,6 +49,20 @@ fn endpoints(before: &Snapshot, after: &Snapshot) {
 fn endpoint(target: &Target, old: &TargetState, new: &TargetState) {
     let (component, endpoint) = (target.endpoint.component.as_str(), target.endpoint.url.as_str());
     let route = target.route.name.as_str();
+    // Some networks block the control: its failure is no warning.
+    if target.is_control() {
+        match change(old, new) {
+            Some(
+                EndpointChange::Fails(Failure { phase, reason, .. })
+                | EndpointChange::FailsOtherwise(_, Failure { phase, reason, .. }),
+            ) => {
+                tracing::info!(endpoint, route, %phase, %reason, "control fails");
+            }
+            Some(EndpointChange::Answers(..)) => tracing::info!(endpoint, route, "control answers"),
+            _ => {}
+        }
+        return;
+    }
     match change(old, new) {
         Some(EndpointChange::Fails(Failure { phase, reason, detail })) => {
             tracing::warn!(component, endpoint, route, %phase, %reason, detail, "endpoint fails");

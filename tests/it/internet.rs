@@ -123,8 +123,14 @@ async fn check(
 async fn each_network_is_seen_as_what_it_is() {
     use InternetSituation::{CaptivePortal, DefenderBlocked, EndpointsFailing, NoInternet};
     check(Network::Sound, true, None, 0, &[]).await;
-    check(Network::Offline, false, Some(NoInternet), 2, &["No Internet: www.msftconnecttest.com fails, too"])
-        .await;
+    check(
+        Network::Offline,
+        false,
+        Some(NoInternet),
+        2,
+        &["No Internet: nothing answers", "www.msftconnecttest.com"],
+    )
+    .await;
     check(
         Network::RedirectingPortal,
         false,
@@ -134,7 +140,14 @@ async fn each_network_is_seen_as_what_it_is() {
     )
     .await;
     check(Network::AnsweringPortal, false, Some(CaptivePortal), 2, &["captive portal"]).await;
-    check(Network::DefenderIsBlocked, true, Some(DefenderBlocked), 2, &["blocks Defender alone"]).await;
+    check(
+        Network::DefenderIsBlocked,
+        true,
+        Some(DefenderBlocked),
+        2,
+        &["something stops what Defender needs"],
+    )
+    .await;
     check(Network::HostIsBlocked, true, Some(EndpointsFailing), 1, &["only crl.microsoft.com fails."]).await;
     check(Network::ControlIsBlocked, false, None, 0, &[]).await;
     check(Network::ControlAndHostAreBlocked, false, None, 1, &[]).await;

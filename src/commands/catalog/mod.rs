@@ -126,10 +126,11 @@ fn json(endpoints: &[&Endpoint]) -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
 
+/// Without the control: a column of these rows becomes a firewall's list.
 fn csv(endpoints: &[&Endpoint]) -> csv::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let rows =
-        std::iter::once(COLUMNS.map(str::to_owned)).chain(endpoints.iter().map(|endpoint| row(endpoint)));
+    let needed = endpoints.iter().filter(|endpoint| !endpoint.component.is_control());
+    let rows = std::iter::once(COLUMNS.map(str::to_owned)).chain(needed.map(|endpoint| row(endpoint)));
     for row in rows {
         writer.write_record(row)?;
     }
@@ -157,15 +158,18 @@ mod tests {
     fn the_control_is_no_name_to_allow() {
         let endpoints: Vec<_> = embedded().endpoints.iter().collect();
         let control = "msftconnecttest";
-        for format in
-            [CatalogFormat::Urls, CatalogFormat::Squid, CatalogFormat::PanEdl, CatalogFormat::Fortinet]
-        {
+        for format in [
+            CatalogFormat::Csv,
+            CatalogFormat::Urls,
+            CatalogFormat::Squid,
+            CatalogFormat::PanEdl,
+            CatalogFormat::Fortinet,
+        ] {
             let text = render(&endpoints, format, 80).expect("it can be written");
             assert!(!text.contains(control), "{format:?}: {text}");
         }
         for (format, words) in [
             (CatalogFormat::Table, "not needed by Defender: port 80\n"),
-            (CatalogFormat::Csv, "control,www.msftconnecttest.com,,80,"),
             (CatalogFormat::Json, "\"allow\": []"),
         ] {
             let text = render(&endpoints, format, 80).expect("it can be written");

@@ -55,10 +55,15 @@ fn each_situation_has_its_own_words() {
     let maps = |target: &Target| target.endpoint.url.host().ends_with(".cp.wd.microsoft.com");
     let one = |target: &Target| target.endpoint.url.as_str() == simulation::MAPS;
     check(None, &none, None, &[]);
-    check(None, &all, Some(DefenderBlocked), &["The Internet works", "but all ", "blocks Defender alone"]);
+    check(
+        None,
+        &all,
+        Some(DefenderBlocked),
+        &["answers over HTTP on port 80", "but all ", "something stops"],
+    );
     check(None, &maps, Some(EndpointsFailing), &["The Internet works", "only 6 of "]);
     check(None, &one, Some(EndpointsFailing), &["only wdcp.microsoft.com fails."]);
-    check(Some(TIMEOUT), &all, Some(NoInternet), &["No Internet: www.msftconnecttest.com fails, too"]);
+    check(Some(TIMEOUT), &all, Some(NoInternet), &["No Internet: nothing answers", "uplink"]);
     check(
         Some(PORTAL),
         &all,
@@ -70,8 +75,63 @@ fn each_situation_has_its_own_words() {
         check(Some(control), &none, None, &[]);
         check(Some(control), &maps, None, &[]);
     }
+    // A single host proves nothing about the Internet.
+    for control in [TIMEOUT, PORTAL] {
+        check(Some(control), &one, None, &[]);
+    }
     let internal = FailureCode::new(Phase::Connect, R::Internal);
     check(Some(internal), &all, None, &[]);
+}
+
+/// Failures that the control can't tell of: a proxy's refusal, a proxy's error, inspection, a clock.
+#[test]
+fn a_cause_of_its_own_is_not_called_the_internet() {
+    let check = |control: Option<FailureCode>, defender: FailureCode| {
+        let snapshot =
+            round(&["direct"], |target| if target.is_control() { control } else { Some(defender) });
+        assert_eq!(said(&snapshot), (vec![None], String::new()), "{control:?} {defender}");
+    };
+    let login = FailureCode::new(Phase::Tunnel, R::AuthRequired);
+    check(Some(FailureCode::new(Phase::Request, R::AuthRequired)), login);
+    let denied = FailureCode::new(Phase::Tunnel, R::Denied);
+    check(Some(FailureCode::new(Phase::Request, R::Denied)), denied);
+    check(Some(FailureCode::new(Phase::Request, R::Status)), FailureCode::new(Phase::Tunnel, R::Status));
+    let inspected = FailureCode::new(Phase::Tls, R::Intercepted);
+    check(Some(TIMEOUT), inspected);
+    check(None, inspected);
+    check(None, FailureCode::new(Phase::Tls, R::NotYetValid));
+    check(None, login);
+}
+
+/// Where the control is always blocked, an outage of Defender is not one of the Internet.
+#[test]
+fn a_control_that_failed_before_says_nothing() {
+    for code in [TIMEOUT, PORTAL] {
+        let mut snapshot = round(&["direct"], |target| target.is_control().then_some(code));
+        let ids: Vec<_> =
+            snapshot.iter().filter(|(_, target, _)| !target.is_control()).map(|(id, ..)| id).collect();
+        for id in &ids {
+            simulation::observe(&mut snapshot, *id, 130, |_| None);
+        }
+        for id in &ids {
+            simulation::fail(&mut snapshot, *id, 190, TIMEOUT, "");
+        }
+        assert_eq!(said(&snapshot), (vec![None], String::new()));
+    }
+}
+
+/// A PAC script can send the control and Defender to different proxies.
+#[test]
+fn a_control_of_another_path_says_nothing() {
+    for control in [None, Some(TIMEOUT), Some(PORTAL)] {
+        let mut snapshot =
+            round(&["direct"], |target| if target.is_control() { control } else { Some(TIMEOUT) });
+        let id = simulation::target(&snapshot, CONTROL, "direct");
+        let state = Arc::make_mut(&mut snapshot.targets[id.0]);
+        let last = state.last.as_mut().expect("it was probed");
+        Arc::make_mut(last).facts.proxy = Some("http://10.0.0.8:8080".to_owned());
+        assert_eq!(said(&snapshot), (vec![None], String::new()), "{control:?}");
+    }
 }
 
 #[test]
@@ -129,6 +189,11 @@ fn an_answer_from_before_the_outage_says_nothing() {
         simulation::fail(&mut first, *id, 10, TIMEOUT, "");
     }
     assert_eq!(said(&first).0, [Some(DefenderBlocked)]);
+    // Of endpoints that have never worked an old answer says nothing either.
+    for id in &ids {
+        simulation::fail(&mut first, *id, 50_000, TIMEOUT, "");
+    }
+    assert_eq!(said(&first).0, [None]);
 }
 
 #[test]
@@ -137,6 +202,7 @@ fn each_route_has_a_situation_of_its_own() {
     let (situations, sentence) = said(&snapshot);
     assert_eq!(situations, [Some(NoInternet), None]);
     assert!(sentence.starts_with("No Internet via direct: "), "{sentence}");
+    assert!(sentence.ends_with(" It works via proxy."), "the uplink is sound: {sentence}");
 }
 
 /// Where the company's server answers, there is no Internet all the same; and a route to it alone has no control.

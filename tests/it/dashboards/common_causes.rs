@@ -24,12 +24,18 @@ fn in_words(query: &str) -> String {
     format!(r#"label_replace({joined}, "place", "$1", "place", " *(.*)")"#)
 }
 
-/// What is said if there is no such fact: a name, since the panel shows names alone.
-const NONE: &str = "No common cause is singled out";
+/// What is said if no endpoint fails, and if failures share no fact: names, since the panel shows names alone.
+const NOTHING_FAILS: &str = "No endpoint fails";
+const NO_FACT: &str = "No single fact explains the failures: see their causes";
 
-/// Says so if an exporter is selected.
-fn none() -> String {
-    format!("0 * max({UP}) unless on () count({CAUSES})")
+const RESULTS: &str = "defender_probe_success{%component}";
+
+fn nothing_fails() -> String {
+    format!("0 * count({RESULTS}) unless on () ({RESULTS} == 0)")
+}
+
+fn no_fact() -> String {
+    format!("0 * count({RESULTS} == 0) unless on () {CAUSES}")
 }
 
 /// Sentences without the colour of a state: a fact is no state.
@@ -39,7 +45,7 @@ fn sentences(title: &str, description: &str) -> Panel {
         .option("colorMode", json!("none"))
         .option("orientation", json!("horizontal"))
         .option("text", json!({ "titleSize": 15, "valueSize": 15 }))
-        .no_value("No exporter is selected")
+        .no_value("Nothing is known: no exporter is selected, or none can be scraped")
 }
 
 /// What the failures via each route share.
@@ -56,7 +62,8 @@ pub fn of_one_place() -> Panel {
         "{{n}} failing endpoints via {{route}} share {{fact}}{{at}}",
         &format!("topk({SHOWN}, ({placed} and on () count({UP}) > 1) or on () {worded})"),
     )
-    .now(NONE, &none())
+    .now(NOTHING_FAILS, &nothing_fails())
+    .now(NO_FACT, &no_fact())
 }
 
 /// The same of all instances, the facts at the most instances first.
@@ -76,5 +83,6 @@ pub fn of_all_places() -> Panel {
         "The fact that failing endpoints share and no working one has, for example a DNS server, a proxy or the issuer of an inspecting device: how many failures, and at which instance, or at how many with one of them. The three facts at the most instances. Nothing if nothing fails, or if the results don't single a fact out.",
     )
     .now("{{n}} failures share {{fact}}, at {{more}}{{place}}", &format!("topk({SHOWN}, {})", in_words(&folded)))
-    .now(NONE, &none())
+    .now(NOTHING_FAILS, &nothing_fails())
+    .now(NO_FACT, &no_fact())
 }

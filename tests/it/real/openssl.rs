@@ -115,7 +115,11 @@ async fn suites_that_only_windows_offers() {
     let lab = Lab::start().await;
     let url = ProbeUrl::parse("https://old.genuine.example/feed").unwrap();
     for (ciphers, reason, says) in [
-        ("AES128-SHA", R::Unsupported, "the server chooses TLS_RSA_WITH_AES_128_CBC_SHA, which this program"),
+        (
+            "AES128-SHA",
+            R::Unsupported,
+            "the server accepts only TLS_RSA_WITH_AES_128_CBC_SHA, which Windows supports",
+        ),
         ("ECDHE-RSA-AES256-SHA384", R::Unsupported, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384"),
         ("AES256-GCM-SHA384", R::Unsupported, "TLS_RSA_WITH_AES_256_GCM_SHA384"),
         ("CAMELLIA128-SHA", R::Alert, "handshake"),

@@ -31,6 +31,8 @@ const SOME: &[Row] = &[
     ("What the failures share: $scope", "A", &[Outage::Intercepted]),
     ("What the failures share", "B", &[SOUND]),
     ("What the failures share: $scope", "B", &[SOUND]),
+    ("What the failures share", "C", &[Outage::MapsRefused]),
+    ("What the failures share: $scope", "C", &[Outage::MapsRefused]),
     ("Failing endpoints", "A", BROKEN),
     ("Failed probes by reason", "A", BROKEN),
     ("Failed probes of the component by reason", "A", MAPS_FAILS),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use defender_exporter::catalog::{Endpoint, ProbeUrl, embedded};
+use defender_exporter::catalog::{Component, Endpoint, ProbeUrl};
 use defender_exporter::config::{
     ConnectTo, NoProxy, PacConfig, PacSource, PolicyConfig, Proxies, Proxy as ProxyConfig, ProxyKind,
     RouteConfig, RouteProxy,
@@ -37,8 +37,7 @@ fn parsed(url: &str) -> ProbeUrl {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_component_that_works_has_a_record() {
-    for spec in embedded().components.iter().filter(|spec| !spec.component.is_on_premises()) {
-        let component = spec.component;
+    for component in Component::of_defender().filter(|component| !component.is_on_premises()) {
         let name = format!("healthy-{component}");
         scene(&name, |endpoint| endpoint.component == component, async |_| {}).await;
     }
