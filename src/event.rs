@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::catalog::Component;
 use crate::host::HostFacts;
-use crate::observation::Observation;
+use crate::observation::{Observation, SplitHello};
 use crate::plan::{Plan, TargetId};
 use crate::revocation::{CrlState, PathReport};
 use crate::signatures::FeedAnswer;
@@ -19,6 +19,8 @@ pub enum Event {
     Overrun(Component),
     /// The revocation check of a probe's chains completed, some time after the probe.
     Revocation(Box<RevocationChecked>),
+    /// A handshake in two segments was compared with a whole one.
+    SplitHello(Box<SplitHello>),
     /// The version feed was polled.
     Feed(Box<FeedAnswer>),
     /// This machine's Defender was read.

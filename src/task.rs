@@ -24,6 +24,8 @@ string_enum! {
         Reloader = "reloader",
         /// Polls the version feed; one per route.
         FeedPoller = "feed_poller",
+        /// Compares a handshake in two segments with a whole one; one per route.
+        SplitHelloPoller = "split_hello_poller",
         /// Reads this machine's Defender.
         HostPoller = "host_poller",
         /// Writes the state file.

@@ -45,6 +45,8 @@ pub(super) struct Reloader {
     state_file: Option<PathBuf>,
     /// The pollers of the version feed.
     feeds: Tasks,
+    /// The pollers that compare handshakes.
+    split_hellos: Tasks,
     /// The poller of this machine's Defender. `None` if host checks are disabled.
     host: Option<Tasks>,
     host_interval: watch::Sender<Duration>,
@@ -63,11 +65,13 @@ impl Reloader {
             installed,
             state_file,
             feeds: channels.tasks.group(),
+            split_hellos: channels.tasks.group(),
             host: None,
             host_interval: watch::channel(host_interval).0,
             channels,
         };
         reloader.start_feed_pollers();
+        reloader.start_split_hello_pollers();
         reloader.start_host_poller(host);
         reloader
     }
@@ -121,6 +125,7 @@ impl Reloader {
     /// replaced, so that their results aren't attributed to the new one.
     async fn replace(&mut self, setup: Setup) {
         let Setup { plan, prober, concurrency, host, installed, host_interval, state_file, .. } = setup;
+        std::mem::replace(&mut self.split_hellos, self.channels.tasks.group()).end().await;
         let same_feeds = self.has_same_feeds(&plan, &prober);
         if !same_feeds {
             std::mem::replace(&mut self.feeds, self.channels.tasks.group()).end().await;
@@ -148,6 +153,7 @@ impl Reloader {
         if !same_feeds {
             self.start_feed_pollers();
         }
+        self.start_split_hello_pollers();
         if !same_host {
             self.start_host_poller(host);
         }
@@ -166,6 +172,12 @@ impl Reloader {
         for poller in engine::feed_pollers(&self.plan.signatures, fetchers, self.clock, &self.channels.events)
         {
             self.feeds.spawn(Task::FeedPoller, poller);
+        }
+    }
+
+    fn start_split_hello_pollers(&self) {
+        for poller in engine::split_hello_pollers(&self.plan, &self.prober, &self.channels.events) {
+            self.split_hellos.spawn(Task::SplitHelloPoller, poller);
         }
     }
 

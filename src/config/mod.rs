@@ -134,6 +134,8 @@ pub struct TlsConfig {
     pub revocation: bool,
     /// How often a revocation list that is still valid is fetched again, to check that its host is reachable.
     pub crl_refresh: Duration,
+    /// Whether a handshake whose ClientHello comes in two segments is compared with a whole one, hourly.
+    pub split_hello: bool,
     /// Hosts from which missing intermediates may be fetched, in addition to the catalog's.
     pub issuer_hosts: Vec<HostPattern>,
 }
@@ -145,6 +147,7 @@ impl Default for TlsConfig {
             genuine_roots: Vec::new(),
             revocation: true,
             crl_refresh: Duration::from_secs(60 * 60),
+            split_hello: true,
             issuer_hosts: Vec::new(),
         }
     }

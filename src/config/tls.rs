@@ -22,6 +22,7 @@ pub(super) fn read(mut tls: Mapping<'_>, base_dir: &Path) -> TlsConfig {
             .take("crl_refresh")
             .and_then(|node| node.duration(&INTERVAL))
             .unwrap_or(default.crl_refresh),
+        split_hello: tls.take("split_hello").and_then(|node| node.boolean()).unwrap_or(default.split_hello),
         issuer_hosts: tls.take("issuer_hosts").and_then(issuer_hosts).unwrap_or_default(),
     };
     tls.finish();

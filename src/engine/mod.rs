@@ -7,11 +7,13 @@ mod host_poller;
 mod liveness;
 pub mod on_demand;
 pub mod reload_requests;
+mod split_hello_poller;
 mod stall_detector;
 mod worker_pool;
 
 pub use feed_poller::pollers as feed_pollers;
 pub use host_poller::poll as poll_host;
+pub use split_hello_poller::pollers as split_hello_pollers;
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -131,6 +131,8 @@ metrics! {
     TlsRevocationUnknownReason: "defender_tls_revocation_unknown_reason", Gauge, Probe, None,
         ["component", "endpoint", "route", "reason"],
         "Always 1: why the revocation status is unknown. Absent while it is known.";
+    TlsSplitHelloSuccess: "defender_tls_split_hello_success", Gauge, All, None, ["component", "endpoint", "route"],
+        "Whether a handshake whose ClientHello comes in two segments works as one in a single segment does (1) or fails (0), at one endpoint of MAPS by each route, compared hourly. Windows and browsers send ClientHellos beyond one segment, with post-quantum key shares (X25519MLKEM768). 0: something on the path expects them whole. Absent if neither works, and with tls.split_hello: false.";
     CrlFetchSuccess: "defender_crl_fetch_success", Gauge, All, None, ["crl", "route"],
         "Whether the last attempt to fetch a revocation list that a verified chain names succeeded (1) or not (0). Valid lists are fetched again at an interval. Absent once no chain needs the list.";
     CrlFetchFailureReason: "defender_crl_fetch_failure_reason", Gauge, All, None, ["crl", "route", "phase", "reason"],

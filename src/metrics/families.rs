@@ -9,7 +9,7 @@ use super::samples::{
     crl_fetch_failure_reason, endpoint_concern, endpoint_info, endpoint_state, failure_reason,
     failures_by_reason, faults, identity, internet_situation, intervals, latencies, maps_connected,
     maps_disconnected_reason, overruns, per_answer, per_crl, per_endpoint, per_handshake, per_probe,
-    per_target, phase_durations, revocation_status, revocation_unknown_reason, tls_info,
+    per_target, phase_durations, revocation_status, revocation_unknown_reason, split_hellos, tls_info,
 };
 use super::scrape::Scrape;
 use super::spec::Spec;
@@ -123,6 +123,7 @@ pub(super) fn visit<V: Visitor>(metric: Metric, scrape: &Scrape, visitor: &mut V
         TlsChainNotBefore => per_handshake(scrape, |tls| tls.chain_not_before.map(SampleValue::time)),
         TlsRevocationStatus => per_target(scrape, revocation_status),
         TlsRevocationUnknownReason => per_target(scrape, revocation_unknown_reason),
+        TlsSplitHelloSuccess => split_hellos(scrape),
         CrlFetchSuccess => {
             per_crl(scrape, |crl| crl.fetch.as_ref().map(|fetch| SampleValue::truth(fetch.is_ok())))
         },

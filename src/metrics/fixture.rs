@@ -95,6 +95,7 @@ pub(crate) fn snapshot() -> Snapshot {
         latencies: Arc::new(latencies()),
         failures: Arc::new(failures()),
         overruns: Arc::new(BTreeMap::from([(Component::Maps, 0), (Component::Update, 2)])),
+        split_hellos: Arc::new(control::split_hellos()),
         signatures: signatures(),
         host: Some(Arc::new(host::facts(at))),
         config_loaded: at(-5.0),
@@ -105,6 +106,7 @@ pub(crate) fn snapshot() -> Snapshot {
 
 fn plan() -> Plan {
     Plan {
+        split_hellos: vec![TargetId(0)],
         targets: vec![
             each_address(target(
                 Component::Maps,

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use super::scrape::Scrape;
 use super::value::{Sample, SampleValue};
-use crate::catalog::current_version;
-use crate::observation::{Facts, Failure, HttpFacts, Observation, Phase, TlsFacts};
+use crate::catalog::{Component, current_version};
+use crate::observation::{Facts, Failure, HttpFacts, Observation, Phase, SplitHelloResult, TlsFacts};
 use crate::plan::Target;
 use crate::report;
 use crate::revocation::{CrlState, RevocationStatus, UndeterminedCause};
@@ -141,6 +141,18 @@ pub(super) fn endpoint_state<'a>(target: &'a Target, state: &'a TargetState) -> 
 pub(super) fn endpoint_concern<'a>(target: &'a Target, state: &'a TargetState) -> Vec<Sample<'a, 4>> {
     let concern = state.concern().map(|concern| concern.kind().as_str());
     concern.map(|kind| SampleValue::Whole(1).sample(identity_and(target, kind))).into_iter().collect()
+}
+
+pub(super) fn split_hellos(scrape: &Scrape) -> Vec<Sample<'_, 3>> {
+    let samples = scrape.snapshot.split_hellos.values().filter_map(|hello| {
+        let labels = [Component::Maps.as_str(), &hello.endpoint, &hello.route];
+        match hello.result {
+            SplitHelloResult::Passes => Some(SampleValue::truth(true).sample(labels)),
+            SplitHelloResult::Blocked(_) => Some(SampleValue::truth(false).sample(labels)),
+            SplitHelloResult::Unknown => None,
+        }
+    });
+    samples.collect()
 }
 
 pub(super) fn crls(scrape: &Scrape) -> impl Iterator<Item = (&str, &CrlState)> {

@@ -130,6 +130,7 @@ fn a_metric_without_samples_is_not_mentioned() {
         snapshot.components.iter_mut().for_each(|component| component.verdict = None);
         snapshot.maps.clear();
         snapshot.crls = Arc::default();
+        snapshot.split_hellos = Arc::default();
         snapshot.signatures = SignaturesState::default();
         snapshot.host = None;
     });

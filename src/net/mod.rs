@@ -18,6 +18,7 @@ mod phase;
 pub mod proxy;
 mod read_limit;
 pub mod resolver;
+mod split_write;
 mod tunnel;
 
 pub(crate) use attempts::ConnectionFacts;
@@ -30,4 +31,5 @@ pub use handshake::TlsClient;
 pub(crate) use handshake::{UnverifiedTls, server_name};
 pub(crate) use legacy_suites::explain_alert;
 pub(crate) use phase::PhaseClock;
+pub(crate) use split_write::SplitFirstWrite;
 pub(crate) use tunnel::BoxedStream;

@@ -9,6 +9,7 @@ mod failure;
 mod hops;
 mod lookup;
 mod path;
+mod split_hello;
 mod timings;
 mod tls;
 
@@ -32,6 +33,7 @@ pub use evidence_limit::MAX_EVIDENCE;
 pub use failure::{FAILURE_CODES, Failure, FailureCode, FailureReason, Phase};
 pub use hops::HopFacts;
 pub use lookup::LookupFacts;
+pub use split_hello::{SplitHello, SplitHelloResult};
 pub use timings::{PhaseOutcome, Timings};
 pub use tls::{CertificateFacts, TlsFacts};
 

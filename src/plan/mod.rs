@@ -8,6 +8,7 @@ mod merge;
 pub mod schedule;
 mod select;
 mod signatures;
+mod split_hello;
 
 #[cfg(test)]
 mod tests;
@@ -109,6 +110,8 @@ pub struct Plan {
     pub block_pages: Vec<BlockPage>,
     /// Update sources and version feeds of security intelligence.
     pub signatures: SignaturePlan,
+    /// The targets, at most one of each route, at which handshakes in two segments are compared with whole ones.
+    pub split_hellos: Vec<TargetId>,
 }
 
 /// A component with its default interval.
@@ -157,6 +160,7 @@ impl Plan {
             redirect_hosts: self.redirect_hosts.clone(),
             issuer_hosts: self.issuer_hosts.clone(),
             block_pages: self.block_pages.clone(),
+            split_hellos: Vec::new(),
         }
     }
 
@@ -226,7 +230,18 @@ pub fn plan(catalog: &Catalog, config: &Config) -> Result<Plan, Vec<PlanError>> 
     let redirect_hosts = catalog.redirect_hosts.clone();
     let issuer_hosts = catalog.issuer_hosts.iter().chain(&config.tls.issuer_hosts).cloned().collect();
     let signatures = SignaturePlan::new(catalog, config, &routes, &targets);
-    Ok(Plan { targets, components, routes, redirect_hosts, issuer_hosts, block_pages, signatures })
+    let split_hellos =
+        if config.tls.split_hello { split_hello::compared(catalog, &routes, &targets) } else { Vec::new() };
+    Ok(Plan {
+        targets,
+        components,
+        routes,
+        redirect_hosts,
+        issuer_hosts,
+        block_pages,
+        signatures,
+        split_hellos,
+    })
 }
 
 /// The routes of a configuration, in its order.

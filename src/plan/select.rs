@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Plan, Route, SignaturePlan, Target};
+use super::{Plan, Route, SignaturePlan, Target, split_hello};
 
 impl Plan {
     /// The plan of the selected targets, and of the controls of their routes. Omits routes, components, needs and update sources
@@ -45,7 +45,8 @@ impl Plan {
             targets.iter().any(|target| target.endpoint.component == component.spec.component)
         });
         let signatures = self.signatures.select(&targets, route);
-        Some(Self { targets, components, routes, signatures, ..self.clone() })
+        let split_hellos = split_hello::selected(&self.split_hellos, &self.targets, &targets);
+        Some(Self { targets, components, routes, signatures, split_hellos, ..self.clone() })
     }
 }
 

@@ -13,6 +13,7 @@ mod replay;
 mod response;
 mod route_context;
 mod run;
+mod split_hello;
 mod tls;
 
 use std::sync::Arc;

@@ -134,6 +134,7 @@ impl Recorder {
             // A round has no others. Records are about the network, not about this machine's Defender.
             Event::Overrun(_)
             | Event::Feed(_)
+            | Event::SplitHello(_)
             | Event::Host(_)
             | Event::HostCleared
             | Event::PlanReplaced(_)

@@ -230,6 +230,7 @@ impl PlanDocument {
                 stale_after: signatures.stale_after_ns.into(),
             },
             routes,
+            split_hellos: Vec::new(), // no part of a round
         })
     }
 }

@@ -17,6 +17,7 @@ mod routes;
 mod signatures;
 #[cfg(test)]
 pub(crate) mod simulation;
+mod split_hello;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ pub use internet::{InternetReport, InternetSituation, internet, internet_sentenc
 pub use outcome::{NetworkOutcome, maps_lost, outcome};
 pub use routes::{Disagreement, RouteOutcome, disagreements};
 pub use signatures::{FeedReport, SignaturesReport, SourceReport, freshness};
+pub use split_hello::{SplitHelloReport, split_hello_sentences};
 pub use update_order::{DifferenceReport, UpdateOrderReport, update_order};
 pub use verdicts::{ClientReport, ComponentReport, CrlReport, MapsReport, UnservedReport};
 pub use why::Why;
@@ -91,6 +93,8 @@ pub struct StatusReport<'a> {
     pub components: Vec<ComponentReport<'a>>,
     /// Whether clients can connect to MAPS, by route; empty if MAPS isn't probed.
     pub maps: Vec<MapsReport<'a>>,
+    /// Handshakes whose ClientHello comes in two segments, compared with whole ones, by route; empty before the first.
+    pub split_hellos: Vec<SplitHelloReport<'a>>,
     /// Whether clients can update their security intelligence, and whether it stays up to date.
     pub signatures: SignaturesReport<'a>,
     /// The state of this machine's Defender; null if there is none, or it hasn't been read yet.
@@ -120,6 +124,7 @@ impl<'a> StatusReport<'a> {
             internet: internet(snapshot),
             components: snapshot.components.iter().map(ComponentReport::new).collect(),
             maps: MapsReport::all(snapshot),
+            split_hellos: SplitHelloReport::all(snapshot),
             signatures: SignaturesReport::new(snapshot, now),
             host: snapshot.host.as_deref().map(|facts| HostReport::new(facts, snapshot)),
             crls: CrlReport::all(snapshot),

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 
 use crate::catalog::Component;
 use crate::host::HostFacts;
-use crate::observation::{FailureReason, Observation, Phase};
+use crate::observation::{FailureReason, Observation, Phase, SplitHello};
 use crate::plan::{Plan, Target, TargetId};
 use crate::revocation::{CrlState, PathReport, RevocationReport};
 use crate::verdict::{Judgement, MapsConnection, Note, SslOptions, Verdict};
@@ -122,6 +122,8 @@ pub struct Snapshot {
     /// Probes skipped because the previous one was still in flight, or discarded because the process stalled. Present
     /// from the start, at 0.
     pub overruns: Arc<BTreeMap<Component, u64>>,
+    /// The last comparison of a handshake in two segments with a whole one, by route.
+    pub split_hellos: Arc<BTreeMap<String, SplitHello>>,
     /// The state of security intelligence.
     pub signatures: SignaturesState,
     /// The state of this machine's Defender. `None` if there is none, or it hasn't been read yet.

@@ -52,6 +52,7 @@ impl Snapshot {
             latencies: Arc::new(latencies),
             failures: Arc::new(failures),
             overruns: Arc::new(plan.components.iter().map(|c| (c.spec.component, 0)).collect()),
+            split_hellos: Arc::default(),
             signatures: SignaturesState::new(&plan, config_loaded),
             host: None,
             config_loaded,
@@ -69,6 +70,7 @@ impl Snapshot {
             }
             Event::Observed(observation) => self.observe(*observation),
             Event::Revocation(checked) => self.revocation(*checked),
+            Event::SplitHello(compared) => self.compared(*compared),
             Event::Feed(answer) => self.signatures.answered(*answer),
             Event::Host(facts) => {
                 self.signatures.installed = facts.installed();

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::verdicts::belongs_to;
 use super::{FeedState, SignaturesState, Snapshot};
 use crate::catalog::Component;
+use crate::observation::SplitHello;
 use crate::plan::{Plan, TargetId};
 
 impl Snapshot {
@@ -25,10 +26,31 @@ impl Snapshot {
         next.keep_needed_lists(&self.crls);
         next.keep_verdicts(self);
         next.signatures.keep(&self.signatures, &self.plan, &next.plan);
+        next.keep_split_hellos(&self.split_hellos);
         next.host.clone_from(&self.host);
         next.was_ready = self.is_ready();
         next.rejudge_all();
         *self = next;
+    }
+
+    /// Keeps the comparisons that the plan still makes.
+    fn keep_split_hellos(&mut self, before: &BTreeMap<String, SplitHello>) {
+        let kept = before.iter().filter(|(_, hello)| self.compares(hello));
+        self.split_hellos = Arc::new(kept.map(|(route, hello)| (route.clone(), hello.clone())).collect());
+    }
+
+    /// Whether the plan makes this comparison.
+    fn compares(&self, hello: &SplitHello) -> bool {
+        let mut compared = self.plan.split_hellos.iter().map(|id| self.plan.target(*id));
+        compared
+            .any(|target| target.route.name == hello.route && target.endpoint.url.as_str() == hello.endpoint)
+    }
+
+    /// Applies a comparison, unless it was made for an earlier plan.
+    pub(super) fn compared(&mut self, hello: SplitHello) {
+        if self.compares(&hello) {
+            Arc::make_mut(&mut self.split_hellos).insert(hello.route.clone(), hello);
+        }
     }
 
     /// Carries verdicts over, so that only actual changes are logged. The MAPS verdict refers to target ids and is
@@ -113,7 +135,8 @@ mod tests {
     use super::*;
     use crate::catalog::embedded;
     use crate::config::{Environment, parse};
-    use crate::observation::{Failure, FailureReason, Phase};
+    use crate::event::Event;
+    use crate::observation::{Failure, FailureReason, Phase, SplitHelloResult};
     use crate::plan::{Target, plan};
     use crate::report::simulation::{self, at};
     use crate::verdict::{MapsConnection, Verdict};
@@ -199,9 +222,35 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_that_the_plan_no_longer_makes_is_dropped() {
+        let compared = SplitHello {
+            endpoint: simulation::FIRM.to_owned(),
+            route: "direct".to_owned(),
+            at: at(20),
+            result: SplitHelloResult::Passes,
+        };
+        let check = |yaml: &str, is_kept: bool| {
+            let mut snapshot = simulation::healthy(&["direct"]);
+            snapshot.apply(Event::SplitHello(Box::new(compared.clone())));
+            assert_eq!(snapshot.split_hellos.len(), 1, "the default plan makes it");
+            snapshot.replace_plan(of(yaml), at(30));
+            assert_eq!(snapshot.split_hellos.len(), usize::from(is_kept), "{yaml}");
+            // It was on its way while the plan changed.
+            snapshot.apply(Event::SplitHello(Box::new(compared.clone())));
+            assert_eq!(snapshot.split_hellos.len(), usize::from(is_kept), "{yaml}");
+        };
+        check("", true);
+        check("interval: 2m", true);
+        check("tls: { split_hello: false }", false);
+        check("components: { maps: { enabled: false } }", false);
+        check("routes: [{ name: other }]", false);
+        check("geos: [eu]", false);
+    }
+
+    #[test]
     fn a_failed_reload_is_known_until_one_succeeds() {
         let (_, mut snapshot) = after("");
-        snapshot.apply(crate::event::Event::ReloadFailed);
+        snapshot.apply(Event::ReloadFailed);
         assert!(snapshot.reload_failed && snapshot.config_loaded == at(30));
         snapshot.replace_plan(of(""), at(40));
         assert!(!snapshot.reload_failed && snapshot.config_loaded == at(40));

@@ -51,6 +51,7 @@ mod rules;
 mod scenario;
 mod signatures;
 mod sources;
+mod split_hello;
 mod state_file;
 mod tidy;
 mod unclean_close;

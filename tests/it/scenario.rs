@@ -118,6 +118,7 @@ impl Scenario {
             .chain(embedded().block_pages.iter().cloned())
             .collect(),
             signatures: SignaturePlan::default(),
+            split_hellos: Vec::new(),
         }
     }
 }

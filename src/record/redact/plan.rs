@@ -41,6 +41,7 @@ impl Pseudonyms {
                 ..signatures.clone()
             },
             routes,
+            split_hellos: Vec::new(), // no part of a round
         }
     }
 

@@ -79,6 +79,7 @@ pub fn plan(config: &Config, endpoints: &[Endpoint]) -> Plan {
         issuer_hosts: Vec::new(),
         block_pages: embedded().block_pages.clone(),
         signatures: SignaturePlan::default(),
+        split_hellos: Vec::new(),
     }
 }
 

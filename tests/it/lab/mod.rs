@@ -14,6 +14,7 @@ pub mod forwarder;
 pub mod genuine;
 pub mod http;
 mod listener;
+pub mod middlebox;
 pub mod origin;
 pub mod pki;
 mod port;

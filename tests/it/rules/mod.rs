@@ -45,6 +45,7 @@ const DESIGNED: &[&str] = &[
 const ADDED: &[(&str, &str)] = &[
     ("DefenderRouteLost", "a lost site sends one page: it silences what each component would say"),
     ("DefenderMapsFlapping", "losses that are each too short for a page"),
+    ("DefenderSplitClientHelloBlocked", "a filter that breaks larger ClientHellos before clients send them"),
     ("DefenderHostMapsValidationFailed", "Defender's own word on a Windows host"),
     (
         "DefenderCloudProtectionDisabled",

@@ -124,6 +124,7 @@ fn what_to_change_follows_the_reason() {
         "DefenderLatencyHigh",                 // by phase
         "DefenderTlsIntercepted",              // one reason
         "DefenderProxyAuthenticationRequired", // one reason
+        "DefenderSplitClientHelloBlocked",     // one reason
         "DefenderCertificateExpiringSoon",     // by issuer
         "DefenderPublishedFeedStale",          // a cache
         "DefenderHostMapsValidationFailed",    // by HRESULT

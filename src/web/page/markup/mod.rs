@@ -41,7 +41,7 @@ pub(super) fn document(page: &Page, about: &About<'_>) -> Markup {
                 main id="main" {
                     (banner(page))
                     (verdicts::causes(&page.causes))
-                    (verdicts::maps(&page.maps))
+                    (verdicts::maps(&page.maps, &page.split_hellos))
                     (updates::section(&page.updates))
                     (verdicts::components(&page.components, &page.controls))
                     section id="endpoints" aria-labelledby="endpoints-title" tabindex="-1" {

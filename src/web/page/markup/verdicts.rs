@@ -7,12 +7,13 @@ use super::components::{badge, code, foreign, hidden, shape, worded_badge};
 use crate::verdict::SslOptions;
 
 /// MAPS, per route.
-pub(super) fn maps(maps: &[MapsView]) -> Markup {
+pub(super) fn maps(maps: &[MapsView], split_hellos: &[String]) -> Markup {
     html! {
         @if !maps.is_empty() {
             section class="maps" aria-labelledby="maps-title" {
                 h2 id="maps-title" { "Cloud protection (MAPS)" }
                 div class="cards wide" { @for by in maps { (route(by)) } }
+                @for sentence in split_hellos { p class="remark" { (foreign(sentence)) } }
             }
         }
     }
@@ -62,7 +63,7 @@ pub(super) fn components(components: &[ComponentView], controls: &[ControlView])
             h2 id="components-title" { "Components" }
             ul class="cards" { @for of in components { (component(of)) } }
             @for of in controls {
-                p class="control" {
+                p class="remark" {
                     @if let Some(route) = &of.route { "Via " span class="route" { (route) } ": " }
                     (of.sentence)
                 }

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 
 use super::Filter;
 use super::state::DisplayState;
-use crate::report::{Counts, NetworkOutcome, outcome, suspected_clock};
+use crate::report::{Counts, NetworkOutcome, outcome, split_hello_sentences, suspected_clock};
 use crate::state::Snapshot;
 
 pub(crate) use causes::{CauseView, Causes};
@@ -50,6 +50,8 @@ pub(crate) struct Page {
     pub(crate) clock: Option<String>,
     /// MAPS, per route.
     pub(crate) maps: Vec<MapsView>,
+    /// Where ClientHellos in several segments are dropped, in a sentence each.
+    pub(crate) split_hellos: Vec<String>,
     /// Security intelligence updates.
     pub(crate) updates: UpdatesView,
     /// The Defender of this machine. `None` if it has none.
@@ -108,6 +110,7 @@ impl Page {
             counts,
             clock: suspected_clock(snapshot),
             maps: MapsView::all(input),
+            split_hellos: split_hello_sentences(snapshot),
             updates: UpdatesView::new(input),
             host: HostView::new(input),
             components: ComponentView::all(input),
