@@ -267,7 +267,7 @@ fn no_site_is_silenced_for_another_fault() {
     ]);
 }
 
-/// A loss of MAPS that can be a filter's is one page, and so is one at most sites, whosever it is. Alertmanager inhibits the ticket.
+/// A loss of MAPS that can be a filter's is one page, and so is one at most sites, whosever it is. No ticket comes beside it.
 #[needs("promtool")]
 #[test]
 fn a_shared_loss_of_maps_is_one_page() {
@@ -277,7 +277,7 @@ fn a_shared_loss_of_maps_is_one_page() {
             fails: |site, of, minute| {
                 (minute >= 0 && is_european(site) && of == Probed::Maps).then_some(DROPPED)
             },
-            fires: &[(TICKET, "timeout", 1), (PAGE, "timeout", 1)],
+            fires: &[(PAGE, "timeout", 1)],
             ..USUAL
         },
         Case {
@@ -285,20 +285,20 @@ fn a_shared_loss_of_maps_is_one_page() {
             fails: |site, of, minute| {
                 (minute >= 0 && is_european(site) && of == Probed::Maps).then_some(INSPECTED)
             },
-            fires: &[(TICKET, "unknown_issuer", 1), (PAGE, "unknown_issuer", 1)],
+            fires: &[(PAGE, "unknown_issuer", 1)],
             ..USUAL
         },
         Case {
             name: "a rotation of MAPS everywhere",
             place: |site| format!("cluster=\"cluster-{site}\""),
             fails: |_, of, minute| (minute >= 0 && of == Probed::Maps).then_some(ROTATED),
-            fires: &[(TICKET, "unknown_issuer", 1), (PAGE, "unknown_issuer", 1)],
+            fires: &[(PAGE, "unknown_issuer", 1)],
             ..USUAL
         },
         Case {
             name: "a proxy of all sites, by which nothing works",
             fails: |_, _, minute| (minute >= 0).then_some(DROPPED),
-            fires: &[(TICKET, "timeout", 1), (PAGE, "timeout", 1)],
+            fires: &[(PAGE, "timeout", 1)],
             ..USUAL
         },
     ]);

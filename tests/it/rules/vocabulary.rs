@@ -32,6 +32,9 @@ const SCRAPE: &[&str] = &["job", "instance"];
 /// Labels of the series that Prometheus makes of alerts; which others they have is up to the rules.
 const ALERTS: &[&str] = &["alertname", "alertstate", "severity"];
 
+/// Labels that rules set on their alerts, so that a fault that grows is another alert.
+const EXTENT: &[&str] = &["components", "extent"];
+
 /// The labels of a metric, without those of the scrape; none if there is no such metric.
 fn labels(metric: &str) -> Option<Vec<&'static str>> {
     match metric {
@@ -53,7 +56,13 @@ fn labels(metric: &str) -> Option<Vec<&'static str>> {
 pub fn is_label(label: &str) -> bool {
     let declared = Metric::ALL.iter().flat_map(|metric| metric.spec().labels);
     let later = LATER.iter().flat_map(|(_, labels, _)| *labels);
-    declared.chain(later).chain(SCRAPE).chain(ALERTS).chain(&["le"]).any(|known| *known == label)
+    declared
+        .chain(later)
+        .chain(SCRAPE)
+        .chain(ALERTS)
+        .chain(EXTENT)
+        .chain(&["le"])
+        .any(|known| *known == label)
 }
 
 /// The only values that a label can have; none if it is open.
@@ -84,6 +93,7 @@ pub fn values(label: &str) -> Option<Vec<&'static str>> {
         "result" => vec!["ok", "failed"],
         "alertstate" => vec!["pending", "firing"],
         "severity" => vec!["critical", "warning", "info"],
+        "extent" => vec!["fifth", "half"],
         _ => return None,
     };
     Some(words)
@@ -139,7 +149,8 @@ pub fn complaints(query: &Query, recorded: &BTreeSet<String>) -> Vec<String> {
         }
         for matcher in &selector.matchers {
             let label = matcher.label.as_str();
-            let has = known.as_ref().map_or_else(|| is_label(label), |known| known.contains(&label));
+            let named = known.as_ref().filter(|_| metric != "ALERTS");
+            let has = named.map_or_else(|| is_label(label), |known| known.contains(&label));
             if !has && !SCRAPE.contains(&label) && !OWN.contains(&label) && label != "le" {
                 found.push(format!("{metric} has no label {label}"));
             }
