@@ -45,7 +45,7 @@ fn sentences(title: &str, description: &str) -> Panel {
         .option("colorMode", json!("none"))
         .option("orientation", json!("horizontal"))
         .option("text", json!({ "titleSize": 15, "valueSize": 15 }))
-        .no_value("Nothing is known: no exporter is selected, or none can be scraped")
+        .no_value("No results of the selected exporters")
 }
 
 /// What the failures via each route share.
