@@ -71,7 +71,7 @@ type Known<'a> = (&'a Outcome, &'a Endpoint);
 
 fn verdicts(route: &str, own: &[Known<'_>]) -> BTreeMap<String, f64> {
     let mut said = BTreeMap::new();
-    for spec in &embedded().components {
+    for spec in embedded().components.iter().filter(|spec| !spec.component.is_control()) {
         let members: Vec<_> =
             own.iter().filter(|(_, endpoint)| endpoint.component == spec.component).copied().collect();
         if !members.is_empty() {

@@ -79,7 +79,8 @@ pub fn targets(world: &World, state: &State) -> Vec<Target> {
             let own = (endpoint.component.as_str().to_owned(), endpoint.url.as_str().to_owned());
             let without = matches!(&state.variant, Variant::Without(component, url) if (component, url) == (&own.0, &own.1));
             let added = endpoint.url.as_str() == ADDED && state.variant != Variant::Added;
-            let maps_endpoints = route == DIRECT || PROXIED.contains(&endpoint.component);
+            let maps_endpoints =
+                route == DIRECT || PROXIED.contains(&endpoint.component) || endpoint.component.is_control();
             if !without && !added && maps_endpoints {
                 targets.push(Target { endpoint: endpoint.clone(), route });
             }
