@@ -24,14 +24,19 @@ fn in_words(query: &str) -> String {
     format!(r#"label_replace({joined}, "place", "$1", "place", " *(.*)")"#)
 }
 
-/// What is said if no endpoint fails, and if failures share no fact: names, since the panel shows names alone.
+/// What is said if no endpoint fails, if failures share no fact, and while exporters are down: names, since the panel shows names alone.
 const NOTHING_FAILS: &str = "No endpoint fails";
 const NO_FACT: &str = "No single fact explains the failures: see their causes";
+const NO_RESULT: &str = "No results of the selected exporters";
 
 const RESULTS: &str = "defender_probe_success{%component}";
 
 fn nothing_fails() -> String {
     format!("0 * count({RESULTS}) unless on () ({RESULTS} == 0)")
+}
+
+fn no_result() -> String {
+    format!("0 * max({UP}) unless on () {RESULTS}")
 }
 
 fn no_fact() -> String {
@@ -45,7 +50,7 @@ fn sentences(title: &str, description: &str) -> Panel {
         .option("colorMode", json!("none"))
         .option("orientation", json!("horizontal"))
         .option("text", json!({ "titleSize": 15, "valueSize": 15 }))
-        .no_value("No results of the selected exporters")
+        .no_value("No exporter is selected")
 }
 
 /// What the failures via each route share.
@@ -64,6 +69,7 @@ pub fn of_one_place() -> Panel {
     )
     .now(NOTHING_FAILS, &nothing_fails())
     .now(NO_FACT, &no_fact())
+    .now(NO_RESULT, &no_result())
 }
 
 /// The same of all instances, the facts at the most instances first.
@@ -85,4 +91,5 @@ pub fn of_all_places() -> Panel {
     .now("{{n}} failures share {{fact}}, at {{more}}{{place}}", &format!("topk({SHOWN}, {})", in_words(&folded)))
     .now(NOTHING_FAILS, &nothing_fails())
     .now(NO_FACT, &no_fact())
+    .now(NO_RESULT, &no_result())
 }

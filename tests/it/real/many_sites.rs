@@ -66,7 +66,8 @@ const STAGES: [Stage; 5] = [
         name: "MAPS dropped everywhere",
         stays: UNTIL_TICKETS,
         fails: |_, of| (of == Probed::Maps).then_some(DROPPED),
-        heard: &[("page", "DefenderMapsLostAtManySites", "timeout")],
+        // The site of the firewall lost MAPS within the last hours, too: its loss isn't new, so its own page stays.
+        heard: &[("page", "DefenderMapsLostAtManySites", "timeout"), SITE_PAGE],
     },
 ];
 

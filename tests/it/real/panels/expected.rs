@@ -74,6 +74,8 @@ const OF_ALERTS: (&str, &str) = ("Instances with firing alerts", "BCD");
 const OF_DOWN: &[(&str, &str)] = &[
     ("Instances that lose MAPS", "C"),
     ("Endpoints by their TLS: $scope", "E"),
+    ("What the failures share", "D"),
+    ("What the failures share: $scope", "D"),
     // While no exporter was up in all the time shown.
     ("Update sources: $scope", "F"),
     ("Instances whose signatures turn stale", "D"),
