@@ -24,23 +24,12 @@ fn in_words(query: &str) -> String {
     format!(r#"label_replace({joined}, "place", "$1", "place", " *(.*)")"#)
 }
 
-/// What is said if no endpoint fails, if failures share no fact, and while exporters are down: names, since the panel shows names alone.
-const NOTHING_FAILS: &str = "No endpoint fails";
-const NO_FACT: &str = "No single fact explains the failures: see their causes";
-const NO_RESULT: &str = "No results of the selected exporters";
+/// What is said if there is no such fact: a name, since the panel shows names alone.
+const NONE: &str = "No shared fact is known";
 
-const RESULTS: &str = "defender_probe_success{%component}";
-
-fn nothing_fails() -> String {
-    format!("0 * count({RESULTS}) unless on () ({RESULTS} == 0)")
-}
-
-fn no_result() -> String {
-    format!("0 * max({UP}) unless on () {RESULTS}")
-}
-
-fn no_fact() -> String {
-    format!("0 * count({RESULTS} == 0) unless on () {CAUSES}")
+/// Says so if an exporter is selected.
+fn none() -> String {
+    format!("0 * max({UP}) unless on () count({CAUSES})")
 }
 
 /// Sentences without the colour of a state: a fact is no state.
@@ -67,9 +56,7 @@ pub fn of_one_place() -> Panel {
         "{{n}} failing endpoints via {{route}} share {{fact}}{{at}}",
         &format!("topk({SHOWN}, ({placed} and on () count({UP}) > 1) or on () {worded})"),
     )
-    .now(NOTHING_FAILS, &nothing_fails())
-    .now(NO_FACT, &no_fact())
-    .now(NO_RESULT, &no_result())
+    .now(NONE, &none())
 }
 
 /// The same of all instances, the facts at the most instances first.
@@ -89,7 +76,5 @@ pub fn of_all_places() -> Panel {
         "The fact that failing endpoints share and no working one has, for example a DNS server, a proxy or the issuer of an inspecting device: how many failures, and at which instance, or at how many with one of them. The three facts at the most instances. Nothing if nothing fails, or if the results don't single a fact out.",
     )
     .now("{{n}} failures share {{fact}}, at {{more}}{{place}}", &format!("topk({SHOWN}, {})", in_words(&folded)))
-    .now(NOTHING_FAILS, &nothing_fails())
-    .now(NO_FACT, &no_fact())
-    .now(NO_RESULT, &no_result())
+    .now(NONE, &none())
 }

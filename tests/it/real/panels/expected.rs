@@ -31,8 +31,6 @@ const SOME: &[Row] = &[
     ("What the failures share: $scope", "A", &[Outage::Intercepted]),
     ("What the failures share", "B", &[SOUND]),
     ("What the failures share: $scope", "B", &[SOUND]),
-    ("What the failures share", "C", &[Outage::MapsRefused]),
-    ("What the failures share: $scope", "C", &[Outage::MapsRefused]),
     ("Failing endpoints", "A", BROKEN),
     ("Failed probes by reason", "A", BROKEN),
     ("Failed probes of the component by reason", "A", MAPS_FAILS),
@@ -74,8 +72,6 @@ const OF_ALERTS: (&str, &str) = ("Instances with firing alerts", "BCD");
 const OF_DOWN: &[(&str, &str)] = &[
     ("Instances that lose MAPS", "C"),
     ("Endpoints by their TLS: $scope", "E"),
-    ("What the failures share", "D"),
-    ("What the failures share: $scope", "D"),
     // While no exporter was up in all the time shown.
     ("Update sources: $scope", "F"),
     ("Instances whose signatures turn stale", "D"),
