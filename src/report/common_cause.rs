@@ -20,8 +20,7 @@ use serde::Serialize;
 
 use crate::observation::{Observation, Phase};
 use crate::plan::Target;
-use crate::state::{Snapshot, TargetState};
-use crate::verdict::Concern;
+use crate::state::Snapshot;
 pub use facts::CauseKind;
 use facts::Fact;
 
@@ -129,8 +128,7 @@ impl<'a> RoundEvidence<'a> {
     /// machine's own fault is isn't either.
     fn new(snapshot: &'a Snapshot) -> Self {
         let mut evidence = Self::default();
-        let is_failed = |state: &TargetState| matches!(state.concern(), Some(Concern::Failure { .. }));
-        if snapshot.defender().filter(|(.., state)| is_failed(state)).count() < MIN_COUNT {
+        if snapshot.defender().filter(|(.., state)| state.is_failing()).count() < MIN_COUNT {
             return evidence;
         }
         let mut successes = Vec::new();
@@ -139,7 +137,7 @@ impl<'a> RoundEvidence<'a> {
             let Some(probe) = state.last.as_deref() else { continue };
             if probe.success() {
                 successes.push((target, probe));
-            } else if is_failed(state) && probe.is_about_network() {
+            } else if state.is_failing() && probe.is_about_network() {
                 evidence.add_failure(target, probe);
                 let begin = probe.at.checked_sub(target.interval.saturating_mul(TURNS));
                 since = since.into_iter().chain(begin).min();

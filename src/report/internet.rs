@@ -13,12 +13,12 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use super::via;
 use crate::catalog::Trust;
 use crate::observation::{Failure, FailureReason as R, Observation, Phase};
 use crate::plan::Target;
 use crate::state::{Snapshot, TargetState};
 use crate::string_enum::string_enum;
-use crate::verdict::Concern;
 
 string_enum! {
     /// What the control and the endpoints of Defender say together.
@@ -102,7 +102,7 @@ impl<'a> InternetReport<'a> {
         let is_tested =
             |state: &TargetState| state.last.as_deref().is_some_and(Observation::is_about_network);
         let tested: Vec<_> = defender.into_iter().filter(|(.., state)| is_tested(state)).collect();
-        let failing: Vec<_> = tested.iter().filter(|(.., state)| is_failing(state)).collect();
+        let failing: Vec<_> = tested.iter().filter(|(.., state)| state.is_failing()).collect();
         let hosts: BTreeSet<_> = failing.iter().map(|(_, target, _)| target.endpoint.url.host()).collect();
         let failures = Failures {
             all: !tested.iter().any(|(_, target, state)| is_reached(target, state)),
@@ -196,9 +196,8 @@ impl<'a> InternetReport<'a> {
 /// A sentence for each route of which the control tells how far its failures reach.
 #[must_use]
 pub fn internet_sentences(snapshot: &Snapshot) -> Vec<String> {
-    let several = snapshot.plan.routes.len() > 1;
-    let via = |route: &str| if several { format!(" via {route}") } else { String::new() };
-    internet(snapshot).iter().filter_map(|report| report.sentence(&via(report.route))).collect()
+    let reports = internet(snapshot);
+    reports.iter().filter_map(|report| report.sentence(&via(snapshot, report.route))).collect()
 }
 
 /// The failing endpoints of Defender on a route, at least one.
@@ -254,10 +253,14 @@ impl Failures<'_> {
 
     /// Whether a failing endpoint took the control's path: a PAC script can send each elsewhere.
     fn share_path(&self, control: &TargetState) -> bool {
-        let proxy = |state: &TargetState| state.last.as_deref().and_then(|last| last.facts.proxy.clone());
         let own = proxy(control);
         self.failing.iter().any(|(_, state)| proxy(state) == own)
     }
+}
+
+/// The proxy of the last probe.
+fn proxy(state: &TargetState) -> Option<&str> {
+    state.last.as_deref()?.facts.proxy.as_deref()
 }
 
 /// How long before the last answer of Defender's endpoints a control's failure may have begun: probes of one round take some seconds.
@@ -330,11 +333,6 @@ fn is_genuine(last: &Observation) -> bool {
 
 fn is_of_microsoft(target: &Target) -> bool {
     !target.is_control() && !target.endpoint.component.is_on_premises()
-}
-
-/// Whether an endpoint fails. A listed host that Microsoft has retired doesn't.
-fn is_failing(state: &TargetState) -> bool {
-    matches!(state.concern(), Some(Concern::Failure { .. }))
 }
 
 /// Whether Microsoft was reached: by an answer, if it proves itself (whoever stands on the path can give a status over plain HTTP), or

@@ -216,3 +216,8 @@ pub fn exit_code(snapshot: &Snapshot) -> u8 {
     let well = snapshot.defender().all(|(.., state)| state.verdict() == Some(Verdict::Good));
     u8::from(!well)
 }
+
+/// " via ROUTE", if there are several routes.
+fn via(snapshot: &Snapshot, route: &str) -> String {
+    if snapshot.plan.routes.len() > 1 { format!(" via {route}") } else { String::new() }
+}

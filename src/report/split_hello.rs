@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Timestamp;
+use super::{Timestamp, via};
 use crate::observation::{Failure, SplitHello, SplitHelloResult};
 use crate::state::Snapshot;
 
@@ -42,10 +42,9 @@ impl<'a> SplitHelloReport<'a> {
 /// A sentence for each route on which ClientHellos in several segments are dropped.
 #[must_use]
 pub fn split_hello_sentences(snapshot: &Snapshot) -> Vec<String> {
-    let several = snapshot.plan.routes.len() > 1;
     let sentence = |hello: &SplitHello| {
         let SplitHelloResult::Blocked(Failure { phase, reason, .. }) = &hello.result else { return None };
-        let via = if several { format!(" via {}", hello.route) } else { String::new() };
+        let via = via(snapshot, &hello.route);
         Some(format!(
             "A TLS handshake with {}{via} fails if its ClientHello comes in two segments ({phase}: {reason}), and works in one: a filter or \
              inspecting device on the path expects it whole. Windows and browsers send larger ones with post-quantum key shares. Update the \

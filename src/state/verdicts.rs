@@ -124,6 +124,12 @@ impl TargetState {
         self.judgement.as_ref()?.concern()
     }
 
+    /// Whether the endpoint fails. A listed host that Microsoft has retired doesn't.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        matches!(self.concern(), Some(Concern::Failure { .. }))
+    }
+
     /// Judges the state against the expectations of the catalog or the configuration. Must be called after each change
     /// of either.
     pub(crate) fn judge(&mut self, endpoint: &Endpoint, sibling_answers: bool) {
